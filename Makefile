@@ -1,0 +1,77 @@
+# Gridkeeper needs git, make and Python 3.11 or newer; everything else is set up below .venv.
+# PYTHON=python3.12 chooses another interpreter for a new environment.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST ?= $(BIN)/pytest
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test smoke check format lint types imports coverage bench soak lock clean
+
+help:  ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | \
+		awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(READY): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Gridkeeper needs Python 3.11 or newer; install it or say make PYTHON=/path/to/python3.12" >&2; exit 2; }
+	@echo "setting up $(VENV) with $$($(PYTHON) --version) (once)"
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "python -m venv failed; on Debian: apt install python3-venv" >&2; exit 2; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+setup: $(READY)  ## Create .venv with the console script gridkeeper
+	@echo "ready: $(BIN)/gridkeeper --help"
+
+run: $(READY)  ## Collect the last 7 days of the default areas (synthetic data unless a token is set)
+	@if [ -z "$$GRIDKEEPER_ENTSOE__TOKEN$$GRIDKEEPER_ENTSOE__TOKEN_FILE" ] && \
+		! grep -qsE '^GRIDKEEPER_ENTSOE__TOKEN(_FILE)?=.' .env; then export GRIDKEEPER_SANDBOX=1; fi; $(BIN)/gridkeeper collect
+
+test: $(READY)  ## Run all tests
+	@$(PYTEST)
+
+smoke: $(READY)  ## One full cycle on a throw-away database: collect, collect again, export
+	@BIN=$(BIN) scripts/smoke.sh
+
+check: lint types imports  ## Lint, types and import rules
+
+format: $(READY)  ## Format the code
+	@$(BIN)/ruff format app tests scripts
+	@$(BIN)/ruff check --fix app tests scripts
+
+lint: $(READY)
+	@$(BIN)/ruff format --check app tests scripts
+	@$(BIN)/ruff check app tests scripts
+
+types: $(READY)
+	@$(BIN)/mypy
+
+imports: $(READY)
+	@$(BIN)/lint-imports
+
+coverage: $(READY)  ## Run all tests and hold their coverage to its limits
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest
+	@BIN=$(BIN) scripts/coverage.sh
+
+bench: $(READY)  ## Measure every promised speed; one line of JSON per figure
+	@BIN=$(BIN) scripts/bench.sh
+
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+HOURS ?= 1
+soak: $(READY)  ## Run the service for HOURS against a faulty sandbox; fails where it holds more and more
+	@$(BIN)/python scripts/soak.py --hours $(HOURS)
+
+lock: $(READY)  ## Pin the dependencies of pyproject.toml with hashes
+	@$(COMPILE) pyproject.toml --extra embedded -o requirements/runtime.txt
+	@$(COMPILE) pyproject.toml --extra embedded --group dev -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml -c requirements/runtime.txt -o requirements/image.txt
+	@echo 'hatchling>=1.27' | $(COMPILE) - -c requirements/dev.txt -o requirements/build.txt
+	@echo 'entsoe-py' | $(COMPILE) - -o requirements/bench.txt
+
+clean:  ## Remove the environment and what tests leave behind
+	@rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

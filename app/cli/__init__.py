@@ -1,0 +1,244 @@
+"""The command line. Commands import what they need when they run, so that --help answers at once.
+
+Exit codes: 0 done; 1 the database or the machine does not let us work; 2 wrong usage or configuration;
+3 some of the work failed; 4 malformed input; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.codes import BROKEN_PIPE, INTERRUPTED, OK, UNAVAILABLE, USAGE
+from app.cli.groups import GROUPS, watch
+from app.cli.options import Areas, AsJson, ExportFormat, From, Items, ParseFormat, Sandbox, To
+
+cli = typer.Typer(
+    name="gridkeeper",
+    help="Keeps European electricity-market data complete, watched and trustworthy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@cli.command()
+def collect(
+    area: Areas = None,
+    item: Items = None,
+    start: From = "-7d",
+    end: To = None,
+    sandbox: Sandbox = False,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the summary.")] = False,
+) -> None:
+    """Collect data items for areas over a range into the store.
+
+    Dates mean midnight of the area; for a border, of the area that the energy enters. Without --area and --item the
+    configured ones are collected. What succeeds is stored whatever else fails; asking again writes only what changed.
+
+    Example: gridkeeper collect --area DE_LU --area FR --item load_actual --from 2024-01-01 --to 2024-02-01
+
+    Exit code: 0 every window answered (with data or "no matching data"), 3 some failed, 2 wrong usage.
+    """
+    from app.cli.collect import collect_command
+
+    raise typer.Exit(collect_command(area, item, start, end, sandbox=sandbox, as_json=as_json, quiet=quiet))
+
+
+@cli.command()
+def export(
+    area: Areas = None,
+    item: Items = None,
+    start: From = "-7d",
+    end: To = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="What we believed at this instant (2024-01-01T00:00:00Z).")
+    ] = None,
+    assume_published: Annotated[
+        bool,
+        typer.Option("--assume-published", help="With --as-of: count a first value as known from its legal deadline."),
+    ] = False,
+    output_format: Annotated[ExportFormat, typer.Option("--format", "-f")] = ExportFormat.CSV,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; default: standard output.")
+    ] = None,
+) -> None:
+    """Write stored values as CSV or Parquet, ordered by series, then time.
+
+    With --as-of the values are those that were known at that instant, so that a backtest never sees the future.
+    Backfilled history was learned late; --assume-published counts it as known from the publication deadline on.
+
+    Example: gridkeeper export --area DE_LU --item load_actual --from 2024-01-01 --to 2024-02-01 -o load.csv
+    """
+    from app.cli.export import export_command
+
+    raise typer.Exit(
+        export_command(
+            area,
+            item,
+            start,
+            end,
+            as_of=as_of,
+            assume_published=assume_published,
+            kind=output_format.value,
+            output=output,
+        )
+    )
+
+
+@cli.command()
+def parse(
+    files: Annotated[list[Path], typer.Argument(help="Platform documents, XML or zip; - is standard input.")],
+    output_format: Annotated[ParseFormat, typer.Option("--format", "-f")] = ParseFormat.CSV,
+) -> None:
+    """Expand platform documents to values, without a database.
+
+    Exit code: 0 data or "no matching data", 3 another acknowledgement or no time series, 4 malformed.
+    """
+    from app.cli.parse import parse_files
+
+    raise typer.Exit(parse_files(files, output_format.value, sys.stdout, sys.stderr))
+
+
+@cli.command()
+def areas(as_json: AsJson = False) -> None:
+    """List the known areas: code, EIC, kinds, zone, validity."""
+    from app.cli.lists import print_areas
+
+    print_areas(as_json=as_json)
+
+
+@cli.command()
+def items(as_json: AsJson = False) -> None:
+    """List the known data items: article, documents, limits, deadline, kinds of areas that have them."""
+    from app.cli.lists import print_items
+
+    print_items(as_json=as_json)
+
+
+@cli.command()
+def migrate(
+    timescale: Annotated[
+        bool, typer.Option("--timescale", help="Turn a filled plain database into hypertables; can be resumed.")
+    ] = False,
+) -> None:
+    """Bring the database's schema to this version; run by one process at a time, others wait."""
+    from app.cli.admin import migrate_command
+
+    raise typer.Exit(migrate_command(timescale=timescale))
+
+
+@cli.command("check-config")
+def check_config(sandbox: Sandbox = False) -> None:
+    """Validate the settings without starting anything, and show them without secrets."""
+    from app.cli.admin import check_config_command
+
+    raise typer.Exit(check_config_command(sandbox=sandbox))
+
+
+@cli.command()
+def sandbox(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8888,
+    token: Annotated[str | None, typer.Option(help="Token to accept; default: a fixed one, printed.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic series and of the faults.")] = 0,
+    now: Annotated[str | None, typer.Option(help="Instant at which the stand-in's clock stands still.")] = None,
+    latency: Annotated[float, typer.Option(help="Seconds before each answer.", min=0)] = 0.0,
+    limit: Annotated[int, typer.Option(help="Requests a minute before the 429; 0 for no limit.", min=0)] = 400,
+    rate_503: Annotated[float, typer.Option(help="Share of answers that are 503.", min=0, max=1)] = 0.0,
+    rate_429: Annotated[float, typer.Option(help="Share of answers that are 429.", min=0, max=1)] = 0.0,
+    rate_drop: Annotated[float, typer.Option(help="Share of connections dropped.", min=0, max=1)] = 0.0,
+    rate_truncate: Annotated[float, typer.Option(help="Share of answers cut short.", min=0, max=1)] = 0.0,
+    rate_html: Annotated[float, typer.Option(help="Share of answers that are HTML.", min=0, max=1)] = 0.0,
+    replay: Annotated[Path | None, typer.Option(help="Folder of recorded answers to give verbatim.")] = None,
+) -> None:
+    """Serve the stand-in for the Transparency Platform alone: the real protocol, synthetic data."""
+    from app.cli.sandbox import sandbox_command
+
+    rates = {"503": rate_503, "429": rate_429, "drop": rate_drop, "truncate": rate_truncate, "html": rate_html}
+    raise typer.Exit(
+        sandbox_command(
+            host=host,
+            port=port,
+            token=token,
+            seed=seed,
+            now=now,
+            latency=latency,
+            limit=limit,
+            rates=rates,
+            replay=replay,
+        )
+    )
+
+
+for name, group in GROUPS.items():
+    cli.add_typer(group, name=name)
+cli.add_typer(watch)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"gridkeeper {version('gridkeeper')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keeps European electricity-market data complete, watched and trustworthy."""
+
+
+def _show(error: Exception) -> None:
+    """The usage line and the message, as the command-line library words them."""
+    show = getattr(error, "show", None)
+    if show is None:
+        typer.echo(f"gridkeeper: {error}", err=True)
+    else:
+        show()
+
+
+def _discard_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of one command; the process border, where every error becomes a message and a code."""
+    from typer.exceptions import TyperException
+
+    from app.errors import AppError, ConfigurationError
+
+    try:
+        code = cli(arguments, standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except TyperException as error:
+        _show(error)
+        return error.exit_code
+    except AppError as error:
+        typer.echo(f"gridkeeper: {error}", err=True)
+        return USAGE if isinstance(error, ConfigurationError) else UNAVAILABLE
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("gridkeeper: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): point what is left at nothing, so that exit stays silent.
+        _discard_output()
+        return BROKEN_PIPE
+    except OSError as error:
+        # A full disk behind standard output; everything else names its file itself.
+        _discard_output()
+        typer.echo(f"gridkeeper: {error.strerror or error}", err=True)
+        return UNAVAILABLE
+    return code if isinstance(code, int) else OK

@@ -1,0 +1,349 @@
+"""`gridkeeper backfill`: plan, start, status, pause, resume, cancel, retry-failed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from app.cli.backfill_view import Follower, as_json_document, in_words, print_failures, print_progress
+from app.cli.codes import FAILED, INTERRUPTED, OK
+from app.clock import SystemClock
+from app.collection.backfill_models import BackfillRequest, BackfillState, ChunkState, Progress, Reprocess
+from app.collection.backfill_plan import BackfillPlan
+from app.collection.requests import Selection, select
+from app.errors import ConfigurationError, DatabaseUnavailable
+from app.lifecycle import collecting, database, require_token
+from app.logging import configure_logging
+from app.market.moments import parse_interval
+from app.settings import Settings, load_settings
+from app.sources.entsoe.items import ITEMS, places_for
+
+if TYPE_CHECKING:
+    from app.collection.backfill import BackfillService
+    from app.container import Container
+
+LOOK = 0.5
+"""Seconds between two looks at a backfill that is followed."""
+OUTAGE = 60
+"""Looks in a row that may fail: a database that restarts is back by then."""
+
+
+def plan_command(
+    areas: Sequence[str] | None,
+    items: Sequence[str] | None,
+    start: str,
+    end: str | None,
+    *,
+    reprocess: str,
+    oldest_first: bool,
+    sandbox: bool,
+    as_json: bool,
+) -> int:
+    """What `start` with the same options would ask for; starts nothing."""
+    settings = _settings(sandbox=sandbox)
+    now = SystemClock().now()
+    request = _request(settings, areas, items, start, end, now, reprocess, oldest_first=oldest_first, concurrency=None)
+    plan = asyncio.run(_planned(settings, request, now))
+    if as_json:
+        sys.stdout.write(json.dumps(_plan_as_json(plan, request), indent=2) + "\n")
+    else:
+        _print_plan(plan, settings)
+    return OK
+
+
+def start_command(
+    areas: Sequence[str] | None,
+    items: Sequence[str] | None,
+    start: str,
+    end: str | None,
+    *,
+    reprocess: str,
+    oldest_first: bool,
+    concurrency: int | None,
+    follow: bool,
+    sandbox: bool,
+) -> int:
+    """`follow` works on it here and shows the progress; without it a running `serve` does the work."""
+    settings = _settings(sandbox=sandbox)
+    now = SystemClock().now()
+    request = _request(
+        settings, areas, items, start, end, now, reprocess, oldest_first=oldest_first, concurrency=concurrency
+    )
+    if follow:
+        require_token(settings)
+    backfill_id = asyncio.run(_started(settings, request, now))
+    if backfill_id is None:
+        _say("nothing to do: no window of the range is missing; --reprocess all asks for all of them anew")
+        return OK
+    if follow:
+        return _follow(settings, backfill_id)
+    sys.stdout.write(f"{backfill_id}\n")
+    _say(
+        f"backfill {backfill_id} is queued; a running `gridkeeper serve` works on it. "
+        f"Where none runs: gridkeeper backfill resume {backfill_id} --follow"
+    )
+    return OK
+
+
+def status_command(backfill_id: int | None, *, as_json: bool) -> int:
+    """The newest backfills, or one with its failed windows."""
+    settings = _settings(sandbox=False)
+
+    async def look(service: BackfillService) -> int:
+        found = [await service.progress(backfill_id)] if backfill_id is not None else await service.newest()
+        failures = await service.failures(backfill_id) if backfill_id is not None else []
+        if as_json:
+            sys.stdout.write(json.dumps(as_json_document(found, failures, service.time_left), indent=2) + "\n")
+        elif found:
+            print_progress(found, service.time_left)
+            print_failures(failures)
+        else:
+            _say("there is no backfill yet; `gridkeeper backfill plan` shows what one would ask for")
+        return OK
+
+    return asyncio.run(_with_service(settings, look))
+
+
+def pause_command(backfill_id: int) -> int:
+    async def pause(service: BackfillService) -> int:
+        await service.pause(backfill_id)
+        _say(f"backfill {backfill_id} is paused; windows under way end, then nothing more is asked for")
+        return OK
+
+    return asyncio.run(_with_service(_settings(sandbox=False), pause))
+
+
+def resume_command(backfill_id: int, *, follow: bool, sandbox: bool) -> int:
+    """Goes on where it stopped, also after the process that worked on it was killed."""
+    return _reopened(backfill_id, lambda service: service.resume(backfill_id), "goes on", follow, sandbox=sandbox)
+
+
+def retry_failed_command(backfill_id: int, *, follow: bool, sandbox: bool) -> int:
+    async def retry(service: BackfillService) -> None:
+        _say(f"{await service.retry_failed(backfill_id)} failed windows of backfill {backfill_id} are queued again")
+
+    return _reopened(backfill_id, retry, "tries them again", follow, sandbox=sandbox)
+
+
+def cancel_command(backfill_id: int) -> int:
+    async def cancel(service: BackfillService) -> int:
+        given_up = await service.cancel(backfill_id)
+        _say(f"backfill {backfill_id} is cancelled for good; {given_up} windows are given up, what was stored stays")
+        return OK
+
+    return asyncio.run(_with_service(_settings(sandbox=False), cancel))
+
+
+def _reopened(
+    backfill_id: int,
+    change: Callable[[BackfillService], Awaitable[None]],
+    what: str,
+    follow: bool,
+    *,
+    sandbox: bool,
+) -> int:
+    settings = _settings(sandbox=sandbox)
+    if follow:
+        require_token(settings)
+
+    async def reopen(service: BackfillService) -> int:
+        await change(service)
+        return OK
+
+    asyncio.run(_with_service(settings, reopen))
+    if follow:
+        return _follow(settings, backfill_id)
+    _say(f"a running `gridkeeper serve` {what}; where none runs add --follow")
+    return OK
+
+
+def _follow(settings: Settings, backfill_id: int) -> int:
+    follower = Follower()
+    try:
+        progress = asyncio.run(_work_and_show(settings, backfill_id, follower))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        _say(
+            "interrupted: the windows under way are handed back, what was stored stays; "
+            f"go on with: gridkeeper backfill resume {backfill_id} --follow"
+        )
+        return INTERRUPTED
+    finally:
+        follower.stop()
+    print_progress([progress], lambda _: timedelta(0))
+    if progress.state is BackfillState.PAUSED:
+        _say(f"paused ({progress.reason}); go on with: gridkeeper backfill resume {backfill_id} --follow")
+    if failed := progress.counts[ChunkState.FAILED]:
+        _say(
+            f"{failed} windows failed; `gridkeeper backfill status {backfill_id}` lists them, "
+            f"`gridkeeper backfill retry-failed {backfill_id} --follow` asks for them again"
+        )
+    return OK if progress.state is BackfillState.COMPLETED and not failed else FAILED
+
+
+async def _work_and_show(settings: Settings, backfill_id: int, follower: Follower) -> Progress:
+    """Works until the backfill has ended or is paused; SIGTERM ends it like Ctrl-C."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with _working(settings, follower.say) as container, container.task_backend():
+        service, worker = container.backfills(), container.backfill_worker()
+        working = asyncio.create_task(worker.work(backfill_id))
+        try:
+            while True:
+                progress = await _looked(service, backfill_id)
+                follower.show(progress, service.time_left(progress))
+                if progress.state not in {BackfillState.RUNNING, BackfillState.HELD}:
+                    return progress
+                if working.done():
+                    working.result()
+                await asyncio.sleep(LOOK)
+        finally:
+            working.cancel()
+            await asyncio.wait([working])
+
+
+async def _looked(service: BackfillService, backfill_id: int) -> Progress:
+    for _ in range(OUTAGE):
+        try:
+            return await service.progress(backfill_id)
+        except DatabaseUnavailable:
+            await asyncio.sleep(1)
+    return await service.progress(backfill_id)
+
+
+@asynccontextmanager
+async def _working(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[Container]:
+    async with collecting(settings, say) as container:
+        try:
+            yield container
+        finally:
+            await container.backfill_http().aclose()
+
+
+async def _with_service(settings: Settings, act: Callable[[BackfillService], Awaitable[int]]) -> int:
+    """Acts on the database alone; neither token nor platform is needed."""
+    from app.container import Container
+
+    async with database(settings, _say) as opened:
+        return await act(Container(settings=settings, database=opened, echo=_say).backfills())
+
+
+async def _planned(settings: Settings, request: BackfillRequest, now: datetime) -> BackfillPlan:
+    from app.container import Container
+
+    async with database(settings, _say) as opened:
+        return await Container(settings=settings, database=opened, echo=_say).backfills().plan(request, now)
+
+
+async def _started(settings: Settings, request: BackfillRequest, now: datetime) -> int | None:
+    """The number of the new backfill, or None where there is nothing to ask for."""
+    from app.container import Container
+    from app.db.migrate import claim_origin
+
+    async with database(settings, _say) as opened:
+        async with opened.transaction() as connection:
+            await claim_origin(connection, settings.origin)
+        service = Container(settings=settings, database=opened, echo=_say).backfills()
+        plan = await service.plan(request, now)
+        _print_plan(plan, settings)
+        return await service.start(request, plan) if plan.work else None
+
+
+def _settings(*, sandbox: bool) -> Settings:
+    settings = load_settings(**({"sandbox": True} if sandbox else {}))
+    configure_logging(settings.log)
+    return settings
+
+
+def _request(
+    settings: Settings,
+    areas: Sequence[str] | None,
+    items: Sequence[str] | None,
+    start: str,
+    end: str | None,
+    now: datetime,
+    reprocess: str,
+    *,
+    oldest_first: bool,
+    concurrency: int | None,
+) -> BackfillRequest:
+    selection: Selection = select(
+        areas or settings.collection.areas,
+        items or settings.collection.items,
+        lambda place: parse_interval(start, end, place.zone, now),
+        lambda item, place: places_for(ITEMS[item], place),
+    )
+    for reason in selection.skipped:
+        _say(f"skipped: {reason}")
+    return BackfillRequest(
+        selection.requests,
+        _reprocess(reprocess),
+        newest_first=not oldest_first,
+        concurrency=_concurrency(concurrency, settings),
+        description=_description(areas, items, start, end),
+    )
+
+
+def _reprocess(text: str) -> Reprocess:
+    try:
+        return Reprocess(text.strip().lower())
+    except ValueError:
+        known = ", ".join(Reprocess)
+        raise ConfigurationError(f"--reprocess {text!r} is unknown: write one of {known}") from None
+
+
+def _concurrency(given: int | None, settings: Settings) -> int:
+    if given is None:
+        return settings.backfill.concurrency
+    if not 1 <= given <= 64:
+        raise ConfigurationError(f"--concurrency {given} must lie between 1 and 64")
+    return given
+
+
+def _description(areas: Sequence[str] | None, items: Sequence[str] | None, start: str, end: str | None) -> str:
+    named = f"{', '.join(items or ('configured items',))} for {', '.join(areas or ('configured areas',))}"
+    return f"{named} from {start} to {end or 'the end of the day it was started'}"
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _print_plan(plan: BackfillPlan, settings: Settings) -> None:
+    _say(
+        f"{len(plan.work)} windows, about {plan.requests} requests: {in_words(plan.seconds)} at the token's rate "
+        f"({settings.entsoe.requests_per_minute} requests a minute), at most {in_words(plan.seconds_at_share)} "
+        f"while live collection wants all of it (share {settings.backfill.share:.0%})"
+    )
+    if plan.complete:
+        _say(f"left out: windows that lack nothing the source is known to have: {plan.complete}")
+    if plan.queued:
+        _say(f"left out: windows that are queued in another backfill already: {plan.queued}")
+
+
+def _plan_as_json(plan: BackfillPlan, request: BackfillRequest) -> dict[str, Any]:
+    return {
+        "reprocess": request.reprocess.value,
+        "windows": [
+            {
+                "item": one.item,
+                "area": one.place.code,
+                "from": one.window.start.isoformat(),
+                "to": one.window.end.isoformat(),
+            }
+            for one in plan.work
+        ],
+        "requests": plan.requests,
+        "seconds": round(plan.seconds, 1),
+        "seconds_at_share": round(plan.seconds_at_share, 1),
+        "complete": plan.complete,
+        "queued": plan.queued,
+    }

@@ -1,0 +1,157 @@
+"""What a person sees of backfills: progress while they run, tables of their windows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import Progress as Bar
+
+from app.cli.tables import print_table
+from app.collection.backfill_models import BackfillState, ChunkState, FailedWindow, Progress
+from app.market.areas import find_place
+from app.market.time import iso
+
+SHOWN = (ChunkState.PENDING, ChunkState.CLAIMED, ChunkState.STORED, ChunkState.EMPTY, ChunkState.FAILED)
+LINE_EACH = 20
+"""Without a terminal a line is written each so many looks."""
+
+TimeLeft = Callable[[Progress], timedelta]
+
+
+class Follower:
+    """Shows a backfill while it is worked on; the time left comes from the token's rate."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("windows, {task.fields[rest]}"),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._looks = 0
+
+    def say(self, text: str) -> None:
+        self._bar.console.print(text, markup=False)
+
+    def show(self, progress: Progress, left: timedelta) -> None:
+        rest = _rest(progress, left)
+        if self._task is None:
+            self._task = self._bar.add_task(f"backfill {progress.backfill_id}", total=progress.planned, rest=rest)
+            self._bar.start()
+        self._bar.update(self._task, completed=progress.ended, total=progress.planned, rest=rest)
+        if not self._console.is_terminal and self._looks % LINE_EACH == 0:
+            self.say(f"backfill {progress.backfill_id}: {progress.ended} of {progress.planned} windows, {rest}")
+        self._looks += 1
+
+    def stop(self) -> None:
+        self._bar.stop()
+
+
+def _rest(progress: Progress, left: timedelta) -> str:
+    if progress.state is not BackfillState.RUNNING:
+        return f"{progress.state}: {progress.reason}" if progress.reason else progress.state
+    failed = progress.counts[ChunkState.FAILED]
+    parts = [f"{in_words(left.total_seconds())} left at the token's rate"]
+    parts += [f"{failed} failed"] if failed else []
+    return ", ".join([*parts, progress.reason] if progress.reason else parts)
+
+
+def in_words(seconds: float) -> str:
+    """A duration to two units: `12 s`, `3 min 20 s`, `2 h 5 min`, `1 d 3 h`."""
+    whole = round(seconds)
+    units = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+    parts: list[str] = []
+    for name, size in units:
+        count, whole = divmod(whole, size)
+        if count or (parts and len(parts) < 2):
+            parts.append(f"{count} {name}")
+        if len(parts) == 2:
+            break
+    return " ".join(part for part in parts if not part.startswith("0 ")) or "0 s"
+
+
+def print_progress(found: Sequence[Progress], time_left: TimeLeft) -> None:
+    columns = ("id", "state", *(state.value for state in SHOWN), "windows", "left", "what")
+    rows = [
+        (
+            str(one.backfill_id),
+            one.state.value,
+            *(str(one.counts[state]) for state in SHOWN),
+            str(one.planned),
+            "" if one.state.terminal else in_words(time_left(one).total_seconds()),
+            f"{one.description} ({one.reason})" if one.reason else one.description,
+        )
+        for one in found
+    ]
+    print_table(columns, rows, right={"id", *(state.value for state in SHOWN), "windows"})
+
+
+def print_failures(failures: Sequence[FailedWindow]) -> None:
+    if not failures:
+        return
+    sys.stdout.write("\n")
+    rows = [
+        (
+            one.item,
+            _code(one.area),
+            iso(one.start),
+            iso(one.end),
+            str(one.attempts),
+            str(one.run_id or ""),
+            one.error_message,
+        )
+        for one in failures
+    ]
+    print_table(("item", "area", "from", "to", "attempts", "run", "reason"), rows, right={"attempts", "run"})
+
+
+def as_json_document(
+    found: Sequence[Progress], failures: Sequence[FailedWindow], time_left: TimeLeft
+) -> dict[str, Any]:
+    return {
+        "backfills": [
+            {
+                "id": one.backfill_id,
+                "state": one.state.value,
+                "reason": one.reason,
+                "description": one.description,
+                "reprocess": one.reprocess.value,
+                "newest_first": one.newest_first,
+                "concurrency": one.concurrency,
+                "windows": {state.value: count for state, count in one.counts.items()},
+                "planned": one.planned,
+                "requests": one.requests,
+                "seconds_left": round(time_left(one).total_seconds(), 1),
+                "created_at": one.created_at.isoformat(),
+                "finished_at": one.finished_at.isoformat() if one.finished_at else None,
+            }
+            for one in found
+        ],
+        "failures": [
+            {
+                "item": one.item,
+                "area": _code(one.area),
+                "from": one.start.isoformat(),
+                "to": one.end.isoformat(),
+                "attempts": one.attempts,
+                "run_id": one.run_id,
+                "error": one.error_class,
+                "reason": one.error_message,
+            }
+            for one in failures
+        ],
+    }
+
+
+def _code(eic: str) -> str:
+    return find_place(eic).code

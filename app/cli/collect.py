@@ -1,0 +1,234 @@
+"""`gridkeeper collect`: progress while it works, a summary per item and area, an exit code that tells."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from app.cli.codes import FAILED, INTERRUPTED, OK
+from app.cli.tables import print_table
+from app.clock import SystemClock
+from app.collection.models import CollectionRun, Outcome, Summary, Tally, Work
+from app.collection.requests import Selection, select
+from app.lifecycle import collecting, require_token
+from app.logging import configure_logging
+from app.market.moments import parse_interval
+from app.settings import Settings, load_settings
+from app.sources.entsoe.items import ITEMS, places_for
+
+COUNTS = ("received", "new", "revised", "unchanged", "vanished", "rejected", "empty", "failed", "requests")
+SHOWN_PROBLEMS = 10
+
+
+def collect_command(
+    areas: Sequence[str] | None,
+    items: Sequence[str] | None,
+    start: str,
+    end: str | None,
+    *,
+    sandbox: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    settings = load_settings(**({"sandbox": True} if sandbox else {}))
+    configure_logging(settings.log)
+    selection = _select(settings, areas, items, start, end, SystemClock().now())
+    require_token(settings)
+    report = Report(quiet=quiet)
+    for reason in selection.skipped:
+        report.skip(reason)
+    try:
+        asyncio.run(_collect(settings, selection, report))
+    except KeyboardInterrupt:
+        report.interrupted = True
+    report.finish(as_json=as_json)
+    if report.interrupted:
+        return INTERRUPTED
+    return FAILED if report.summary.failures else OK
+
+
+def _select(
+    settings: Settings,
+    areas: Sequence[str] | None,
+    items: Sequence[str] | None,
+    start: str,
+    end: str | None,
+    now: datetime,
+) -> Selection:
+    return select(
+        areas or settings.collection.areas,
+        items or settings.collection.items,
+        lambda place: parse_interval(start, end, place.zone, now),
+        lambda item, place: places_for(ITEMS[item], place),
+    )
+
+
+async def _collect(settings: Settings, selection: Selection, report: Report) -> None:
+    async with collecting(settings, report.say) as container:
+        service = container.collection()
+        work = service.plan(selection.requests)
+        report.plan(selection, work)
+        try:
+            await service.collect_all(work, report.add)
+        finally:
+            report.progress.stop()
+
+
+class Report:
+    """What the person at the terminal sees: progress on standard error, the summary on standard output."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.summary = Summary()
+        self.interrupted = False
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._quiet = quiet
+        self._skipped: list[str] = []
+        self._said: set[str] = set()
+        self._planned = 0
+        self._done = 0
+        self._task: TaskID | None = None
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("windows"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=quiet or not self._console.is_terminal,
+        )
+
+    def say(self, text: str) -> None:
+        self.progress.console.print(text, markup=False)
+
+    def skip(self, reason: str) -> None:
+        self._skipped.append(reason)
+        self.say(f"skipped: {reason}")
+
+    def plan(self, selection: Selection, work: Sequence[Work]) -> None:
+        planned = {(one.item, one.place.eic) for one in work}
+        for request in selection.requests:
+            self.summary.tally(request.item, request.place)
+            if (request.item, request.place.eic) not in planned:
+                self.skip(f"{request.item} {request.place.code}: the area does not exist in {request.interval}")
+        self._planned = len(work)
+        series = len(planned)
+        self.say(f"collecting {len(work)} windows for {series} {'pair' if series == 1 else 'pairs'} of item and area")
+        self._task = self.progress.add_task("collecting", total=len(work))
+        self.progress.start()
+
+    def add(self, run: CollectionRun) -> None:
+        self.summary.add(run)
+        self._done += 1
+        if self._task is not None:
+            self.progress.update(self._task, advance=1, description=f"{run.item} {run.place.code}")
+        if run.outcome is Outcome.FAILED:
+            self.say(f"failed: {_where(run)}: {self._once(run.error_message)}")
+        elif not self._quiet and not self._console.is_terminal:
+            self.say(_line(run, self._done, self._planned))
+
+    def _once(self, message: str) -> str:
+        """A long message in full the first time, then only its beginning."""
+        if message not in self._said:
+            self._said.add(message)
+            return message
+        return message if len(message) <= 60 else f"{message[:60]}…"
+
+    def finish(self, *, as_json: bool) -> None:
+        self.progress.stop()
+        if as_json:
+            sys.stdout.write(json.dumps(self._as_json(), indent=2) + "\n")
+        else:
+            self._print_table()
+            self._print_problems()
+            self._print_next()
+
+    def _as_json(self) -> dict[str, Any]:
+        return {
+            "interrupted": self.interrupted,
+            "windows": {"planned": self._planned, "done": self._done},
+            "summary": [_tally_as_json(tally) for tally in self.summary.tallies],
+            "skipped": self._skipped,
+            "failures": [_failure_as_json(run) for run in self.summary.failures],
+        }
+
+    def _print_table(self) -> None:
+        rows = [
+            (tally.item, tally.area, *(str(getattr(tally, name)) for name in COUNTS), f"{tally.seconds:.1f}")
+            for tally in self.summary.tallies
+        ]
+        print_table(("item", "area", *COUNTS, "seconds"), rows, right={*COUNTS, "seconds"})
+
+    def _print_problems(self) -> None:
+        rejections = [(tally, point) for tally in self.summary.tallies for point in tally.rejections]
+        for tally, point in rejections[:SHOWN_PROBLEMS]:
+            self.say(f"rejected: {tally.item} {tally.area} {point.series} {point.where}: {point.reason}")
+        if len(rejections) > SHOWN_PROBLEMS:
+            self.say(f"rejected: {len(rejections) - SHOWN_PROBLEMS} more; all stand in the table rejected_points")
+        for note in dict.fromkeys(note for tally in self.summary.tallies for note in tally.notes):
+            self.say(f"note: {note}")
+        failures = self.summary.failures
+        if failures:
+            self.say(
+                f"{len(failures)} of {self._planned} windows failed; run the same command again to ask only for them anew:"
+            )
+            for message in dict.fromkeys(run.error_message for run in failures):
+                named = [_where(run) for run in failures if run.error_message == message]
+                more = f" and {len(named) - SHOWN_PROBLEMS} more" if len(named) > SHOWN_PROBLEMS else ""
+                self.say(f"  {message}\n    {', '.join(named[:SHOWN_PROBLEMS])}{more}")
+        if self.interrupted:
+            self.say(f"interrupted after {self._done} of {self._planned} windows; what is listed above is stored")
+
+    def _print_next(self) -> None:
+        stored = next((tally for tally in self.summary.tallies if tally.received), None)
+        if stored is not None and not self._quiet:
+            area = f"'{stored.area}'" if ">" in stored.area else stored.area
+            program = _program()
+            self.say(f"\nnext: {program} export --area {area} --item {stored.item} | head\n      {program} --help")
+
+
+def _program() -> str:
+    """How this program was called, so that a suggestion can be copied."""
+    called = sys.argv[0]
+    if called.endswith("__main__.py"):
+        return "python -m app"
+    return called if "/" not in called else os.path.relpath(called)
+
+
+def _where(run: CollectionRun) -> str:
+    return f"{run.item} {run.place.code} {run.window}"
+
+
+def _line(run: CollectionRun, done: int, planned: int) -> str:
+    what = "no matching data" if run.outcome is Outcome.EMPTY else f"{run.received} values, {run.new} new"
+    return f"[{done}/{planned}] {_where(run)}: {what}"
+
+
+def _tally_as_json(tally: Tally) -> dict[str, Any]:
+    counts = {name: getattr(tally, name) for name in COUNTS}
+    return {
+        "item": tally.item,
+        "area": tally.area,
+        "windows": tally.windows,
+        **counts,
+        "seconds": round(tally.seconds, 3),
+    }
+
+
+def _failure_as_json(run: CollectionRun) -> dict[str, Any]:
+    return {
+        "item": run.item,
+        "area": run.place.code,
+        "from": run.window.start.isoformat(),
+        "to": run.window.end.isoformat(),
+        "error": run.error_class,
+        "reason": run.error_message,
+    }

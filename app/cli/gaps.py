@@ -1,0 +1,229 @@
+"""`gridkeeper gaps` and `gridkeeper coverage`: what is missing and why, and how complete the store is."""
+
+from __future__ import annotations
+
+import asyncio
+import calendar
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from app.cli.codes import FAILED, OK
+from app.cli.tables import print_table
+from app.clock import SystemClock
+from app.collection.models import CollectionRequest, CollectionRun, Outcome
+from app.collection.requests import Selection, select
+from app.lifecycle import collecting, database, require_token
+from app.logging import configure_logging
+from app.market.moments import parse_interval
+from app.market.series import SeriesKey
+from app.market.time import iso
+from app.settings import Settings, load_settings
+from app.sources.entsoe.items import ITEMS, places_for
+
+if TYPE_CHECKING:
+    from app.collection.coverage import Cell
+    from app.collection.gap_windows import Gap
+
+_TELLING = ("psr_type", "direction", "business_type", "contract", "sequence", "flow_direction", "category", "unit_eic")
+GAP_COLUMNS = ("item", "area", "series", "from", "to", "resolution", "missing", "reason", "due", "asked")
+
+
+def gaps_command(
+    areas: Sequence[str] | None,
+    items: Sequence[str] | None,
+    start: str,
+    end: str | None,
+    *,
+    fill: bool,
+    force: bool,
+    sandbox: bool,
+    as_json: bool,
+) -> int:
+    """`fill` asks for what is late or ours, with `force` also for what the source lacked; gaps that remain are no failure."""
+    settings, selection, now = _asked(areas, items, start, end, sandbox=sandbox)
+    if fill:
+        require_token(settings)
+        gaps, runs = asyncio.run(_filled(settings, selection.requests, now, force=force))
+    else:
+        gaps, runs = asyncio.run(_analysed(settings, selection.requests, now)), []
+    if as_json:
+        sys.stdout.write(json.dumps(_as_json(gaps, runs), indent=2) + "\n")
+    else:
+        _print_gaps(gaps)
+    failures = [run for run in runs if run.outcome is Outcome.FAILED]
+    for run in failures:
+        _say(f"failed: {run.item} {run.place.code} {run.window}: {run.error_message}")
+    return FAILED if failures else OK
+
+
+def coverage_command(
+    areas: Sequence[str] | None,
+    items: Sequence[str] | None,
+    start: str,
+    end: str | None,
+    *,
+    sandbox: bool,
+    as_json: bool,
+) -> int:
+    """Month by month, and day by day where one item of one place is asked for."""
+    settings, selection, now = _asked(areas, items, start, end, sandbox=sandbox)
+    by_day = len(selection.requests) == 1
+    cells = asyncio.run(_covered(settings, selection.requests, now, by_day=by_day))
+    if as_json:
+        sys.stdout.write(json.dumps([_cell_as_json(cell) for cell in cells], indent=2) + "\n")
+    else:
+        _print_matrix(cells, by_day=by_day)
+    return OK
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _asked(
+    areas: Sequence[str] | None, items: Sequence[str] | None, start: str, end: str | None, *, sandbox: bool
+) -> tuple[Settings, Selection, datetime]:
+    settings = load_settings(**({"sandbox": True} if sandbox else {}))
+    configure_logging(settings.log)
+    now = SystemClock().now()
+    selection = select(
+        areas or settings.collection.areas,
+        items or settings.collection.items,
+        lambda place: parse_interval(start, end, place.zone, now),
+        lambda item, place: places_for(ITEMS[item], place),
+    )
+    for reason in selection.skipped:
+        _say(f"skipped: {reason}")
+    return settings, selection, now
+
+
+async def _analysed(settings: Settings, requests: Sequence[CollectionRequest], now: datetime) -> list[Gap]:
+    from app.collection.gaps import GapService
+    from app.timeseries.repository import TimeSeriesRepository
+
+    async with database(settings, _say) as opened:
+        return await GapService(opened, TimeSeriesRepository(opened)).analyse(requests, now)
+
+
+async def _filled(
+    settings: Settings, requests: Sequence[CollectionRequest], now: datetime, *, force: bool
+) -> tuple[list[Gap], list[CollectionRun]]:
+    """What is still missing after everything was asked for, and the runs."""
+    async with collecting(settings, _say) as container:
+        service = container.gaps()
+        gaps = await service.analyse(requests, now)
+        runs = await service.fill(gaps, container.collection(), forced=force)
+        new = sum(run.new for run in runs)
+        _say(f"asked for {len(runs)} {'window' if len(runs) == 1 else 'windows'}: {new} new values")
+        return await service.analyse(requests, SystemClock().now()), runs
+
+
+async def _covered(
+    settings: Settings, requests: Sequence[CollectionRequest], now: datetime, *, by_day: bool
+) -> list[Cell]:
+    from app.collection.coverage import CoverageService
+    from app.timeseries.coverage import Step
+    from app.timeseries.repository import TimeSeriesRepository
+
+    async with database(settings, _say) as opened:
+        service = CoverageService(opened, TimeSeriesRepository(opened))
+        return await service.matrix(requests, now, Step.DAY if by_day else Step.MONTH)
+
+
+def _print_gaps(gaps: Sequence[Gap]) -> None:
+    rows = [
+        (
+            gap.item.value,
+            gap.place.code,
+            _name(gap.series_key),
+            iso(gap.interval.start),
+            iso(gap.interval.end),
+            gap.resolution.code,
+            str(gap.missing),
+            gap.reason.value,
+            iso(gap.since),
+            str(gap.asked),
+        )
+        for gap in gaps
+    ]
+    if rows:
+        print_table(GAP_COLUMNS, rows, right={"missing", "asked"})
+    numbers = Counter(gap.reason.value for gap in gaps)
+    said = ", ".join(f"{number} {reason}" for reason, number in sorted(numbers.items()))
+    _say(f"{len(gaps)} {'gap' if len(gaps) == 1 else 'gaps'}{': ' if said else ''}{said}")
+
+
+def _name(key: SeriesKey | None) -> str:
+    """What tells the series from others of its item and area; `*` is the whole item."""
+    return "*" if key is None else " ".join(filter(None, (str(getattr(key, name)) for name in _TELLING))) or "-"
+
+
+def _as_json(gaps: Sequence[Gap], runs: Sequence[CollectionRun]) -> dict[str, Any]:
+    return {
+        "gaps": [
+            {
+                "item": gap.item.value,
+                "area": gap.place.code,
+                "series": None if gap.series_key is None else {n: getattr(gap.series_key, n) for n in _TELLING},
+                "from": iso(gap.interval.start),
+                "to": iso(gap.interval.end),
+                "resolution": gap.resolution.code,
+                "missing": gap.missing,
+                "reason": gap.reason.value,
+                "due": iso(gap.since),
+                "asked": gap.asked,
+                "last_asked": iso(gap.last_asked) if gap.last_asked else None,
+            }
+            for gap in gaps
+        ],
+        "asked": [
+            {
+                "item": run.item.value,
+                "area": run.place.code,
+                "from": iso(run.window.start),
+                "to": iso(run.window.end),
+                "outcome": run.outcome.value,
+                "new": run.new,
+                "reason": run.error_message or None,
+            }
+            for run in runs
+        ],
+    }
+
+
+def _cell_as_json(cell: Cell) -> dict[str, Any]:
+    share = cell.share
+    return {
+        "item": cell.item.value,
+        "area": cell.place.code,
+        "begin": cell.begin.isoformat(),
+        "expected_hours": cell.expected / 3600,
+        "covered_hours": cell.covered / 3600,
+        "share": None if share is None else round(share, 6),
+    }
+
+
+def _print_matrix(cells: Sequence[Cell], *, by_day: bool) -> None:
+    """A line for each item, area and year (or month), a column for each month (or day); `-` where nothing was due."""
+    lines: dict[tuple[str, str, str], dict[int, str]] = {}
+    for cell in cells:
+        line, column = (f"{cell.begin:%Y-%m}", cell.begin.day) if by_day else (str(cell.begin.year), cell.begin.month)
+        lines.setdefault((cell.item.value, cell.place.code, line), {})[column] = percent(cell.share)
+    names = [f"{day:02}" for day in range(1, 32)] if by_day else [calendar.month_abbr[month] for month in range(1, 13)]
+    rows = [(*line, *(there.get(column, "") for column in range(1, len(names) + 1))) for line, there in lines.items()]
+    print_table(("item", "area", "month" if by_day else "year", *names), rows, right=set(names))
+
+
+def percent(share: float | None) -> str:
+    """Whole percents, rounded so that 100 means complete and 0 means nothing."""
+    if share is None:
+        return "-"
+    if 0 < share < 1:
+        return str(min(99, max(1, round(100 * share))))
+    return str(int(100 * share))

@@ -1,0 +1,259 @@
+"""The groups of commands, declared: each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.options import Areas, AsJson, From, Items, Sandbox, To
+
+HELP = {"help_option_names": ["-h", "--help"]}
+
+watch = typer.Typer(context_settings=HELP)
+backfill = typer.Typer(
+    no_args_is_help=True, context_settings=HELP, help="Bring in history: plan, start, watch, resume."
+)
+jobs = typer.Typer(no_args_is_help=True, context_settings=HELP, help="The scheduler's jobs: list, run, pause, history.")
+quality = typer.Typer(no_args_is_help=True, context_settings=HELP, help="Detectors and checks on any CSV of values.")
+
+Reprocess = Annotated[str, typer.Option(help="missing, missing+failed or all: which windows to ask for.")]
+Number = Annotated[int, typer.Argument(help="Number of the backfill; `backfill status` lists them.")]
+Follow = Annotated[bool, typer.Option("--follow", help="Work on it here and show the progress.")]
+Oldest = Annotated[bool, typer.Option("--oldest-first", help="Begin with the oldest windows instead of the newest.")]
+
+
+@watch.command()
+def serve(
+    profile: Annotated[
+        str | None, typer.Option(help="cautious: a cycle of two hours and no backfill, for a first week.")
+    ] = None,
+    sandbox: Sandbox = False,
+) -> None:
+    """Keep every configured series complete until stopped: scheduler, backfill worker, health and metrics.
+
+    Ctrl-C and SIGTERM drain: windows under way finish or are handed back, then the exit code is 0.
+    """
+    from app.cli.serve import serve_command
+
+    raise typer.Exit(serve_command(profile=profile, sandbox=sandbox))
+
+
+@watch.command()
+def status(as_json: AsJson = False) -> None:
+    """Show the database, its level and origin, what is stored, and the last runs."""
+    from app.cli.status import status_command
+
+    raise typer.Exit(status_command(as_json=as_json))
+
+
+@watch.command()
+def gaps(
+    area: Areas = None,
+    item: Items = None,
+    start: From = "-7d",
+    end: To = None,
+    fill: Annotated[bool, typer.Option("--fill", help="Ask for what is late or was never asked for.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --fill: also for what the source lacked so far.")
+    ] = False,
+    sandbox: Sandbox = False,
+    as_json: AsJson = False,
+) -> None:
+    """List every gap with its reason: not_due, late, missing_at_source or ours.
+
+    Example: gridkeeper gaps --area DE_LU --item load_actual --from -30d
+    """
+    from app.cli.gaps import gaps_command
+
+    raise typer.Exit(gaps_command(area, item, start, end, fill=fill, force=force, sandbox=sandbox, as_json=as_json))
+
+
+@watch.command()
+def coverage(
+    area: Areas = None,
+    item: Items = None,
+    start: From = "-365d",
+    end: To = None,
+    sandbox: Sandbox = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show which share of the expected values is stored, by item, area and month; one series by day.
+
+    Example: gridkeeper coverage --area DE_LU --from 2020-01-01
+    """
+    from app.cli.gaps import coverage_command
+
+    raise typer.Exit(coverage_command(area, item, start, end, sandbox=sandbox, as_json=as_json))
+
+
+@backfill.command("plan")
+def backfill_plan(
+    area: Areas = None,
+    item: Items = None,
+    start: From = "-365d",
+    end: To = None,
+    reprocess: Reprocess = "missing",
+    oldest_first: Oldest = False,
+    sandbox: Sandbox = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the windows, requests and duration that `start` with the same options would need; starts nothing."""
+    from app.cli.backfill import plan_command
+
+    raise typer.Exit(
+        plan_command(
+            area, item, start, end, reprocess=reprocess, oldest_first=oldest_first, sandbox=sandbox, as_json=as_json
+        )
+    )
+
+
+@backfill.command("start")
+def backfill_start(
+    area: Areas = None,
+    item: Items = None,
+    start: From = "-365d",
+    end: To = None,
+    reprocess: Reprocess = "missing",
+    oldest_first: Oldest = False,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Windows worked on at once.")] = None,
+    follow: Follow = False,
+    sandbox: Sandbox = False,
+) -> None:
+    """Start a backfill; its windows are rows, so it survives any process and resumes where it was.
+
+    Example: gridkeeper backfill start --area FR --item load_actual --from 2020-01-01 --follow
+    """
+    from app.cli.backfill import start_command
+
+    raise typer.Exit(
+        start_command(
+            area, item, start, end, reprocess=reprocess, oldest_first=oldest_first, concurrency=concurrency,
+            follow=follow, sandbox=sandbox,
+        )
+    )  # fmt: skip
+
+
+@backfill.command("status")
+def backfill_status(
+    number: Annotated[int | None, typer.Argument(help="Number of the backfill; default: all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far backfills are, with the windows in each state and the time left at the token's rate."""
+    from app.cli.backfill import status_command
+
+    raise typer.Exit(status_command(number, as_json=as_json))
+
+
+@backfill.command("pause")
+def backfill_pause(number: Number) -> None:
+    """Let no further window begin until `resume`."""
+    from app.cli.backfill import pause_command
+
+    raise typer.Exit(pause_command(number))
+
+
+@backfill.command("resume")
+def backfill_resume(number: Number, follow: Follow = False, sandbox: Sandbox = False) -> None:
+    """Go on with a paused backfill."""
+    from app.cli.backfill import resume_command
+
+    raise typer.Exit(resume_command(number, follow=follow, sandbox=sandbox))
+
+
+@backfill.command("cancel")
+def backfill_cancel(number: Number) -> None:
+    """End a backfill for good; what is stored stays."""
+    from app.cli.backfill import cancel_command
+
+    raise typer.Exit(cancel_command(number))
+
+
+@backfill.command("retry-failed")
+def backfill_retry(number: Number, follow: Follow = False, sandbox: Sandbox = False) -> None:
+    """Ask again for the failed windows of a backfill."""
+    from app.cli.backfill import retry_failed_command
+
+    raise typer.Exit(retry_failed_command(number, follow=follow, sandbox=sandbox))
+
+
+Job = Annotated[str, typer.Argument(help="Name of the job; `jobs list` shows them.")]
+
+
+@jobs.command("list")
+def jobs_list(as_json: AsJson = False) -> None:
+    """List the jobs: schedule, next and last run, outcome, duration, lateness."""
+    from app.cli.jobs import list_command
+
+    raise typer.Exit(list_command(as_json=as_json))
+
+
+@jobs.command("run")
+def jobs_run(name: Job, sandbox: Sandbox = False, as_json: AsJson = False) -> None:
+    """Run a job now: by the leader where a `serve` lives, else in this process; waits for its end."""
+    from app.cli.jobs import run_command
+
+    raise typer.Exit(run_command(name, sandbox=sandbox, as_json=as_json))
+
+
+@jobs.command("pause")
+def jobs_pause(name: Job, as_json: AsJson = False) -> None:
+    """Let a job rest until `resume`; a restart keeps it paused."""
+    from app.cli.jobs import pause_command
+
+    raise typer.Exit(pause_command(name, paused=True, as_json=as_json))
+
+
+@jobs.command("resume")
+def jobs_resume(name: Job, as_json: AsJson = False) -> None:
+    """Let a paused job run again; what became due meanwhile runs once."""
+    from app.cli.jobs import pause_command
+
+    raise typer.Exit(pause_command(name, paused=False, as_json=as_json))
+
+
+@jobs.command("history")
+def jobs_history(
+    name: Annotated[str | None, typer.Argument(help="Only this job.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="So many runs, the latest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show past runs: scheduled and actual time, outcome, duration, lateness, trigger, error."""
+    from app.cli.jobs import history_command
+
+    raise typer.Exit(history_command(name, limit=limit, as_json=as_json))
+
+
+@quality.command("detect")
+def quality_detect(
+    files: Annotated[list[Path], typer.Argument(help="CSV files: timestamp,value and columns of peers.")],
+    kind: Annotated[str, typer.Option(help="load, price, generation, wind, solar or flow.")],
+    peer: Annotated[list[str] | None, typer.Option(help="A series to compare with, as NAME=FILE.")] = None,
+    output_dir: Annotated[Path | None, typer.Option("-o", "--output-dir", help="Folder for one result a file.")] = None,
+) -> None:
+    """Judge every value of CSV files: writes timestamp,flag,rule,score.
+
+    Example: gridkeeper quality detect load.csv --kind load --peer forecast=forecast.csv
+    """
+    from app.cli.quality import detect_files
+
+    raise typer.Exit(detect_files(files, kind, peer or [], output_dir, sys.stdout, sys.stderr))
+
+
+@quality.command("structure")
+def quality_structure(
+    file: Annotated[Path, typer.Argument(help="CSV file with a column of timestamps.")],
+    start: Annotated[str, typer.Option(help="First expected stamp.")],
+    end: Annotated[str, typer.Option(help="Last expected stamp, itself expected too.")],
+    resolution: Annotated[str, typer.Option(help="Distance of the stamps: PT15M, PT60M, P1D …")],
+    as_json: AsJson = False,
+) -> None:
+    """Report missing, duplicate, off-grid and unsorted stamps of a CSV file."""
+    from app.cli.quality import structure_file
+
+    raise typer.Exit(structure_file(file, start, end, resolution, as_json=as_json, out=sys.stdout, err=sys.stderr))
+
+
+GROUPS = {"backfill": backfill, "jobs": jobs, "quality": quality}

@@ -1,0 +1,247 @@
+"""`gridkeeper jobs`: list, run, pause, resume, history."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import typer
+
+from app.cli.codes import FAILED, OK, UNAVAILABLE
+from app.cli.tables import print_table
+from app.clock import SystemClock
+from app.db.engine import Database
+from app.db.leader import LeaderView, read_leader
+from app.lifecycle import collecting, database
+from app.logging import configure_logging
+from app.market.time import iso
+from app.scheduling.config import PlanFile
+from app.scheduling.dispatcher import Dispatcher
+from app.scheduling.models import JobOutcome, JobRun, StoredJob, Trigger
+from app.scheduling.plan import cautious
+from app.scheduling.repository import JobRunRepository, JobView, find_job
+from app.scheduling.retries import RetryPolicy
+from app.settings import Settings, load_settings
+
+LOOK = 0.3
+TAKEN_WITHIN = 15.0
+DONE = {JobOutcome.SUCCEEDED, JobOutcome.NOTHING_DUE}
+LIST_COLUMNS = ("job", "schedule", "next run", "last run", "outcome", "seconds", "late", "trigger", "attempt")
+HISTORY_COLUMNS = ("job", "scheduled for", "started", "outcome", "seconds", "late", "trigger", "attempt", "summary")
+
+
+def list_command(*, as_json: bool) -> int:
+    settings = _settings()
+    views, leader = asyncio.run(_read(settings))
+    if as_json:
+        content = {"leader": _leader_as_json(leader, settings), "jobs": [_view_as_json(view) for view in views]}
+        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        return OK
+    print_table(LIST_COLUMNS, [_view_row(view) for view in views], right={"seconds", "late", "attempt"})
+    for view in views:
+        if view.job.unreadable:
+            _say(f"{view.job.name}: {view.job.unreadable}")
+    _say(_leader_line(leader, settings))
+    return OK
+
+
+async def _read(settings: Settings) -> tuple[list[JobView], LeaderView]:
+    async with database(settings, _say) as opened:
+        views = await _known_jobs(opened, settings)
+        async with opened.connection() as connection:
+            return views, await read_leader(connection)
+
+
+async def _known_jobs(opened: Database, settings: Settings) -> list[JobView]:
+    """The stored jobs, and those of the plan that no leader has stored yet."""
+    views = await JobRunRepository(opened).jobs()
+    stored = {view.job.name for view in views}
+    plan = PlanFile(settings.scheduler.plan_file, settings.collection).load()
+    if settings.scheduler.profile == "cautious":
+        plan = cautious(plan)
+    planned = [
+        JobView(StoredJob(job.name, job.kind, job.schedule, job.params, None), None)
+        for job in plan.jobs()
+        if job.name not in stored
+    ]
+    return sorted(views + planned, key=lambda view: view.job.name)
+
+
+def run_command(name: str, *, sandbox: bool, as_json: bool) -> int:
+    """Runs a job now: by the leader where one lives, else in this process; waits for its end."""
+    settings = _settings(sandbox=sandbox)
+    run = asyncio.run(_run(settings, name))
+    if run is None:
+        _say(f"{name} did not begin: the leader has not taken it within {TAKEN_WITHIN:g} s; it stays asked for")
+        return UNAVAILABLE
+    if as_json:
+        sys.stdout.write(json.dumps(_run_as_json(run), indent=2) + "\n")
+    else:
+        _say(f"{run.job}: {run.outcome}; {run.summary}")
+        for reason in run.skipped:
+            _say(f"  {reason}")
+    return OK if run.outcome in DONE else FAILED
+
+
+async def _run(settings: Settings, name: str) -> JobRun | None:
+    async with database(settings, _say) as opened:
+        job = find_job(await _known_jobs(opened, settings), name)
+        async with opened.connection() as connection:
+            leader = await read_leader(connection)
+        if _alive(leader, settings):
+            _say(f"asked {leader.holder}, the leader, to run {name}")
+            return await _followed(opened, job)
+    _say(f"no service leads at present: {name} runs in this process")
+    return await _run_here(settings, job)
+
+
+async def _followed(opened: Database, job: StoredJob) -> JobRun | None:
+    repository = JobRunRepository(opened)
+    key = await repository.request(job, SystemClock().now(), Trigger.MANUAL)
+    waited = 0.0
+    while True:
+        run = await repository.run_of(key)
+        if run is not None and run.finished_at is not None:
+            return run
+        if run is not None and run.started_at is None and waited > TAKEN_WITHIN:
+            return None
+        await asyncio.sleep(LOOK)
+        waited += LOOK
+
+
+async def _run_here(settings: Settings, job: StoredJob) -> JobRun | None:
+    async with collecting(settings, _say) as container:
+        runs, clock = container.job_runs(), container.clock()
+        key = await runs.request(job, clock.now(), Trigger.MANUAL)
+        ticket = await runs.claim_requested(key, clock.now())
+        if ticket is not None:
+            # A person sees the failure and asks again.
+            no_retry = RetryPolicy(0, timedelta(seconds=1))
+            await Dispatcher(container.jobs().handlers(), runs, clock, no_retry).run(ticket)
+        return await runs.run_of(key)
+
+
+def pause_command(name: str, *, paused: bool, as_json: bool) -> int:
+    """Pauses or resumes a job; what became due while it was paused runs once when it is resumed."""
+    asyncio.run(_pause(_settings(), name, paused=paused))
+    if as_json:
+        sys.stdout.write(json.dumps({"job": name, "paused": paused}) + "\n")
+    else:
+        _say(f"{name} is paused" if paused else f"{name} runs again; what became due meanwhile runs once")
+    return OK
+
+
+async def _pause(settings: Settings, name: str, *, paused: bool) -> None:
+    async with database(settings, _say) as opened:
+        repository = JobRunRepository(opened)
+        find_job(await repository.jobs(), name)
+        await repository.set_paused(name, paused=paused)
+
+
+def history_command(name: str | None, *, limit: int, as_json: bool) -> int:
+    runs = asyncio.run(_history(_settings(), name, limit))
+    if as_json:
+        sys.stdout.write(json.dumps([_run_as_json(run) for run in runs], indent=2) + "\n")
+    else:
+        print_table(HISTORY_COLUMNS, [_history_row(run) for run in runs], right={"seconds", "late", "attempt"})
+    return OK
+
+
+async def _history(settings: Settings, name: str | None, limit: int) -> Sequence[JobRun]:
+    async with database(settings, _say) as opened:
+        return await JobRunRepository(opened).history(name, limit=limit)
+
+
+def _settings(*, sandbox: bool = False) -> Settings:
+    settings = load_settings(**({"sandbox": True} if sandbox else {}))
+    configure_logging(settings.log)
+    return settings
+
+
+def _alive(leader: LeaderView, settings: Settings) -> bool:
+    return leader.age < settings.scheduler.takeover_after
+
+
+def _leader_line(leader: LeaderView, settings: Settings) -> str:
+    if _alive(leader, settings):
+        return f"leader: {leader.holder}, epoch {leader.epoch}"
+    return "leader: none; `gridkeeper serve` runs what is due"
+
+
+def _leader_as_json(leader: LeaderView, settings: Settings) -> dict[str, Any]:
+    return {
+        "holder": leader.holder or None,
+        "epoch": leader.epoch,
+        "alive": _alive(leader, settings),
+        "heartbeat_age": leader.age if leader.age < float("inf") else None,
+    }
+
+
+def _view_row(view: JobView) -> tuple[str, ...]:
+    job, last = view.job, view.last
+    following = "unreadable" if job.unreadable else "paused" if job.paused else _instant(job.next_run)
+    return (job.name, job.schedule, following, *(_ending(last) if last else ("",) * 6))
+
+
+def _ending(run: JobRun) -> tuple[str, ...]:
+    return (
+        _instant(run.started_at),
+        run.outcome.value if run.outcome else "waiting",
+        _seconds(run.seconds),
+        _seconds(run.lateness),
+        run.trigger.value,
+        str(run.attempt),
+    )
+
+
+def _history_row(run: JobRun) -> tuple[str, ...]:
+    return (run.job, _instant(run.scheduled_for), *_ending(run), run.summary)
+
+
+def _view_as_json(view: JobView) -> dict[str, Any]:
+    job = view.job
+    return {
+        "job": job.name,
+        "kind": job.kind,
+        "schedule": job.schedule,
+        "params": dict(job.params),
+        "next_run": _instant(job.next_run) or None,
+        "paused": job.paused,
+        "unreadable": job.unreadable or None,
+        "last": _run_as_json(view.last) if view.last else None,
+    }
+
+
+def _run_as_json(run: JobRun) -> dict[str, Any]:
+    return {
+        "job": run.job,
+        "scheduled_for": _instant(run.scheduled_for),
+        "trigger": run.trigger.value,
+        "attempt": run.attempt,
+        "outcome": run.outcome.value if run.outcome else None,
+        "epoch": run.epoch,
+        "started_at": _instant(run.started_at) or None,
+        "finished_at": _instant(run.finished_at) or None,
+        "seconds": run.seconds,
+        "lateness": run.lateness,
+        "summary": run.summary,
+        "skipped": list(run.skipped),
+        "error": run.error or None,
+        "next_attempt_at": _instant(run.next_attempt_at) or None,
+    }
+
+
+def _instant(instant: datetime | None) -> str:
+    return iso(instant) if instant else ""
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

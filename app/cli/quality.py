@@ -1,0 +1,226 @@
+"""`gridkeeper quality detect` and `gridkeeper quality structure`: judge any CSV, without a database."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from app.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from app.cli.series_csv import SeriesTable
+    from app.quality.models import Kind, Values, Verdict
+    from app.quality.structure import Structure
+
+DONE, WRONG = 0, 2
+MOST_STAMPS = 50_000_000
+
+_FIXED = re.compile(r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?|P(\d+)W|P(\d+)D|(\d+)\s*(s|min|h|d)", re.IGNORECASE)
+_UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
+
+
+def detect_files(
+    files: Sequence[Path], kind: str, peers: Sequence[str], output_dir: Path | None, out: TextIO, err: TextIO
+) -> int:
+    """Judge every value of CSV files `timestamp,value`; further columns and `NAME=FILE` are peers.
+
+    Writes timestamp,flag,rule,score, one row for each of the file's in its order, to `out` or to a file of the same
+    name in `output_dir`. Files that cannot be read are named in `err`; the others are judged all the same.
+    """
+    known = _kind(kind)
+    targets = _targets(files, output_dir)
+    others = _peers(peers)
+    code = DONE
+    for file, target in zip(files, targets, strict=True):
+        try:
+            _detect_file(file, known, others, target, out)
+        except ConfigurationError as error:
+            err.write(f"gridkeeper: {error}\n")
+            code = WRONG
+    return code
+
+
+def _kind(text: str) -> Kind:
+    from app.quality.models import Kind
+
+    try:
+        return Kind(text.lower())
+    except ValueError:
+        raise ConfigurationError(f"--kind {text!r} is unknown: one of {', '.join(Kind)}") from None
+
+
+def _targets(files: Sequence[Path], output_dir: Path | None) -> list[Path | None]:
+    if output_dir is None:
+        if len(files) > 1:
+            raise ConfigurationError("several files need --output DIR, where each gets a file of its own")
+        return [None] * len(files)
+    targets = [output_dir / file.name for file in files]
+    for file, target in zip(files, targets, strict=True):
+        if targets.count(target) > 1:
+            raise ConfigurationError(f"--output: two files are called {file.name}; judge them one after the other")
+        if target.resolve() == file.resolve():
+            raise ConfigurationError(f"--output {output_dir} would overwrite {file}; name another directory")
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"--output {output_dir}: {error.strerror or error}") from error
+    return list(targets)
+
+
+def _peers(peers: Sequence[str]) -> dict[str, SeriesTable]:
+    from app.cli.series_csv import read_series
+
+    tables = {}
+    for peer in peers:
+        name, separator, file = peer.partition("=")
+        if not (name and separator and file):
+            raise ConfigurationError(f"--peer {peer!r} is not NAME=FILE, such as forecast=load_forecast.csv")
+        tables[name] = read_series(Path(file))
+    return tables
+
+
+def _detect_file(file: Path, kind: Kind, peers: dict[str, SeriesTable], target: Path | None, out: TextIO) -> None:
+    from app.cli.series_csv import read_series
+    from app.quality.grid import judge_rows
+
+    table = read_series(file)
+    columns = table.others | {name: _aligned(peer, table, name) for name, peer in peers.items()}
+    verdict = judge_rows(kind, table.stamps, table.values, columns, local=table.local)
+    if target is None:
+        _write_verdict(table, verdict, out)
+        return
+    try:
+        with target.open("w", encoding="utf-8", newline="") as lines:
+            _write_verdict(table, verdict, lines)
+    except OSError as error:
+        raise ConfigurationError(f"--output {target}: {error.strerror or error}") from error
+
+
+def _aligned(peer: SeriesTable, table: SeriesTable, name: str) -> Values:
+    """The peer's values at the table's stamps; a value of a coarser peer holds until its next one is due."""
+    import numpy as np
+
+    if len(peer.stamps) and len(table.stamps) and peer.local != table.local:
+        raise ConfigurationError(f"--peer {name}: stamps of {peer.file} and {table.file} must both carry an offset")
+    order = np.argsort(peer.stamps, kind="stable")
+    stamps, values = peer.stamps[order], peer.values[order]
+    aligned = np.full(len(table.stamps), np.nan)
+    if len(stamps):
+        step = max(1, int(np.median(np.diff(stamps)))) if len(stamps) > 1 else 1
+        places = np.searchsorted(stamps, table.stamps, side="right") - 1
+        found = (places >= 0) & (table.stamps - stamps[places] < step)
+        aligned[found] = values[places[found]]
+    return aligned
+
+
+def _write_verdict(table: SeriesTable, verdict: Verdict, out: TextIO) -> None:
+    flags, rules, scores = verdict.flags.astype(int).tolist(), verdict.rule.tolist(), verdict.score.tolist()
+    rows = zip(table.written, flags, rules, scores, strict=True)
+    out.write("timestamp,flag,rule,score\n")
+    out.write("".join([f"{stamp},{flag},{rule},{score:.3f}\n" for stamp, flag, rule, score in rows]))
+
+
+def structure_file(
+    file: Path, start: str, end: str, resolution: str, *, as_json: bool, out: TextIO, err: TextIO
+) -> int:
+    """Compare a file's stamps with the grid from `start` to `end`, both expected.
+
+    Stamps without an offset count as UTC, and so do `start` and `end`.
+    """
+    from app.cli.series_csv import read_series
+    from app.quality.structure import check_structure
+
+    try:
+        expected = _grid(_moment(start, "--start"), _moment(end, "--end"), resolution)
+        table = read_series(file)
+    except ConfigurationError as error:
+        err.write(f"gridkeeper: {error}\n")
+        return WRONG
+    found = check_structure(table.stamps, expected)
+    example = table.written[0] if table.written else start
+    out.write(_as_json(found, example) if as_json else _as_text(found, example))
+    return DONE
+
+
+def _moment(text: str, name: str) -> int:
+    from app.cli.series_csv import FIRST_YEAR, LAST_YEAR
+
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ConfigurationError(f"{name} {text!r} is no instant: write it as 2024-01-01T00:00:00Z") from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ConfigurationError(f"{name} {text!r} lies outside {FIRST_YEAR} to {LAST_YEAR}")
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _grid(start: int, end: int, resolution: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    import numpy as np
+
+    if end < start:
+        raise ConfigurationError("--end lies before --start; it is the last stamp expected")
+    seconds = _seconds(resolution)
+    if seconds is None:
+        return _calendar_grid(start, end, resolution)
+    if (end - start) // seconds >= MOST_STAMPS:
+        raise ConfigurationError(f"--resolution {resolution} over this range expects more than {MOST_STAMPS} stamps")
+    return np.arange(start, end + 1, seconds, dtype=np.int64)
+
+
+def _seconds(resolution: str) -> int | None:
+    """The length of a fixed step: PT15M, PT1H, P1D, 15min, 1h; None for other forms."""
+    match = _FIXED.fullmatch(resolution.strip())
+    if not match:
+        return None
+    hours, minutes, seconds, weeks, days = (int(match[group] or 0) for group in range(1, 6))
+    short = int(match[6]) * _UNITS[match[7].lower()] if match[6] else 0
+    length = hours * 3_600 + minutes * 60 + seconds + (7 * weeks + days) * 86_400 + short
+    if not length:
+        raise ConfigurationError(f"--resolution {resolution!r} has no length: write PT15M, PT60M, P1D")
+    return length
+
+
+def _calendar_grid(start: int, end: int, resolution: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    from datetime import timedelta
+    from zoneinfo import ZoneInfo
+
+    from app.market.time import Interval, Resolution
+
+    try:
+        step = Resolution.parse(resolution)
+    except ValueError as error:
+        raise ConfigurationError(f"--resolution: {error}") from None
+    first, last = (datetime.fromtimestamp(stamp, UTC) for stamp in (start, end))
+    return step.starts(Interval(first, last + timedelta(seconds=1)), ZoneInfo("UTC"))
+
+
+def _as_json(found: Structure, example: str) -> str:
+    figures = {name: getattr(found, name) for name in _FIGURES}
+    gaps = [[_written_like(example, stamp), count] for stamp, count in found.gaps]
+    return json.dumps({**figures, "gaps": gaps}) + "\n"
+
+
+_FIGURES = ("n_expected", "n_missing", "n_duplicates", "n_offgrid", "n_outside", "n_unsorted")
+_MOST_LINES = 20
+
+
+def _as_text(found: Structure, example: str) -> str:
+    lines = [f"{name.removeprefix('n_'):10s} {getattr(found, name)}" for name in _FIGURES]
+    lines += [f"gap        {_written_like(example, stamp)} {count}" for stamp, count in found.gaps[:_MOST_LINES]]
+    if len(found.gaps) > _MOST_LINES:
+        lines.append(f"and {len(found.gaps) - _MOST_LINES} gaps more; --json lists all")
+    return "\n".join(lines) + "\n"
+
+
+def _written_like(example: str, stamp: int) -> str:
+    """The stamp in the form of the file's own: its separator, and Z, an offset (then of UTC) or none."""
+    text = datetime.fromtimestamp(stamp, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    separator = "T" if "T" in example else " "
+    suffix = "Z" if example.rstrip().endswith("Z") else "+00:00" if re.search(r":\d\d.*[+-]\d\d", example) else ""
+    return text.replace("T", separator) + suffix

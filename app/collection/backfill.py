@@ -1,0 +1,111 @@
+"""Backfills as people and jobs use them: plan, start, watch, pause, resume, cancel, retry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from app.collection.backfill_models import BackfillRequest, FailedWindow, Lack, Progress, Reprocess
+from app.collection.backfill_plan import BackfillPlan, plan_backfill
+from app.collection.backfill_repository import BackfillRepository
+from app.collection.gap_reasons import Reason
+from app.collection.gaps import GapService
+from app.collection.models import CollectionRequest, Work
+from app.market.areas import Place
+from app.market.series import DataItem
+from app.market.time import Interval
+
+Windows = Callable[[DataItem, Place, Interval], Sequence[Interval]]
+"""Cuts an interval into what one request to the source may ask for."""
+
+
+class Completeness(Protocol):
+    """Tells where values of the requests are missing that should be there by `now` and may be had."""
+
+    async def lacks(self, requests: Sequence[CollectionRequest], now: datetime) -> Sequence[Lack]: ...
+
+
+class GapCompleteness:
+    """Judges by the gap analysis; what the source lacked whenever it was asked is not asked for again."""
+
+    def __init__(self, gaps: GapService) -> None:
+        self._gaps = gaps
+
+    async def lacks(self, requests: Sequence[CollectionRequest], now: datetime) -> Sequence[Lack]:
+        return [
+            Lack(gap.item.value, gap.place.eic, gap.interval.start, gap.interval.end)
+            for gap in await self._gaps.analyse(requests, now)
+            if gap.reason in {Reason.LATE, Reason.OURS}
+        ]
+
+
+class BackfillService:
+    """Plans backfills and keeps their rows; `BackfillWorker` does the work."""
+
+    def __init__(
+        self,
+        repository: BackfillRepository,
+        completeness: Completeness,
+        windows: Windows,
+        *,
+        requests_per_second: float,
+        share: float,
+    ) -> None:
+        self._repository = repository
+        self._completeness = completeness
+        self._windows = windows
+        self._rate = requests_per_second
+        self._share = share
+
+    async def plan(self, request: BackfillRequest, now: datetime) -> BackfillPlan:
+        """The windows that the request would ask for, and how long that takes; changes nothing."""
+        windows = [work for one in request.requests for work in self._cut(one)]
+        lacks: list[Lack] | None = None
+        if request.reprocess is not Reprocess.ALL:
+            lacks = list(await self._completeness.lacks(request.requests, now))
+            if request.reprocess is Reprocess.MISSING_AND_FAILED:
+                lacks += await self._repository.failed(windows)
+        return plan_backfill(
+            windows,
+            lacks,
+            await self._repository.queued(windows) if lacks is not None else [],
+            newest_first=request.newest_first,
+            requests_per_second=self._rate,
+            share=self._share,
+        )
+
+    async def start(self, request: BackfillRequest, plan: BackfillPlan) -> int:
+        """The id of a new backfill of the planned windows, open for every worker."""
+        return await self._repository.add(request, plan.work)
+
+    async def progress(self, backfill_id: int) -> Progress:
+        """One backfill; NotFound where there is none of this number."""
+        (found,) = await self._repository.progress(backfill_id)
+        return found
+
+    async def newest(self, limit: int = 20) -> list[Progress]:
+        return await self._repository.progress(limit=limit)
+
+    async def failures(self, backfill_id: int, limit: int = 20) -> list[FailedWindow]:
+        return await self._repository.failures(backfill_id, limit=limit)
+
+    def time_left(self, progress: Progress) -> timedelta:
+        """What the remaining windows take at the token's rate, never guessed from the share that is done."""
+        return timedelta(seconds=progress.seconds_left(self._rate))
+
+    async def pause(self, backfill_id: int) -> None:
+        await self._repository.pause(backfill_id, "paused by hand")
+
+    async def resume(self, backfill_id: int) -> None:
+        await self._repository.resume(backfill_id)
+
+    async def cancel(self, backfill_id: int) -> int:
+        return await self._repository.cancel(backfill_id)
+
+    async def retry_failed(self, backfill_id: int) -> int:
+        return await self._repository.retry_failed(backfill_id)
+
+    def _cut(self, request: CollectionRequest) -> list[Work]:
+        windows = self._windows(request.item, request.place, request.interval)
+        return [Work(request.item, request.place, window) for window in windows]

@@ -1,0 +1,185 @@
+"""What a backfill is: its request, its windows and their states, its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
+from app.errors import AccessDenied, RateLimited, SourceUnavailable
+
+
+class Reprocess(StrEnum):
+    """Which windows of the range are asked for."""
+
+    MISSING = "missing"
+    MISSING_AND_FAILED = "missing+failed"
+    ALL = "all"
+
+
+class ChunkState(StrEnum):
+    """Where a window stands; `empty` is an answer of the source ("no matching data"), not a failure."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    STORED = "stored"
+    EMPTY = "empty"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        return self not in {ChunkState.PENDING, ChunkState.CLAIMED}
+
+
+class BackfillState(StrEnum):
+    """Where a backfill stands; it is completed once every window has ended, failed ones too."""
+
+    RUNNING = "running"
+    HELD = "held"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    COMPLETED = "completed"
+
+    @property
+    def terminal(self) -> bool:
+        return self in {BackfillState.CANCELLED, BackfillState.COMPLETED}
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillRequest:
+    """What is to be backfilled; `concurrency` is the number of windows under way at once, over all processes."""
+
+    requests: tuple[CollectionRequest, ...]
+    reprocess: Reprocess = Reprocess.MISSING
+    newest_first: bool = True
+    concurrency: int = 4
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """An interval of an item and place (`Place.eic`) whose values are wanted."""
+
+    item: str
+    area: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A claimed window; only the holder of the lease may end it."""
+
+    chunk_id: int
+    backfill_id: int
+    work: Work
+    lease: UUID
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """So many windows of a backfill can be claimed at once."""
+
+    backfill_id: int
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a window is tried, the first pause after a failure, how long a claim lasts without a sign of life."""
+
+    attempts: int = 5
+    retry: timedelta = timedelta(seconds=60)
+    lease: timedelta = timedelta(seconds=60)
+
+    def pause(self, failures: int) -> timedelta:
+        """The pause after so many failures: doubled each time, an hour at most."""
+        doublings = max(0, min(failures, 20) - 1)
+        return min(self.retry * float(2**doublings), max(self.retry, timedelta(hours=1)))
+
+
+class Verdict(StrEnum):
+    """What a run means for its window."""
+
+    ENDED = "ended"
+    LATER = "later"
+    REFUSED = "refused"
+
+
+def judge(run: CollectionRun, attempts: int, patience: Patience) -> Verdict:
+    """A source that does not answer is asked again later; one that refuses the token is asked by a person first."""
+    if run.outcome is not Outcome.FAILED:
+        return Verdict.ENDED
+    if run.error_class == AccessDenied.__name__:
+        return Verdict.REFUSED
+    unavailable = run.error_class in {SourceUnavailable.__name__, RateLimited.__name__}
+    return Verdict.LATER if unavailable and attempts < patience.attempts else Verdict.ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one attempt at a window."""
+
+    outcome: Outcome
+    run_id: int | None = None
+    requests: int = 0
+    error_class: str = ""
+    error_message: str = ""
+
+    @classmethod
+    def of_run(cls, run: CollectionRun) -> Attempt:
+        return cls(run.outcome, run.run_id, run.statistics.requests, run.error_class, run.error_message)
+
+    @classmethod
+    def of_error(cls, error: Exception) -> Attempt:
+        return cls(Outcome.FAILED, error_class=type(error).__name__, error_message=str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class FailedWindow:
+    """A window that failed, for a person to read; `run_id` leads to the collection run."""
+
+    item: str
+    area: str
+    start: datetime
+    end: datetime
+    attempts: int
+    error_class: str
+    error_message: str
+    run_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A backfill and its windows by state; `requests` is what the ended ones cost."""
+
+    backfill_id: int
+    description: str
+    state: BackfillState
+    reason: str
+    created_at: datetime
+    finished_at: datetime | None
+    reprocess: Reprocess
+    newest_first: bool
+    concurrency: int
+    counts: Mapping[ChunkState, int]
+    requests: int
+
+    @property
+    def planned(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def ended(self) -> int:
+        return sum(count for state, count in self.counts.items() if state.terminal)
+
+    def seconds_left(self, requests_per_second: float) -> float:
+        """What the remaining windows take at the token's rate, at the requests a window cost so far."""
+        answered = sum(self.counts[state] for state in (ChunkState.STORED, ChunkState.EMPTY, ChunkState.FAILED))
+        each = max(1.0, self.requests / answered) if answered else 1.0
+        return (self.planned - self.ended) * each / requests_per_second

@@ -1,0 +1,298 @@
+"""The SQL of backfills. The server's clock is the only one that counts."""
+
+from __future__ import annotations
+
+HOLD_AFTER = 3
+"""So many windows without an answer in a row, and the source is taken to be down: the backfill waits."""
+
+_OPEN = "cancelled_at is null and finished_at is null"
+_WORKABLE = f"{_OPEN} and paused_at is null and coalesce(held_until <= clock_timestamp(), true)"
+_CLAIMABLE = """(
+    state = 'pending' and not_before <= clock_timestamp()
+    or state = 'claimed' and lease_until <= clock_timestamp()
+)"""
+
+ADD = """
+    insert into backfills (description, reprocess, newest_first, concurrency)
+    values ($1, $2, $3, $4)
+    returning backfill_id
+"""
+
+ADD_CHUNKS = """
+    insert into backfill_chunks (backfill_id, position, item, area, window_start, window_end)
+    select $1, position, item, area, window_start, window_end
+    from unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
+        with ordinality as planned (item, area, window_start, window_end, position)
+"""
+
+COMPLETE = """
+    update backfills
+    set finished_at = clock_timestamp(), paused_at = null, pause_reason = '', held_until = null
+    where
+        backfill_id = $1
+        and cancelled_at is null
+        and finished_at is null
+        and not exists (
+            select from backfill_chunks where backfill_id = $1 and state in ('pending', 'claimed')
+        )
+"""
+
+QUEUED = f"""
+    select item, area, window_start, window_end
+    from backfill_chunks
+    join backfills using (backfill_id)
+    join unnest($1::text[], $2::text[]) as wanted (item, area) using (item, area)
+    where {_OPEN} and state in ('pending', 'claimed')
+"""  # noqa: S608  constants
+
+# The last runs, each unless a later one answered for its whole window.
+LAST_FAILED = """
+    select distinct runs.item, runs.area, runs.window_start, runs.window_end
+    from collection_runs as runs
+    join unnest($1::text[], $2::text[]) as wanted (item, area) using (item, area)
+    where
+        (runs.outcome = 'failed' or runs.rejected > 0)
+        and not exists (
+            select
+            from collection_runs as later
+            where
+                later.item = runs.item
+                and later.area = runs.area
+                and later.window_start <= runs.window_start
+                and later.window_end >= runs.window_end
+                and later.run_id > runs.run_id
+                and later.outcome <> 'failed'
+        )
+"""
+
+OPENINGS = f"""
+    select backfill_id, least(claimable.windows, concurrency - underway.windows)::integer as windows
+    from backfills
+    cross join lateral (
+        select count(*) as windows
+        from backfill_chunks as chunk
+        where chunk.backfill_id = backfills.backfill_id and state = 'claimed' and lease_until > clock_timestamp()
+    ) as underway
+    cross join lateral (
+        select count(*) as windows
+        from (
+            select
+            from backfill_chunks as chunk
+            where chunk.backfill_id = backfills.backfill_id and {_CLAIMABLE}
+            limit concurrency
+        ) as first_ones
+    ) as claimable
+    where {_WORKABLE} and ($1::bigint is null or backfill_id = $1)
+        and least(claimable.windows, concurrency - underway.windows) > 0
+    order by backfill_id
+"""  # noqa: S608  constants
+
+LOCK_OPEN = f"select backfill_id from backfills where backfill_id = $1 and {_WORKABLE} for update"  # noqa: S608
+LOCK = "select from backfills where backfill_id = $1 for update"
+LOCK_MANY = "select from backfills where backfill_id = any($1::bigint[]) order by backfill_id for update"
+
+# A window that failed waits behind those that were never tried.
+CLAIM = f"""
+    update backfill_chunks as chunk
+    set
+        state = 'claimed',
+        attempts = attempts + 1,
+        claimed_by = $2,
+        lease = gen_random_uuid(),
+        lease_until = clock_timestamp() + $3::interval
+    from (
+        select chunk_id
+        from backfill_chunks
+        where
+            backfill_id = $1
+            and state in ('pending', 'claimed')
+            and {_CLAIMABLE}
+            and (
+                select count(*)
+                from backfill_chunks as underway
+                where underway.backfill_id = $1 and state = 'claimed' and lease_until > clock_timestamp()
+            ) < (select concurrency from backfills where backfill_id = $1)
+        order by attempts, position
+        limit 1
+        for update skip locked
+    ) as next
+    where chunk.chunk_id = next.chunk_id
+    returning chunk.chunk_id, backfill_id, item, area, window_start, window_end, lease, attempts
+"""  # noqa: S608  constants
+
+EXTEND = """
+    update backfill_chunks
+    set lease_until = clock_timestamp() + $2::interval
+    where lease = any($1::uuid[]) and state = 'claimed'
+    returning lease
+"""
+
+END = """
+    update backfill_chunks
+    set
+        state = $3,
+        lease = null,
+        lease_until = null,
+        run_id = $4,
+        requests = requests + $5,
+        error_class = $6,
+        error_message = $7,
+        ended_at = clock_timestamp()
+    where chunk_id = $1 and lease = $2 and state = 'claimed'
+    returning true
+"""
+
+ANSWERED = """
+    update backfills
+    set failures_in_row = 0, held_until = null, last_error = ''
+    where backfill_id = $1 and (failures_in_row > 0 or held_until is not null)
+"""
+
+RETRY_LATER = """
+    update backfill_chunks
+    set
+        state = 'pending',
+        lease = null,
+        lease_until = null,
+        not_before = clock_timestamp() + $3::interval,
+        error_class = $4,
+        error_message = $5,
+        run_id = coalesce($6, run_id),
+        requests = requests + $7
+    where chunk_id = $1 and lease = $2 and state = 'claimed'
+    returning true
+"""
+
+UNANSWERED = """
+    update backfills
+    set failures_in_row = failures_in_row + 1, last_error = $2
+    where backfill_id = $1
+    returning failures_in_row
+"""
+
+HOLD = "update backfills set held_until = clock_timestamp() + $2::interval where backfill_id = $1"
+
+HAND_BACK = """
+    update backfill_chunks
+    set state = 'pending', attempts = attempts - 1, lease = null, lease_until = null
+    where lease = any($1::uuid[]) and state = 'claimed'
+    returning chunk_id
+"""
+
+LOST = """
+    select chunk_id, backfill_id
+    from backfill_chunks
+    where state = 'claimed' and lease_until <= clock_timestamp() and attempts >= $1
+"""
+
+GIVE_UP = """
+    update backfill_chunks
+    set
+        state = 'failed',
+        lease = null,
+        lease_until = null,
+        error_class = 'WorkerLost',
+        error_message = 'the process that worked on it ended ' || attempts || ' times before the window did',
+        ended_at = clock_timestamp()
+    where chunk_id = any($1::bigint[]) and state = 'claimed' and lease_until <= clock_timestamp()
+    returning chunk_id
+"""
+
+PAUSE = f"""
+    update backfills
+    set paused_at = coalesce(paused_at, clock_timestamp()), pause_reason = $2
+    where backfill_id = $1 and {_OPEN}
+    returning backfill_id
+"""  # noqa: S608  constants
+
+RESUME = f"""
+    update backfills
+    set paused_at = null, pause_reason = '', held_until = null, failures_in_row = 0
+    where backfill_id = $1 and {_OPEN}
+    returning backfill_id
+"""  # noqa: S608  constants
+
+CANCEL = f"""
+    update backfills
+    set cancelled_at = clock_timestamp(), paused_at = null, pause_reason = '', held_until = null
+    where backfill_id = $1 and {_OPEN}
+    returning backfill_id
+"""  # noqa: S608  constants
+
+CANCEL_CHUNKS = """
+    update backfill_chunks
+    set state = 'cancelled', lease = null, lease_until = null, ended_at = clock_timestamp()
+    where backfill_id = $1 and state in ('pending', 'claimed')
+    returning chunk_id
+"""
+
+RETRY_FAILED = """
+    update backfill_chunks
+    set
+        state = 'pending',
+        attempts = 0,
+        not_before = '-infinity',
+        error_class = '',
+        error_message = '',
+        ended_at = null
+    where backfill_id = $1 and state = 'failed'
+    returning chunk_id
+"""
+
+REOPEN = """
+    update backfills
+    set finished_at = null, held_until = null, failures_in_row = 0, last_error = ''
+    where backfill_id = $1
+"""
+
+SLOWED = f"""
+    update backfills
+    set slowed_at = clock_timestamp(), slowed_by = $1
+    where {_WORKABLE} and ($2::bigint is null or backfill_id = $2)
+"""  # noqa: S608  constants
+
+PROGRESS = """
+    select
+        backfills.*,
+        case
+            when cancelled_at is not null then 'cancelled'
+            when finished_at is not null then 'completed'
+            when paused_at is not null then 'paused'
+            when held_until > clock_timestamp() then 'held'
+            else 'running'
+        end as state,
+        case
+            when paused_at is not null then pause_reason
+            when held_until > clock_timestamp() then
+                'several windows failed one after the other; next try at '
+                || to_char(held_until at time zone 'UTC', 'HH24:MI:SS') || ' UTC: ' || last_error
+            when finished_at is null and slowed_at > clock_timestamp() - interval '1 minute' then
+                'slowed down: ' || slowed_by
+            else ''
+        end as reason,
+        counts.*
+    from backfills
+    cross join lateral (
+        select
+            count(*) filter (where state = 'pending') as pending,
+            count(*) filter (where state = 'claimed') as claimed,
+            count(*) filter (where state = 'stored') as stored,
+            count(*) filter (where state = 'empty') as empty,
+            count(*) filter (where state = 'failed') as failed,
+            count(*) filter (where state = 'cancelled') as cancelled,
+            coalesce(sum(requests), 0)::bigint as requests
+        from backfill_chunks as chunk
+        where chunk.backfill_id = backfills.backfill_id
+    ) as counts
+    where $1::bigint is null or backfill_id = $1
+    order by backfill_id desc
+    limit $2
+"""
+
+FAILURES = """
+    select item, area, window_start as start, window_end as "end", attempts, error_class, error_message, run_id
+    from backfill_chunks
+    where backfill_id = $1 and (state = 'failed' or state = 'pending' and error_class <> '')
+    order by position
+    limit $2
+"""

@@ -1,0 +1,120 @@
+"""Why a value is missing: decided from its deadline and from what was asked since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.market.calendar import PublicationRule, deadlines
+from app.market.time import Resolution
+from app.timeseries.gaps import Units
+
+
+class Reason(StrEnum):
+    """Why a market time unit has no value."""
+
+    NOT_DUE = "not_due"
+    LATE = "late"
+    MISSING_AT_SOURCE = "missing_at_source"
+    OURS = "ours"
+
+
+REASONS = tuple(Reason)
+_NOT_DUE, _LATE, _MISSING, _OURS = range(len(REASONS))
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a value that is due is asked for before it counts as missing at the source.
+
+    `asks` usable answers after the deadline settle it, or a single one later than `horizon` after the deadline.
+    """
+
+    asks: int = 6
+    horizon: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """Windows that were asked for, as columns in the order in which they ended; times in seconds since 1970.
+
+    `usable`: the source answered, with data or with "no matching data", and nothing of the answer was refused.
+    """
+
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    finished: NDArray[np.int64]
+    usable: NDArray[np.bool_]
+
+
+_NO_TIMES = np.empty(0, np.int64)
+NEVER_ASKED = Asked(_NO_TIMES, _NO_TIMES, _NO_TIMES, np.empty(0, np.bool_))
+
+
+def due(rule: PublicationRule | None, units: Units, zone: ZoneInfo, habit: int | None) -> NDArray[np.int64]:
+    """When each unit has to be public: its deadline, else as long after its start as the series is used to.
+
+    A series without a rule and without a habit is due when the unit is over.
+    """
+    if rule is None:
+        return units.ends if habit is None else units.starts + habit
+    found = np.empty(len(units), np.int64)
+    for number in np.unique(units.resolutions).tolist():
+        which = units.resolutions == number
+        found[which] = deadlines(rule, units.starts[which], Resolution.from_id(number), zone)
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """Of each missing unit its reason (index into `REASONS`), how often it was asked for since it was due, and when last.
+
+    `last_asked` is in seconds since 1970, 0 for never.
+    """
+
+    reasons: NDArray[np.int8]
+    asked: NDArray[np.int64]
+    last_asked: NDArray[np.int64]
+
+
+def judge(units: Units, due_at: NDArray[np.int64], asked: Asked, now: int, patience: Patience) -> Verdict:
+    """Why each unit is missing.
+
+    Not due before its deadline. Then missing at the source once usable answers lacked it as often as `patience` says.
+    Until then late while the horizon lasts; ours where nothing covered it, where the last attempt failed or was partly
+    refused, and where the horizon passed without enough questions.
+    """
+    horizon = due_at + int(patience.horizon.total_seconds())
+    attempts, answers, last_asked = (np.zeros(len(units), np.int64) for _ in range(3))
+    conclusive, answered = (np.zeros(len(units), np.bool_) for _ in range(2))
+    for begin, end, finished, usable in zip(*_columns(asked), strict=True):
+        covered = _covered(units, begin, end)
+        answered[covered], last_asked[covered] = usable, finished
+        since_due = due_at[covered] <= finished
+        attempts[covered] += since_due
+        if usable:
+            answers[covered] += since_due
+            conclusive[covered] |= horizon[covered] <= finished
+    found = np.full(len(units), _OURS, np.int8)
+    found[answered & (now < horizon)] = _LATE
+    found[conclusive | (answers >= patience.asks)] = _MISSING
+    found[now < due_at] = _NOT_DUE
+    return Verdict(found, attempts, last_asked)
+
+
+def _columns(asked: Asked) -> tuple[list[int], list[int], list[int], list[bool]]:
+    return asked.begins.tolist(), asked.ends.tolist(), asked.finished.tolist(), asked.usable.tolist()
+
+
+def _covered(units: Units, begin: int, end: int) -> slice:
+    """The units that lie wholly in a window; a calendar unit is answered by any window that meets it."""
+    if len(units) and Resolution.from_id(int(units.resolutions[0])).is_calendar:
+        first, last = np.searchsorted(units.ends, begin, "right"), np.searchsorted(units.starts, end)
+    else:
+        first, last = np.searchsorted(units.starts, begin), np.searchsorted(units.ends, end, "right")
+    return slice(int(first), int(last))

@@ -1,0 +1,180 @@
+"""What was asked for, and the gaps that the last analysis found, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from app.collection.gap_reasons import Asked, Reason
+from app.collection.models import CollectionRequest
+from app.market.areas import find_place
+from app.market.time import Interval, Resolution
+
+if TYPE_CHECKING:
+    from app.db.engine import Connection, Database
+
+# Each run once, however many of the gaps its window meets.
+_ASKED = """
+    select distinct wanted.number, runs.finished_at, runs.run_id, runs.window_start, runs.window_end,
+        runs.outcome <> 'failed' and runs.rejected = 0 as usable
+    from unnest($1::integer[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
+        as wanted (number, item, area, first, last)
+    join collection_runs as runs
+        on
+            runs.item = wanted.item
+            and runs.area = wanted.area
+            and runs.window_end > wanted.first
+            and runs.window_start < wanted.last
+    order by wanted.number, runs.finished_at, runs.run_id
+"""
+
+_OVERLAPPING = """
+    select gaps.*
+    from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as wanted (item, area, first, last)
+    join gaps
+        on
+            gaps.item = wanted.item
+            and gaps.area = wanted.area
+            and gaps.gap_end > wanted.first
+            and gaps.gap_start < wanted.last
+    for update of gaps
+"""
+
+_REMOVE = "delete from gaps where gap_id = any($1::bigint[])"
+
+_ADD = """
+    insert into gaps (item, area, series_id, gap_start, gap_end, resolution, missing, reason, since, found_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    on conflict on constraint gaps_place do update
+    set
+        gap_end = excluded.gap_end, resolution = excluded.resolution, missing = excluded.missing,
+        reason = excluded.reason, since = excluded.since, found_at = excluded.found_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """A gap as it is kept; `series_id` is None where no series is known."""
+
+    item: str
+    area: str
+    series_id: int | None
+    interval: Interval
+    resolution: Resolution
+    missing: int
+    reason: Reason
+    since: datetime
+
+    def outside(self, analysed: Interval) -> list[GapRow]:
+        """What of the gap an analysis of the interval says nothing about, in whole units.
+
+        It says something about units that start in the interval, and about calendar units that meet it.
+        """
+        zone = find_place(self.area).zone
+        first, last = (self._units_before(instant, zone) for instant in (analysed.start, analysed.end))
+        bounds = [self.resolution.step(self.interval.start, number, zone) for number in (first, last)]
+        if self.resolution.is_calendar and first and bounds[0] > analysed.start:
+            first, bounds[0] = first - 1, self.resolution.step(self.interval.start, first - 1, zone)
+        parts = (
+            (self.interval.start, bounds[0], first),
+            (bounds[1], self.interval.end, self.missing - last),
+        )
+        return [replace(self, interval=Interval(start, end), missing=count) for start, end, count in parts if count > 0]
+
+    def _units_before(self, instant: datetime, zone: ZoneInfo) -> int:
+        """How many of the gap's units begin before the instant."""
+        end = min(max(instant, self.interval.start), self.interval.end)
+        return self.resolution.count(Interval(self.interval.start, end), zone)
+
+
+class GapRecords:
+    """Reads the runs that an analysis judges by and keeps the gaps it found."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def asked(self, wanted: Sequence[tuple[CollectionRequest, Interval]]) -> dict[tuple[str, str], Asked]:
+        """The runs whose windows meet one of the intervals, by item and area, in the order in which they ended."""
+        pairs = list(dict.fromkeys((request.item.value, request.place.eic) for request, _ in wanted))
+        number = {pair: index for index, pair in enumerate(pairs)}
+        named = [(request.item.value, request.place.eic) for request, _ in wanted]
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                _ASKED,
+                [number[pair] for pair in named],
+                [item for item, _ in named],
+                [area for _, area in named],
+                [interval.start for _, interval in wanted],
+                [interval.end for _, interval in wanted],
+            )
+        found: dict[tuple[str, str], list[Any]] = {}
+        for row in rows:
+            found.setdefault(pairs[row["number"]], []).append(row)
+        return {pair: _columns(group) for pair, group in found.items()}
+
+    async def keep(self, analysed: Sequence[CollectionRequest], gaps: Sequence[GapRow], now: datetime) -> int:
+        """Makes the kept gaps of the analysed intervals these; gives the number of rows that changed."""
+        if not analysed:
+            return 0
+        async with self._database.transaction() as connection:
+            known = await _overlapping(connection, analysed)
+            of_pair = _by_pair(analysed)
+            remaining = [row for gap in known.values() for row in _rest(gap, of_pair[gap.item, gap.area])]
+            wanted = set(gaps) | set(remaining)
+            gone = [gap_id for gap_id, gap in known.items() if gap not in wanted]
+            new = sorted(wanted - set(known.values()), key=lambda row: (row.item, row.area, row.interval))
+            if gone:
+                await connection.execute(_REMOVE, gone)
+            if new:
+                await connection.executemany(_ADD, [(*_row(gap), now) for gap in new])
+        return len(gone) + len(new)
+
+
+async def _overlapping(connection: Connection, analysed: Sequence[CollectionRequest]) -> dict[int, GapRow]:
+    rows = await connection.fetch(
+        _OVERLAPPING,
+        [request.item.value for request in analysed],
+        [request.place.eic for request in analysed],
+        [request.interval.start for request in analysed],
+        [request.interval.end for request in analysed],
+    )
+    return {
+        row["gap_id"]: GapRow(
+            row["item"], row["area"], row["series_id"], Interval(row["gap_start"], row["gap_end"]),
+            Resolution.from_id(row["resolution"]), row["missing"], Reason(row["reason"]), row["since"],
+        )
+        for row in rows
+    }  # fmt: skip
+
+
+def _by_pair(analysed: Sequence[CollectionRequest]) -> dict[tuple[str, str], list[CollectionRequest]]:
+    found: dict[tuple[str, str], list[CollectionRequest]] = {}
+    for request in analysed:
+        found.setdefault((request.item.value, request.place.eic), []).append(request)
+    return found
+
+
+def _rest(gap: GapRow, analysed: Sequence[CollectionRequest]) -> list[GapRow]:
+    """The parts of a kept gap that none of the analysed intervals covers."""
+    rest = [gap]
+    for request in analysed:
+        rest = [part for one in rest for part in one.outside(request.interval)]
+    return rest
+
+
+def _row(gap: GapRow) -> tuple[object, ...]:
+    return (
+        gap.item, gap.area, gap.series_id, gap.interval.start, gap.interval.end,
+        gap.resolution.id, gap.missing, gap.reason.value, gap.since,
+    )  # fmt: skip
+
+
+def _columns(rows: Sequence[Any]) -> Asked:
+    times = [[row[name].timestamp() for row in rows] for name in ("window_start", "window_end", "finished_at")]
+    begins, ends, finished = (np.array(column, np.float64).astype(np.int64) for column in times)
+    return Asked(begins, ends, finished, np.array([row["usable"] for row in rows], np.bool_))

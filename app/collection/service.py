@@ -1,0 +1,179 @@
+"""Collects windows: fetch, store, record. Scheduler, gap filling, backfill and the command line share this path."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from app.clock import Clock
+from app.collection.models import CollectionRequest, CollectionRun, Outcome, RunObserver, Work
+from app.collection.repository import RunRepository
+from app.errors import AccessDenied, AppError, DatabaseUnavailable, MalformedDocument, RequestTooLarge, SourceError
+from app.market.time import Interval, halve
+from app.sources.source import Fetched, FetchStatistics, Source
+from app.timeseries.repository import StoreResult, TimeSeriesRepository
+
+STORE_ATTEMPTS = 5
+"""A restarting database is back within seconds; what was fetched waits for it."""
+
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class CollectionService:
+    """Turns windows into stored values and a run record each."""
+
+    def __init__(
+        self,
+        source: Source,
+        timeseries: TimeSeriesRepository,
+        runs: RunRepository,
+        clock: Clock,
+        *,
+        concurrency: int,
+        observers: Sequence[RunObserver] = (),
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._source = source
+        self._timeseries = timeseries
+        self._runs = runs
+        self._clock = clock
+        self._concurrency = concurrency
+        self._observers = observers
+        self._sleep = sleep
+        self._log = structlog.get_logger()
+
+    def plan(self, requests: Iterable[CollectionRequest]) -> list[Work]:
+        """The windows of all requests, in order, each small enough for one request to the source."""
+        return [
+            Work(request.item, request.place, window)
+            for request in requests
+            for window in self._source.windows(request.item, request.place, request.interval)
+        ]
+
+    async def collect_all(self, work: Sequence[Work], on_run: Callable[[CollectionRun], None]) -> None:
+        """Collect every window, several at once; `on_run` hears of each as it ends. Stops asking once the store is lost or the token refused."""
+        queue = iter(work)
+        lost: list[AppError] = []
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self._concurrency, len(work))):
+                group.create_task(self._worker(queue, on_run, lost))
+
+    async def _worker(
+        self, queue: Iterator[Work], on_run: Callable[[CollectionRun], None], lost: list[AppError]
+    ) -> None:
+        for work in queue:
+            if not lost:
+                try:
+                    run = await self.collect(work)
+                    if run.error_class == AccessDenied.__name__:
+                        lost.append(AccessDenied(run.error_message))
+                    on_run(run)
+                    continue
+                except DatabaseUnavailable as error:
+                    lost.append(error)
+            on_run(_failed(self._begin(work, FetchStatistics()), lost[0], self._clock.now()))
+
+    async def collect(self, work: Work) -> CollectionRun:
+        """One window from the source into the store; a source that gives nothing usable is a failed run, not an error.
+
+        Raises DatabaseUnavailable where the store cannot be reached.
+        """
+        malformed: list[bytes] = []
+        run = await self._gather(self._begin(work, FetchStatistics()), malformed)
+        run = replace(run, run_id=await self._runs.add(run, malformed=malformed))
+        await self._tell(run)
+        return run
+
+    async def _gather(self, run: CollectionRun, malformed: list[bytes]) -> CollectionRun:
+        """Fetch and store; a window that is too large in halves, each stored before the next is asked for."""
+        try:
+            fetched = await self._source.fetch(run.item, run.place, run.window, run.statistics)
+        except RequestTooLarge as error:
+            halves = halve(run.window, run.place.zone)
+            if halves is None:
+                return _failed(run, error, self._clock.now())
+            first = await self._gather(replace(run, window=halves[0]), malformed)
+            if first.error_class == RequestTooLarge.__name__:
+                return replace(first, window=run.window)
+            return first.joined_with(await self._gather(replace(run, window=halves[1]), malformed))
+        except SourceError as error:
+            if isinstance(error, MalformedDocument):
+                malformed.append(error.body)
+            return _failed(run, error, self._clock.now())
+        return await self._store(run, fetched)
+
+    async def _store(self, run: CollectionRun, fetched: Fetched) -> CollectionRun:
+        begun = time.perf_counter()
+        stored = await self._persist(fetched, run.window)
+        return replace(
+            run,
+            finished_at=self._clock.now(),
+            outcome=_outcome(fetched),
+            error_class=MalformedDocument.__name__ if fetched.damaged else "",
+            error_message=fetched.damaged,
+            received=fetched.received,
+            new=stored.new,
+            revised=stored.revised,
+            unchanged=stored.unchanged,
+            vanished=stored.vanished,
+            rejected=tuple(fetched.rejected),
+            notes=tuple(fetched.notes),
+            store_seconds=time.perf_counter() - begun,
+        )
+
+    async def _persist(self, fetched: Fetched, window: Interval) -> StoreResult:
+        learned_at = self._clock.now()
+        # Only an answer that could be read to its end tells what is missing at the source.
+        answered = None if fetched.rejected or fetched.notes else window
+        for attempt in range(1, STORE_ATTEMPTS):
+            try:
+                return await self._timeseries.store(fetched.blocks, learned_at=learned_at, answered=answered)
+            except DatabaseUnavailable as error:
+                self._log.warning("store_retried", attempt=attempt, error=str(error))
+                await self._sleep(2.0 ** (attempt - 1))
+        return await self._timeseries.store(fetched.blocks, learned_at=learned_at, answered=answered)
+
+    async def _tell(self, run: CollectionRun) -> None:
+        self._log.debug(
+            "window_collected",
+            item=run.item,
+            area=run.place.code,
+            window=str(run.window),
+            outcome=run.outcome,
+            received=run.received,
+            new=run.new,
+            revised=run.revised,
+            error=run.error_message or None,
+        )
+        for observer in self._observers:
+            await observer.observe(run)
+
+    def _begin(self, work: Work, statistics: FetchStatistics) -> CollectionRun:
+        now = self._clock.now()
+        return CollectionRun(
+            source=self._source.name,
+            item=work.item,
+            place=work.place,
+            window=work.window,
+            started_at=now,
+            finished_at=now,
+            outcome=Outcome.FAILED,
+            statistics=statistics,
+        )
+
+
+def _outcome(fetched: Fetched) -> Outcome:
+    """An answer of which a part could not be read has failed, though what could be read is stored."""
+    if fetched.damaged:
+        return Outcome.FAILED
+    return Outcome.STORED if fetched.blocks else Outcome.EMPTY
+
+
+def _failed(run: CollectionRun, error: AppError, now: datetime) -> CollectionRun:
+    return replace(run, finished_at=now, error_class=type(error).__name__, error_message=str(error))

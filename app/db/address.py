@@ -1,0 +1,83 @@
+"""Where the database is: a URL as people write it, made ready for the driver, and its name without secrets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from app.errors import ConfigurationError
+
+_SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^:@\[\]]*)(?::(\d{1,5}))?")
+
+# Parameters of libpq that the driver does not know; it would send them to the server as settings, which refuses them.
+_LIBPQ_ONLY = frozenset(
+    {
+        "channel_binding",
+        "client_encoding",
+        "connect_timeout",
+        "fallback_application_name",
+        "gssencmode",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "tcp_user_timeout",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A database: `dsn` for the driver (secret), `name` for messages (host, port and database only)."""
+
+    dsn: str = field(repr=False)
+    name: str
+
+    @classmethod
+    def parse(cls, url: str) -> Address:
+        """The address that a `postgresql://` URL names; no message quotes the URL, because it may hold a password."""
+        try:
+            parts = urlsplit(url.strip())
+            query = [(key, value) for key, value in parse_qsl(parts.query, strict_parsing=bool(parts.query))]
+        except ValueError:
+            raise _wrong("it cannot be read as a URL") from None
+        if parts.scheme not in _SCHEMES:
+            raise _wrong("it must begin with postgresql://")
+        if parts.fragment or "#" in url:
+            raise _wrong("write # in a password as %23")
+        login, _, hosts = parts.netloc.rpartition("@")
+        if not all(_is_host(host) for host in hosts.split(",")):
+            raise _wrong(
+                "the part after @ is no host:port (ports end at 65535; in a password write / as %2F and ? as %3F)"
+            )
+        options = dict(_translated(key, value) for key, value in query if key not in _LIBPQ_ONLY)
+        dsn = f"postgresql://{_quoted(login)}{hosts}{parts.path}" + (f"?{urlencode(options)}" if options else "")
+        host = hosts or options.get("host") or "the default host"
+        return cls(dsn, f"{host}/{unquote(parts.path.lstrip('/')) or options.get('dbname', '')}".rstrip("/"))
+
+
+def _is_host(text: str) -> bool:
+    match = _HOST.fullmatch(text)
+    return match is not None and int(match[1] or 0) < 65536
+
+
+def _quoted(login: str) -> str:
+    """User and password with every special character escaped; the driver stumbles over a plain @ in a password."""
+    if not login:
+        return ""
+    user, colon, password = login.partition(":")
+    return f"{quote(unquote(user), safe='')}{colon}{quote(unquote(password), safe='')}@"
+
+
+def _translated(key: str, value: str) -> tuple[str, str]:
+    return (
+        ("sslmode", {"true": "require", "false": "disable"}.get(value.lower(), value)) if key == "ssl" else (key, value)
+    )
+
+
+def _wrong(reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"GRIDKEEPER_DATABASE__URL: {reason}; write it as postgresql://user:password@host:5432/name"
+    )

@@ -1,0 +1,104 @@
+"""The request budget of a token: one row in the database, shared by every process that uses the token."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.db.engine import Database
+
+NOTABLE_WAIT = 3.0
+"""Seconds of waiting that are worth telling a person about."""
+
+# The generic cell rate algorithm. `theoretical_arrival` is when the bucket would be empty again; a request takes its
+# slot by moving it one step ($2) on and may start `$3` before it. The row lock makes the requests of all processes
+# queue up, and the server's clock is the only one that counts. The commit need not wait for the disk: a crash of the
+# server would forget some milliseconds of the budget.
+_RESERVE = """
+    insert into token_budgets as budget (token_id, theoretical_arrival)
+    values ($1, clock_timestamp() + $2::interval)
+    on conflict (token_id) do update
+    set theoretical_arrival = greatest(budget.theoretical_arrival, budget.blocked_until, clock_timestamp()) + $2::interval
+    returning
+        extract(epoch from greatest(theoretical_arrival - $3::interval, blocked_until) - clock_timestamp())::float8 as seconds,
+        coalesce(blocked_until > clock_timestamp(), false) as blocked,
+        set_config('synchronous_commit', 'off', true)
+"""
+
+_BLOCK = """
+    insert into token_budgets as budget (token_id, theoretical_arrival, blocked_until)
+    values ($1, clock_timestamp(), $2)
+    on conflict (token_id) do update
+    set blocked_until = greatest(budget.blocked_until, excluded.blocked_until)
+"""
+
+_BLOCKED = "select blocked_until > clock_timestamp() from token_budgets where token_id = $1"
+
+
+def token_id(secret: str) -> str:
+    """The name of a token in the database: a digest, from which the token cannot be told."""
+    return hashlib.sha256(b"gridkeeper token " + secret.encode()).hexdigest()[:16]
+
+
+def pace(requests_per_minute: int, burst: int) -> tuple[timedelta, timedelta]:
+    """The step between two requests, and how far ahead of the steady pace a request may start.
+
+    The steady pace leaves room for the burst, so that both together keep the budget: within a minute can start at most
+    `burst` requests at once and then one each step, in all ceil(60 / step) + burst - 1. A burst above a quarter of the
+    budget would leave the steady pace too little, and is cut to that.
+    """
+    burst = max(1, min(burst, requests_per_minute // 4))
+    step = timedelta(microseconds=-(-60_000_000 // (requests_per_minute - burst + 1)))
+    return step, step * burst
+
+
+class PostgresBudget:
+    """Lets at most `requests_per_minute` requests start within any 60 seconds, `burst` of them at once."""
+
+    def __init__(
+        self,
+        database: Database,
+        token_id: str,
+        *,
+        requests_per_minute: int,
+        burst: int,
+        on_wait: Callable[[float, str], None] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._database = database
+        self._token_id = token_id
+        self._on_wait = on_wait
+        self._sleep = sleep
+        self._step, self._lead = pace(requests_per_minute, burst)
+
+    async def acquire(self) -> None:
+        """Returns when a request may start; waiters are served in the order in which they came."""
+        while True:
+            seconds, blocked = await self._reserve()
+            if seconds <= 0:
+                return
+            if self._on_wait and seconds >= NOTABLE_WAIT:
+                self._on_wait(seconds, "the platform asked everybody to wait" if blocked else "request budget")
+            await self._sleep(seconds)
+            # A slot from before a block is void: all that waited would start at once when it ends.
+            if not await self.is_blocked():
+                return
+
+    async def block(self, until: datetime) -> None:
+        """Nobody with this token starts a request before the instant; an earlier one changes nothing."""
+        async with self._database.connection() as connection:
+            await connection.execute(_BLOCK, self._token_id, until)
+
+    async def _reserve(self) -> tuple[float, bool]:
+        async with self._database.connection() as connection:
+            [row] = await connection.fetch(_RESERVE, self._token_id, self._step, self._lead)
+        return row["seconds"], row["blocked"]
+
+    async def is_blocked(self) -> bool:
+        """Whether everybody with this token has to wait."""
+        async with self._database.connection() as connection:
+            return bool(await connection.fetchval(_BLOCKED, self._token_id))

@@ -1,0 +1,224 @@
+"""The database as the rest of the program sees it: connections, transactions and their failures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import asyncpg
+from asyncpg import exceptions as pg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.db.address import Address
+from app.db.failures import DRIVER_FAILURES
+from app.errors import ConfigurationError, DatabaseUnavailable
+from app.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+OLDEST_SERVER = 16
+IDLE_IN_TRANSACTION = 60.0
+"""Seconds; reading is exempt, because whoever reads an export may pause."""
+
+_LOST = (
+    pg.PostgresConnectionError,  # 08: the connection broke
+    pg.OperatorInterventionError,  # 57: the server stops, starts, or ended the statement (statement_timeout)
+    pg.InsufficientResourcesError,  # 53: disk full, out of memory, too many connections
+    pg.PostgresSystemError,  # 58: the server's own input and output failed
+    pg.ReadOnlySQLTransactionError,  # a standby, or a server that protects itself
+    pg.InsufficientPrivilegeError,
+    pg.InvalidAuthorizationSpecificationError,
+    pg.InvalidCatalogNameError,
+)
+
+
+class Database:
+    """A PostgreSQL database behind a pool of connections; `open` it before use and `close` it after."""
+
+    def __init__(self, settings: DatabaseSettings, url: str) -> None:
+        self._settings = settings
+        self._address = Address.parse(url)
+        self._engine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=self._connect,
+            pool_pre_ping=True,
+            pool_size=settings.pool_size,
+            max_overflow=0,
+            # A connection may be busy as long as a statement may last.
+            pool_timeout=settings.statement_timeout,
+        )
+
+    def __repr__(self) -> str:
+        return f"Database({self.name})"
+
+    @property
+    def name(self) -> str:
+        """Host, port and database, without user and password."""
+        return self._address.name
+
+    @property
+    def address(self) -> Address:
+        """Where the database is, for connections outside the pool; its `dsn` is secret."""
+        return self._address
+
+    @property
+    def engine(self) -> AsyncEngine:
+        return self._engine
+
+    async def open(self) -> None:
+        """Checks that the database answers and is one we can use."""
+        async with self.connection() as connection:
+            version = connection.get_server_version()
+            encoding = await connection.fetchval("show server_encoding")
+        check_server(self.name, version.major, encoding)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection of the driver; every statement commits by itself."""
+        async with self.pooled() as pooled:
+            yield await driver_connection(pooled)
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, isolation: Literal["read_committed", "repeatable_read"] = "read_committed", readonly: bool = False
+    ) -> AsyncIterator[Connection]:
+        """A connection of the driver inside a transaction, committed at the end of the block."""
+        async with self.connection() as connection, connection.transaction(isolation=isolation, readonly=readonly):
+            if readonly:
+                await connection.execute("set local idle_in_transaction_session_timeout = 0")
+            yield connection
+
+    @asynccontextmanager
+    async def pooled(self) -> AsyncIterator[AsyncConnection]:
+        """A connection of the engine; one that was lost or left inside a transaction does not return to the pool."""
+        async with self._checkout() as pooled:
+            connection = await driver_connection(pooled)
+            try:
+                with self._failures(connection):
+                    yield pooled
+            finally:
+                if connection.is_closed() or connection.is_in_transaction():
+                    await pooled.invalidate()
+
+    @asynccontextmanager
+    async def _checkout(self) -> AsyncIterator[AsyncConnection]:
+        pooled = self._engine.connect()
+        try:
+            await pooled.start()
+        except PoolTimeout as error:
+            raise DatabaseUnavailable(
+                f"all {self._settings.pool_size} connections to {self.name} were busy for "
+                f"{self._settings.statement_timeout:g} s; raise GRIDKEEPER_DATABASE__POOL_SIZE"
+            ) from error
+        except (*DRIVER_FAILURES, DBAPIError) as error:
+            raise self._unreachable(driver_error(error)) from error
+        try:
+            yield pooled
+        finally:
+            await pooled.close()
+
+    async def _connect(self) -> Connection:
+        settings = {
+            "application_name": "gridkeeper",
+            "timezone": "UTC",
+            "statement_timeout": f"{self._settings.statement_timeout * 1000:.0f}",
+            # A process that is frozen within a transaction must not keep the locks of its series for ever.
+            "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION * 1000:.0f}",
+            # Compiling a plan takes longer than any statement here that it would speed up.
+            "jit": "off",
+        }
+        try:
+            return await asyncpg.connect(
+                self._address.dsn, timeout=self._settings.connect_timeout, server_settings=settings
+            )
+        except pg.ClientConfigurationError as error:
+            raise ConfigurationError(f"GRIDKEEPER_DATABASE__URL: {error}") from error
+        except DRIVER_FAILURES as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: BaseException) -> DatabaseUnavailable:
+        reason = str(error) or f"no answer within {self._settings.connect_timeout:g} s"
+        return DatabaseUnavailable(
+            f"cannot connect to the database at {self.name}: {reason}; "
+            "see that the server runs and that GRIDKEEPER_DATABASE__URL, if set, is right"
+        )
+
+    @contextmanager
+    def _failures(self, connection: Connection) -> Iterator[None]:
+        """Turns the loss of the database within a unit of work into DatabaseUnavailable; other errors pass."""
+        try:
+            yield
+        except (*DRIVER_FAILURES, DBAPIError) as error:
+            cause = driver_error(error)
+            # The driver's own confusion comes of a server that died while it waited for an answer.
+            confused = isinstance(cause, pg.InternalClientError | pg.InterfaceError)
+            if not (confused or isinstance(cause, _LOST) or connection.is_closed()):
+                raise
+            raise DatabaseUnavailable(
+                f"the database at {self.name} failed in the middle of the work: {str(cause) or type(cause).__name__}; "
+                "what was committed stays, mend the database and run the command again"
+            ) from error
+
+
+def check_server(name: str, major: int, encoding: str) -> None:
+    """Raises DatabaseUnavailable with the remedy where the server is too old or the encoding is not Unicode."""
+    if major < OLDEST_SERVER:
+        raise DatabaseUnavailable(
+            f"the server of {name} is PostgreSQL {major}; upgrade it to PostgreSQL {OLDEST_SERVER} or newer"
+        )
+    if encoding != "UTF8":
+        raise DatabaseUnavailable(
+            f"the database {name} has the encoding {encoding}; create one with `createdb -E UTF8 -T template0`"
+        )
+
+
+async def driver_connection(pooled: AsyncConnection) -> Connection:
+    """The driver's connection below a connection of the engine."""
+    raw = await pooled.get_raw_connection()
+    return cast("Connection", raw.driver_connection)
+
+
+def driver_error(error: BaseException) -> BaseException:
+    """The driver's own error below an error of SQLAlchemy."""
+    if isinstance(error, DBAPIError):
+        origin: Any = error.orig
+        return cast("BaseException", origin.__cause__ or origin)
+    if isinstance(error, pg.InterfaceError) and isinstance(error.__context__, pg.PostgresError):
+        return error.__context__  # the end of a transaction on a lost connection fails too, and hides the reason
+    return error
+
+
+async def copy_binary(connection: Connection, table: str, rows: AsyncIterator[bytes], columns: Sequence[str]) -> None:
+    """Copies rows in PostgreSQL's binary format into a table.
+
+    The driver alone would wait for ever for a lost connection to take more bytes (asyncpg 0.32, `copy_in` waits for
+    `writing_allowed`, which nobody sets when the connection is lost), so the loss is watched for here.
+    """
+    lost = asyncio.Event()
+
+    def notice(_: object) -> None:
+        lost.set()
+
+    copying = asyncio.ensure_future(
+        connection.copy_to_table(table, source=rows, columns=list(columns), format="binary")
+    )
+    watching = asyncio.ensure_future(lost.wait())
+    connection.add_termination_listener(notice)
+    try:
+        await asyncio.wait((copying, watching), return_when=asyncio.FIRST_COMPLETED)
+        if not copying.done():
+            raise pg.ConnectionDoesNotExistError("connection was closed in the middle of COPY")
+        await copying
+    finally:
+        connection.remove_termination_listener(notice)
+        copying.cancel()
+        watching.cancel()
+        await asyncio.gather(copying, watching, return_exceptions=True)

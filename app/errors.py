@@ -1,0 +1,95 @@
+"""The error tree: a class exists because someone catches it differently.
+
+AppError
+├── ConfigurationError            stop at start and say which setting is wrong and how to mend it
+├── DatabaseUnavailable           the database cannot be reached or used
+│   └── SchemaMismatch            the database has another schema version or another origin
+├── SourceError                   no usable document
+│   ├── SourceUnavailable         time-out, 5xx, dropped, HTML instead of XML, 404 for everything: retry later
+│   │   └── RateLimited           everyone who shares the token waits until `until`
+│   ├── AccessDenied              401/403: tell a person, do not retry
+│   ├── RequestTooLarge           split the window and try again
+│   ├── RequestRejected           the platform refuses these parameters: do not retry
+│   └── MalformedDocument         not what the specification says: keep the bytes, do not retry
+├── SchedulerError                the scheduler cannot do what was asked
+│   ├── JobFailed                 a run of a job did not do its work: recorded, retried by its policy
+│   └── SchedulerStateError       not the leader any more, or started twice
+├── NotFound
+└── Conflict
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class AppError(Exception):
+    """Something a user or operator can act on; the message says what to do."""
+
+
+class ConfigurationError(AppError):
+    """A setting or an argument is wrong; the message names the field and the remedy."""
+
+
+class DatabaseUnavailable(AppError):
+    """The database cannot be reached, or is not one we can use."""
+
+
+class SchemaMismatch(DatabaseUnavailable):
+    """The database has another schema version, or holds data of another origin."""
+
+
+class SourceError(AppError):
+    """The source gave no usable document."""
+
+
+class SourceUnavailable(SourceError):
+    """The source did not answer usefully this time; asking again later may help."""
+
+
+class RateLimited(SourceUnavailable):
+    """The token's request limit is exceeded: nobody may ask again before `until` (aware UTC)."""
+
+    def __init__(self, message: str, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class AccessDenied(SourceError):
+    """The source refuses the token; only a person can mend that."""
+
+
+class RequestTooLarge(SourceError):
+    """The answer would exceed what the source or this program allows in one piece."""
+
+
+class RequestRejected(SourceError):
+    """The source refuses the parameters of this request."""
+
+
+class MalformedDocument(SourceError):
+    """The bytes are not a document of the source; `body` keeps them (size-capped) for inspection."""
+
+    def __init__(self, message: str, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.body = body
+
+
+class SchedulerError(AppError):
+    """The scheduler cannot do what was asked."""
+
+
+class JobFailed(SchedulerError):
+    """A run of a job did not do its work; another attempt may."""
+
+
+class SchedulerStateError(SchedulerError):
+    """The scheduler is in another state than the request needs; for one, this process is not the leader."""
+
+
+class NotFound(AppError):
+    """The named thing does not exist."""
+
+
+class Conflict(AppError):
+    """The request contradicts the present state."""

@@ -1,0 +1,151 @@
+"""Starts and stops the long-running parts, in order, in one AsyncExitStack."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from app.db.embedded import embedded_notice, start_embedded
+from app.db.engine import Database
+from app.db.migrate import check_schema, claim_origin, migrate
+from app.errors import ConfigurationError
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.container import Container
+
+Echo = Callable[[str], None]
+Side = Callable[["Container", asyncio.Event], Awaitable[None]]
+"""A part of the service that runs beside the scheduler until the event is set, the HTTP side for one."""
+
+SIGN_UP = (
+    "no token is set. Put it into GRIDKEEPER_ENTSOE__TOKEN, in the environment or in .env; it stands in your account at "
+    "https://transparency.entsoe.eu under My Account Settings, Web API Security Token. "
+    "To try the program with synthetic data instead, add --sandbox."
+)
+
+
+def require_token(settings: Settings) -> None:
+    """ConfigurationError with the remedy where data of the platform are wanted and no token is set."""
+    if not settings.sandbox and settings.entsoe.token is None:
+        raise ConfigurationError(SIGN_UP)
+
+
+@asynccontextmanager
+async def database(settings: Settings, echo: Echo, *, migrated: bool = True) -> AsyncIterator[Database]:
+    """The open database of the settings; the embedded one is started and migrated, another must have our schema."""
+    async with AsyncExitStack() as stack:
+        url = settings.database.url.get_secret_value() if settings.database.url else None
+        embedded = url is None
+        if url is None:
+            server = await asyncio.to_thread(start_embedded, settings.data_dir)
+            stack.callback(server.release)
+            if notice := embedded_notice(settings.data_dir):
+                echo(notice)
+            url = server.url
+        opened = Database(settings.database, url)
+        stack.push_async_callback(opened.close)
+        await opened.open()
+        if migrated:
+            if embedded:
+                await migrate(opened)
+            async with opened.connection() as connection:
+                await check_schema(connection)
+        yield opened
+
+
+@asynccontextmanager
+async def collecting(settings: Settings, echo: Echo) -> AsyncIterator[Container]:
+    """Everything that a collection needs, with the sandbox where it is chosen, ready in a container."""
+    require_token(settings)
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(database(settings, echo))
+        async with opened.transaction() as connection:
+            await claim_origin(connection, settings.origin)
+        if settings.sandbox:
+            settings = await stack.enter_async_context(_with_sandbox(settings, echo))
+        from app.container import Container
+
+        container = Container(settings=settings, database=opened, echo=echo)
+        stack.push_async_callback(container.http_client().aclose)
+        yield container
+
+
+async def serve(settings: Settings, echo: Echo, stop: asyncio.Event, sides: Sequence[Side] = ()) -> None:
+    """Run the scheduler, the backfill worker and the given sides until `stop` is set, then let them drain.
+
+    A part that fails ends the others too: whoever started the process starts it anew.
+    """
+    async with collecting(settings, echo) as container:
+        stopping = _Stopping(stop)
+        scheduler = container.scheduler()
+        # What the start has loaded stays to the end; a full collection over it holds the event loop up for 150 ms.
+        gc.collect()
+        gc.freeze()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(stopping.after(scheduler.run(stop)))
+                if settings.scheduler.profile != "cautious":
+                    group.create_task(_work_backfills(container, stop, settings.scheduler.drain_seconds))
+                for side in sides:
+                    group.create_task(stopping.after(side(container, stop)))
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from errors
+        finally:
+            await container.backfill_http().aclose()
+
+
+class _Stopping:
+    """Stops the service when one of its parts has come to its end."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+
+    async def after(self, part: Awaitable[None]) -> None:
+        await part
+        self._stop.set()
+
+
+async def _work_backfills(container: Container, stop: asyncio.Event, drain_seconds: float) -> None:
+    """Every replica works on backfills, whoever leads."""
+    async with container.task_backend():
+        worker = container.backfill_worker()
+        working = asyncio.create_task(worker.work())
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+            worker.stop(drain_seconds)
+            await working
+        finally:
+            stopped.cancel()
+            working.cancel()
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+@asynccontextmanager
+async def _with_sandbox(settings: Settings, echo: Echo) -> AsyncIterator[Settings]:
+    """Settings that point at the sandbox: the one that is served already where an endpoint is set, else our own."""
+    from app.sandbox.server import SandboxServer
+    from app.sandbox.settings import SandboxSettings
+
+    echo("SANDBOX: these data are synthetic; nothing here comes from the Transparency Platform.")
+    entsoe = settings.entsoe
+    if "base_url" in entsoe.model_fields_set:
+        yield settings if entsoe.token else _pointed_at(settings, str(entsoe.base_url), SandboxSettings().token)
+        return
+    async with SandboxServer(SandboxSettings()) as server:
+        yield _pointed_at(settings, server.url, server.token)
+
+
+def _pointed_at(settings: Settings, url: str, token: str) -> Settings:
+    entsoe = settings.entsoe.model_dump() | {"base_url": url, "token": token, "token_file": None}
+    return settings.model_copy(update={"entsoe": type(settings.entsoe).model_validate(entsoe)})

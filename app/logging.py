@@ -1,0 +1,53 @@
+"""Structured logs: events with fields, one line per outcome, secrets masked."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from app.settings import LogSettings
+
+_SECRET_NAMES = frozenset({"token", "password", "secret", "authorization", "security_token"})
+_SECRET_IN_TEXT = re.compile(r"(?i)(security_?token[=:\s]+)[^&@\s\"']+|(://[^/\s:@]+:)[^@\s/]+(?=@)")
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def redact(text: str) -> str:
+    """The text without the values of tokens and URL passwords."""
+    return _SECRET_IN_TEXT.sub(r"\1\2***", text)
+
+
+def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in event.items():
+        if name.lower() in _SECRET_NAMES:
+            event[name] = "***"
+        elif isinstance(value, str):
+            event[name] = redact(value)
+    return event
+
+
+def configure_logging(settings: LogSettings) -> None:
+    """Send all events to standard error in the chosen form."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if settings.format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _mask,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
+        # Looked up at each call: whoever redirects standard error later means our lines too.
+        logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,82 @@
+"""How people write moments: dates, instants, and distances from now."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from app.errors import ConfigurationError
+from app.market.time import Interval, from_local, iso, local_day, midnight
+
+_DISTANCE = re.compile(r"([+-])(\d{1,6})([hdw])")
+_FORMS = (
+    "write a date (2024-01-01, midnight of the area), an instant (2024-01-01T00:00Z) or a distance (-7d, -12h, today)"
+)
+_WORDS = {"yesterday": -1, "today": 0, "tomorrow": 1}
+EARLIEST = date(1990, 1, 1)
+LATEST = date(2100, 1, 1)
+
+
+def parse_moment(text: str, zone: ZoneInfo, now: datetime, *, name: str) -> datetime:
+    """The instant that the text means for an area in `zone`; ConfigurationError naming the option otherwise.
+
+    A date, a number of days or weeks and the words today, tomorrow and yesterday mean local midnights, hours count
+    from the last full hour, a time without an offset is local time.
+    """
+    try:
+        moment = _moment(text.strip(), zone, now, name)
+    except OverflowError:
+        moment = None
+    if moment is None or not EARLIEST <= moment.date() <= LATEST:
+        raise ConfigurationError(f"{name} {text!r} lies outside {EARLIEST} to {LATEST}")
+    return moment
+
+
+def _moment(text: str, zone: ZoneInfo, now: datetime, name: str) -> datetime:
+    today = local_day(now, zone)
+    if text == "now":
+        return now
+    if text in _WORDS:
+        return midnight(today + timedelta(days=_WORDS[text]), zone)
+    if match := _DISTANCE.fullmatch(text):
+        count = int(match[2]) * (-1 if match[1] == "-" else 1)
+        return _distance(count, match[3], zone, now)
+    try:
+        if "T" not in text and " " not in text:
+            return midnight(date.fromisoformat(text), zone)
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(f"{name} {text!r} is no moment: {_FORMS}") from None
+    return instant.astimezone(UTC) if instant.tzinfo else from_local(instant, zone)
+
+
+def _distance(count: int, unit: str, zone: ZoneInfo, now: datetime) -> datetime:
+    if unit == "h":
+        return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=count)
+    return midnight(local_day(now, zone) + timedelta(days=count * (7 if unit == "w" else 1)), zone)
+
+
+def parse_interval(start: str, end: str | None, zone: ZoneInfo, now: datetime) -> Interval:
+    """The interval between two moments; without an end it lasts to the end of the local day of `now`."""
+    first = parse_moment(start, zone, now, name="--from")
+    last = (
+        parse_moment(end, zone, now, name="--to") if end else midnight(local_day(now, zone) + timedelta(days=1), zone)
+    )
+    if first >= last:
+        said = f"--to {end}" if end else f"the end of today ({iso(last)})"
+        raise ConfigurationError(f"--from {start} is not before {said}: nothing lies between them")
+    return Interval(first, last)
+
+
+def parse_instant(text: str, *, name: str) -> datetime:
+    """An instant with an offset; a date alone means midnight UTC."""
+    try:
+        instant = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ConfigurationError(f"{name} {text!r} is no instant: write it as 2024-01-01T00:00:00Z") from None
+    if instant.tzinfo is None:
+        if instant.time() != time(0) or "T" in text:
+            raise ConfigurationError(f"{name} {text!r} lacks its offset: write it as {text.strip()}Z for UTC")
+        instant = instant.replace(tzinfo=UTC)
+    return instant.astimezone(UTC)

@@ -1,0 +1,98 @@
+"""What a time series is: the data items, the key of a series, and the columnar block that carries values."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from app.errors import ConfigurationError
+from app.market.time import Resolution
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class DataItem(StrEnum):
+    """The data items the service knows; how each is asked for stands in its source's table."""
+
+    LOAD_ACTUAL = "load_actual"
+    LOAD_FORECAST_DAY_AHEAD = "load_forecast_day_ahead"
+    LOAD_FORECAST_WEEK_AHEAD = "load_forecast_week_ahead"
+    LOAD_FORECAST_MONTH_AHEAD = "load_forecast_month_ahead"
+    LOAD_FORECAST_YEAR_AHEAD = "load_forecast_year_ahead"
+    FORECAST_MARGIN = "forecast_margin"
+    PRICE_DAY_AHEAD = "price_day_ahead"
+    GENERATION_ACTUAL = "generation_actual"
+    GENERATION_PER_UNIT = "generation_per_unit"
+    GENERATION_FORECAST_DAY_AHEAD = "generation_forecast_day_ahead"
+    WIND_SOLAR_FORECAST_DAY_AHEAD = "wind_solar_forecast_day_ahead"
+    WIND_SOLAR_FORECAST_INTRADAY = "wind_solar_forecast_intraday"
+    WIND_SOLAR_FORECAST_CURRENT = "wind_solar_forecast_current"
+    INSTALLED_CAPACITY = "installed_capacity"
+    RESERVOIR_FILLING = "reservoir_filling"
+    FLOW_PHYSICAL = "flow_physical"
+    EXCHANGE_SCHEDULED = "exchange_scheduled"
+    TRANSFER_CAPACITY_DAY_AHEAD = "transfer_capacity_day_ahead"
+    IMBALANCE_PRICE = "imbalance_price"
+    IMBALANCE_VOLUME = "imbalance_volume"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SeriesKey:
+    """Names one series; every component is text and "" where the document does not say.
+
+    `area` is the canonical form of what was asked for: an EIC, or two of them as `OUT>IN` for a border.
+    `in_area` and `out_area` are the document's own domains. `direction` is `generation` or `consumption`
+    where only the domain's side tells them apart. Leave a component out and rows overwrite each other.
+    """
+
+    source: str
+    item: str
+    area: str
+    in_area: str = ""
+    out_area: str = ""
+    direction: str = ""
+    psr_type: str = ""
+    business_type: str = ""
+    contract: str = ""
+    sequence: str = ""
+    flow_direction: str = ""
+    category: str = ""
+    unit_eic: str = ""
+    unit: str = ""
+    currency: str = ""
+
+
+KEY_FIELDS: tuple[str, ...] = tuple(field.name for field in fields(SeriesKey))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesBlock:
+    """Values of one series at one resolution, as columns of equal length.
+
+    `starts`: int64, delivery start of each MTU in seconds since 1970-01-01T00:00Z.
+    `values`: float64, finite. `filled`: bool, True where the A03 rule repeated the value before.
+    Rows stand in document order; equal starts may occur, and then the later row is the valid one.
+    """
+
+    key: SeriesKey
+    resolution: Resolution
+    starts: NDArray[np.int64]
+    values: NDArray[np.float64]
+    filled: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+def find_item(text: str) -> DataItem:
+    """The data item with this name; ConfigurationError with the nearest names where there is none."""
+    try:
+        return DataItem(text.strip().lower())
+    except ValueError:
+        near = difflib.get_close_matches(text.strip().lower(), list(DataItem), n=3, cutoff=0.4)
+        hint = f", did you mean {' or '.join(near)}?" if near else ""
+        raise ConfigurationError(f"unknown item {text!r}{hint}; `gridkeeper items` lists what is known") from None

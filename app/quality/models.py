@@ -1,0 +1,115 @@
+"""What a detector is given and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+DAY = 86_400
+HOUR = 3_600
+
+
+class Kind(StrEnum):
+    """What a series measures, as far as detectors care."""
+
+    LOAD = "load"
+    PRICE = "price"
+    GENERATION = "generation"
+    WIND = "wind"
+    SOLAR = "solar"
+    FLOW = "flow"
+
+
+class Rule(StrEnum):
+    """Which evidence speaks against a value."""
+
+    NONE = ""
+    MISSING = "missing"
+    DUPLICATE = "duplicate"
+    OFF_GRID = "off_grid"
+    PRICE_BOUNDS = "price_bounds"
+    ABOVE_CAPACITY = "above_capacity"
+    NEGATIVE = "negative"
+    NIGHT = "solar_at_night"
+    ZERO_RUN = "zero_run"
+    STUCK = "stuck"
+    STRAIGHT_LINE = "straight_line"
+    STALE_COPY = "stale_copy"
+    PEER_COPY = "peer_copy"
+    SEASONAL = "seasonal_residual"
+    STEP = "step"
+    ROUGHNESS = "roughness"
+    RATIO = "ratio"
+    RANGE = "range"
+    SHIFT = "time_shift"
+    FORECAST = "one_step_forecast"
+    PEER_LEVEL = "peer_level"
+    PEER_SHIFT = "peer_time_shift"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Values on a regular grid from `start` (seconds since 1970), one every `step` seconds; NaN where none is known.
+
+    The names of peers say what they are: `forecast…` announces the same quantity, `capacity` bounds it, any other is
+    a series of the same kind from another place. Peers lie on the same grid.
+    """
+
+    kind: Kind
+    start: int
+    step: int
+    values: Values
+    peers: Mapping[str, Values] = field(default_factory=dict)
+
+    @property
+    def per_hour(self) -> int:
+        return max(1, round(HOUR / self.step))
+
+    @property
+    def per_day(self) -> int:
+        return max(1, round(DAY / self.step))
+
+    @property
+    def forecasts(self) -> list[Values]:
+        return [peer for name, peer in self.peers.items() if name.startswith("forecast")]
+
+    @property
+    def neighbours(self) -> list[Values]:
+        return [peer for name, peer in self.peers.items() if name != "capacity"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """An alarm needs a score of `least`, and `times` what the series reaches on one day in ten."""
+
+    least: float
+    times: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A soft score a value; `clean` marks the scores in which no distrusted value takes part."""
+
+    rule: Rule
+    score: Values
+    clean: Flags
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Per value how strongly the strongest evidence speaks against it (alarm from 1 on) and which rule that is."""
+
+    score: Values
+    rule: NDArray[np.str_]
+
+    @property
+    def flags(self) -> Flags:
+        return self.score >= 1.0

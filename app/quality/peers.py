@@ -1,0 +1,59 @@
+"""Evidence from a forecast of the same quantity: it knows holidays, weather and clock changes that the past does not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.quality.evidence import SHORTEST_DAY, in_spreads, log_of_ratio, misfits
+from app.quality.models import Evidence, Limit, Rule, Series, Values
+from app.quality.rolling import all_known, before, moving_mean, trailing_median
+
+BIAS_DAYS = 14
+
+
+def peer_evidence(series: Series, trusted: Values) -> list[Evidence]:
+    """What every forecast of the series says."""
+    if series.per_day < SHORTEST_DAY:
+        return []
+    return [
+        found
+        for peer in series.forecasts
+        for found in (
+            level(series, trusted, peer),
+            moved_level(series, trusted, peer),
+            moved_changes(series, trusted, peer),
+        )
+    ]
+
+
+def _bias(trusted: Values, peer: Values, per_day: int) -> Values:
+    """What the forecast usually lacks."""
+    return np.nan_to_num(trailing_median(trusted - peer, BIAS_DAYS * per_day, 3 * per_day))
+
+
+def level(series: Series, trusted: Values, peer: Values) -> Evidence:
+    """The distance to the forecast over an hour."""
+    hour = series.per_hour
+    errors = moving_mean(series.values - peer - _bias(trusted, peer, series.per_day), hour, hour // 2 + 1)
+    clean = all_known(trusted, hour)
+    return Evidence(Rule.PEER_LEVEL, in_spreads(errors, clean, series, trusted), clean, Limit(12.0, 3.84))
+
+
+def moved_level(series: Series, trusted: Values, peer: Values) -> Evidence:
+    """How much better a day fits the forecast when moved by an hour."""
+    hour, day = series.per_hour, series.per_day
+    values = moving_mean(series.values, hour, hour)
+    model = moving_mean(peer, hour, hour) + _bias(trusted, peer, day)
+    return _moved(trusted, misfits(values, model, hour, day), day + 2 * hour, Limit(0.9, 4.8))
+
+
+def moved_changes(series: Series, trusted: Values, peer: Values) -> Evidence:
+    """How much better a day's hourly changes fit the forecast's when moved by an hour."""
+    hour, day = series.per_hour, series.per_day
+    values, model = moving_mean(series.values, hour, hour), moving_mean(peer, hour, hour)
+    values, model = values - before(values, hour), model - before(model, hour)
+    return _moved(trusted, misfits(values, model, hour, day), day + 3 * hour, Limit(1.125, 6.0))
+
+
+def _moved(trusted: Values, misfit: tuple[Values, Values], window: int, limit: Limit) -> Evidence:
+    return Evidence(Rule.PEER_SHIFT, np.fmax(log_of_ratio(*misfit), 0.0), all_known(trusted, window), limit)

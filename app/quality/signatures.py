@@ -1,0 +1,113 @@
+"""Signatures of faults: patterns that measurements hardly ever show. What a series shows by habit is allowed to it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.quality.models import Flags, Kind, Rule, Series, Values
+from app.quality.rolling import before, habit, moving_mean, run_lengths, slot_median, whole_runs
+
+HABIT_FACTOR = 1.5
+HABIT_DAYS = 56
+SHORTEST_PATTERN = 5
+HOURS, HOURS_OF_A_PRICE = 3, 5
+"""A price rests for hours where one plant or neighbour sets it."""
+GLIMMER, BRIGHT = 0.01, 0.05
+"""Shares of the peak: below the first solar is dark, above the second it is day."""
+USUAL_AGREEMENT = 0.04
+"""Neighbours that agree more often than this (coupled prices) may agree for long."""
+LONGEST_OUTAGE_DAYS = 7
+NEVER_ZERO = frozenset({Kind.LOAD, Kind.GENERATION, Kind.WIND})
+
+
+def signatures(series: Series) -> dict[Rule, Flags]:
+    """Which values belong to which pattern."""
+    found = {
+        Rule.ZERO_RUN: zero_run(series),
+        Rule.STUCK: stuck(series),
+        Rule.STRAIGHT_LINE: straight_line(series),
+        Rule.STALE_COPY: stale_copy(series),
+        Rule.PEER_COPY: peer_copy(series),
+    }
+    return {rule: flags for rule, flags in found.items() if flags.any()}
+
+
+def allowed_run(lengths: Values, series: Series, shortest: float) -> Values:
+    """The longest run that the weeks before allow.
+
+    A habit counts days, flagged or not: what happens on more than one day in ten is no fault. Where nothing is known
+    yet, a day's length is allowed.
+    """
+    usual = habit(lengths, series.per_day, days=HABIT_DAYS)
+    return np.where(np.isnan(usual), max(shortest, series.per_day), np.fmax(shortest, HABIT_FACTOR * usual + 1))
+
+
+def _too_long(condition: Flags, lengths: Values, allowed: Values) -> Flags:
+    return whole_runs(condition, condition & (lengths > allowed))
+
+
+def stuck(series: Series) -> Flags:
+    """The same value, not zero, longer than some hours and longer than usual; what solar plants show in the dark is zero."""
+    same = (series.values == before(series.values, 1)) & (series.values != 0)
+    if series.kind is Kind.SOLAR:
+        same &= ~(series.values <= GLIMMER * habit(series.values, series.per_day, days=28))
+    lengths = np.where(same, run_lengths(same) + 1, 0)
+    hours = HOURS_OF_A_PRICE if series.kind is Kind.PRICE else HOURS
+    return _too_long(same, lengths, allowed_run(lengths, series, hours * series.per_hour))
+
+
+def zero_run(series: Series) -> Flags:
+    """Zero where the series is not used to it; an outage of more than a week is a state, not a fault."""
+    zero = series.values == 0
+    lengths = np.where(zero, run_lengths(zero), 0)
+    allowed = allowed_run(lengths, series, HOURS * series.per_hour)
+    if series.kind in NEVER_ZERO:
+        allowed = np.where(habit(lengths, series.per_day, days=HABIT_DAYS) == 0, 0, allowed)
+    found = _too_long(zero, lengths, allowed)
+    if series.kind is Kind.SOLAR:
+        found |= zero & _usually_bright(series)
+    return found & (lengths <= LONGEST_OUTAGE_DAYS * series.per_day)
+
+
+def _usually_bright(series: Series) -> Flags:
+    """Where this time of day, an hour around it included, brought a twentieth of the peak on most days of two weeks."""
+    usual = slot_median(series.values, series.per_day, 14)
+    around = np.minimum.reduce([np.roll(usual, hours * series.per_hour) for hours in (-1, 0, 1)])
+    bright: Flags = around > BRIGHT * habit(series.values, series.per_day, days=28)
+    return bright
+
+
+def straight_line(series: Series) -> Flags:
+    """Values that lie on a line with a slope."""
+    slope = series.values - before(series.values, 1)
+    bend = slope - before(slope, 1)
+    tolerance = 1e-6 * np.abs(slope) + 1e-12 * np.abs(series.values)
+    straight = (np.abs(bend) <= tolerance) & (slope != 0)
+    lengths = np.where(straight, run_lengths(straight) + 2, 0)
+    return _too_long(straight, lengths, allowed_run(lengths, series, SHORTEST_PATTERN - 1))
+
+
+def stale_copy(series: Series) -> Flags:
+    """The values of the day or the week before, sent again."""
+    day, week = (before(series.values, days * series.per_day) for days in (1, 7))
+    return _copy_of(series, day) | _copy_of(series, week)
+
+
+def peer_copy(series: Series) -> Flags:
+    """The values of another series in this one's place."""
+    found = np.zeros(len(series.values), dtype=bool)
+    for peer in series.neighbours:
+        agree = ((series.values == peer) & (peer != 0)).astype(np.float64)
+        share = before(moving_mean(agree, HABIT_DAYS * series.per_day, series.per_day), 1)
+        found |= _copy_of(series, peer) & ~(share > USUAL_AGREEMENT)
+    return found
+
+
+def _copy_of(series: Series, other: Values) -> Flags:
+    """Runs of equal values in which at least five change."""
+    equal = series.values == other
+    changing = equal & (series.values != before(series.values, 1)) & (series.values != 0)
+    total = np.cumsum(changing)
+    at_break = np.maximum.accumulate(np.where(equal, 0, total))
+    counts = np.where(equal, total - at_break, 0).astype(np.float64)
+    return _too_long(equal, counts, allowed_run(counts, series, SHORTEST_PATTERN - 1))

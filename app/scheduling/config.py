@@ -1,0 +1,242 @@
+"""Reads the plan's file: YAML that people edit, checked, with errors that name file, line and field."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from app.errors import ConfigurationError
+from app.market.areas import find_place
+from app.market.series import find_item
+from app.scheduling.plan import RULES, Line, LineRule, Plan
+from app.scheduling.schedules import Daily, Every, Schedule, Within, parse_clock, parse_zone
+from app.settings import CollectionSettings
+
+_MINUTES = re.compile(r"(\d{1,6})\s*(m|min|minutes?|h|hours?)?")
+LARGEST_FILE = 1_000_000
+T = TypeVar("T")
+
+
+def _minutes(value: Any) -> int:
+    match = _MINUTES.fullmatch(str(value).strip())
+    if match is None or isinstance(value, bool):
+        raise ValueError(f"{value!r} is no interval; write it as 30 min or 6 h")
+    return int(match[1]) * (60 if (match[2] or "m").startswith("h") else 1)
+
+
+def _clock(value: Any) -> time:
+    # YAML 1.1 reads 12:45 without quotes as the number 765, in base 60.
+    text = f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return _told(parse_clock, text)
+
+
+def _told(read: Callable[[str], T], value: str) -> T:
+    try:
+        return read(value)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from error
+
+
+def _area(value: Any) -> str:
+    return _told(find_place, str(value)).code
+
+
+def _item(value: Any) -> str:
+    return _told(find_item, str(value)).value
+
+
+Minutes = Annotated[int, BeforeValidator(_minutes)]
+Clock = Annotated[time, BeforeValidator(_clock)]
+Area = Annotated[str, BeforeValidator(_area)]
+Item = Annotated[str, BeforeValidator(_item)]
+
+
+class _Entry(BaseModel):
+    """One line as people write it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    every: Minutes | None = None
+    at: Clock | None = None
+    since: Clock | None = Field(default=None, alias="from")
+    zone: str | None = None
+    areas: tuple[Area, ...] = ()
+    items: tuple[Item, ...] = ()
+    enabled: bool = True
+
+    def line(self, rule: LineRule) -> Line:
+        """The line of the plan; ValueError where this job's schedule is of another form or out of range."""
+        return Line(self._schedule(rule), self.areas, self.items, self.enabled)
+
+    def _schedule(self, rule: LineRule) -> Schedule:
+        default = rule.default
+        if self.every is not None and not rule.least <= self.every <= rule.most:
+            raise ValueError(f"every must lie between {rule.least} and {rule.most} minutes, not {self.every}")
+        if isinstance(default, Every):
+            self._refuse("at", "since", "zone", form="every: 30 min")
+            return Every(self.every or default.minutes)
+        zone = _told(parse_zone, self.zone) if self.zone else default.zone
+        if isinstance(default, Within):
+            self._refuse("at", form='from: "12:45", every: 5 min')
+            since = default.since if self.since is None else self.since
+            return Within(since, self.every or default.minutes, zone)
+        self._refuse("every", "since", form='at: "02:00"')
+        return Daily(default.at if self.at is None else self.at, zone)
+
+    def _refuse(self, *names: str, form: str) -> None:
+        for name in names:
+            if getattr(self, name) is not None:
+                shown = "from" if name == "since" else name
+                raise ValueError(f"{shown} does not fit this job; write it as {{{form}}}")
+
+
+class _File(BaseModel):
+    """The whole file as people write it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    areas: tuple[Area, ...] | None = Field(default=None, min_length=1)
+    items: tuple[Item, ...] | None = Field(default=None, min_length=1)
+    jobs: dict[str, _Entry] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_parts_say_nothing(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        parts = {key: part for key, part in value.items() if part is not None}
+        if isinstance(jobs := parts.get("jobs"), dict):
+            parts["jobs"] = {name: {} if line is None else line for name, line in jobs.items()}
+        return parts
+
+
+def default_plan(settings: CollectionSettings) -> Plan:
+    """The plan without a file."""
+    return Plan(tuple(find_place(area).code for area in settings.areas), settings.items)
+
+
+def read_plan(text: str, name: str, settings: CollectionSettings) -> Plan:
+    """The plan that the text describes; ConfigurationError naming file, line and field otherwise."""
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}, line {mark.line + 1}" if mark else name
+        raise ConfigurationError(f"{where}: this is no YAML: {getattr(error, 'problem', None) or error}") from error
+    lines = dict(_lines(tree, (), name)) if tree is not None else {}
+    try:
+        file = _File.model_validate(content if content is not None else {})
+    except ValidationError as error:
+        detail = error.errors()[0]
+        raise _wrong(
+            name, lines, _path(detail["loc"]), _explain(detail["type"], detail["loc"], detail["msg"])
+        ) from None
+    default = default_plan(settings)
+    found = {job: _line(job, entry, name, lines) for job, entry in file.jobs.items()}
+    plan = Plan(file.areas or default.areas, file.items or default.items, found)
+    _refuse_double_jobs(plan, name)
+    return plan
+
+
+def _line(job: str, entry: _Entry, name: str, lines: dict[tuple[str, ...], int]) -> Line:
+    if job not in RULES:
+        raise _wrong(name, lines, ("jobs", job), f"there is no such job{_suggestion(job, RULES)}")
+    try:
+        return entry.line(RULES[job])
+    except ValueError as error:
+        raise _wrong(name, lines, ("jobs", job), str(error)) from error
+
+
+def _refuse_double_jobs(plan: Plan, name: str) -> None:
+    seen: set[str] = set()
+    for job in plan.jobs():
+        if job.name in seen:
+            raise ConfigurationError(f"{name}: {job.name} stands in two lines; take the item out of one of them")
+        seen.add(job.name)
+
+
+def _lines(node: yaml.Node, path: tuple[str, ...], name: str) -> Iterator[tuple[tuple[str, ...], int]]:
+    """The line of every field of the file, by its path; a key that stands twice is an error."""
+    yield path, node.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode):
+        for index, element in enumerate(node.value):
+            yield from _lines(element, (*path, str(index)), name)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise _wrong(name, {(): key.start_mark.line + 1}, (*path, key.value), "this stands here twice")
+            seen.add(key.value)
+            yield from _lines(value, (*path, key.value), name)
+            yield (*path, key.value), key.start_mark.line + 1
+
+
+def _path(loc: tuple[int | str, ...]) -> tuple[str, ...]:
+    return tuple(str(part) for part in loc)
+
+
+def _explain(kind: str, loc: tuple[int | str, ...], message: str) -> str:
+    if kind in {"model_type", "dict_type"}:
+        return "must be a mapping of names to values"
+    if kind == "extra_forbidden":
+        known = (
+            ("areas", "items", "jobs")
+            if len(loc) == 1
+            else ("every", "at", "from", "zone", "areas", "items", "enabled")
+        )
+        return f"there is no such field{_suggestion(str(loc[-1]), known)}"
+    message = message.removeprefix("Value error, ")
+    return message[0].lower() + message[1:]
+
+
+def _suggestion(wrong: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
+    return f", did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+
+
+def _wrong(name: str, lines: dict[tuple[str, ...], int], path: tuple[str, ...], message: str) -> ConfigurationError:
+    known = next((path[:length] for length in range(len(path), -1, -1) if path[:length] in lines), ())
+    where = f"{name}, line {lines[known]}" if known in lines else name
+    return ConfigurationError(f"{where}: {'.'.join(path) or 'the file'}: {message}")
+
+
+class PlanFile:
+    """The plan's file while it is edited: its content is compared, because an editor may keep time and size."""
+
+    def __init__(self, path: Path, settings: CollectionSettings, *, required: bool = False) -> None:
+        self._path = path
+        self._required = required
+        self._settings = settings
+        self._text: str | None = None
+
+    def load(self) -> Plan:
+        """The plan at the start: that of the file, or the built-in one where there is none and none was named."""
+        if self._required and not self._path.is_file():
+            raise ConfigurationError(f"GRIDKEEPER_SCHEDULER__PLAN_FILE: there is no file {self._path}")
+        return self.changed() or default_plan(self._settings)
+
+    def changed(self) -> Plan | None:
+        """The plan if the file's content is another than at the last call; ConfigurationError where it is wrong."""
+        text = self._read()
+        if text is None or text == self._text:
+            return None
+        self._text = text
+        return read_plan(text, str(self._path), self._settings)
+
+    def _read(self) -> str | None:
+        """The content; None while there is no file: one that is being replaced is back in a moment."""
+        try:
+            return self._path.read_bytes()[:LARGEST_FILE].decode()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{self._path} cannot be read: {error}") from error

@@ -1,0 +1,156 @@
+"""What to ask for now: from stored data and the publication calendar, never from when it was asked last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from app.collection.models import CollectionRequest
+from app.collection.requests import Selection, select
+from app.errors import ConfigurationError
+from app.market.areas import Place
+from app.market.calendar import AfterDelivery, DayOfMonthBeforeYear, DaysBefore, DaysBeforeMonth, FridayBefore
+from app.market.series import DataItem
+from app.market.time import Interval, local_day, midnight
+from app.sources.entsoe.items import ITEMS, places_for
+
+if TYPE_CHECKING:
+    from app.collection.gap_windows import Gap
+
+HOUR = timedelta(hours=1)
+FRESH_HOURS = 2
+"""Values come as a rule before their deadline: the last hours are asked for in every cycle."""
+# Days from today on for which values may be published at all.
+_DAYS_AHEAD = {DaysBefore: 2, FridayBefore: 10, DaysBeforeMonth: 40, DayOfMonthBeforeYear: 380}
+
+
+class Analysis(Protocol):
+    """Tells every gap with its reason."""
+
+    async def analyse(self, requests: Sequence[CollectionRequest], now: datetime) -> list[Gap]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Items for areas, as the plan names them."""
+
+    areas: tuple[str, ...]
+    items: tuple[str, ...]
+
+    def select(self, days: int, now: datetime) -> Selection:
+        """Requests from so many days back to the last value that may be published by now."""
+        found: list[CollectionRequest] = []
+        skipped: list[str] = []
+        for name in self.items:
+            span = partial(considered, DataItem(name), days=days, now=now)
+            try:
+                one = select(self.areas, [name], span, lambda item, place: places_for(ITEMS[item], place))
+            except ConfigurationError as error:
+                skipped += str(error).splitlines()
+                continue
+            found += one.requests
+            skipped += one.skipped
+        return Selection(tuple(found), tuple(dict.fromkeys(skipped)))
+
+
+class Due(Protocol):
+    """Tells what to ask for."""
+
+    async def due(self, wanted: Wanted, now: datetime) -> Selection: ...
+
+
+class GapDue:
+    """Asks for what the gap analysis finds missing in the recent days, and for what is about to appear or to change."""
+
+    def __init__(self, analysis: Analysis, *, recent_days: int) -> None:
+        self._analysis = analysis
+        self._days = recent_days
+
+    async def due(self, wanted: Wanted, now: datetime) -> Selection:
+        from app.collection.gap_windows import windows_due
+
+        selection = wanted.select(self._days, now)
+        gaps = await self._analysis.analyse(selection.requests, now)
+        missing = list(windows_due(gaps, now=now).requests)
+        missing += [one for gap in gaps if (one := expected(gap, now))]
+        fresh = [found for one in selection.requests if (found := fresh_request(one, now))]
+        return Selection(merged(missing + fresh), selection.skipped)
+
+
+def considered(item: DataItem, place: Place, days: int, now: datetime) -> Interval:
+    """The time in which values of the item may be missing: from so many days back to the last that may be public."""
+    today = local_day(now, place.zone)
+    ahead = _DAYS_AHEAD.get(type(ITEMS[item].publication))
+    end = next_hour(now) if ahead is None else midnight(today + timedelta(days=ahead), place.zone)
+    return Interval(midnight(today - timedelta(days=days), place.zone), end)
+
+
+def fresh_request(request: CollectionRequest, now: datetime) -> CollectionRequest | None:
+    """What a cycle asks for whatever is stored: the last hours of what is measured, today and on of what is forecast."""
+    rule = ITEMS[request.item].publication
+    if request.item is DataItem.PRICE_DAY_AHEAD:
+        return None
+    if isinstance(rule, AfterDelivery):
+        start = next_hour(now) - (FRESH_HOURS + 1) * HOUR if rule.delay <= HOUR else None
+    elif type(rule) in _DAYS_AHEAD:
+        start = midnight(local_day(now, request.place.zone), request.place.zone)
+    else:
+        start = None
+    if start is None or start >= request.interval.end:
+        return None
+    return CollectionRequest(request.item, request.place, Interval(start, request.interval.end))
+
+
+def expected(gap: Gap, now: datetime) -> CollectionRequest | None:
+    """Day-ahead prices of today and tomorrow that are not there: they appear before their deadline, so they are asked for."""
+    if gap.item is not DataItem.PRICE_DAY_AHEAD or gap.reason not in {"not_due", "late"}:
+        return None
+    zone = gap.place.zone
+    today = local_day(now, zone)
+    days = Interval(midnight(today, zone), midnight(today + timedelta(days=2), zone))
+    part = gap.interval.intersection(days)
+    return CollectionRequest(gap.item, gap.place, part) if part else None
+
+
+def repolled(
+    request: CollectionRequest, age: timedelta, since: datetime | None, now: datetime
+) -> CollectionRequest | None:
+    """What became so old since the last time that it was asked for at this age: one hour or local day at least."""
+    rule = ITEMS[request.item].publication
+    zone = request.place.zone
+    if age < timedelta(days=1):
+        if not isinstance(rule, AfterDelivery) or rule.delay > HOUR:
+            return None
+        end = next_hour(now) - HOUR - age - rule.delay
+        start = min(end - HOUR, next_hour(since) - HOUR - age - rule.delay if since else end)
+        return CollectionRequest(request.item, request.place, Interval(max(start, end - 24 * HOUR), end))
+    if not isinstance(rule, AfterDelivery | DaysBefore):
+        return None
+    last = local_day(now - age, zone)
+    first = min(last, local_day(since - age, zone) + timedelta(days=1)) if since else last
+    first = max(first, last - timedelta(days=13))
+    return CollectionRequest(
+        request.item, request.place, Interval(midnight(first, zone), midnight(last + timedelta(days=1), zone))
+    )
+
+
+def merged(requests: Iterable[CollectionRequest]) -> tuple[CollectionRequest, ...]:
+    """Windows of an item and place that overlap or lie within a day of each other are one, newest first."""
+    found: list[CollectionRequest] = []
+    for one in sorted(requests, key=lambda one: (one.item, one.place.eic, one.interval)):
+        last = found[-1] if found else None
+        same = last is not None and (last.item, last.place.eic) == (one.item, one.place.eic)
+        if last is not None and same and one.interval.start <= last.interval.end + timedelta(days=1):
+            window = Interval(last.interval.start, max(last.interval.end, one.interval.end))
+            found[-1] = CollectionRequest(one.item, one.place, window)
+        else:
+            found.append(one)
+    return tuple(sorted(found, key=lambda one: one.interval.end, reverse=True))
+
+
+def next_hour(instant: datetime) -> datetime:
+    """The end of the hour that the instant lies in."""
+    return instant.replace(minute=0, second=0, microsecond=0) + HOUR

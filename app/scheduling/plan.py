@@ -1,0 +1,213 @@
+"""The plan: which jobs exist and when they are due, and what has to change in the store to match it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from app.errors import ConfigurationError
+from app.market.calendar import AfterDelivery
+from app.market.series import DataItem
+from app.market.time import MARKET_ZONE
+from app.scheduling.models import JobSpec, StoredJob
+from app.scheduling.schedules import Daily, Every, Schedule, Within, parse_schedule
+from app.sources.entsoe.items import ITEMS
+
+UTC_ZONE = ZoneInfo("UTC")
+NEAR_REAL_TIME, FORECASTS, PRICES = "near_real_time", "forecasts", "prices"
+CAUTIOUS_CYCLE = 120
+
+
+class Kind(StrEnum):
+    """What a job does; a handler is bound to each."""
+
+    COLLECT = "collect"
+    REPOLL = "repoll"
+    GAP_ANALYSIS = "gap_analysis"
+    BACKFILL_ANALYSIS = "backfill_analysis"
+    PLATFORM_HEALTH = "platform_health"
+    HOUSEKEEPING = "housekeeping"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the plan: when, and for which areas and items where it does not take the plan's."""
+
+    schedule: Schedule
+    areas: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LineRule:
+    """What a line of the plan may say: its default schedule and the range of its minutes."""
+
+    kind: Kind
+    default: Every | Daily | Within
+    least: int = 1
+    most: int = 1440
+    age: str = ""
+
+
+def _every(minutes: int) -> Every:
+    return Every(minutes)
+
+
+def _daily(text: str) -> Daily:
+    return Daily(time.fromisoformat(text), UTC_ZONE)
+
+
+RULES: Mapping[str, LineRule] = MappingProxyType(
+    {
+        NEAR_REAL_TIME: LineRule(Kind.COLLECT, _every(30), 5, 120),
+        FORECASTS: LineRule(Kind.COLLECT, _every(360), 60, 1440),
+        PRICES: LineRule(Kind.COLLECT, Within(time(12, 45), 5, MARKET_ZONE), 1, 60),
+        "repoll_1h": LineRule(Kind.REPOLL, _every(60), 15, 1440, "1h"),
+        "repoll_1d": LineRule(Kind.REPOLL, _daily("03:10"), age="1d"),
+        "repoll_7d": LineRule(Kind.REPOLL, _daily("03:40"), age="7d"),
+        "repoll_45d": LineRule(Kind.REPOLL, _daily("04:10"), age="45d"),
+        "gap_analysis": LineRule(Kind.GAP_ANALYSIS, _every(240), 60, 1440),
+        "backfill_analysis": LineRule(Kind.BACKFILL_ANALYSIS, _daily("02:00")),
+        "platform_health": LineRule(Kind.PLATFORM_HEALTH, _every(2), 1, 60),
+        "housekeeping": LineRule(Kind.HOUSEKEEPING, _daily("01:20")),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Areas, items and one line a job."""
+
+    areas: tuple[str, ...]
+    items: tuple[str, ...]
+    lines: Mapping[str, Line] = field(default_factory=dict)
+
+    def line(self, name: str) -> Line:
+        return self.lines.get(name) or Line(RULES[name].default)
+
+    def jobs(self) -> tuple[JobSpec, ...]:
+        """The jobs of all enabled lines; a collecting line is one job for each of its items."""
+        found = [
+            job
+            for name, rule in RULES.items()
+            if self.line(name).enabled
+            for job in (self._collecting(name) if rule.kind is Kind.COLLECT else [self._single(name, rule)])
+        ]
+        return tuple(found)
+
+    def _collecting(self, name: str) -> list[JobSpec]:
+        line = self.line(name)
+        items = [item for item in line.items or self.items if line.items or group_of(DataItem(item)) == name]
+        areas = ",".join(line.areas or self.areas)
+        schedules = spread(line.schedule, len(items))
+        return [
+            JobSpec(f"collect:{item}", Kind.COLLECT, str(schedule), {"item": item, "areas": areas}, at_once=True)
+            for item, schedule in zip(items, schedules, strict=True)
+        ]
+
+    def _single(self, name: str, rule: LineRule) -> JobSpec:
+        line = self.line(name)
+        params = {"areas": ",".join(line.areas or self.areas), "items": ",".join(line.items or self.items)}
+        if rule.kind is Kind.HOUSEKEEPING:
+            params = {}
+        if rule.age:
+            params["age"] = rule.age
+        job = f"repoll:{rule.age}" if rule.age else name
+        return JobSpec(job, rule.kind, str(line.schedule), params, at_once=rule.kind is Kind.PLATFORM_HEALTH)
+
+
+def group_of(item: DataItem) -> str:
+    """The line of the plan that collects an item: by how its values are published."""
+    if item is DataItem.PRICE_DAY_AHEAD:
+        return PRICES
+    rule = ITEMS[item].publication
+    if isinstance(rule, AfterDelivery) and rule.delay <= timedelta(hours=1):
+        return NEAR_REAL_TIME
+    return FORECASTS
+
+
+def spread(schedule: Schedule, count: int) -> list[Schedule]:
+    """The schedule for each of so many jobs, moved so that an interval's jobs do not all begin at once."""
+    if not isinstance(schedule, Every):
+        return [schedule] * count
+    return [replace(schedule, offset=schedule.minutes * 60 * index // count) for index in range(count)]
+
+
+def cautious(plan: Plan) -> Plan:
+    """The plan for a first week: a long cycle and no backfill."""
+    near = replace(plan.line(NEAR_REAL_TIME), schedule=Every(CAUTIOUS_CYCLE))
+    backfill = replace(plan.line("backfill_analysis"), enabled=False)
+    return replace(plan, lines={**plan.lines, NEAR_REAL_TIME: near, "backfill_analysis": backfill})
+
+
+_KINDS = frozenset(kind.value for kind in Kind)
+
+
+class Action(StrEnum):
+    """What is done to a stored job."""
+
+    ADD = "add"
+    CHANGE = "change"
+    RESCHEDULE = "reschedule"
+    MEND = "mend"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between the plan and the store; `next_run` None leaves the job's next run as it is."""
+
+    action: Action
+    job: JobSpec
+    next_run: datetime | None = None
+    before: str = ""
+
+    def __str__(self) -> str:
+        what = f"{self.before} -> {self.job.schedule}" if self.action is Action.RESCHEDULE else self.job.schedule
+        return f"{self.action} {self.job.name} ({what})"
+
+
+def plan_changes(wanted: Iterable[JobSpec], stored: Sequence[StoredJob], now: datetime) -> list[Change]:
+    """What has to change in the store; what is equal is not touched, so that its next run stays.
+
+    A stored job that the plan does not have is removed only if its kind is one of the plan's: one of another version
+    of the program stays, and its runs fail visibly.
+    """
+    by_name = {job.name: job for job in stored}
+    specs = {spec.name: spec for spec in wanted}
+    changes = [change for spec in specs.values() if (change := _change(spec, by_name.get(spec.name), now))]
+    gone = [job for job in stored if job.name not in specs and job.kind in _KINDS and not job.unreadable]
+    return changes + [Change(Action.REMOVE, JobSpec(job.name, job.kind, job.schedule, job.params)) for job in gone]
+
+
+def _change(spec: JobSpec, job: StoredJob | None, now: datetime) -> Change | None:
+    schedule = parse_schedule(spec.schedule)
+    if job is None:
+        return Change(Action.ADD, spec, schedule.last_slot(now) if spec.at_once else schedule.next_slot(now))
+    if job.unreadable:
+        return Change(Action.MEND, spec, job.next_run or schedule.next_slot(now))
+    if job.schedule != spec.schedule:
+        overdue = job.next_run is not None and job.next_run <= now
+        # An overdue run is not lost to the new schedule: the last slot of it is due now.
+        following = schedule.last_slot(now) if overdue else schedule.next_slot(now)
+        return Change(Action.RESCHEDULE, spec, following, before=job.schedule)
+    if (job.kind, dict(job.params)) != (spec.kind, dict(spec.params)):
+        return Change(Action.CHANGE, spec)
+    return None
+
+
+_AGE = re.compile(r"(\d{1,4})([hd])")
+
+
+def parse_age(text: str) -> timedelta:
+    """An age as `1h` or `45d`."""
+    match = _AGE.fullmatch(text)
+    if match is None:
+        raise ConfigurationError(f"{text!r} is no age; write it as 1h or 45d")
+    return timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))

@@ -1,0 +1,280 @@
+"""The runs of jobs: tickets that are claimed, how they ended, what waits for another attempt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from app.db.engine import Database
+from app.errors import Conflict, NotFound
+from app.scheduling.models import JobOutcome, JobRun, Params, RunEnd, StoredJob, Ticket, Trigger
+
+if TYPE_CHECKING:
+    import asyncpg
+
+# The leader's row is held, as in every tick: runs of a leader that has been replaced cannot begin.
+_CLAIM_WAITING = """
+    with leader as (select epoch from scheduler_leader where epoch = $1 for share)
+    update job_runs as run
+    set epoch = leader.epoch,
+        attempt = run.attempt + 1,
+        outcome = 'running',
+        started_at = $2,
+        finished_at = null,
+        next_attempt_at = null,
+        lateness = coalesce(run.lateness, extract(epoch from $2 - run.scheduled_for))
+    from leader
+    where
+        run.next_attempt_at <= $2
+        and run.job <> all($3::text[])
+        and (
+            run.trigger in ('manual', 'api')
+            or not exists (select from scheduler_jobs as job where job.id = run.job and job.paused)
+        )
+    returning run.job, run.kind, run.params::text as params, run.scheduled_for, run.trigger, run.attempt
+"""
+
+_CLAIM_REQUESTED = """
+    update job_runs
+    set attempt = attempt + 1, outcome = 'running', started_at = $3, next_attempt_at = null, lateness = 0
+    where job = $1 and scheduled_for = $2 and next_attempt_at is not null
+    returning job, kind, params::text as params, scheduled_for, trigger, attempt
+"""
+
+_REQUEST = """
+    insert into job_runs (job, scheduled_for, trigger, kind, params, next_attempt_at) values ($1, $2, $3, $4, $5::text::jsonb, $2)
+    on conflict (job, scheduled_for) do nothing
+    returning job
+"""
+
+_FINISH = """
+    update job_runs
+    set outcome = $5, started_at = $6, finished_at = $7, summary = $8, skipped = $9, error = $10, next_attempt_at = $11,
+        lateness = case when attempt = 1 then extract(epoch from $6 - scheduled_for) else lateness end
+    where job = $1 and scheduled_for = $2 and attempt = $3 and epoch is not distinct from $4 and outcome = 'running'
+"""
+
+# What was left undone is found by the later run too: it looks at the stored data, not at its own slot.
+_SETTLE_EARLIER = """
+    update job_runs
+    set next_attempt_at = null
+    where job = $1 and scheduled_for < $2 and next_attempt_at is not null and attempt > 0
+"""
+
+_RECOVER = """
+    update job_runs
+    set outcome = 'interrupted',
+        finished_at = $2,
+        error = 'the process that ran it is gone',
+        -- A killed process is no fault of the job; the higher limit stops a job that kills its process each time.
+        next_attempt_at = case when attempt <= $3 + 16 then $2::timestamptz end
+    where outcome = 'running' and epoch < $1
+    returning job, scheduled_for
+"""
+
+_COLUMNS = """
+    job, scheduled_for, trigger, attempt, outcome, epoch, started_at, finished_at, lateness, summary, skipped, error,
+    next_attempt_at
+"""
+
+_HISTORY = f"""
+    select {_COLUMNS}
+    from job_runs
+    where ($1::text is null or job = $1)
+    order by scheduled_for desc, job
+    limit $2
+"""  # noqa: S608  constants
+
+_JOBS = """
+    select id, next_run_time, job_state, paused, unreadable, run.*
+    from scheduler_jobs
+    left join lateral (
+        select trigger, attempt, outcome, epoch, started_at, finished_at, lateness, summary, skipped, error,
+            next_attempt_at, job, scheduled_for
+        from job_runs
+        where job = scheduler_jobs.id and started_at is not null
+        order by scheduled_for desc
+        limit 1
+    ) as run on true
+    order by id
+"""
+
+_LAST_DONE = """
+    select max(scheduled_for)
+    from job_runs
+    where job = $1 and scheduled_for < $2 and outcome in ('succeeded', 'nothing_due', 'partial')
+"""
+
+_LAST_WINDOW = """
+    select finished_at, outcome, coalesce(error_class, '') as error_class, coalesce(error_message, '') as error_message
+    from collection_runs
+    order by finished_at desc
+    limit 1
+"""
+
+_PRUNE = (
+    "delete from job_runs where scheduled_for < $1 and outcome is distinct from 'running' and next_attempt_at is null"
+)
+
+_STRANDED = """
+    update job_runs
+    set outcome = 'interrupted', finished_at = $1::timestamptz, error = 'the command that ran it is gone'
+    where outcome = 'running' and epoch is null and started_at < $1::timestamptz - interval '1 day'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job and its last run."""
+
+    job: StoredJob
+    last: JobRun | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastWindow:
+    """The latest window of the collection."""
+
+    finished_at: datetime
+    outcome: str
+    error_class: str
+    error_message: str
+
+
+class JobRunRepository:
+    """Tickets and their rows; a run exists only if its row could be inserted or claimed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def recover(self, epoch: int, now: datetime, *, retry_limit: int) -> list[tuple[str, datetime]]:
+        """Mark what earlier leaders left running, to be tried again at once; the keys of those runs."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_RECOVER, epoch, now, retry_limit)
+        return [(row["job"], row["scheduled_for"]) for row in rows]
+
+    async def claim_waiting(self, epoch: int, now: datetime, busy: Collection[str]) -> list[Ticket]:
+        """Tickets for everything that waits for an attempt and whose job is not busy: retries and manual runs."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_CLAIM_WAITING, epoch, now, list(busy))
+        return [_ticket(row) for row in sorted(rows, key=lambda row: (row["scheduled_for"], row["job"]))]
+
+    async def request(self, job: StoredJob, now: datetime, trigger: Trigger) -> tuple[str, datetime]:
+        """Ask for a run now; the leader takes it within a second. Conflict if one was asked for at this very moment."""
+        async with self._database.connection() as connection:
+            inserted = await connection.fetchval(
+                _REQUEST, job.name, now, trigger.value, job.kind, json.dumps(dict(job.params))
+            )
+        if inserted is None:
+            raise Conflict(f"a run of {job.name} at {now.isoformat()} exists already; try again")
+        return job.name, now
+
+    async def claim_requested(self, key: tuple[str, datetime], now: datetime) -> Ticket | None:
+        """The ticket of a requested run for a process that is no leader; None where somebody else has it."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_CLAIM_REQUESTED, *key, now)
+        return None if row is None else _ticket(row)
+
+    async def finish(self, end: RunEnd, epoch: int | None) -> bool:
+        """Record how an attempt ended; False where it belongs to another leader by now."""
+        report, ticket = end.report, end.ticket
+        async with self._database.transaction() as connection:
+            done = await connection.execute(
+                _FINISH,
+                ticket.job, ticket.scheduled_for, ticket.attempt, epoch, report.outcome.value, end.started_at,
+                end.finished_at, report.summary, list(report.skipped), end.error, end.retry_at,
+            )  # fmt: skip
+            if report.outcome in {JobOutcome.SUCCEEDED, JobOutcome.NOTHING_DUE}:
+                await connection.execute(_SETTLE_EARLIER, ticket.job, ticket.scheduled_for)
+        return bool(done == "UPDATE 1")
+
+    async def jobs(self) -> list[JobView]:
+        """Every job with its last run."""
+        from app.scheduling.store import stored_job
+
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_JOBS)
+        return [
+            JobView(
+                stored_job(row["id"], row["next_run_time"], row["job_state"], row["paused"], row["unreadable"]),
+                _run(row) if row["scheduled_for"] is not None else None,
+            )
+            for row in rows
+        ]
+
+    async def set_paused(self, name: str, *, paused: bool) -> None:
+        """Pause or resume a job; its next run time stays, so that what became due meanwhile runs once on resuming."""
+        async with self._database.connection() as connection:
+            done = await connection.execute("update scheduler_jobs set paused = $2 where id = $1", name, paused)
+        if done == "UPDATE 0":
+            raise NotFound(f"there is no job {name}; `gridkeeper jobs list` shows them")
+
+    async def history(self, job: str | None = None, *, limit: int = 50) -> list[JobRun]:
+        """The latest runs, newest first."""
+        async with self._database.connection() as connection:
+            return [_run(row) for row in await connection.fetch(_HISTORY, job, limit)]
+
+    async def last_done(self, job: str, before: datetime) -> datetime | None:
+        """The slot of the last run before this one that did its work."""
+        async with self._database.connection() as connection:
+            found: datetime | None = await connection.fetchval(_LAST_DONE, job, before)
+        return found
+
+    async def last_window(self) -> LastWindow | None:
+        """How the collection's latest window ended, whoever asked for it."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_LAST_WINDOW)
+        return None if row is None else LastWindow(**row)
+
+    async def run_of(self, key: tuple[str, datetime]) -> JobRun | None:
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                f"select {_COLUMNS} from job_runs where job = $1 and scheduled_for = $2",  # noqa: S608  constants
+                *key,
+            )
+        return None if row is None else _run(row)
+
+    async def prune(self, now: datetime, *, days: int) -> int:
+        """Delete runs older than so many days, and close those that a command left behind; how many went."""
+        async with self._database.transaction() as connection:
+            await connection.execute(_STRANDED, now)
+            done: str = await connection.execute(_PRUNE, now - timedelta(days=days))
+        return int(done.rsplit(maxsplit=1)[-1])
+
+
+def find_job(jobs: Sequence[JobView], name: str) -> StoredJob:
+    """The job with this name; NotFound with the nearest names otherwise."""
+    import difflib
+
+    found = next((view.job for view in jobs if view.job.name == name), None)
+    if found is not None:
+        return found
+    near = difflib.get_close_matches(name, [view.job.name for view in jobs], n=3, cutoff=0.4)
+    hint = f", did you mean {' or '.join(near)}?" if near else "; `gridkeeper jobs list` shows them"
+    raise NotFound(f"there is no job {name}{hint}")
+
+
+def _ticket(row: asyncpg.Record) -> Ticket:
+    params: Params = json.loads(row["params"])
+    return Ticket(row["job"], row["kind"], params, row["scheduled_for"], Trigger(row["trigger"]), row["attempt"])
+
+
+def _run(row: Any) -> JobRun:
+    return JobRun(
+        job=row["job"],
+        scheduled_for=row["scheduled_for"],
+        trigger=Trigger(row["trigger"]),
+        attempt=row["attempt"],
+        outcome=JobOutcome(row["outcome"]) if row["outcome"] else None,
+        epoch=row["epoch"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        lateness=row["lateness"],
+        summary=row["summary"],
+        skipped=tuple(row["skipped"]),
+        error=row["error"],
+        next_attempt_at=row["next_attempt_at"],
+    )

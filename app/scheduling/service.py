@@ -1,0 +1,268 @@
+"""The scheduler as a service: stands for election, and while it leads keeps the plan and runs what is due."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from app.clock import Clock
+from app.db.engine import Database
+from app.db.leader import Leadership, LeadershipLost
+from app.db.sync_engine import small_sync_engine
+from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
+from app.scheduling.config import PlanFile
+from app.scheduling.dispatcher import Dispatcher, Handler
+from app.scheduling.models import JobObserver, Ticket
+from app.scheduling.plan import Plan, cautious, plan_changes
+from app.scheduling.repository import JobRunRepository
+from app.scheduling.retries import RetryPolicy
+from app.scheduling.store import PostgresJobStore
+from app.scheduling.ticker import Ticker
+from app.settings import SchedulerSettings
+
+ATTEND_SECONDS = 1.0
+LEADER, STANDBY = "leader", "standby"
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerStatus:
+    """What health and metrics tell; ages are seconds of the monotonic clock, None where there is nothing to age."""
+
+    role: str
+    name: str
+    epoch: int | None
+    tick_age: float | None
+    round_age: float
+    running: int
+    jobs: int
+    plan_error: str
+    database_error: str
+    alive: bool
+
+    @property
+    def ready(self) -> bool:
+        """Whether this process does its part: leads and ticks, or stands by with a database."""
+        return self.alive and not self.database_error and (self.role == STANDBY or self.tick_age is not None)
+
+
+@dataclass(slots=True)
+class _Term:
+    """One term of leadership."""
+
+    epoch: int
+    dispatcher: Dispatcher
+    store: PostgresJobStore
+    ticker: Ticker
+
+
+class SchedulerService:
+    """One replica's scheduler; `run` it until its event is set."""
+
+    def __init__(
+        self,
+        database: Database,
+        runs: JobRunRepository,
+        handlers: Mapping[str, Handler],
+        plan_file: PlanFile,
+        *,
+        settings: SchedulerSettings,
+        clock: Clock,
+        observers: Sequence[JobObserver] = (),
+    ) -> None:
+        self._database = database
+        self._runs = runs
+        self._handlers = handlers
+        self._plan_file = plan_file
+        self._settings = settings
+        self._clock = clock
+        self._observers = observers
+        self._leadership = Leadership(
+            database.address, heartbeat=settings.heartbeat, takeover_after=settings.takeover_after
+        )
+        self._term: _Term | None = None
+        self._plan: Plan | None = None
+        self._plan_error = ""
+        self._database_error = ""
+        self._round_at = time.monotonic()
+        self._log = structlog.get_logger()
+
+    @property
+    def plan(self) -> Plan:
+        if self._plan is None:
+            self._plan = self._shaped(self._plan_file.load())
+        return self._plan
+
+    def status(self) -> SchedulerStatus:
+        """The state of this replica at this moment; reads memory only."""
+        term = self._term
+        tick_age = term.ticker.age if term else None
+        round_age = time.monotonic() - self._round_at
+        return SchedulerStatus(
+            role=LEADER if term else STANDBY,
+            name=self._leadership.name,
+            epoch=term.epoch if term else None,
+            tick_age=tick_age,
+            round_age=round_age,
+            running=term.dispatcher.running if term else 0,
+            jobs=len(self.plan.jobs()),
+            plan_error=self._plan_error,
+            database_error=self._database_error,
+            alive=max(tick_age or 0.0, round_age) < self._settings.stalled_after,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Lead whenever no other replica does; returns, drained, after `stop` is set."""
+        self._plan = self.plan
+        await self._leadership.check_direct()
+        try:
+            while not stop.is_set():
+                epoch = await self._campaign()
+                if epoch is None:
+                    await self._pause(stop)
+                else:
+                    await self._lead(epoch, stop)
+        finally:
+            await self._leadership.resign()
+
+    async def _pause(self, stop: asyncio.Event) -> None:
+        try:
+            await asyncio.wait_for(stop.wait(), self._settings.heartbeat / 2)
+        except TimeoutError:
+            return
+
+    async def _campaign(self) -> int | None:
+        self._round_at = time.monotonic()
+        try:
+            epoch = await self._leadership.campaign()
+        except DatabaseUnavailable as error:
+            if not self._database_error:
+                self._log.warning("no_leader_elected", error=str(error))
+            self._database_error = str(error)
+            return None
+        self._database_error = ""
+        return epoch
+
+    async def _lead(self, epoch: int, stop: asyncio.Event) -> None:
+        """One term: until the service stops, or leadership is lost."""
+        self._log.info("leading", epoch=epoch, name=self._leadership.name)
+        try:
+            async with asyncio.TaskGroup() as group:
+                beating = group.create_task(self._beat())
+                async with self._term_of(epoch) as term:
+                    attending = group.create_task(self._attend(term))
+                    await stop.wait()
+                    attending.cancel()
+                    await asyncio.to_thread(term.ticker.stop, self._settings.heartbeat)
+                    await term.dispatcher.drain(self._settings.drain_seconds)
+                beating.cancel()
+        except* (SchedulerStateError, DatabaseUnavailable) as lost:
+            self._leadership.abandon()
+            self._log.warning("stepped_down", epoch=epoch, reason="; ".join(map(str, lost.exceptions)))
+            await self._pause(stop)
+
+    @asynccontextmanager
+    async def _term_of(self, epoch: int) -> AsyncIterator[_Term]:
+        """Everything a leader has; whatever the end, the thread stops and no run goes on."""
+        engine = small_sync_engine(self._database.address)
+        dispatcher = self._dispatcher(epoch)
+        store = PostgresJobStore(engine)
+        loop = asyncio.get_running_loop()
+
+        def hand_over(ticket: Ticket) -> None:
+            loop.call_soon_threadsafe(dispatcher.accept, ticket)
+
+        ticker = Ticker(store, hand_over, self._clock, epoch, tick=self._settings.tick)
+        term = _Term(epoch, dispatcher, store, ticker)
+        try:
+            await self._begin(term)
+            self._term = term
+            yield term
+        finally:
+            self._term = None
+            ticker.stop(0)
+            await dispatcher.cancel()
+            engine.dispose()
+
+    def _dispatcher(self, epoch: int) -> Dispatcher:
+        settings = self._settings
+        return Dispatcher(
+            self._handlers,
+            self._runs,
+            self._clock,
+            RetryPolicy(settings.retry_limit, timedelta(seconds=settings.backoff)),
+            epoch=epoch,
+            max_instances=settings.max_instances,
+            concurrent_runs=settings.concurrent_runs,
+            misfire_grace=timedelta(seconds=settings.misfire_grace),
+            observers=self._observers,
+        )
+
+    async def _begin(self, term: _Term) -> None:
+        """Find what the last leader left, bring the store to the plan, and only then let time go on."""
+        now = self._clock.now()
+        left = await self._runs.recover(term.epoch, now, retry_limit=self._settings.retry_limit)
+        if left:
+            self._log.warning(
+                "runs_left_by_an_earlier_leader", runs=[f"{job} {slot.isoformat()}" for job, slot in left]
+            )
+        await asyncio.to_thread(self._start_ticker, term)
+
+    def _start_ticker(self, term: _Term) -> None:
+        term.ticker.start(paused=True)
+        if not self._settings.persistence:
+            term.store.forget(term.epoch)
+        self._apply(term, self.plan)
+        term.ticker.resume()
+
+    def _apply(self, term: _Term, plan: Plan) -> None:
+        changes = plan_changes(plan.jobs(), term.store.stored(), self._clock.now())
+        if changes:
+            term.store.apply(changes, term.epoch)
+            self._log.info("plan_applied", changes=[str(change) for change in changes])
+            term.ticker.wakeup()
+
+    async def _beat(self) -> None:
+        while True:
+            await self._leadership.beat()
+            self._round_at = time.monotonic()
+            await asyncio.sleep(self._settings.heartbeat)
+
+    async def _attend(self, term: _Term) -> None:
+        """Every second: retries and manual runs that wait, and a plan that was edited."""
+        while True:
+            if term.ticker.deposed:
+                raise LeadershipLost(f"epoch {term.epoch} is over: another process leads")
+            try:
+                await self._round(term)
+            except SchedulerStateError:
+                raise
+            except Exception as error:  # noqa: BLE001  a round is a job: the next one tries again, the heartbeat decides
+                self._log.error("scheduler_round_failed", error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(ATTEND_SECONDS)
+
+    async def _round(self, term: _Term) -> None:
+        for ticket in await self._runs.claim_waiting(term.epoch, self._clock.now(), term.dispatcher.busy):
+            term.dispatcher.accept(ticket)
+        await self._reload(term)
+
+    async def _reload(self, term: _Term) -> None:
+        """Take up an edited plan; a wrong one is told, and the last good one stays."""
+        try:
+            plan = await asyncio.to_thread(self._plan_file.changed)
+        except ConfigurationError as error:
+            self._plan_error = str(error)
+            self._log.error("plan_refused", error=str(error))
+            return
+        if plan is not None:
+            self._plan_error = ""
+            self._plan = self._shaped(plan)
+            await asyncio.to_thread(self._apply, term, self._plan)
+
+    def _shaped(self, plan: Plan) -> Plan:
+        return cautious(plan) if self._settings.profile == "cautious" else plan

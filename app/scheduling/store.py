@@ -1,0 +1,267 @@
+"""The job store: APScheduler's table, with definitions as JSON and jobs that cannot be read kept aside.
+
+A definition is text, never a pickle: nothing that can write the table runs code here, and a renamed class breaks
+nothing. A job that cannot be read is parked with the reason; the library would delete it, even on a mere read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from apscheduler.job import Job
+from apscheduler.jobstores.base import BaseJobStore
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.triggers.base import BaseTrigger
+from sqlalchemy import Boolean, Column, ColumnElement, Connection, Engine, Unicode, select, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
+from app.scheduling import jobs
+from app.scheduling.models import JobSpec, Params, StoredJob, Ticket
+from app.scheduling.plan import Action, Change
+from app.scheduling.schedules import Schedule, parse_schedule
+
+TABLE = "scheduler_jobs"
+_VERSION = 2
+
+_FENCE = "select epoch from scheduler_leader where epoch = :epoch for share"
+
+_CLAIM = text("""
+    insert into job_runs (job, scheduled_for, epoch, trigger, kind, params, attempt, outcome, started_at, lateness)
+    select
+        due.job, due.scheduled_for, :epoch, due.trigger, due.kind, due.params::jsonb, 1, 'running', :now,
+        extract(epoch from :now - due.scheduled_for)
+    from unnest(
+        cast(:jobs as text[]), cast(:slots as timestamptz[]), cast(:triggers as text[]),
+        cast(:kinds as text[]), cast(:params as text[])
+    ) as due (job, scheduled_for, trigger, kind, params)
+    on conflict (job, scheduled_for) do nothing
+    returning job, scheduled_for
+""")
+
+_ADVANCE = text("""
+    update scheduler_jobs as job
+    set next_run_time = due.next_run_time
+    from unnest(cast(:ids as text[]), cast(:times as float8[])) as due (id, next_run_time)
+    where job.id = due.id
+""")
+
+_ADD = text("""
+    insert into scheduler_jobs (id, next_run_time, job_state) values (:id, :next_run, :state)
+    on conflict (id) do nothing
+""")
+_CHANGE = text("""
+    update scheduler_jobs
+    set job_state = :state, next_run_time = coalesce(:next_run, next_run_time), unreadable = ''
+    where id = :id
+""")
+_REMOVE = text("delete from scheduler_jobs where id = :id")
+
+
+class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # the library has no types
+    """A schedule of ours as a trigger of the library."""
+
+    __slots__ = ("schedule",)
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """The first slot from now on; after downtime the last one that was missed, never each of them."""
+        if previous_fire_time is not None:
+            return max(self.schedule.next_slot(previous_fire_time), self.schedule.last_slot(now))
+        last = self.schedule.last_slot(now)
+        return last if last == now else self.schedule.next_slot(now)
+
+    def __str__(self) -> str:
+        return str(self.schedule)
+
+
+def encode(kind: str, schedule: str, params: Params) -> bytes:
+    """The stored form of a definition."""
+    content = {"version": _VERSION, "call": jobs.REFERENCE, "kind": kind, "schedule": schedule, "params": dict(params)}
+    return json.dumps(content, sort_keys=True).encode()
+
+
+def decode(name: str, state: bytes) -> JobSpec:
+    """The definition of a stored form; ConfigurationError where it cannot be used."""
+    try:
+        content = json.loads(state)
+        if content["version"] > _VERSION or content["call"] != jobs.REFERENCE:
+            raise ConfigurationError(f"version {content['version']} of {content['call']} is of a newer program")
+        params = {str(key): value for key, value in content["params"].items() if isinstance(value, str | int)}
+        spec = JobSpec(name, str(content["kind"]), str(content["schedule"]), params)
+        parse_schedule(spec.schedule)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigurationError(
+            f"the definition of job {name} cannot be read: {type(error).__name__} {error}"
+        ) from error
+    return spec
+
+
+class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library has no types
+    """APScheduler's store with JSON definitions, a pause that keeps the next run, and no deletion of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine=engine, tablename=TABLE)
+        self.jobs_t.append_column(Column("paused", Boolean, nullable=False))
+        self.jobs_t.append_column(Column("unreadable", Unicode, nullable=False))
+        self._log = structlog.get_logger()
+
+    def start(self, scheduler: Any, alias: str) -> None:
+        """Unlike the library's, it creates no table: migrations do."""
+        BaseJobStore.start(self, scheduler, alias)
+
+    def shutdown(self) -> None:
+        """Keeps the engine, whose maker disposes of it."""
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """A transaction; a database that is away is DatabaseUnavailable here too."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeout) as error:
+            reason = error.orig if isinstance(error, DBAPIError) else error
+            raise DatabaseUnavailable(f"the job store cannot use the database: {reason}") from error
+
+    def lookup_job(self, job_id: str) -> Job | None:
+        return next(iter(self._get_jobs(self.jobs_t.c.id == job_id)), None)
+
+    def get_due_jobs(self, now: datetime) -> list[Job]:
+        return self._get_jobs(self.jobs_t.c.next_run_time <= now.timestamp(), self.jobs_t.c.paused.is_(False))
+
+    def get_next_run_time(self) -> datetime | None:
+        table = self.jobs_t.c
+        query = (
+            select(table.next_run_time)
+            .where(table.next_run_time.is_not(None), table.paused.is_(False), table.unreadable == "")
+            .order_by(table.next_run_time)
+            .limit(1)
+        )
+        with self._transaction() as connection:
+            found = connection.execute(query).scalar()
+        return None if found is None else datetime.fromtimestamp(found, UTC)
+
+    def add_job(self, job: Job) -> None:
+        with self._transaction() as connection:
+            connection.execute(_ADD, _row(_spec_of(job), job.next_run_time))
+
+    def update_job(self, job: Job) -> None:
+        with self._transaction() as connection:
+            connection.execute(_CHANGE, _row(_spec_of(job), job.next_run_time))
+
+    def _get_jobs(self, *conditions: ColumnElement[bool]) -> list[Job]:
+        table = self.jobs_t.c
+        query = select(table.id, table.next_run_time, table.job_state).where(table.unreadable == "", *conditions)
+        with self._transaction() as connection:
+            rows = connection.execute(query.order_by(table.next_run_time, table.id)).all()
+            return [job for row in rows if (job := self._restored(connection, row)) is not None]
+
+    def _restored(self, connection: Connection, row: Any) -> Job | None:
+        try:
+            spec = decode(row.id, row.job_state)
+        except ConfigurationError as error:
+            self._log.error("job_unreadable", job=row.id, error=str(error))
+            park = update(self.jobs_t).where(self.jobs_t.c.id == row.id).values(unreadable=str(error))
+            connection.execute(park)
+            return None
+        return self._job(spec, row.next_run_time)
+
+    def _job(self, spec: JobSpec, next_run: float | None) -> Job:
+        job = Job.__new__(Job)
+        job.__setstate__(
+            {
+                "id": spec.name,
+                "name": spec.name,
+                "func": jobs.REFERENCE,
+                "args": (spec.kind, spec.params),
+                "kwargs": {},
+                "trigger": SlotTrigger(parse_schedule(spec.schedule)),
+                "executor": "default",
+                "misfire_grace_time": None,
+                "coalesce": True,
+                "max_instances": 1,
+                "next_run_time": None if next_run is None else datetime.fromtimestamp(next_run, UTC),
+            }
+        )
+        job._scheduler, job._jobstore_alias = self._scheduler, self._alias  # noqa: SLF001  as the library's own stores do
+        return job
+
+    def stored(self) -> list[StoredJob]:
+        """Every row of the table, also those that are paused or cannot be read."""
+        with self._transaction() as connection:
+            rows = connection.execute(select(self.jobs_t).order_by(self.jobs_t.c.id)).all()
+        return [stored_job(row.id, row.next_run_time, row.job_state, row.paused, row.unreadable) for row in rows]
+
+    def apply(self, changes: Iterable[Change], epoch: int) -> None:
+        """Bring the table to the plan, in one transaction of the leader."""
+        statements = {Action.ADD: _ADD, Action.REMOVE: _REMOVE}
+        with self._transaction() as connection:
+            _fence(connection, epoch)
+            for change in changes:
+                row = {"id": change.job.name} if change.action is Action.REMOVE else _row(change.job, change.next_run)
+                connection.execute(statements.get(change.action, _CHANGE), row)
+
+    def forget(self, epoch: int) -> None:
+        """Delete every job, for a service that is told to keep none over a restart."""
+        with self._transaction() as connection:
+            _fence(connection, epoch)
+            connection.execute(text("delete from scheduler_jobs"))
+
+    def claim(
+        self, tickets: Sequence[Ticket], next_runs: Sequence[datetime], epoch: int, now: datetime
+    ) -> set[tuple[str, datetime]]:
+        """Take the tickets and move their jobs on, both or neither; the keys of those that nobody had taken.
+
+        Whoever dies before this leaves the next run times unchanged; whoever dies after it leaves running rows of its
+        epoch, which the next leader finds.
+        """
+        row = {
+            "jobs": [ticket.job for ticket in tickets],
+            "slots": [ticket.scheduled_for for ticket in tickets],
+            "triggers": [ticket.trigger.value for ticket in tickets],
+            "kinds": [ticket.kind for ticket in tickets],
+            "params": [json.dumps(dict(ticket.params)) for ticket in tickets],
+        }
+        times = [instant.timestamp() for instant in next_runs]
+        with self._transaction() as connection:
+            _fence(connection, epoch)
+            claimed = connection.execute(_CLAIM, {**row, "epoch": epoch, "now": now}).all()
+            connection.execute(_ADVANCE, {"ids": row["jobs"], "times": times})
+        return {(job, slot.astimezone(UTC)) for job, slot in claimed}
+
+
+def stored_job(name: str, next_run: float | None, state: bytes, paused: bool, unreadable: str) -> StoredJob:
+    """A row of the table; one that cannot be read says why."""
+    instant = None if next_run is None else datetime.fromtimestamp(next_run, UTC)
+    try:
+        spec = decode(name, state)
+    except ConfigurationError as error:
+        return StoredJob(name, "", "", {}, instant, paused, unreadable or str(error))
+    return StoredJob(name, spec.kind, spec.schedule, spec.params, instant, paused, unreadable)
+
+
+def _fence(connection: Connection, epoch: int) -> None:
+    """The next leader cannot rise before this transaction ends, nor this one pass after it has risen."""
+    if connection.execute(text(_FENCE), {"epoch": epoch}).scalar() is None:
+        raise SchedulerStateError(f"epoch {epoch} is over: another process leads")
+
+
+def _spec_of(job: Job) -> JobSpec:
+    kind, params = job.args
+    return JobSpec(job.id, kind, str(job.trigger), params)
+
+
+def _row(spec: JobSpec, next_run: datetime | None) -> dict[str, object]:
+    return {
+        "id": spec.name,
+        "next_run": None if next_run is None else next_run.timestamp(),
+        "state": encode(spec.kind, spec.schedule, spec.params),
+    }

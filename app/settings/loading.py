@@ -1,0 +1,120 @@
+"""All settings together: read from the environment and `.env`, validated, explained where they are wrong."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import (
+    Field,
+    ValidationError,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from app.errors import ConfigurationError
+from app.settings.sections import (
+    BackfillSettings,
+    CollectionSettings,
+    DatabaseSettings,
+    EntsoeSettings,
+    LogSettings,
+    RetentionSettings,
+    SchedulerSettings,
+    Section,
+    WebSettings,
+)
+
+PREFIX = "GRIDKEEPER_"
+
+
+class Origin(StrEnum):
+    """Where the data of a database come from; one database holds one origin."""
+
+    PLATFORM = "platform"
+    SANDBOX = "sandbox"
+
+
+class Settings(BaseSettings):
+    """All settings of the program."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    data_dir: Path = Field(default=Path(".gridkeeper"), description="Where the embedded database and its log live.")
+    sandbox: bool = Field(
+        default=False, description="1: collect synthetic data from the built-in stand-in instead of the platform."
+    )
+    entsoe: EntsoeSettings = EntsoeSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    collection: CollectionSettings = CollectionSettings()
+    backfill: BackfillSettings = BackfillSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
+    retention: RetentionSettings = RetentionSettings()
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def origin(self) -> Origin:
+        return Origin.SANDBOX if self.sandbox else Origin.PLATFORM
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The validated settings; ConfigurationError that names each wrong variable and its remedy."""
+    _refuse_unknown_variables()
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_explain(detail) for detail in error.errors())) from None
+    except SettingsError as error:
+        raise ConfigurationError(f"the settings cannot be read: {error}") from None
+
+
+def variables() -> dict[str, FieldInfo]:
+    """Every variable with its field."""
+    found: dict[str, FieldInfo] = {}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            for inner, inner_field in field.annotation.model_fields.items():
+                found[f"{PREFIX}{name}__{inner}".upper()] = inner_field
+        else:
+            found[f"{PREFIX}{name}".upper()] = field
+    return found
+
+
+def _refuse_unknown_variables() -> None:
+    from dotenv import dotenv_values
+
+    file = Path(str(Settings.model_config.get("env_file")))
+    given = {*os.environ, *(dotenv_values(file) if file.is_file() else ())}
+    known = variables()
+    for name in sorted(given):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; .env.example lists them all"
+            raise ConfigurationError(f"{name} is no setting of this program{hint}")
+
+
+def _explain(detail: ErrorDetails) -> str:
+    path = [str(part) for part in detail["loc"] if isinstance(part, str)]
+    message = detail["msg"].removeprefix("Value error, ")
+    if message[1:2].islower():
+        message = message[0].lower() + message[1:]
+    return f"{PREFIX}{'__'.join(path).upper()}: {message}"

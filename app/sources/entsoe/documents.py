@@ -1,0 +1,92 @@
+"""What a platform document says, read but not yet interpreted: headers as written, points expanded to columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.market.time import Interval, Resolution
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesHeader:
+    """A TimeSeries without its points; every component is text as written, "" where it is absent.
+
+    Domains stand at the document where the TimeSeries has none of its own. `category` is the points' price category.
+    """
+
+    time_series: str
+    business_type: str = ""
+    psr_type: str = ""
+    in_domain: str = ""
+    out_domain: str = ""
+    contract: str = ""
+    sequence: str = ""
+    category: str = ""
+    unit_eic: str = ""
+    flow_direction: str = ""
+    unit: str = ""
+    currency: str = ""
+    curve_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """The points of one Period (and price category), expanded; columns of equal length, starts ascending.
+
+    `starts`: int64 seconds since 1970 (UTC). `values`: float64. `filled`: bool, True where the A03 rule repeats.
+    `resolution_text` is the resolution as written (`PT1H`), `resolution` what it means (PT60M).
+    """
+
+    header: SeriesHeader
+    period: Interval
+    resolution: Resolution
+    resolution_text: str
+    starts: NDArray[np.int64]
+    values: NDArray[np.float64]
+    filled: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Something of a document that could not be taken, and why; the rest of the document is kept."""
+
+    time_series: str
+    where: str
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The platform's answer instead of data; the code is 999 for nearly everything, so the text decides."""
+
+    code: str
+    text: str
+
+    @property
+    def no_matching_data(self) -> bool:
+        return "no matching data" in self.text.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One market document; `member` is its name inside a zip, else "". An acknowledgement has no curves.
+
+    `time_series` counts those written, with or without a Period. `malformed` says why a member of a zip could not be
+    read, "" where it could; its only content is then a rejection with the same words.
+    """
+
+    member: str
+    root: str
+    document_type: str
+    process_type: str
+    time_series: int
+    curves: tuple[Curve, ...]
+    rejections: tuple[Rejection, ...]
+    acknowledgement: Acknowledgement | None = None
+    malformed: str = ""

@@ -1,0 +1,155 @@
+"""The platform as a source of series: windows, parsing beside the event loop, keys."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from app.errors import MalformedDocument
+from app.market.areas import Place
+from app.market.series import DataItem, SeriesBlock, SeriesKey
+from app.market.time import Interval, Resolution
+from app.sources.entsoe.answers import refusal
+from app.sources.entsoe.client import EntsoeClient
+from app.sources.entsoe.documents import Curve, Document, Rejection, SeriesHeader
+from app.sources.entsoe.items import ITEMS, SOURCE, ItemSpec, request_windows
+from app.sources.entsoe.parser import read_documents
+from app.sources.source import Fetched, FetchStatistics, RejectedPoint
+
+Parse = Callable[[bytes], list[Document]]
+KEPT_BYTES = 1_000_000
+
+
+@dataclass(slots=True)
+class _Read:
+    """What has been read for a window, in document order."""
+
+    curves: list[Curve] = field(default_factory=list)
+    rejected: list[RejectedPoint] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+
+class EntsoeSource:
+    """Series of the ENTSO-E Transparency Platform."""
+
+    name = SOURCE
+
+    def __init__(self, client: EntsoeClient, *, parse: Parse = read_documents) -> None:
+        self._client = client
+        self._parse = parse
+        self._cores = asyncio.Semaphore(os.cpu_count() or 1)
+
+    def windows(self, item: DataItem, place: Place, interval: Interval) -> list[Interval]:
+        return request_windows(ITEMS[item], place, interval)
+
+    async def fetch(self, item: DataItem, place: Place, window: Interval, statistics: FetchStatistics) -> Fetched:
+        """Everything the platform has for the window, also what it sends beyond it; raises SourceError."""
+        spec = ITEMS[item]
+        pages = await self._client.query(spec, place, window, statistics)
+        read = _Read(notes=list(pages.notes))
+        for body in pages.bodies:
+            for document in await self._documents(body, statistics):
+                _take(spec, document, body, read)
+        blocks = to_blocks(spec, place, read.curves)
+        return Fetched(blocks, tuple(read.rejected), tuple(read.notes), "; ".join(read.damaged))
+
+    async def _documents(self, body: bytes, statistics: FetchStatistics) -> list[Document]:
+        """One body at a time for each core, beside the event loop, which a month of generation would hold up."""
+        async with self._cores:
+            begun = time.perf_counter()
+            try:
+                return await asyncio.to_thread(self._parse, body)
+            except MalformedDocument as error:
+                error.body = error.body or body[:KEPT_BYTES]
+                raise
+            finally:
+                statistics.parse_seconds += time.perf_counter() - begun
+
+
+def _take(spec: ItemSpec, document: Document, body: bytes, read: _Read) -> None:
+    """Add a document, once it is clear that it is what was asked for."""
+    acknowledgement = document.acknowledgement
+    if acknowledgement is not None:
+        if not acknowledgement.no_matching_data:
+            raise refusal(acknowledgement)
+        return
+    read.rejected.extend(_rejected(document.member, rejection) for rejection in document.rejections)
+    if document.malformed:
+        read.damaged.append(f"{document.member} cannot be read: {document.malformed}")
+    else:
+        _check(spec, document, body)
+    read.curves.extend(document.curves)
+
+
+def _check(spec: ItemSpec, document: Document, body: bytes) -> None:
+    """MalformedDocument where the types are not those of the request; an item without process type takes any."""
+    asked = (spec.document_type, spec.process_type)
+    got = (document.document_type, document.process_type if spec.process_type else "")
+    if got != asked:
+        raise MalformedDocument(
+            f"asked for {spec.item} ({'/'.join(filter(None, asked))}), the platform answered with "
+            f"{'/'.join(filter(None, got)) or 'a document without types'}",
+            body=body[:KEPT_BYTES],
+        )
+
+
+def _rejected(member: str, rejection: Rejection) -> RejectedPoint:
+    series = f"{member}: {rejection.time_series}" if member else rejection.time_series
+    reason = f"{rejection.reason}: {rejection.text!r}" if rejection.text else rejection.reason
+    return RejectedPoint(series, rejection.where, reason)
+
+
+def series_key(spec: ItemSpec, place: Place, header: SeriesHeader) -> SeriesKey:
+    """The key of a TimeSeries in the answer for a place; domains as the document writes them."""
+    return SeriesKey(
+        source=SOURCE,
+        item=spec.item,
+        area=place.eic,
+        in_area=header.in_domain,
+        out_area=header.out_domain,
+        direction=_direction(header) if spec.directed else "",
+        psr_type=header.psr_type,
+        business_type=header.business_type,
+        contract=header.contract,
+        sequence=header.sequence,
+        flow_direction=header.flow_direction,
+        category=header.category,
+        unit_eic=header.unit_eic,
+        unit=header.unit,
+        currency=header.currency,
+    )
+
+
+def _direction(header: SeriesHeader) -> str:
+    """Storage consumes where only its out domain is written; nothing else in the document tells."""
+    if bool(header.in_domain) == bool(header.out_domain):
+        return ""
+    return "generation" if header.in_domain else "consumption"
+
+
+def to_blocks(spec: ItemSpec, place: Place, curves: Sequence[Curve]) -> list[SeriesBlock]:
+    """One block for each series and resolution, in the order of first appearance; its rows in document order."""
+    grouped: dict[tuple[SeriesKey, Resolution], list[Curve]] = {}
+    for curve in curves:
+        if len(curve.starts):
+            grouped.setdefault((series_key(spec, place, curve.header), curve.resolution), []).append(curve)
+    return [_block(key, resolution, group) for (key, resolution), group in grouped.items()]
+
+
+def _block(key: SeriesKey, resolution: Resolution, group: Sequence[Curve]) -> SeriesBlock:
+    if len(group) == 1:
+        (only,) = group
+        return SeriesBlock(key, resolution, only.starts, only.values, only.filled)
+    return SeriesBlock(
+        key,
+        resolution,
+        np.concatenate([curve.starts for curve in group]),
+        np.concatenate([curve.values for curve in group]),
+        np.concatenate([curve.filled for curve in group]),
+    )

@@ -1,0 +1,62 @@
+"""What every source of series offers to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.market.areas import Place
+from app.market.series import DataItem, SeriesBlock
+from app.market.time import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPoint:
+    """A point that the source published and that could not be taken, and why."""
+
+    series: str
+    where: str
+    reason: str
+
+
+@dataclass(slots=True)
+class FetchStatistics:
+    """What a fetch cost; filled while it runs, so that a failed fetch is accounted for too."""
+
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    api_seconds: float = 0.0
+    parse_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The whole answer for one window: blocks in document order; no blocks means that there is no matching data.
+
+    `damaged` says which part of the answer could not be read at all, "" where all could.
+    """
+
+    blocks: Sequence[SeriesBlock]
+    rejected: Sequence[RejectedPoint] = field(default=())
+    notes: Sequence[str] = field(default=())
+    damaged: str = ""
+
+    @property
+    def received(self) -> int:
+        return sum(len(block) for block in self.blocks)
+
+
+class Source(Protocol):
+    """A source of series."""
+
+    name: str
+
+    def windows(self, item: DataItem, place: Place, interval: Interval) -> list[Interval]:
+        """The interval cut into pieces that the source answers in one request."""
+        ...
+
+    async def fetch(self, item: DataItem, place: Place, window: Interval, statistics: FetchStatistics) -> Fetched:
+        """Everything the source has for the window; raises SourceError where it gives no usable answer."""
+        ...

@@ -1,0 +1,61 @@
+"""Where work runs: a backend carries names of work, never the work itself, so that losing a queue loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+Handler = Callable[[str], Awaitable[None]]
+"""Does the work of one kind that a key names."""
+
+
+class Priority(IntEnum):
+    """Who goes first; backfill has a guaranteed share all the same."""
+
+    LIVE = 0
+    GAP = 1
+    BACKFILL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One piece of work: which handler does it, and the key of the row that says what is to be done."""
+
+    kind: str
+    key: str
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStats:
+    """How many tasks wait and run by priority, how many ended, and why backfill is held back, if it is."""
+
+    waiting: Mapping[Priority, int]
+    running: Mapping[Priority, int]
+    done: int
+    failed: int
+    held: str | None
+
+
+class TaskBackend(Protocol):
+    """Runs tasks, in this process or elsewhere; a task that is lost must be found and submitted again by its owner."""
+
+    def bind(self, kind: str, handler: Handler) -> None:
+        """Name the handler of a kind, before the first task of that kind is submitted."""
+        ...
+
+    async def submit(self, task: Task) -> None:
+        """Accept a task; waits while the backend is full."""
+        ...
+
+    async def submit_many(self, tasks: Iterable[Task]) -> None:
+        """Accept several tasks, in order."""
+        ...
+
+    async def cancel(self, kind: str, key: str | None = None) -> int:
+        """Drop the waiting and end the running tasks of a kind (and key); returns their number once they have ended."""
+        ...
+
+    def stats(self) -> TaskStats: ...

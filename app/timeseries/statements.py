@@ -1,0 +1,167 @@
+"""The SQL of the store."""
+
+from __future__ import annotations
+
+from app.market.series import KEY_FIELDS
+
+KEY_COLUMNS = ", ".join(KEY_FIELDS)
+_KEY_ARRAYS = ", ".join(f"${index}::text[]" for index in range(1, len(KEY_FIELDS) + 1))
+
+# Each transaction takes the locks in the order of the array.
+LOCK = "select pg_advisory_xact_lock($1, lock) from unnest($2::integer[]) as lock"
+
+FIND_SERIES = f"""
+    select series_id, {KEY_COLUMNS}
+    from series
+    join unnest({_KEY_ARRAYS}) as wanted ({KEY_COLUMNS}) using ({KEY_COLUMNS})
+"""  # noqa: S608  names of columns
+
+ADD_SERIES = f"""
+    insert into series ({KEY_COLUMNS})
+    select {KEY_COLUMNS} from unnest({_KEY_ARRAYS}) as wanted ({KEY_COLUMNS})
+    on conflict do nothing
+"""  # noqa: S608  names of columns
+
+LIST_SERIES = f"""
+    select series_id, {KEY_COLUMNS}
+    from series
+    where ($1::text[] is null or item = any($1)) and ($2::text[] is null or area = any($2))
+"""  # noqa: S608  names of columns
+
+# The days on which a series ever had a value; its counts stay when a value vanishes.
+EXTENTS = """
+    select series_id, min(day) as first_day, max(day) as last_day
+    from daily_counts
+    where series_id = any($1::integer[])
+    group by series_id
+"""
+
+# How many of the series exist, and how many of them have rows from $2 until $3 or counts of the days between.
+OCCUPANCY = """
+    select count(*) as known, count(any_row.found) as occupied
+    from unnest($1::integer[]) as wanted (series_id)
+    join series using (series_id)
+    left join lateral (
+        select true as found
+        from observations
+        where series_id = wanted.series_id and delivery_start >= $2 and delivery_start < $3
+        union all
+        select true
+        from daily_counts
+        where
+            series_id = wanted.series_id
+            and day > ($2 at time zone 'UTC')::date
+            and day < (($3 - interval '1 microsecond') at time zone 'UTC')::date
+        limit 1
+    ) as any_row on true
+"""
+
+PREPARE_INCOMING = """
+    create temporary table if not exists incoming (
+        series_id      integer not null,
+        delivery_start timestamptz not null,
+        resolution     smallint not null,
+        value          double precision not null,
+        filled         boolean not null
+    ) on commit delete rows
+"""
+
+# Writes the difference between `incoming` and the stored rows, and nothing else: not a row lock where nothing changed.
+# $1 series ids and $2 their zones; $3, $4 bounds of the stored rows that matter; $5 when the values were learned;
+# $6, $7 the answered interval, null where rows that are missing in `incoming` mean nothing.
+# All parts see the snapshot of the start, so `diff` reads what `written` replaces; FOR UPDATE must stay away from it,
+# because it would then be read after the write and skip every row (measured on PostgreSQL 18).
+STORE_DIFFERENCE = """
+    with found as (
+        select
+            series_id,
+            delivery_start,
+            resolution,
+            incoming.value,
+            coalesce(incoming.filled, false) as filled,
+            incoming.filled is null as missing,
+            stored.filled is not null as known,
+            stored.value as old_value,
+            stored.filled as old_filled,
+            stored.recorded_at as old_recorded_at
+        from incoming
+        full join (
+            select *
+            from observations
+            where series_id = any($1::integer[]) and delivery_start >= $3 and delivery_start < $4
+        ) as stored using (series_id, delivery_start, resolution)
+        where
+            incoming.value is distinct from stored.value
+            or incoming.filled <> stored.filled
+    ),
+    diff as materialized (
+        select found.*, known and value is distinct from old_value as replaces
+        from found
+        join unnest($1::integer[], $2::text[]) as wanted (series_id, zone) using (series_id)
+        join resolutions on resolutions.id = found.resolution
+        where
+            not missing
+            or (
+                delivery_start >= $6
+                and case
+                    when seconds is not null then delivery_start + seconds * interval '1 second'
+                    else (
+                        delivery_start at time zone zone + make_interval(months => months, days => days)
+                    ) at time zone zone
+                end <= $7
+            )
+    ),
+    moment as (
+        select greatest($5::timestamptz, max(old_recorded_at) + interval '1 microsecond') as recorded_at
+        from diff
+        where replaces
+    ),
+    history as (
+        insert into observation_revisions (
+            series_id, delivery_start, resolution, value, filled, recorded_at, superseded_at
+        )
+        select series_id, delivery_start, resolution, old_value, old_filled, old_recorded_at, moment.recorded_at
+        from diff, moment
+        where replaces
+    ),
+    written as (
+        insert into observations (series_id, delivery_start, resolution, value, filled, recorded_at)
+        select
+            series_id,
+            delivery_start,
+            resolution,
+            value,
+            filled,
+            case when known and not replaces then old_recorded_at else moment.recorded_at end
+        from diff, moment
+        on conflict (series_id, delivery_start, resolution) do update
+        set value = excluded.value, filled = excluded.filled, recorded_at = excluded.recorded_at
+    ),
+    counted as (
+        insert into daily_counts as counts (series_id, day, resolution, stored)
+        select
+            series_id,
+            (delivery_start at time zone 'UTC')::date,
+            resolution,
+            count(value) - count(old_value) as difference
+        from diff
+        group by 1, 2, 3
+        having count(value) <> count(old_value)
+        on conflict (series_id, day, resolution) do update
+        set stored = counts.stored + excluded.stored
+    )
+    select
+        count(*) filter (where not known) as new,
+        count(*) filter (where replaces and not missing) as revised,
+        count(*) filter (where missing) as vanished
+    from diff
+"""
+
+ADD_COUNTS = """
+    insert into daily_counts as counts (series_id, day, resolution, stored)
+    select series_id, date '1970-01-01' + day, resolution, stored
+    from unnest($1::integer[], $2::integer[], $3::smallint[], $4::integer[])
+        as added (series_id, day, resolution, stored)
+    on conflict (series_id, day, resolution) do update
+    set stored = counts.stored + excluded.stored
+"""

@@ -1,0 +1,142 @@
+"""The HTTP side of `serve`: the application, and the server that shares the event loop of the service."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request, Response
+
+from app.db.budget import pace, token_id
+from app.db.engine import Database
+from app.db.status import DatabaseProbe
+from app.errors import ConfigurationError
+from app.settings import EntsoeSettings, WebSettings
+from app.web import errors, health
+from app.web.health import Probes
+from app.web.metrics import Metrics, PoolState, Snapshot
+
+if TYPE_CHECKING:
+    from app.container import Container
+
+
+def create_app(probes: Probes) -> FastAPI:
+    """The application; it closes the probe of the database when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(probes.metrics.watch_loop(), name="event loop lag")
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await probes.database.close()
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    errors.install(app)
+    app.include_router(health.router(probes))
+
+    @app.api_route("/metrics", methods=health.READ)
+    async def metrics(request: Request) -> Response:
+        database = await probes.database.look()
+        probes.metrics.show(Snapshot(probes.scheduler(), probes.tasks(), probes.pool(), database))
+        accept = request.headers.get("accept", "")
+        body, content_type = await asyncio.to_thread(probes.metrics.exposition, accept)
+        return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+
+    return app
+
+
+def database_probe(database: Database, entsoe: EntsoeSettings, web: WebSettings) -> DatabaseProbe:
+    """The probe of the service's database, and of the budget of its token."""
+    token = token_id(entsoe.token.get_secret_value() if entsoe.token else "")
+    _, lead = pace(entsoe.requests_per_minute, entsoe.burst)
+    return DatabaseProbe(database.address, token_id=token, lead=lead, timeout=web.check_timeout)
+
+
+def pool_state(database: Database) -> PoolState:
+    """The pool of the service at this moment."""
+    from sqlalchemy.pool import QueuePool
+
+    pool = database.engine.pool
+    return PoolState(pool.size(), pool.checkedout()) if isinstance(pool, QueuePool) else PoolState(0, 0)
+
+
+async def http_side(container: Container, stop: asyncio.Event) -> None:
+    """Health and metrics of the service in the container, until the event is set."""
+    settings, database, metrics = container.settings(), container.database(), Metrics()
+    container.run_observers().append(metrics.observer)
+    container.job_observers().append(metrics.observer)
+    probes = Probes(
+        scheduler=container.scheduler().status,
+        tasks=container.task_backend().stats,
+        pool=lambda: pool_state(database),
+        database=database_probe(database, settings.entsoe, settings.web),
+        origin=settings.origin,
+        metrics=metrics,
+    )
+    async with serve_http(create_app(probes), settings.web) as url:
+        structlog.get_logger().info("http_listens", host=settings.web.host, port=urlsplit(url).port)
+        await stop.wait()
+
+
+@asynccontextmanager
+async def serve_http(app: FastAPI, settings: WebSettings) -> AsyncIterator[str]:
+    """Serves in the running event loop within the block, and leaves signals alone; yields the address."""
+    listener = await _listen(settings.host, settings.port)
+    server = uvicorn.Server(_configuration(app, settings))
+    # What `Server.serve` does, without its signal handlers and its ten wake-ups a second.
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup(sockets=[listener])
+    dating = asyncio.create_task(_keep_date(server), name="http date")
+    try:
+        yield _address(listener)
+    finally:
+        dating.cancel()
+        await server.shutdown(sockets=[listener])
+
+
+def _configuration(app: FastAPI, settings: WebSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+
+
+async def _keep_date(server: uvicorn.Server) -> None:
+    while True:
+        await server.on_tick(0)
+        await asyncio.sleep(1)
+
+
+async def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; ConfigurationError with the remedy where the address cannot be had."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, _, _, _, address = found[0]
+        return socket.create_server(address[:2], family=family, backlog=128)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {host} port {port} ({error.strerror or error}); choose another with GRIDKEEPER_WEB__HOST "
+            "and GRIDKEEPER_WEB__PORT, 0 takes a free port"
+        ) from error
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -1,0 +1,126 @@
+"""Whether the service lives, and whether it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from app.db.status import Check, DatabaseState
+from app.scheduling.service import SchedulerStatus
+from app.settings import Origin
+from app.tasks.backend import TaskStats
+from app.web.metrics import Metrics, PlatformState, PoolState
+
+READ = ["GET", "HEAD"]
+
+
+class DatabaseLook(Protocol):
+    """Tells how the database is, within a bounded time."""
+
+    async def look(self) -> DatabaseState: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """What health and metrics ask of the running service. All but `database` read memory only."""
+
+    scheduler: Callable[[], SchedulerStatus]
+    tasks: Callable[[], TaskStats]
+    pool: Callable[[], PoolState]
+    database: DatabaseLook
+    origin: Origin
+    metrics: Metrics
+
+
+def why_dead(status: SchedulerStatus) -> str:
+    """Why the scheduler counts as dead; empty while it lives."""
+    if status.alive:
+        return ""
+    if status.tick_age is not None and status.tick_age >= status.round_age:
+        return f"the scheduler last looked at its jobs {status.tick_age:.0f} s ago"
+    return f"the scheduler last stood for election or gave a sign of life {status.round_age:.0f} s ago"
+
+
+def why_unready(status: SchedulerStatus, state: DatabaseState, origin: Origin) -> list[str]:
+    """Everything that keeps this process from doing its part; empty when it is ready."""
+    checks = {"database": state.database, "schema": state.schema, "level": state.level, "origin": state.origin}
+    reasons = [f"{name}: {check.error}" for name, check in checks.items() if not check.ok]
+    if state.origin.ok and state.origin.found != origin:
+        reasons.append(
+            f"origin: the database holds data of {state.origin.found or 'nobody yet'}, this process has {origin}"
+        )
+    if not status.alive:
+        reasons.append(why_dead(status))
+    elif not status.ready:
+        reasons.append(status.database_error or "the scheduler has not looked at its jobs yet")
+    return reasons
+
+
+def router(probes: Probes) -> APIRouter:
+    """The routes below /health."""
+    routes = APIRouter(prefix="/health")
+
+    @routes.api_route("/live", methods=READ)
+    async def live() -> JSONResponse:
+        status = probes.scheduler()
+        reason = why_dead(status)
+        content = {"status": "dead" if reason else "alive", "reasons": [reason] if reason else []}
+        return _answer(content | _scheduler(status), ok=not reason)
+
+    @routes.api_route("/ready", methods=READ)
+    async def ready() -> JSONResponse:
+        state = await probes.database.look()
+        status = probes.scheduler()
+        reasons = why_unready(status, state, probes.origin)
+        content = {"status": "unready" if reasons else "ready", "reasons": reasons}
+        parts = {"work": _work(status, probes.tasks()), "platform": _platform(probes.metrics.observer.platform)}
+        return _answer(content | _scheduler(status) | _database(state) | parts, ok=not reasons)
+
+    return routes
+
+
+def _answer(content: dict[str, Any], *, ok: bool) -> JSONResponse:
+    status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
+    return JSONResponse(content, status, {"Cache-Control": "no-store"})
+
+
+def _scheduler(status: SchedulerStatus) -> dict[str, Any]:
+    age = None if status.tick_age is None else round(status.tick_age, 3)
+    return {"role": status.role, "name": status.name, "epoch": status.epoch, "tick_age_seconds": age}
+
+
+def _database(state: DatabaseState) -> dict[str, Any]:
+    def shown(check: Check) -> dict[str, Any]:
+        told = {"found": check.found} if check.ok else {"error": check.error}
+        return {"ok": check.ok} | told | {"seconds": round(check.seconds, 4)}
+
+    checks = {"database": state.database, "schema": state.schema, "level": state.level, "origin": state.origin}
+    return {name: shown(check) for name, check in checks.items()}
+
+
+def _work(status: SchedulerStatus, tasks: TaskStats) -> dict[str, Any]:
+    return {
+        "jobs": status.jobs,
+        "running_jobs": status.running,
+        "plan_error": status.plan_error or None,
+        "tasks_waiting": {priority.name.lower(): count for priority, count in tasks.waiting.items()},
+        "tasks_running": {priority.name.lower(): count for priority, count in tasks.running.items()},
+        "backfill_held": tasks.held,
+    }
+
+
+def _platform(platform: PlatformState) -> dict[str, Any]:
+    return {
+        "state": platform.name,
+        "answered_at": platform.answered_at and platform.answered_at.isoformat(),
+        "failed_at": platform.failed_at and platform.failed_at.isoformat(),
+        "failures_in_a_row": platform.failures,
+        "last_error": platform.last_error or None,
+    }

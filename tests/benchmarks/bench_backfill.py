@@ -1,0 +1,132 @@
+"""How much of the token's budget a backfill uses: python -m tests.benchmarks.bench_backfill.
+
+One-day documents of load from the sandbox in a process of its own, which answers 429 above 370 requests in 60 seconds;
+workers in processes of their own. 240 documents and one worker, or with BENCH_LONG=1 1,200 documents, by one worker and
+by four. The budget allows its burst and the steady pace from the first request to the last answer. Prints JSON lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from app.collection.backfill_models import BackfillRequest, Patience, Reprocess
+from app.collection.backfill_repository import BackfillRepository
+from app.collection.models import Work
+from app.db.budget import pace
+from app.db.budget_lanes import steady_rate
+from app.db.embedded import start_embedded
+from app.db.engine import Database
+from app.db.migrate import claim_origin, migrate
+from app.market.areas import find_place
+from app.settings import DatabaseSettings, EntsoeSettings, Origin
+from tests.backfill_factory import LOAD, days
+from tests.conftest import wait_until_stopped
+
+_MOST = 370
+_TARGET = 0.9
+_LONG = bool(os.environ.get("BENCH_LONG"))
+_FOLLOW = "import sys; from app.cli.backfill import resume_command as r; sys.exit(r({}, follow=True, sandbox=True))"
+
+
+@asynccontextmanager
+async def sandbox() -> AsyncIterator[str]:
+    """The address of a sandbox in a process of its own."""
+    arguments = ("-m", "app", "sandbox", "--port", "0", "--limit", str(_MOST), "--latency", "0.1")
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, env=environment
+    )
+    assert process.stdout is not None
+    try:
+        address = None
+        while address is None:
+            address = re.search(r"Address (\S+)", (await process.stdout.readline()).decode())
+        yield address[1]
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+async def plan(database: Database, documents: int) -> int:
+    async with database.transaction() as connection:
+        await claim_origin(connection, Origin.SANDBOX)
+        await connection.execute(
+            "truncate backfills, collection_runs, observations, daily_counts, token_budgets cascade"
+        )
+    work = [Work(LOAD, find_place("NL"), days(number - 400, number - 399)) for number in range(documents)]
+    request = BackfillRequest((), Reprocess.ALL, concurrency=4, description="bench")
+    return await BackfillRepository(database, Patience()).add(request, work)
+
+
+async def follow(url: str, address: str, backfill_id: int) -> None:
+    settings = {"GRIDKEEPER_DATABASE__URL": url, "GRIDKEEPER_ENTSOE__BASE_URL": address}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _FOLLOW.format(backfill_id),
+        env={**os.environ, **settings},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+
+
+async def measure(database: Database, url: str, documents: int, processes: int) -> None:
+    backfill_id = await plan(database, documents)
+    async with sandbox() as address:
+        await asyncio.gather(*(follow(url, address, backfill_id) for _ in range(processes)))
+    async with database.connection() as connection:
+        [row] = await connection.fetch("""
+            select
+                extract(epoch from max(finished_at) - min(started_at))::float8 as seconds,
+                sum(requests) as requests,
+                sum(retries) as retries,
+                count(*) filter (where outcome = 'stored') as stored
+            from collection_runs
+        """)
+    settings = EntsoeSettings()
+    step, lead = pace(settings.requests_per_minute, settings.burst)
+    rate = steady_rate(settings.requests_per_minute, settings.burst)
+    allowed = lead / step + rate * row["seconds"]
+    figure = {
+        "name": f"backfill_{documents}_documents_{processes}_processes",
+        "value": round(row["requests"] / row["seconds"], 3),
+        "unit": "requests/s",
+        "reference": round(allowed / row["seconds"], 3),
+        "ratio": round(row["requests"] / allowed, 3),
+        "target": f">= {_TARGET} of the budget; retries 0: never above {_MOST} in 60 s",
+        "stored": row["stored"],
+        "retries": row["retries"],
+        "seconds": round(row["seconds"], 1),
+    }
+    sys.stdout.write(json.dumps(figure) + "\n")
+
+
+async def run(url: str) -> None:
+    await migrate(url)
+    database = Database(DatabaseSettings(), url)
+    try:
+        for processes in (1, 4) if _LONG else (1,):
+            await measure(database, url, 1200 if _LONG else 240, processes)
+    finally:
+        await database.close()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="gridkeeper-bench-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)  # as root the server runs under another account, which passes through here
+        server = start_embedded(Path(folder))
+        try:
+            asyncio.run(run(server.url))
+        finally:
+            server.release()
+            wait_until_stopped(server)

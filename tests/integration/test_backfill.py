@@ -1,0 +1,397 @@
+"""Backfills on a real database, with a source that says what the test wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import NoReturn
+
+import pytest
+
+from app.collection.backfill_models import BackfillState, ChunkState, Patience, Reprocess
+from app.collection.models import CollectionRun, Work
+from app.db.engine import Database
+from app.errors import AccessDenied, Conflict, MalformedDocument, NotFound, SourceUnavailable
+from app.market.areas import Place
+from app.market.series import DataItem
+from app.market.time import Interval
+from app.settings import DatabaseSettings
+from app.sources.source import Fetched
+from app.tasks.local import Limits, LocalBackend
+from tests.backfill_factory import FR, LOAD, NOW, T0, Scene, days, local, ten_days
+from tests.fakes import Answer, hourly
+
+STORED, EMPTY, FAILED, PENDING = ChunkState.STORED, ChunkState.EMPTY, ChunkState.FAILED, ChunkState.PENDING
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database(DatabaseSettings(), database_url)
+    yield opened
+    await opened.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what another task brings about."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110  what is waited for is no event
+            await asyncio.sleep(0.005)
+
+
+async def until_true(condition: Callable[[], Awaitable[object]]) -> None:
+    """Wait for what the database tells."""
+    async with asyncio.timeout(60):
+        while not await condition():  # noqa: ASYNC110  what is waited for is no event
+            await asyncio.sleep(0.01)
+
+
+async def work_until_ended(scene: Scene, backfill_id: int) -> BackfillState:
+    """Let one process work until the backfill has ended or may not go on."""
+    async with local() as backend:
+        working = asyncio.create_task(scene.worker(backend).work(backfill_id))
+        try:
+            async with asyncio.timeout(30):
+                while (progress := await scene.service.progress(backfill_id)).state is BackfillState.RUNNING:
+                    assert not working.done(), working.result()
+                    await asyncio.sleep(0.02)
+        finally:
+            working.cancel()
+            await asyncio.wait([working])
+    return progress.state
+
+
+def on(days_answered: Mapping[int, Answer]) -> Callable[[DataItem, Place, Interval], Answer]:
+    """A source that answers as told on some days and hourly on the others."""
+
+    def answer(item: DataItem, place: Place, window: Interval) -> Answer:
+        return days_answered.get((window.start - T0).days) or hourly(item, place, window)
+
+    return answer
+
+
+async def test_every_window_is_collected_once_and_points_at_its_run(database: Database) -> None:
+    scene = Scene(database)
+    backfill_id = await scene.start()
+    assert await work_until_ended(scene, backfill_id) is BackfillState.COMPLETED
+    assert await scene.counts(backfill_id) == {STORED: 10}
+    assert sorted(window for _, _, window in scene.source.asked) == [days(day, day + 1) for day in range(10)]
+    assert await scene.rows(
+        "select count(*), count(distinct run_id) from backfill_chunks join collection_runs using (run_id)"
+    ) == [(10, 10)]
+    assert await scene.rows("select count(*) from observations") == [(240,)]
+
+
+async def test_newest_windows_come_first_unless_the_oldest_are_wanted(database: Database) -> None:
+    for newest_first in (True, False):
+        scene = Scene(database)
+        request = ten_days(concurrency=1)
+        request = type(request)(request.requests, request.reprocess, newest_first=newest_first, concurrency=1)
+        await work_until_ended(scene, await scene.start(request))
+        asked = [window.start for _, _, window in scene.source.asked]
+        assert asked == sorted(asked, reverse=newest_first)
+
+
+async def test_an_empty_answer_ends_a_window_and_is_no_failure(database: Database) -> None:
+    scene = Scene(database, on({3: Fetched([]), 4: MalformedDocument("no XML")}))
+    backfill_id = await scene.start()
+    assert await work_until_ended(scene, backfill_id) is BackfillState.COMPLETED
+    assert await scene.counts(backfill_id) == {STORED: 8, EMPTY: 1, FAILED: 1}
+    (failure,) = await scene.service.failures(backfill_id)
+    assert (failure.start, failure.error_class, failure.error_message) == (
+        days(4, 5).start,
+        "MalformedDocument",
+        "no XML",
+    )
+
+
+async def test_only_failed_windows_are_queued_again(database: Database) -> None:
+    answers: dict[int, Answer] = {3: Fetched([]), 4: MalformedDocument("no XML")}
+    scene = Scene(database, on(answers))
+    backfill_id = await scene.start()
+    await work_until_ended(scene, backfill_id)
+    answers.clear()
+    asked = len(scene.source.asked)
+    assert await scene.service.retry_failed(backfill_id) == 1
+    assert await work_until_ended(scene, backfill_id) is BackfillState.COMPLETED
+    assert [window for _, _, window in scene.source.asked[asked:]] == [days(4, 5)]
+    assert await scene.counts(backfill_id) == {STORED: 9, EMPTY: 1}
+    assert await scene.service.retry_failed(backfill_id) == 0
+
+
+async def test_a_window_the_source_does_not_answer_is_tried_again_behind_the_others_and_fails_in_the_end(
+    database: Database,
+) -> None:
+    scene = Scene(database, on({9: SourceUnavailable("503")}), Patience(attempts=2, retry=timedelta(milliseconds=1)))
+    backfill_id = await scene.start(ten_days(concurrency=1))
+    assert await work_until_ended(scene, backfill_id) is BackfillState.COMPLETED
+    assert await scene.counts(backfill_id) == {STORED: 9, FAILED: 1}
+    asked = [(window.start - T0).days for _, _, window in scene.source.asked]
+    assert asked.count(9) == 2
+    assert asked[0] == asked[-1] == 9
+
+
+async def test_a_source_that_is_down_holds_the_backfill_and_fails_no_window(database: Database) -> None:
+    down = dict.fromkeys(range(10), SourceUnavailable("cannot connect"))
+    scene = Scene(database, on(down), Patience(retry=timedelta(hours=1)))
+    backfill_id = await scene.start(ten_days(concurrency=1))
+    assert await work_until_ended(scene, backfill_id) is BackfillState.HELD
+    assert len(scene.source.asked) == 3
+    assert "cannot connect" in (await scene.service.progress(backfill_id)).reason
+    down.clear()
+    await scene.service.resume(backfill_id)
+    await scene.rows("update backfill_chunks set not_before = '-infinity'")
+    assert await work_until_ended(scene, backfill_id) is BackfillState.COMPLETED
+    assert await scene.counts(backfill_id) == {STORED: 10}
+
+
+async def test_a_refused_token_pauses_the_backfill_until_a_person_resumes_it(database: Database) -> None:
+    refused: dict[int, Answer] = dict.fromkeys(range(10), AccessDenied("the token is refused; ask for a new one"))
+    scene = Scene(database, on(refused))
+    backfill_id = await scene.start(ten_days(concurrency=1))
+    assert await work_until_ended(scene, backfill_id) is BackfillState.PAUSED
+    assert (await scene.service.progress(backfill_id)).reason == "the token is refused; ask for a new one"
+    assert await scene.counts(backfill_id) == {PENDING: 10}
+    refused.clear()
+    await scene.service.resume(backfill_id)
+    assert await work_until_ended(scene, backfill_id) is BackfillState.COMPLETED
+
+
+async def test_a_paused_backfill_hands_out_no_window(database: Database) -> None:
+    scene = Scene(database)
+    backfill_id = await scene.start()
+    await scene.service.pause(backfill_id)
+    assert await scene.repository.openings() == []
+    assert await scene.repository.claim(backfill_id, "somebody") is None
+    assert await work_until_ended(scene, backfill_id) is BackfillState.PAUSED
+    await scene.service.resume(backfill_id)
+    assert await work_until_ended(scene, backfill_id) is BackfillState.COMPLETED
+
+
+async def test_cancelling_is_final_clears_the_pause_and_ends_what_is_under_way(database: Database) -> None:
+    scene = Scene(database, patience=Patience(lease=timedelta(seconds=0.2)))
+    backfill_id = await scene.start()
+    collector = Stuck()
+    async with local() as backend:
+        worker = scene.worker(backend, collector)
+        working = asyncio.create_task(worker.work())
+        await until(lambda: len(collector.begun) == 2)
+        await scene.service.pause(backfill_id)
+        assert await scene.service.cancel(backfill_id) == 10
+        await until(lambda: collector.cancelled == 2)
+        working.cancel()
+        await asyncio.wait([working])
+    progress = await scene.service.progress(backfill_id)
+    assert (progress.state, progress.reason) == (BackfillState.CANCELLED, "")
+    assert await scene.counts(backfill_id) == {ChunkState.CANCELLED: 10}
+    changes: list[Callable[[int], Awaitable[object]]] = [
+        scene.service.cancel,
+        scene.service.pause,
+        scene.service.resume,
+        scene.service.retry_failed,
+    ]
+    for change in changes:
+        with pytest.raises(Conflict, match="cancelled"):
+            await change(backfill_id)
+
+
+class Stuck:
+    """Begins windows and never ends them."""
+
+    def __init__(self) -> None:
+        self.begun: list[Work] = []
+        self.cancelled = 0
+
+    async def collect(self, work: Work) -> NoReturn:
+        self.begun.append(work)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled += 1
+        raise AssertionError("nobody sets the event")
+
+
+async def test_a_worker_that_stops_hands_back_what_is_under_way(database: Database) -> None:
+    scene = Scene(database)
+    backfill_id = await scene.start()
+    collector = Stuck()
+    async with local() as backend:
+        worker = scene.worker(backend, collector)
+        working = asyncio.create_task(worker.work())
+        await until(lambda: len(collector.begun) == 2)
+        assert await scene.counts(backfill_id) == {PENDING: 8, ChunkState.CLAIMED: 2}
+        worker.stop()
+        await working
+    assert await scene.rows("select state, max(attempts), count(*) from backfill_chunks group by state") == [
+        ("pending", 0, 10)
+    ]
+
+
+async def test_within_the_grace_time_what_is_under_way_ends_and_nothing_new_begins(database: Database) -> None:
+    scene, gate = Scene(database), asyncio.Event()
+
+    class Slow:
+        begun = 0
+
+        async def collect(self, work: Work) -> CollectionRun:
+            self.begun += 1
+            await gate.wait()
+            return await scene.collection.collect(work)
+
+    backfill_id, collector = await scene.start(), Slow()
+    async with local() as backend:
+        worker = scene.worker(backend, collector)
+        working = asyncio.create_task(worker.work())
+        await until(lambda: collector.begun == 2)
+        worker.stop(grace_seconds=60)
+        await asyncio.sleep(0.1)
+        gate.set()
+        await working
+    assert await scene.counts(backfill_id) == {PENDING: 8, STORED: 2}
+
+
+async def test_no_more_windows_than_allowed_are_under_way_over_all_processes(database: Database) -> None:
+    scene = Scene(database)
+    backfill_id = await scene.start(ten_days(concurrency=3))
+    claims = await asyncio.gather(*(scene.repository.claim(backfill_id, f"worker {n}") for n in range(8)))
+    chunks = [chunk for chunk in claims if chunk]
+    assert len({chunk.chunk_id for chunk in chunks}) == len(chunks) == 3
+    assert await scene.repository.openings() == []
+
+
+async def test_a_window_of_a_dead_worker_is_taken_over_and_only_the_new_holder_may_end_it(database: Database) -> None:
+    scene = Scene(database)
+    backfill_id = await scene.start(ten_days(last=1))
+    dead = await scene.repository.claim(backfill_id, "dead")
+    assert dead is not None
+    assert await scene.repository.claim(backfill_id, "other") is None
+    await scene.rows("update backfill_chunks set lease_until = now() - interval '1 second'")
+    heir = await scene.repository.claim(backfill_id, "other")
+    assert heir is not None
+    assert heir.work == dead.work
+    assert heir.attempts == 2
+    assert await scene.repository.extend({dead.lease, heir.lease}) == {heir.lease}
+    assert await scene.repository.hand_back([dead.lease]) == 0
+    assert await scene.counts(backfill_id) == {ChunkState.CLAIMED: 1}
+
+
+async def test_a_window_that_kills_its_workers_fails_in_the_end(database: Database) -> None:
+    scene = Scene(database, patience=Patience(attempts=3))
+    backfill_id = await scene.start(ten_days(last=1))
+    for _ in range(3):
+        assert await scene.repository.give_up_lost() == 0
+        assert await scene.repository.claim(backfill_id, "dying")
+        await scene.rows("update backfill_chunks set lease_until = now() - interval '1 second'")
+    assert await scene.repository.give_up_lost() == 1
+    assert (await scene.service.progress(backfill_id)).state is BackfillState.COMPLETED
+    (failure,) = await scene.service.failures(backfill_id)
+    assert failure.error_class == "WorkerLost"
+
+
+async def test_an_unforeseen_error_is_tried_again_and_fails_in_the_end(database: Database) -> None:
+    class Broken:
+        async def collect(self, work: Work) -> NoReturn:
+            raise ZeroDivisionError("a bug")
+
+    scene = Scene(database, patience=Patience(attempts=2, retry=timedelta(milliseconds=1)))
+    backfill_id = await scene.start(ten_days(last=1))
+    async with local() as backend:
+        worker = scene.worker(backend, Broken())
+        working = asyncio.create_task(worker.work())
+        await until(lambda: backend.stats().failed == 2)
+        working.cancel()
+        await asyncio.wait([working])
+    (failure,) = await scene.service.failures(backfill_id)
+    assert (failure.error_class, failure.error_message, failure.attempts) == ("ZeroDivisionError", "a bug", 2)
+
+
+async def test_missing_windows_are_those_without_values_and_nothing_is_queued_twice(database: Database) -> None:
+    scene = Scene(database, on({3: Fetched([]), 4: MalformedDocument("no XML")}))
+    for day in (2, 3, 4, 5):
+        await scene.collection.collect(Work(LOAD, FR, days(day, day + 1)))
+    missing = await scene.service.plan(ten_days(Reprocess.MISSING), NOW)
+    assert {(one.window.start - T0).days for one in missing.work} == {0, 1, 4, 6, 7, 8, 9}
+    assert (missing.complete, missing.requests, missing.seconds, missing.seconds_at_share) == (3, 7, 3.5, 17.5)
+    await scene.start(ten_days(Reprocess.MISSING, last=2))
+    again = await scene.service.plan(ten_days(Reprocess.MISSING), NOW)
+    assert (len(again.work), again.queued) == (5, 2)
+
+
+async def test_missing_and_failed_takes_windows_whose_last_run_failed_although_values_are_there(
+    database: Database,
+) -> None:
+    answers: dict[int, Answer] = {}
+    scene = Scene(database, on(answers))
+    for answered in ({}, {5: SourceUnavailable("503"), 6: SourceUnavailable("503")}, {5: SourceUnavailable("503")}):
+        answers.clear()
+        answers.update(answered)
+        for day in range(10):
+            await scene.collection.collect(Work(LOAD, FR, days(day, day + 1)))
+    assert (await scene.service.plan(ten_days(Reprocess.MISSING), NOW)).work == ()
+    plan = await scene.service.plan(ten_days(Reprocess.MISSING_AND_FAILED), NOW)
+    assert [one.window for one in plan.work] == [days(5, 6)]
+    assert len((await scene.service.plan(ten_days(Reprocess.ALL), NOW)).work) == 10
+
+
+async def test_a_backfill_without_windows_is_completed_at_once(database: Database) -> None:
+    scene = Scene(database)
+    assert (await scene.service.progress(await scene.start(ten_days(last=0)))).state is BackfillState.COMPLETED
+
+
+async def test_an_unknown_backfill_is_named(database: Database) -> None:
+    scene = Scene(database)
+    with pytest.raises(NotFound, match="no backfill 7"):
+        await scene.service.progress(7)
+    with pytest.raises(NotFound, match="no backfill 7"):
+        await scene.service.pause(7)
+
+
+async def test_the_time_left_follows_from_the_rate_and_what_a_window_cost(database: Database) -> None:
+    scene = Scene(database)
+    backfill_id = await scene.start()
+    assert scene.service.time_left(await scene.service.progress(backfill_id)) == timedelta(seconds=5)
+    await scene.rows("update backfill_chunks set state = 'stored', ended_at = now(), requests = 3 where position <= 5")
+    assert scene.service.time_left(await scene.service.progress(backfill_id)) == timedelta(seconds=7.5)
+
+
+async def test_a_process_under_pressure_goes_on_with_one_window_and_the_status_says_why(database: Database) -> None:
+    scene, collector = Scene(database), Stuck()
+    backfill_id = await scene.start(ten_days(concurrency=3))
+    async with LocalBackend(Limits(in_flight=4, backfill=3), lambda: "too much memory") as backend:
+        working = asyncio.create_task(scene.worker(backend, collector).work())
+        await until(lambda: collector.begun)
+        await until_true(lambda: reason_of(scene, backfill_id))
+        working.cancel()
+        await asyncio.wait([working])
+    assert await reason_of(scene, backfill_id) == "slowed down: too much memory"
+    assert len(collector.begun) == 1
+
+
+async def reason_of(scene: Scene, backfill_id: int) -> str:
+    return (await scene.service.progress(backfill_id)).reason
+
+
+TERMINATE = """
+    select pg_terminate_backend(pid)
+    from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()
+"""
+
+
+async def test_a_database_that_ends_its_connections_costs_no_window(database: Database, database_url: str) -> None:
+    scene = Scene(database, patience=Patience(lease=timedelta(seconds=0.3), retry=timedelta(milliseconds=1)))
+    backfill_id = await scene.start(ten_days(last=40))
+    other = Database(DatabaseSettings(), database_url)
+    async with local() as backend, other.connection() as administrator:
+        working = asyncio.create_task(scene.worker(backend).work(backfill_id))
+        for stored in (3, 10, 20):
+            query = f"select count(*) >= {stored} from backfill_chunks where state = 'stored'"
+            await until_true(partial(administrator.fetchval, query))
+            await administrator.execute(TERMINATE)
+        await until_true(partial(administrator.fetchval, "select finished_at is not null from backfills"))
+        working.cancel()
+        await asyncio.wait([working])
+    await other.close()
+    assert await scene.counts(backfill_id) == {STORED: 40}
+    assert await scene.rows("select count(*), count(distinct delivery_start) from observations") == [(960, 960)]

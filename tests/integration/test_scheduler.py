@@ -1,0 +1,383 @@
+"""The scheduler on a real database: what runs, what is recorded, what a restart changes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from app.clock import FixedClock
+from app.db.engine import Database
+from app.errors import AccessDenied, Conflict, NotFound, SourceUnavailable
+from app.scheduling.dispatcher import Dispatcher
+from app.scheduling.models import JobOutcome, RunReport, Ticket, Trigger
+from app.scheduling.repository import JobRunRepository, find_job
+from app.scheduling.retries import RetryPolicy
+from tests.scheduler_factory import Remembering, every_kind, rows, runs_until, service, serving, until
+from tests.store_factory import opened
+
+JOB = "collect:load_actual"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with opened(database_url, pool_size=5) as found:
+        yield found
+
+
+async def next_runs(database: Database) -> dict[str, float]:
+    return dict(await rows(database, "select id, next_run_time from scheduler_jobs"))
+
+
+async def test_on_first_start_collection_runs_at_once_and_the_rest_waits(database: Database) -> None:
+    handler = Remembering()
+    async with serving(service(database, every_kind(handler))):
+        runs = await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+    assert {run.job for run in runs} == {JOB, "platform_health"}
+    run = next(run for run in runs if run.job == JOB)
+    assert (run.outcome, run.attempt, run.epoch, run.summary) == (JobOutcome.SUCCEEDED, 1, 1, "done")
+    assert handler.tickets[0].params["areas"] == "FR"
+    assert len(await next_runs(database)) == 9
+
+
+async def test_a_restart_keeps_the_next_run_times_and_runs_nothing_again(database: Database) -> None:
+    async with serving(service(database, every_kind(Remembering()))):
+        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+    before = await next_runs(database)
+    again = Remembering()
+    scheduler = service(database, every_kind(again))
+    async with serving(scheduler):
+        await until(lambda: scheduler.status().epoch == 2)
+        await asyncio.sleep(0.5)
+    after = await next_runs(database)
+    assert {ticket.job for ticket in again.tickets} <= {"platform_health"}
+    assert {job: when for job, when in after.items() if job != "platform_health"} == {
+        job: when for job, when in before.items() if job != "platform_health"
+    }
+
+
+async def test_an_overdue_job_runs_once_however_much_it_missed(database: Database) -> None:
+    start = datetime(2024, 3, 1, 12, 0, 10, tzinfo=UTC)
+    clock = FixedClock(start)
+    async with serving(service(database, every_kind(Remembering()), clock=clock)):
+        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+    clock.set(start + timedelta(days=3))
+    late = Remembering()
+    async with serving(service(database, every_kind(late), clock=clock)):
+        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 11)
+    collected = [ticket for ticket in late.tickets if ticket.job == JOB]
+    assert [(one.scheduled_for, one.trigger) for one in collected] == [
+        (datetime(2024, 3, 4, 12, 0, tzinfo=UTC), Trigger.CATCH_UP)
+    ]
+
+
+async def test_a_clock_that_steps_back_runs_no_slot_twice(database: Database) -> None:
+    start = datetime(2024, 3, 1, 12, 0, 10, tzinfo=UTC)
+    clock = FixedClock(start)
+    handler = Remembering()
+    async with serving(service(database, every_kind(handler), clock=clock)):
+        for step in (0, 60, 0, 60, 90):
+            clock.set(start + timedelta(minutes=step))
+            await asyncio.sleep(0.6)
+    slots = [ticket.scheduled_for for ticket in handler.tickets if ticket.job == JOB]
+    assert slots == [start.replace(second=0) + timedelta(minutes=minutes) for minutes in (0, 60, 90)]
+
+
+async def test_a_paused_job_stays_paused_over_a_restart_and_catches_up_when_resumed(database: Database) -> None:
+    start = datetime(2024, 3, 1, 12, 0, 10, tzinfo=UTC)
+    clock = FixedClock(start)
+    repository = JobRunRepository(database)
+    async with serving(service(database, every_kind(Remembering()), clock=clock)):
+        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        await repository.set_paused(JOB, paused=True)
+    clock.set(start + timedelta(hours=2))
+    handler = Remembering()
+    async with serving(service(database, every_kind(handler), clock=clock)):
+        await until(lambda: any(ticket.job == "platform_health" for ticket in handler.tickets))
+        assert JOB not in {ticket.job for ticket in handler.tickets}
+        await repository.set_paused(JOB, paused=False)
+        await until(lambda: JOB in {ticket.job for ticket in handler.tickets})
+    assert [ticket.job for ticket in handler.tickets].count(JOB) == 1
+
+
+async def test_pausing_a_job_that_is_none_is_refused(database: Database) -> None:
+    with pytest.raises(NotFound, match="no job nothing"):
+        await JobRunRepository(database).set_paused("nothing", paused=True)
+
+
+async def test_a_failed_run_is_tried_again_with_its_error_chain_kept(database: Database) -> None:
+    def act(ticket: Ticket) -> RunReport:
+        if ticket.job == JOB and ticket.attempt < 3:
+            raise SourceUnavailable("503 again") from TimeoutError("slow")
+        return RunReport(JobOutcome.SUCCEEDED)
+
+    async with serving(service(database, every_kind(Remembering(act)))):
+        await runs_until(database, lambda found: any(run.error for run in found))
+        recorded = await rows(database, "select error from job_runs where error <> ''")
+        assert recorded == [("SourceUnavailable: 503 again\nTimeoutError: slow",)]
+        runs = await runs_until(
+            database, lambda found: any(run.attempt == 3 and run.outcome == "succeeded" for run in found)
+        )
+    run = next(run for run in runs if run.job == JOB)
+    assert (run.attempt, run.error, run.next_attempt_at) == (3, "", None)
+
+
+async def test_retries_end_at_their_limit(database: Database) -> None:
+    def act(ticket: Ticket) -> RunReport:
+        raise SourceUnavailable("down")
+
+    async with serving(service(database, every_kind(Remembering(act)), retry_limit=1)):
+        runs = await runs_until(
+            database, lambda found: [run.attempt for run in found if run.outcome == "failed"].count(2) == 2
+        )
+    assert {run.next_attempt_at for run in runs} == {None}
+
+
+async def test_a_refused_token_is_not_tried_again(database: Database) -> None:
+    def act(ticket: Ticket) -> RunReport:
+        raise AccessDenied("wrong token")
+
+    async with serving(service(database, every_kind(Remembering(act)))):
+        runs = await runs_until(database, lambda found: sum(run.outcome == "failed" for run in found) == 2)
+    assert {(run.attempt, run.next_attempt_at) for run in runs} == {(1, None)}
+
+
+async def test_a_secret_in_an_error_is_masked_in_the_row(database: Database) -> None:
+    def act(ticket: Ticket) -> RunReport:
+        raise ValueError("GET https://x/api?securityToken=hunter2&a=1")
+
+    async with serving(service(database, every_kind(Remembering(act)), retry_limit=0)):
+        runs = await runs_until(database, lambda found: sum(run.outcome == "failed" for run in found) == 2)
+    assert "hunter2" not in repr(runs)
+
+
+async def test_an_unknown_kind_is_a_failed_run_and_its_row_stays(database: Database) -> None:
+    state = (
+        b'{"version": 2, "call": "app.scheduling.jobs:run", "kind": "renamed", "schedule": "every 60m", "params": {}}'
+    )
+    await rows(database, "insert into scheduler_jobs (id, next_run_time, job_state) values ('old', 0, $1)", state)
+    async with serving(service(database, every_kind(Remembering()))):
+        runs = await runs_until(database, lambda found: any(run.outcome == "failed" for run in found))
+    failed = next(run for run in runs if run.job == "old")
+    assert "knows no jobs of kind 'renamed'" in failed.error
+    assert await rows(database, "select count(*) from scheduler_jobs where id = 'old'") == [(1,)]
+
+
+async def test_a_job_that_cannot_be_read_is_parked_and_mended_from_the_plan(database: Database) -> None:
+    await rows(
+        database,
+        "insert into scheduler_jobs (id, next_run_time, job_state) values ('stranger', 0, $1), ($2, 4e9, $1)",
+        b"\x80\x05garbage",
+        JOB,
+    )
+    scheduler = service(database, every_kind(Remembering()))
+    async with serving(scheduler):
+        await until(lambda: scheduler.status().role == "leader")
+        await runs_until(database, lambda found: any(run.job == "platform_health" for run in found))
+    kept = dict(await rows(database, "select id, unreadable from scheduler_jobs where id in ('stranger', $1)", JOB))
+    assert "cannot be read" in kept["stranger"]
+    assert kept[JOB] == ""
+    assert (await next_runs(database))[JOB] == 4e9
+
+
+async def test_a_run_asked_for_by_hand_is_taken_by_the_leader_once(database: Database) -> None:
+    repository = JobRunRepository(database)
+    handler = Remembering()
+    async with serving(service(database, every_kind(handler))):
+        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        job = find_job(await repository.jobs(), "housekeeping")
+        now = datetime.now(UTC)
+        key = await repository.request(job, now, Trigger.MANUAL)
+        with pytest.raises(Conflict, match="try again"):
+            await repository.request(job, now, Trigger.MANUAL)
+        await until(lambda: any(ticket.trigger is Trigger.MANUAL for ticket in handler.tickets))
+        await runs_until(database, lambda found: all(run.outcome == "succeeded" for run in found))
+    run = await repository.run_of(key)
+    assert run is not None
+    assert (run.job, run.outcome, run.attempt) == ("housekeeping", JobOutcome.SUCCEEDED, 1)
+
+
+async def test_a_wrong_name_is_answered_with_the_nearest(database: Database) -> None:
+    async with serving(service(database, every_kind(Remembering()))):
+        await runs_until(database, lambda found: found)
+    with pytest.raises(NotFound, match="did you mean collect:load_actual"):
+        find_job(await JobRunRepository(database).jobs(), "collect:load_actuel")
+
+
+async def test_a_slot_is_skipped_by_name_while_the_run_before_it_goes_on(database: Database) -> None:
+    start = datetime(2024, 3, 1, 12, 0, 10, tzinfo=UTC)
+    clock = FixedClock(start)
+    handler = Remembering(seconds=3)
+    async with serving(service(database, every_kind(handler), clock=clock)):
+        await until(lambda: JOB in {ticket.job for ticket in handler.tickets})
+        clock.set(start + timedelta(minutes=30))
+        runs = await runs_until(database, lambda found: (JOB, "skipped") in {(run.job, run.outcome) for run in found})
+    skipped = [run for run in runs if run.job == JOB and run.outcome == "skipped"]
+    assert [(run.scheduled_for.minute, run.skipped) for run in skipped] == [(30, (JOB,))]
+
+
+async def test_a_run_later_than_its_grace_is_recorded_as_missed(database: Database) -> None:
+    clock = FixedClock(datetime(2024, 3, 1, 12, 20, tzinfo=UTC))
+    handler = Remembering()
+    async with serving(service(database, every_kind(handler), clock=clock, misfire_grace=60)):
+        runs = await runs_until(database, lambda found: any(run.outcome == "missed" for run in found))
+    assert [run.job for run in runs if run.outcome == "missed"] == [JOB]
+    assert JOB not in {ticket.job for ticket in handler.tickets}
+
+
+async def test_stopping_hands_unfinished_runs_back_and_the_next_leader_takes_them_up(database: Database) -> None:
+    slow = Remembering(seconds=60)
+    async with serving(service(database, every_kind(slow), drain_seconds=0.1)):
+        await until(lambda: len(slow.tickets) == 2)
+    [handed_back] = await rows(
+        database, "select outcome, next_attempt_at is not null from job_runs where job = $1", JOB
+    )
+    assert handed_back == ("interrupted", True)
+    quick = Remembering()
+    async with serving(service(database, every_kind(quick))):
+        await until(lambda: any(ticket.job == JOB for ticket in quick.tickets))
+        runs = await runs_until(database, lambda found: all(run.outcome == "succeeded" for run in found))
+    assert next(run.attempt for run in runs if run.job == JOB) == 2
+
+
+async def test_a_paused_job_is_not_tried_again_but_runs_when_a_person_asks(database: Database) -> None:
+    def act(ticket: Ticket) -> RunReport:
+        if ticket.trigger is Trigger.MANUAL:
+            return RunReport(JobOutcome.SUCCEEDED)
+        raise SourceUnavailable("down")
+
+    repository = JobRunRepository(database)
+    handler = Remembering(act)
+    async with serving(service(database, every_kind(handler), backoff=1.0)):
+        await runs_until(database, lambda found: (JOB, "failed") in {(run.job, run.outcome) for run in found})
+        await repository.set_paused(JOB, paused=True)
+        await repository.request(find_job(await repository.jobs(), JOB), datetime.now(UTC), Trigger.MANUAL)
+        await runs_until(database, lambda found: Trigger.MANUAL in {run.trigger for run in found if run.finished_at})
+        await asyncio.sleep(1.2)
+    assert [ticket.trigger for ticket in handler.tickets if ticket.job == JOB][1:] == [Trigger.MANUAL]
+
+
+async def test_a_ticket_that_comes_after_the_term_is_left_to_the_next_leader(database: Database) -> None:
+    handler = Remembering()
+    clock = FixedClock(datetime(2024, 3, 1, tzinfo=UTC))
+    policy = RetryPolicy(0, timedelta(seconds=1))
+    dispatcher = Dispatcher(every_kind(handler), JobRunRepository(database), clock, policy, epoch=1)
+    await dispatcher.drain(0)
+    dispatcher.accept(Ticket(JOB, "collect", {}, clock.now(), Trigger.CRON))
+    await asyncio.sleep(0.05)
+    assert (handler.tickets, dispatcher.running) == ([], 0)
+
+
+async def test_an_edited_plan_is_taken_up_and_a_wrong_one_refused(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "collection.yaml"
+    file.write_text("jobs:\n  near_real_time: {every: 30 min}\n")
+    scheduler = service(database, every_kind(Remembering()), plan=file)
+
+    async def schedule_is(text: str) -> None:
+        async with asyncio.timeout(20):
+            while find_job(await JobRunRepository(database).jobs(), JOB).schedule != text:  # noqa: ASYNC110  a row tells nobody
+                await asyncio.sleep(0.05)
+
+    async with serving(scheduler):
+        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        before = await next_runs(database)
+        file.write_text("jobs:\n  near_real_time: {every: 90 min}\n")
+        await schedule_is("every 90m")
+        file.write_text("jobs:\n  near_real_time: {evry: 60 min}\n")
+        await until(lambda: "did you mean every" in scheduler.status().plan_error)
+        assert find_job(await JobRunRepository(database).jobs(), JOB).schedule == "every 90m"
+        file.write_text("jobs:\n  near_real_time: {every: 60 min}\n  housekeeping: {enabled: false}\n")
+        await schedule_is("every 60m")
+        assert scheduler.status().plan_error == ""
+    after = await next_runs(database)
+    assert before.keys() - after.keys() == {"housekeeping"}
+    untouched = before.keys() & after.keys() - {JOB, "platform_health"}
+    assert {job: after[job] for job in untouched} == {job: before[job] for job in untouched}
+
+
+async def test_without_persistence_a_new_leader_plans_from_the_start(database: Database) -> None:
+    for _ in range(2):
+        handler = Remembering()
+        async with serving(service(database, every_kind(handler), persistence=False)):
+            await runs_until(database, lambda found: any(run.job == JOB for run in found))
+            await rows(database, "update scheduler_jobs set paused = true where id = $1", JOB)
+    scheduler = service(database, every_kind(Remembering()), persistence=False)
+    async with serving(scheduler):
+        await until(lambda: scheduler.status().role == "leader")
+        assert await rows(database, "select count(*) from scheduler_jobs where paused") == [(0,)]
+
+
+async def test_the_tick_survives_a_database_that_ends_every_session(database: Database) -> None:
+    handler = Remembering()
+    scheduler = service(database, every_kind(handler))
+    async with serving(scheduler):
+        await until(lambda: scheduler.status().role == "leader" and scheduler.status().running == 0)
+        for _ in range(3):
+            await rows(
+                database,
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()",
+            )
+            await asyncio.sleep(0.3)
+        await until(lambda: scheduler.status().role == "leader" and (scheduler.status().tick_age or 9) < 1)
+        assert scheduler.status().ready
+        await rows(database, "update scheduler_jobs set next_run_time = 0 where id = 'housekeeping'")
+        await until(lambda: any(ticket.job == "housekeeping" for ticket in handler.tickets))
+
+
+async def test_two_services_never_run_a_slot_twice_and_the_second_takes_over(database_url: str) -> None:
+    clock = FixedClock(datetime(2024, 3, 1, 12, 0, 10, tzinfo=UTC))
+    async with opened(database_url) as one, opened(database_url) as two:
+        first, second = Remembering(), Remembering()
+        leader = service(one, every_kind(first), clock=clock)
+        standby = service(two, every_kind(second), clock=clock)
+
+        async def half_an_hour_passes(handler: Remembering) -> None:
+            await until(lambda: leader.status().running + standby.status().running == 0)
+            clock.set(clock.now() + timedelta(minutes=30))
+            slot = clock.now().replace(second=0)
+            await until(lambda: (JOB, slot) in {ticket.key for ticket in handler.tickets})
+
+        async with serving(leader) as stop_leader:
+            await until(lambda: JOB in {ticket.job for ticket in first.tickets})
+            async with serving(standby):
+                for _ in range(5):
+                    await half_an_hour_passes(first)
+                assert second.tickets == []
+                stop_leader.set()
+                await until(lambda: standby.status().role == "leader", seconds=5)
+                for _ in range(5):
+                    await half_an_hour_passes(second)
+        ran = [ticket.key for ticket in first.tickets + second.tickets]
+        assert len(ran) == len(set(ran))
+        slots = sorted(slot for job, slot in ran if job == JOB)
+        assert [later - earlier for earlier, later in pairwise(slots)] == [timedelta(minutes=30)] * 10
+
+
+async def test_a_burst_of_a_thousand_runs_at_once_all_run_once(database: Database) -> None:
+    handler = Remembering()
+    state = (
+        b'{"version": 2, "call": "app.scheduling.jobs:run", "kind": "collect", "schedule": "every 60m", "params": {}}'
+    )
+    scheduler = service(database, {**every_kind(handler)})
+    async with serving(scheduler):
+        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        await rows(
+            database,
+            "insert into scheduler_jobs (id, next_run_time, job_state) "
+            "select 'burst:' || n, extract(epoch from now()), $1 from generate_series(1, 1000) as n",
+            state,
+        )
+        begun = time.monotonic()
+        await runs_until(
+            database,
+            lambda found: sum(run.job.startswith("burst:") and run.outcome == "succeeded" for run in found) == 1000,
+        )
+        assert time.monotonic() - begun < 60
+    burst = [ticket.key for ticket in handler.tickets if ticket.job.startswith("burst:")]
+    assert (len(burst), len(set(burst))) == (1000, 1000)

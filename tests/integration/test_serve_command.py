@@ -1,0 +1,156 @@
+"""`gridkeeper serve` and `gridkeeper jobs` as processes on a real database, with the sandbox as the platform."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from app.cli import jobs, serve
+from app.errors import ConfigurationError, NotFound
+from app.settings import variables
+
+ROOT = Path(__file__).parents[2]
+JOB = "collect:load_actual"
+SERVE = (
+    "import sys; from app.cli.serve import serve_command; "
+    "sys.exit(serve_command(profile=sys.argv[1] or None, sandbox=True))"
+)
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name in variables():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRIDKEEPER_DATABASE__URL", database_url)
+    monkeypatch.setenv("GRIDKEEPER_COLLECTION__AREAS", "FR")
+    monkeypatch.setenv("GRIDKEEPER_COLLECTION__ITEMS", "load_actual")
+    monkeypatch.setenv("GRIDKEEPER_WEB__PORT", "0")
+    yield
+    structlog.reset_defaults()
+
+
+@contextmanager
+def served(log: Path, profile: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with log.open("wb") as sink:
+        process = subprocess.Popen([sys.executable, "-c", SERVE, profile], env=environment, stdout=sink, stderr=sink)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def listed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    capsys.readouterr()
+    assert jobs.list_command(as_json=True) == 0
+    content: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return content
+
+
+def job(capsys: pytest.CaptureFixture[str], name: str = JOB) -> dict[str, Any]:
+    return next((one for one in listed(capsys)["jobs"] if one["job"] == name), {})
+
+
+def wait_for_outcome(capsys: pytest.CaptureFixture[str], outcome: str, seconds: float = 40) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = job(capsys)
+        if (found.get("last") or {}).get("outcome") == outcome:
+            return found
+        time.sleep(0.3)
+    raise AssertionError(f"no run of {JOB} ended as {outcome} within {seconds} s")
+
+
+@pytest.mark.timeout(150)
+def test_a_service_collects_at_once_takes_orders_and_ends_in_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "serve.log"
+    with served(log) as process:
+        found = wait_for_outcome(capsys, "succeeded")
+        assert found["last"]["trigger"] in {"cron", "catch-up"}
+        assert found["schedule"] == "every 30m"
+        assert listed(capsys)["leader"]["alive"]
+        assert jobs.run_command("housekeeping", sandbox=True, as_json=True) == 0
+        assert json.loads(capsys.readouterr().out)["trigger"] == "manual"
+        assert jobs.pause_command(JOB, paused=True, as_json=True) == 0
+        assert job(capsys)["paused"]
+        assert jobs.pause_command(JOB, paused=False, as_json=False) == 0
+        assert not job(capsys)["paused"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    lines = log.read_text()
+    assert "synthetic" in lines
+    assert "job_run" in lines
+    assert "Traceback" not in lines
+    assert not listed(capsys)["leader"]["alive"]
+    assert jobs.history_command(JOB, limit=5, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out)[0]["outcome"] == "succeeded"
+    assert jobs.list_command(as_json=False) == 0
+    assert jobs.history_command(None, limit=5, as_json=False) == 0
+    output = capsys.readouterr()
+    assert "leader: none" in output.err
+    assert "windows: " in output.out
+
+
+@pytest.mark.timeout(90)
+def test_the_cautious_profile_has_no_backfill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with served(tmp_path / "serve.log", "cautious") as process:
+        assert wait_for_outcome(capsys, "succeeded")["schedule"] == "every 120m"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    # The plan of these settings names it, but no leader has stored it: it has no next run.
+    assert job(capsys, "backfill_analysis")["next_run"] is None
+
+
+def test_without_a_leader_a_job_runs_in_the_process_that_asks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert jobs.run_command(JOB, sandbox=True, as_json=True) == 0
+    output = capsys.readouterr()
+    run = json.loads(output.out)
+    assert (run["outcome"], run["trigger"], run["epoch"]) == ("succeeded", "manual", None)
+    assert "runs in this process" in output.err
+    assert jobs.run_command(JOB, sandbox=True, as_json=False) == 0
+
+
+def test_a_failing_job_run_by_hand_is_exit_code_three(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GRIDKEEPER_ENTSOE__BASE_URL", "http://127.0.0.1:1/api")
+    monkeypatch.setenv("GRIDKEEPER_ENTSOE__BACKOFF", "0.01")
+    assert jobs.run_command(JOB, sandbox=True, as_json=True) == 3
+    run = json.loads(capsys.readouterr().out)
+    assert run["outcome"] == "failed"
+    assert "JobFailed" in run["error"]
+    assert run["next_attempt_at"] is None
+
+
+def test_a_job_of_another_name_is_not_found() -> None:
+    with pytest.raises(NotFound, match="did you mean"):
+        jobs.run_command("colect:load_actual", sandbox=True, as_json=False)
+    with pytest.raises(NotFound, match="no job"):
+        jobs.pause_command("housekeeping", paused=True, as_json=False)
+
+
+def test_without_a_token_the_service_refuses_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="GRIDKEEPER_ENTSOE__TOKEN"):
+        serve.serve_command(profile=None, sandbox=False)
+
+
+def test_a_wrong_plan_stops_the_service_at_its_start(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "collection.yaml").write_text("jobs:\n  near_real_time: {every: 3 min}\n")
+    with pytest.raises(ConfigurationError, match=r"collection\.yaml, line 2: jobs\.near_real_time"):
+        serve.serve_command(profile=None, sandbox=True)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.collection.backfill_models import BackfillState, ChunkState, Patience, Progress, Reprocess, Verdict, judge
+from app.collection.models import CollectionRun, Outcome
+from app.sources.source import FetchStatistics
+from tests.backfill_factory import FR, LOAD, NOW, days
+
+RUN = CollectionRun("fake", LOAD, FR, days(0, 1), NOW, NOW, Outcome.STORED, FetchStatistics())
+PROGRESS = Progress(
+    1, "", BackfillState.RUNNING, "", NOW, None, Reprocess.ALL, newest_first=True, concurrency=1,
+    counts=dict.fromkeys(ChunkState, 0), requests=0,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error", "attempts", "verdict"),
+    [
+        (Outcome.STORED, "", 1, Verdict.ENDED),
+        (Outcome.EMPTY, "", 1, Verdict.ENDED),
+        (Outcome.FAILED, "MalformedDocument", 1, Verdict.ENDED),
+        (Outcome.FAILED, "SourceUnavailable", 1, Verdict.LATER),
+        (Outcome.FAILED, "RateLimited", 4, Verdict.LATER),
+        (Outcome.FAILED, "SourceUnavailable", 5, Verdict.ENDED),
+        (Outcome.FAILED, "AccessDenied", 1, Verdict.REFUSED),
+    ],
+)
+def test_what_a_run_means_for_its_window(outcome: Outcome, error: str, attempts: int, verdict: Verdict) -> None:
+    assert judge(replace(RUN, outcome=outcome, error_class=error), attempts, Patience()) is verdict
+
+
+def test_pauses_double_up_to_an_hour() -> None:
+    patience = Patience(retry=timedelta(minutes=1))
+    assert [patience.pause(n) for n in (0, 1, 2, 3)] == [timedelta(minutes=n) for n in (1, 1, 2, 4)]
+    assert patience.pause(1000) == timedelta(hours=1)
+    assert Patience(retry=timedelta(hours=2)).pause(5) == timedelta(hours=2)
+
+
+def test_the_time_left_is_what_remains_at_the_rate_and_never_an_extrapolation_of_the_past() -> None:
+    begun = replace(PROGRESS, counts={**PROGRESS.counts, ChunkState.PENDING: 90, ChunkState.CLAIMED: 10})
+    assert begun.seconds_left(5.0) == 20.0
+    halved = replace(begun, counts={**begun.counts, ChunkState.STORED: 8, ChunkState.EMPTY: 2}, requests=20)
+    assert (halved.planned, halved.ended) == (110, 10)
+    assert halved.seconds_left(5.0) == 40.0
+
+
+def test_pending_and_claimed_windows_have_not_ended() -> None:
+    assert {state for state in ChunkState if not state.terminal} == {ChunkState.PENDING, ChunkState.CLAIMED}
+    assert {state for state in BackfillState if state.terminal} == {BackfillState.CANCELLED, BackfillState.COMPLETED}

@@ -1,0 +1,124 @@
+"""What a job asks for: windows from the calendar, from gaps and from the age of what was collected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.collection.gap_reasons import Reason
+from app.collection.gap_windows import Gap
+from app.collection.models import CollectionRequest
+from app.market.areas import find_place
+from app.market.series import DataItem
+from app.market.time import Interval, Resolution
+from app.scheduling.due import GapDue, Wanted, considered, merged, repolled
+
+FR = find_place("FR")
+NOW = datetime(2024, 3, 5, 12, 20, tzinfo=UTC)
+
+
+def at(day: int, hour: int = 0) -> datetime:
+    return datetime(2024, 3, day, hour, tzinfo=UTC)
+
+
+class Analysed:
+    """An analysis that finds the given gaps."""
+
+    def __init__(self, *gaps: Gap) -> None:
+        self._gaps = gaps
+        self.asked: list[CollectionRequest] = []
+
+    async def analyse(self, requests: Sequence[CollectionRequest], now: datetime) -> list[Gap]:
+        self.asked += requests
+        return list(self._gaps)
+
+
+def gap(item: DataItem, start: datetime, end: datetime, reason: Reason = Reason.OURS) -> Gap:
+    return Gap(item, FR, None, Interval(start, end), Resolution.PT60M, 1, reason, start)
+
+
+async def windows(item: DataItem, *gaps: Gap, areas: tuple[str, ...] = ("FR",)) -> list[tuple[datetime, datetime]]:
+    selection = await GapDue(Analysed(*gaps), recent_days=7).due(Wanted(areas, (item.value,)), NOW)
+    return [(one.interval.start, one.interval.end) for one in selection.requests]
+
+
+async def test_measured_values_are_asked_for_as_they_appear() -> None:
+    assert await windows(DataItem.LOAD_ACTUAL) == [(at(5, 10), at(5, 13))]
+
+
+async def test_a_hole_in_the_middle_is_found_however_old_it_is() -> None:
+    assert await windows(DataItem.LOAD_ACTUAL, gap(DataItem.LOAD_ACTUAL, at(1, 3), at(1, 4))) == [
+        (at(5, 10), at(5, 13)),
+        (at(1, 3), at(1, 4)),
+    ]
+
+
+async def test_forecasts_are_asked_for_again_from_today_on_because_they_change() -> None:
+    assert await windows(DataItem.LOAD_FORECAST_DAY_AHEAD) == [(at(4, 23), at(6, 23))]
+    assert (await windows(DataItem.LOAD_FORECAST_WEEK_AHEAD))[0][1] == at(14, 23)
+
+
+async def test_prices_are_asked_for_until_they_are_there_and_then_no_more() -> None:
+    tomorrow = gap(DataItem.PRICE_DAY_AHEAD, at(5, 23), at(6, 23), Reason.NOT_DUE)
+    assert await windows(DataItem.PRICE_DAY_AHEAD, tomorrow) == [(at(5, 23), at(6, 23))]
+    assert await windows(DataItem.PRICE_DAY_AHEAD) == []
+    lacking = gap(DataItem.PRICE_DAY_AHEAD, at(5, 23), at(6, 23), Reason.MISSING_AT_SOURCE)
+    assert await windows(DataItem.PRICE_DAY_AHEAD, lacking) == []
+
+
+async def test_late_items_are_asked_for_only_where_something_is_missing() -> None:
+    assert await windows(DataItem.GENERATION_PER_UNIT) == []
+    assert await windows(DataItem.RESERVOIR_FILLING) == []
+
+
+async def test_what_an_area_does_not_have_is_named() -> None:
+    due = GapDue(Analysed(), recent_days=7)
+    selection = await due.due(Wanted(("FR", "DE_50HZ"), ("price_day_ahead",)), NOW)
+    assert len(selection.skipped) == 1
+    assert "price_day_ahead is published for BZN, and DE_50HZ is" in selection.skipped[0]
+    nothing = await due.due(Wanted(("DE_50HZ",), ("price_day_ahead",)), NOW)
+    assert (nothing.requests, len(nothing.skipped)) == ((), 1)
+
+
+def test_a_year_ahead_is_considered_where_it_may_be_published() -> None:
+    assert considered(DataItem.LOAD_ACTUAL, FR, 7, NOW) == Interval(at(1) - timedelta(days=3, hours=1), at(5, 13))
+    assert considered(DataItem.INSTALLED_CAPACITY, FR, 7, NOW).end > NOW + timedelta(days=370)
+
+
+def test_windows_that_lie_together_are_one_question() -> None:
+    def request(start: datetime, end: datetime) -> CollectionRequest:
+        return CollectionRequest(DataItem.LOAD_ACTUAL, FR, Interval(start, end))
+
+    parts = [request(at(1), at(2)), request(at(2, 12), at(3)), request(at(5), at(6)), request(at(1, 5), at(1, 6))]
+    assert merged(parts) == (request(at(5), at(6)), request(at(1), at(3)))
+
+
+@pytest.mark.parametrize(
+    ("age", "since", "start", "end"),
+    [
+        (timedelta(hours=1), None, at(5, 9), at(5, 10)),
+        (timedelta(hours=1), NOW - timedelta(hours=3), at(5, 7), at(5, 10)),
+        (timedelta(days=1), None, at(3, 23), at(4, 23)),
+        (timedelta(days=1), NOW - timedelta(days=1), at(3, 23), at(4, 23)),
+        (timedelta(days=1), NOW - timedelta(days=3), at(1, 23), at(4, 23)),
+        (timedelta(days=1), NOW - timedelta(days=90), at(4, 23) - timedelta(days=14), at(4, 23)),
+        (timedelta(days=7), None, at(1) - timedelta(days=3, hours=1), at(1) - timedelta(days=2, hours=1)),
+    ],
+)
+def test_what_reached_an_age_since_the_last_time_is_asked_for_again(
+    age: timedelta, since: datetime | None, start: datetime, end: datetime
+) -> None:
+    request = CollectionRequest(DataItem.LOAD_ACTUAL, FR, considered(DataItem.LOAD_ACTUAL, FR, 0, NOW))
+    again = repolled(request, age, since, NOW)
+    assert again is not None
+    assert (again.interval.start, again.interval.end) == (start, end)
+
+
+def test_what_is_published_for_weeks_and_years_is_not_asked_for_by_age() -> None:
+    for item, age in ((DataItem.LOAD_FORECAST_WEEK_AHEAD, 7), (DataItem.INSTALLED_CAPACITY, 1)):
+        request = CollectionRequest(item, FR, considered(item, FR, 0, NOW))
+        assert repolled(request, timedelta(days=age), None, NOW) is None
+    forecast = CollectionRequest(DataItem.LOAD_FORECAST_DAY_AHEAD, FR, Interval(at(4), at(5)))
+    assert repolled(forecast, timedelta(hours=1), None, NOW) is None

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.collection.gap_reasons import Reason
+from app.collection.gap_records import GapRow
+from app.collection.gap_windows import Gap, windows_due
+from app.market.areas import find_place
+from app.market.series import DataItem, SeriesKey
+from app.market.time import Interval, Resolution
+
+FR = find_place("FR")
+T0 = datetime(2024, 3, 1, tzinfo=UTC)
+
+
+def hours(first: float, last: float) -> Interval:
+    return Interval(T0 + timedelta(hours=first), T0 + timedelta(hours=last))
+
+
+def gap(first: float, last: float, reason: Reason = Reason.OURS, *, item: DataItem = DataItem.LOAD_ACTUAL) -> Gap:
+    interval = hours(first, last)
+    key = SeriesKey("entsoe", item, FR.eic)
+    return Gap(item, FR, key, interval, Resolution.PT60M, int(last - first), reason, T0)
+
+
+def test_only_what_is_late_or_ours_is_asked_for_unless_forced() -> None:
+    gaps = [gap(48 * number, 48 * number + 1, reason) for number, reason in enumerate(Reason)]
+    assert [one.interval for one in windows_due(gaps).requests] == [hours(144, 145), hours(48, 49)]
+    assert [one.interval for one in windows_due(gaps, forced=True).requests] == [
+        hours(144, 145),
+        hours(96, 97),
+        hours(48, 49),
+    ]
+
+
+def test_gaps_of_several_series_are_asked_for_once_and_near_ones_together() -> None:
+    gaps = [gap(0, 2), gap(1, 4), gap(20, 21), gap(60, 61)]
+    assert [one.interval for one in windows_due(gaps).small] == [hours(60, 61), hours(0, 21)]
+
+
+def test_windows_hold_whole_hours() -> None:
+    assert [one.interval for one in windows_due([gap(1.25, 2.75)]).small] == [hours(1, 3)]
+
+
+def test_long_windows_stand_apart() -> None:
+    due = windows_due([gap(0, 100), gap(200, 201), gap(0, 1, item=DataItem.PRICE_DAY_AHEAD)])
+    assert [one.interval for one in due.small] == [hours(200, 201), hours(0, 1)]
+    assert [one.interval for one in due.large] == [hours(0, 100)]
+    assert len(windows_due([gap(0, 100)], small=timedelta(days=5)).small) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "minutes", "ripe"),
+    [(0, 0, True), (1, 14, False), (1, 15, True), (3, 59, False), (3, 60, True), (40, 1439, False), (40, 1440, True)],
+)
+def test_after_each_attempt_the_pause_doubles_up_to_a_day(asked: int, minutes: int, *, ripe: bool) -> None:
+    one = replace(gap(0, 1, Reason.LATE), asked=asked, last_asked=T0)
+    assert one.is_ripe(T0 + timedelta(minutes=minutes)) is ripe
+    assert bool(windows_due([one], now=T0 + timedelta(minutes=minutes)).requests) is ripe
+
+
+def test_a_gap_that_was_never_asked_for_does_not_wait() -> None:
+    assert gap(0, 1).is_ripe(T0)
+
+
+def row(interval: Interval, resolution: Resolution = Resolution.PT60M) -> GapRow:
+    missing = resolution.count(interval, FR.zone)
+    return GapRow("load_actual", FR.eic, 1, interval, resolution, missing, Reason.OURS, T0)
+
+
+@pytest.mark.parametrize(
+    ("analysed", "left"),
+    [
+        (hours(-5, -1), [(hours(0, 10), 10)]),
+        (hours(-5, 3), [(hours(3, 10), 7)]),
+        (hours(2, 4), [(hours(0, 2), 2), (hours(4, 10), 6)]),
+        (hours(2.5, 4.5), [(hours(0, 3), 3), (hours(5, 10), 5)]),
+        (hours(0, 10), []),
+        (hours(8, 30), [(hours(0, 8), 8)]),
+    ],
+)
+def test_what_an_analysis_leaves_of_a_kept_gap(analysed: Interval, left: list[tuple[Interval, int]]) -> None:
+    assert [(part.interval, part.missing) for part in row(hours(0, 10)).outside(analysed)] == left
+
+
+def test_of_calendar_units_those_stay_that_do_not_meet_the_analysed_time() -> None:
+    start = T0 - timedelta(hours=1)
+    days = row(Interval(start, start + timedelta(days=4)), Resolution.P1D)
+    parts = days.outside(hours(30, 31))
+    day = timedelta(days=1)
+    assert [(part.interval, part.missing) for part in parts] == [
+        (Interval(start, start + day), 1),
+        (Interval(start + 2 * day, start + 4 * day), 2),
+    ]
+
+
+@pytest.mark.parametrize(("asked", "minutes", "ripe"), [(1, 14, False), (2, 29, False), (2, 30, True), (40, 30, True)])
+def test_what_is_missing_through_us_is_asked_for_within_half_an_hour(asked: int, minutes: int, *, ripe: bool) -> None:
+    one = replace(gap(0, 1), asked=asked, last_asked=T0)
+    assert one.is_ripe(T0 + timedelta(minutes=minutes)) is ripe

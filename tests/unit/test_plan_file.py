@@ -1,0 +1,115 @@
+"""The plan's file: what people write, and what they are told when it is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.errors import ConfigurationError
+from app.scheduling.config import PlanFile, default_plan, read_plan
+from app.settings import CollectionSettings
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = CollectionSettings(areas=("FR", "DE_LU"), items=("load_actual", "price_day_ahead"))
+
+
+def schedules(text: str) -> dict[str, str]:
+    return {job.name: job.schedule for job in read_plan(text, "plan.yaml", SETTINGS).jobs()}
+
+
+def test_the_file_of_the_project_says_what_is_built_in() -> None:
+    text = (ROOT / "config" / "collection.yaml").read_text()
+    assert read_plan(text, "plan.yaml", SETTINGS).jobs() == default_plan(SETTINGS).jobs()
+    assert read_plan("", "plan.yaml", SETTINGS) == default_plan(SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("line", "job", "schedule"),
+    [
+        ("near_real_time: {every: 30}", "collect:load_actual", "every 30m"),
+        ("near_real_time: {every: 90 min}", "collect:load_actual", "every 90m"),
+        ("near_real_time: {every: 1 hour}", "collect:load_actual", "every 60m"),
+        ("gap_analysis: {every: 4 h}", "gap_analysis", "every 240m"),
+        ("backfill_analysis: {at: 03:30, zone: Europe/Berlin}", "backfill_analysis", "daily 03:30 Europe/Berlin"),
+        ("backfill_analysis: {at: 23:05}", "backfill_analysis", "daily 23:05 UTC"),
+        ("housekeeping: {at: 00:00}", "housekeeping", "daily 00:00 UTC"),
+        ("prices: {from: 12:45}", "collect:price_day_ahead", "from 12:45 every 5m Europe/Brussels"),
+        ("prices: {every: 10 min, zone: UTC}", "collect:price_day_ahead", "from 12:45 every 10m UTC"),
+        ("prices:", "collect:price_day_ahead", "from 12:45 every 5m Europe/Brussels"),
+    ],
+)
+def test_a_line_says_when(line: str, job: str, schedule: str) -> None:
+    assert schedules(f"jobs:\n  {line}\n")[job] == schedule
+
+
+def test_areas_and_items_of_the_file_win_over_the_settings() -> None:
+    plan = read_plan("areas: [NL, 'FR>DE_LU']\nitems: [Flow_Physical]\n", "plan.yaml", SETTINGS)
+    assert (plan.areas, plan.items) == (("NL", "FR>DE_LU"), ("flow_physical",))
+    plan = read_plan(
+        "jobs:\n  near_real_time: {items: [load_actual], areas: [10YNL----------L]}\n", "plan.yaml", SETTINGS
+    )
+    assert plan.jobs()[0].params == {"item": "load_actual", "areas": "NL"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("jobs:\n  near_real_time: {every: 3 min}", "line 2: jobs.near_real_time: every must lie between 5 and 120"),
+        ("jobs:\n  gap_analysis: {every: 25 h}", "line 2: jobs.gap_analysis: every must lie between 60 and 1440"),
+        ("jobs:\n  near_real_tim: {every: 30}", "line 2: jobs.near_real_tim: .* did you mean near_real_time"),
+        ("jobs:\n  xyz: {every: 30}", "line 2: jobs.xyz: there is no such job; known are near_real_time"),
+        ("jobs:\n\n  prices: {evry: 5}", "line 3: jobs.prices.evry: there is no such field, did you mean every"),
+        ("area: [FR]", "line 1: area: there is no such field, did you mean areas"),
+        ("areas:\n  - FR\n  - FRX", "line 3: areas.1: unknown area 'FRX', did you mean FR"),
+        ("items: [load_actuel]", "line 1: items.0: unknown item 'load_actuel', did you mean load_actual"),
+        ("areas: []", "line 1: areas: "),
+        ("jobs:\n  gap_analysis: {at: '02:00'}", "line 2: jobs.gap_analysis: at does not fit this job"),
+        ("jobs:\n  housekeeping: {every: 5}", "line 2: jobs.housekeeping: every does not fit this job"),
+        ("jobs:\n  prices: {at: '02:00'}", "line 2: jobs.prices: at does not fit this job"),
+        ("jobs:\n  housekeeping: {at: 25:00}", "line 2: jobs.housekeeping.at: '25:00' is no time of the day"),
+        ("jobs:\n  housekeeping: {zone: Europe/Atlantis}", "line 2: jobs.housekeeping: unknown time zone"),
+        ("jobs:\n  near_real_time: {every: soon}", "line 2: jobs.near_real_time.every: 'soon' is no interval"),
+        ("jobs:\n  near_real_time: {every: true}", "line 2: jobs.near_real_time.every: true is no interval"),
+        ("jobs:\n  prices: {every: 5}\n  prices: {every: 6}", "line 3: jobs.prices: this stands here twice"),
+        ("jobs: {", "line 1: this is no YAML"),
+        ("just words", "line 1: the file: must be a mapping"),
+        ("jobs:\n  forecasts: {items: [load_actual]}", "collect:load_actual stands in two lines"),
+    ],
+)
+def test_an_error_names_file_line_and_field_with_the_remedy(text: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"(?s)^plan.yaml(, |: ){message}"):
+        read_plan(text, "plan.yaml", SETTINGS)
+
+
+def test_a_file_is_read_again_only_when_its_content_changes(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    file = PlanFile(path, SETTINGS)
+    assert file.load() == default_plan(SETTINGS)
+    path.write_text("areas: [NL]")
+    changed = file.changed()
+    assert changed is not None
+    assert changed.areas == ("NL",)
+    path.write_text("areas: [NL]")
+    assert file.changed() is None
+    path.unlink()
+    assert file.changed() is None
+
+
+def test_a_wrong_file_is_told_once_and_an_unreadable_one_named(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    file = PlanFile(path, SETTINGS)
+    path.write_text("area: [NL]")
+    with pytest.raises(ConfigurationError, match=r"plan\.yaml, line 1"):
+        file.changed()
+    assert file.changed() is None
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        file.changed()
+
+
+def test_a_plan_that_was_named_must_be_there(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    assert PlanFile(path, SETTINGS).load() == default_plan(SETTINGS)
+    with pytest.raises(ConfigurationError, match=r"GRIDKEEPER_SCHEDULER__PLAN_FILE: there is no file .*plan\.yaml"):
+        PlanFile(path, SETTINGS, required=True).load()

@@ -1,0 +1,198 @@
+"""Health: who counts as alive, who as ready, and why not."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from app.collection.models import Outcome
+from app.db.status import NOT_ASKED, Check, DatabaseState
+from app.errors import AppError, Conflict, DatabaseUnavailable, NotFound, SchedulerStateError
+from app.scheduling.service import STANDBY
+from app.settings import Origin
+from app.web.app import create_app
+from app.web.errors import status_of
+from app.web.health import why_dead, why_unready
+from tests.web_factory import GOOD, IDLE, NOW, KnownDatabase, Service, asking, collection_run, status
+
+SANDBOX = Origin.SANDBOX
+
+
+async def answer(service: Service, path: str, method: str = "GET") -> httpx.Response:
+    async with asking(create_app(service.probes())) as client:
+        return await client.request(method, path)
+
+
+def test_a_scheduler_that_ticks_is_alive() -> None:
+    assert not why_dead(status())
+
+
+def test_a_leader_that_does_not_tick_is_dead_because_of_its_jobs() -> None:
+    assert "looked at its jobs 75 s ago" in why_dead(status(alive=False, tick_age=75.0))
+
+
+@pytest.mark.parametrize("tick_age", [None, 1.0])
+def test_a_process_that_gives_no_sign_of_life_is_dead_because_of_that(tick_age: float | None) -> None:
+    assert "sign of life 80 s ago" in why_dead(status(alive=False, tick_age=tick_age, round_age=80.0))
+
+
+def test_a_leader_that_ticks_on_a_good_database_is_ready() -> None:
+    assert why_unready(status(), GOOD, SANDBOX) == []
+
+
+def test_a_standby_on_a_good_database_is_ready() -> None:
+    assert why_unready(status(role=STANDBY, epoch=None, tick_age=None), GOOD, SANDBOX) == []
+
+
+def test_a_leader_before_its_first_tick_is_not_ready() -> None:
+    assert why_unready(status(tick_age=None), GOOD, SANDBOX) == ["the scheduler has not looked at its jobs yet"]
+
+
+def test_a_dead_scheduler_is_not_ready() -> None:
+    assert why_unready(status(alive=False, tick_age=75.0), GOOD, SANDBOX) == [
+        why_dead(status(alive=False, tick_age=75.0))
+    ]
+
+
+def test_a_standby_that_cannot_stand_for_election_is_not_ready() -> None:
+    assert why_unready(status(role=STANDBY, database_error="refused"), GOOD, SANDBOX) == ["refused"]
+
+
+def test_every_check_that_failed_is_a_reason() -> None:
+    state = DatabaseState(database=Check(error="no answer within 2 s"))
+    reasons = why_unready(status(), state, SANDBOX)
+    assert reasons[0] == "database: no answer within 2 s"
+    assert reasons[1:] == [f"{name}: {NOT_ASKED.error}" for name in ("schema", "level", "origin")]
+
+
+@pytest.mark.parametrize(("found", "said"), [("platform", "holds data of platform"), ("", "nobody yet")])
+def test_a_database_of_another_origin_is_a_reason(found: str, said: str) -> None:
+    [reason] = why_unready(status(), replace(GOOD, origin=Check(found)), SANDBOX)
+    assert said in reason
+
+
+async def test_live_answers_while_the_database_hangs() -> None:
+    service = Service(database=KnownDatabase(hangs=True))
+    found = await answer(service, "/health/live")
+    assert (found.status_code, found.json()["status"]) == (200, "alive")
+    assert service.database.looks == 0
+
+
+async def test_live_fails_with_the_reason_when_the_scheduler_is_dead() -> None:
+    found = await answer(Service(scheduler=status(alive=False, tick_age=75.0)), "/health/live")
+    assert found.status_code == 503
+    assert found.json() == {
+        "status": "dead",
+        "reasons": ["the scheduler last looked at its jobs 75 s ago"],
+        "role": "leader",
+        "name": "host:1",
+        "epoch": 3,
+        "tick_age_seconds": 75.0,
+    }
+
+
+async def test_ready_tells_role_checks_work_and_platform() -> None:
+    service = Service(tasks=replace(IDLE, held="too much memory"))
+    await service.metrics.observer.observe(collection_run())
+    found = await answer(service, "/health/ready")
+    told = found.json()
+    assert (found.status_code, told["status"], told["reasons"]) == (200, "ready", [])
+    assert (told["role"], told["epoch"], told["tick_age_seconds"]) == ("leader", 3, 1.0)
+    assert told["level"] == {"ok": True, "found": "plain PostgreSQL", "seconds": 0.0}
+    assert told["work"]["backfill_held"] == "too much memory"
+    assert told["platform"]["state"] == "answering"
+    assert told["platform"]["answered_at"] == (NOW + timedelta(seconds=2.5)).isoformat()
+
+
+async def test_ready_fails_with_every_reason() -> None:
+    service = Service(database=KnownDatabase(DatabaseState(database=Check(error="gone"))))
+    found = await answer(service, "/health/ready")
+    assert found.status_code == 503
+    assert found.json()["database"] == {"ok": False, "error": "gone", "seconds": 0.0}
+    assert "database: gone" in found.json()["reasons"]
+
+
+async def test_a_platform_that_fails_is_told_and_does_not_make_us_unready() -> None:
+    service = Service()
+    for _ in range(2):
+        await service.metrics.observer.observe(collection_run(Outcome.FAILED, error_class="SourceUnavailable"))
+    found = await answer(service, "/health/ready")
+    assert found.status_code == 200
+    assert found.json()["platform"]["failures_in_a_row"] == 2
+    assert found.json()["platform"]["last_error"] == "SourceUnavailable"
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/health", "/health/live/x"])
+async def test_an_unknown_path_is_told_as_json(path: str) -> None:
+    found = await answer(Service(), path)
+    assert found.status_code == 404
+    assert found.headers["content-type"] == "application/problem+json"
+    assert found.json()["detail"].endswith("see /health/live, /health/ready and /metrics")
+
+
+async def test_only_reading_is_allowed() -> None:
+    found = await answer(Service(), "/metrics", "POST")
+    assert (found.status_code, found.json()["status"]) == (405, 405)
+    assert "GET" in found.headers["allow"]
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
+async def test_head_is_answered_for_checkers_that_ask_so(path: str) -> None:
+    assert (await answer(Service(), path, "HEAD")).status_code == 200
+
+
+async def test_an_unexpected_error_is_logged_and_its_text_is_not_shown() -> None:
+    app = create_app(Service().probes())
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise ValueError("password=se3cret")
+
+    async with asking(app) as client:
+        with capture_logs() as logs:
+            found = await client.get("/broken")
+    assert (found.status_code, found.json()["detail"]) == (500, "this failed; the log says why")
+    assert [(log["event"], log["path"]) for log in logs] == [("request_failed", "/broken")]
+
+
+async def test_an_error_of_ours_is_told_without_secrets() -> None:
+    app = create_app(Service().probes())
+
+    @app.get("/away")
+    async def away() -> None:
+        raise DatabaseUnavailable("postgresql://me:se3cret@db/x does not answer")
+
+    async with asking(app) as client:
+        found = await client.get("/away")
+    assert found.status_code == 503
+    assert found.json()["detail"] == "postgresql://me:***@db/x does not answer"
+
+
+@pytest.mark.parametrize(
+    ("error", "status_code"),
+    [
+        (NotFound("x"), 404),
+        (Conflict("x"), 409),
+        (SchedulerStateError("x"), 409),
+        (DatabaseUnavailable("x"), 503),
+        (AppError("x"), 500),
+    ],
+)
+def test_an_error_of_ours_has_a_status(error: AppError, status_code: int) -> None:
+    assert status_of(error) == status_code
+
+
+async def test_the_application_measures_the_loop_while_it_lives_and_closes_the_probe_at_its_end() -> None:
+    service = Service()
+    app = create_app(service.probes())
+    async with app.router.lifespan_context(app):
+        assert "event loop lag" in {task.get_name() for task in asyncio.all_tasks()}
+        assert not service.database.closed
+    await asyncio.sleep(0)
+    assert "event loop lag" not in {task.get_name() for task in asyncio.all_tasks()}
+    assert service.database.closed
