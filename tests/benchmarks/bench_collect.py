@@ -25,6 +25,7 @@ from app.container import Container
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
+from app.lifecycle import favour_the_event_loop
 from app.logging import configure_logging
 from app.market.areas import find_place
 from app.market.series import DataItem
@@ -121,6 +122,7 @@ def say(name: str, value: float, unit: str, reference: float, target: str) -> No
 async def main() -> None:
     """Measure once: a run lasts as long as the budget makes it."""
     configure_logging(LogSettings(level="warning"))
+    favour_the_event_loop()
     with tempfile.TemporaryDirectory(prefix="gk-bench-") as folder, sandbox() as url:
         server = await asyncio.to_thread(start_embedded, Path(folder) / "data")
         try:
