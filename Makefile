@@ -9,7 +9,7 @@ PYTEST ?= $(BIN)/pytest
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test smoke check format lint types imports coverage bench soak lock clean
+.PHONY: help setup run test smoke check format lint types imports coverage bench soak chaos lock clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | \
@@ -26,9 +26,9 @@ $(READY): requirements/dev.txt pyproject.toml
 setup: $(READY)  ## Create .venv with the console script gridkeeper
 	@echo "ready: $(BIN)/gridkeeper --help"
 
-run: $(READY)  ## Collect the last 7 days of the default areas (synthetic data unless a token is set)
+run: $(READY)  ## Start the service on an embedded PostgreSQL (synthetic data unless a token is set); Ctrl-C stops it
 	@if [ -z "$$GRIDKEEPER_ENTSOE__TOKEN$$GRIDKEEPER_ENTSOE__TOKEN_FILE" ] && \
-		! grep -qsE '^GRIDKEEPER_ENTSOE__TOKEN(_FILE)?=.' .env; then export GRIDKEEPER_SANDBOX=1; fi; $(BIN)/gridkeeper collect
+		! grep -qsE '^GRIDKEEPER_ENTSOE__TOKEN(_FILE)?=.' .env; then export GRIDKEEPER_SANDBOX=1; fi; exec $(BIN)/gridkeeper serve
 
 test: $(READY)  ## Run all tests
 	@$(PYTEST)
@@ -65,6 +65,10 @@ COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate
 HOURS ?= 1
 soak: $(READY)  ## Run the service for HOURS against a faulty sandbox; fails where it holds more and more
 	@$(BIN)/python scripts/soak.py --hours $(HOURS)
+
+KILLS ?= 50
+chaos: $(READY)  ## Kill the service KILLS times under a faulty sandbox, then look whether anything was lost
+	@$(BIN)/python scripts/chaos.py --kills $(KILLS)
 
 lock: $(READY)  ## Pin the dependencies of pyproject.toml with hashes
 	@$(COMPILE) pyproject.toml --extra embedded -o requirements/runtime.txt

@@ -2,36 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import httpx
 from dependency_injector import containers, providers
 
+from app.alerting.channel_file import ChannelFile
+from app.alerting.channels.base import Outlet
+from app.alerting.delivery import WELL_WITHIN, DeliveryWorker
+from app.alerting.delivery_repository import DeliveryRepository
+from app.alerting.evaluate import RuleEvaluator
+from app.alerting.heartbeat import Heartbeat, Unwell
+from app.alerting.outbox_repository import NotificationOutbox
+from app.alerting.problems import ProblemBoard
+from app.alerting.repository import AlertRepository
+from app.alerting.rules import OUR_DATABASE
+from app.alerting.runner import PostgresRunner
+from app.alerting.service import SLOW_LANE, AlertService, damping_of
+from app.alerting.watch import RuleBook
+from app.alerting.yaml_tree import Problem
 from app.clock import SystemClock
 from app.collection.backfill import BackfillService, GapCompleteness
 from app.collection.backfill_models import Patience
 from app.collection.backfill_repository import BackfillRepository
 from app.collection.backfill_worker import BackfillWorker
+from app.collection.gap_reasons import Patience as GapPatience
 from app.collection.gaps import GapService
 from app.collection.models import RunObserver
+from app.collection.platform import PlatformWatch
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
 from app.db.budget import PostgresBudget, token_id
 from app.db.budget_lanes import Lane, LaneBudget, steady_rate
 from app.db.engine import Database
+from app.db.leader import process_name
 from app.market.areas import Place
 from app.market.series import DataItem
 from app.market.time import Interval
+from app.monitoring.figure_reads import FigureReads
+from app.monitoring.lateness import LatenessKeeper
+from app.monitoring.recorder import MetricsRecorder
+from app.monitoring.repository import MonitoringRepository
+from app.monitoring.sampler import Replica, ResourceSampler
+from app.monitoring.service import MonitoringService
+from app.monitoring.upkeep import MonitoringUpkeep
 from app.net.client import build_client
+from app.net.guarded import GuardedClients
+from app.quality.check import QueuedChecks, RunCheck
+from app.quality.repair import RepairService
+from app.quality.repository import QualityRepository
+from app.reporting.quality_service import QualityReporting
 from app.scheduling.backfills import QueuedBackfills
 from app.scheduling.config import PlanFile
+from app.scheduling.cycle import Cycle
 from app.scheduling.due import GapDue
 from app.scheduling.handlers import Jobs, largest_run
-from app.scheduling.models import JobObserver
+from app.scheduling.models import Chore, JobObserver
+from app.scheduling.quality import NightlyQuality
+from app.scheduling.reports import ReportMail
 from app.scheduling.repository import JobRunRepository
-from app.scheduling.service import SchedulerService
-from app.settings import BackfillSettings, EntsoeSettings, SchedulerSettings, Settings
+from app.scheduling.service import LEADER, SchedulerService
+from app.settings import (
+    AlertingSettings,
+    BackfillSettings,
+    EntsoeSettings,
+    GapSettings,
+    NotificationSettings,
+    SchedulerSettings,
+    Settings,
+)
 from app.sources.entsoe.answers import judge
 from app.sources.entsoe.client import EntsoeClient, secret_headers
 from app.sources.entsoe.items import ITEMS, request_windows
@@ -52,6 +92,10 @@ def _patience(settings: BackfillSettings) -> Patience:
     )
 
 
+def _gap_patience(settings: GapSettings) -> GapPatience:
+    return GapPatience(settings.asks, timedelta(days=settings.horizon_days))
+
+
 def _limits(settings: Settings) -> Limits:
     return Limits(
         in_flight=settings.entsoe.concurrency + settings.backfill.concurrency,
@@ -66,6 +110,72 @@ def _windows(item: DataItem, place: Place, interval: Interval) -> list[Interval]
 
 def _names_a_plan(settings: SchedulerSettings) -> bool:
     return "plan_file" in settings.model_fields_set
+
+
+def _listed(*chores: Chore) -> list[Chore]:
+    return list(chores)
+
+
+def _replica(scheduler: SchedulerService, database: Database, settings: Settings) -> Replica:
+    return Replica(
+        name=scheduler.status().name,
+        leads=lambda: scheduler.status().role == LEADER,
+        pool=database.pool_use,
+        data_dir=settings.data_dir,
+    )
+
+
+def _names_rules(settings: AlertingSettings) -> bool:
+    return "rules_dir" in settings.model_fields_set
+
+
+def _rule_databases(database: Database, book: RuleBook) -> Callable[[], dict[str, str]]:
+    """Where rules may read: our own database, and those that the book names now."""
+
+    def urls() -> dict[str, str]:
+        others = {name: url.get_secret_value() for name, url in book.current().databases.items()}
+        return {**others, OUR_DATABASE: database.address.dsn}
+
+    return urls
+
+
+def _rule_connections(settings: AlertingSettings) -> int:
+    return settings.concurrency + SLOW_LANE
+
+
+def _problems_of(files: RuleBook | ChannelFile) -> Callable[[], Sequence[Problem]]:
+    return lambda: files.problems
+
+
+def _plan_problems(scheduler: SchedulerService, settings: SchedulerSettings) -> Callable[[], Sequence[Problem]]:
+    """What the leader says of the plan's file, which names file, line and field itself."""
+
+    def problems() -> list[Problem]:
+        error = scheduler.status().plan_error
+        return [Problem(str(settings.plan_file), 0, "", error)] if error else []
+
+    return problems
+
+
+def _unwell(scheduler: SchedulerService, alerts: AlertService, delivery: DeliveryWorker) -> Unwell:
+    """What keeps the heartbeat from being sent: a part of this process that has stood still."""
+
+    def why() -> str:
+        if not scheduler.status().ready:
+            return "the scheduler is not ready"
+        if alerts.status().tick_age > WELL_WITHIN:
+            return "no rule is evaluated"
+        return "no message is delivered" if delivery.age > WELL_WITHIN else ""
+
+    return why
+
+
+def _names_channels(settings: NotificationSettings) -> bool:
+    return "channels_file" in settings.model_fields_set
+
+
+def _seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
 
 
 class Container(containers.DeclarativeContainer):
@@ -144,7 +254,41 @@ class Container(containers.DeclarativeContainer):
         concurrency=settings.provided.backfill.concurrency,
         observers=run_observers,
     )
-    gaps: providers.Singleton[GapService] = providers.Singleton(GapService, database, time_series)
+    # So have gaps and re-polls: they yield to live requests and go before backfill.
+    gap_budget: providers.Singleton[LaneBudget] = providers.Singleton(
+        LaneBudget,
+        database,
+        providers.Callable(_token_id, settings.provided.entsoe),
+        Lane.GAP,
+        requests_per_minute=settings.provided.entsoe.requests_per_minute,
+        burst=settings.provided.entsoe.burst,
+        share=settings.provided.gaps.share,
+    )
+    gap_http: providers.Singleton[httpx.AsyncClient] = providers.Singleton(
+        build_client,
+        settings.provided.entsoe,
+        gap_budget,
+        judge,
+        secret_headers=providers.Callable(secret_headers, settings.provided.entsoe),
+        on_wait=echo,
+        clock=clock,
+    )
+    gap_client: providers.Singleton[EntsoeClient] = providers.Singleton(
+        EntsoeClient, gap_http, providers.Callable(str, settings.provided.entsoe.base_url)
+    )
+    gap_source: providers.Singleton[EntsoeSource] = providers.Singleton(EntsoeSource, gap_client)
+    gap_collection: providers.Singleton[CollectionService] = providers.Singleton(
+        CollectionService,
+        gap_source,
+        time_series,
+        runs,
+        clock,
+        concurrency=settings.provided.entsoe.concurrency,
+        observers=run_observers,
+    )
+    gaps: providers.Singleton[GapService] = providers.Singleton(
+        GapService, database, time_series, patience=providers.Callable(_gap_patience, settings.provided.gaps)
+    )
     patience: providers.Singleton[Patience] = providers.Singleton(_patience, settings.provided.backfill)
     backfill_rows: providers.Singleton[BackfillRepository] = providers.Singleton(BackfillRepository, database, patience)
     backfills: providers.Singleton[BackfillService] = providers.Singleton(
@@ -171,6 +315,8 @@ class Container(containers.DeclarativeContainer):
         poll_seconds=settings.provided.backfill.poll_seconds,
     )
 
+    platform: providers.Singleton[PlatformWatch] = providers.Singleton(PlatformWatch)
+    cycle: providers.Singleton[Cycle] = providers.Singleton(Cycle)
     job_runs: providers.Singleton[JobRunRepository] = providers.Singleton(JobRunRepository, database)
     due: providers.Singleton[GapDue] = providers.Singleton(
         GapDue, gaps, recent_days=settings.provided.scheduler.recent_days
@@ -181,17 +327,66 @@ class Container(containers.DeclarativeContainer):
         clock,
         concurrency=settings.provided.backfill.concurrency,
         profile=settings.provided.scheduler.profile,
+        history_days=settings.provided.backfill.history_days,
     )
+    monitoring_rows: providers.Singleton[MonitoringRepository] = providers.Singleton(MonitoringRepository, database)
+    metrics_recorder: providers.Singleton[MetricsRecorder] = providers.Singleton(
+        MetricsRecorder, monitoring_rows, capacity=settings.provided.monitoring.queue
+    )
+    monitoring_upkeep: providers.Singleton[MonitoringUpkeep] = providers.Singleton(
+        MonitoringUpkeep,
+        monitoring_rows,
+        providers.Singleton(LatenessKeeper, database),
+        clock,
+        settings=settings.provided.monitoring,
+    )
+    monitoring: providers.Singleton[MonitoringService] = providers.Singleton(
+        MonitoringService, providers.Singleton(FigureReads, database), settings=settings.provided.monitoring
+    )
+    quality_rows: providers.Singleton[QualityRepository] = providers.Singleton(QualityRepository, database)
+    quality_checks: providers.Singleton[QueuedChecks] = providers.Singleton(
+        QueuedChecks,
+        providers.Singleton(RunCheck, time_series, quality_rows, clock),
+        room=settings.provided.quality.check_queue,
+    )
+    repairs: providers.Singleton[RepairService] = providers.Singleton(RepairService, database, backfills)
+    nightly_quality: providers.Singleton[NightlyQuality] = providers.Singleton(
+        NightlyQuality, repairs, clock, timeout=settings.provided.quality.scan_timeout
+    )
+
+    channel_file: providers.Singleton[ChannelFile] = providers.Singleton(
+        ChannelFile,
+        settings.provided.notifications.channels_file,
+        required=providers.Callable(_names_channels, settings.provided.notifications),
+    )
+    outbox: providers.Singleton[NotificationOutbox] = providers.Singleton(NotificationOutbox, channel_file)
+    report_mail: providers.Singleton[ReportMail] = providers.Singleton(
+        ReportMail,
+        database,
+        providers.Singleton(QualityReporting, database, quality_rows, settings.provided.quality.weights),
+        outbox,
+        clock,
+    )
+
+    # Whatever housekeeping erases, once a day.
+    chores: providers.Singleton[list[Chore]] = providers.Singleton(_listed, monitoring_upkeep)
+
     jobs: providers.Singleton[Jobs] = providers.Singleton(
         Jobs,
         collection,
         due,
         gaps,
         job_runs,
+        gap_collection=gap_collection,
         backfills=queued_backfills,
         settings=settings.provided.scheduler,
         clock=clock,
         largest_run=providers.Callable(largest_run, settings.provided.entsoe.requests_per_minute),
+        platform=platform,
+        chores=chores,
+        nightly_quality=nightly_quality.provided.run,
+        quality_repair=nightly_quality.provided.repair,
+        report_quality=report_mail.provided.send_quality,
     )
     plan_file: providers.Singleton[PlanFile] = providers.Singleton(
         PlanFile,
@@ -208,4 +403,75 @@ class Container(containers.DeclarativeContainer):
         settings=settings.provided.scheduler,
         clock=clock,
         observers=job_observers,
+        cycle=cycle,
+    )
+    resource_sampler: providers.Singleton[ResourceSampler] = providers.Singleton(
+        ResourceSampler,
+        monitoring_rows,
+        metrics_recorder,
+        providers.Callable(_replica, scheduler, database, settings),
+        clock,
+        seconds=settings.provided.monitoring.sample_seconds,
+    )
+
+    rule_book: providers.Singleton[RuleBook] = providers.Singleton(
+        RuleBook,
+        settings.provided.alerting.rules_dir,
+        required=providers.Callable(_names_rules, settings.provided.alerting),
+    )
+    query_runner: providers.Singleton[PostgresRunner] = providers.Singleton(
+        PostgresRunner,
+        providers.Callable(_rule_databases, database, rule_book),
+        connections=providers.Callable(_rule_connections, settings.provided.alerting),
+    )
+    rule_evaluator: providers.Singleton[RuleEvaluator] = providers.Singleton(RuleEvaluator, query_runner)
+    alert_rows: providers.Singleton[AlertRepository] = providers.Singleton(
+        AlertRepository,
+        database,
+        outbox,
+        lease=providers.Callable(_seconds, settings.provided.alerting.lease_seconds),
+        damping=providers.Callable(damping_of, settings.provided.alerting),
+        inhibit_wait=providers.Callable(_seconds, settings.provided.alerting.inhibit_wait),
+    )
+    # The worker and the heartbeat each close their own.
+    outlet: providers.Factory[Outlet] = providers.Factory(
+        Outlet,
+        providers.Factory(GuardedClients),
+        clock,
+        timeout=settings.provided.notifications.timeout_seconds,
+    )
+    deliveries: providers.Singleton[DeliveryRepository] = providers.Singleton(
+        DeliveryRepository,
+        database,
+        providers.Callable(process_name),
+        lease=providers.Callable(_seconds, settings.provided.notifications.lease_seconds),
+    )
+    delivery_worker: providers.Singleton[DeliveryWorker] = providers.Singleton(
+        DeliveryWorker,
+        deliveries,
+        channel_file,
+        outlet,
+        clock,
+        settings=settings.provided.notifications,
+    )
+    alert_service: providers.Singleton[AlertService] = providers.Singleton(
+        AlertService, alert_rows, rule_book, rule_evaluator, clock=clock, settings=settings.provided.alerting
+    )
+    problem_board: providers.Singleton[ProblemBoard] = providers.Singleton(
+        ProblemBoard,
+        database,
+        clock,
+        providers.Dict(
+            rules=providers.Callable(_problems_of, rule_book),
+            channels=providers.Callable(_problems_of, channel_file),
+            plan=providers.Callable(_plan_problems, scheduler, settings.provided.scheduler),
+        ),
+        instance=providers.Callable(process_name),
+    )
+    heartbeat: providers.Singleton[Heartbeat] = providers.Singleton(
+        Heartbeat,
+        channel_file,
+        outlet,
+        providers.Callable(_unwell, scheduler, alert_service, delivery_worker),
+        seconds=settings.provided.notifications.heartbeat_seconds,
     )

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from app.db.embedded import embedded_notice, start_embedded
+from app.db.embedded import embedded_notice, guarded, start_embedded
 from app.db.engine import Database
 from app.db.migrate import check_schema, claim_origin, migrate
 from app.errors import ConfigurationError
 from app.settings import Settings
+from app.tasks.memory import MemoryKeeper, lean_memory
 
 if TYPE_CHECKING:
     from app.container import Container
@@ -44,6 +45,7 @@ async def database(settings: Settings, echo: Echo, *, migrated: bool = True) -> 
         if url is None:
             server = await asyncio.to_thread(start_embedded, settings.data_dir)
             stack.callback(server.release)
+            await stack.enter_async_context(guarded(server))
             if notice := embedded_notice(settings.data_dir):
                 echo(notice)
             url = server.url
@@ -83,23 +85,46 @@ async def collecting(settings: Settings, echo: Echo) -> AsyncIterator[Container]
 
         container = Container(settings=settings, database=opened, echo=echo)
         stack.push_async_callback(container.http_client().aclose)
+        await stack.enter_async_context(_measuring(container))
         favour_the_event_loop()
         yield container
 
 
-async def serve(settings: Settings, echo: Echo, stop: asyncio.Event, sides: Sequence[Side] = ()) -> None:
+@asynccontextmanager
+async def _measuring(container: Container) -> AsyncIterator[None]:
+    """Records what runs measure; at the end everything is written and added up."""
+    recorder = container.metrics_recorder()
+    container.run_observers().append(recorder)
+    async with recorder.recording():
+        yield
+    if recorder.written:
+        await container.monitoring_upkeep().try_once()
+
+
+async def serve(
+    settings: Settings, echo: Echo, stop: asyncio.Event, sides: Sequence[Side] = (), *, backfills: bool = True
+) -> None:
     """Run the scheduler, the backfill worker and the given sides until `stop` is set, then let them drain.
 
     A part that fails ends the others too: whoever started the process starts it anew.
     """
+    lean_memory()
     async with collecting(settings, echo) as container:
         stopping = _Stopping(stop)
-        scheduler = container.scheduler()
+        # Made before anything runs: a wrong plan ends the service here.
+        parts = (container.scheduler(), container.resource_sampler(), container.monitoring_upkeep())
+        container.rule_book().current()
+        rules = (container.rule_book(), container.problem_board(), container.alert_service())
+        messages = (container.delivery_worker(), container.heartbeat())
+        checks = (container.quality_checks(),) if settings.quality.check_runs else ()
+        container.run_observers().extend(checks)
+        await _watch_runs(container)
         favour_the_event_loop()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(stopping.after(scheduler.run(stop)))
-                if settings.scheduler.profile != "cautious":
+                for part in (*parts, *rules, *messages, *checks):
+                    group.create_task(stopping.after(part.run(stop)))
+                if backfills and settings.scheduler.profile != "cautious":
                     group.create_task(_work_backfills(container, stop, settings.scheduler.drain_seconds))
                 for side in sides:
                     group.create_task(stopping.after(side(container, stop)))
@@ -107,6 +132,15 @@ async def serve(settings: Settings, echo: Echo, stop: asyncio.Event, sides: Sequ
             raise _first(errors) from errors
         finally:
             await container.backfill_http().aclose()
+            await container.gap_http().aclose()
+            await container.query_runner().close()
+
+
+async def _watch_runs(container: Container) -> None:
+    """What health, metrics and people are told of runs; the platform's state goes on from the stored windows."""
+    container.platform().state = await container.runs().platform()
+    container.run_observers().extend((container.platform(), container.cycle()))
+    container.job_observers().extend((container.cycle(), MemoryKeeper()))
 
 
 class _Stopping:

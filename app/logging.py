@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -28,6 +29,31 @@ def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
         elif isinstance(value, str):
             event[name] = redact(value)
     return event
+
+
+class Outage:
+    """A trouble that is met again and again, told once when it begins and once when it is over."""
+
+    def __init__(self, event: str, *, level: Literal["warning", "error"] = "warning") -> None:
+        self._event = event
+        self._level = level
+        self._since: float | None = None
+        self._met = 0
+
+    def met(self, error: BaseException | str) -> None:
+        """It is there (still)."""
+        self._met += 1
+        if self._since is None:
+            self._since = time.monotonic()
+            text = str(error) if isinstance(error, str) else f"{type(error).__name__}: {error}"
+            getattr(structlog.get_logger(), self._level)(self._event, error=redact(text))
+
+    def over(self) -> None:
+        """It is not there (any more)."""
+        if self._since is not None:
+            seconds = round(time.monotonic() - self._since, 1)
+            structlog.get_logger().info(f"{self._event}_no_more", seconds=seconds, met=self._met)
+            self._since, self._met = None, 0
 
 
 def configure_logging(settings: LogSettings) -> None:

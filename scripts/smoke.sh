@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One full cycle of the main job on a throw-away database: collect, collect again (nothing new), export, as-of.
+# One full cycle of the service on a throw-away database, then by hand: collect again (nothing new), export, as-of.
 set -euo pipefail
 bin=${BIN:-.venv/bin}
 work=$(mktemp -d)
@@ -9,6 +9,8 @@ export GRIDKEEPER_DATA_DIR=$work/data GRIDKEEPER_SANDBOX=1
 gridkeeper() { "$bin/gridkeeper" "$@"; }
 
 gridkeeper check-config >/dev/null
+gridkeeper serve --once | tee "$work/cycle.txt"
+grep -q '^one cycle of .* jobs' "$work/cycle.txt"
 gridkeeper collect --from -2d
 gridkeeper collect --from -3d --to yesterday --item load_actual --quiet --json >"$work/again.json"
 gridkeeper export --area DE_LU --item load_actual --from -3d --to yesterday -o "$work/load.csv"

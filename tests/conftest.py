@@ -18,6 +18,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from app.db.embedded import EmbeddedServer, binaries, keeper, start_embedded
 from app.db.embedded.programs import environment, version
@@ -47,6 +48,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="long: runs in the gate and with LONG_TESTS=1"))
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_found() -> Iterator[None]:
+    """A command configures the logging of its process: what it chose must not outlive the test."""
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_report_header() -> str:

@@ -121,11 +121,17 @@ FAULTS: dict[str, tuple[Fault, tuple[int, int]]] = {
 }
 """Each fault and how many hours it lasts, from and to; a spike lasts one to three values."""
 
+PEER_FAULTS: dict[str, tuple[Fault, tuple[int, int]]] = {
+    "swapped_zone": (lambda part: part.series.peers["zone"][part.first : part.end], (6, 24)),
+}
+"""Faults that need another series."""
+
 
 def inject(series: Series, fault: str, seed: int, events: int = EVENTS) -> tuple[Series, list[Event]]:
     """The series with the fault in it some times, spread over the time after the warm-up, and where."""
-    rng = np.random.default_rng([seed, len(series.values), list(FAULTS).index(fault)])
-    spoil, (least, most) = FAULTS[fault]
+    known = FAULTS | PEER_FAULTS
+    rng = np.random.default_rng([seed, len(series.values), list(known).index(fault)])
+    spoil, (least, most) = known[fault]
     day, values = series.per_day, series.values.copy()
     warm = WARM_DAYS * day
     room = (len(values) - warm - 8 * day) // events

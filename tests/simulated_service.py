@@ -287,6 +287,7 @@ def _on(clock: FixedClock) -> Iterator[None]:
     with (
         Container.clock.override(providers.Object(clock)),
         Container.budget.override(budget),
+        Container.gap_budget.override(budget),
         pytest.MonkeyPatch.context() as patched,
     ):
         patched.setattr(service, "ATTEND_SECONDS", 0.02)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import httpx
 from fastapi import FastAPI
 
 from app.collection.models import CollectionRun, Outcome
+from app.collection.platform import PlatformWatch
 from app.db.status import Backlog, Check, DatabaseState
 from app.market.areas import find_place
 from app.market.series import DataItem
@@ -79,7 +81,11 @@ class Service:
     scheduler: SchedulerStatus = field(default_factory=status)
     tasks: TaskStats = IDLE
     database: KnownDatabase = field(default_factory=KnownDatabase)
-    metrics: Metrics = field(default_factory=Metrics)
+    platform: PlatformWatch = field(default_factory=PlatformWatch)
+    metrics: Metrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.metrics = Metrics(self.platform)
 
     def probes(self) -> Probes:
         return Probes(
@@ -89,6 +95,7 @@ class Service:
             database=self.database,
             origin=Origin.SANDBOX,
             metrics=self.metrics,
+            platform=self.platform,
         )
 
 
@@ -120,3 +127,21 @@ def run_end(*, kind: str = "collect", trigger: Trigger = Trigger.CRON, late: flo
     ticket = Ticket("collect:load_actual", kind, {}, NOW, trigger, attempt)
     started = NOW + timedelta(seconds=late)
     return RunEnd(ticket, started, started + timedelta(seconds=3), RunReport(JobOutcome.SUCCEEDED))
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+async def answered(client: httpx.AsyncClient, url: str, holds: Callable[[httpx.Response], bool]) -> httpx.Response:
+    """The first answer of which the function is true."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                found = await client.get(url)
+            except httpx.ConnectError:
+                found = None
+            if found is not None and holds(found):
+                return found
+            await asyncio.sleep(0.1)

@@ -13,9 +13,12 @@ from typing import Annotated
 
 import typer
 
+from app.cli.alert_groups import alerts
 from app.cli.codes import BROKEN_PIPE, INTERRUPTED, OK, UNAVAILABLE, USAGE
 from app.cli.groups import GROUPS, watch
 from app.cli.options import Areas, AsJson, ExportFormat, From, Items, ParseFormat, Sandbox, To
+from app.cli.quality_groups import findings as findings
+from app.cli.report_groups import report
 
 cli = typer.Typer(
     name="gridkeeper",
@@ -137,8 +140,11 @@ def migrate(
 
 @cli.command("check-config")
 def check_config(sandbox: Sandbox = False) -> None:
-    """Validate the settings without starting anything, and show them without secrets."""
-    from app.cli.admin import check_config_command
+    """Validate the settings and the files that operators edit, without starting anything; show them without secrets.
+
+    Exit code: 0 all is valid, 2 something is wrong, each named with file, line and remedy.
+    """
+    from app.cli.check_config import check_config_command
 
     raise typer.Exit(check_config_command(sandbox=sandbox))
 
@@ -180,7 +186,9 @@ def sandbox(
 
 for name, group in GROUPS.items():
     cli.add_typer(group, name=name)
+cli.add_typer(report, name="report")
 cli.add_typer(watch)
+cli.add_typer(alerts, name="alerts")
 
 
 def _version(asked: bool) -> None:

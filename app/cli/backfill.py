@@ -23,6 +23,7 @@ from app.errors import ConfigurationError, DatabaseUnavailable
 from app.lifecycle import collecting, database, require_token
 from app.logging import configure_logging
 from app.market.moments import parse_interval
+from app.market.time import iso
 from app.settings import Settings, load_settings
 from app.sources.entsoe.items import ITEMS, places_for
 
@@ -81,7 +82,7 @@ def start_command(
         require_token(settings)
     backfill_id = asyncio.run(_started(settings, request, now))
     if backfill_id is None:
-        _say("nothing to do: no window of the range is missing; --reprocess all asks for all of them anew")
+        _say("nothing to do")
         return OK
     if follow:
         return _follow(settings, backfill_id)
@@ -199,8 +200,8 @@ async def _work_and_show(settings: Settings, backfill_id: int, follower: Followe
         try:
             while True:
                 progress = await _looked(service, backfill_id)
-                follower.show(progress, service.time_left(progress))
-                if progress.state not in {BackfillState.RUNNING, BackfillState.HELD}:
+                follower.show(progress, service.time_left(progress), worker.name)
+                if progress.state.terminal or progress.state is BackfillState.PAUSED:
                     return progress
                 if working.done():
                     working.result()
@@ -323,10 +324,20 @@ def _print_plan(plan: BackfillPlan, settings: Settings) -> None:
         f"({settings.entsoe.requests_per_minute} requests a minute), at most {in_words(plan.seconds_at_share)} "
         f"while live collection wants all of it (share {settings.backfill.share:.0%})"
     )
-    if plan.complete:
-        _say(f"left out: windows that lack nothing the source is known to have: {plan.complete}")
-    if plan.queued:
-        _say(f"left out: windows that are queued in another backfill already: {plan.queued}")
+    for reason in _left_out(plan):
+        _say(f"left out: {reason}")
+
+
+def _left_out(plan: BackfillPlan) -> list[str]:
+    """Why windows of the range are not asked for."""
+    public = f", public from {iso(plan.due)} on" if plan.due else ""
+    counted = (
+        (plan.complete, "windows that lack nothing; --reprocess all asks for them anew"),
+        (plan.absent, "windows whose missing values the source did not have; --reprocess all asks for them anew"),
+        (plan.not_due, f"windows that lack only what is not published yet{public}"),
+        (plan.queued, "windows that are queued in another backfill already"),
+    )
+    return [f"{reason}: {count}" for count, reason in counted if count] + list(plan.beyond_life)
 
 
 def _plan_as_json(plan: BackfillPlan, request: BackfillRequest) -> dict[str, Any]:
@@ -345,5 +356,9 @@ def _plan_as_json(plan: BackfillPlan, request: BackfillRequest) -> dict[str, Any
         "seconds": round(plan.seconds, 1),
         "seconds_at_share": round(plan.seconds_at_share, 1),
         "complete": plan.complete,
+        "absent": plan.absent,
+        "not_due": plan.not_due,
+        "public_from": iso(plan.due) if plan.due else None,
+        "beyond_life": list(plan.beyond_life),
         "queued": plan.queued,
     }

@@ -20,7 +20,7 @@ SHOWN = (ChunkState.PENDING, ChunkState.CLAIMED, ChunkState.STORED, ChunkState.E
 LINE_EACH = 20
 """Without a terminal a line is written each so many looks."""
 
-TimeLeft = Callable[[Progress], timedelta]
+TimeLeft = Callable[[Progress], timedelta | None]
 
 
 class Follower:
@@ -39,30 +39,37 @@ class Follower:
         )
         self._task: TaskID | None = None
         self._looks = 0
+        self._waits: list[str] = []
 
     def say(self, text: str) -> None:
         self._bar.console.print(text, markup=False)
 
-    def show(self, progress: Progress, left: timedelta) -> None:
-        rest = _rest(progress, left)
+    def show(self, progress: Progress, left: timedelta | None, worker: str) -> None:
+        """`worker` is this process: what only others hold is waited for, and that is said."""
+        rest = _rest(progress, left, worker)
         if self._task is None:
             self._task = self._bar.add_task(f"backfill {progress.backfill_id}", total=progress.planned, rest=rest)
             self._bar.start()
         self._bar.update(self._task, completed=progress.ended, total=progress.planned, rest=rest)
-        if not self._console.is_terminal and self._looks % LINE_EACH == 0:
+        waits = [one.name for one in progress.held_by_others(worker)]
+        if not self._console.is_terminal and (self._looks % LINE_EACH == 0 or waits != self._waits):
             self.say(f"backfill {progress.backfill_id}: {progress.ended} of {progress.planned} windows, {rest}")
-        self._looks += 1
+        self._looks, self._waits = self._looks + 1, waits
 
     def stop(self) -> None:
         self._bar.stop()
 
 
-def _rest(progress: Progress, left: timedelta) -> str:
+def _rest(progress: Progress, left: timedelta | None, worker: str) -> str:
     if progress.state is not BackfillState.RUNNING:
         return f"{progress.state}: {progress.reason}" if progress.reason else progress.state
     failed = progress.counts[ChunkState.FAILED]
-    parts = [f"{in_words(left.total_seconds())} left at the token's rate"]
+    parts = [f"{in_words(left.total_seconds())} left at the token's rate"] if left is not None else []
     parts += [f"{failed} failed"] if failed else []
+    parts += [
+        f"waiting for {one.windows} windows of process {one.name} until {one.until:%H:%M:%S}Z"
+        for one in progress.held_by_others(worker)
+    ]
     return ", ".join([*parts, progress.reason] if progress.reason else parts)
 
 
@@ -80,16 +87,40 @@ def in_words(seconds: float) -> str:
     return " ".join(part for part in parts if not part.startswith("0 ")) or "0 s"
 
 
+def reason_of(progress: Progress) -> str:
+    """Why it stands where it stands, with the remedy where nobody works on it."""
+    if progress.waiting:
+        return (
+            "waiting for a worker: start `gridkeeper serve`, or "
+            f"`gridkeeper backfill resume {progress.backfill_id} --follow`"
+        )
+    return progress.reason
+
+
+def _left(progress: Progress, left: timedelta | None) -> str:
+    if left is None or progress.waiting or progress.state.terminal:
+        return ""
+    return in_words(left.total_seconds())
+
+
+def _workers(progress: Progress) -> str:
+    return ", ".join(f"{one.name} ({one.windows} until {one.until:%H:%M:%S}Z)" for one in progress.holders)
+
+
 def print_progress(found: Sequence[Progress], time_left: TimeLeft) -> None:
-    columns = ("id", "state", *(state.value for state in SHOWN), "windows", "left", "what")
+    columns = (
+        "id", "state", *(state.value for state in SHOWN), "windows", "left", "worked on by", "last ended", "what",
+    )  # fmt: skip
     rows = [
         (
             str(one.backfill_id),
-            one.state.value,
+            "waiting" if one.waiting else one.state.value,
             *(str(one.counts[state]) for state in SHOWN),
             str(one.planned),
-            "" if one.state.terminal else in_words(time_left(one).total_seconds()),
-            f"{one.description} ({one.reason})" if one.reason else one.description,
+            _left(one, time_left(one)),
+            _workers(one),
+            iso(one.last_ended) if one.last_ended else "",
+            f"{one.description} ({reason})" if (reason := reason_of(one)) else one.description,
         )
         for one in found
     ]
@@ -123,7 +154,7 @@ def as_json_document(
             {
                 "id": one.backfill_id,
                 "state": one.state.value,
-                "reason": one.reason,
+                "reason": reason_of(one),
                 "description": one.description,
                 "reprocess": one.reprocess.value,
                 "newest_first": one.newest_first,
@@ -131,7 +162,12 @@ def as_json_document(
                 "windows": {state.value: count for state, count in one.counts.items()},
                 "planned": one.planned,
                 "requests": one.requests,
-                "seconds_left": round(time_left(one).total_seconds(), 1),
+                "seconds_left": None if (left := time_left(one)) is None else round(left.total_seconds(), 1),
+                "workers": [
+                    {"name": held.name, "windows": held.windows, "until": iso(held.until)} for held in one.holders
+                ],
+                "waiting": one.waiting,
+                "last_ended_at": one.last_ended.isoformat() if one.last_ended else None,
                 "created_at": one.created_at.isoformat(),
                 "finished_at": one.finished_at.isoformat() if one.finished_at else None,
             }

@@ -104,11 +104,10 @@ def _asked(
 
 
 async def _analysed(settings: Settings, requests: Sequence[CollectionRequest], now: datetime) -> list[Gap]:
-    from app.collection.gaps import GapService
-    from app.timeseries.repository import TimeSeriesRepository
+    from app.container import Container
 
     async with database(settings, _say) as opened:
-        return await GapService(opened, TimeSeriesRepository(opened)).analyse(requests, now)
+        return await Container(settings=settings, database=opened, echo=_say).gaps().analyse(requests, now)
 
 
 async def _filled(
@@ -118,7 +117,10 @@ async def _filled(
     async with collecting(settings, _say) as container:
         service = container.gaps()
         gaps = await service.analyse(requests, now)
-        runs = await service.fill(gaps, container.collection(), forced=force)
+        try:
+            runs = await service.fill(gaps, container.gap_collection(), forced=force)
+        finally:
+            await container.gap_http().aclose()
         new = sum(run.new for run in runs)
         _say(f"asked for {len(runs)} {'window' if len(runs) == 1 else 'windows'}: {new} new values")
         return await service.analyse(requests, SystemClock().now()), runs
@@ -179,6 +181,7 @@ def _as_json(gaps: Sequence[Gap], runs: Sequence[CollectionRun]) -> dict[str, An
                 "due": iso(gap.since),
                 "asked": gap.asked,
                 "last_asked": iso(gap.last_asked) if gap.last_asked else None,
+                "next_ask": iso(gap.next_ask) if gap.next_ask else None,
             }
             for gap in gaps
         ],

@@ -31,22 +31,35 @@ def serve(
         str | None, typer.Option(help="cautious: a cycle of two hours and no backfill, for a first week.")
     ] = None,
     sandbox: Sandbox = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Run every collection job and the gap analysis once, then stop.")
+    ] = False,
 ) -> None:
     """Keep every configured series complete until stopped: scheduler, backfill worker, health and metrics.
 
-    Ctrl-C and SIGTERM drain: windows under way finish or are handed back, then the exit code is 0.
+    Ctrl-C and SIGTERM drain: windows under way finish or are handed back, then the exit code is 0. With --once it is
+    0 where every job of the cycle did its work, else 1.
     """
     from app.cli.serve import serve_command
 
-    raise typer.Exit(serve_command(profile=profile, sandbox=sandbox))
+    raise typer.Exit(serve_command(profile=profile, sandbox=sandbox, once=once))
 
 
 @watch.command()
-def status(as_json: AsJson = False) -> None:
-    """Show the database, its level and origin, what is stored, and the last runs."""
+def status(
+    seconds: Annotated[float, typer.Argument(min=0.2, help="With --watch: seconds between two looks.")] = 2.0,
+    as_json: AsJson = False,
+    watch_it: Annotated[bool, typer.Option("--watch", help="Show it anew until Ctrl-C.")] = False,
+) -> None:
+    """Show the health of everything on one screen: service, jobs, success, lateness, gaps, alerts, what is stored.
+
+    Example: gridkeeper status --watch 5
+
+    Exit code: 0 nothing is wrong, 1 something is, each named in a line that begins with "wrong".
+    """
     from app.cli.status import status_command
 
-    raise typer.Exit(status_command(as_json=as_json))
+    raise typer.Exit(status_command(as_json=as_json, watch=seconds if watch_it else None))
 
 
 @watch.command()

@@ -21,9 +21,9 @@ from app.logging import configure_logging
 from app.market.time import iso
 from app.scheduling.config import PlanFile
 from app.scheduling.dispatcher import Dispatcher
-from app.scheduling.models import JobOutcome, JobRun, StoredJob, Trigger
+from app.scheduling.models import UNREADABLE, JobOutcome, JobRun, StoredJob, Trigger
 from app.scheduling.plan import cautious
-from app.scheduling.repository import JobRunRepository, JobView, find_job
+from app.scheduling.repository import JobRunRepository, JobView, find_job, readable
 from app.scheduling.retries import RetryPolicy
 from app.settings import Settings, load_settings
 
@@ -42,9 +42,11 @@ def list_command(*, as_json: bool) -> int:
         sys.stdout.write(json.dumps(content, indent=2) + "\n")
         return OK
     print_table(LIST_COLUMNS, [_view_row(view) for view in views], right={"seconds", "late", "attempt"})
-    for view in views:
-        if view.job.unreadable:
-            _say(f"{view.job.name}: {view.job.unreadable}")
+    unreadable = [view.job for view in views if view.job.unreadable]
+    for job in unreadable:
+        _say(f"{job.name}: {job.unreadable}")
+    if unreadable:
+        _say(f"unreadable: {UNREADABLE}")
     _say(_leader_line(leader, settings))
     return OK
 
@@ -89,7 +91,7 @@ def run_command(name: str, *, sandbox: bool, as_json: bool) -> int:
 
 async def _run(settings: Settings, name: str) -> JobRun | None:
     async with database(settings, _say) as opened:
-        job = find_job(await _known_jobs(opened, settings), name)
+        job = readable(find_job(await _known_jobs(opened, settings), name))
         async with opened.connection() as connection:
             leader = await read_leader(connection)
         if _alive(leader, settings):
@@ -199,7 +201,7 @@ def _ending(run: JobRun) -> tuple[str, ...]:
 
 
 def _history_row(run: JobRun) -> tuple[str, ...]:
-    return (run.job, _instant(run.scheduled_for), *_ending(run), run.summary)
+    return (run.job, _instant(run.scheduled_for), *_ending(run), run.summary or run.error.split("\n")[0])
 
 
 def _view_as_json(view: JobView) -> dict[str, Any]:
@@ -224,6 +226,7 @@ def _run_as_json(run: JobRun) -> dict[str, Any]:
         "attempt": run.attempt,
         "outcome": run.outcome.value if run.outcome else None,
         "epoch": run.epoch,
+        "runner": run.runner or None,
         "started_at": _instant(run.started_at) or None,
         "finished_at": _instant(run.finished_at) or None,
         "seconds": run.seconds,

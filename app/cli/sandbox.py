@@ -76,7 +76,7 @@ def _introduction(url: str, token: str) -> tuple[str, ...]:
     return (
         "SANDBOX: a stand-in for the Transparency Platform; every value it gives is synthetic.",
         f"Address {url}",
-        f"Token   {token}",
+        f"Token   {token if token == SANDBOX_TOKEN else 'the one that --token names'}",
         "Use it from another terminal with",
         "  export GRIDKEEPER_SANDBOX=1",
         f"  export GRIDKEEPER_ENTSOE__BASE_URL={url}",

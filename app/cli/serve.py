@@ -1,36 +1,56 @@
-"""`gridkeeper serve`: the service, until it is told to stop."""
+"""`gridkeeper serve`: the service, until it is told to stop, or for one cycle."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import structlog
 
-from app.cli.codes import INTERRUPTED, OK
-from app.lifecycle import Side, require_token, serve
+from app.cli.codes import INTERRUPTED, OK, UNAVAILABLE
 from app.logging import configure_logging
 from app.settings import Settings, load_settings
 
+if TYPE_CHECKING:
+    from app.container import Container
+    from app.lifecycle import Side
+    from app.scheduling.once import CycleResult
 
-def serve_command(*, profile: str | None, sandbox: bool) -> int:
-    """Runs until SIGINT or SIGTERM, then drains; a second signal ends it at once."""
+
+def serve_command(*, profile: str | None, sandbox: bool, once: bool = False) -> int:
+    """Runs until SIGINT or SIGTERM, then drains; a second signal ends it at once. `once`: for one cycle."""
     settings = _settings(profile, sandbox=sandbox)
     configure_logging(settings.log)
-    require_token(settings)
+    _begin(settings, once=once)
     try:
-        asyncio.run(_serve(settings, _sides()))
+        return asyncio.run(_once(settings) if once else _serve(settings))
     except asyncio.CancelledError:
-        _say("stopped at once; what was under way is taken up at the next start")
+        structlog.get_logger().warning("stopped_at_once", note="what was under way is taken up at the next start")
         return INTERRUPTED
-    return OK
 
 
 def _settings(profile: str | None, *, sandbox: bool) -> Settings:
     chosen: dict[str, Any] = {"sandbox": True} if sandbox else {}
     return load_settings(**chosen, **({"scheduler": {"profile": profile}} if profile else {}))
+
+
+def _begin(settings: Settings, *, once: bool) -> None:
+    """Say at once what happens: the rest of the program takes a moment to load."""
+    structlog.get_logger().info(
+        "starting",
+        mode="one cycle" if once else f"{settings.scheduler.profile} profile",
+        data="synthetic (sandbox)" if settings.sandbox else "ENTSO-E Transparency Platform",
+        database=f"embedded, below {settings.data_dir}"
+        if settings.database.url is None
+        else "of GRIDKEEPER_DATABASE__URL",
+        stop="Ctrl-C",
+    )
+    from app.lifecycle import require_token
+
+    require_token(settings)
 
 
 def _sides() -> Sequence[Side]:
@@ -40,7 +60,43 @@ def _sides() -> Sequence[Side]:
     return (http_side,)
 
 
-async def _serve(settings: Settings, sides: Sequence[Side]) -> None:
+async def _serve(settings: Settings) -> int:
+    from app.lifecycle import serve
+    from app.web.app import check_address
+
+    # The scheduler would have begun to collect before the HTTP side finds its port taken.
+    await check_address(settings.web)
+    await serve(settings, _tell, _stop_on_signal(settings), _sides())
+    structlog.get_logger().info("stopped")
+    return OK
+
+
+async def _once(settings: Settings) -> int:
+    from app.lifecycle import serve
+
+    results: list[CycleResult] = []
+
+    async def cycle(container: Container, stop: asyncio.Event) -> None:
+        from app.scheduling.once import one_cycle
+
+        planned = container.scheduler().plan.jobs()
+        running = asyncio.create_task(one_cycle(container.job_runs(), planned, container.clock()))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if running.cancel():
+            return
+        results.append(running.result())
+
+    await serve(settings, _tell, _stop_on_signal(settings), (cycle,), backfills=False)
+    if not results:
+        return INTERRUPTED
+    sys.stdout.write(f"{results[0]}\n")
+    return OK if results[0].done else UNAVAILABLE
+
+
+def _stop_on_signal(settings: Settings) -> asyncio.Event:
+    """The event that SIGINT and SIGTERM set; a second one cancels the task that asks here."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     serving = asyncio.current_task()
@@ -49,13 +105,18 @@ async def _serve(settings: Settings, sides: Sequence[Side]) -> None:
         if stop.is_set() and serving is not None:
             serving.cancel()
             return
-        _say(f"stopping: running work may finish within {settings.scheduler.drain_seconds:g} s; once more ends it now")
+        structlog.get_logger().info(
+            "stopping",
+            drain_seconds=settings.scheduler.drain_seconds,
+            note="running work may finish; once more ends it now",
+        )
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
-    await serve(settings, _say, stop, sides)
+    return stop
 
 
-def _say(text: str) -> None:
-    typer.echo(text, err=True)
+def _tell(text: str) -> None:
+    """What other commands print beside their output is an event of the service's log."""
+    structlog.get_logger().warning("notice", text=text)

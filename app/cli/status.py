@@ -1,27 +1,30 @@
-"""`gridkeeper status`: what the database is, what it holds, and what is late."""
+"""`gridkeeper status`: the health of everything on one screen, what the database is and holds, and what is late."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import typer
 
-from app.cli.codes import OK
-from app.cli.tables import print_table
+from app.cli.codes import OK, UNAVAILABLE
+from app.cli.health_view import health_lines
+from app.cli.tables import table_lines
 from app.clock import SystemClock
+from app.collection.platform import PlatformState, state_after
+from app.errors import DatabaseUnavailable
 from app.lifecycle import database
-from app.logging import configure_logging
-from app.market.areas import by_eic
-from app.market.series import DataItem
-from app.market.time import MARKET_ZONE, Resolution, iso
+from app.logging import configure_logging, redact
+from app.market.time import Resolution, iso
+from app.monitoring.health import Health, as_document, read_health
+from app.monitoring.lateness import lateness
 from app.settings import Settings, load_settings
-from app.sources.entsoe.items import ITEMS
 
 if TYPE_CHECKING:
     from app.db.engine import Connection, Database
@@ -107,7 +110,18 @@ class Status:
     timescaledb: str
     schema: str
     origin: str | None
+    platform: PlatformState = field(default_factory=PlatformState)
+    unreadable_jobs: tuple[str, ...] = ()
     items: tuple[ItemStatus, ...] = field(default=())
+    health: Health | None = None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong and needs somebody."""
+        if self.health is None or not self.health.serving:
+            return self.health.problems if self.health else ()
+        warning = redact(self.platform.warning)
+        return (*self.health.problems, *((warning,) if warning else ()))
 
     @property
     def server(self) -> str:
@@ -115,26 +129,93 @@ class Status:
         return f"PostgreSQL {self.postgresql}{edition}"
 
 
-def status_command(*, as_json: bool = False) -> int:
+def status_command(*, as_json: bool = False, watch: float | None = None) -> int:
+    """Exit code 0 where nothing is wrong, else 1; watching ends with 0."""
     settings = load_settings()
     configure_logging(settings.log)
+    if watch is not None:
+        return _watch(settings, watch)
     found = asyncio.run(_status(settings))
     if as_json:
-        sys.stdout.write(json.dumps(asdict(found), indent=2, default=_text) + "\n")
+        sys.stdout.write(json.dumps(_document(found), indent=2, default=_text) + "\n")
     else:
-        _print(found)
+        typer.echo("\n".join(status_lines(found)))
+    return UNAVAILABLE if found.problems else OK
+
+
+def _watch(settings: Settings, seconds: float) -> int:
+    """Show the state anew every so many seconds until Ctrl-C."""
+    try:
+        asyncio.run(_watching(settings, seconds))
+    except KeyboardInterrupt:
+        return OK
     return OK
 
 
+async def _watching(settings: Settings, seconds: float) -> None:
+    async with database(settings, _say) as opened:
+        with _screen() as show:
+            while True:
+                now = SystemClock().now()
+                try:
+                    lines = status_lines(await _read(opened, settings, now))
+                except DatabaseUnavailable as error:
+                    lines = [str(error)]
+                show("\n".join((f"{iso(now)}, every {seconds:g} s, Ctrl-C ends", *lines)))
+                await asyncio.sleep(seconds)
+
+
+@contextmanager
+def _screen() -> Iterator[Callable[[str], None]]:
+    """Shows text in place of the text before; one after the other where nobody looks at a terminal."""
+    if not sys.stdout.isatty():
+        yield typer.echo
+        return
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(auto_refresh=False, screen=True) as live:
+        yield lambda text: live.update(Text(text, no_wrap=True, overflow="crop"), refresh=True)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
 async def _status(settings: Settings) -> Status:
-    async with database(settings, lambda text: typer.echo(text, err=True)) as opened:
-        return await read_status(opened, SystemClock().now())
+    async with database(settings, _say) as opened:
+        return await _read(opened, settings, SystemClock().now())
+
+
+async def _read(opened: Database, settings: Settings, now: datetime) -> Status:
+    from app.db.budget import token_id
+    from app.monitoring.figure_reads import FigureReads
+    from app.monitoring.service import MonitoringService
+
+    entsoe = settings.entsoe
+    health = await read_health(
+        opened,
+        MonitoringService(FigureReads(opened), settings=settings.monitoring),
+        now,
+        token_id=token_id(entsoe.token.get_secret_value() if entsoe.token else ""),
+        requests_per_minute=entsoe.requests_per_minute,
+    )
+    return replace(await read_status(opened, now), health=health)
+
+
+def _document(found: Status) -> dict[str, object]:
+    """The state as JSON has it; its keys stay."""
+    content = asdict(replace(found, health=None))
+    return content | {"problems": found.problems, "health": as_document(found.health) if found.health else None}
 
 
 async def read_status(database: Database, now: datetime) -> Status:
     """The state of the database, from one snapshot."""
+    from app.collection.repository import latest_windows
     from app.db.timescale import detect
+    from app.scheduling.repository import JobRunRepository
 
+    views = await JobRunRepository(database).jobs()
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
         server = await detect(connection)
         [schema] = await connection.fetch(_SCHEMA)
@@ -145,6 +226,8 @@ async def read_status(database: Database, now: datetime) -> Status:
             timescaledb=server.version,
             schema=schema["version_num"],
             origin=schema["origin"],
+            platform=state_after(await latest_windows(connection)),
+            unreadable_jobs=tuple(view.job.name for view in views if view.job.unreadable),
             items=await _items(connection, now),
         )
 
@@ -177,36 +260,40 @@ async def _items(connection: Connection, now: datetime) -> tuple[ItemStatus, ...
     )
 
 
-def lateness(item: str, area_eic: str, newest: datetime, resolution: Resolution, now: datetime) -> timedelta:
-    """How long the market time unit after the newest has been due; nothing where it is not, or no deadline is known."""
-    spec = ITEMS.get(DataItem(item)) if item in list(DataItem) else None
-    if spec is None:
-        return timedelta(0)
-    area = by_eic(area_eic.rpartition(">")[2])
-    zone: ZoneInfo = area.zone if area else MARKET_ZONE
-    deadline = spec.publication.deadline(resolution.step(newest, 1, zone), resolution, zone)
-    return max(now - deadline, timedelta(0))
-
-
 def _text(value: object) -> str:
     return iso(value) if isinstance(value, datetime) else str(value)
 
 
-def _print(found: Status) -> None:
-    lines = (
-        ("database", found.database),
-        ("server", found.server),
-        ("schema", found.schema),
-        ("origin", found.origin or "no data yet"),
-    )
-    for name, value in lines:
-        typer.echo(f"{name:<10}{value}")
+def status_lines(found: Status) -> list[str]:
+    """The screen, line by line."""
+    lines = [
+        f"{name:<10}{value}"
+        for name, value in (
+            ("database", found.database),
+            ("server", found.server),
+            ("schema", found.schema),
+            ("origin", found.origin or "no data yet"),
+            ("platform", _platform(found.platform)),
+        )
+    ]
+    if found.health:
+        lines += health_lines(found.health)
+    if found.unreadable_jobs:
+        lines.append(f"jobs      cannot be read: {', '.join(found.unreadable_jobs)}; `gridkeeper jobs list` tells why")
     if not found.items:
-        typer.echo("nothing is stored yet; `gridkeeper collect` collects the last 7 days")
-        return
-    typer.echo()
+        return [*lines, "nothing is stored yet; `gridkeeper collect` collects the last 7 days"]
     columns = ("item", "areas", "series", "values", "since", "newest", "late", "where", "last run", "outcome")
-    print_table(columns, [_row(item) for item in found.items], right=("areas", "series", "values", "late"))
+    right = ("areas", "series", "values", "late")
+    return [*lines, "", *table_lines(columns, [_row(item) for item in found.items], right=right)]
+
+
+def _platform(state: PlatformState) -> str:
+    """How the platform was when it was last asked, and since when it has not answered."""
+    when = f", asked {iso(state.checked_at)}" if state.checked_at else ""
+    if not state.warning:
+        return f"{state.condition}{when}"
+    last = iso(state.answered_at) if state.answered_at else "none lately"
+    return f"{state.condition}{when}, last answer {last}: {redact(state.error)}"
 
 
 def _row(item: ItemStatus) -> tuple[str, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from app.collection.backfill_models import BackfillRequest, FailedWindow, Lack, Progress, Reprocess
-from app.collection.backfill_plan import BackfillPlan, plan_backfill
+from app.collection.backfill_models import BackfillRequest, BackfillState, FailedWindow, Lack, Progress, Reprocess
+from app.collection.backfill_plan import BackfillPlan, beyond_life, plan_backfill
 from app.collection.backfill_repository import BackfillRepository
-from app.collection.gap_reasons import Reason
 from app.collection.gaps import GapService
 from app.collection.models import CollectionRequest, Work
 from app.market.areas import Place
@@ -21,22 +21,21 @@ Windows = Callable[[DataItem, Place, Interval], Sequence[Interval]]
 
 
 class Completeness(Protocol):
-    """Tells where values of the requests are missing that should be there by `now` and may be had."""
+    """Tells where values of the requests are missing, and why."""
 
     async def lacks(self, requests: Sequence[CollectionRequest], now: datetime) -> Sequence[Lack]: ...
 
 
 class GapCompleteness:
-    """Judges by the gap analysis; what the source lacked whenever it was asked is not asked for again."""
+    """Judges by the gap analysis."""
 
     def __init__(self, gaps: GapService) -> None:
         self._gaps = gaps
 
     async def lacks(self, requests: Sequence[CollectionRequest], now: datetime) -> Sequence[Lack]:
         return [
-            Lack(gap.item.value, gap.place.eic, gap.interval.start, gap.interval.end)
+            Lack(gap.item.value, gap.place.eic, gap.interval.start, gap.interval.end, gap.reason, gap.since)
             for gap in await self._gaps.analyse(requests, now)
-            if gap.reason in {Reason.LATE, Reason.OURS}
         ]
 
 
@@ -66,7 +65,7 @@ class BackfillService:
             lacks = list(await self._completeness.lacks(request.requests, now))
             if request.reprocess is Reprocess.MISSING_AND_FAILED:
                 lacks += await self._repository.failed(windows)
-        return plan_backfill(
+        plan = plan_backfill(
             windows,
             lacks,
             await self._repository.queued(windows) if lacks is not None else [],
@@ -74,6 +73,7 @@ class BackfillService:
             requests_per_second=self._rate,
             share=self._share,
         )
+        return replace(plan, beyond_life=tuple(filter(None, map(beyond_life, request.requests))))
 
     async def start(self, request: BackfillRequest, plan: BackfillPlan) -> int:
         """The id of a new backfill of the planned windows, open for every worker."""
@@ -90,8 +90,13 @@ class BackfillService:
     async def failures(self, backfill_id: int, limit: int = 20) -> list[FailedWindow]:
         return await self._repository.failures(backfill_id, limit=limit)
 
-    def time_left(self, progress: Progress) -> timedelta:
-        """What the remaining windows take at the token's rate, never guessed from the share that is done."""
+    def time_left(self, progress: Progress) -> timedelta | None:
+        """What the remaining windows take at the token's rate, never guessed from the share that is done.
+
+        None where nothing is asked for at present.
+        """
+        if progress.state in {BackfillState.PAUSED, BackfillState.HELD}:
+            return None
         return timedelta(seconds=progress.seconds_left(self._rate))
 
     async def pause(self, backfill_id: int) -> None:
@@ -105,6 +110,10 @@ class BackfillService:
 
     async def retry_failed(self, backfill_id: int) -> int:
         return await self._repository.retry_failed(backfill_id)
+
+    async def prune(self, age: timedelta) -> int:
+        """Delete backfills that ended longer ago, with their windows; how many. Open ones stay, however old."""
+        return await self._repository.prune(age)
 
     def _cut(self, request: CollectionRequest) -> list[Work]:
         windows = self._windows(request.item, request.place, request.interval)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from app.collection.gap_reasons import Reason
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.errors import AccessDenied, RateLimited, SourceUnavailable
 
@@ -62,12 +63,19 @@ class BackfillRequest:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """An interval of an item and place (`Place.eic`) whose values are wanted."""
+    """An interval of an item and place (`Place.eic`) without values; `since` is when the first of them is due."""
 
     item: str
     area: str
     start: datetime
     end: datetime
+    reason: Reason = Reason.OURS
+    since: datetime | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether asking for it may bring a value."""
+        return self.reason in {Reason.LATE, Reason.OURS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +163,21 @@ class FailedWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that holds windows; without a sign of life of it they are free again at `until`."""
+
+    name: str
+    windows: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """A backfill and its windows by state; `requests` is what the ended ones cost."""
+    """A backfill and its windows by state; `requests` is what the ended ones cost.
+
+    `claimable`: a window could be claimed now if fewer were under way; `last_ended` is when one ended last. `waiting`:
+    nobody holds one that could be claimed, and none has ended for a while.
+    """
 
     backfill_id: int
     description: str
@@ -169,6 +190,10 @@ class Progress:
     concurrency: int
     counts: Mapping[ChunkState, int]
     requests: int
+    claimable: bool = False
+    holders: tuple[Holder, ...] = ()
+    last_ended: datetime | None = None
+    waiting: bool = False
 
     @property
     def planned(self) -> int:
@@ -177,6 +202,13 @@ class Progress:
     @property
     def ended(self) -> int:
         return sum(count for state, count in self.counts.items() if state.terminal)
+
+    def held_by_others(self, worker: str) -> tuple[Holder, ...]:
+        """Whom the worker has to wait for before it may claim a window; nobody while it has one or could have one."""
+        if any(one.name == worker for one in self.holders):
+            return ()
+        free = self.concurrency - sum(one.windows for one in self.holders)
+        return () if self.claimable and free > 0 else self.holders
 
     def seconds_left(self, requests_per_second: float) -> float:
         """What the remaining windows take at the token's rate, at the requests a window cost so far."""

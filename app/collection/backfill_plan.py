@@ -5,21 +5,32 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.collection.backfill_models import Lack
-from app.collection.models import Work
-from app.market.time import Interval
+from app.collection.gap_reasons import Reason
+from app.collection.models import CollectionRequest, Work
+from app.market.areas import Border
+from app.market.time import Interval, midnight
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillPlan:
-    """The windows to ask for, in order; windows of the range that are complete or queued already are only counted."""
+    """The windows to ask for, in order; those of the range that are not asked for are only counted.
+
+    `complete` lack nothing, `not_due` only what is public from `due` on, `absent` what the source lacked when it was
+    asked, `queued` are those of another backfill. `beyond_life` tells of requests for a time without the place.
+    """
 
     work: tuple[Work, ...]
     complete: int
     queued: int
     seconds: float
     seconds_at_share: float
+    not_due: int = 0
+    due: datetime | None = None
+    absent: int = 0
+    beyond_life: tuple[str, ...] = ()
 
     @property
     def requests(self) -> int:
@@ -36,12 +47,41 @@ def plan_backfill(
     requests_per_second: float,
     share: float,
 ) -> BackfillPlan:
-    """The windows that meet a lack (all of them for None) and that no open backfill holds, in order."""
-    lacking = list(windows) if lacks is None else _meeting(windows, lacks)
+    """The windows that meet a wanted lack (all of them for None) and that no open backfill holds, in order."""
+    known = list(lacks or ())
+    lacking = list(windows) if lacks is None else _meeting(windows, [one for one in known if one.wanted])
     taken = set(_meeting(lacking, queued))
     work = in_order([one for one in lacking if one not in taken], newest_first=newest_first)
     seconds = len(work) / requests_per_second
-    return BackfillPlan(tuple(work), len(windows) - len(lacking), len(taken), seconds, seconds / share)
+    others = set(windows) - set(lacking)
+    absent = set(_meeting(others, [one for one in known if one.reason is Reason.MISSING_AT_SOURCE]))
+    later = [one for one in known if one.reason is Reason.NOT_DUE]
+    not_due = set(_meeting(others - absent, later))
+    return BackfillPlan(
+        tuple(work),
+        len(others) - len(absent) - len(not_due),
+        len(taken),
+        seconds,
+        seconds / share,
+        not_due=len(not_due),
+        due=min((one.since for one in later if one.since), default=None) if not_due else None,
+        absent=len(absent),
+    )
+
+
+def beyond_life(request: CollectionRequest) -> str:
+    """Why a request has no window at all: the place exists at another time; empty where it has some."""
+    place = request.place
+    if place.exists_during(request.interval):
+        return ""
+    ends = (place.out_area, place.in_area) if isinstance(place, Border) else (place,)
+    lives = [
+        f"{area.code} {f'begins on {area.since}' if area.since and not late else f'ended on {area.until}'}"
+        for area in ends
+        for late in [area.until is not None and request.interval.start >= midnight(area.until, area.zone)]
+        if area.exists_during(request.interval) is None
+    ]
+    return f"{request.item} for {place.code}: nothing in this range, {' and '.join(lives) or 'its areas never met'}"
 
 
 def in_order(work: Iterable[Work], *, newest_first: bool) -> list[Work]:

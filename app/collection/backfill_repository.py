@@ -7,6 +7,7 @@ processes, and of two that end the last two windows at once the later one sees t
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from app.collection.backfill_models import (
     Chunk,
     ChunkState,
     FailedWindow,
+    Holder,
     Lack,
     Opening,
     Patience,
@@ -168,6 +170,11 @@ class BackfillRepository:
                 await connection.execute(statements.REOPEN, backfill_id)
         return len(queued)
 
+    async def prune(self, age: timedelta) -> int:
+        """Deletes what ended longer ago; how many backfills went."""
+        async with self._database.transaction() as connection:
+            return len(await connection.fetch(statements.PRUNE, age))
+
     async def progress(self, backfill_id: int | None = None, *, limit: int = 20) -> list[Progress]:
         """The newest backfills, or one; NotFound where there is none of this number."""
         async with self._database.connection() as connection:
@@ -228,4 +235,10 @@ def _progress(row: Record) -> Progress:
         concurrency=row["concurrency"],
         counts={state: row[state.value] for state in ChunkState},
         requests=row["requests"],
+        claimable=row["claimable"],
+        holders=tuple(
+            Holder(*one) for one in zip(row["holders"], row["holders_windows"], row["holders_until"], strict=True)
+        ),
+        last_ended=row["last_ended"],
+        waiting=row["waiting"],
     )

@@ -245,13 +245,20 @@ REOPEN = """
     where backfill_id = $1
 """
 
+PRUNE = """
+    delete from backfills
+    where coalesce(cancelled_at, finished_at) < clock_timestamp() - $1::interval
+    returning backfill_id
+"""
+
 SLOWED = f"""
     update backfills
     set slowed_at = clock_timestamp(), slowed_by = $1
     where {_WORKABLE} and ($2::bigint is null or backfill_id = $2)
 """  # noqa: S608  constants
 
-PROGRESS = """
+# Between two windows a worker holds none for a moment.
+PROGRESS = f"""
     select
         backfills.*,
         case
@@ -261,6 +268,8 @@ PROGRESS = """
             when held_until > clock_timestamp() then 'held'
             else 'running'
         end as state,
+        {_WORKABLE} and claimable and holders = '{{}}'
+            and coalesce(last_ended < clock_timestamp() - interval '10 seconds', true) as waiting,
         case
             when paused_at is not null then pause_reason
             when held_until > clock_timestamp() then
@@ -270,7 +279,8 @@ PROGRESS = """
                 'slowed down: ' || slowed_by
             else ''
         end as reason,
-        counts.*
+        counts.*,
+        live.*
     from backfills
     cross join lateral (
         select
@@ -280,14 +290,31 @@ PROGRESS = """
             count(*) filter (where state = 'empty') as empty,
             count(*) filter (where state = 'failed') as failed,
             count(*) filter (where state = 'cancelled') as cancelled,
-            coalesce(sum(requests), 0)::bigint as requests
+            coalesce(sum(requests), 0)::bigint as requests,
+            max(ended_at) as last_ended,
+            coalesce(bool_or(state in ('pending', 'claimed') and {_CLAIMABLE}), false) as claimable
         from backfill_chunks as chunk
         where chunk.backfill_id = backfills.backfill_id
     ) as counts
+    cross join lateral (
+        select
+            coalesce(array_agg(claimed_by order by claimed_by), '{{}}') as holders,
+            coalesce(array_agg(windows order by claimed_by), '{{}}') as holders_windows,
+            coalesce(array_agg(until order by claimed_by), '{{}}') as holders_until
+        from (
+            select claimed_by, count(*) as windows, max(lease_until) as until
+            from backfill_chunks as chunk
+            where
+                chunk.backfill_id = backfills.backfill_id
+                and state = 'claimed'
+                and lease_until > clock_timestamp()
+            group by claimed_by
+        ) as holder
+    ) as live
     where $1::bigint is null or backfill_id = $1
     order by backfill_id desc
     limit $2
-"""
+"""  # noqa: S608  constants
 
 FAILURES = """
     select item, area, window_start as start, window_end as "end", attempts, error_class, error_message, run_id

@@ -15,6 +15,7 @@ from app.collection.backfill_models import Attempt, Chunk, Patience, Verdict, ju
 from app.collection.backfill_repository import BackfillRepository
 from app.collection.models import CollectionRun, Work
 from app.errors import DatabaseUnavailable
+from app.logging import Outage
 from app.tasks.backend import Priority, Task, TaskBackend
 
 KIND = "backfill"
@@ -57,6 +58,12 @@ class BackfillWorker:
         self._wake = asyncio.Event()
         self._stopped, self._grace = False, 0.0
         self._log = structlog.get_logger()
+        self._away, self._unrenewed = Outage("backfill_waits_for_database"), Outage("backfill_leases_not_renewed")
+
+    @property
+    def name(self) -> str:
+        """How others see this worker: host and process id."""
+        return self._name
 
     async def work(self, only: int | None = None) -> None:
         """Work on all backfills (or one) until stopped or cancelled; then what is under way is handed back."""
@@ -87,8 +94,9 @@ class BackfillWorker:
             if held := self._backend.stats().held:
                 await self._repository.slowed(held, only)
         except DatabaseUnavailable as error:
-            self._log.warning("backfill_waits_for_database", error=str(error))
+            self._away.met(error)
             return
+        self._away.over()
         for opening in openings:
             missing = opening.windows - self._asked[opening.backfill_id]
             for _ in range(missing):
@@ -109,7 +117,7 @@ class BackfillWorker:
             if given_up := await self._repository.give_up_lost():
                 self._log.error("backfill_windows_given_up", windows=given_up)
         except DatabaseUnavailable as error:
-            self._log.warning("backfill_waits_for_database", error=str(error))
+            self._away.met(error)
 
     async def _run_one(self, key: str) -> None:
         """The task: one window of the backfill, from the claim to its end."""
@@ -119,7 +127,7 @@ class BackfillWorker:
         try:
             chunk = await self._claim(backfill_id)
         except DatabaseUnavailable as error:
-            self._log.warning("backfill_waits_for_database", error=str(error))
+            self._away.met(error)
             return
         finally:
             self._asked[backfill_id] -= 1
@@ -189,8 +197,9 @@ class BackfillWorker:
             try:
                 kept = await self._repository.extend(held)
             except DatabaseUnavailable as error:
-                self._log.warning("backfill_leases_not_renewed", leases=len(held), error=str(error))
+                self._unrenewed.met(error)
                 continue
+            self._unrenewed.over()
             for lease in held - kept:
                 if task := self._under_way.get(lease):
                     self._lost.add(lease)

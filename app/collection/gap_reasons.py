@@ -28,11 +28,19 @@ REASONS = tuple(Reason)
 _NOT_DUE, _LATE, _MISSING, _OURS = range(len(REASONS))
 
 
+AGES = np.array([minutes * 60 for minutes in (15, 30, 60, 120, 240, 480, 720)], np.int64)
+"""Seconds after its deadline at which a value that is not there is asked for again; then once a day."""
+DAY = 86_400
+SHORTEST_PAUSE, LONGEST_PAUSE_OF_OURS = 900, 1800
+NEVER = np.iinfo(np.int64).max
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a value that is due is asked for before it counts as missing at the source.
+    """How long a value that is due is asked for, and after how many usable answers it counts as missing at the source.
 
-    `asks` usable answers after the deadline settle it, or a single one later than `horizon` after the deadline.
+    `asks` usable answers after the deadline settle it, or a single one later than `horizon` after the deadline. Until
+    the horizon it is asked for all the same.
     """
 
     asks: int = 6
@@ -74,12 +82,14 @@ def due(rule: PublicationRule | None, units: Units, zone: ZoneInfo, habit: int |
 class Verdict:
     """Of each missing unit its reason (index into `REASONS`), how often it was asked for since it was due, and when last.
 
-    `last_asked` is in seconds since 1970, 0 for never.
+    Times are seconds since 1970. `last_asked` is 0 for never. `next_ask` is the moment from which on it is to be asked
+    for again, `NEVER` where that would be no use.
     """
 
     reasons: NDArray[np.int8]
     asked: NDArray[np.int64]
     last_asked: NDArray[np.int64]
+    next_ask: NDArray[np.int64]
 
 
 def judge(units: Units, due_at: NDArray[np.int64], asked: Asked, now: int, patience: Patience) -> Verdict:
@@ -104,7 +114,36 @@ def judge(units: Units, due_at: NDArray[np.int64], asked: Asked, now: int, patie
     found[answered & (now < horizon)] = _LATE
     found[conclusive | (answers >= patience.asks)] = _MISSING
     found[now < due_at] = _NOT_DUE
-    return Verdict(found, attempts, last_asked)
+    return Verdict(found, attempts, last_asked, _next_ask(found, attempts, due_at, last_asked, horizon))
+
+
+def _next_ask(
+    reasons: NDArray[np.int8],
+    attempts: NDArray[np.int64],
+    due_at: NDArray[np.int64],
+    last_asked: NDArray[np.int64],
+    horizon: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """By its age, so that whoever else asks in between does not use up the attempts; what is ours, by the pause alone.
+
+    What is missing through us is asked for soon again: its attempts may all have met an outage.
+    """
+    doubled = SHORTEST_PAUSE << np.clip(attempts - 1, 0, 4)
+    found = np.where(
+        reasons == _OURS, last_asked + np.minimum(doubled, LONGEST_PAUSE_OF_OURS), _by_age(due_at, last_asked)
+    )
+    found[attempts == 0] = due_at[attempts == 0]
+    found[(reasons == _MISSING) & (found > horizon)] = NEVER
+    return found
+
+
+def _by_age(due_at: NDArray[np.int64], last_asked: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first of the ages that the last question has not reached yet; two questions never lie closer than a pause."""
+    age = np.maximum(last_asked - due_at, 0)
+    position = np.searchsorted(AGES, age, "right")
+    following = np.where(position < len(AGES), AGES[np.minimum(position, len(AGES) - 1)], (age // DAY + 1) * DAY)
+    found: NDArray[np.int64] = np.maximum(due_at + following, last_asked + SHORTEST_PAUSE)
+    return found
 
 
 def _columns(asked: Asked) -> tuple[list[int], list[int], list[int], list[bool]]:

@@ -45,6 +45,16 @@ _OVERLAPPING = """
     for update of gaps
 """
 
+_LAST_ASKED = """
+    select wanted.item, wanted.area, last.finished_at
+    from unnest($1::text[], $2::text[]) as wanted (item, area)
+    cross join lateral (
+        select finished_at from collection_runs
+        where collection_runs.item = wanted.item and collection_runs.area = wanted.area
+        order by finished_at desc limit 1
+    ) as last
+"""
+
 _REMOVE = "delete from gaps where gap_id = any($1::bigint[])"
 
 _ADD = """
@@ -116,6 +126,12 @@ class GapRecords:
         for row in rows:
             found.setdefault(pairs[row["number"]], []).append(row)
         return {pair: _columns(group) for pair, group in found.items()}
+
+    async def last_asked(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+        """When each item and area was asked for last; those that never were are left out."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_LAST_ASKED, [item for item, _ in pairs], [area for _, area in pairs])
+        return {(row["item"], row["area"]): row["finished_at"] for row in rows}
 
     async def keep(self, analysed: Sequence[CollectionRequest], gaps: Sequence[GapRow], now: datetime) -> int:
         """Makes the kept gaps of the analysed intervals these; gives the number of rows that changed."""

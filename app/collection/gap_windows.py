@@ -16,9 +16,8 @@ SMALL = timedelta(days=3)
 """Gaps up to this length are filled at once, longer ones become windows of a backfill."""
 JOINED = timedelta(days=1)
 """Windows that lie closer together are one question: an answer costs a request, however little it holds."""
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=15), timedelta(days=1)
-LONGEST_PAUSE_OF_OURS = timedelta(minutes=30)
 HOUR = 3600
+AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,8 @@ class Gap:
 
     `series_key` is None where no series of the item and place is known in the interval; the resolution is then assumed.
     `since` is when the first of the units was or will be due. `asked` counts the attempts since then, `last_asked` is
-    the last attempt ever that covered the gap.
+    the last attempt ever that covered a part of the gap. From `next_ask` on the first of the units is to be asked for
+    again; None where that would be no use.
     """
 
     item: DataItem
@@ -40,22 +40,18 @@ class Gap:
     since: datetime
     asked: int = 0
     last_asked: datetime | None = None
+    next_ask: datetime | None = AT_ONCE
 
-    def is_ripe(self, now: datetime) -> bool:
-        """Whether it is time to ask again: after each attempt the pause doubles.
-
-        What is missing through us is asked for soon again: its attempts may all have met an outage.
-        """
-        if self.last_asked is None or not self.asked:
+    def is_ripe(self, now: datetime, *, again: bool = False) -> bool:
+        """Whether it is time to ask for it; `again` by whoever repeats a question that has just failed."""
+        if again and self.reason is Reason.OURS:
             return True
-        longest = LONGEST_PAUSE_OF_OURS if self.reason is Reason.OURS else LONGEST_PAUSE
-        doublings = min(self.asked - 1, 16)
-        return now >= self.last_asked + min(FIRST_PAUSE * (1 << doublings), longest)
+        return self.reason is not Reason.NOT_DUE and self.next_ask is not None and now >= self.next_ask
 
 
 @dataclass(frozen=True, slots=True)
 class DueWindows:
-    """What to ask for: short windows at once, long ones by a backfill; each list newest first."""
+    """What to ask for: windows of short gaps at once, of long ones by a backfill; each list newest first."""
 
     small: tuple[CollectionRequest, ...]
     large: tuple[CollectionRequest, ...]
@@ -66,25 +62,41 @@ class DueWindows:
 
 
 def windows_due(
-    gaps: Iterable[Gap], *, now: datetime | None = None, forced: bool = False, small: timedelta = SMALL
+    gaps: Iterable[Gap],
+    *,
+    now: datetime | None = None,
+    again: bool = False,
+    forced: bool = False,
+    small: timedelta = SMALL,
 ) -> DueWindows:
     """The windows that cover all gaps that are late or ours, in whole hours, each piece of time once an item and place.
 
-    With `now`, gaps that were asked for a moment ago wait. `forced` asks also for what the source lacked.
+    With `now` it is those whose time has come, and what the source lacked is among them until its horizon has passed.
+    `again`: what is ours does not wait, because this repeats a run that failed. `forced` asks for what the source lacked
+    in any case.
     """
-    wanted = {Reason.LATE, Reason.OURS} | ({Reason.MISSING_AT_SOURCE} if forced else set())
+    wanted = {Reason.LATE, Reason.OURS} | ({Reason.MISSING_AT_SOURCE} if forced or now is not None else set())
     grouped: dict[tuple[DataItem, str], list[Gap]] = {}
     for gap in gaps:
-        if gap.reason in wanted and (now is None or gap.is_ripe(now)):
+        if gap.reason in wanted and (now is None or gap.is_ripe(now, again=again)):
             grouped.setdefault((gap.item, gap.place.eic), []).append(gap)
-    requests = [
-        CollectionRequest(group[0].item, group[0].place, window)
-        for group in grouped.values()
-        for window in _joined([_whole_hours(gap.interval) for gap in group])
-    ]
-    requests.sort(key=lambda request: request.interval.end, reverse=True)
-    short = tuple(request for request in requests if request.interval.duration <= small)
-    return DueWindows(short, tuple(request for request in requests if request.interval.duration > small))
+    short: list[CollectionRequest] = []
+    long: list[CollectionRequest] = []
+    for group in grouped.values():
+        starts = [gap.interval.start for gap in group if _is_long(gap, small)]
+        for window in _joined([_whole_hours(gap.interval) for gap in group]):
+            chosen = long if any(start in window for start in starts) else short
+            chosen.append(CollectionRequest(group[0].item, group[0].place, window))
+    return DueWindows(_newest_first(short), _newest_first(long))
+
+
+def _is_long(gap: Gap, small: timedelta) -> bool:
+    """What the source is known to lack is asked for at once, however long it is: the answer holds next to nothing."""
+    return gap.reason is not Reason.MISSING_AT_SOURCE and gap.interval.duration > small
+
+
+def _newest_first(requests: Sequence[CollectionRequest]) -> tuple[CollectionRequest, ...]:
+    return tuple(sorted(requests, key=lambda request: request.interval.end, reverse=True))
 
 
 def _whole_hours(interval: Interval) -> Interval:

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.collection.gap_questions import Line, Publication, Question, deadline_rule, pair_of, question_of, series_of
-from app.collection.gap_reasons import NEVER_ASKED, REASONS, Asked, Patience, Reason, due, judge
+from app.collection.gap_reasons import NEVER, NEVER_ASKED, REASONS, Asked, Patience, Reason, due, judge
 from app.collection.gap_records import GapRecords, GapRow
 from app.collection.gap_windows import Gap, windows_due
-from app.collection.models import CollectionRequest, CollectionRun
+from app.collection.models import CollectionRequest, CollectionRun, Work
 from app.market.areas import Place
 from app.market.series import SeriesKey
 from app.market.time import Interval, Resolution
@@ -124,6 +124,10 @@ class GapService:
 
         await collection.collect_all(collection.plan(windows_due(gaps, forced=forced).requests), told)
         return runs
+
+    async def last_asked(self, work: Sequence[Work]) -> Mapping[tuple[str, str], datetime]:
+        """When each item and place was asked for last, for whatever window."""
+        return await self._records.last_asked(list(dict.fromkeys((one.item.value, one.place.eic) for one in work)))
 
     async def _examined(
         self,
@@ -285,6 +289,7 @@ def _gaps(one: _Missing, asked: Asked, now: datetime, patience: Patience) -> lis
             since=_instant(one.due_at[part].min()),
             asked=int(verdict.asked[part].min()),
             last_asked=_instant(last) if (last := verdict.last_asked[part].max()) else None,
+            next_ask=_instant(soonest) if (soonest := verdict.next_ask[part].min()) != NEVER else None,
         )
         for part in stretches(units, verdict.reasons)
     ]

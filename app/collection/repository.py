@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from app.collection.models import CollectionRun
+from app.collection.platform import LastWindow, PlatformState, state_after
 from app.db.engine import Database
+
+if TYPE_CHECKING:
+    from app.db.engine import Connection
 
 _INSERT_RUN = """
     INSERT INTO collection_runs (
@@ -23,6 +28,21 @@ _INSERT_MALFORMED = """
         run_id, received_at, source, item, area, window_start, window_end, reason, body
     ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
+
+LATEST = 200
+"""So many windows tell how the platform is, and since when."""
+
+_LATEST = """
+    select finished_at, outcome, coalesce(error_class, '') as error_class, coalesce(error_message, '') as error_message
+    from collection_runs
+    order by finished_at desc
+    limit $1
+"""
+
+
+async def latest_windows(connection: Connection, limit: int = LATEST) -> list[LastWindow]:
+    """How the latest windows ended, whoever asked for them, oldest first."""
+    return [LastWindow(**row) for row in reversed(await connection.fetch(_LATEST, limit))]
 
 
 class RunRepository:
@@ -52,3 +72,8 @@ class RunRepository:
                     run.error_message, body,
                 )  # fmt: skip
         return run_id
+
+    async def platform(self) -> PlatformState:
+        """What the latest windows say of the platform."""
+        async with self._database.connection() as connection:
+            return state_after(await latest_windows(connection))

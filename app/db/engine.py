@@ -70,6 +70,13 @@ class Database:
     def engine(self) -> AsyncEngine:
         return self._engine
 
+    def pool_use(self) -> tuple[int, int]:
+        """Connections of the pool at work, and how many there may be."""
+        from sqlalchemy.pool import QueuePool
+
+        pool = self._engine.pool
+        return (pool.checkedout(), pool.size()) if isinstance(pool, QueuePool) else (0, 0)
+
     async def open(self) -> None:
         """Checks that the database answers and is one we can use."""
         async with self.connection() as connection:

@@ -31,12 +31,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Hypertable:
-    """A table in chunks of `delivery_start`; `order` is the columnstore's, within a series."""
+    """A table in chunks of the column `time`; `order` is the columnstore's, within a `segment`."""
 
     name: str
     order: str
     chunk: str = "1 month"
     compress_after: str = "45 days"
+    time: str = "delivery_start"
+    segment: str = "series_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Aggregate:
 HYPERTABLES = (
     Hypertable("observations", "delivery_start, resolution"),
     Hypertable("observation_revisions", "delivery_start, resolution, recorded_at"),
+    Hypertable("quality_scores", "day_start", chunk="3 months", compress_after="6 months", time="day_start"),
+    Hypertable("collection_metrics", "started_at, run_id", "7 days", "8 days", time="started_at", segment="item, area"),
+    # What found nothing is deleted after three days, row by row: before it is written to columns.
+    Hypertable("rule_executions", "due_at", "1 day", "7 days", time="due_at", segment="rule"),
+    Hypertable("service_metrics", "at", "7 days", "8 days", time="at", segment="instance"),
 )
 
 # Almost all areas count their days as Brussels does; an aggregate has one zone, so the days of the others are added up
@@ -117,7 +124,7 @@ def hypertable_steps() -> Iterator[Step]:
                 # Its default index would be dropped by Alembic's autogenerate, and the primary key serves every read.
                 f"""
                     select create_hypertable(
-                        '{table.name}', by_range('delivery_start', interval '{table.chunk}'),
+                        '{table.name}', by_range('{table.time}', interval '{table.chunk}'),
                         create_default_indexes => false, migrate_data => true
                     )
                 """,
@@ -129,7 +136,8 @@ def hypertable_steps() -> Iterator[Step]:
 def columnstore_steps() -> Iterator[Step]:
     """Old chunks become columns: a series is a segment, in the order of delivery."""
     for table in HYPERTABLES:
-        yield from _columnstore("table", table.name, f"'{table.name}'", table.order, table.compress_after)
+        hypertable, after = f"'{table.name}'", table.compress_after
+        yield from _columnstore("table", table.name, hypertable, table.order, after, segment=table.segment)
 
 
 def aggregate_steps() -> Iterator[Step]:
@@ -164,7 +172,9 @@ def aggregate_steps() -> Iterator[Step]:
         )
 
 
-def _columnstore(kind: str, name: str, hypertable: str, order: str, after: str) -> Iterator[Step]:
+def _columnstore(
+    kind: str, name: str, hypertable: str, order: str, after: str, *, segment: str = "series_id"
+) -> Iterator[Step]:
     yield Step(
         f"columnstore of {name}",
         f"""
@@ -172,7 +182,7 @@ def _columnstore(kind: str, name: str, hypertable: str, order: str, after: str) 
                 select from timescaledb_information.hypertable_columnstore_settings
                 where
                     hypertable = {hypertable}::regclass
-                    and segmentby = 'series_id'
+                    and replace(segmentby, ' ', '') = '{segment.replace(" ", "")}'
                     and replace(orderby, ' ', '') = '{order.replace(" ", "")}'
             )
         """,
@@ -180,7 +190,7 @@ def _columnstore(kind: str, name: str, hypertable: str, order: str, after: str) 
             f"""
                 alter {kind} {name} set (
                     timescaledb.enable_columnstore,
-                    timescaledb.segmentby = 'series_id',
+                    timescaledb.segmentby = '{segment}',
                     timescaledb.orderby = '{order}'
                 )
             """,

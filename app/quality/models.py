@@ -38,6 +38,9 @@ class Rule(StrEnum):
     ABOVE_CAPACITY = "above_capacity"
     NEGATIVE = "negative"
     NIGHT = "solar_at_night"
+    SIGN = "impossible_sign"
+    FLAT_FILL = "flat_fill"
+    SEASONAL_BOUNDS = "seasonal_bounds"
     ZERO_RUN = "zero_run"
     STUCK = "stuck"
     STRAIGHT_LINE = "straight_line"
@@ -52,6 +55,10 @@ class Rule(StrEnum):
     FORECAST = "one_step_forecast"
     PEER_LEVEL = "peer_level"
     PEER_SHIFT = "peer_time_shift"
+    PARTS = "sum_of_areas"
+    BALANCE = "balance"
+    MIRROR = "opposite_flows"
+    NEIGHBOURS = "neighbour_prices"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-
 import numpy as np
 
+from app.quality.hard_rules import bounds_for
 from app.quality.models import Flags, Kind, Rule, Series
 from app.quality.rolling import habit, slot_median
 
@@ -16,22 +14,6 @@ NEVER_NEGATIVE = frozenset({Kind.LOAD, Kind.GENERATION, Kind.WIND, Kind.SOLAR})
 PRODUCTION = frozenset({Kind.GENERATION, Kind.WIND, Kind.SOLAR})
 DARK, GLOW = 0.001, 0.03
 """Shares of the peak: what counts as dark, and what output in the dark is worth a finding."""
-
-
-@dataclass(frozen=True, slots=True)
-class PriceBounds:
-    """The harmonised bounds of the day-ahead auction in EUR/MWh, from an instant on."""
-
-    since: datetime
-    least: float
-    greatest: float
-    source: str
-
-
-PRICE_BOUNDS = (
-    PriceBounds(datetime(1970, 1, 1, tzinfo=UTC), -500.0, 3000.0, "ACER decision 04/2017"),
-    PriceBounds(datetime(2022, 5, 10, tzinfo=UTC), -500.0, 4000.0, "notice of the power exchanges, April 2022"),
-)
 
 
 def violations(series: Series) -> dict[Rule, Flags]:
@@ -46,13 +28,13 @@ def violations(series: Series) -> dict[Rule, Flags]:
     return {rule: flags for rule, flags in found.items() if flags.any()}
 
 
-def outside_price_bounds(series: Series) -> Flags:
+def outside_price_bounds(series: Series, country: str = "") -> Flags:
     """Prices beyond the bounds in force when their delivery starts; the bounds themselves are allowed."""
     outside = np.zeros(len(series.values), dtype=bool)
     if series.kind is not Kind.PRICE:
         return outside
     starts = series.start + series.step * np.arange(len(series.values), dtype=np.int64)
-    for bounds in PRICE_BOUNDS:
+    for bounds in bounds_for(country):
         in_force = starts >= bounds.since.timestamp()
         beyond = (series.values < bounds.least) | (series.values > bounds.greatest)
         outside = np.where(in_force, beyond, outside)

@@ -15,7 +15,10 @@ from app.scheduling.models import Ticket
 class QueuedBackfills:
     """Starts a backfill for what is missing and not queued already."""
 
-    def __init__(self, backfills: BackfillService, clock: Clock, *, concurrency: int, profile: str) -> None:
+    def __init__(
+        self, backfills: BackfillService, clock: Clock, *, concurrency: int, profile: str, history_days: int
+    ) -> None:
+        self._history = timedelta(days=history_days)
         self._cautious = profile == "cautious"
         self._backfills = backfills
         self._clock = clock
@@ -33,3 +36,7 @@ class QueuedBackfills:
         number = await self._backfills.start(request, plan)
         duration = timedelta(seconds=round(plan.seconds_at_share))
         return f"backfill {number}: {len(plan.work)} windows, {duration} at its share of the budget"
+
+    async def prune(self) -> int:
+        """Delete backfills that ended long ago; how many."""
+        return await self._backfills.prune(self._history)

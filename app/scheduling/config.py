@@ -104,15 +104,18 @@ class _File(BaseModel):
 
     areas: tuple[Area, ...] | None = Field(default=None, min_length=1)
     items: tuple[Item, ...] | None = Field(default=None, min_length=1)
-    jobs: dict[str, _Entry] = Field(default_factory=dict)
+    jobs: dict[str, _Entry]
 
     @model_validator(mode="before")
     @classmethod
     def _empty_parts_say_nothing(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
+        """But for the jobs: a file that was emptied, or saved in part, must not become a plan by accident."""
+        if value is not None and not isinstance(value, dict):
             return value
-        parts = {key: part for key, part in value.items() if part is not None}
-        if isinstance(jobs := parts.get("jobs"), dict):
+        parts = {key: part for key, part in (value or {}).items() if part is not None}
+        if "jobs" not in parts:
+            raise ValueError("there are no jobs; write `jobs: {}` for every job with its built-in schedule")
+        if isinstance(jobs := parts["jobs"], dict):
             parts["jobs"] = {name: {} if line is None else line for name, line in jobs.items()}
         return parts
 
@@ -133,7 +136,7 @@ def read_plan(text: str, name: str, settings: CollectionSettings) -> Plan:
         raise ConfigurationError(f"{where}: this is no YAML: {getattr(error, 'problem', None) or error}") from error
     lines = dict(_lines(tree, (), name)) if tree is not None else {}
     try:
-        file = _File.model_validate(content if content is not None else {})
+        file = _File.model_validate(content)
     except ValidationError as error:
         detail = error.errors()[0]
         raise _wrong(
@@ -143,6 +146,8 @@ def read_plan(text: str, name: str, settings: CollectionSettings) -> Plan:
     found = {job: _line(job, entry, name, lines) for job, entry in file.jobs.items()}
     plan = Plan(file.areas or default.areas, file.items or default.items, found)
     _refuse_double_jobs(plan, name)
+    if not plan.jobs():
+        raise ConfigurationError(f"{name}: jobs: every job is switched off; leave one on, or pause them one by one")
     return plan
 
 
@@ -217,6 +222,16 @@ class PlanFile:
         self._required = required
         self._settings = settings
         self._text: str | None = None
+        self._seen = self._gone = False
+
+    @property
+    def name(self) -> str:
+        return str(self._path)
+
+    @property
+    def gone(self) -> bool:
+        """Whether there was a file and there is none at two looks in a row: one that is replaced is back in a moment."""
+        return self._gone
 
     def load(self) -> Plan:
         """The plan at the start: that of the file, or the built-in one where there is none and none was named."""
@@ -225,7 +240,7 @@ class PlanFile:
         return self.changed() or default_plan(self._settings)
 
     def changed(self) -> Plan | None:
-        """The plan if the file's content is another than at the last call; ConfigurationError where it is wrong."""
+        """The plan if the file's content is another than at the last call, or readable again; ConfigurationError where it is wrong."""
         text = self._read()
         if text is None or text == self._text:
             return None
@@ -233,10 +248,14 @@ class PlanFile:
         return read_plan(text, str(self._path), self._settings)
 
     def _read(self) -> str | None:
-        """The content; None while there is no file: one that is being replaced is back in a moment."""
+        """The content; None while there is no file."""
+        last, self._text = self._text, None
         try:
-            return self._path.read_bytes()[:LARGEST_FILE].decode()
+            text = self._path.read_bytes()[:LARGEST_FILE].decode()
         except FileNotFoundError:
+            self._gone = self._seen and last is None
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{self._path} cannot be read: {error}") from error
+        self._text, self._seen, self._gone = last, True, False
+        return text

@@ -154,19 +154,19 @@ class Dispatcher:
         ticket, report = end.ticket, end.report
         failed = report.outcome in {JobOutcome.FAILED, JobOutcome.MISSED}
         tell = self._log.error if failed else self._log.info
-        tell(
-            "job_run",
-            job=ticket.job,
-            outcome=report.outcome.value,
-            scheduled_for=ticket.scheduled_for.isoformat(),
-            trigger=ticket.trigger.value,
-            attempt=ticket.attempt,
-            late=round((end.started_at - ticket.scheduled_for).total_seconds(), 3),
-            seconds=round((end.finished_at - end.started_at).total_seconds(), 3),
-            summary=report.summary or None,
-            skipped=list(report.skipped) or None,
-            retry_at=end.retry_at.isoformat() if end.retry_at else None,
-        )
+        told = {
+            "job": ticket.job,
+            "outcome": report.outcome.value,
+            "scheduled_for": ticket.scheduled_for.isoformat(),
+            "trigger": ticket.trigger.value,
+            "attempt": ticket.attempt,
+            "late": round((end.started_at - ticket.scheduled_for).total_seconds(), 3),
+            "seconds": round((end.finished_at - end.started_at).total_seconds(), 3),
+            "summary": report.summary,
+            "skipped": list(report.skipped),
+            "retry_at": end.retry_at.isoformat() if end.retry_at else "",
+        }
+        tell("job_run", **{name: value for name, value in told.items() if value not in ("", [])})
         for observer in self._observers:
             observer.job_ended(end)
 

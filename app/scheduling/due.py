@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from app.collection.models import CollectionRequest
+from app.collection.models import CollectionRequest, Work
 from app.collection.requests import Selection, select
 from app.errors import ConfigurationError
 from app.market.areas import Place
@@ -59,7 +59,9 @@ class Wanted:
 class Due(Protocol):
     """Tells what to ask for."""
 
-    async def due(self, wanted: Wanted, now: datetime) -> Selection: ...
+    async def due(self, wanted: Wanted, now: datetime, *, again: bool = False) -> Selection:
+        """`again`: this repeats a run that failed, so that what is missing through us does not wait."""
+        ...
 
 
 class GapDue:
@@ -69,12 +71,12 @@ class GapDue:
         self._analysis = analysis
         self._days = recent_days
 
-    async def due(self, wanted: Wanted, now: datetime) -> Selection:
+    async def due(self, wanted: Wanted, now: datetime, *, again: bool = False) -> Selection:
         from app.collection.gap_windows import windows_due
 
         selection = wanted.select(self._days, now)
         gaps = await self._analysis.analyse(selection.requests, now)
-        missing = list(windows_due(gaps, now=now).requests)
+        missing = list(windows_due(gaps, now=now, again=again).requests)
         missing += [one for gap in gaps if (one := expected(gap, now))]
         fresh = [found for one in selection.requests if (found := fresh_request(one, now))]
         return Selection(merged(missing + fresh), selection.skipped)
@@ -149,6 +151,15 @@ def merged(requests: Iterable[CollectionRequest]) -> tuple[CollectionRequest, ..
         else:
             found.append(one)
     return tuple(sorted(found, key=lambda one: one.interval.end, reverse=True))
+
+
+def fairly(
+    work: Sequence[Work], asked: Mapping[tuple[str, str], datetime], limit: int
+) -> tuple[list[Work], list[Work]]:
+    """What a run may ask for and what it leaves; items and places that were asked for longest ago come first."""
+    never = datetime.min.replace(tzinfo=UTC)
+    ordered = sorted(work, key=lambda one: asked.get((one.item.value, one.place.eic), never))
+    return ordered[:limit], ordered[limit:]
 
 
 def next_hour(instant: datetime) -> datetime:

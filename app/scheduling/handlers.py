@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from app.clock import Clock
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
+from app.collection.platform import Condition, Ended, PlatformState, PlatformWatch
 from app.collection.requests import Selection
 from app.collection.service import CollectionService
 from app.errors import AccessDenied, JobFailed, RequestRejected
@@ -18,8 +19,8 @@ from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval
 from app.scheduling.dispatcher import Handler
-from app.scheduling.due import HOUR, Analysis, Due, Wanted, next_hour, repolled
-from app.scheduling.models import JobOutcome, RunReport, Ticket
+from app.scheduling.due import HOUR, Analysis, Due, Wanted, fairly, next_hour, repolled
+from app.scheduling.models import Chore, JobOutcome, RunReport, Ticket
 from app.scheduling.plan import Kind, parse_age
 from app.scheduling.repository import JobRunRepository
 from app.settings import SchedulerSettings
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 NAMED = 20
 """So many windows are named in a run's row; the rest are counted."""
 COLLECTING_AT_ONCE = 2
+NOTHING = "nothing is to be asked for now"
 HEALTH_AGE = timedelta(minutes=2)
 MINUTES_OF_BUDGET = 5
 FOR_A_PERSON = {AccessDenied.__name__, RequestRejected.__name__}
@@ -40,6 +42,16 @@ class Backfills(Protocol):
 
     async def take(self, requests: Sequence[CollectionRequest], ticket: Ticket) -> str: ...
 
+    async def prune(self) -> int:
+        """Deletes those that ended long ago; how many."""
+        ...
+
+
+class Analyst(Analysis, Protocol):
+    """An analysis that also knows when each item and place was asked for last."""
+
+    async def last_asked(self, work: Sequence[Work]) -> Mapping[tuple[str, str], datetime]: ...
+
 
 class Jobs:
     """The handlers of all kinds of jobs."""
@@ -48,15 +60,27 @@ class Jobs:
         self,
         collection: CollectionService,
         due: Due,
-        analysis: Analysis,
+        analysis: Analyst,
         runs: JobRunRepository,
         *,
+        gap_collection: CollectionService,
         backfills: Backfills | None,
         settings: SchedulerSettings,
         clock: Clock,
         largest_run: int,
+        platform: PlatformWatch,
+        chores: Sequence[Chore] = (),
+        nightly_quality: Handler | None = None,
+        quality_repair: Handler | None = None,
+        report_quality: Handler | None = None,
     ) -> None:
+        self._chores = chores
+        self._nightly_quality = nightly_quality
+        self._quality_repair = quality_repair
+        self._report_quality = report_quality
+        self._platform = platform
         self._collection = collection
+        self._gap_collection = gap_collection
         self._due = due
         self._analysis = analysis
         self._runs = runs
@@ -69,8 +93,14 @@ class Jobs:
 
     def handlers(self) -> Mapping[str, Handler]:
         """The handler of each kind."""
+        quality = {
+            Kind.QUALITY.value: self._nightly_quality,
+            Kind.QUALITY_REPAIR.value: self._quality_repair,
+            Kind.REPORT_QUALITY.value: self._report_quality,
+        }
         return MappingProxyType(
-            {
+            {kind: handler for kind, handler in quality.items() if handler is not None}
+            | {
                 Kind.COLLECT.value: self.collect,
                 Kind.REPOLL.value: self.repoll,
                 Kind.GAP_ANALYSIS.value: self.gap_analysis,
@@ -83,7 +113,8 @@ class Jobs:
     async def collect(self, ticket: Ticket) -> RunReport:
         """Ask for what should be there by now and is not, and for what is about to appear."""
         async with self._live:
-            return await self._ask(await self._due.due(wanted_by(ticket), self._clock.now()))
+            due = await self._due.due(wanted_by(ticket), self._clock.now(), again=ticket.attempt > 1)
+            return await self._ask(due, self._collection)
 
     async def repoll(self, ticket: Ticket) -> RunReport:
         """Ask again for what has reached the job's age since the last time: the platform corrects without telling."""
@@ -92,7 +123,7 @@ class Jobs:
         selection = wanted_by(ticket).select(0, now)
         found = [again for one in selection.requests if (again := repolled(one, age, since, now))]
         async with self._filling:
-            return await self._ask(Selection(tuple(found), selection.skipped))
+            return await self._ask(Selection(tuple(found), selection.skipped), self._gap_collection)
 
     async def gap_analysis(self, ticket: Ticket) -> RunReport:
         """Find all gaps of the last weeks; fill small ones, hand large ones to a backfill."""
@@ -101,11 +132,12 @@ class Jobs:
         now = self._clock.now()
         selection = wanted_by(ticket).select(self._settings.analysis_days, now)
         gaps = await self._analysis.analyse(selection.requests, now)
-        windows = windows_due(gaps, now=now)
-        async with self._filling:
-            report = await self._ask(Selection(windows.small, selection.skipped))
+        windows = windows_due(gaps, now=now, again=ticket.attempt > 1)
+        # First: a source that does not answer now raises below, and the backfill has all the time it needs.
         handed = await self._hand_over(windows.large, ticket)
-        return RunReport(report.outcome, "; ".join(filter(None, (_told(gaps), report.summary, handed))), report.skipped)
+        async with self._filling:
+            report = await self._ask(Selection(windows.small, selection.skipped), self._gap_collection)
+        return _analysed(gaps, report, handed)
 
     async def backfill_analysis(self, ticket: Ticket) -> RunReport:
         """Look over the whole time that is to be kept, and queue what it lacks."""
@@ -121,27 +153,37 @@ class Jobs:
         now = self._clock.now()
         last = await self._runs.last_window()
         if last is not None and now - last.finished_at < HEALTH_AGE:
-            return _health(last.outcome, last.error_class, last.error_message)
+            self._platform.learn(last)
+            return _health(last)
         place = find_place(wanted_by(ticket).areas[0])
         end = next_hour(now) - HOUR
         run = await self._collection.collect(Work(DataItem.LOAD_ACTUAL, place, Interval(end - 2 * HOUR, end)))
-        return _health(run.outcome.value, run.error_class, run.error_message)
+        self._platform.learn(run)
+        return _health(run)
 
     async def housekeeping(self, _ticket: Ticket) -> RunReport:
         """Delete what nobody asks for any more."""
-        gone = await self._runs.prune(self._clock.now(), days=self._settings.history_days)
-        return RunReport(JobOutcome.SUCCEEDED, f"{gone} runs older than {self._settings.history_days} days deleted")
+        now = self._clock.now()
+        gone = await self._runs.prune(now, days=self._settings.history_days)
+        told = f"{gone} runs older than {self._settings.history_days} days deleted"
+        if self._backfills and (ended := await self._backfills.prune()):
+            told += f", {ended} backfills that ended long ago"
+        chores = [await chore.tidy(now) for chore in self._chores]
+        return RunReport(JobOutcome.SUCCEEDED, "; ".join(filter(None, (told, *chores))))
 
-    async def _ask(self, selection: Selection) -> RunReport:
-        """Collect the windows of the requests, as many as one run may; what is left is named."""
-        work = self._collection.plan(selection.requests)
+    async def _ask(self, selection: Selection, collection: CollectionService) -> RunReport:
+        """Collect the windows of the requests, as many as one run may; what is left is named, and comes first next time."""
+        work = collection.plan(selection.requests)
         if not work:
-            return RunReport(JobOutcome.NOTHING_DUE, "everything that should be there is", selection.skipped)
-        now_asked, left = work[: self._largest_run], work[self._largest_run :]
+            return RunReport(JobOutcome.NOTHING_DUE, NOTHING, selection.skipped)
+        left: list[Work] = []
+        if len(work) > self._largest_run:
+            work, left = fairly(work, await self._analysis.last_asked(work), self._largest_run)
         runs: list[CollectionRun] = []
-        await self._collection.collect_all(now_asked, runs.append)
-        beyond = [f"{_name(one)}: beyond the share of the request budget of one run" for one in left]
-        return report_of(runs, (*_some(beyond), *selection.skipped), left=len(left))
+        await collection.collect_all(work, runs.append)
+        # What has come is no gap any more: neither people nor rules wait for the next analysis to learn it.
+        await self._analysis.analyse(selection.requests, self._clock.now())
+        return report_of(runs, (*beyond(left, self._largest_run), *selection.skipped), left=len(left))
 
 
 def largest_run(requests_per_minute: int) -> int:
@@ -168,21 +210,50 @@ def report_of(runs: Sequence[CollectionRun], skipped: tuple[str, ...], *, left: 
     return RunReport(outcome, summary, (*reasons, *skipped))
 
 
+def beyond(left: Sequence[Work], limit: int) -> list[str]:
+    """A line for each item with the areas that have to wait, and why."""
+    by_item: dict[DataItem, list[str]] = {}
+    for one in left:
+        by_item.setdefault(one.item, []).append(one.place.code)
+    return [
+        f"{item} for {', '.join(dict.fromkeys(codes))}: {len(codes)} windows beyond the {limit} of one run; "
+        "the next run begins with them"
+        for item, codes in by_item.items()
+    ]
+
+
 def _counted(runs: Sequence[CollectionRun], failed: Sequence[CollectionRun]) -> str:
     empty = sum(run.outcome is Outcome.EMPTY for run in runs)
     new, revised = sum(run.new for run in runs), sum(run.revised for run in runs)
     return f"{len(runs)} windows: {new} new, {revised} revised, {empty} empty, {len(failed)} failed"
 
 
-def _told(gaps: Sequence[Gap]) -> str:
+def _analysed(gaps: Sequence[Gap], report: RunReport, handed: str) -> RunReport:
+    """What was found, and what was done about it; whatever waits for a later question is said to wait."""
     counts = Counter(gap.reason.value for gap in gaps)
-    return "gaps: " + (", ".join(f"{count} {reason}" for reason, count in sorted(counts.items())) or "none")
+    told = ["gaps: " + (", ".join(f"{count} {reason}" for reason, count in sorted(counts.items())) or "none")]
+    outcome = report.outcome
+    if outcome is not JobOutcome.NOTHING_DUE:
+        told.append(report.summary)
+    elif handed:
+        outcome = JobOutcome.SUCCEEDED
+    else:
+        told.append(_waiting(gaps))
+    return RunReport(outcome, "; ".join([*told, handed] if handed else told), report.skipped)
 
 
-def _health(outcome: str, error_class: str, error_message: str) -> RunReport:
-    if outcome == Outcome.FAILED.value:
-        return RunReport(JobOutcome.FAILED, f"the platform gives no answer: {error_class} {error_message}")
-    return RunReport(JobOutcome.SUCCEEDED, "the platform answers")
+def _waiting(gaps: Sequence[Gap]) -> str:
+    moments = [gap.next_ask for gap in gaps if gap.reason != "not_due" and gap.next_ask is not None]
+    if not moments:
+        return NOTHING
+    return f"{len(moments)} wait for their next question, the first until {min(moments):%Y-%m-%d %H:%M}Z"
+
+
+def _health(window: Ended) -> RunReport:
+    state = PlatformState().after(window)
+    if state.condition is Condition.ANSWERING:
+        return RunReport(JobOutcome.SUCCEEDED, "the platform answers")
+    return RunReport(JobOutcome.FAILED, state.warning)
 
 
 def _name(window: Work | CollectionRun) -> str:

@@ -10,6 +10,12 @@ from typing import Protocol
 
 Params = Mapping[str, str | int]
 
+UNREADABLE = (
+    "a job of the plan is mended by a running `gridkeeper serve` within seconds, or at its next start; another one was "
+    "stored by another version of the program: run that version, or delete its row from scheduler_jobs"
+)
+"""How a job whose definition cannot be read is mended."""
+
 
 class Trigger(StrEnum):
     """Why a run exists."""
@@ -94,6 +100,12 @@ class RunEnd:
     retry_at: datetime | None = None
 
 
+class Chore(Protocol):
+    """A part of housekeeping: erases what its table keeps no longer, and says in words what it did, "" for nothing."""
+
+    async def tidy(self, now: datetime) -> str: ...
+
+
 class JobObserver(Protocol):
     """Learns of every attempt that has ended; it must return at once."""
 
@@ -117,6 +129,8 @@ class JobRun:
     skipped: tuple[str, ...]
     error: str
     next_attempt_at: datetime | None
+    runner: str = ""
+    """Host and process id of who ran it."""
 
     @property
     def seconds(self) -> float | None:

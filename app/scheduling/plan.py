@@ -32,6 +32,13 @@ class Kind(StrEnum):
     BACKFILL_ANALYSIS = "backfill_analysis"
     PLATFORM_HEALTH = "platform_health"
     HOUSEKEEPING = "housekeeping"
+    QUALITY = "quality"
+    QUALITY_REPAIR = "quality_repair"
+    REPORT_QUALITY = "report_quality"
+
+
+WITHOUT_SELECTION = frozenset({Kind.HOUSEKEEPING, Kind.QUALITY, Kind.QUALITY_REPAIR, Kind.REPORT_QUALITY})
+"""What these do concerns everything that is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,9 @@ RULES: Mapping[str, LineRule] = MappingProxyType(
         "backfill_analysis": LineRule(Kind.BACKFILL_ANALYSIS, _daily("02:00")),
         "platform_health": LineRule(Kind.PLATFORM_HEALTH, _every(2), 1, 60),
         "housekeeping": LineRule(Kind.HOUSEKEEPING, _daily("01:20")),
+        "quality": LineRule(Kind.QUALITY, _daily("05:00")),
+        "quality_repair": LineRule(Kind.QUALITY_REPAIR, _every(60), 15, 1440),
+        "report_quality": LineRule(Kind.REPORT_QUALITY, Daily(time(7), MARKET_ZONE)),
     }
 )
 
@@ -114,7 +124,7 @@ class Plan:
     def _single(self, name: str, rule: LineRule) -> JobSpec:
         line = self.line(name)
         params = {"areas": ",".join(line.areas or self.areas), "items": ",".join(line.items or self.items)}
-        if rule.kind is Kind.HOUSEKEEPING:
+        if rule.kind in WITHOUT_SELECTION:
             params = {}
         if rule.age:
             params["age"] = rule.age
@@ -142,8 +152,8 @@ def spread(schedule: Schedule, count: int) -> list[Schedule]:
 def cautious(plan: Plan) -> Plan:
     """The plan for a first week: a long cycle and no backfill."""
     near = replace(plan.line(NEAR_REAL_TIME), schedule=Every(CAUTIOUS_CYCLE))
-    backfill = replace(plan.line("backfill_analysis"), enabled=False)
-    return replace(plan, lines={**plan.lines, NEAR_REAL_TIME: near, "backfill_analysis": backfill})
+    without = {name: replace(plan.line(name), enabled=False) for name in ("backfill_analysis", "quality_repair")}
+    return replace(plan, lines={**plan.lines, NEAR_REAL_TIME: near, **without})
 
 
 _KINDS = frozenset(kind.value for kind in Kind)
@@ -166,11 +176,32 @@ class Change:
     action: Action
     job: JobSpec
     next_run: datetime | None = None
-    before: str = ""
+    differences: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        what = f"{self.before} -> {self.job.schedule}" if self.action is Action.RESCHEDULE else self.job.schedule
-        return f"{self.action} {self.job.name} ({what})"
+        return f"{self.action} {self.job.name} ({'; '.join(self.differences) or self.job.schedule})"
+
+
+_LISTS = frozenset({"areas", "items"})
+
+
+def differences(job: StoredJob, spec: JobSpec) -> tuple[str, ...]:
+    """Each field that differs, with its old and its new value; of lists what comes and what goes."""
+    old = {"kind": job.kind, "schedule": job.schedule, **job.params}
+    new = {"kind": spec.kind, "schedule": spec.schedule, **spec.params}
+    return tuple(
+        f"{name}: {_moved(name, str(old.get(name, 'none')), str(new.get(name, 'none')))}"
+        for name in {**old, **new}
+        if old.get(name) != new.get(name)
+    )
+
+
+def _moved(name: str, old: str, new: str) -> str:
+    if name not in _LISTS:
+        return f"{old} -> {new}"
+    before, after = old.split(","), new.split(",")
+    moved = [f"+{one}" for one in after if one not in before] + [f"-{one}" for one in before if one not in after]
+    return " ".join(moved) or "in another order"
 
 
 def plan_changes(wanted: Iterable[JobSpec], stored: Sequence[StoredJob], now: datetime) -> list[Change]:
@@ -196,10 +227,9 @@ def _change(spec: JobSpec, job: StoredJob | None, now: datetime) -> Change | Non
         overdue = job.next_run is not None and job.next_run <= now
         # An overdue run is not lost to the new schedule: the last slot of it is due now.
         following = schedule.last_slot(now) if overdue else schedule.next_slot(now)
-        return Change(Action.RESCHEDULE, spec, following, before=job.schedule)
-    if (job.kind, dict(job.params)) != (spec.kind, dict(spec.params)):
-        return Change(Action.CHANGE, spec)
-    return None
+        return Change(Action.RESCHEDULE, spec, following, differences(job, spec))
+    found = differences(job, spec)
+    return Change(Action.CHANGE, spec, differences=found) if found else None
 
 
 _AGE = re.compile(r"(\d{1,4})([hd])")

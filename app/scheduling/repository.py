@@ -8,18 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from app.collection.platform import LastWindow
+from app.collection.repository import latest_windows
 from app.db.engine import Database
+from app.db.leader import process_name
 from app.errors import Conflict, NotFound
-from app.scheduling.models import JobOutcome, JobRun, Params, RunEnd, StoredJob, Ticket, Trigger
+from app.scheduling.models import UNREADABLE, JobOutcome, JobRun, Params, RunEnd, StoredJob, Ticket, Trigger
 
 if TYPE_CHECKING:
     import asyncpg
 
 # The leader's row is held, as in every tick: runs of a leader that has been replaced cannot begin.
 _CLAIM_WAITING = """
-    with leader as (select epoch from scheduler_leader where epoch = $1 for share)
+    with leader as (select epoch, holder from scheduler_leader where epoch = $1 for share)
     update job_runs as run
     set epoch = leader.epoch,
+        runner = leader.holder,
+        summary = '',
         attempt = run.attempt + 1,
         outcome = 'running',
         started_at = $2,
@@ -39,7 +44,7 @@ _CLAIM_WAITING = """
 
 _CLAIM_REQUESTED = """
     update job_runs
-    set attempt = attempt + 1, outcome = 'running', started_at = $3, next_attempt_at = null, lateness = 0
+    set attempt = attempt + 1, outcome = 'running', started_at = $3, next_attempt_at = null, lateness = 0, runner = $4
     where job = $1 and scheduled_for = $2 and next_attempt_at is not null
     returning job, kind, params::text as params, scheduled_for, trigger, attempt
 """
@@ -68,16 +73,23 @@ _RECOVER = """
     update job_runs
     set outcome = 'interrupted',
         finished_at = $2,
+        summary = format(
+            'interrupted: the process %s ended while it ran this; the next leader, %s, found it at %s',
+            coalesce(nullif(job_runs.runner, ''), 'of epoch ' || job_runs.epoch),
+            leader.holder,
+            to_char($2::timestamptz at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"')
+        ),
         error = 'the process that ran it is gone',
         -- A killed process is no fault of the job; the higher limit stops a job that kills its process each time.
         next_attempt_at = case when attempt <= $3 + 16 then $2::timestamptz end
-    where outcome = 'running' and epoch < $1
+    from scheduler_leader as leader
+    where job_runs.outcome = 'running' and job_runs.epoch < $1
     returning job, scheduled_for
 """
 
 _COLUMNS = """
-    job, scheduled_for, trigger, attempt, outcome, epoch, started_at, finished_at, lateness, summary, skipped, error,
-    next_attempt_at
+    job, scheduled_for, trigger, attempt, outcome, epoch, runner, started_at, finished_at, lateness, summary, skipped,
+    error, next_attempt_at
 """
 
 _HISTORY = f"""
@@ -92,7 +104,7 @@ _JOBS = """
     select id, next_run_time, job_state, paused, unreadable, run.*
     from scheduler_jobs
     left join lateral (
-        select trigger, attempt, outcome, epoch, started_at, finished_at, lateness, summary, skipped, error,
+        select trigger, attempt, outcome, epoch, runner, started_at, finished_at, lateness, summary, skipped, error,
             next_attempt_at, job, scheduled_for
         from job_runs
         where job = scheduler_jobs.id and started_at is not null
@@ -108,20 +120,16 @@ _LAST_DONE = """
     where job = $1 and scheduled_for < $2 and outcome in ('succeeded', 'nothing_due', 'partial')
 """
 
-_LAST_WINDOW = """
-    select finished_at, outcome, coalesce(error_class, '') as error_class, coalesce(error_message, '') as error_message
-    from collection_runs
-    order by finished_at desc
-    limit 1
-"""
-
 _PRUNE = (
     "delete from job_runs where scheduled_for < $1 and outcome is distinct from 'running' and next_attempt_at is null"
 )
 
 _STRANDED = """
     update job_runs
-    set outcome = 'interrupted', finished_at = $1::timestamptz, error = 'the command that ran it is gone'
+    set outcome = 'interrupted',
+        finished_at = $1::timestamptz,
+        summary = format('interrupted: the command %s ended while it ran this', nullif(runner, '')),
+        error = 'the command that ran it is gone'
     where outcome = 'running' and epoch is null and started_at < $1::timestamptz - interval '1 day'
 """
 
@@ -132,16 +140,6 @@ class JobView:
 
     job: StoredJob
     last: JobRun | None
-
-
-@dataclass(frozen=True, slots=True)
-class LastWindow:
-    """The latest window of the collection."""
-
-    finished_at: datetime
-    outcome: str
-    error_class: str
-    error_message: str
 
 
 class JobRunRepository:
@@ -175,7 +173,7 @@ class JobRunRepository:
     async def claim_requested(self, key: tuple[str, datetime], now: datetime) -> Ticket | None:
         """The ticket of a requested run for a process that is no leader; None where somebody else has it."""
         async with self._database.connection() as connection:
-            row = await connection.fetchrow(_CLAIM_REQUESTED, *key, now)
+            row = await connection.fetchrow(_CLAIM_REQUESTED, *key, now, process_name())
         return None if row is None else _ticket(row)
 
     async def finish(self, end: RunEnd, epoch: int | None) -> bool:
@@ -226,8 +224,8 @@ class JobRunRepository:
     async def last_window(self) -> LastWindow | None:
         """How the collection's latest window ended, whoever asked for it."""
         async with self._database.connection() as connection:
-            row = await connection.fetchrow(_LAST_WINDOW)
-        return None if row is None else LastWindow(**row)
+            found = await latest_windows(connection, 1)
+        return found[0] if found else None
 
     async def run_of(self, key: tuple[str, datetime]) -> JobRun | None:
         async with self._database.connection() as connection:
@@ -257,6 +255,13 @@ def find_job(jobs: Sequence[JobView], name: str) -> StoredJob:
     raise NotFound(f"there is no job {name}{hint}")
 
 
+def readable(job: StoredJob) -> StoredJob:
+    """The job; Conflict with the remedy where its definition cannot be read."""
+    if job.unreadable:
+        raise Conflict(f"{job.name} cannot run: {job.unreadable}; {UNREADABLE}")
+    return job
+
+
 def _ticket(row: asyncpg.Record) -> Ticket:
     params: Params = json.loads(row["params"])
     return Ticket(row["job"], row["kind"], params, row["scheduled_for"], Trigger(row["trigger"]), row["attempt"])
@@ -270,6 +275,7 @@ def _run(row: Any) -> JobRun:
         attempt=row["attempt"],
         outcome=JobOutcome(row["outcome"]) if row["outcome"] else None,
         epoch=row["epoch"],
+        runner=row["runner"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],
         lateness=row["lateness"],

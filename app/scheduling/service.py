@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,10 +16,12 @@ from app.db.engine import Database
 from app.db.leader import Leadership, LeadershipLost
 from app.db.sync_engine import small_sync_engine
 from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
+from app.logging import Outage
 from app.scheduling.config import PlanFile
+from app.scheduling.cycle import Cycle
 from app.scheduling.dispatcher import Dispatcher, Handler
-from app.scheduling.models import JobObserver, Ticket
-from app.scheduling.plan import Plan, cautious, plan_changes
+from app.scheduling.models import UNREADABLE, JobObserver, Ticket
+from app.scheduling.plan import Kind, Plan, cautious, plan_changes
 from app.scheduling.repository import JobRunRepository
 from app.scheduling.retries import RetryPolicy
 from app.scheduling.store import PostgresJobStore
@@ -27,6 +29,8 @@ from app.scheduling.ticker import Ticker
 from app.settings import SchedulerSettings
 
 ATTEND_SECONDS = 1.0
+PLAN_SECONDS = 2.0
+"""Between two checks of the plan: its file, and the stored jobs against it."""
 LEADER, STANDBY = "leader", "standby"
 
 
@@ -44,6 +48,8 @@ class SchedulerStatus:
     plan_error: str
     database_error: str
     alive: bool
+    unreadable: tuple[str, ...] = ()
+    """Stored jobs whose definition cannot be read, and which the plan does not have."""
 
     @property
     def ready(self) -> bool:
@@ -59,6 +65,8 @@ class _Term:
     dispatcher: Dispatcher
     store: PostgresJobStore
     ticker: Ticker
+    unreadable: tuple[str, ...] = ()
+    checked_at: float = 0.0
 
 
 class SchedulerService:
@@ -74,7 +82,9 @@ class SchedulerService:
         settings: SchedulerSettings,
         clock: Clock,
         observers: Sequence[JobObserver] = (),
+        cycle: Cycle | None = None,
     ) -> None:
+        self._cycle = cycle
         self._database = database
         self._runs = runs
         self._handlers = handlers
@@ -91,6 +101,7 @@ class SchedulerService:
         self._database_error = ""
         self._round_at = time.monotonic()
         self._log = structlog.get_logger()
+        self._failing = Outage("scheduler_round_failed", level="error")
 
     @property
     def plan(self) -> Plan:
@@ -103,6 +114,8 @@ class SchedulerService:
         term = self._term
         tick_age = term.ticker.age if term else None
         round_age = time.monotonic() - self._round_at
+        patience = self._settings.stalled_after
+        stalled = tick_age is not None and tick_age >= patience
         return SchedulerStatus(
             role=LEADER if term else STANDBY,
             name=self._leadership.name,
@@ -112,8 +125,9 @@ class SchedulerService:
             running=term.dispatcher.running if term else 0,
             jobs=len(self.plan.jobs()),
             plan_error=self._plan_error,
-            database_error=self._database_error,
-            alive=max(tick_age or 0.0, round_age) < self._settings.stalled_after,
+            database_error=self._database_error or ("the job store does not answer" if stalled else ""),
+            alive=max(term.ticker.idle if term else 0.0, round_age) < patience,
+            unreadable=term.unreadable if term else (),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -145,6 +159,8 @@ class SchedulerService:
                 self._log.warning("no_leader_elected", error=str(error))
             self._database_error = str(error)
             return None
+        if self._database_error:
+            self._log.info("database_is_back")
         self._database_error = ""
         return epoch
 
@@ -218,14 +234,30 @@ class SchedulerService:
         if not self._settings.persistence:
             term.store.forget(term.epoch)
         self._apply(term, self.plan)
+        self._announce(term)
         term.ticker.resume()
 
+    def _announce(self, term: _Term) -> None:
+        """Tell whoever follows the first cycle what is due in it."""
+        if self._cycle is not None:
+            now = self._clock.now()
+            due = [job.name for job in term.store.stored() if job.next_run and job.next_run <= now and not job.paused]
+            self._cycle.begin([name for name in due if name.startswith(f"{Kind.COLLECT}:")])
+
     def _apply(self, term: _Term, plan: Plan) -> None:
-        changes = plan_changes(plan.jobs(), term.store.stored(), self._clock.now())
+        """Bring the store to the plan: also rows that somebody damaged or deleted meanwhile."""
+        stored = term.store.stored()
+        changes = plan_changes(plan.jobs(), stored, self._clock.now())
         if changes:
             term.store.apply(changes, term.epoch)
             self._log.info("plan_applied", changes=[str(change) for change in changes])
             term.ticker.wakeup()
+        mended = {change.job.name for change in changes}
+        unreadable = tuple(job.name for job in stored if job.unreadable and job.name not in mended)
+        if unreadable and unreadable != term.unreadable:
+            self._log.error("jobs_unreadable", jobs=list(unreadable), remedy=UNREADABLE)
+        term.unreadable = unreadable
+        term.checked_at = time.monotonic()
 
     async def _beat(self) -> None:
         while True:
@@ -243,26 +275,35 @@ class SchedulerService:
             except SchedulerStateError:
                 raise
             except Exception as error:  # noqa: BLE001  a round is a job: the next one tries again, the heartbeat decides
-                self._log.error("scheduler_round_failed", error=f"{type(error).__name__}: {error}")
+                self._failing.met(error)
+            else:
+                self._failing.over()
             await asyncio.sleep(ATTEND_SECONDS)
 
     async def _round(self, term: _Term) -> None:
         for ticket in await self._runs.claim_waiting(term.epoch, self._clock.now(), term.dispatcher.busy):
             term.dispatcher.accept(ticket)
-        await self._reload(term)
+        if time.monotonic() - term.checked_at >= PLAN_SECONDS:
+            await asyncio.to_thread(self._check, term)
 
-    async def _reload(self, term: _Term) -> None:
-        """Take up an edited plan; a wrong one is told, and the last good one stays."""
+    def _check(self, term: _Term) -> None:
+        """Take up an edited plan; a wrong one is told once, and the last good one stays."""
         try:
-            plan = await asyncio.to_thread(self._plan_file.changed)
+            plan = self._plan_file.changed()
         except ConfigurationError as error:
-            self._plan_error = str(error)
-            self._log.error("plan_refused", error=str(error))
-            return
-        if plan is not None:
-            self._plan_error = ""
-            self._plan = self._shaped(plan)
-            await asyncio.to_thread(self._apply, term, self._plan)
+            self._refuse(self._log.error, "plan_refused", str(error))
+        else:
+            if plan is not None:
+                self._plan_error = ""
+                self._plan = self._shaped(plan)
+            elif self._plan_file.gone:
+                self._refuse(self._log.warning, "plan_file_gone", f"there is no file {self._plan_file.name} any more")
+        self._apply(term, self.plan)
+
+    def _refuse(self, tell: Callable[..., object], event: str, error: str) -> None:
+        if error != self._plan_error:
+            self._plan_error = error
+            tell(event, error=error, remedy="mend the file; until then the last good plan stays in force")
 
     def _shaped(self, plan: Plan) -> Plan:
         return cautious(plan) if self._settings.profile == "cautious" else plan

@@ -33,9 +33,11 @@ _VERSION = 2
 _FENCE = "select epoch from scheduler_leader where epoch = :epoch for share"
 
 _CLAIM = text("""
-    insert into job_runs (job, scheduled_for, epoch, trigger, kind, params, attempt, outcome, started_at, lateness)
+    insert into job_runs (
+        job, scheduled_for, epoch, runner, trigger, kind, params, attempt, outcome, started_at, lateness
+    )
     select
-        due.job, due.scheduled_for, :epoch, due.trigger, due.kind, due.params::jsonb, 1, 'running', :now,
+        due.job, due.scheduled_for, :epoch, (select holder from scheduler_leader), due.trigger, due.kind, due.params::jsonb, 1, 'running', :now,
         extract(epoch from :now - due.scheduled_for)
     from unnest(
         cast(:jobs as text[]), cast(:slots as timestamptz[]), cast(:triggers as text[]),

@@ -15,7 +15,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED
 
 from app.clock import Clock
-from app.errors import SchedulerStateError
+from app.errors import DatabaseUnavailable, SchedulerStateError
+from app.logging import Outage
 from app.scheduling import jobs
 from app.scheduling.models import Ticket, Trigger
 from app.scheduling.store import PostgresJobStore, SlotTrigger
@@ -42,7 +43,8 @@ class Ticker(BackgroundScheduler):  # type: ignore[misc]  # the library has no t
         self._epoch = epoch
         self._tick_seconds = tick
         self._log = structlog.get_logger()
-        self.ticked_at = time.monotonic()
+        self._failing = Outage("scheduler_tick_failed", level="error")
+        self.ticked_at = self.turned_at = time.monotonic()
         self.deposed = False
         # Kept apart from the library's state, which a start that is still under way would set again.
         self._ended = False
@@ -51,6 +53,11 @@ class Ticker(BackgroundScheduler):  # type: ignore[misc]  # the library has no t
     def age(self) -> float:
         """Seconds since the last tick that went through; the library's `running` stays true in a dead scheduler."""
         return time.monotonic() - self.ticked_at
+
+    @property
+    def idle(self) -> float:
+        """Seconds since the last tick that went through or found no database: the thread lives and waits for it."""
+        return time.monotonic() - self.turned_at
 
     def stop(self, seconds: float) -> None:
         """Stop ticking; waits for a tick that is under way, but not for a database that hangs."""
@@ -73,9 +80,12 @@ class Ticker(BackgroundScheduler):  # type: ignore[misc]  # the library has no t
             self._log.warning("scheduler_deposed", epoch=self._epoch, reason=str(error))
             return self._tick_seconds
         except Exception as error:  # noqa: BLE001  a tick is a job: it is logged, and the next one tries again
-            self._log.error("scheduler_tick_failed", error=f"{type(error).__name__}: {error}")
+            self._failing.met(error)
+            if isinstance(error, DatabaseUnavailable):
+                self.turned_at = time.monotonic()
             return min(RETRY_SECONDS, self._tick_seconds)
-        self.ticked_at = time.monotonic()
+        self._failing.over()
+        self.ticked_at = self.turned_at = time.monotonic()
         return min(wait, self._tick_seconds)
 
     def tick(self) -> float:

@@ -4,7 +4,12 @@ A setting is one field. Its variable is `GRIDKEEPER_` and the path in capitals, 
 `GRIDKEEPER_ENTSOE__TOKEN`. Lists are written with commas.
 """
 
+from app.settings.alerting import AlertingSettings
+from app.settings.gaps import GapSettings
 from app.settings.loading import PREFIX, Origin, Settings, load_settings, variables
+from app.settings.monitoring import MonitoringSettings
+from app.settings.notifications import NotificationSettings
+from app.settings.quality import QualitySettings
 from app.settings.sections import (
     BackfillSettings,
     CollectionSettings,
@@ -19,12 +24,17 @@ from app.settings.sections import (
 
 __all__ = [
     "PREFIX",
+    "AlertingSettings",
     "BackfillSettings",
     "CollectionSettings",
     "DatabaseSettings",
     "EntsoeSettings",
+    "GapSettings",
     "LogSettings",
+    "MonitoringSettings",
+    "NotificationSettings",
     "Origin",
+    "QualitySettings",
     "RetentionSettings",
     "SchedulerSettings",
     "Section",

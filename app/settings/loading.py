@@ -18,6 +18,11 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from app.errors import ConfigurationError
+from app.settings.alerting import AlertingSettings
+from app.settings.gaps import GapSettings
+from app.settings.monitoring import MonitoringSettings
+from app.settings.notifications import NotificationSettings
+from app.settings.quality import QualitySettings
 from app.settings.sections import (
     BackfillSettings,
     CollectionSettings,
@@ -60,9 +65,14 @@ class Settings(BaseSettings):
     entsoe: EntsoeSettings = EntsoeSettings()
     database: DatabaseSettings = DatabaseSettings()
     collection: CollectionSettings = CollectionSettings()
+    gaps: GapSettings = GapSettings()
     backfill: BackfillSettings = BackfillSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     retention: RetentionSettings = RetentionSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+    alerting: AlertingSettings = AlertingSettings()
+    notifications: NotificationSettings = NotificationSettings()
+    quality: QualitySettings = QualitySettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
 

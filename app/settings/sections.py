@@ -290,6 +290,9 @@ class BackfillSettings(Section):
     memory_mb: int = Field(
         default=1024, ge=128, description="Megabytes the process may hold before backfill is cut down to one window."
     )
+    history_days: int = Field(
+        default=90, ge=1, le=3650, description="Days for which backfills that have ended are kept; open ones always."
+    )
 
 
 Days = Annotated[int | None, BeforeValidator(lambda value: None if value == "" else value)]

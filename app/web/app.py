@@ -45,7 +45,8 @@ def create_app(probes: Probes) -> FastAPI:
     @app.api_route("/metrics", methods=health.READ)
     async def metrics(request: Request) -> Response:
         database = await probes.database.look()
-        probes.metrics.show(Snapshot(probes.scheduler(), probes.tasks(), probes.pool(), database))
+        tasks = len(asyncio.all_tasks())
+        probes.metrics.show(Snapshot(probes.scheduler(), probes.tasks(), probes.pool(), database, tasks))
         accept = request.headers.get("accept", "")
         body, content_type = await asyncio.to_thread(probes.metrics.exposition, accept)
         return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
@@ -62,15 +63,16 @@ def database_probe(database: Database, entsoe: EntsoeSettings, web: WebSettings)
 
 def pool_state(database: Database) -> PoolState:
     """The pool of the service at this moment."""
-    from sqlalchemy.pool import QueuePool
-
-    pool = database.engine.pool
-    return PoolState(pool.size(), pool.checkedout()) if isinstance(pool, QueuePool) else PoolState(0, 0)
+    used, size = database.pool_use()
+    return PoolState(size, used)
 
 
 async def http_side(container: Container, stop: asyncio.Event) -> None:
     """Health and metrics of the service in the container, until the event is set."""
-    settings, database, metrics = container.settings(), container.database(), Metrics()
+    settings, database = container.settings(), container.database()
+    metrics = Metrics(container.platform())
+    metrics.follow(container.metrics_recorder())
+    metrics.follow_delivery(container.delivery_worker(), container.heartbeat())
     container.run_observers().append(metrics.observer)
     container.job_observers().append(metrics.observer)
     probes = Probes(
@@ -80,9 +82,12 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
         database=database_probe(database, settings.entsoe, settings.web),
         origin=settings.origin,
         metrics=metrics,
+        platform=container.platform(),
     )
     async with serve_http(create_app(probes), settings.web) as url:
-        structlog.get_logger().info("http_listens", host=settings.web.host, port=urlsplit(url).port)
+        structlog.get_logger().info(
+            "http_listens", url=f"{url}/health/ready", metrics=f"{url}/metrics", port=urlsplit(url).port
+        )
         await stop.wait()
 
 
@@ -122,6 +127,11 @@ async def _keep_date(server: uvicorn.Server) -> None:
     while True:
         await server.on_tick(0)
         await asyncio.sleep(1)
+
+
+async def check_address(settings: WebSettings) -> None:
+    """ConfigurationError with the remedy where the address of the settings cannot be listened on."""
+    (await _listen(settings.host, settings.port)).close()
 
 
 async def _listen(host: str, port: int) -> socket.socket:

@@ -10,11 +10,14 @@ from typing import Any, Protocol
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from app.collection.platform import PlatformState, PlatformWatch
 from app.db.status import Check, DatabaseState
+from app.logging import redact
+from app.scheduling.models import UNREADABLE
 from app.scheduling.service import SchedulerStatus
 from app.settings import Origin
 from app.tasks.backend import TaskStats
-from app.web.metrics import Metrics, PlatformState, PoolState
+from app.web.metrics import Metrics, PoolState
 
 READ = ["GET", "HEAD"]
 
@@ -37,6 +40,7 @@ class Probes:
     database: DatabaseLook
     origin: Origin
     metrics: Metrics
+    platform: PlatformWatch
 
 
 def why_dead(status: SchedulerStatus) -> str:
@@ -63,6 +67,16 @@ def why_unready(status: SchedulerStatus, state: DatabaseState, origin: Origin) -
     return reasons
 
 
+def warnings(status: SchedulerStatus, platform: PlatformState) -> list[str]:
+    """What a person should mend although this process does its part: what is stored is served meanwhile."""
+    found = [f"plan: {status.plan_error}"] if status.plan_error else []
+    if status.unreadable:
+        found.append(f"jobs: the definition of {', '.join(status.unreadable)} cannot be read; {UNREADABLE}")
+    if platform.warning:
+        found.append(f"platform: {redact(platform.warning)}")
+    return found
+
+
 def router(probes: Probes) -> APIRouter:
     """The routes below /health."""
     routes = APIRouter(prefix="/health")
@@ -79,8 +93,10 @@ def router(probes: Probes) -> APIRouter:
         state = await probes.database.look()
         status = probes.scheduler()
         reasons = why_unready(status, state, probes.origin)
-        content = {"status": "unready" if reasons else "ready", "reasons": reasons}
-        parts = {"work": _work(status, probes.tasks()), "platform": _platform(probes.metrics.observer.platform)}
+        platform = probes.platform.state
+        told = {"status": "unready" if reasons else "ready", "reasons": reasons}
+        content = told | {"warnings": warnings(status, platform)}
+        parts = {"work": _work(status, probes.tasks()), "platform": _platform(platform)}
         return _answer(content | _scheduler(status) | _database(state) | parts, ok=not reasons)
 
     return routes
@@ -110,6 +126,7 @@ def _work(status: SchedulerStatus, tasks: TaskStats) -> dict[str, Any]:
         "jobs": status.jobs,
         "running_jobs": status.running,
         "plan_error": status.plan_error or None,
+        "unreadable_jobs": list(status.unreadable),
         "tasks_waiting": {priority.name.lower(): count for priority, count in tasks.waiting.items()},
         "tasks_running": {priority.name.lower(): count for priority, count in tasks.running.items()},
         "backfill_held": tasks.held,
@@ -118,9 +135,10 @@ def _work(status: SchedulerStatus, tasks: TaskStats) -> dict[str, Any]:
 
 def _platform(platform: PlatformState) -> dict[str, Any]:
     return {
-        "state": platform.name,
+        "state": platform.condition,
+        "checked_at": platform.checked_at and platform.checked_at.isoformat(),
         "answered_at": platform.answered_at and platform.answered_at.isoformat(),
-        "failed_at": platform.failed_at and platform.failed_at.isoformat(),
         "failures_in_a_row": platform.failures,
-        "last_error": platform.last_error or None,
+        "error_class": platform.error_class or None,
+        "error": redact(platform.error) or None,
     }

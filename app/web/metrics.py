@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
+from app.alerting.delivery import DeliveryWorker
+from app.alerting.heartbeat import Heartbeat
 from app.collection.models import CollectionRun, Outcome
+from app.collection.platform import Condition, PlatformWatch
 from app.db.status import Backlog, DatabaseState
-from app.errors import RateLimited, SourceUnavailable
+from app.monitoring.recorder import MetricsRecorder
 from app.scheduling.models import RunEnd, Trigger
 from app.scheduling.plan import Kind
 from app.scheduling.service import LEADER, SchedulerStatus
 from app.tasks.backend import TaskStats
+from app.web.delivery_metrics import DeliveryMetrics
 
 LAG_SECONDS = 0.5
 _LAG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
+_RESPONSE = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _LATENESS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300, 1800, 3600, 21600, 86400)
 _CHANGES = ("new", "revised", "unchanged", "vanished")
-_AWAY = frozenset({SourceUnavailable.__name__, RateLimited.__name__})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,34 +41,11 @@ class PoolState:
     used: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformState:
-    """What the last runs say of the platform: when it last answered, and the windows in a row that it did not."""
-
-    answered_at: datetime | None = None
-    failed_at: datetime | None = None
-    failures: int = 0
-    last_error: str = ""
-
-    @property
-    def name(self) -> str:
-        if self.failures:
-            return "failing"
-        return "unknown" if self.answered_at is None else "answering"
-
-    def after(self, run: CollectionRun) -> PlatformState:
-        """A refusal is an answer; only a platform that does not answer usefully counts as failing."""
-        if run.outcome is Outcome.FAILED and run.error_class in _AWAY:
-            return PlatformState(self.answered_at, run.finished_at, self.failures + 1, run.error_class)
-        return PlatformState(run.finished_at, self.failed_at)
-
-
 class MetricsObserver:
     """Counts the runs of collections and jobs; a RunObserver, and a listener to the ends of runs of jobs."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         place = ("item", "area")
-        self.platform = PlatformState()
         self._runs = Counter(
             "gridkeeper_collection_runs", "Windows asked for, by outcome.", (*place, "outcome"), registry=registry
         )
@@ -102,6 +85,14 @@ class MetricsObserver:
             "gridkeeper_collection_work_seconds", "Time by stage of the collection.", ("stage",), registry=registry
         )
 
+        self._response = Histogram(
+            "gridkeeper_source_response_seconds",
+            "On the wire, per request: the mean of each window's requests.",
+            ("item",),
+            registry=registry,
+            buckets=_RESPONSE,
+        )
+
     def _count_jobs(self, registry: CollectorRegistry) -> None:
         self._jobs = Counter(
             "gridkeeper_job_runs", "Attempts at runs of jobs, by outcome.", ("kind", "outcome"), registry=registry
@@ -123,7 +114,6 @@ class MetricsObserver:
 
     async def observe(self, run: CollectionRun) -> None:
         """A window has ended."""
-        self.platform = self.platform.after(run)
         self._runs.labels(run.item, run.place.code, run.outcome).inc()
         self._duration.observe(max(0.0, (run.finished_at - run.started_at).total_seconds()))
         self._observe_cost(run)
@@ -140,6 +130,8 @@ class MetricsObserver:
         cost = run.statistics
         self._requests.labels(run.item).inc(cost.requests)
         self._retries.inc(cost.retries)
+        if cost.requests:
+            self._response.labels(run.item).observe(cost.api_seconds / cost.requests)
         self._bytes.inc(cost.bytes)
         stages = {"request": cost.api_seconds, "parse": cost.parse_seconds, "store": run.store_seconds}
         for stage, seconds in stages.items():
@@ -157,6 +149,22 @@ class MetricsObserver:
             self._lateness.labels(ticket.trigger).observe(late)
 
 
+class _RecorderState(Collector):
+    """What the recorder of measurements counts itself."""
+
+    def __init__(self, recorder: MetricsRecorder) -> None:
+        self._recorder = recorder
+
+    def collect(self) -> Iterator[Metric]:
+        waiting, recorder = "Measurements of windows that are not in the database yet.", self._recorder
+        yield GaugeMetricFamily("gridkeeper_run_metrics_waiting", waiting, value=recorder.waiting)
+        for name, documentation, value in (
+            ("written", "Measurements of windows that were stored.", recorder.written),
+            ("dropped", "Measurements of windows that found no room or were refused.", recorder.dropped),
+        ):
+            yield CounterMetricFamily(f"gridkeeper_run_metrics_{name}", documentation, value=value)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The state of the service at one moment, as the gauges show it."""
@@ -165,12 +173,14 @@ class Snapshot:
     tasks: TaskStats
     pool: PoolState
     database: DatabaseState
+    loop_tasks: int
 
 
 class Metrics:
     """All metrics of one process, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, platform: PlatformWatch) -> None:
+        self._platform = platform
         # A process-wide switch of the library: without it every counter doubles as a gauge of its creation.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library types only a part of itself
         self._registry = CollectorRegistry()
@@ -199,6 +209,9 @@ class Metrics:
         )
         self._job_count = self._gauge("gridkeeper_scheduler_jobs", "Jobs of the plan.")
         self._running_runs = self._gauge("gridkeeper_scheduler_running_runs", "Runs of jobs under way.")
+        self._unreadable = self._gauge(
+            "gridkeeper_scheduler_unreadable_jobs", "Stored jobs whose definition cannot be read."
+        )
         self._plan_valid = self._gauge(
             "gridkeeper_scheduler_plan_valid", "0 while the file of the plan is wrong and the last good plan is used."
         )
@@ -222,9 +235,25 @@ class Metrics:
         self._waiting = self._gauge("gridkeeper_tasks_waiting", "Tasks that wait for their start.", "priority")
         self._running = self._gauge("gridkeeper_tasks_running", "Tasks under way.", "priority")
         self._held = self._gauge("gridkeeper_backfill_held", "1 while backfill is held back because of pressure.")
+        self._loop_tasks = self._gauge("gridkeeper_event_loop_tasks", "Tasks that the event loop has not finished.")
         self._platform_failures = self._gauge(
-            "gridkeeper_platform_failures_in_a_row", "Windows since the platform last gave a usable answer or refusal."
+            "gridkeeper_platform_failures_in_a_row", "Windows in a row without an answer or with a refused token."
         )
+        self._platform_state = self._gauge(
+            "gridkeeper_platform_state", "1 for the state in which the platform was last found, else 0.", "state"
+        )
+        self._platform_checked = self._gauge(
+            "gridkeeper_platform_checked_timestamp_seconds", "When a window last told how the platform is; NaN before."
+        )
+
+    def follow(self, recorder: MetricsRecorder) -> None:
+        """Show from now on how the recorder of measurements does."""
+        self._registry.register(_RecorderState(recorder))
+
+    def follow_delivery(self, worker: DeliveryWorker, heartbeat: Heartbeat) -> None:
+        """Count from now on the attempts at messages to people."""
+        counts = DeliveryMetrics(self._registry, lambda: worker.age, lambda: float(heartbeat.failures))
+        worker.listeners.append(counts.note)
 
     async def watch_loop(self) -> None:
         """Measure the lag of the event loop until cancelled."""
@@ -242,7 +271,15 @@ class Metrics:
         for priority, count in now.tasks.running.items():
             self._running.labels(priority.name.lower()).set(count)
         self._held.set(now.tasks.held is not None)
-        self._platform_failures.set(self.observer.platform.failures)
+        self._loop_tasks.set(now.loop_tasks)
+        self._show_platform()
+
+    def _show_platform(self) -> None:
+        state = self._platform.state
+        self._platform_failures.set(state.failures)
+        self._platform_checked.set(state.checked_at.timestamp() if state.checked_at else float("nan"))
+        for condition in Condition:
+            self._platform_state.labels(condition).set(condition is state.condition)
 
     def _show_scheduler(self, status: SchedulerStatus) -> None:
         self._leader.set(status.role == LEADER)
@@ -252,6 +289,7 @@ class Metrics:
         self._job_count.set(status.jobs)
         self._running_runs.set(status.running)
         self._plan_valid.set(not status.plan_error)
+        self._unreadable.set(len(status.unreadable))
 
     def _show_database(self, state: DatabaseState, pool: PoolState) -> None:
         self._up.set(state.usable)

@@ -10,8 +10,8 @@ from typing import NoReturn
 
 import pytest
 
-from app.collection.backfill_models import BackfillState, ChunkState, Patience, Reprocess
-from app.collection.models import CollectionRun, Work
+from app.collection.backfill_models import Attempt, BackfillState, ChunkState, Patience, Reprocess
+from app.collection.models import CollectionRun, Outcome, Work
 from app.db.engine import Database
 from app.errors import AccessDenied, Conflict, MalformedDocument, NotFound, SourceUnavailable
 from app.market.areas import Place
@@ -312,7 +312,8 @@ async def test_missing_windows_are_those_without_values_and_nothing_is_queued_tw
         await scene.collection.collect(Work(LOAD, FR, days(day, day + 1)))
     missing = await scene.service.plan(ten_days(Reprocess.MISSING), NOW)
     assert {(one.window.start - T0).days for one in missing.work} == {0, 1, 4, 6, 7, 8, 9}
-    assert (missing.complete, missing.requests, missing.seconds, missing.seconds_at_share) == (3, 7, 3.5, 17.5)
+    assert (missing.complete, missing.absent, missing.requests) == (2, 1, 7)
+    assert (missing.seconds, missing.seconds_at_share) == (3.5, 17.5)
     await scene.start(ten_days(Reprocess.MISSING, last=2))
     again = await scene.service.plan(ten_days(Reprocess.MISSING), NOW)
     assert (len(again.work), again.queued) == (5, 2)
@@ -395,3 +396,51 @@ async def test_a_database_that_ends_its_connections_costs_no_window(database: Da
     await other.close()
     assert await scene.counts(backfill_id) == {STORED: 40}
     assert await scene.rows("select count(*), count(distinct delivery_start) from observations") == [(960, 960)]
+
+
+async def test_the_progress_names_who_works_on_it_and_whether_anybody_does(database: Database) -> None:
+    scene = Scene(database)
+    backfill_id = await scene.start(ten_days(concurrency=3))
+    assert (await scene.service.progress(backfill_id)).waiting
+    for worker in ("host:1", "host:1", "host:2"):
+        await scene.repository.claim(backfill_id, worker)
+    progress = await scene.service.progress(backfill_id)
+    assert [(one.name, one.windows) for one in progress.holders] == [("host:1", 2), ("host:2", 1)]
+    assert (progress.waiting, progress.last_ended) == (False, None)
+    await scene.rows("update backfill_chunks set lease_until = now() - interval '1 second' where state = 'claimed'")
+    lost = await scene.service.progress(backfill_id)
+    assert (lost.holders, lost.waiting, lost.claimable) == ((), True, True)
+
+
+async def test_a_paused_backfill_waits_for_nobody_and_has_no_time_left(database: Database) -> None:
+    scene = Scene(database)
+    backfill_id = await scene.start()
+    await scene.service.pause(backfill_id)
+    progress = await scene.service.progress(backfill_id)
+    assert (progress.waiting, scene.service.time_left(progress)) == (False, None)
+
+
+async def test_between_two_windows_nobody_is_waited_for(database: Database) -> None:
+    scene = Scene(database)
+    backfill_id = await scene.start(ten_days(concurrency=1))
+    chunk = await scene.repository.claim(backfill_id, "host:1")
+    assert chunk is not None
+    await scene.repository.end(chunk, Attempt(Outcome.EMPTY))
+    assert not (await scene.service.progress(backfill_id)).waiting
+    await scene.rows("update backfill_chunks set ended_at = now() - interval '11 seconds' where ended_at is not null")
+    assert (await scene.service.progress(backfill_id)).waiting
+
+
+async def test_backfills_that_ended_long_ago_are_deleted_and_open_ones_never(database: Database) -> None:
+    scene = Scene(database)
+    old, new = await scene.start(ten_days(last=0)), await scene.start(ten_days(last=0))
+    cancelled, unfinished = await scene.start(ten_days(last=1)), await scene.start(ten_days(last=2))
+    await scene.service.cancel(cancelled)
+    await scene.rows("update backfills set created_at = created_at - interval '100 days'")
+    await scene.rows(f"update backfills set finished_at = finished_at - interval '91 days' where backfill_id = {old}")
+    await scene.rows(
+        f"update backfills set cancelled_at = cancelled_at - interval '91 days' where backfill_id = {cancelled}"
+    )
+    assert await scene.service.prune(timedelta(days=90)) == 2
+    assert {one.backfill_id for one in await scene.service.newest()} == {new, unfinished}
+    assert await scene.rows("select distinct backfill_id from backfill_chunks") == [(unfinished,)]

@@ -128,3 +128,32 @@ def test_a_wrong_option_is_named(changes: dict[str, Any], named: str) -> None:
 def test_an_unknown_backfill_is_named(command: Callable[[int], int]) -> None:
     with pytest.raises(NotFound, match="there is no backfill 7"):
         command(7)
+
+
+def test_a_plan_for_a_time_before_the_area_says_why_it_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan(start="2018-01-01", end="2018-02-01") == 0
+    assert "left out: price_day_ahead for DE_LU: nothing in this range, DE_LU begins on 2018-10-01" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_plan_for_what_is_not_published_yet_says_when_it_will_be(capsys: pytest.CaptureFixture[str]) -> None:
+    tomorrows = {"start": "+20d", "end": "+30d"}
+    assert plan(**tomorrows) == 0
+    told = capsys.readouterr().err
+    assert "0 windows, about 0 requests" in told
+    assert "left out: windows that lack only what is not published yet, public from 2" in told
+    assert start(**tomorrows) == 0
+    assert "nothing to do" in capsys.readouterr().err
+
+
+def test_the_status_says_whether_anybody_works_on_a_backfill(capsys: pytest.CaptureFixture[str]) -> None:
+    start()
+    assert backfill.status_command(None, as_json=False) == 0
+    shown = capsys.readouterr().out
+    assert "waiting for a worker: start `gridkeeper serve`, or `gridkeeper backfill resume 1 --follow`" in shown
+    found = status(capsys, 1)
+    assert (found["waiting"], found["workers"], found["last_ended_at"]) == (True, [], None)
+    backfill.pause_command(1)
+    paused = status(capsys, 1)
+    assert (paused["waiting"], paused["seconds_left"], paused["reason"]) == (False, None, "paused by hand")

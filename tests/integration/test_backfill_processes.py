@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -97,6 +98,7 @@ async def test_a_killed_backfill_goes_on_where_it_was_in_another_process(
     second = await process(database_url, sandbox, backfill_id)
     output = await said(second)
     assert second.returncode == 0, output
+    assert f"waiting for {CONCURRENCY} windows of process {socket.gethostname()}:{first.pid} until " in output
     await assert_complete(scene, backfill_id)
     assert sandbox.requests <= WINDOWS + CONCURRENCY, "windows that had ended were asked for again"
 

@@ -160,7 +160,7 @@ async def test_a_filled_database_is_not_restored_into(database_url: str, tmp_pat
     backup = await backed_up(run, database_url, tmp_path)
     done = await restore(run, database_url, backup)
     assert done.returncode == REFUSED
-    assert "the database is not empty (areas," in done.stderr
+    assert "the database is not empty (alert_events," in done.stderr
 
 
 async def test_a_database_in_use_is_not_restored_into(

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 import yaml
 
-from app.clock import FixedClock
+from app.clock import FixedClock, SystemClock
 from app.collection.gaps import GapService
 from app.collection.models import CollectionRequest, Work
 from app.collection.repository import RunRepository
@@ -26,7 +26,13 @@ from app.errors import AccessDenied
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval
+from app.monitoring.lateness import LatenessKeeper
+from app.monitoring.recorder import MetricsRecorder
+from app.monitoring.repository import MonitoringRepository
+from app.monitoring.sampler import Replica, ResourceSampler
 from app.net.client import build_client
+from app.quality.repository import QualityRepository
+from app.quality.scan import QualityScanner, Wanted
 from app.sandbox.server import SandboxServer
 from app.sandbox.settings import SandboxSettings
 from app.settings import EntsoeSettings
@@ -35,6 +41,7 @@ from app.sources.entsoe.client import EntsoeClient, secret_headers
 from app.sources.entsoe.source import EntsoeSource
 from app.timeseries.repository import TimeSeriesRepository
 from scripts.dashboards import FOLDER, VARIABLES, build, dashboard
+from tests.alert_factory import rule, scene, signal
 from tests.fakes import FakeSource
 from tests.grafana import CannotExpand, Json, Outcome, Query, View, all_chosen, around, expand, panels, queries, run
 from tests.store_factory import opened
@@ -95,6 +102,47 @@ async def fill(database: Database) -> None:
     await service.collect(Work(LOAD, find_place("NL"), WEEK))
     missing = CollectionRequest(LOAD, find_place("NL"), Interval(WEEK.start, NOW - timedelta(days=1)))
     await GapService(database, TimeSeriesRepository(database)).analyse([*REQUESTS, missing], NOW)
+    await measure(database)
+    await judge_quality(database)
+    await raise_alert(database)
+
+
+async def raise_alert(database: Database) -> None:
+    """An alert that fired, and fires."""
+    it = scene(database, rule(), clock=FixedClock(NOW - timedelta(hours=2)))
+    it.world.faults["collection_failing"] = [signal(area="NL", item="load_actual")]
+    await it.round()
+    assert await it.round(10) == [("fired", "collection_failing")]
+
+
+FINDING = """
+    insert into quality_findings (
+        series_id, dimension, rule, interval_start, interval_end, affected, score, severity, first_seen, last_seen,
+        state_since
+    )
+    select min(series_id), 'validity', 'impossible_sign', $1, $1::timestamptz + interval '1 hour', 1, 10, 'error', $1, $1, $1
+    from series where item = 'load_actual'
+"""
+
+
+async def judge_quality(database: Database) -> None:
+    """Scores of the week, and a finding."""
+    repository = TimeSeriesRepository(database)
+    quality = QualityRepository(database)
+    scanner = QualityScanner(database, repository, GapService(database, repository), quality)
+    await scanner.scan(Wanted(), lambda _: WEEK, NOW)
+    async with database.connection() as connection:
+        await connection.execute(FINDING, WEEK.start)
+
+
+async def measure(database: Database) -> None:
+    """The rollups of these runs, and a sample of a replica."""
+    monitoring = MonitoringRepository(database)
+    await monitoring.roll_up(raw_days=90)
+    await LatenessKeeper(database).refresh(NOW)
+    replica = Replica("host:1", lambda: True, lambda: (1, 5), FOLDER)
+    recorder = MetricsRecorder(monitoring, capacity=1)
+    await ResourceSampler(monitoring, recorder, replica, SystemClock(), seconds=15).try_sample()
 
 
 @pytest.fixture(params=["plain", "timescale"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import date
@@ -17,6 +18,7 @@ from app.market.series import DataItem
 from app.market.time import Interval, Resolution
 from app.timeseries.coverage import Step
 from tests.gap_world import MakeWorld, Published, World, at, span, world_on
+from tests.store_factory import opened
 
 ARGUMENTS: dict[str, Any] = {"sandbox": True, "as_json": True}
 
@@ -27,7 +29,16 @@ def commands(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRIDKEEPER_LOG__LEVEL", "warning")
 
 
-def test_what_is_missing_is_filled_and_then_covered(commands: None, capsys: pytest.CaptureFixture[str]) -> None:
+async def lanes(url: str) -> list[tuple[object, ...]]:
+    """Whether the lanes of gaps and of backfill were used."""
+    async with opened(url) as database, database.connection() as connection:
+        found = await connection.fetch("select gap_due is not null, backfill_due is not null from token_budgets")
+        return [tuple(row) for row in found]
+
+
+def test_what_is_missing_is_filled_and_then_covered(
+    commands: None, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = (["FR"], ["load_actual"], "-4d", "yesterday")
     assert gaps_command(*asked, fill=False, force=False, **ARGUMENTS) == 0
     (gap,) = json.loads(capsys.readouterr().out)["gaps"]
@@ -36,6 +47,7 @@ def test_what_is_missing_is_filled_and_then_covered(commands: None, capsys: pyte
     answer = json.loads(capsys.readouterr().out)
     assert [one["outcome"] for one in answer["asked"]] == ["stored"]
     assert "ours" not in {one["reason"] for one in answer["gaps"]}
+    assert asyncio.run(lanes(database_url)) == [(True, False)], "a fill goes through the lane of gaps"
     assert coverage_command(*asked, **ARGUMENTS) == 0
     cells = json.loads(capsys.readouterr().out)
     assert sum(cell["covered_hours"] for cell in cells) > 48

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,11 +16,12 @@ from app.collection.backfill_repository import BackfillRepository
 from app.collection.gap_reasons import Reason
 from app.collection.gaps import GapService
 from app.collection.models import CollectionRequest
+from app.collection.platform import PlatformWatch
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
 from app.db.engine import Database
 from app.errors import AccessDenied, JobFailed, SchedulerStateError, SourceError, SourceUnavailable
-from app.market.areas import Place, find_place
+from app.market.areas import Place, areas, find_place
 from app.market.series import DataItem
 from app.market.time import Interval
 from app.scheduling.backfills import QueuedBackfills
@@ -77,6 +79,9 @@ class Queue:
         self.taken += requests
         return f"{len(requests)} handed over"
 
+    async def prune(self) -> int:
+        return 2
+
 
 class Station:
     """Everything that the jobs work with, on one clock."""
@@ -88,20 +93,27 @@ class Station:
         # The gap analysis knows the deadlines of the platform's items by their source's name.
         self.source.name = "entsoe"
         series, self.runs = TimeSeriesRepository(database), JobRunRepository(database)
-        collection = CollectionService(
-            self.source, series, RunRepository(database), self.clock, concurrency=2, sleep=RecordingSleep()
+        self.gap_source = FakeSource(self.platform)
+        self.gap_source.name = "entsoe"
+        live, filling = (
+            CollectionService(
+                source, series, RunRepository(database), self.clock, concurrency=2, sleep=RecordingSleep()
+            )
+            for source in (self.source, self.gap_source)
         )
         self.gaps = GapService(database, series)
         self.queue = Queue()
         self.jobs = Jobs(
-            collection,
+            live,
             GapDue(self.gaps, recent_days=2),
             self.gaps,
             self.runs,
+            gap_collection=filling,
             backfills=self.queue,
             settings=SETTINGS,
             clock=self.clock,
             largest_run=largest_run,
+            platform=PlatformWatch(),
         )
 
     def ticket(self, **params: str) -> Ticket:
@@ -124,6 +136,12 @@ async def test_a_collection_asks_for_what_is_missing_and_then_only_for_what_appe
     assert window.duration == timedelta(hours=3)
 
 
+async def test_what_a_collection_has_brought_is_recorded_as_no_gap_any_more(database: Database) -> None:
+    station = Station(database)
+    await station.jobs.collect(station.ticket(item="load_actual"))
+    assert await rows(database, "select distinct reason from gaps where reason = 'ours'") == []
+
+
 async def test_a_platform_that_is_down_is_a_failure_to_be_tried_again(database: Database) -> None:
     station = Station(database)
     station.platform.down = SourceUnavailable("503 six times")
@@ -135,11 +153,27 @@ async def test_a_platform_that_is_down_is_a_failure_to_be_tried_again(database: 
     assert "wrong token" in report.summary
 
 
+async def test_a_retry_asks_for_all_that_the_failed_run_asked_for(database: Database) -> None:
+    station = Station(database)
+    station.platform.down = SourceUnavailable("503")
+    ticket = station.ticket(item="load_actual")
+    with pytest.raises(JobFailed):
+        await station.jobs.collect(ticket)
+    station.platform.down = None
+    station.clock.set(START + timedelta(minutes=1))
+    await station.jobs.collect(replace(ticket, attempt=2))
+    first, second = [window for _, _, window in station.source.asked]
+    assert first == second
+    assert first.duration > timedelta(days=2)
+
+
 async def test_what_goes_beyond_one_run_is_named(database: Database) -> None:
     station = Station(database, largest_run=1)
     report = await station.jobs.collect(station.ticket(areas="FR,NL,BE,DE_50HZ", item="price_day_ahead"))
     assert report.outcome is JobOutcome.PARTIAL
-    assert sum("beyond the share of the request budget" in reason for reason in report.skipped) == 2
+    [waits] = [reason for reason in report.skipped if "beyond the 1 of one run" in reason]
+    assert waits.startswith("price_day_ahead for ")
+    assert "2 windows" in waits
     assert sum("DE_50HZ" in reason for reason in report.skipped) == 1
 
 
@@ -164,6 +198,75 @@ async def test_the_gap_analysis_fills_short_gaps_and_hands_long_ones_over(databa
     assert await rows(database, "select count(*) from observations where delivery_start = $1", start) == [(1,)]
 
 
+async def lose(database: Database, start: datetime) -> None:
+    """The hour is not stored, whatever was asked."""
+    await rows(database, "update observations set value = null where delivery_start = $1", start)
+    await rows(database, "update daily_counts set stored = stored - 1 where day = $1", start.date())
+
+
+async def test_gaps_are_filled_in_a_lane_of_their_own(database: Database) -> None:
+    station = Station(database)
+    await station.jobs.collect(station.ticket(item="load_actual"))
+    assert (len(station.source.asked), len(station.gap_source.asked)) == (1, 0)
+    await rows(database, "delete from collection_runs")
+    await lose(database, START.replace(hour=0, minute=0, second=0))
+    await station.jobs.gap_analysis(station.ticket())
+    assert (len(station.source.asked), len(station.gap_source.asked)) == (1, 1)
+
+
+async def test_an_analysis_that_hands_everything_over_does_not_call_it_complete(database: Database) -> None:
+    station = Station(database)
+    report = await station.jobs.gap_analysis(station.ticket())
+    assert report.outcome is JobOutcome.SUCCEEDED
+    assert report.summary.endswith("1 ours; 1 handed over")
+
+
+async def test_an_analysis_hands_over_long_gaps_also_where_the_platform_is_down(database: Database) -> None:
+    station = Station(database)
+    await station.jobs.collect(station.ticket(item="load_actual"))
+    await rows(database, "delete from collection_runs")
+    await lose(database, START.replace(hour=0, minute=0, second=0))
+    station.platform.down = SourceUnavailable("503")
+    with pytest.raises(JobFailed):
+        await station.jobs.gap_analysis(station.ticket())
+    assert len(station.queue.taken) == 1
+
+
+async def test_an_analysis_says_what_waits_for_its_next_question(database: Database) -> None:
+    station = Station(database)
+    await station.jobs.collect(station.ticket(item="load_actual"))
+    await lose(database, START.replace(hour=6, minute=0, second=0))
+    station.jobs._settings = SETTINGS.model_copy(update={"analysis_days": 1})
+    report = await station.jobs.gap_analysis(station.ticket())
+    assert report.outcome is JobOutcome.NOTHING_DUE
+    assert (
+        report.summary == "gaps: 1 late, 1 not_due; 1 wait for their next question, the first until 2024-03-30 16:00Z"
+    )
+
+
+async def test_what_one_run_leaves_is_what_the_next_begins_with(database: Database) -> None:
+    """Forty areas and eight windows a run: after five runs every area was asked for once, and every wait was named."""
+    named_areas = [
+        area for area in areas().values() if area.exists_at(START) and ITEMS[DataItem.LOAD_ACTUAL].exists_for(area)
+    ][:40]
+    station = Station(database, largest_run=8)
+    named: list[str] = []
+    for number in range(5):
+        station.clock.set(START + timedelta(minutes=30 * number))
+        report = await station.jobs.collect(
+            station.ticket(item="load_actual", areas=",".join(one.code for one in named_areas))
+        )
+        assert len(station.source.asked) == 8 * (number + 1)
+        assert report.outcome is JobOutcome.PARTIAL
+        named.append(report.skipped[0])
+    assert {code for _, code, _ in station.source.asked} == {one.code for one in named_areas}
+    codes, _, reason = named[0].removeprefix("load_actual for ").partition(": ")
+    assert reason == "32 windows beyond the 8 of one run; the next run begins with them"
+    assert {code for _, code, _ in station.source.asked[:8]} | set(codes.split(", ")) == {
+        one.code for one in named_areas
+    }
+
+
 async def test_the_backfill_analysis_hands_the_whole_time_over(database: Database) -> None:
     station = Station(database)
     report = await station.jobs.backfill_analysis(station.ticket())
@@ -175,8 +278,8 @@ async def test_the_backfill_analysis_hands_the_whole_time_over(database: Databas
 async def test_a_repoll_asks_for_one_day_of_its_age(database: Database) -> None:
     station = Station(database)
     await station.jobs.repoll(station.ticket(age="7d"))
-    [(item, code, window)] = station.source.asked
-    assert (item, code) == (DataItem.LOAD_ACTUAL, "FR")
+    [(item, code, window)] = station.gap_source.asked
+    assert (item, code, station.source.asked) == (DataItem.LOAD_ACTUAL, "FR", [])
     assert window == Interval(datetime(2024, 3, 22, 23, tzinfo=UTC), datetime(2024, 3, 23, 23, tzinfo=UTC))
 
 
@@ -200,7 +303,8 @@ async def test_housekeeping_deletes_old_runs_only(database: Database) -> None:
             "insert into job_runs (job, scheduled_for, trigger, kind, outcome) values ('a', $1, 'cron', 'x', 'succeeded')",
             START - timedelta(days=days),
         )
-    assert (await station.jobs.housekeeping(station.ticket())).summary == "1 runs older than 90 days deleted"
+    told = "1 runs older than 90 days deleted, 2 backfills that ended long ago"
+    assert (await station.jobs.housekeeping(station.ticket())).summary == told
     assert await rows(database, "select count(*) from job_runs") == [(1,)]
 
 
@@ -249,7 +353,7 @@ async def test_long_gaps_become_windows_of_one_backfill_and_are_not_queued_twice
         requests_per_second=5.0,
         share=0.2,
     )
-    queue = QueuedBackfills(service, station.clock, concurrency=2, profile="normal")
+    queue = QueuedBackfills(service, station.clock, concurrency=2, profile="normal", history_days=90)
     ticket = station.ticket()
     request = CollectionRequest(DataItem.LOAD_ACTUAL, FR, Interval(START - timedelta(days=40), START))
     assert (await queue.take([request], ticket)).startswith("backfill 1: 1 windows, 0:00:01 at its share")

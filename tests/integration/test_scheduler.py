@@ -10,18 +10,26 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from apscheduler.job import Job
+from apscheduler.schedulers.base import STATE_RUNNING
+from sqlalchemy import create_engine
+from structlog.testing import capture_logs
 
 from app.clock import FixedClock
 from app.db.engine import Database
-from app.errors import AccessDenied, Conflict, NotFound, SourceUnavailable
+from app.errors import AccessDenied, Conflict, DatabaseUnavailable, NotFound, SourceUnavailable
+from app.scheduling.config import default_plan
 from app.scheduling.dispatcher import Dispatcher
 from app.scheduling.models import JobOutcome, RunReport, Ticket, Trigger
-from app.scheduling.repository import JobRunRepository, find_job
+from app.scheduling.repository import JobRunRepository, find_job, readable
 from app.scheduling.retries import RetryPolicy
-from tests.scheduler_factory import Remembering, every_kind, rows, runs_until, service, serving, until
+from app.scheduling.store import PostgresJobStore
+from app.scheduling.ticker import Ticker
+from tests.scheduler_factory import COLLECTION, Remembering, every_kind, rows, runs_until, service, serving, until
 from tests.store_factory import opened
 
 JOB = "collect:load_actual"
+PLANNED = default_plan(COLLECTION).jobs()
 
 
 @pytest.fixture
@@ -42,7 +50,7 @@ async def test_on_first_start_collection_runs_at_once_and_the_rest_waits(databas
     run = next(run for run in runs if run.job == JOB)
     assert (run.outcome, run.attempt, run.epoch, run.summary) == (JobOutcome.SUCCEEDED, 1, 1, "done")
     assert handler.tickets[0].params["areas"] == "FR"
-    assert len(await next_runs(database)) == 9
+    assert len(await next_runs(database)) == len(PLANNED)
 
 
 async def test_a_restart_keeps_the_next_run_times_and_runs_nothing_again(database: Database) -> None:
@@ -69,7 +77,7 @@ async def test_an_overdue_job_runs_once_however_much_it_missed(database: Databas
     clock.set(start + timedelta(days=3))
     late = Remembering()
     async with serving(service(database, every_kind(late), clock=clock)):
-        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 11)
+        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2 + len(PLANNED))
     collected = [ticket for ticket in late.tickets if ticket.job == JOB]
     assert [(one.scheduled_for, one.trigger) for one in collected] == [
         (datetime(2024, 3, 4, 12, 0, tzinfo=UTC), Trigger.CATCH_UP)
@@ -381,3 +389,95 @@ async def test_a_burst_of_a_thousand_runs_at_once_all_run_once(database: Databas
         assert time.monotonic() - begun < 60
     burst = [ticket.key for ticket in handler.tickets if ticket.job.startswith("burst:")]
     assert (len(burst), len(set(burst))) == (1000, 1000)
+
+
+async def test_a_damaged_definition_is_mended_by_the_running_leader_and_a_stranger_is_shown(database: Database) -> None:
+    scheduler = service(database, every_kind(Remembering()))
+    async with serving(scheduler):
+        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        before = (await next_runs(database))["gap_analysis"]
+        await rows(
+            database,
+            "update scheduler_jobs set job_state = $1, unreadable = 'no' where id = 'gap_analysis'",
+            b"\x80\x05garbage",
+        )
+        await rows(
+            database,
+            "insert into scheduler_jobs (id, next_run_time, job_state) values ('stranger', 4e9, $1)",
+            b"\x80\x05garbage",
+        )
+        await until(lambda: scheduler.status().unreadable == ("stranger",))
+        views = await JobRunRepository(database).jobs()
+        assert [view.job.name for view in views if view.job.unreadable] == ["stranger"]
+        with pytest.raises(Conflict, match=r"stranger cannot run: .*cannot be read.*mended by a running"):
+            readable(find_job(views, "stranger"))
+    assert (await next_runs(database))["gap_analysis"] == before
+
+
+async def test_a_plan_file_that_goes_away_is_told_once_and_the_plan_stays(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "collection.yaml"
+    file.write_text("jobs:\n  near_real_time: {every: 90 min}\n")
+    scheduler = service(database, every_kind(Remembering()), plan=file)
+    with capture_logs() as logs, pytest.MonkeyPatch.context() as patched:
+        patched.setattr("app.scheduling.service.PLAN_SECONDS", 0.05)
+        patched.setattr("app.scheduling.service.ATTEND_SECONDS", 0.05)
+        async with serving(scheduler):
+            await until(lambda: scheduler.status().role == "leader")
+            file.write_text("")
+            await until(lambda: "there are no jobs" in scheduler.status().plan_error)
+            file.unlink()
+            await until(lambda: "any more" in scheduler.status().plan_error)
+            await asyncio.sleep(0.3)
+            file.write_text("jobs:\n  near_real_time: {every: 45 min}\n")
+            await until(lambda: scheduler.status().plan_error == "")
+    told = [log["event"] for log in logs if log["event"].startswith("plan_")]
+    assert told == ["plan_applied", "plan_refused", "plan_file_gone", "plan_applied"]
+    applied = [log["changes"] for log in logs if log["event"] == "plan_applied"]
+    assert applied[-1] == ["reschedule collect:load_actual (schedule: every 90m -> every 45m)"]
+
+
+async def test_a_run_whose_process_was_killed_says_who_ran_it_and_when_it_was_found(database: Database) -> None:
+    await rows(database, "update scheduler_leader set epoch = 7, holder = 'host:2'")
+    slot = datetime(2024, 3, 1, tzinfo=UTC)
+    await rows(
+        database,
+        "insert into job_runs (job, scheduled_for, epoch, runner, trigger, kind, attempt, outcome, started_at)"
+        " values ('housekeeping', $1, 6, 'host:1', 'cron', 'housekeeping', 1, 'running', $1)",
+        slot,
+    )
+    repository = JobRunRepository(database)
+    assert await repository.recover(7, slot + timedelta(hours=1), retry_limit=0) == [("housekeeping", slot)]
+    [run] = await repository.history()
+    assert run.summary == (
+        "interrupted: the process host:1 ended while it ran this; the next leader, host:2, found it at 2024-03-01 01:00:00Z"
+    )
+    [row] = await repository.claim_waiting(7, slot + timedelta(hours=2), ())
+    assert row.attempt == 2
+    run_again = await repository.run_of(("housekeeping", slot))
+    assert run_again is not None
+    assert (run_again.runner, run_again.summary) == ("host:2", "")
+
+
+class FailingStore(PostgresJobStore):
+    """A job store whose database is away, or which fails for a reason of its own."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(create_engine("postgresql+psycopg://"))
+        self.error = error
+
+    def get_due_jobs(self, now: datetime) -> list[Job]:
+        raise self.error
+
+
+@pytest.mark.parametrize(("error", "lives"), [(DatabaseUnavailable("away"), True), (ValueError("broken"), False)])
+def test_a_tick_that_finds_no_database_is_a_sign_of_life_and_no_look_at_the_jobs(error: Exception, lives: bool) -> None:
+    clock = FixedClock(datetime(2024, 3, 1, tzinfo=UTC))
+    ticker = Ticker(FailingStore(error), lambda _ticket: None, clock, 1, tick=5)
+    ticker.state = STATE_RUNNING
+    ticker.ticked_at = ticker.turned_at = time.monotonic() - 100
+    with capture_logs() as logs:
+        ticker._process_jobs()
+        ticker._process_jobs()
+    assert ticker.age > 90
+    assert (ticker.idle < 50) is lives
+    assert [log["event"] for log in logs] == ["scheduler_tick_failed"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,12 +19,15 @@ from typing import Any
 import pytest
 import structlog
 
-from app.cli import jobs, serve
-from app.errors import ConfigurationError, NotFound
+from app.cli import jobs, serve, status
+from app.errors import ConfigurationError, Conflict, NotFound
 from app.settings import variables
+from tests.scheduler_factory import rows
+from tests.store_factory import opened
 
 ROOT = Path(__file__).parents[2]
 JOB = "collect:load_actual"
+EVENT = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[\w+ *\] \w+( |$)")
 SERVE = (
     "import sys; from app.cli.serve import serve_command; "
     "sys.exit(serve_command(profile=sys.argv[1] or None, sandbox=True))"
@@ -96,6 +102,10 @@ def test_a_service_collects_at_once_takes_orders_and_ends_in_order(
     assert "synthetic" in lines
     assert "job_run" in lines
     assert "Traceback" not in lines
+    assert [line for line in lines.splitlines() if not EVENT.match(line)] == [], "every line is an event"
+    for event in ("starting", "http_listens", "first_cycle_begins", "first_cycle_done", "stopping", "stopped"):
+        assert re.search(rf"\] {event}\b", lines)
+    assert "stop=Ctrl-C" in lines.splitlines()[0]
     assert not listed(capsys)["leader"]["alive"]
     assert jobs.history_command(JOB, limit=5, as_json=True) == 0
     assert json.loads(capsys.readouterr().out)[0]["outcome"] == "succeeded"
@@ -154,3 +164,49 @@ def test_a_wrong_plan_stops_the_service_at_its_start(tmp_path: Path) -> None:
     (tmp_path / "config" / "collection.yaml").write_text("jobs:\n  near_real_time: {every: 3 min}\n")
     with pytest.raises(ConfigurationError, match=r"collection\.yaml, line 2: jobs\.near_real_time"):
         serve.serve_command(profile=None, sandbox=True)
+
+
+def test_one_cycle_runs_every_collection_and_the_gap_analysis_and_ends(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert serve.serve_command(profile=None, sandbox=True, once=True) == 0
+    first = capsys.readouterr()
+    assert first.out.splitlines()[0].startswith("one cycle of 2 jobs: ")
+    assert f"  {JOB}: " in first.out
+    assert "  gap_analysis: gaps: " in first.out
+    assert "http_listens" not in first.err
+    monkeypatch.setenv("GRIDKEEPER_ENTSOE__BASE_URL", "http://127.0.0.1:1/api")
+    monkeypatch.setenv("GRIDKEEPER_ENTSOE__BACKOFF", "0.01")
+    assert serve.serve_command(profile=None, sandbox=True, once=True) == 1, "asked for though it is not due"
+    assert "failed" in capsys.readouterr().out
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_collected(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("GRIDKEEPER_WEB__PORT", str(taken.getsockname()[1]))
+        with pytest.raises(ConfigurationError, match=r"in use.*GRIDKEEPER_WEB__PORT"):
+            serve.serve_command(profile=None, sandbox=True)
+    assert "leading" not in capsys.readouterr().err
+
+
+def test_a_job_that_cannot_be_read_is_shown_and_refused_with_the_remedy(
+    database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(damage(database_url))
+    with pytest.raises(Conflict, match=r"stranger cannot run: .* cannot be read: .*; a job of the plan is mended"):
+        jobs.run_command("stranger", sandbox=True, as_json=False)
+    assert jobs.list_command(as_json=False) == 0
+    told = capsys.readouterr()
+    assert "unreadable" in told.out
+    assert "unreadable: a job of the plan is mended by a running" in told.err
+    assert status.status_command() == 0
+    assert "jobs      cannot be read: stranger" in capsys.readouterr().out
+
+
+async def damage(url: str) -> None:
+    async with opened(url) as database:
+        await rows(
+            database, "insert into scheduler_jobs (id, next_run_time, job_state) values ('stranger', 4e9, $1)", b"\x80"
+        )

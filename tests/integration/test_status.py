@@ -1,17 +1,26 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from app.cli.status import AreaStatus, ItemStatus, RunStatus, Status, lateness, read_status, status_command
+from app.cli.status import AreaStatus, ItemStatus, RunStatus, Status, read_status, status_command
 from app.db.engine import Database
 from app.db.migrate import claim_origin, migrate, revisions
 from app.market.time import Resolution
+from app.monitoring.lateness import lateness
+from app.monitoring.models import Sample
+from app.monitoring.repository import MonitoringRepository
 from app.settings import Origin
 from app.timeseries.repository import TimeSeriesRepository
+from tests.monitoring_factory import measured
 from tests.store_factory import DE_LU, FR, LEARNED, T0, block, hour, key, opened
 
 HOUR = Resolution.PT60M
@@ -132,8 +141,6 @@ async def fill(url: str) -> None:
 def test_the_table_names_what_is_late_and_why_a_run_failed(
     database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import asyncio
-
     asyncio.run(fill(database_url))
     monkeypatch.setenv("GRIDKEEPER_DATABASE__URL", database_url)
     status_command()
@@ -146,3 +153,60 @@ def test_the_table_names_what_is_late_and_why_a_run_failed(
 
 def test_a_status_without_the_extension_says_plain() -> None:
     assert Status("db", "18.4", "plain", "", "0005", None).server == "PostgreSQL 18.4, plain"
+
+
+async def serve_for_a_moment(url: str) -> None:
+    """What a leader that vanished, its runs and an alert leave behind."""
+    now = datetime.now(UTC)
+    async with opened(url) as database:
+        repository = MonitoringRepository(database)
+        await repository.add_runs([measured(n, now) for n in range(3)])
+        await repository.add_sample(Sample(now, "host:1", leader=True))
+        await repository.roll_up(raw_days=90)
+        async with database.connection() as connection:
+            await connection.execute(
+                "update scheduler_leader set epoch = 1, holder = 'host:1', heartbeat_at = $1",
+                now - timedelta(minutes=5),
+            )
+            await connection.execute(
+                "insert into scheduler_jobs (id, next_run_time, job_state) values ('collect:load_actual', $1, '')",
+                (now - timedelta(hours=1)).timestamp(),
+            )
+            await connection.execute(
+                "insert into alerts (rule, labels, severity, phase, since, seen_at, fired_at)"
+                " values ('platform_down', '{\"area\": \"FR\"}', 'critical', 'firing', $1, $1, $1)",
+                now,
+            )
+
+
+def test_what_is_wrong_is_said_and_told_by_the_exit_code(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(serve_for_a_moment(database_url))
+    monkeypatch.setenv("GRIDKEEPER_DATABASE__URL", database_url)
+    assert status_command() == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert status_command(as_json=True) == 1
+    found = json.loads(capsys.readouterr().out)
+
+    assert [line.split()[1:3] for line in lines if line.startswith("wrong")] == [
+        ["no", "replica"], ["jobs", "that"], ["1", "alerts"],
+    ]  # fmt: skip
+    assert "windows   1h 100.0% of 3 · 24h 100.0% of 3 · 30d 100.0% of 3" in lines
+    assert found["health"]["jobs"]["late"] == ["collect:load_actual"]
+    assert found["health"]["alerts"][0]["labels"] == {"area": "FR"}
+    assert found["health"]["service"]["replicas"][0]["instance"] == "host:1"
+    assert len(found["problems"]) == 3
+
+
+def test_watching_shows_the_screen_again_until_it_is_interrupted(database_url: str) -> None:
+    environment = os.environ | {"GRIDKEEPER_DATABASE__URL": database_url}
+    command = [sys.executable, "-m", "app", "status", "0.2", "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as watching:
+        assert watching.stdout is not None
+        shown = ""
+        while shown.count("nothing is stored yet") < 2:
+            shown += watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(timeout=20) == 0
+    assert "every 0.2 s, Ctrl-C ends" in shown

@@ -130,8 +130,12 @@ async def test_every_hypertable_has_its_chunks_columnstore_and_policy(community:
         where hypertable_schema = 'public' order by 1
     """
     assert await ask(community, chunks) == [
+        ("collection_metrics", "started_at", timedelta(days=7)),
         ("observation_revisions", "delivery_start", timedelta(days=30)),
         ("observations", "delivery_start", timedelta(days=30)),
+        ("quality_scores", "day_start", timedelta(days=90)),
+        ("rule_executions", "due_at", timedelta(days=1)),
+        ("service_metrics", "at", timedelta(days=7)),
     ]
     columnstore = """
         select coalesce(view_name, relation), segmentby, replace(orderby, ' ', '')
@@ -141,10 +145,14 @@ async def test_every_hypertable_has_its_chunks_columnstore_and_policy(community:
         order by 1
     """
     assert await ask(community, columnstore) == [
+        ("collection_metrics", "item,area", "started_at,run_id"),
         ("observation_revisions", "series_id", "delivery_start,resolution,recorded_at"),
         ("observations", "series_id", "delivery_start,resolution"),
         ("observations_daily", "series_id", "day_start,resolution"),
         ("observations_hourly", "series_id", "hour,resolution"),
+        ("quality_scores", "series_id", "day_start"),
+        ("rule_executions", "rule", "due_at"),
+        ("service_metrics", "instance", "at"),
     ]
     policies = """
         select hypertable_name, proc_name, schedule_interval, config - 'hypertable_id' - 'mat_hypertable_id', scheduled
@@ -153,12 +161,16 @@ async def test_every_hypertable_has_its_chunks_columnstore_and_policy(community:
     after, refresh = "policy_compression", "policy_refresh_continuous_aggregate"
     hourly = {"end_offset": "1 day", "start_offset": None}
     assert [(row[0], row[1], row[3], row[4]) for row in await ask(community, policies)] == [
+        ("collection_metrics", after, {"compress_after": "8 days"}, True),
         ("observation_revisions", after, {"compress_after": "45 days"}, True),
         ("observations", after, {"compress_after": "45 days"}, True),
         ("observations_daily", after, {"compress_after": "3 mons"}, True),
         ("observations_daily", refresh, hourly, True),
         ("observations_hourly", after, {"compress_after": "3 mons"}, True),
         ("observations_hourly", refresh, hourly, True),
+        ("quality_scores", after, {"compress_after": "6 mons"}, True),
+        ("rule_executions", after, {"compress_after": "7 days"}, True),
+        ("service_metrics", after, {"compress_after": "8 days"}, True),
     ]
     frequent = "select distinct schedule_interval from timescaledb_information.jobs where proc_name = $1"
     assert await ask(community, frequent, refresh) == [(timedelta(hours=1),)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -37,7 +37,7 @@ from app.settings import (
 )
 from app.web.app import create_app, database_probe, http_side, pool_state, serve_http
 from tests.store_factory import opened
-from tests.web_factory import Service
+from tests.web_factory import Service, answered, free_port
 
 ANY_PORT = WebSettings(port=0)
 
@@ -323,13 +323,8 @@ async def test_an_answer_that_breaks_off_is_logged_and_its_connection_closed() -
     assert "request_failed" in [log["event"] for log in logs]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def service_settings(url: str, folder: Path, port: int) -> Settings:
-    (folder / "plan.yaml").touch()
+    (folder / "plan.yaml").write_text("jobs: {}\n")
     return Settings(
         data_dir=folder,
         sandbox=True,
@@ -338,19 +333,6 @@ def service_settings(url: str, folder: Path, port: int) -> Settings:
         scheduler=SchedulerSettings(plan_file=folder / "plan.yaml", drain_seconds=5, tick=0.2),
         web=WebSettings(port=port),
     )
-
-
-async def answered(client: httpx.AsyncClient, url: str, holds: Callable[[httpx.Response], bool]) -> httpx.Response:
-    """The first answer of which the function is true."""
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                found = await client.get(url)
-            except httpx.ConnectError:
-                found = None
-            if found is not None and holds(found):
-                return found
-            await asyncio.sleep(0.1)
 
 
 async def test_the_service_tells_its_health_and_counts_what_it_collects(database_url: str, tmp_path: Path) -> None:

@@ -5,7 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from app.collection.backfill_models import BackfillState, ChunkState, Patience, Progress, Reprocess, Verdict, judge
+from app.collection.backfill_models import (
+    BackfillState,
+    ChunkState,
+    Holder,
+    Patience,
+    Progress,
+    Reprocess,
+    Verdict,
+    judge,
+)
 from app.collection.models import CollectionRun, Outcome
 from app.sources.source import FetchStatistics
 from tests.backfill_factory import FR, LOAD, NOW, days
@@ -51,3 +60,13 @@ def test_the_time_left_is_what_remains_at_the_rate_and_never_an_extrapolation_of
 def test_pending_and_claimed_windows_have_not_ended() -> None:
     assert {state for state in ChunkState if not state.terminal} == {ChunkState.PENDING, ChunkState.CLAIMED}
     assert {state for state in BackfillState if state.terminal} == {BackfillState.CANCELLED, BackfillState.COMPLETED}
+
+
+def test_a_worker_waits_for_others_only_while_no_window_is_free_for_it() -> None:
+    dead = Holder("host:1", 2, NOW)
+    full = replace(PROGRESS, concurrency=2, claimable=True, holders=(dead,))
+    assert full.held_by_others("host:2") == (dead,)
+    assert full.held_by_others("host:1") == ()
+    assert replace(full, concurrency=3).held_by_others("host:2") == ()
+    assert replace(full, concurrency=3, claimable=False).held_by_others("host:2") == (dead,)
+    assert replace(full, holders=()).held_by_others("host:2") == ()

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.collection.backfill_models import Lack
-from app.collection.backfill_plan import BackfillPlan, in_order, plan_backfill
-from app.collection.models import Work
+from app.collection.backfill_plan import BackfillPlan, beyond_life, in_order, plan_backfill
+from app.collection.gap_reasons import Reason
+from app.collection.models import CollectionRequest, Work
 from app.market.areas import find_place
 from app.market.series import DataItem
+from app.market.time import Interval
 from tests.backfill_factory import FR, LOAD, T0, days, window_of
 
 NL = find_place("NL")
@@ -59,3 +63,28 @@ def test_all_items_and_areas_advance_together_newest_or_oldest_first() -> None:
     newest = in_order(work, newest_first=True)
     assert [(window_of(one), one.item) for one in newest[:3]] == [(2, LOAD), (2, DataItem.PRICE_DAY_AHEAD), (1, LOAD)]
     assert [window_of(one) for one in in_order(work, newest_first=False)] == [0, 0, 1, 1, 2, 2]
+
+
+def test_what_is_not_asked_for_is_told_apart() -> None:
+    absent = replace(lack(1, 2), reason=Reason.MISSING_AT_SOURCE)
+    later = replace(lack(1.5, 4), reason=Reason.NOT_DUE, since=T0 + timedelta(days=9))
+    plan = planned([lack(0, 1), absent, later])
+    assert [window_of(one) for one in plan.work] == [0]
+    assert (plan.absent, plan.not_due, plan.complete, plan.due) == (1, 2, 6, T0 + timedelta(days=9))
+
+
+@pytest.mark.parametrize(
+    ("place", "first", "told"),
+    [
+        ("DE_LU", "2018-01-01", "DE_LU begins on 2018-10-01"),
+        ("DE_AT_LU", "2019-01-01", "DE_AT_LU ended on 2018-10-01"),
+        ("FR>DE_LU", "2018-01-01", "DE_LU begins on 2018-10-01"),
+        ("FR", "2018-01-01", ""),
+        ("DE_AT_LU>DE_LU", "2018-09-15", "its areas never met"),
+    ],
+)
+def test_a_range_before_or_after_the_life_of_a_place_is_said_to_be_so(place: str, first: str, told: str) -> None:
+    start = datetime.fromisoformat(first).replace(tzinfo=UTC)
+    request = CollectionRequest(LOAD, find_place(place), Interval(start, start + timedelta(days=30)))
+    expected = f"load_actual for {place}: nothing in this range, {told}" if told else ""
+    assert beyond_life(request) == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -64,7 +65,7 @@ async def test_prices_are_asked_for_until_they_are_there_and_then_no_more() -> N
     tomorrow = gap(DataItem.PRICE_DAY_AHEAD, at(5, 23), at(6, 23), Reason.NOT_DUE)
     assert await windows(DataItem.PRICE_DAY_AHEAD, tomorrow) == [(at(5, 23), at(6, 23))]
     assert await windows(DataItem.PRICE_DAY_AHEAD) == []
-    lacking = gap(DataItem.PRICE_DAY_AHEAD, at(5, 23), at(6, 23), Reason.MISSING_AT_SOURCE)
+    lacking = replace(gap(DataItem.PRICE_DAY_AHEAD, at(5, 23), at(6, 23), Reason.MISSING_AT_SOURCE), next_ask=None)
     assert await windows(DataItem.PRICE_DAY_AHEAD, lacking) == []
 
 

@@ -52,14 +52,42 @@ def test_long_windows_stand_apart() -> None:
     assert len(windows_due([gap(0, 100)], small=timedelta(days=5)).small) == 1
 
 
-@pytest.mark.parametrize(
-    ("asked", "minutes", "ripe"),
-    [(0, 0, True), (1, 14, False), (1, 15, True), (3, 59, False), (3, 60, True), (40, 1439, False), (40, 1440, True)],
-)
-def test_after_each_attempt_the_pause_doubles_up_to_a_day(asked: int, minutes: int, *, ripe: bool) -> None:
-    one = replace(gap(0, 1, Reason.LATE), asked=asked, last_asked=T0)
-    assert one.is_ripe(T0 + timedelta(minutes=minutes)) is ripe
-    assert bool(windows_due([one], now=T0 + timedelta(minutes=minutes)).requests) is ripe
+@pytest.mark.parametrize("reason", [Reason.LATE, Reason.OURS, Reason.MISSING_AT_SOURCE])
+def test_a_gap_waits_for_its_time(reason: Reason) -> None:
+    one = replace(gap(0, 1, reason), asked=3, last_asked=T0, next_ask=T0 + timedelta(hours=1))
+    for minutes, ripe in ((59, False), (60, True)):
+        now = T0 + timedelta(minutes=minutes)
+        assert one.is_ripe(now) is ripe
+        assert bool(windows_due([one], now=now).requests) is ripe
+
+
+def test_whoever_repeats_a_run_that_failed_does_not_wait_for_what_is_ours() -> None:
+    waiting = [
+        replace(gap(0, 1, reason), asked=1, last_asked=T0, next_ask=T0 + timedelta(hours=1))
+        for reason in (Reason.OURS, Reason.LATE, Reason.MISSING_AT_SOURCE)
+    ]
+    now = T0 + timedelta(minutes=1)
+    assert [one.is_ripe(now, again=True) for one in waiting] == [True, False, False]
+    assert windows_due(waiting, now=now).requests == ()
+    assert [one.interval for one in windows_due(waiting, now=now, again=True).requests] == [hours(0, 1)]
+
+
+def test_what_the_source_lacks_for_good_is_asked_for_only_when_forced() -> None:
+    one = replace(gap(0, 1, Reason.MISSING_AT_SOURCE), asked=14, last_asked=T0, next_ask=None)
+    assert windows_due([one], now=T0 + timedelta(days=100)).requests == ()
+    assert windows_due([one]).requests == ()
+    assert len(windows_due([one], forced=True).requests) == 1
+
+
+def test_scattered_short_gaps_are_one_question_and_no_backfill() -> None:
+    due = windows_due([gap(20 * number, 20 * number + 1) for number in range(30)])
+    assert [one.interval for one in due.small] == [hours(0, 581)]
+    assert due.large == ()
+
+
+def test_what_the_source_is_known_to_lack_for_long_is_no_backfill() -> None:
+    lacking = replace(gap(0, 150, Reason.MISSING_AT_SOURCE), next_ask=T0)
+    assert [one.interval for one in windows_due([lacking], now=T0).small] == [hours(0, 150)]
 
 
 def test_a_gap_that_was_never_asked_for_does_not_wait() -> None:
@@ -95,9 +123,3 @@ def test_of_calendar_units_those_stay_that_do_not_meet_the_analysed_time() -> No
         (Interval(start, start + day), 1),
         (Interval(start + 2 * day, start + 4 * day), 2),
     ]
-
-
-@pytest.mark.parametrize(("asked", "minutes", "ripe"), [(1, 14, False), (2, 29, False), (2, 30, True), (40, 30, True)])
-def test_what_is_missing_through_us_is_asked_for_within_half_an_hour(asked: int, minutes: int, *, ripe: bool) -> None:
-    one = replace(gap(0, 1), asked=asked, last_asked=T0)
-    assert one.is_ripe(T0 + timedelta(minutes=minutes)) is ripe

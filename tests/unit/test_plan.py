@@ -11,10 +11,13 @@ from app.errors import ConfigurationError
 from app.market.series import DataItem
 from app.scheduling.models import JobSpec, StoredJob
 from app.scheduling.plan import (
+    RULES,
     Action,
+    Kind,
     Line,
     Plan,
     cautious,
+    differences,
     group_of,
     parse_age,
     plan_changes,
@@ -40,7 +43,7 @@ def test_every_item_belongs_to_one_line_by_how_it_is_published() -> None:
 
 def test_each_item_is_one_job_and_all_items_together_fit_into_tens_of_jobs() -> None:
     jobs = Plan(("FR",), tuple(DataItem)).jobs()
-    assert len(jobs) == len(DataItem) + 8
+    assert len(jobs) == len(DataItem) + sum(rule.kind is not Kind.COLLECT for rule in RULES.values())
     assert len({job.name for job in jobs}) == len(jobs)
     for job in jobs:
         assert str(parse_schedule(job.schedule)) == job.schedule
@@ -69,7 +72,7 @@ def test_a_line_may_have_areas_and_items_of_its_own_and_may_be_switched_off() ->
 def test_the_cautious_plan_has_a_long_cycle_and_no_backfill() -> None:
     names = {job.name: job.schedule for job in cautious(Plan(("FR",), ("load_actual",))).jobs()}
     assert names["collect:load_actual"] == "every 120m"
-    assert "backfill_analysis" not in names
+    assert not {"backfill_analysis", "quality_repair"} & names.keys()
     assert "gap_analysis" in names
 
 
@@ -95,7 +98,7 @@ def test_another_schedule_begins_at_its_next_slot_but_loses_no_overdue_run() -> 
     overdue = replace(hourly, next_run=NOW - timedelta(hours=5))
     assert changes(SPEC, overdue) == [(Action.RESCHEDULE, datetime(2024, 3, 1, 12, 0, tzinfo=UTC))]
     (change,) = plan_changes([SPEC], [hourly], NOW)
-    assert str(change) == "reschedule collect:load_actual (every 60m -> every 30m)"
+    assert str(change) == "reschedule collect:load_actual (schedule: every 60m -> every 30m)"
 
 
 def test_an_unreadable_job_of_the_plan_is_mended_and_keeps_its_next_run() -> None:
@@ -121,3 +124,15 @@ def test_ages_are_hours_or_days(text: str, age: timedelta) -> None:
 def test_another_age_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="'1w' is no age"):
         parse_age("1w")
+
+
+def test_a_difference_names_the_field_its_old_and_its_new_value() -> None:
+    stored = replace(STORED, schedule="every 60m", params={"item": "load_actual", "areas": "FR,NL", "age": "1d"})
+    spec = replace(SPEC, params={"item": "load_actual", "areas": "NL,BE"})
+    assert differences(stored, spec) == ("schedule: every 60m -> every 30m", "areas: +BE -FR", "age: 1d -> none")
+    assert differences(
+        replace(stored, schedule="every 30m", params={"areas": "FR,NL", "item": "load_actual"}),
+        replace(spec, params={"item": "load_actual", "areas": "NL,FR"}),
+    ) == ("areas: in another order",)
+    (change,) = plan_changes([spec], [stored], NOW)
+    assert str(change).startswith("reschedule collect:load_actual (schedule: every 60m -> every 30m; areas: +BE -FR")

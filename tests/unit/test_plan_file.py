@@ -8,6 +8,7 @@ import pytest
 
 from app.errors import ConfigurationError
 from app.scheduling.config import PlanFile, default_plan, read_plan
+from app.scheduling.plan import RULES
 from app.settings import CollectionSettings
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,7 @@ def schedules(text: str) -> dict[str, str]:
 def test_the_file_of_the_project_says_what_is_built_in() -> None:
     text = (ROOT / "config" / "collection.yaml").read_text()
     assert read_plan(text, "plan.yaml", SETTINGS).jobs() == default_plan(SETTINGS).jobs()
-    assert read_plan("", "plan.yaml", SETTINGS) == default_plan(SETTINGS)
+    assert read_plan("jobs: {}", "plan.yaml", SETTINGS) == default_plan(SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_a_line_says_when(line: str, job: str, schedule: str) -> None:
 
 
 def test_areas_and_items_of_the_file_win_over_the_settings() -> None:
-    plan = read_plan("areas: [NL, 'FR>DE_LU']\nitems: [Flow_Physical]\n", "plan.yaml", SETTINGS)
+    plan = read_plan("areas: [NL, 'FR>DE_LU']\nitems: [Flow_Physical]\njobs: {}\n", "plan.yaml", SETTINGS)
     assert (plan.areas, plan.items) == (("NL", "FR>DE_LU"), ("flow_physical",))
     plan = read_plan(
         "jobs:\n  near_real_time: {items: [load_actual], areas: [10YNL----------L]}\n", "plan.yaml", SETTINGS
@@ -60,10 +61,10 @@ def test_areas_and_items_of_the_file_win_over_the_settings() -> None:
         ("jobs:\n  near_real_tim: {every: 30}", "line 2: jobs.near_real_tim: .* did you mean near_real_time"),
         ("jobs:\n  xyz: {every: 30}", "line 2: jobs.xyz: there is no such job; known are near_real_time"),
         ("jobs:\n\n  prices: {evry: 5}", "line 3: jobs.prices.evry: there is no such field, did you mean every"),
-        ("area: [FR]", "line 1: area: there is no such field, did you mean areas"),
-        ("areas:\n  - FR\n  - FRX", "line 3: areas.1: unknown area 'FRX', did you mean FR"),
-        ("items: [load_actuel]", "line 1: items.0: unknown item 'load_actuel', did you mean load_actual"),
-        ("areas: []", "line 1: areas: "),
+        ("area: [FR]\njobs: {}", "line 1: area: there is no such field, did you mean areas"),
+        ("areas:\n  - FR\n  - FRX\njobs: {}", "line 3: areas.1: unknown area 'FRX', did you mean FR"),
+        ("items: [load_actuel]\njobs: {}", "line 1: items.0: unknown item 'load_actuel', did you mean load_actual"),
+        ("areas: []\njobs: {}", "line 1: areas: "),
         ("jobs:\n  gap_analysis: {at: '02:00'}", "line 2: jobs.gap_analysis: at does not fit this job"),
         ("jobs:\n  housekeeping: {every: 5}", "line 2: jobs.housekeeping: every does not fit this job"),
         ("jobs:\n  prices: {at: '02:00'}", "line 2: jobs.prices: at does not fit this job"),
@@ -86,11 +87,11 @@ def test_a_file_is_read_again_only_when_its_content_changes(tmp_path: Path) -> N
     path = tmp_path / "plan.yaml"
     file = PlanFile(path, SETTINGS)
     assert file.load() == default_plan(SETTINGS)
-    path.write_text("areas: [NL]")
+    path.write_text("areas: [NL]\njobs: {}")
     changed = file.changed()
     assert changed is not None
     assert changed.areas == ("NL",)
-    path.write_text("areas: [NL]")
+    path.write_text("areas: [NL]\njobs: {}")
     assert file.changed() is None
     path.unlink()
     assert file.changed() is None
@@ -99,7 +100,7 @@ def test_a_file_is_read_again_only_when_its_content_changes(tmp_path: Path) -> N
 def test_a_wrong_file_is_told_once_and_an_unreadable_one_named(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     file = PlanFile(path, SETTINGS)
-    path.write_text("area: [NL]")
+    path.write_text("area: [NL]\njobs: {}")
     with pytest.raises(ConfigurationError, match=r"plan\.yaml, line 1"):
         file.changed()
     assert file.changed() is None
@@ -113,3 +114,31 @@ def test_a_plan_that_was_named_must_be_there(tmp_path: Path) -> None:
     assert PlanFile(path, SETTINGS).load() == default_plan(SETTINGS)
     with pytest.raises(ConfigurationError, match=r"GRIDKEEPER_SCHEDULER__PLAN_FILE: there is no file .*plan\.yaml"):
         PlanFile(path, SETTINGS, required=True).load()
+
+
+@pytest.mark.parametrize("text", ["", "\n# nothing\n", "jobs:\n", "areas: [FR]\n", "{}"])
+def test_a_file_without_jobs_is_an_error_with_the_remedy(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^plan\.yaml.*there are no jobs; write `jobs: \{\}`"):
+        read_plan(text, "plan.yaml", SETTINGS)
+
+
+def test_a_plan_whose_jobs_are_all_switched_off_is_an_error() -> None:
+    lines = "".join(f"  {name}: {{enabled: false}}\n" for name in RULES)
+    with pytest.raises(ConfigurationError, match="every job is switched off"):
+        read_plan(f"jobs:\n{lines}", "plan.yaml", SETTINGS)
+
+
+def test_a_file_is_gone_after_two_looks_and_taken_up_when_it_is_back(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    file = PlanFile(path, SETTINGS)
+    file.load()
+    assert file.changed() is None
+    assert not file.gone
+    path.write_text("jobs: {}")
+    assert file.changed() is not None
+    path.unlink()
+    assert (file.changed(), file.gone) == (None, False)
+    assert (file.changed(), file.gone) == (None, True)
+    path.write_text("jobs: {}")
+    assert file.changed() is not None
+    assert not file.gone

@@ -30,7 +30,7 @@ def test_prices_beyond_the_bounds_are_flagged() -> None:
 
 
 def test_a_bound_counts_from_its_date() -> None:
-    series = prices(datetime(2022, 5, 9, 23, tzinfo=UTC), 3500.0, 3500.0)
+    series = prices(datetime(2022, 5, 10, 21, tzinfo=UTC), 3500.0, 3500.0)
 
     assert outside_price_bounds(series).tolist() == [True, False]
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from app.collection.models import Outcome
+from app.collection.models import CollectionRun, Outcome
 from app.db.status import NOT_ASKED, Check, DatabaseState
 from app.errors import AppError, Conflict, DatabaseUnavailable, NotFound, SchedulerStateError
 from app.scheduling.service import STANDBY
@@ -21,6 +21,10 @@ from app.web.health import why_dead, why_unready
 from tests.web_factory import GOOD, IDLE, NOW, KnownDatabase, Service, asking, collection_run, status
 
 SANDBOX = Origin.SANDBOX
+
+
+def failed(error_class: str, message: str) -> CollectionRun:
+    return collection_run(Outcome.FAILED, error_class=error_class, error_message=message)
 
 
 async def answer(service: Service, path: str, method: str = "GET") -> httpx.Response:
@@ -98,7 +102,7 @@ async def test_live_fails_with_the_reason_when_the_scheduler_is_dead() -> None:
 
 async def test_ready_tells_role_checks_work_and_platform() -> None:
     service = Service(tasks=replace(IDLE, held="too much memory"))
-    await service.metrics.observer.observe(collection_run())
+    await service.platform.observe(collection_run())
     found = await answer(service, "/health/ready")
     told = found.json()
     assert (found.status_code, told["status"], told["reasons"]) == (200, "ready", [])
@@ -117,14 +121,35 @@ async def test_ready_fails_with_every_reason() -> None:
     assert "database: gone" in found.json()["reasons"]
 
 
-async def test_a_platform_that_fails_is_told_and_does_not_make_us_unready() -> None:
+async def test_a_platform_that_is_down_is_told_and_does_not_make_us_unready() -> None:
     service = Service()
     for _ in range(2):
-        await service.metrics.observer.observe(collection_run(Outcome.FAILED, error_class="SourceUnavailable"))
+        await service.platform.observe(failed("SourceUnavailable", "503 again"))
+    found = await answer(service, "/health/ready")
+    assert (found.status_code, found.json()["reasons"]) == (200, [])
+    told = found.json()["platform"]
+    assert (told["state"], told["failures_in_a_row"], told["error_class"]) == ("down", 2, "SourceUnavailable")
+    assert found.json()["warnings"] == ["platform: the platform gives no answer: 503 again; it is asked again"]
+
+
+async def test_a_refused_token_is_a_warning_with_its_time_and_without_the_token() -> None:
+    service = Service()
+    await service.platform.observe(failed("AccessDenied", "securityToken=se3cret refused"))
+    found = await answer(service, "/health/ready")
+    told = found.json()["platform"]
+    assert (found.status_code, told["state"]) == (200, "refused_token")
+    assert told["checked_at"] == (NOW + timedelta(seconds=2.5)).isoformat()
+    assert "GRIDKEEPER_ENTSOE__TOKEN" in found.json()["warnings"][0]
+    assert "se3cret" not in found.text
+
+
+async def test_jobs_that_cannot_be_read_and_a_wrong_plan_are_warnings() -> None:
+    service = Service(scheduler=status(unreadable=("stranger",), plan_error="line 2: wrong"))
     found = await answer(service, "/health/ready")
     assert found.status_code == 200
-    assert found.json()["platform"]["failures_in_a_row"] == 2
-    assert found.json()["platform"]["last_error"] == "SourceUnavailable"
+    assert [one.partition(":")[0] for one in found.json()["warnings"]] == ["plan", "jobs"]
+    assert "stranger" in found.json()["warnings"][1]
+    assert found.json()["work"]["unreadable_jobs"] == ["stranger"]
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/health", "/health/live/x"])

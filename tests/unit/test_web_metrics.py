@@ -8,18 +8,17 @@ from datetime import timedelta
 from math import isnan
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.collection.models import Outcome
+from app.collection.platform import Condition, PlatformWatch
 from app.db.status import Check, DatabaseState
 from app.scheduling.models import Trigger
 from app.scheduling.service import STANDBY
 from app.sources.source import RejectedPoint
 from app.tasks.backend import Priority
 from app.web.app import create_app
-from app.web.metrics import LAG_SECONDS, Metrics, PlatformState, PoolState, Snapshot
+from app.web.metrics import LAG_SECONDS, Metrics, PoolState, Snapshot
 from tests.web_factory import GOOD, IDLE, NOW, KnownDatabase, Service, asking, collection_run, run_end, status
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -42,7 +41,7 @@ FRENCH_LOAD = {"item": "load_actual", "area": "FR"}
 
 
 async def test_a_stored_window_is_counted_with_its_values() -> None:
-    metrics = Metrics()
+    metrics = Metrics(PlatformWatch())
     rejected = (RejectedPoint("a", "b", "c"),)
     await metrics.observer.observe(collection_run(received=30, new=24, revised=2, unchanged=3, rejected=rejected))
     assert value(metrics, "collection_runs_total", **FRENCH_LOAD, outcome="stored") == 1
@@ -57,7 +56,7 @@ async def test_a_stored_window_is_counted_with_its_values() -> None:
 
 
 async def test_what_a_window_cost_is_counted() -> None:
-    metrics = Metrics()
+    metrics = Metrics(PlatformWatch())
     await metrics.observer.observe(collection_run())
     assert value(metrics, "source_requests_total", item="load_actual") == 2
     assert value(metrics, "source_retries_total") == 1
@@ -67,14 +66,14 @@ async def test_what_a_window_cost_is_counted() -> None:
 
 
 async def test_an_empty_window_is_a_success() -> None:
-    metrics = Metrics()
+    metrics = Metrics(PlatformWatch())
     await metrics.observer.observe(collection_run(Outcome.EMPTY))
     assert value(metrics, "collection_runs_total", **FRENCH_LOAD, outcome="empty") == 1
     assert value(metrics, "collection_last_success_timestamp_seconds", **FRENCH_LOAD) is not None
 
 
 async def test_a_failed_window_is_counted_by_class_and_never_by_text() -> None:
-    metrics = Metrics()
+    metrics = Metrics(PlatformWatch())
     run = collection_run(Outcome.FAILED, error_class="AccessDenied", error_message="token se3cret refused")
     await metrics.observer.observe(run)
     assert value(metrics, "collection_failures_total", error="AccessDenied") == 1
@@ -83,7 +82,7 @@ async def test_a_failed_window_is_counted_by_class_and_never_by_text() -> None:
 
 
 async def test_a_clock_that_was_set_back_counts_no_negative_time() -> None:
-    metrics = Metrics()
+    metrics = Metrics(PlatformWatch())
     await metrics.observer.observe(collection_run(finished_at=NOW - timedelta(hours=1)))
     metrics.observer.job_ended(run_end(late=-5))
     assert value(metrics, "collection_duration_seconds_sum") == 0
@@ -91,7 +90,7 @@ async def test_a_clock_that_was_set_back_counts_no_negative_time() -> None:
 
 
 def test_an_attempt_is_counted_with_its_duration() -> None:
-    metrics = Metrics()
+    metrics = Metrics(PlatformWatch())
     metrics.observer.job_ended(run_end())
     assert value(metrics, "job_runs_total", kind="collect", outcome="succeeded") == 1
     assert value(metrics, "job_duration_seconds_sum", kind="collect") == 3
@@ -99,7 +98,7 @@ def test_an_attempt_is_counted_with_its_duration() -> None:
 
 @pytest.mark.parametrize("trigger", [Trigger.CRON, Trigger.CATCH_UP])
 def test_the_lateness_of_a_scheduled_run_is_observed(trigger: Trigger) -> None:
-    metrics = Metrics()
+    metrics = Metrics(PlatformWatch())
     metrics.observer.job_ended(run_end(trigger=trigger, late=0.2))
     assert value(metrics, "scheduler_lateness_seconds_bucket", trigger=trigger, le="0.1") == 0
     assert value(metrics, "scheduler_lateness_seconds_bucket", trigger=trigger, le="0.25") == 1
@@ -107,21 +106,22 @@ def test_the_lateness_of_a_scheduled_run_is_observed(trigger: Trigger) -> None:
 
 @pytest.mark.parametrize(("trigger", "attempt"), [(Trigger.MANUAL, 1), (Trigger.API, 1), (Trigger.CRON, 2)])
 def test_manual_runs_and_further_attempts_have_no_lateness(trigger: Trigger, attempt: int) -> None:
-    metrics = Metrics()
+    metrics = Metrics(PlatformWatch())
     metrics.observer.job_ended(run_end(trigger=trigger, attempt=attempt))
     assert value(metrics, "scheduler_lateness_seconds_count", trigger=trigger) is None
 
 
 def test_a_kind_that_this_version_does_not_know_makes_no_label() -> None:
-    metrics = Metrics()
+    metrics = Metrics(PlatformWatch())
     metrics.observer.job_ended(run_end(kind="whatever a row says"))
     assert value(metrics, "job_runs_total", kind="unknown", outcome="succeeded") == 1
 
 
 def shown(**changes: object) -> Metrics:
-    metrics = Metrics()
+    metrics = Metrics(PlatformWatch())
     tasks = replace(IDLE, waiting={**IDLE.waiting, Priority.BACKFILL: 7}, held="too much memory")
     values: dict[str, object] = {"scheduler": status(), "tasks": tasks, "pool": PoolState(5, 2), "database": GOOD}
+    values |= {"loop_tasks": 9}
     metrics.show(Snapshot(**values | changes))  # type: ignore[arg-type]  # the changes are fields of it
     return metrics
 
@@ -158,7 +158,7 @@ def test_queues_and_pressure_are_shown() -> None:
 
 
 async def test_the_process_and_the_event_loop_are_measured() -> None:
-    metrics = Metrics()
+    metrics = Metrics(PlatformWatch())
     watching = asyncio.create_task(metrics.watch_loop())
     async with asyncio.timeout(20):
         while value(metrics, "event_loop_lag_seconds_count") == 0:  # noqa: ASYNC110  a metric tells nobody of a change
@@ -189,7 +189,20 @@ async def test_names_and_texts_follow_the_conventions() -> None:
 
 async def test_labels_are_the_bounded_ones_only() -> None:
     labels = {label for _, found in samples(await everything()) for label, _ in found}
-    known = {"item", "area", "outcome", "change", "error", "stage", "kind", "trigger", "priority", "version", "le"}
+    known = {
+        "item",
+        "area",
+        "outcome",
+        "change",
+        "error",
+        "stage",
+        "kind",
+        "trigger",
+        "priority",
+        "version",
+        "le",
+        "state",
+    }
     assert labels == known
 
 
@@ -210,23 +223,13 @@ async def test_metrics_are_there_while_the_database_is_away() -> None:
     assert "gridkeeper_database_up 0.0" in found.text
 
 
-AWAY = ("SourceUnavailable", "RateLimited")
-RUNS = st.one_of(
-    st.sampled_from((Outcome.STORED, Outcome.EMPTY)).map(collection_run),
-    st.sampled_from((*AWAY, "AccessDenied", "MalformedDocument")).map(
-        lambda name: collection_run(Outcome.FAILED, error_class=name)
-    ),
-)
-
-
-@given(st.lists(RUNS, max_size=12))
-def test_the_platform_fails_for_as_long_as_the_last_runs_found_it_away(
-    runs: list[object],
-) -> None:
-    state = PlatformState()
-    expected = 0
-    for run in runs:
-        state = state.after(run)  # type: ignore[arg-type]  # the strategy makes runs
-        expected = expected + 1 if getattr(run, "error_class", "") in AWAY else 0
-    assert state.failures == expected
-    assert state.name == ("failing" if expected else "answering" if state.answered_at else "unknown")
+async def test_the_state_of_the_platform_is_one_of_four() -> None:
+    platform = PlatformWatch()
+    metrics = Metrics(platform)
+    await platform.observe(collection_run(Outcome.FAILED, error_class="AccessDenied", error_message="no"))
+    metrics.show(Snapshot(status(unreadable=("old",)), IDLE, PoolState(5, 2), GOOD, 9))
+    states = {state: value(metrics, "platform_state", state=state) for state in Condition}
+    assert states == {"refused_token": 1, "answering": 0, "down": 0, "unknown": 0}
+    assert value(metrics, "platform_failures_in_a_row") == 1
+    assert value(metrics, "platform_checked_timestamp_seconds") == (NOW + timedelta(seconds=2.5)).timestamp()
+    assert (value(metrics, "event_loop_tasks"), value(metrics, "scheduler_unreadable_jobs")) == (9, 1)

@@ -47,17 +47,17 @@ class Hold:
     """
 
     def __init__(self, place: Place) -> None:
-        self._place = place
+        self.place = place
         self._lock: int | None = keeper.open_lock(place.home, "users.lock")
         fcntl.flock(self._lock, fcntl.LOCK_SH)  # waits while a keeper stops the server
         _HOLDS.add(self)
 
     def drop(self) -> None:
         """Let go; where the keeper was killed, a new one takes over."""
-        home = self._place.home
+        home = self.place.home
         try:
             if self._lock is not None and keeper.held(home, "server.lock") and not keeper.held(home, "keeper.lock"):
-                _launch(self._place, ())
+                _launch(self.place, ())
         finally:
             self.close()
 
@@ -87,6 +87,21 @@ class EmbeddedServer:
     url: str
     data_dir: Path
     _hold: Hold = field(repr=False, compare=False)
+    _options: tuple[str, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def runs(self) -> bool:
+        """Whether the server and the keeper that would stop it live; looks at two locks, so it may be asked often."""
+        return keeper.held(self.data_dir, "server.lock") and keeper.held(self.data_dir, "keeper.lock")
+
+    def revive(self) -> None:
+        """Start again what was killed while we use it; the address stays the same. Blocks: call it in a thread."""
+        place = self._hold.place
+        try:
+            with _alone(place):
+                _run(place, self._options)
+        except OSError as error:
+            raise explain(str(error), place) from error
 
     def release(self) -> None:
         """Stop using the server; the keeper stops it after its last user."""
@@ -109,7 +124,7 @@ def start_embedded(data_dir: Path, *, tuning: Mapping[str, str] = NO_TUNING) -> 
             undo.pop_all()
     except OSError as error:
         raise explain(str(error), place) from error
-    return EmbeddedServer(f"postgresql://{USER}@/{DATABASE}?host={sockets}&port=5432", place.home, hold)
+    return EmbeddedServer(f"postgresql://{USER}@/{DATABASE}?host={sockets}&port=5432", place.home, hold, options)
 
 
 def embedded_notice(data_dir: Path) -> str | None:

@@ -1,0 +1,1 @@
+"""Ways to reach people: one module each; the registry names them all."""

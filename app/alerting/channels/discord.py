@@ -1,0 +1,59 @@
+"""Discord, through a webhook: 204 where it is taken, JSON that says how long to wait where it is too much."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from app.alerting.channels.base import Answer, Common, HttpAnswer, Part, Verdict, by_status
+from app.alerting.channels.chat import Chat, parsed
+from app.alerting.channels.fields import secret_url
+from app.alerting.messages import Dialect, utf16_units
+from app.alerting.yaml_reader import Entry
+
+LIMIT = 2000
+_INVALID_BODY = 50035
+_GONE = frozenset({10015, 50027})
+"""Unknown webhook, invalid webhook token."""
+_SPECIAL = re.compile(r"([\\*_~`|>#\[\]()<@])")
+
+
+def escape(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+DIALECT = Dialect(escape, lambda text: f"**{text}**", lambda name, url: f"[{escape(name)}](<{url}>)")
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordChannel(Chat):
+    """One channel of Discord."""
+
+    kind: ClassVar[str] = "discord"
+    dialect: ClassVar[Dialect] = DIALECT
+
+    def measure(self, text: str) -> int:
+        return utf16_units(text)
+
+    def payload(self, part: Part) -> Mapping[str, Any]:
+        return {"content": part.text, "allowed_mentions": {"parse": []}}
+
+    def judge(self, answer: HttpAnswer, now: datetime) -> Answer:
+        content = parsed(answer.text)
+        if answer.status == 429:
+            wait = content.get("retry_after")
+            patience = timedelta(seconds=float(wait)) if isinstance(wait, int | float) else answer.retry_after(now)
+            return Answer(Verdict.RETRY, answer.text, answer.status, patience)
+        if content.get("code") in _GONE or answer.status == 404:
+            return Answer(Verdict.DISABLED, answer.text, answer.status)
+        if content.get("code") == _INVALID_BODY:
+            verdict = Verdict.TOO_LARGE if "BASE_TYPE_MAX_LENGTH" in answer.text else Verdict.REFUSED
+            return Answer(verdict, answer.text, answer.status)
+        return by_status(answer, now)
+
+
+def read(entry: Entry, common: Common) -> DiscordChannel:
+    return DiscordChannel(common, secret_url(entry, "url"), LIMIT)

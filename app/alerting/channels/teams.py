@@ -1,0 +1,68 @@
+"""Microsoft Teams, through a Workflows URL: an adaptive card, answered with 202."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from app.alerting.channels.base import Answer, Common, HttpAnswer, Part, Verdict, by_status
+from app.alerting.channels.chat import Chat
+from app.alerting.channels.fields import secret_url
+from app.alerting.messages import Dialect
+from app.alerting.yaml_reader import Entry
+
+LIMIT = 24_000
+"""Bytes of the text as JSON; with the card around it a message stays below the 28 KB that Teams takes."""
+_SPECIAL = re.compile(r"([\\*_~`\[\]()#<>])")
+
+
+def escape(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+DIALECT = Dialect(escape, lambda text: f"**{text}**", lambda name, url: f"[{escape(name)}]({url})")
+
+
+def _shown(text: str) -> str:
+    """A card breaks lines only between paragraphs."""
+    return text.replace("\n", "\n\n")
+
+
+@dataclass(frozen=True, slots=True)
+class TeamsChannel(Chat):
+    """One channel or chat of Teams."""
+
+    kind: ClassVar[str] = "teams"
+    dialect: ClassVar[Dialect] = DIALECT
+
+    def measure(self, text: str) -> int:
+        return len(json.dumps(_shown(text), ensure_ascii=False).encode("utf-8", "replace"))
+
+    def payload(self, part: Part) -> Mapping[str, Any]:
+        card = {
+            "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+            "type": "AdaptiveCard",
+            "version": "1.4",
+            "msteams": {"width": "Full"},
+            "body": [{"type": "TextBlock", "text": _shown(part.text), "wrap": True}],
+        }
+        attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+        return {"type": "message", "attachments": [attachment]}
+
+    def judge(self, answer: HttpAnswer, now: datetime) -> Answer:
+        if answer.status == 404:
+            return Answer(Verdict.DISABLED, answer.text, answer.status)
+        if answer.status == 400 and "NotEnabled" in answer.text:
+            return Answer(Verdict.DISABLED, answer.text, answer.status)
+        if answer.status == 200 and ("error" in answer.text.lower() or "failed" in answer.text.lower()):
+            # The connectors that came before Workflows answer 200 and say in words that it did not work.
+            return Answer(Verdict.RETRY, answer.text, answer.status)
+        return by_status(answer, now)
+
+
+def read(entry: Entry, common: Common) -> TeamsChannel:
+    return TeamsChannel(common, secret_url(entry, "url"), LIMIT)

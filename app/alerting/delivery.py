@@ -1,0 +1,282 @@
+"""Sends what is due, in every replica: claim, send, record; a message is sent at least once, with one key."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import structlog
+
+from app.alerting.channel_file import ChannelBook, ChannelFile
+from app.alerting.channels.base import Answer, Channel, Outlet, Part, Verdict, redacted
+from app.alerting.delivery_repository import Attempt, Claim, DeliveryRepository, Progress
+from app.alerting.limits import blocked_until, retry_at
+from app.clock import Clock
+from app.errors import DatabaseUnavailable
+from app.net.guarded import AddressRefused
+from app.settings import NotificationSettings
+
+SMALLEST_PIECES = 6
+"""A part is halved at most so many times."""
+DATABASE_PAUSE = 2.0
+PRUNE_SECONDS = 3600.0
+WELL_WITHIN = 30.0
+
+Listener = Callable[[str, str, str, float], None]
+"""Learns of each attempt: channel, kind of channel, verdict, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long messages are tried, and the chance that spreads the attempts of many over time."""
+
+    give_up: timedelta
+    chance: Callable[[], float] = random.random
+
+
+class DeliveryWorker:
+    """Delivers the messages of the outbox; each channel at its own pace, so that none waits for another."""
+
+    def __init__(
+        self,
+        repository: DeliveryRepository,
+        file: ChannelFile,
+        outlet: Outlet,
+        clock: Clock,
+        *,
+        settings: NotificationSettings,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._repository = repository
+        self._file = file
+        self._outlet = outlet
+        self._clock = clock
+        self._settings = settings
+        self._patience = Patience(timedelta(hours=settings.give_up_hours), chance)
+        self.listeners: list[Listener] = []
+        self._log = structlog.get_logger()
+        self._busy: dict[str, asyncio.Task[int]] = {}
+        self._looked_at = time.monotonic()
+        self._pruned_at = 0.0
+
+    @property
+    def age(self) -> float:
+        """Seconds since the outbox was last looked at with success."""
+        return time.monotonic() - self._looked_at
+
+    @property
+    def file(self) -> ChannelFile:
+        return self._file
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until `stop` is set; attempts under way may end then."""
+        if not self._file.current().reaches_people:
+            self._log.warning("nobody is told of alerts: no channel is configured", file=str(self._file.path))
+        try:
+            while not stop.is_set():
+                pause = self._settings.poll_seconds
+                try:
+                    await self._start_due()
+                    await self._prune()
+                except DatabaseUnavailable as error:
+                    self._log.error("delivery waits for the database", reason=str(error))
+                    pause = DATABASE_PAUSE
+                await wait(stop, pause)
+        finally:
+            await self._drain()
+
+    async def deliver_due(self) -> int:
+        """Send everything that is due now and may be sent now; gives the number of messages sent."""
+        await self._start_due()
+        tasks = list(self._busy.values())
+        return sum(await asyncio.gather(*tasks)) if tasks else 0
+
+    async def _start_due(self) -> None:
+        book = self._file.current()
+        for due in await self._repository.due_channels(self._clock.now()):
+            if due.name in self._busy:
+                continue
+            why = due.disabled if due.name in book.channels else "it is no longer in the file of the channels"
+            work = self._work(book.channels[due.name], book) if why is None else self._hand_over(due.name, why, book)
+            task = asyncio.create_task(self._bordered(due.name, work))
+            self._busy[due.name] = task
+            task.add_done_callback(lambda _, name=due.name: self._busy.pop(name, None))  # type: ignore[misc]
+        self._looked_at = time.monotonic()
+
+    async def _work(self, channel: Channel, book: ChannelBook) -> int:
+        """Send one message of the channel after the other, as long as there is one and it may be sent."""
+        sent = 0
+        common = channel.common
+        while claim := await self._repository.claim(common.name, common.per_minute, self._clock.now()):
+            sent += await self._deliver(channel, claim, book)
+        return sent
+
+    async def _bordered(self, name: str, work: Coroutine[Any, Any, int]) -> int:
+        """One channel's work; whatever ends it is logged, and the other channels go on.
+
+        What was sent and not recorded is sent again with the same key once the lease has ended.
+        """
+        try:
+            return await work
+        except DatabaseUnavailable as error:
+            self._log.error("delivery waits for the database", channel=name, reason=str(error))
+        except Exception as error:  # noqa: BLE001  the border of a job: it is logged, the other channels go on
+            # The work on a channel is a job: a defect in it must not end the deliveries of the others.
+            self._log.exception("delivery failed", channel=name, error=type(error).__name__)
+        return 0
+
+    async def _hand_over(self, channel: str, why: str, book: ChannelBook) -> int:
+        disabled = await self._repository.disabled_channels()
+        instead = book.instead_of(channel, disabled)
+        moved = await self._repository.hand_over(channel, instead, why, self._clock.now())
+        if moved:
+            self._log.error("channel takes nothing", channel=channel, reason=why, messages=moved, instead=instead)
+        return 0
+
+    async def _deliver(self, channel: Channel, claim: Claim, book: ChannelBook) -> int:
+        """Send the parts that have not arrived; gives 1 where the message is complete."""
+        progress = claim.progress
+        parts = channel.parts(claim.message, claim.recipients)
+        rest = parts[progress.parts :]
+        for part in rest:
+            outcome = await self._send(channel, claim, part, progress)
+            if outcome is None:
+                return 0
+            answer, attempt, progress = outcome
+            if answer.verdict is not Verdict.SENT:
+                await self._settle(channel, claim, answer, attempt, progress=progress, book=book)
+                return 0
+            # Who was reached counts for one part; who was refused will not be reached by the next either.
+            progress = replace(progress, parts=progress.parts + 1, delivered=())
+            await self._repository.sent(claim, attempt, progress, last=part is rest[-1])
+        if not rest:
+            # The channel was set up anew after some parts had arrived, and now makes fewer of it.
+            nothing = Attempt("0/0", self._clock.now(), 0.0, Verdict.SENT.value, None, "all parts had arrived")
+            await self._repository.sent(claim, nothing, progress, last=True)
+        return 1
+
+    async def _send(
+        self, channel: Channel, claim: Claim, part: Part, progress: Progress, depth: int = 0
+    ) -> tuple[Answer, Attempt, Progress] | None:
+        """One part, in smaller ones where the receiver wants it so; None where it has to wait for its turn."""
+        common = channel.common
+        until = await self._repository.reserve(common.name, common.per_minute, self._clock.now())
+        if until is not None:
+            await self._repository.postponed(claim, until, progress)
+            return None
+        answer, attempt = await self._attempt(channel, part, progress.done)
+        progress = replace(
+            progress,
+            delivered=(*progress.delivered, *answer.delivered),
+            refused={**progress.refused, **answer.refused},
+        )
+        if answer.verdict is not Verdict.TOO_LARGE:
+            return answer, attempt, progress
+        halves = channel.halves(part) if depth < SMALLEST_PIECES else []
+        if not halves:
+            return replace(answer, verdict=Verdict.REFUSED), attempt, progress
+        for half in halves:
+            await self._repository.progressed(claim, attempt, progress)
+            outcome = await self._send(channel, claim, half, progress, depth + 1)
+            if outcome is None or outcome[0].verdict is not Verdict.SENT:
+                return outcome
+            answer, attempt, progress = outcome
+        return answer, attempt, progress
+
+    async def _attempt(self, channel: Channel, part: Part, done: frozenset[str]) -> tuple[Answer, Attempt]:
+        answer, kept = await attempt(channel, part, done, self._outlet, self._clock)
+        name, seconds = channel.common.name, round(kept.seconds, 3)
+        for listen in self.listeners:
+            listen(name, channel.kind, kept.verdict, kept.seconds)
+        self._log.info(
+            "message attempt",
+            channel=name,
+            key=part.key,
+            part=part.name,
+            verdict=kept.verdict,
+            status=kept.status,
+            seconds=seconds,
+            answer=kept.answer,
+        )
+        return answer, kept
+
+    async def _settle(
+        self, channel: Channel, claim: Claim, answer: Answer, attempt: Attempt, *, progress: Progress, book: ChannelBook
+    ) -> None:
+        """Record a failure by what it means."""
+        name = channel.common.name
+        if answer.verdict is Verdict.DISABLED:
+            self._log.error("channel disabled", channel=name, reason=answer.text)
+            await self._repository.disable(name, answer.text, attempt.at, (claim, attempt))
+            await self._hand_over(name, answer.text, book)
+            return
+        instead = book.instead_of(name, await self._repository.disabled_channels())
+        over = attempt.at - claim.created_at >= self._patience.give_up
+        if answer.verdict is Verdict.REFUSED and instead and not claim.moved:
+            await self._repository.refused(claim, attempt, progress, instead)
+        elif answer.verdict is Verdict.REFUSED or over:
+            why = answer.text if not over else f"tried for {self._settings.give_up_hours:g} h, last: {answer.text}"
+            self._log.error("message failed", channel=name, subject=claim.message.subject, reason=why)
+            notice_on = "" if claim.moved else instead
+            await self._repository.failed(claim, attempt, progress, why, notice_on=notice_on)
+        else:
+            await self._again(claim, answer, attempt, progress)
+
+    async def _again(self, claim: Claim, answer: Answer, attempt: Attempt, progress: Progress) -> None:
+        chance, now = self._patience.chance(), self._clock.now()
+        again = retry_at(now, claim.attempts, chance, answer.retry_after)
+        # Where some recipients were reached the channel works: only this message waits.
+        works = bool(answer.delivered)
+        blocked = None if works else blocked_until(now, claim.attempts, chance, answer.retry_after)
+        await self._repository.retry(claim, attempt, progress, again, blocked)
+
+    async def _prune(self) -> None:
+        if time.monotonic() - self._pruned_at < PRUNE_SECONDS and self._pruned_at:
+            return
+        self._pruned_at = time.monotonic()
+        await self._repository.prune(self._clock.now() - timedelta(days=self._settings.history_days))
+
+    async def _drain(self) -> None:
+        """Let attempts under way end; what does not is sent again by whoever takes it over."""
+        tasks = list(self._busy.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._settings.drain_seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._outlet.close()
+
+
+async def attempt(
+    channel: Channel, part: Part, done: frozenset[str], outlet: Outlet, clock: Clock
+) -> tuple[Answer, Attempt]:
+    """One attempt and what came of it, free of secrets; whatever goes wrong is an answer too."""
+    now, begun = clock.now(), time.perf_counter()
+    try:
+        answer = await channel.send(part, outlet, done)
+    except AddressRefused as error:
+        answer = Answer(Verdict.DISABLED, str(error))
+    except (httpx.HTTPError, OSError, TimeoutError) as error:
+        answer = Answer(Verdict.RETRY, f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001  a delivery attempt is a job: its failure is kept, others go on
+        answer = Answer(Verdict.RETRY, f"{type(error).__name__}: {error}")
+    secrets = channel.secrets()
+    text = redacted(answer.text, secrets)
+    refused = {address: redacted(why, secrets) for address, why in answer.refused.items()}
+    kept = Attempt(part.name, now, time.perf_counter() - begun, answer.verdict.value, answer.status, text)
+    return replace(answer, text=text, refused=refused), kept
+
+
+async def wait(stop: asyncio.Event, seconds: float) -> None:
+    """Until `stop` is set, at most so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,317 @@
+"""What delivery keeps: claims of messages, attempts, and how each channel fares. One method is one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from app.alerting.delivery_statements import (
+    ADD_ATTEMPT,
+    CLAIM,
+    DIGEST,
+    DISABLE,
+    DUE_CHANNELS,
+    END,
+    EVENTS,
+    LOCK_CHANNEL,
+    MERGE_EVENTS,
+    MERGED,
+    MOVE,
+    NOTICED,
+    OUTAGE_OVER,
+    PRUNE,
+    READY,
+    RELEASE,
+    RESERVE,
+    RETRY,
+    SUCCEEDED,
+    TROUBLED,
+)
+from app.alerting.limits import Due, choose, free_slots, in_last_minute, next_slot
+from app.alerting.messages import Content, Message, Told, compose, notice, told_from_json
+from app.alerting.models import Severity
+from app.alerting.outbox_repository import post_notice
+from app.db.engine import Database
+
+if TYPE_CHECKING:
+    from app.db.engine import Connection
+
+PRUNED_AT_ONCE = 5000
+NOTICE_AGAIN = timedelta(hours=4)
+"""Least distance of two notices that the same channel is disabled."""
+OUTAGE = 3
+"""After so many failures in a row, the first success brings forward what waits for its next attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What has arrived already: whole parts, and recipients of the part under way."""
+
+    parts: int = 0
+    delivered: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def done(self) -> frozenset[str]:
+        return frozenset(self.delivered) | frozenset(self.refused)
+
+    def as_json(self) -> str:
+        return json.dumps({"parts": self.parts, "delivered": self.delivered, "refused": dict(self.refused)})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message that this worker may send until its lease ends."""
+
+    notification_id: int
+    channel: str
+    recipients: tuple[str, ...]
+    created_at: datetime
+    attempts: int
+    message: Message
+    progress: Progress
+    moved: bool = False
+    """Another channel could not deliver it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt as it is kept."""
+
+    part: str
+    at: datetime
+    seconds: float
+    verdict: str
+    status: int | None
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueChannel:
+    """A channel with due messages; `disabled` says why it takes none."""
+
+    name: str
+    disabled: str | None
+
+
+class DeliveryRepository:
+    """Messages on their way, shared by all replicas."""
+
+    def __init__(self, database: Database, worker: str, *, lease: timedelta) -> None:
+        self._database = database
+        self._worker = worker
+        self._lease = lease
+
+    async def due_channels(self, now: datetime) -> list[DueChannel]:
+        """The channels that have something to send now, or to hand over because they are disabled."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(DUE_CHANNELS, now)
+        return [DueChannel(row["channel"], row["disabled_reason"] if row["disabled_at"] else None) for row in rows]
+
+    async def disabled_channels(self) -> frozenset[str]:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch("select channel from channel_states where disabled_at is not null")
+        return frozenset(row["channel"] for row in rows)
+
+    async def claim(self, channel: str, per_minute: int, now: datetime) -> Claim | None:
+        """The next message of the channel, or a digest of all that are due where they are more than its limit takes.
+
+        Its events are frozen with the first claim: whatever happens later joins another message.
+        """
+        async with self._database.transaction() as connection:
+            state = await connection.fetchrow(LOCK_CHANNEL, channel)
+            if state is None or state["disabled_at"] or (state["blocked_until"] or now) > now:
+                return None
+            free = free_slots(state["recent"], per_minute, now)
+            if free <= 0:
+                await _block(connection, channel, next_slot(state["recent"], per_minute, now))
+                return None
+            rows = await connection.fetch(READY, channel, now)
+            due = [Due(row["notification_id"], row["whole"], tuple(row["recipients"])) for row in rows]
+            chosen = choose(due, free, per_minute)
+            if not chosen:
+                return None
+            number = chosen[0] if len(chosen) == 1 else await self._digest(connection, chosen, now)
+            row = await connection.fetchrow(CLAIM, number, now, now + self._lease, self._worker)
+            return await _claim_of(connection, row) if row else None
+
+    async def _digest(self, connection: Connection, merged: Sequence[int], now: datetime) -> int:
+        number: int = await connection.fetchval(DIGEST, merged, now)
+        await connection.execute(MERGE_EVENTS, number, merged)
+        await connection.execute(MERGED, number, merged, now)
+        return number
+
+    async def reserve(self, channel: str, per_minute: int, now: datetime) -> datetime | None:
+        """Take one of the channel's messages of this minute; where there is none left, when there will be."""
+        async with self._database.transaction() as connection:
+            state = await connection.fetchrow(LOCK_CHANNEL, channel)
+            recent = in_last_minute(state["recent"], now) if state else []
+            if free_slots(recent, per_minute, now) > 0:
+                await connection.execute(RESERVE, channel, [*recent, now])
+                return None
+            until = next_slot(recent, per_minute, now)
+            await _block(connection, channel, until)
+            return until
+
+    async def sent(self, claim: Claim, attempt: Attempt, progress: Progress, *, last: bool) -> None:
+        """A part has arrived; `last`: the message is complete."""
+        async with self._database.transaction() as connection:
+            await self._keep(connection, claim, attempt)
+            refused = "; ".join(f"{address}: {why}" for address, why in progress.refused.items())
+            if last:
+                await self._end(connection, claim, "sent", attempt.at, error=refused, progress=progress)
+            else:
+                await self._renew(connection, claim, attempt.at, progress)
+            failures = await connection.fetchval(SUCCEEDED, claim.channel, attempt.at)
+            if failures >= OUTAGE:
+                await connection.execute(OUTAGE_OVER, claim.channel, attempt.at)
+
+    async def progressed(self, claim: Claim, attempt: Attempt, progress: Progress) -> None:
+        """An attempt that was neither a success nor a failure of the channel: it was answered by smaller parts."""
+        async with self._database.transaction() as connection:
+            await self._keep(connection, claim, attempt)
+            await self._renew(connection, claim, attempt.at, progress)
+
+    async def postponed(self, claim: Claim, until: datetime, progress: Progress) -> None:
+        """The rest of the message waits for its turn; no attempt was made."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                RETRY, claim.notification_id, self._worker, until, progress.as_json(), claim.message.subject, ""
+            )
+
+    async def retry(
+        self, claim: Claim, attempt: Attempt, progress: Progress, again_at: datetime, blocked_until: datetime | None
+    ) -> None:
+        """Another attempt will be made; until `blocked_until` the channel is left alone."""
+        async with self._database.transaction() as connection:
+            await self._keep(connection, claim, attempt)
+            await connection.execute(TROUBLED, claim.channel, attempt.at, attempt.answer, blocked_until)
+            subject = claim.message.subject
+            await connection.execute(
+                RETRY, claim.notification_id, self._worker, again_at, progress.as_json(), subject, attempt.answer
+            )
+
+    async def failed(self, claim: Claim, attempt: Attempt, progress: Progress, why: str, *, notice_on: str) -> None:
+        """No further attempt; another channel says so where there is one."""
+        async with self._database.transaction() as connection:
+            await self._keep(connection, claim, attempt)
+            await connection.execute(TROUBLED, claim.channel, attempt.at, attempt.answer, None)
+            await self._end(connection, claim, "failed", attempt.at, error=why, progress=progress)
+            if notice_on:
+                text = f"{claim.channel} did not get “{claim.message.subject}”: {why}"
+                told = notice("delivery_failed", text, attempt.at, {"channel": claim.channel}, claim.message.severity)
+                await post_notice(connection, notice_on, told, attempt.at)
+
+    async def refused(self, claim: Claim, attempt: Attempt, progress: Progress, instead: str) -> None:
+        """The channel will never take this message: another one gets it."""
+        async with self._database.transaction() as connection:
+            await self._keep(connection, claim, attempt)
+            await connection.execute(TROUBLED, claim.channel, attempt.at, attempt.answer, None)
+            await connection.execute(RETRY, claim.notification_id, self._worker, attempt.at, progress.as_json(), "", "")
+            await connection.execute(MOVE, [claim.notification_id], instead, attempt.at, attempt.answer)
+
+    async def disable(self, channel: str, why: str, now: datetime, attempt: tuple[Claim, Attempt] | None) -> None:
+        """Nothing is sent over the channel until a person enables it."""
+        async with self._database.transaction() as connection:
+            if attempt is not None:
+                await self._keep(connection, *attempt)
+                await connection.execute(TROUBLED, channel, now, attempt[1].answer, None)
+                await connection.execute(RELEASE, attempt[0].notification_id, self._worker)
+            await connection.execute(DISABLE, channel, now, why)
+
+    async def hand_over(self, channel: str, instead: str, why: str, now: datetime) -> int:
+        """Give what waits for a channel that takes nothing to another, with a word about it; without one it fails."""
+        query = """
+            select notification_id from notifications
+            where channel = $1 and status = 'waiting' and (claimed_until is null or claimed_until <= $2)
+            order by notification_id
+            for update skip locked
+        """
+        async with self._database.transaction() as connection:
+            numbers = [row["notification_id"] for row in await connection.fetch(query, channel, now)]
+            if not numbers:
+                return 0
+            if not instead:
+                end = "update notifications set status = 'failed', ended_at = $2, frozen_at = coalesce(frozen_at, $2), "
+                end += "error = $3 where notification_id = any ($1::bigint[])"
+                await connection.execute(end, numbers, now, f"{why}; there is no other channel")
+                return len(numbers)
+            await connection.execute(MOVE, numbers, instead, now, why)
+            if await connection.fetchval(NOTICED, instead, channel, now - NOTICE_AGAIN):
+                return len(numbers)
+            told = notice(
+                "channel_disabled",
+                f"nothing can be sent over {channel}: {why}. Its messages come here. "
+                f"Mend it, then run: gridkeeper alerts enable {channel}",
+                now,
+                {"channel": channel},
+                Severity.CRITICAL,
+            )
+            await post_notice(connection, instead, told, now)
+        return len(numbers)
+
+    async def prune(self, before: datetime) -> int:
+        """Erase messages that ended before the instant, with their events and attempts."""
+        async with self._database.connection() as connection:
+            return int((await connection.execute(PRUNE, before, PRUNED_AT_ONCE)).split()[-1])
+
+    async def _keep(self, connection: Connection, claim: Claim, attempt: Attempt) -> None:
+        await connection.execute(
+            ADD_ATTEMPT,
+            claim.notification_id,
+            claim.channel,
+            attempt.part,
+            attempt.at,
+            attempt.seconds,
+            attempt.verdict,
+            attempt.status,
+            attempt.answer,
+        )
+
+    async def _end(
+        self, connection: Connection, claim: Claim, status: str, now: datetime, *, error: str, progress: Progress
+    ) -> None:
+        subject = claim.message.subject
+        await connection.execute(
+            END, claim.notification_id, self._worker, status, now, error, progress.as_json(), subject
+        )
+
+    async def _renew(self, connection: Connection, claim: Claim, now: datetime, progress: Progress) -> None:
+        query = """
+            update notifications set progress = $3::jsonb, claimed_until = $4
+            where notification_id = $1 and claimed_by = $2 and status = 'waiting'
+        """
+        await connection.execute(query, claim.notification_id, self._worker, progress.as_json(), now + self._lease)
+
+
+async def _block(connection: Connection, channel: str, until: datetime) -> None:
+    await connection.execute("update channel_states set blocked_until = $2 where channel = $1", channel, until)
+
+
+async def _claim_of(connection: Connection, row: asyncpg.Record) -> Claim:
+    events: list[Told] = []
+    content: Content | None = None
+    if row["content"] is not None:
+        content = Content(**json.loads(row["content"]))
+    else:
+        rows = await connection.fetch(EVENTS, row["notification_id"])
+        events = [told_from_json(json.loads(event["content"])) for event in rows]
+    return Claim(
+        row["notification_id"],
+        row["channel"],
+        tuple(row["recipients"]),
+        row["created_at"],
+        row["attempts"],
+        compose(row["key"], row["frozen_at"], events, content),
+        _progress(json.loads(row["progress"])),
+        row["moved_from"] is not None,
+    )
+
+
+def _progress(content: Mapping[str, Any]) -> Progress:
+    return Progress(content.get("parts", 0), tuple(content.get("delivered", ())), dict(content.get("refused", {})))

@@ -1,0 +1,88 @@
+"""Which message of which channel tells an event, and when that is due."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.alerting.models import TOLD, AlertEvent, EventKind, Severity
+from app.alerting.routing import Route, Routes, routing_labels
+
+URGENT = frozenset({EventKind.FIRED, EventKind.SEVERITY})
+NOW = timedelta(0)
+
+Target = tuple[str, str]
+"""A channel and the key of a group."""
+
+
+@dataclass(slots=True)
+class Planned:
+    """One message that is to take these events, at the earliest `wait` from now and `interval` after its forerunner."""
+
+    channel: str
+    group_key: str
+    recipients: tuple[str, ...]
+    wait: timedelta
+    interval: timedelta
+    severity: Severity
+    events: list[AlertEvent]
+
+    @property
+    def target(self) -> Target:
+        return self.channel, self.group_key
+
+    def add(self, event: AlertEvent, wait: timedelta, interval: timedelta) -> None:
+        """An urgent event hurries the whole group."""
+        self.events.append(event)
+        self.wait = min(self.wait, wait)
+        self.interval = min(self.interval, interval)
+        self.severity = max(self.severity, event.alert.severity, key=lambda severity: severity.rank)
+
+
+def is_urgent(event: AlertEvent) -> bool:
+    return event.alert.severity is Severity.CRITICAL and event.kind in URGENT
+
+
+def group_key(route: Route, labels: Mapping[str, str]) -> str:
+    """The text that is equal for all events of a group of this route."""
+    values = {name: labels.get(name, "") for name in sorted(route.group_by)}
+    return json.dumps([route.name, list(route.recipients), values], ensure_ascii=False)
+
+
+def plan_notifications(
+    events: Sequence[AlertEvent], routes: Routes, told: Mapping[tuple[str, int | None], datetime]
+) -> list[Planned]:
+    """The messages that take the events; `told` says when a channel was last told that an alert fires."""
+    planned: dict[Target, Planned] = {}
+    for event in events:
+        if event.kind not in TOLD:
+            continue
+        labels = routing_labels(event)
+        seen: set[tuple[str, tuple[str, ...]]] = set()
+        for route in routes.of(labels, event.rule.route):
+            key = group_key(route, labels)
+            for channel in route.channels:
+                # Two routes may name the same channel; it is told once.
+                place = (channel, route.recipients)
+                if place in seen or _too_soon(event, route, told.get((channel, event.alert.alert_id))):
+                    continue
+                seen.add(place)
+                _put(planned, event, route, channel, key)
+    return list(planned.values())
+
+
+def _put(planned: dict[Target, Planned], event: AlertEvent, route: Route, channel: str, key: str) -> None:
+    wait, interval = (NOW, NOW) if is_urgent(event) else (route.group_wait, route.group_interval)
+    message = planned.get((channel, key))
+    if message is None:
+        message = Planned(channel, key, route.recipients, wait, interval, event.alert.severity, [])
+        planned[channel, key] = message
+    message.add(event, wait, interval)
+
+
+def _too_soon(event: AlertEvent, route: Route, told_at: datetime | None) -> bool:
+    if event.kind is not EventKind.REMINDED or told_at is None:
+        return False
+    return event.at - told_at < route.repeat_interval

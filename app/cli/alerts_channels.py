@@ -1,0 +1,178 @@
+"""`gridkeeper alerts channels`, `test`, `notifications`, `retry`, `enable`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import typer
+
+from app.alerting.channel_file import ChannelBook, ChannelFile
+from app.alerting.channels.base import Channel, Outlet, Verdict
+from app.alerting.delivery import attempt
+from app.alerting.delivery_records import ChannelState, DeliveryRecords, PastMessage
+from app.alerting.messages import Content, Message, compose
+from app.alerting.yaml_reader import suggestion
+from app.cli.codes import OK, UNAVAILABLE
+from app.cli.tables import print_table
+from app.clock import SystemClock
+from app.errors import ConfigurationError
+from app.lifecycle import database
+from app.logging import configure_logging
+from app.market.time import iso
+from app.net.guarded import GuardedClients
+from app.settings import Settings, load_settings
+
+CHANNEL_COLUMNS = ("channel", "type", "sends to", "state", "waiting", "failed", "last sent", "problem")
+MESSAGE_COLUMNS = ("id", "channel", "status", "created", "ended", "attempts", "events", "subject", "problem")
+LONGEST = 70
+
+
+def test_command(name: str) -> int:
+    """Sends a test message straight to the channel, past outbox and limit; 1 with the reason where it fails."""
+    settings = _settings()
+    channel = _channel(_book(settings), name)
+    answers = asyncio.run(_try(channel, settings))
+    for part, verdict, text in answers:
+        _say(f"{name}, part {part}: {verdict}: {text or 'no answer text'}")
+    return OK if all(verdict is Verdict.SENT for _, verdict, _ in answers) else UNAVAILABLE
+
+
+async def _try(channel: Channel, settings: Settings) -> list[tuple[str, Verdict, str]]:
+    clock = SystemClock()
+    outlet = Outlet(GuardedClients(), clock, timeout=settings.notifications.timeout_seconds)
+    message = _test_message(channel.common.name, clock.now())
+    try:
+        answers = []
+        for part in channel.parts(message, ()):
+            answer, _ = await attempt(channel, part, frozenset(), outlet, clock)
+            refused = "; ".join(f"{address}: {why}" for address, why in answer.refused.items())
+            verdict = Verdict.REFUSED if refused and answer.verdict is Verdict.SENT else answer.verdict
+            answers.append((part.name, verdict, answer.text))
+        return answers
+    finally:
+        await outlet.close()
+
+
+def _test_message(channel: str, now: datetime) -> Message:
+    text = f"This is a test of the channel {channel}.\nAlerts of this Gridkeeper will arrive here."
+    return compose(str(uuid4()), now, (), Content("Gridkeeper: test message", text))
+
+
+def channels_command(*, as_json: bool) -> int:
+    settings = _settings()
+    book = _book(settings)
+    states = asyncio.run(_states(settings))
+    rows = [_channel_view(name, channel, states.get(name)) for name, channel in book.channels.items()]
+    if as_json:
+        return _print_json(rows)
+    print_table(CHANNEL_COLUMNS, [tuple(str(value or "") for value in row.values()) for row in rows])
+    for name in sorted(set(states) - set(book.channels)):
+        if states[name].waiting:
+            _say(f"{name}: no longer in {settings.notifications.channels_file}; its messages go to another channel")
+    if not book.reaches_people:
+        _say(f"nobody is told of alerts: describe a channel in {settings.notifications.channels_file}")
+    return OK
+
+
+async def _states(settings: Settings) -> dict[str, ChannelState]:
+    async with database(settings, _say) as opened:
+        return await DeliveryRecords(opened).channels()
+
+
+def _channel_view(name: str, channel: Channel, state: ChannelState | None) -> dict[str, Any]:
+    state = state or ChannelState(name)
+    return {
+        "channel": name,
+        "type": channel.kind,
+        "sends_to": channel.where(),
+        "state": state.state,
+        "waiting": state.waiting,
+        "failed": state.failed,
+        "last_sent_at": iso(state.last_sent_at) if state.last_sent_at else None,
+        "problem": state.disabled_reason or state.last_error,
+    }
+
+
+def notifications_command(*, failed: bool, waiting: bool, limit: int, as_json: bool) -> int:
+    status = "failed" if failed else "waiting" if waiting else None
+    found = asyncio.run(_messages(_settings(), status, limit))
+    if as_json:
+        return _print_json([_message_as_json(message) for message in found])
+    if found:
+        print_table(MESSAGE_COLUMNS, [_message_row(message) for message in found], right={"id", "attempts", "events"})
+    _say(f"{len(found)} {'message' if len(found) == 1 else 'messages'}")
+    return OK
+
+
+async def _messages(settings: Settings, status: str | None, limit: int) -> list[PastMessage]:
+    async with database(settings, _say) as opened:
+        return await DeliveryRecords(opened).messages(status, limit=limit)
+
+
+def retry_command(notification_id: int) -> int:
+    settings = _settings()
+
+    async def again() -> str:
+        async with database(settings, _say) as opened:
+            return await DeliveryRecords(opened).again(notification_id, SystemClock().now())
+
+    _say(f"message {notification_id} is tried again on {asyncio.run(again())} by the running service")
+    return OK
+
+
+def enable_command(name: str) -> int:
+    settings = _settings()
+    _channel(_book(settings), name)
+
+    async def enable() -> bool:
+        async with database(settings, _say) as opened:
+            return await DeliveryRecords(opened).enable(name)
+
+    _say(f"{name} is used again" if asyncio.run(enable()) else f"{name} was not disabled")
+    return OK
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    configure_logging(settings.log)
+    return settings
+
+
+def _book(settings: Settings) -> ChannelBook:
+    chosen = settings.notifications
+    return ChannelFile(chosen.channels_file, required="channels_file" in chosen.model_fields_set).load()
+
+
+def _channel(book: ChannelBook, name: str) -> Channel:
+    if name not in book.channels:
+        raise ConfigurationError(f"there is no channel {name!r}{suggestion(name, book.channels)}")
+    return book.channels[name]
+
+
+def _message_row(message: PastMessage) -> tuple[str, ...]:
+    note = message.error or (f"moved from {message.moved_from}" if message.moved_from else "")
+    note = f"in digest {message.merged_into}" if message.merged_into else note
+    ended = iso(message.ended_at) if message.ended_at else ""
+    created, attempts, events = iso(message.created_at), str(message.attempts), str(message.events)
+    ends = (message.subject[:LONGEST], note[:LONGEST])
+    return (str(message.notification_id), message.channel, message.status, created, ended, attempts, events, *ends)
+
+
+def _message_as_json(message: PastMessage) -> dict[str, Any]:
+    return {name: iso(value) if isinstance(value, datetime) else value for name, value in asdict(message).items()}
+
+
+def _print_json(content: Sequence[dict[str, Any]]) -> int:
+    sys.stdout.write(json.dumps(list(content), indent=2, ensure_ascii=False) + "\n")
+    return OK
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

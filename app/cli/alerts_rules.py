@@ -1,0 +1,248 @@
+"""`gridkeeper alerts check`, `rules`, `try` and `run`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from app.alerting.evaluate import RuleEvaluator
+from app.alerting.models import Evaluation, Rule, Threshold, Verdict
+from app.alerting.rule_files import Book, RuleFile, files_of, read_book
+from app.alerting.runner import Row
+from app.alerting.schedules import NEVER
+from app.alerting.watch import RuleBook
+from app.alerting.yaml_reader import show_duration, suggestion
+from app.alerting.yaml_tree import Problem
+from app.cli.codes import OK, UNAVAILABLE
+from app.cli.tables import print_table
+from app.clock import SystemClock
+from app.errors import ConfigurationError
+from app.lifecycle import database
+from app.logging import configure_logging
+from app.market.time import iso
+from app.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from app.container import Container
+
+MOST_ROWS = 20
+RULE_COLUMNS = ("rule", "severity", "schedule", "next slot", "threshold", "for", "where")
+
+
+def check_command(path: Path | None, *, as_json: bool) -> int:
+    """Every problem of the rules; 0 where there is none."""
+    settings = load_settings()
+    reading = read_book(_files(path or settings.alerting.rules_dir, named=path is not None))
+    own = sum(not rule.built_in for rule in reading.book.rules.values())
+    shipped = len(reading.book.rules) - own
+    if as_json:
+        problems = [_problem_as_json(problem) for problem in reading.problems]
+        content = {"valid": not problems, "rules": own, "built_in": shipped, "problems": problems}
+        sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    else:
+        for problem in reading.problems:
+            sys.stdout.write(f"{problem}\n")
+        told = f"{len(reading.problems)} problems" if reading.problems else "no problems"
+        _say(f"{own} rules of yours and {shipped} shipped ones are valid, {told}")
+    return UNAVAILABLE if reading.problems else OK
+
+
+def _files(path: Path, *, named: bool) -> list[RuleFile]:
+    if named and not path.exists():
+        raise ConfigurationError(f"there is no file or folder {path}")
+    return files_of(path)
+
+
+def rules_command(*, as_json: bool) -> int:
+    """The whole book."""
+    book, now = _book(load_settings()), SystemClock().now()
+    rules = sorted(book.rules.values(), key=lambda rule: (rule.built_in, rule.name))
+    if as_json:
+        content = [_rule_as_json(rule, iso(rule.schedule.next_slot(now))) for rule in rules]
+        sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        return OK
+    rows = []
+    for rule in rules:
+        slot = rule.schedule.next_slot(now)
+        due = "disabled" if not rule.enabled else "never" if slot == NEVER else iso(slot)
+        hold = show_duration(rule.hold) if rule.hold else ""
+        where = "shipped" if rule.built_in else rule.origin
+        rows.append((rule.name, rule.severity.value, str(rule.schedule), due, _limit(rule.threshold), hold, where))
+    print_table(RULE_COLUMNS, rows)
+    return OK
+
+
+def _book(settings: Settings) -> Book:
+    configure_logging(settings.log)
+    return RuleBook(settings.alerting.rules_dir, required="rules_dir" in settings.alerting.model_fields_set).check()
+
+
+def try_command(name: str | None, file: Path | None, *, as_json: bool) -> int:
+    """Evaluates rules and shows what they find; writes nothing."""
+    settings = load_settings()
+    rules, book = _chosen(settings, name, file)
+    tried = asyncio.run(_try(settings, rules, book))
+    if as_json:
+        content = [_tried_as_json(rule, rows, evaluation) for rule, rows, evaluation in tried]
+        sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    else:
+        for rule, rows, evaluation in tried:
+            _show_tried(rule, rows, evaluation)
+    return UNAVAILABLE if any(one.verdict is Verdict.ERROR for _, _, one in tried) else OK
+
+
+def _chosen(settings: Settings, name: str | None, file: Path | None) -> tuple[list[Rule], Book]:
+    """The rules to try: one of the book, or those of a file."""
+    if file is not None:
+        book = read_book(_files(file, named=True)).checked()
+        found = [rule for rule in book.rules.values() if not rule.built_in and name in {None, rule.name}]
+        if not found:
+            raise ConfigurationError(f"{file} has no rule{f' {name!r}' if name else ''}; write it under `rules:`")
+        return found, book
+    if name is None:
+        raise ConfigurationError("name a rule (`gridkeeper alerts rules` lists them), or a file with --file")
+    book = _book(settings)
+    if name not in book.rules:
+        raise ConfigurationError(f"there is no rule {name!r}{suggestion(name, book.rules)}")
+    return [book.rules[name]], book
+
+
+async def _try(settings: Settings, rules: list[Rule], book: Book) -> list[tuple[Rule, list[Row], Evaluation]]:
+    from app.alerting.evaluate import failed, judge
+    from app.alerting.rules import OUR_DATABASE
+    from app.alerting.runner import PostgresRunner, QueryFailed
+
+    async with database(settings, _say) as opened:
+        others = {name: url.get_secret_value() for name, url in book.databases.items()}
+        runner = PostgresRunner(lambda: {**others, OUR_DATABASE: opened.address.dsn})
+        evaluator = RuleEvaluator(runner)
+        tried: list[tuple[Rule, list[Row], Evaluation]] = []
+        try:
+            for rule in rules:
+                now, rows = SystemClock().now(), list[Row]()
+                try:
+                    rows = await evaluator.rows(rule, now)
+                    tried.append((rule, rows, judge(rule, rows, now)))
+                except QueryFailed as error:
+                    tried.append((rule, rows, failed(rule, str(error), now)))
+        finally:
+            await runner.close()
+    return tried
+
+
+def _show_tried(rule: Rule, rows: list[Row], evaluation: Evaluation) -> None:
+    sys.stdout.write(f"{rule.name}: {evaluation.verdict.value}\n")
+    if evaluation.error:
+        sys.stdout.write(f"  {evaluation.error}\n")
+    if rows:
+        columns = tuple(rows[0])
+        print_table(columns, [tuple(_cell(row[column]) for column in columns) for row in rows[:MOST_ROWS]])
+        if len(rows) > MOST_ROWS:
+            sys.stdout.write(f"and {len(rows) - MOST_ROWS} more rows\n")
+    told = f"{len(rows)} rows, {len(evaluation.signals)} of them show a fault"
+    limit = f" (value {_limit(rule.threshold)})" if rule.threshold else ""
+    _say(f"{told}{limit}; an alert fires after {show_duration(rule.hold)}" if rule.hold else f"{told}{limit}")
+
+
+def run_command(name: str, *, as_json: bool) -> int:
+    """Evaluates a rule with all that follows."""
+    settings = load_settings()
+    configure_logging(settings.log)
+    evaluation = asyncio.run(_run(settings, name))
+    if as_json:
+        sys.stdout.write(json.dumps(_evaluation_as_json(evaluation), indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(f"{name}: {evaluation.verdict.value}, {len(evaluation.signals)} signals\n")
+        if evaluation.error:
+            sys.stdout.write(f"  {evaluation.error}\n")
+    return UNAVAILABLE if evaluation.verdict is Verdict.ERROR else OK
+
+
+async def _run(settings: Settings, name: str) -> Evaluation:
+    async with _container(settings) as container:
+        try:
+            evaluation: Evaluation = await container.alert_service().run_rule(name)
+            return evaluation
+        finally:
+            await container.query_runner().close()
+
+
+@asynccontextmanager
+async def _container(settings: Settings) -> AsyncIterator[Container]:
+    async with database(settings, _say) as opened:
+        from app.container import Container
+
+        yield Container(settings=settings, database=opened, echo=_say)
+
+
+def _limit(threshold: Threshold | None) -> str:
+    return f"{threshold.operator} {threshold.limit:g}" if threshold else ""
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else " ".join(str(value).split())[:80]
+
+
+def _problem_as_json(problem: Problem) -> dict[str, Any]:
+    return {"file": problem.file, "line": problem.line, "field": problem.field, "message": problem.message}
+
+
+def _rule_as_json(rule: Rule, next_slot: str) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "description": rule.description,
+        "severity": rule.severity.value,
+        "schedule": str(rule.schedule),
+        "next_slot": next_slot if rule.enabled else None,
+        "threshold": _limit(rule.threshold) or None,
+        "for_seconds": rule.hold.total_seconds(),
+        "labels": dict(rule.labels),
+        "depends_on": list(rule.depends_on),
+        "database": rule.database,
+        "enabled": rule.enabled,
+        "built_in": rule.built_in,
+        "origin": rule.origin,
+        "runbook": rule.runbook,
+        "overrides": len(rule.overrides),
+    }
+
+
+def _evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "rule": evaluation.rule,
+        "at": iso(evaluation.at),
+        "verdict": evaluation.verdict.value,
+        "value": evaluation.value,
+        "threshold": evaluation.threshold,
+        "error": evaluation.error,
+        "signals": [
+            {
+                "labels": dict(signal.labels),
+                "value": signal.value,
+                "threshold": signal.threshold,
+                "severity": signal.severity.value if signal.severity else None,
+                "annotations": dict(signal.annotations),
+            }
+            for signal in evaluation.signals
+        ],
+    }
+
+
+def _tried_as_json(rule: Rule, rows: list[Row], evaluation: Evaluation) -> dict[str, Any]:
+    return {"rule": rule.name, "rows": [_row_as_json(row) for row in rows], **_evaluation_as_json(evaluation)}
+
+
+def _row_as_json(row: Mapping[str, object]) -> dict[str, Any]:
+    plain = (str, int, float, bool, type(None))
+    return {name: value if isinstance(value, plain) else str(value) for name, value in row.items()}
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

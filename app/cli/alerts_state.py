@@ -1,0 +1,379 @@
+"""`gridkeeper alerts list`, `history`, `ack`, `pause`, `resume`, `silence`, `unsilence`, `silences`, `maintenance`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import typer
+
+from app.alerting.models import Alert, Labels, Phase
+from app.alerting.silences import Matcher, Silence, Window, parse_duration, parse_matchers
+from app.cli.codes import OK
+from app.cli.tables import print_table
+from app.clock import SystemClock
+from app.errors import ConfigurationError
+from app.lifecycle import database
+from app.logging import configure_logging
+from app.market.moments import parse_instant, parse_interval
+from app.market.time import from_local, iso
+from app.settings import load_settings
+
+if TYPE_CHECKING:
+    from app.alerting.records import AlertRecords, AlertView, PastEvent, RuleSummary
+
+T = TypeVar("T")
+UTC_ZONE = ZoneInfo("UTC")
+LIST_COLUMNS = ("id", "severity", "phase", "rule", "labels", "value", "since", "told", "by", "state")
+EVENT_COLUMNS = ("at", "kind", "id", "severity", "rule", "labels", "value", "told", "note")
+SUMMARY_COLUMNS = ("rule", "evaluated", "fired", "notified", "errors", "median ms", "to acknowledge", "to resolve")
+SILENCE_COLUMNS = ("id", "state", "from", "to", "matchers", "by", "comment")
+WINDOW_COLUMNS = ("id", "state", "schedule", "lasts", "matchers", "by", "comment")
+
+
+def list_command(*, firing: bool, pending: bool, everything: bool, limit: int, as_json: bool) -> int:
+    """Without a choice, what fires and what waits for its hold."""
+    chosen = {Phase.FIRING: firing, Phase.PENDING: pending}
+    phases = [phase for phase, wanted in chosen.items() if wanted] or list(chosen)
+    views = _ask(lambda records: records.alerts(list(Phase) if everything else phases, limit=limit))
+    if as_json:
+        return _print_json([_alert_as_json(view) for view in views])
+    if views:
+        print_table(LIST_COLUMNS, [_alert_row(view) for view in views], right={"id", "value"})
+    _say(f"{len(views)} {'alert' if len(views) == 1 else 'alerts'}")
+    return OK
+
+
+def history_command(rule: str | None, start: str, end: str | None, *, summary: bool, limit: int, as_json: bool) -> int:
+    span = parse_interval(start, end, UTC_ZONE, SystemClock().now())
+    if summary:
+        return _print_summary(_ask(lambda records: records.summary(span.start, span.end, rule)), as_json=as_json)
+    events = _ask(lambda records: records.events(span.start, span.end, rule, limit=limit))
+    if as_json:
+        return _print_json([_event_as_json(event) for event in events])
+    if events:
+        print_table(EVENT_COLUMNS, [_event_row(event) for event in events], right={"id", "value"})
+    _say(f"{len(events)} {'event' if len(events) == 1 else 'events'} from {iso(span.start)} to {iso(span.end)}")
+    return OK
+
+
+def ack_command(alert_id: int, *, by: str | None, comment: str) -> int:
+    alert = _ask(lambda records: records.acknowledge(alert_id, by or _me(), comment, SystemClock().now()))
+    _say(f"alert {alert_id} acknowledged by {alert.acknowledged_by}: {alert.rule} {_labels(alert.labels)}")
+    _say("no reminders until it ends or gets worse")
+    return OK
+
+
+def pause_command(rule: str, *, by: str | None) -> int:
+    _ask(lambda records: records.pause(rule, by or _me(), SystemClock().now()))
+    _say(f"{rule} rests until `gridkeeper alerts resume {rule}`; its alerts stay as they are")
+    return OK
+
+
+def resume_command(rule: str) -> int:
+    _ask(lambda records: records.resume(rule))
+    _say(f"{rule} is looked at again")
+    return OK
+
+
+def silence_command(
+    matchers: Sequence[str], *, lasts: str | None, start: str | None, until: str | None, by: str | None, comment: str
+) -> int:
+    """From now or `start`, for a duration or until a moment."""
+    now = SystemClock().now()
+    silence = planned_silence(parse_matchers(matchers), now, lasts, start, until, by=by or _me(), comment=comment)
+    number = _ask(lambda records: records.add_silence(silence, now))
+    _say(
+        f"silence {number}: {_matchers(silence.matchers)} from {iso(silence.starts_at)} to {iso(silence.ends_at)} "
+        f"({_length(silence.ends_at - silence.starts_at)}); what still fires then is told then"
+    )
+    return OK
+
+
+def planned_silence(
+    matchers: tuple[Matcher, ...],
+    now: datetime,
+    lasts: str | None,
+    start: str | None,
+    until: str | None,
+    *,
+    by: str,
+    comment: str,
+) -> Silence:
+    """The silence that the options mean; ConfigurationError naming the option otherwise."""
+    if (lasts is None) == (until is None):
+        raise ConfigurationError("say how long it lasts: --for 2h, or --until 2024-01-01T18:00+01:00, one of them")
+    starts_at = zoned_instant(start, name="--from") if start else now
+    ends_at = zoned_instant(until, name="--until") if until else starts_at + parse_duration(lasts or "", name="--for")
+    if ends_at <= max(starts_at, now):
+        raise ConfigurationError(f"it would be over before it begins: it ends at {iso(ends_at)}; choose a later end")
+    return Silence(matchers, starts_at, ends_at, by, comment)
+
+
+def zoned_instant(text: str, *, name: str) -> datetime:
+    """An instant with an offset, or a local time and its zone: `2024-07-01T22:00 Europe/Berlin`."""
+    local, _, zone = text.strip().rpartition(" ")
+    if not local or "/" not in zone:
+        return parse_instant(text, name=name)
+    try:
+        naive = datetime.fromisoformat(local)
+        if naive.tzinfo is None:
+            return from_local(naive, ZoneInfo(zone)).astimezone(UTC)
+    except (ValueError, ZoneInfoNotFoundError):
+        pass  # the same words for everything that is wrong with it
+    raise ConfigurationError(
+        f"{name} {text!r} is no instant: write 2024-07-01T22:00+02:00 or 2024-07-01T22:00 Europe/Berlin"
+    )
+
+
+def unsilence_command(silence_id: int) -> int:
+    _ask(lambda records: records.end_silence(silence_id, SystemClock().now()))
+    _say(f"silence {silence_id} is over; what it held back and still fires is told within seconds")
+    return OK
+
+
+def silences_command(*, everything: bool, as_json: bool) -> int:
+    now = SystemClock().now()
+    since = datetime.min.replace(tzinfo=UTC) if everything else now
+    silences = _ask(lambda records: records.silences(since))
+    if as_json:
+        return _print_json([_silence_as_json(silence, now) for silence in silences])
+    if silences:
+        rows = [
+            (str(one.silence_id), _state(one, now), iso(one.starts_at), iso(one.ends_at), _matchers(one.matchers),
+             one.author, one.comment)
+            for one in silences
+        ]  # fmt: skip
+        print_table(SILENCE_COLUMNS, rows, right={"id"})
+    _say(f"{len(silences)} {'silence' if len(silences) == 1 else 'silences'}")
+    return OK
+
+
+def maintenance_command(
+    matchers: Sequence[str], *, cron: str | None, lasts: str, zone: str, end: int | None, by: str | None, comment: str,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Adds a window where matchers stand, ends one where a number does, else lists them."""
+    now = SystemClock().now()
+    if end is not None:
+        _ask(lambda records: records.end_window(end, now))
+        _say(f"maintenance {end} does not come again")
+        return OK
+    if matchers:
+        return _add_window(matchers, cron, lasts, zone, by=by or _me(), comment=comment, now=now)
+    windows = _ask(lambda records: records.windows())
+    if as_json:
+        return _print_json([_window_as_json(window, now) for window in windows])
+    if windows:
+        print_table(WINDOW_COLUMNS, [_window_row(window, now) for window in windows], right={"id"})
+    _say(f"{len(windows)} maintenance {'window' if len(windows) == 1 else 'windows'}")
+    return OK
+
+
+def _add_window(
+    matchers: Sequence[str], cron: str | None, lasts: str, zone: str, *, by: str, comment: str, now: datetime
+) -> int:
+    from app.alerting.records import NewWindow
+    from app.alerting.schedules import parse_cron
+
+    if cron is None:
+        raise ConfigurationError("say when it begins: --cron '0 3 * * 0' for Sundays at 03:00")
+    try:
+        place = ZoneInfo(zone)
+    except (ValueError, ZoneInfoNotFoundError):
+        raise ConfigurationError(f"--zone {zone!r} is no time zone: write Europe/Brussels or UTC") from None
+    schedule = parse_cron(cron, place)
+    window = NewWindow(parse_matchers(matchers), schedule.expression, zone, parse_duration(lasts, name="--for"))
+    number = _ask(lambda records: records.add_window(window, by, comment, now))
+    first = schedule.next_slot(now)
+    _say(
+        f"maintenance {number}: {_matchers(window.matchers)} next from {iso(first)} to {iso(first + window.duration)} "
+        f"({_length(window.duration)})"
+    )
+    return OK
+
+
+def _ask(act: Callable[[AlertRecords], Awaitable[T]]) -> T:
+    """What the records answer, with the database open for that long."""
+    from app.alerting.records import AlertRecords
+
+    settings = load_settings()
+    configure_logging(settings.log)
+
+    async def ask() -> T:
+        async with database(settings, _say) as opened:
+            return await act(AlertRecords(opened))
+
+    return asyncio.run(ask())
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _print_json(content: object) -> int:
+    sys.stdout.write(json.dumps(content, indent=2) + "\n")
+    return OK
+
+
+def _me() -> str:
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or "command line"
+
+
+def _labels(labels: Labels) -> str:
+    return _cut(" ".join(f"{name}={value}" for name, value in labels), 80) or "-"
+
+
+def _matchers(matchers: Sequence[Matcher]) -> str:
+    return " ".join(map(str, matchers))
+
+
+def _cut(text: str, length: int) -> str:
+    """One line of the text, without what steers a terminal."""
+    line = "".join(character if character.isprintable() else " " for character in text)
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _length(duration: timedelta) -> str:
+    minutes, seconds = divmod(round(duration.total_seconds()), 60)
+    days, hours = divmod(minutes // 60, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes % 60, "m"), (seconds, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def _standing(alert: Alert) -> str:
+    """What keeps people from hearing of it, in a word or two."""
+    if alert.acknowledged_at is not None:
+        return "acknowledged"
+    if alert.gone_at is not None:
+        return "quiet, kept firing"
+    return alert.suppressed or ("flapping" if alert.flapping else "")
+
+
+def _alert_row(view: AlertView) -> tuple[str, ...]:
+    alert = view.alert
+    told = iso(alert.told_at) if alert.told_at else "no"
+    return (
+        str(alert.alert_id), alert.severity.value, alert.phase.value, alert.rule, _labels(alert.labels),
+        _number(alert.value), iso(alert.fired_at or alert.since), told, _cut(alert.acknowledged_by, 20),
+        _cut(_standing(alert), 60),
+    )  # fmt: skip
+
+
+def _alert_as_json(view: AlertView) -> dict[str, Any]:
+    alert = view.alert
+    return {
+        "id": alert.alert_id,
+        "rule": alert.rule,
+        "labels": dict(alert.labels),
+        "severity": alert.severity.value,
+        "phase": alert.phase.value,
+        "value": _finite(alert.value),
+        "threshold": _finite(alert.threshold),
+        "annotations": dict(alert.annotations),
+        "since": _iso(alert.since),
+        "fired_at": _iso(alert.fired_at),
+        "gone_at": _iso(alert.gone_at),
+        "resolved_at": _iso(alert.resolved_at),
+        "told_at": _iso(alert.told_at),
+        "suppressed": alert.suppressed,
+        "flapping": alert.flapping,
+        "acknowledged_at": _iso(alert.acknowledged_at),
+        "acknowledged_by": alert.acknowledged_by,
+        "acknowledge_note": view.note,
+    }
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return None if instant is None else iso(instant)
+
+
+def _finite(value: float | None) -> float | str | None:
+    return value if value is None or abs(value) < float("inf") else str(value)
+
+
+def _event_row(event: PastEvent) -> tuple[str, ...]:
+    return (
+        iso(event.at), event.kind, str(event.alert_id), event.severity, event.rule, _labels(event.labels),
+        _number(event.value), "yes" if event.told else "no", _cut(event.note, 80),
+    )  # fmt: skip
+
+
+def _event_as_json(event: PastEvent) -> dict[str, Any]:
+    return {
+        "at": iso(event.at),
+        "kind": event.kind,
+        "id": event.alert_id,
+        "rule": event.rule,
+        "labels": dict(event.labels),
+        "severity": event.severity,
+        "value": _finite(event.value),
+        "told": event.told,
+        "note": event.note,
+    }
+
+
+def _print_summary(found: Sequence[RuleSummary], *, as_json: bool) -> int:
+    if as_json:
+        return _print_json([asdict(one) for one in found])
+    rows = [
+        (one.rule, str(one.evaluations), str(one.fired), str(one.notified), str(one.errors),
+         _number(None if one.median_seconds is None else round(one.median_seconds * 1000, 1)),
+         _mean(one.seconds_to_acknowledge), _mean(one.seconds_to_resolve))
+        for one in found
+    ]  # fmt: skip
+    if rows:
+        print_table(SUMMARY_COLUMNS, rows, right=set(SUMMARY_COLUMNS[1:]))
+    _say(f"{len(found)} {'rule' if len(found) == 1 else 'rules'}")
+    return OK
+
+
+def _mean(seconds: float | None) -> str:
+    return "" if seconds is None else _length(timedelta(seconds=seconds)) or "0s"
+
+
+def _state(silence: Silence, now: datetime) -> str:
+    return "active" if silence.active(now) else "pending" if silence.starts_at > now else "over"
+
+
+def _silence_as_json(silence: Silence, now: datetime) -> dict[str, Any]:
+    return {
+        "id": silence.silence_id,
+        "state": _state(silence, now),
+        "matchers": [str(matcher) for matcher in silence.matchers],
+        "from": iso(silence.starts_at),
+        "to": iso(silence.ends_at),
+        "by": silence.author,
+        "comment": silence.comment,
+    }
+
+
+def _window_row(window: Window, now: datetime) -> tuple[str, ...]:
+    return (
+        str(window.window_id), "active" if window.active(now) else "waiting", str(window.slots),
+        _length(window.duration), _matchers(window.matchers), window.author, window.comment,
+    )  # fmt: skip
+
+
+def _window_as_json(window: Window, now: datetime) -> dict[str, Any]:
+    return {
+        "id": window.window_id,
+        "active": window.active(now),
+        "schedule": str(window.slots),
+        "seconds": window.duration.total_seconds(),
+        "next": iso(window.slots.next_slot(now)),
+        "matchers": [str(matcher) for matcher in window.matchers],
+        "by": window.author,
+        "comment": window.comment,
+    }

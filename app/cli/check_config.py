@@ -1,0 +1,88 @@
+"""`gridkeeper check-config`: the settings and every file that people edit, read and checked; nothing is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+from app.cli.codes import OK, USAGE
+from app.errors import ConfigurationError
+from app.settings import Settings, load_settings, variables
+
+Checker = Callable[[Settings], str]
+"""Reads what an operator edits; says what it found, or raises ConfigurationError naming file, line and remedy."""
+
+
+def check_database(settings: Settings) -> str:
+    from app.db.address import Address
+
+    if settings.database.url is None:
+        return f"database: embedded, below {settings.data_dir}"
+    return f"database: {Address.parse(settings.database.url.get_secret_value()).name}"
+
+
+def check_plan(settings: Settings) -> str:
+    from app.scheduling.config import PlanFile
+
+    chosen = settings.scheduler
+    file = PlanFile(chosen.plan_file, settings.collection, required="plan_file" in chosen.model_fields_set)
+    plan = file.load()
+    where = file.name if chosen.plan_file.is_file() else f"built in, there is no file {file.name}"
+    return f"plan: {len(plan.jobs())} jobs, {len(plan.areas)} areas, {len(plan.items)} items ({where})"
+
+
+def check_rules(settings: Settings) -> str:
+    from app.alerting.watch import RuleBook
+
+    chosen = settings.alerting
+    book = RuleBook(chosen.rules_dir, required="rules_dir" in chosen.model_fields_set).check()
+    own = sum(not rule.built_in for rule in book.rules.values())
+    return f"alert rules: {own} in {chosen.rules_dir}, {len(book.rules) - own} shipped"
+
+
+def check_channels(settings: Settings) -> str:
+    from app.alerting.channel_file import ChannelFile
+
+    chosen = settings.notifications
+    book = ChannelFile(chosen.channels_file, required="channels_file" in chosen.model_fields_set).load()
+    names = ", ".join(f"{name} ({channel.kind})" for name, channel in book.channels.items())
+    return f"channels: {names}" if book.reaches_people else f"channels: {names}; nobody is told of alerts"
+
+
+CHECKERS: tuple[Checker, ...] = (check_database, check_plan, check_rules, check_channels)
+"""Whoever adds a file that people edit adds its checker here."""
+
+
+def check_config_command(*, sandbox: bool) -> int:
+    settings = load_settings(**({"sandbox": True} if sandbox else {}))
+    for name in variables():
+        typer.echo(f"{name}={_shown(settings, name)}")
+    wrong = 0
+    for check in CHECKERS:
+        try:
+            typer.echo(check(settings), err=True)
+        except ConfigurationError as error:
+            wrong += 1
+            typer.echo(f"wrong: {error}", err=True)
+    typer.echo(f"{wrong} of {len(CHECKERS)} checks failed" if wrong else _verdict(settings), err=True)
+    return USAGE if wrong else OK
+
+
+def _verdict(settings: Settings) -> str:
+    if settings.sandbox:
+        return "the settings are valid; data will be synthetic (sandbox)"
+    if settings.entsoe.token is None:
+        from app.lifecycle import SIGN_UP
+
+        return f"the settings are valid, but nothing can be collected yet: {SIGN_UP}"
+    return "the settings are valid"
+
+
+def _shown(settings: Settings, name: str) -> str:
+    value: object = settings
+    for part in name.removeprefix("GRIDKEEPER_").lower().split("__"):
+        value = getattr(value, part)
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return "" if value is None else str(value)

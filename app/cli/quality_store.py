@@ -1,0 +1,322 @@
+"""`gridkeeper quality score`, `scan` and `findings`: how good the stored series are, and what is wrong with them."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from app.cli.codes import OK
+from app.cli.tables import print_table
+from app.clock import SystemClock
+from app.errors import ConfigurationError
+from app.lifecycle import database
+from app.logging import configure_logging
+from app.market.moments import parse_interval
+from app.market.time import MARKET_ZONE, Interval, iso
+from app.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from app.db.engine import Database
+    from app.market.areas import Place
+    from app.quality.repository import QualityRepository
+    from app.quality.scan import Wanted
+    from app.quality.service import QualityService
+
+DIMENSIONS = ("completeness", "timeliness", "validity", "accuracy", "overall")
+COUNTS = (
+    "expected", "stored", "ours", "missing_at_source", "late", "not_due", "timed", "on_time", "checked", "violating",
+    "examined", "flagged",
+)  # fmt: skip
+TELLING = ("psr_type", "direction", "business_type", "contract", "sequence", "flow_direction", "category", "unit_eic")
+SCORE_COLUMNS = ("item", "area", "series", "day", *DIMENSIONS, "stored", "expected", "violating", "flagged")
+FINDING_COLUMNS = (
+    "id", "item", "area", "series", "rule", "from", "to", "values", "score", "severity", "state", "note"
+)  # fmt: skip
+BACKGROUND = 10
+"""How much a nightly scan yields to everything else on the machine."""
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def scan_command(
+    areas: Sequence[str] | None,
+    items: Sequence[str] | None,
+    start: str | None,
+    end: str | None,
+    *,
+    nightly: bool,
+    as_json: bool,
+) -> int:
+    """`nightly` scans all series over the set number of days, in the background, and compares their weeks."""
+    settings, now = _start()
+    if nightly and (areas or items or start or end):
+        raise ConfigurationError(
+            "--nightly scans everything over the days of GRIDKEEPER_QUALITY__SCAN_DAYS; leave the other options out"
+        )
+    if nightly:
+        os.nice(BACKGROUND)
+    figures = asyncio.run(_scan(settings, (areas, items, start, end), now, nightly=nightly))
+    if as_json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+    else:
+        _say(", ".join(f"{number} {name.replace('_', ' ')}" for name, number in figures.items()))
+    return OK
+
+
+async def _scan(
+    settings: Settings,
+    asked: tuple[Sequence[str] | None, Sequence[str] | None, str | None, str | None],
+    now: datetime,
+    *,
+    nightly: bool,
+) -> dict[str, int]:
+    areas, items, start, end = asked
+    days = settings.quality.scan_days
+    async with _quality(settings) as (opened, service, _):
+        if nightly:
+            from app.quality.trend_rows import TrendService
+
+            done = await service.scan_recent(days, now)
+            degrading = {"degrading_series": await TrendService(opened).update(now)}
+        else:
+            wanted = await service.wanted(areas, items)
+            done = await service.scan(wanted, _windows(start or f"-{days}d", end, now), now)
+            degrading = {}
+    return {
+        "series": done.series,
+        "examined": done.examined,
+        "scores_written": done.scores,
+        "findings_written": done.findings,
+        **degrading,
+    }
+
+
+def score_command(
+    areas: Sequence[str] | None, items: Sequence[str] | None, start: str, end: str | None, *, as_json: bool
+) -> int:
+    """The scores of each series and day; what has changed since the last scan is looked at first."""
+    settings, now = _start()
+    rows = asyncio.run(_scores(settings, areas, items, _windows(start, end, now), now))
+    if as_json:
+        sys.stdout.write(json.dumps([_score_as_json(row) for row in rows], indent=2) + "\n")
+    elif rows:
+        print_table(SCORE_COLUMNS, [_score_row(row) for row in rows], right=set(SCORE_COLUMNS[4:]))
+    else:
+        _say("nothing is stored of these series in this time, so there is nothing to score")
+    return OK
+
+
+async def _scores(
+    settings: Settings,
+    areas: Sequence[str] | None,
+    items: Sequence[str] | None,
+    windows: Windows,
+    now: datetime,
+) -> list[Any]:
+    async with _quality(settings) as (_, service, repository):
+        wanted = await service.wanted(areas, items)
+        await service.scan(wanted, windows, now)
+        rows = await repository.scores(items=wanted.items, areas=wanted.areas, interval=windows.hull)
+        # The day that holds the first moment is scored whole, like the one that holds the last.
+        return [row for row in rows if windows.holds(row)]
+
+
+def findings_command(
+    areas: Sequence[str] | None,
+    items: Sequence[str] | None,
+    start: str,
+    end: str | None,
+    *,
+    states: Sequence[str] | None,
+    as_json: bool,
+) -> int:
+    """What the scans and checks found, the latest first."""
+    settings, now = _start()
+    wanted_states = _states(states) if states else None
+    rows = asyncio.run(_findings(settings, areas, items, _windows(start, end, now).hull, wanted_states))
+    if as_json:
+        sys.stdout.write(json.dumps([_finding_as_json(row) for row in rows], indent=2) + "\n")
+    elif rows:
+        print_table(FINDING_COLUMNS, [_finding_row(row) for row in rows], right={"id", "values", "score"})
+    else:
+        _say("no findings; `gridkeeper quality scan` looks for some")
+    return OK
+
+
+def _states(states: Sequence[str]) -> list[Any]:
+    from app.quality.findings import State
+
+    try:
+        return [State(state.lower()) for state in states]
+    except ValueError:
+        raise ConfigurationError(f"--state {', '.join(states)}: one of {', '.join(State)}") from None
+
+
+async def _findings(
+    settings: Settings,
+    areas: Sequence[str] | None,
+    items: Sequence[str] | None,
+    interval: Interval,
+    states: list[Any] | None,
+) -> list[Any]:
+    async with _quality(settings) as (_, service, repository):
+        wanted: Wanted = await service.wanted(areas, items)
+        return await repository.findings(items=wanted.items, areas=wanted.areas, interval=interval, states=states)
+
+
+def accept_command(finding_id: int, note: str, *, as_json: bool) -> int:
+    """A person says that the values of a finding are right."""
+    if not note.strip():
+        raise ConfigurationError("--note is empty; say why the values are right")
+    settings, now = _start()
+    row = asyncio.run(_accepted(settings, finding_id, note.strip(), now))
+    if as_json:
+        sys.stdout.write(json.dumps(_finding_as_json(row), indent=2) + "\n")
+    else:
+        _say(f"finding {finding_id} is accepted; its {row['affected']} values count as sound in the scores")
+    return OK
+
+
+async def _accepted(settings: Settings, finding_id: int, note: str, now: datetime) -> Any:
+    async with _quality(settings) as (_, service, _):
+        return await service.accept(finding_id, note=note, by=getpass.getuser(), now=now)
+
+
+def recheck_command(ids: Sequence[int] | None, *, as_json: bool) -> int:
+    """Look again at the stored values of findings."""
+    settings, now = _start()
+    states = asyncio.run(_rechecked(settings, ids, now))
+    if as_json:
+        sys.stdout.write(json.dumps(states) + "\n")
+    else:
+        _say(", ".join(f"{number} {state}" for state, number in states.items()) or "there is no finding to look at")
+    return OK
+
+
+async def _rechecked(settings: Settings, ids: Sequence[int] | None, now: datetime) -> dict[str, int]:
+    async with _quality(settings) as (_, service, _):
+        return (await service.recheck(ids or None, now)).states
+
+
+class Windows:
+    """The asked range as whole local days of each place."""
+
+    def __init__(self, start: str, end: str | None, now: datetime) -> None:
+        self._range = (start, end)
+        self._now = now
+        self(None)  # a wrong moment is refused before anything begins
+
+    def __call__(self, place: Place | None) -> Interval:
+        zone = place.zone if place else MARKET_ZONE
+        return parse_interval(*self._range, zone, self._now)
+
+    @property
+    def hull(self) -> Interval:
+        """The days of any place."""
+        from datetime import timedelta
+
+        one = self(None)
+        return Interval(one.start - timedelta(days=2), one.end + timedelta(days=2))
+
+    def holds(self, row: Any) -> bool:
+        """Whether the day of a score lies in the range, in the time of its area."""
+        from app.market.areas import find_place
+        from app.quality.tally import days_of
+
+        place = find_place(row["area_eic"])
+        return row["day"] in days_of(self(place), place.zone).days
+
+
+def _windows(start: str, end: str | None, now: datetime) -> Windows:
+    return Windows(start, end, now)
+
+
+def _start() -> tuple[Settings, datetime]:
+    settings = load_settings()
+    configure_logging(settings.log)
+    return settings, SystemClock().now()
+
+
+@asynccontextmanager
+async def _quality(settings: Settings) -> AsyncIterator[tuple[Database, QualityService, QualityRepository]]:
+    from app.collection.gaps import GapService
+    from app.quality.repository import QualityRepository
+    from app.quality.scan import QualityScanner
+    from app.quality.service import QualityService
+    from app.timeseries.repository import TimeSeriesRepository
+
+    async with database(settings, _say) as opened:
+        timeseries, repository = TimeSeriesRepository(opened), QualityRepository(opened)
+        gaps = GapService(opened, timeseries)
+        scanner = QualityScanner(opened, timeseries, gaps, repository, weights=settings.quality.weights)
+        yield opened, QualityService(timeseries, repository, scanner), repository
+
+
+def _name(row: Any) -> str:
+    return " ".join(filter(None, (row[name] for name in TELLING))) or "-"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _score_row(row: Any) -> tuple[str, ...]:
+    counts = (row[name] for name in ("stored", "expected", "violating", "flagged"))
+    scores = (_number(row[name]) for name in DIMENSIONS)
+    return (row["item"], row["area"], _name(row), row["day"].isoformat(), *scores, *map(str, counts))
+
+
+def _score_as_json(row: Any) -> dict[str, Any]:
+    return {
+        **_key(row),
+        "day": row["day"].isoformat(),
+        "day_start": _instant(row["day_start"]),
+        **{name: row[name] for name in (*DIMENSIONS, *COUNTS)},
+        "weights": list(row["weights"]),
+        "scored_at": _instant(row["scored_at"]),
+    }
+
+
+def _key(row: Any) -> dict[str, Any]:
+    return {
+        "series_id": row["series_id"],
+        "item": row["item"],
+        "area": row["area"],
+        "series": {name: row[name] for name in TELLING},
+    }
+
+
+def _finding_row(row: Any) -> tuple[str, ...]:
+    return (
+        str(row["finding_id"]), row["item"], row["area"], _name(row), row["rule"], _instant(row["interval_start"]),
+        _instant(row["interval_end"]), str(row["affected"]), f"{row['score']:.2f}", row["severity"], row["state"],
+        row["note"],
+    )  # fmt: skip
+
+
+def _finding_as_json(row: Any) -> dict[str, Any]:
+    times = ("first_seen", "last_seen", "state_since", "next_attempt_at")
+    return {
+        "id": row["finding_id"],
+        **_key(row),
+        **{name: row[name] for name in ("dimension", "rule", "severity", "state", "affected", "score", "evidence")},
+        "from": _instant(row["interval_start"]),
+        "to": _instant(row["interval_end"]),
+        **{name: _instant(row[name]) if row[name] else None for name in times},
+        **{name: row[name] for name in ("note", "noted_by", "attempts")},
+    }
+
+
+def _instant(moment: datetime) -> str:
+    return iso(moment.astimezone(UTC))

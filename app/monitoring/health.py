@@ -1,0 +1,176 @@
+"""Everything about the service on one screen, and what of it is wrong. Pure, but for the reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from app.market.time import Interval
+from app.monitoring.models import Lateness, Objective, Sample, Tally
+from app.monitoring.overview import Overview, read_overview
+from app.monitoring.service import MonitoringService
+
+if TYPE_CHECKING:
+    from app.db.engine import Database
+
+PERIODS: Mapping[str, timedelta] = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "30d": timedelta(days=30)}
+LEADER_GRACE = timedelta(seconds=30)
+FEW_RUNS = 20
+"""Of fewer runs a share says little."""
+SHORT = 0.05
+"""Disk and memory count as short when less than this share, and less than SHORT_BYTES, is left."""
+SHORT_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of everything; `serving` is whether a leader leads or should."""
+
+    at: datetime
+    overview: Overview
+    replicas: tuple[Sample, ...]
+    collection: Mapping[str, Tally]
+    availability: Objective
+    reliability: Objective
+    lateness: tuple[Lateness, ...]
+    requests_per_minute: int
+
+    @property
+    def serving(self) -> bool:
+        return self.overview.leader.heartbeat_at is not None
+
+    @property
+    def late(self) -> tuple[Lateness, ...]:
+        """The pairs that are late, the latest first."""
+        return tuple(sorted((one for one in self.lateness if one.late), key=lambda one: -one.late))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong and needs somebody; a service that was stopped in order is judged by its alerts alone."""
+        judged = (*_service(self), *_collection(self)) if self.serving else ()
+        return (*judged, *_alerts(self.overview))
+
+
+def _service(health: Health) -> Iterator[str]:
+    overview = health.overview
+    beat = overview.leader.heartbeat_at
+    if beat is not None and health.at - beat > LEADER_GRACE:
+        yield f"no replica leads: the last sign of {overview.leader.name} was at {beat:%Y-%m-%d %H:%M:%S} UTC; start serve"
+    jobs = overview.jobs
+    for names, what in ((jobs.failing, "failed"), (jobs.late, "are late"), (jobs.unreadable, "cannot be read")):
+        if names:
+            yield f"jobs that {what}: {', '.join(names)}; `gridkeeper jobs history` tells why"
+    for sample in health.replicas:
+        yield from _resources(sample)
+    if overview.blocked_until is not None:
+        yield f"the platform has told this token to wait until {overview.blocked_until:%H:%M:%S} UTC"
+    if not health.availability.met:
+        yield f"availability over 30 days is {health.availability.share:.2%}, below {health.availability.target:.0%}"
+
+
+def _resources(sample: Sample) -> Iterator[str]:
+    for name, left, total in (
+        ("disk", sample.disk_free_bytes, sample.disk_total_bytes),
+        ("memory", sample.memory_available_bytes, sample.memory_total_bytes),
+    ):
+        if left is not None and total and left < min(SHORT * total, SHORT_BYTES):
+            yield f"{name} of {sample.instance} is short: {left / 1e9:.1f} GB of {total / 1e9:.1f} GB left"
+
+
+def _collection(health: Health) -> Iterator[str]:
+    target = health.reliability.target
+    day = health.collection["24h"]
+    if day.runs >= FEW_RUNS and day.success_rate is not None and day.success_rate < target:
+        yield f"{day.failed} of {day.runs} windows failed in 24 h: {day.success_rate:.1%} succeeded, below {target:.0%}"
+    if health.reliability.total >= FEW_RUNS and not health.reliability.met:
+        yield f"over 30 days {health.reliability.share:.2%} of windows were answered, below {target:.0%}"
+    for gap in health.overview.gaps:
+        if gap.reason == "ours" and gap.lasting:
+            yield f"{gap.lasting} gaps are ours for more than an hour; `gridkeeper gaps` lists them"
+
+
+def _alerts(overview: Overview) -> Iterator[str]:
+    firing = [alert for alert in overview.alerts if not alert.suppressed]
+    if firing:
+        yield f"{len(firing)} alerts fire: {', '.join(dict.fromkeys(alert.rule for alert in firing))}"
+
+
+async def read_health(
+    database: Database, service: MonitoringService, now: datetime, *, token_id: str, requests_per_minute: int
+) -> Health:
+    """The state of everything at this moment."""
+    return Health(
+        at=now,
+        overview=await read_overview(database, now, token_id),
+        replicas=tuple(await service.replicas(now)),
+        collection={name: await service.overall(Interval(now - age, now)) for name, age in PERIODS.items()},
+        availability=await service.availability(now),
+        reliability=await service.reliability(now),
+        lateness=tuple(await service.lateness()),
+        requests_per_minute=requests_per_minute,
+    )
+
+
+def as_document(health: Health) -> dict[str, object]:
+    """The health as JSON has it; its keys stay."""
+    overview, leader = health.overview, health.overview.leader
+    return {
+        "at": health.at,
+        "healthy": not health.problems,
+        "problems": list(health.problems),
+        "service": {
+            "running": health.serving,
+            "leader": leader.name or None,
+            "epoch": leader.epoch,
+            "heartbeat_at": leader.heartbeat_at,
+            "last_job_run_at": leader.last_run_at,
+            "replicas": [_fields(sample, Sample.__dataclass_fields__) for sample in health.replicas],
+        },
+        "jobs": _fields(overview.jobs, ("total", "paused", "failing", "late", "unreadable")),
+        "collection": {name: _tally(tally) for name, tally in health.collection.items()},
+        "objectives": {
+            "availability_30d": _objective(health.availability),
+            "reliability_30d": _objective(health.reliability),
+        },
+        "late": [
+            _fields(one, ("item", "area", "newest_start", "resolution", "due_at"))
+            | {"late_seconds": int(one.late.total_seconds())}
+            for one in health.late
+        ],
+        "gaps": {gap.reason: _fields(gap, ("gaps", "missing", "oldest_since", "lasting")) for gap in overview.gaps},
+        "backfills": [_fields(one, one.__dataclass_fields__) for one in overview.backfills],
+        "budget": {
+            "requests_last_minute": overview.requests_last_minute,
+            "requests_per_minute": health.requests_per_minute,
+            "blocked_until": overview.blocked_until,
+        },
+        "alerts": [_fields(alert, alert.__dataclass_fields__) for alert in overview.alerts],
+    }
+
+
+def _fields(found: object, names: Sequence[str] | Mapping[str, object]) -> dict[str, object]:
+    return {name: getattr(found, name) for name in names}
+
+
+def _tally(tally: Tally) -> dict[str, object]:
+    names = ("runs", "failed", "received", "new", "revised", "rejected", "requests", "retries", "bytes")
+    mean_store = tally.store_seconds / tally.runs if tally.runs else None
+    return {
+        **_fields(tally, names),
+        "success_rate": tally.success_rate,
+        "response_seconds": _fields(tally, ("p50", "p95", "p99")),
+        "store_seconds": {"mean": mean_store, "max": tally.store_max},
+    }
+
+
+def _objective(objective: Objective) -> dict[str, object]:
+    return {
+        "target": objective.target,
+        "share": objective.share,
+        "met": objective.met,
+        "budget_left": objective.budget_left,
+        "good": objective.good,
+        "total": objective.total,
+    }

@@ -1,0 +1,193 @@
+"""The state of the whole service at one moment, from one snapshot of the database."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.db.engine import Connection, Database
+
+# An orderly end leaves the heartbeat infinitely old.
+_LEADER = """
+    select
+        epoch,
+        holder,
+        case when isfinite(heartbeat_at) then heartbeat_at end as heartbeat_at,
+        (select max(started_at) from job_runs where started_at > $1::timestamptz - interval '7 days') as last_run_at
+    from scheduler_leader
+"""
+
+_JOBS = """
+    select
+        job.id,
+        job.paused,
+        job.unreadable <> '' as unreadable,
+        not job.paused and to_timestamp(job.next_run_time) < $1::timestamptz - $2::interval as late,
+        coalesce(last.outcome in ('failed', 'missed', 'interrupted'), false) as failing
+    from scheduler_jobs as job
+    left join lateral (
+        select outcome
+        from job_runs
+        where job = job.id and outcome <> 'running'
+        order by scheduled_for desc
+        limit 1
+    ) as last on true
+    order by job.id
+"""
+
+_GAPS = """
+    select
+        reason,
+        count(*) as gaps,
+        sum(missing)::bigint as missing,
+        min(since) as oldest_since,
+        -- What was just found is as a rule filled a moment later.
+        count(*) filter (where greatest(since, found_at) < $1::timestamptz - interval '1 hour') as lasting
+    from gaps
+    group by reason
+    order by reason
+"""
+
+_BACKFILLS = """
+    select
+        backfill.backfill_id,
+        backfill.description,
+        backfill.paused_at is not null as paused,
+        count(*) as windows,
+        count(*) filter (where chunk.state in ('stored', 'empty', 'failed', 'cancelled')) as done
+    from backfills as backfill
+    join backfill_chunks as chunk using (backfill_id)
+    where backfill.finished_at is null and backfill.cancelled_at is null
+    group by backfill.backfill_id
+    order by backfill.backfill_id
+"""
+
+_BUDGET = """
+    select
+        (
+            select coalesce(sum(requests), 0)::bigint
+            from collection_metrics
+            where started_at > $1::timestamptz - interval '10 minutes' and finished_at > $1::timestamptz - interval '1 minute'
+        ) as requests,
+        (select blocked_until from token_budgets where token_id = $2 and blocked_until > $1) as blocked_until
+"""
+
+_ALERTS = """
+    select alert_id, rule, labels::text as labels, severity, coalesce(fired_at, since) as since, acknowledged_at, suppressed
+    from alerts
+    where phase = 'firing'
+    order by array_position(array['critical', 'warning', 'info'], severity), since
+    limit 200
+"""
+
+JOB_GRACE = timedelta(minutes=5)
+"""A job that should have begun so long ago is late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """Who plans. `heartbeat_at` is None where nobody ever led or the last leader ended in order."""
+
+    epoch: int = 0
+    name: str = ""
+    heartbeat_at: datetime | None = None
+    last_run_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobsState:
+    """The stored jobs, and the names of those with which something is wrong."""
+
+    total: int = 0
+    paused: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GapCount:
+    """The gaps of one reason, as the last analysis found them."""
+
+    reason: str
+    gaps: int
+    missing: int
+    oldest_since: datetime
+    lasting: int
+    """Of these, found more than an hour ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBackfill:
+    """A backfill that has not ended."""
+
+    backfill_id: int
+    description: str
+    paused: bool
+    windows: int
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class FiringAlert:
+    """An alert that fires; `suppressed` says why nobody is told."""
+
+    alert_id: int
+    rule: str
+    labels: dict[str, str]
+    severity: str
+    since: datetime
+    acknowledged: bool
+    suppressed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the tables of the service say."""
+
+    leader: Leader = Leader()
+    jobs: JobsState = JobsState()
+    gaps: tuple[GapCount, ...] = ()
+    backfills: tuple[OpenBackfill, ...] = ()
+    requests_last_minute: int = 0
+    blocked_until: datetime | None = None
+    alerts: tuple[FiringAlert, ...] = field(default=())
+
+
+async def read_overview(database: Database, now: datetime, token_id: str) -> Overview:
+    """One snapshot of everything."""
+    async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
+        [leader] = await connection.fetch(_LEADER, now)
+        [budget] = await connection.fetch(_BUDGET, now, token_id)
+        return Overview(
+            leader=Leader(leader["epoch"], leader["holder"], leader["heartbeat_at"], leader["last_run_at"]),
+            jobs=await _jobs(connection, now),
+            gaps=tuple(GapCount(**row) for row in await connection.fetch(_GAPS, now)),
+            backfills=tuple(OpenBackfill(**row) for row in await connection.fetch(_BACKFILLS)),
+            requests_last_minute=budget["requests"],
+            blocked_until=budget["blocked_until"],
+            alerts=tuple(
+                FiringAlert(
+                    alert_id=row["alert_id"],
+                    rule=row["rule"],
+                    labels=json.loads(row["labels"]),
+                    severity=row["severity"],
+                    since=row["since"],
+                    acknowledged=row["acknowledged_at"] is not None,
+                    suppressed=row["suppressed"],
+                )
+                for row in await connection.fetch(_ALERTS)
+            ),
+        )
+
+
+async def _jobs(connection: Connection, now: datetime) -> JobsState:
+    rows = await connection.fetch(_JOBS, now, JOB_GRACE)
+
+    def named(what: str) -> tuple[str, ...]:
+        return tuple(row["id"] for row in rows if row[what])
+
+    return JobsState(len(rows), named("paused"), named("failing"), named("late"), named("unreadable"))

@@ -1,0 +1,246 @@
+"""Everything that is said about the values of one piece of a series: hard rules, detectors, other series."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.market.time import Interval
+from app.quality.companions import Role
+from app.quality.cross import Company, Testimony, excused, testimonies
+from app.quality.detect import CERTAIN, detect
+from app.quality.evidence import SHORTEST_DAY, seasonal_base
+from app.quality.findings import VALIDITY, Detected, family
+from app.quality.hard_checks import hard_violations
+from app.quality.laying import Instants, Laid, informed, local_places
+from app.quality.models import DAY, Flags, Kind, Rule, Series, Values
+from app.quality.subjects import Subject
+
+KNOWN_DAYS = 28
+"""Before so many days of a series are known its habits are not, and silence of the detectors means nothing."""
+BY_NATURE = frozenset({Kind.SOLAR, Kind.WIND})
+JOINED = 3 * 3600
+"""Flagged values no further apart than this, in seconds, are one event."""
+RESTING = frozenset({Kind.GENERATION, Kind.FLOW})
+MOSTLY = 0.3
+"""A plant, a store or a line that rests for so much of the time runs when the market calls, not by habit."""
+DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examined:
+    """What is said about each unit of a piece.
+
+    `broken`: hard rules and the values that break them. `score` and `rules`: the strongest evidence of implausibility.
+    `checked` and `judged`: values that hard rules, and detectors that knew enough, looked at.
+    """
+
+    laid: Laid
+    broken: Mapping[Rule, Flags]
+    score: Values
+    rules: NDArray[np.str_]
+    checked: Flags
+    judged: Flags
+    expected: Values
+    peers: Mapping[str, Values]
+    said: Sequence[Testimony]
+
+    @property
+    def violating(self) -> Flags:
+        found: Flags = np.logical_or.reduce([np.zeros(len(self.score), np.bool_), *self.broken.values()])
+        return found
+
+    @property
+    def implausible(self) -> Flags:
+        return self.score >= 1.0
+
+
+def examine(subject: Subject, laid: Laid, company: Company, zone: ZoneInfo) -> Examined:
+    """What rules, detectors and other series say; `company` lies on the grid of the piece."""
+    series = _series(subject, laid, company)
+    broken = hard_violations(subject, series, laid.filled)
+    violating = np.logical_or.reduce([np.zeros(len(laid.values), np.bool_), *broken.values()])
+    score, rules, said = _judge(subject, laid, company, violating, zone)
+    known = ~np.isnan(laid.values)
+    checked = known & (subject.kind is not None)
+    for flags in broken.values():
+        checked |= flags
+    return Examined(
+        laid,
+        broken,
+        score,
+        rules,
+        checked,
+        (informed(laid, KNOWN_DAYS) & _has_habits(subject, laid)) | (score >= 1.0),
+        _expected(series, score >= 1.0) if broken or (score >= 1.0).any() else np.full(len(known), np.nan),
+        series.peers,
+        said,
+    )
+
+
+def _series(subject: Subject, laid: Laid, company: Company) -> Series:
+    forecasts = {f"forecast {name}": values for name, values in company.get(Role.FORECAST, {}).items()}
+    capacities = list(company.get(Role.CAPACITY, {}).values())
+    capacity = {"capacity": capacities[0]} if capacities else {}
+    peers = {**forecasts, **capacity, **company.get(Role.NEIGHBOUR, {})}
+    return Series(subject.kind or Kind.FLOW, int(laid.starts[0]), laid.step, laid.values, peers)
+
+
+def _has_habits(subject: Subject, laid: Laid) -> bool:
+    """Whether detectors apply: not to what follows no clock or mostly rests, nor to units of a day and longer."""
+    if subject.kind is None or not laid.resolution.seconds or laid.step * SHORTEST_DAY > DAY:
+        return False
+    known = laid.values[~np.isnan(laid.values)]
+    resting = float((known == 0).mean()) if len(known) else 0.0
+    return subject.kind not in RESTING or resting < MOSTLY
+
+
+def _judge(
+    subject: Subject, laid: Laid, company: Company, violating: Flags, zone: ZoneInfo
+) -> tuple[Values, NDArray[np.str_], list[Testimony]]:
+    """The strongest evidence of detectors and other series; what breaks a hard rule is not said twice.
+
+    After a change of the clocks people live by the new ones and machines may not: a value is implausible where it is on
+    both. Sun and wind know no clocks.
+    """
+    if not _has_habits(subject, laid):
+        return np.zeros(len(laid.values)), np.zeros(len(laid.values), dtype="U20"), []
+    series = _series(subject, laid, company)
+    score, rules, said = _hear(series, company, violating)
+    places = local_places(laid, zone)
+    changed = places[-1] != len(places) - 1 or (places < 0).any()
+    if changed and series.kind not in BY_NATURE and (score >= 1.0).any():
+        score = np.fmin(score, _on_local_clocks(series, company, violating, places))
+        rules[score < 1.0] = Rule.NONE
+    return score, rules, said
+
+
+def _on_local_clocks(series: Series, company: Company, violating: Flags, places: NDArray[np.intp]) -> Values:
+    """The score of each value on the grid of local clocks; NaN in the hour that they show twice."""
+
+    def lay(values: Values) -> Values:
+        local = np.full(int(places.max()) + 1, np.nan)
+        local[places[places >= 0]] = values[places >= 0]
+        return local
+
+    peers = {name: lay(values) for name, values in series.peers.items()}
+    others = {role: {name: lay(values) for name, values in who.items()} for role, who in company.items()}
+    local = replace(series, values=lay(series.values), peers=peers)
+    score, _, _ = _hear(local, others, lay(violating.astype(np.float64)) == 1)
+    return np.where(places >= 0, score[places], np.nan)
+
+
+def _hear(series: Series, company: Company, violating: Flags) -> tuple[Values, NDArray[np.str_], list[Testimony]]:
+    """The strongest evidence for each value, 0 where there is no alarm, and what other series say."""
+    verdict = detect(series)
+    soft = ~np.isin(verdict.rule, [*VALIDITY, Rule.MISSING]) & verdict.flags & ~excused(series, company)
+    score, rules = np.where(soft, verdict.score, 0.0), np.where(soft, verdict.rule, "").astype("U20")
+    distrusted = verdict.flags | violating
+    said = testimonies(series, np.where(distrusted, np.nan, series.values), company)
+    for one in said:
+        stronger = one.flags & (one.score > score) & ~np.isnan(series.values)
+        score[stronger], rules[stronger] = np.minimum(one.score[stronger], CERTAIN), one.rule
+    return score, rules, said
+
+
+def _expected(series: Series, distrusted: Flags) -> Values:
+    """The usual value of the time of the week, from values that nothing speaks against."""
+    if series.per_day < SHORTEST_DAY:
+        return np.full(len(series.values), np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return seasonal_base(np.where(distrusted, np.nan, series.values), series.per_day)
+
+
+def detected(found: Examined, inside: Flags) -> list[Detected]:
+    """The events of a piece: runs of flagged values of one family, as far as they lie inside."""
+    events = [
+        _event(found, places, np.full(len(found.score), rule), np.full(len(found.score), CERTAIN))
+        for rule, flags in found.broken.items()
+        for places in _runs(flags & inside, found.laid)
+    ]
+    families = np.array([family(str(rule)) if rule else "" for rule in found.rules], dtype="U24")
+    for name in np.unique(families[found.implausible & inside]).tolist():
+        flags = found.implausible & inside & (families == name)
+        events += [_event(found, places, found.rules, found.score) for places in _runs(flags, found.laid)]
+    return sorted(events, key=lambda event: (event.interval, event.rule))
+
+
+def breaches(subject: Subject, laid: Laid, capacity: Values, inside: Flags, rules: Collection[Rule]) -> list[Detected]:
+    """The events inside that break one of some hard rules; nothing else is looked at."""
+    series = _series(subject, laid, {Role.CAPACITY: {"capacity": capacity}})
+    broken = {rule: flags for rule, flags in hard_violations(subject, series, laid.filled).items() if rule in rules}
+    size = len(laid.values)
+    nothing = np.zeros(size, np.bool_)
+    found = Examined(
+        laid, broken, np.zeros(size), np.zeros(size, dtype="U20"), nothing, nothing, np.full(size, np.nan), {}, ()
+    )
+    return detected(found, inside)
+
+
+def _runs(flags: Flags, laid: Laid) -> Iterator[NDArray[np.intp]]:
+    """Flagged places, those within three hours of each other together."""
+    places = np.flatnonzero(flags)
+    if len(places):
+        apart = laid.starts[places[1:]] - laid.ends[places[:-1]] > JOINED
+        yield from np.split(places, np.flatnonzero(apart) + 1)
+
+
+def _event(found: Examined, places: NDArray[np.intp], rules: NDArray[np.str_], score: Values) -> Detected:
+    laid, strongest = found.laid, places[np.argmax(score[places])]
+    interval = Interval(_instant(laid.starts[places[0]]), _instant(laid.ends[places[-1]]))
+    latest = int(laid.recorded[places[0] : places[-1] + 1].max())
+    return Detected(
+        Rule(str(rules[strongest])),
+        interval,
+        len(places),
+        round(float(score[strongest]), DIGITS),
+        datetime.fromtimestamp(0, UTC) + timedelta(microseconds=latest) if latest else None,
+        _evidence(found, places, rules, int(strongest)),
+    )
+
+
+def _evidence(found: Examined, places: NDArray[np.intp], rules: NDArray[np.str_], at: int) -> dict[str, Any]:
+    """Which rules spoke and for how many values; the strongest value beside what was expected, also by other series."""
+    names, counts = np.unique(rules[places], return_counts=True)
+    suggested = {name: _number(values[at]) for name, values in found.peers.items()}
+    for one in found.said:
+        if one.flags[places].any():
+            suggested[one.relation] = _number(one.suggested[at])
+    evidence: dict[str, Any] = {
+        "rules": dict(zip(names.tolist(), counts.tolist(), strict=True)),
+        "at": f"{_instant(found.laid.starts[at]):%Y-%m-%dT%H:%M:%SZ}",
+        "value": _number(found.laid.values[at]),
+        "expected": _number(found.expected[at]),
+    }
+    peers = {name: value for name, value in suggested.items() if value is not None}
+    witnesses = sorted({name for one in found.said if one.flags[places].any() for name in one.witnesses})
+    return evidence | ({"peers": peers} if peers else {}) | ({"witnesses": witnesses} if witnesses else {})
+
+
+def _number(value: np.float64) -> float | None:
+    return None if np.isnan(value) else round(float(value), DIGITS)
+
+
+def _instant(second: np.int64) -> datetime:
+    return datetime.fromtimestamp(int(second), UTC)
+
+
+def off_grid_event(stamps: Instants, recorded: Instants) -> Detected:
+    """Values between the units of the grid, as one event."""
+    interval = Interval(_instant(stamps.min()), _instant(stamps.max() + 1))
+    return Detected(
+        Rule.OFF_GRID,
+        interval,
+        len(stamps),
+        CERTAIN,
+        datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(recorded.max())),
+        {"rules": {Rule.OFF_GRID.value: len(stamps)}, "at": f"{_instant(stamps.min()):%Y-%m-%dT%H:%M:%SZ}"},
+    )

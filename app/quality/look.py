@@ -1,0 +1,146 @@
+"""One look at one series: its values laid on the grid, examined, and its publications timed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.collection.gap_reasons import Asked, due
+from app.market.calendar import PublicationRule
+from app.market.series import SeriesKey
+from app.market.time import Interval
+from app.quality.companions import Role, companions
+from app.quality.examine import detected, examine, off_grid_event
+from app.quality.findings import Look
+from app.quality.laying import NOTHING, Instants, Laid, Observed, aligned, lay, off_grid
+from app.quality.models import Flags, Values
+from app.quality.subjects import Subject
+from app.quality.tally import Days, Hole, Piece, missing_by_day
+from app.quality.timeliness import Publications, Punctuality, Told, punctuality
+from app.timeseries.gaps import Change, Units
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Companions = Sequence[tuple[int, SeriesKey]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """A series to look at: the days that are scored, and `loaded`, which reaches further back.
+
+    `line` is the series whose history of resolutions counts. `expected` is when values are due, None where another
+    series answers for what is missing.
+    """
+
+    series_id: int
+    key: SeriesKey
+    zone: ZoneInfo
+    days: Days
+    loaded: Interval
+    line: int
+    expected: Interval | None
+    holes: tuple[Hole, ...]
+    asked: Asked
+    rule: PublicationRule | None
+
+    @property
+    def missing(self) -> dict[str, NDArray[np.int64]]:
+        """Missing units by reason and day."""
+        return missing_by_day(self.holes, self.days, self.zone)
+
+    @property
+    def lacking(self) -> list[tuple[str, int, int]]:
+        """Reason, day and number of what is missing although it is due."""
+        return [
+            (reason, self.days.days[number].toordinal(), int(counts[number]))
+            for reason, counts in self.missing.items()
+            if reason != "not_due"
+            for number in np.flatnonzero(counts).tolist()
+        ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stock:
+    """What one snapshot holds: values by series, and the resolutions of each line."""
+
+    values: Mapping[int, Observed]
+    changes: Mapping[int, Sequence[Change]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """What a look found."""
+
+    target: Target
+    look: Look
+    pieces: tuple[Piece, ...]
+    beside_the_grid: Instants
+    observed: Observed
+
+
+def look_at(target: Target, stock: Stock, company: Companions) -> Looked:
+    """Examine the series on its grid, beside its companions."""
+    observed = stock.values.get(target.series_id, NOTHING)
+    laid = lay(observed, stock.changes.get(target.line, ()), target.loaded, target.zone)
+    subject, pieces, events = Subject.of(target.key), [], []
+    begin, end = (int(bound.timestamp()) for bound in (target.days.bounds[0], target.days.bounds[-1]))
+    for one in laid:
+        inside = (one.starts >= begin) & (one.starts < end)
+        if inside.any():
+            examined = examine(subject, one, _company(target.key, one, stock, company), target.zone)
+            events += detected(examined, inside)
+            pieces.append(Piece(examined, _timed(target, one, inside)))
+    beside = off_grid(observed)
+    beside = beside[(beside >= begin) & (beside < end)]
+    if len(beside):
+        events.append(off_grid_event(beside, observed.recorded[np.isin(observed.starts, beside)]))
+    return Looked(target, Look(target.series_id, target.days.interval, tuple(events)), tuple(pieces), beside, observed)
+
+
+def _company(key: SeriesKey, laid: Laid, stock: Stock, company: Companions) -> dict[Role, dict[str, Values]]:
+    """The companions on the grid of the piece, by role and name; those without a value there are silent."""
+    found: dict[Role, dict[str, Values]] = {}
+    for companion in companions(key):
+        for number, other in company:
+            if companion.fits(other) and _comparable(companion.role, key, other):
+                values = aligned(stock.values.get(number, NOTHING), laid.starts, laid.step)
+                if not np.isnan(values).all():
+                    names = found.setdefault(companion.role, {})
+                    names[_name(companion.name, other, names)] = values
+    return found
+
+
+def _comparable(role: Role, key: SeriesKey, other: SeriesKey) -> bool:
+    """Prices of the same auction and currency are neighbours."""
+    same = (key.contract, key.sequence, key.currency) == (other.contract, other.sequence, other.currency)
+    return role is not Role.NEIGHBOUR or same
+
+
+def _name(name: str, key: SeriesKey, taken: Mapping[str, Values]) -> str:
+    full = name if not key.psr_type or key.psr_type in name else f"{name} {key.psr_type}"
+    return full if full not in taken else f"{full} ({len(taken)})"
+
+
+def _timed(target: Target, laid: Laid, inside: Flags) -> Punctuality | None:
+    """Which values inside were published in time; None where no deadline is known."""
+    if target.rule is None:
+        return None
+    starts, ends = laid.starts[inside], laid.ends[inside]
+    units = Units(starts, ends, np.full(len(starts), laid.resolution.id, np.int16))
+    due_at = due(target.rule, units, target.zone, None)
+    found = punctuality(Publications(starts, ends, laid.learned[inside], due_at), target.asked)
+    told, lags = np.full(len(inside), Told.UNTOLD, np.int8), np.full(len(inside), np.nan)
+    told[inside], lags[inside] = found.told, found.lags
+    return Punctuality(told, lags)
+
+
+def last_learned(observed: Observed, interval: Interval) -> datetime | None:
+    """When the latest of the present values of an interval was learned; None where none is left."""
+    begin, end = (int(instant.timestamp()) for instant in (interval.start, interval.end))
+    recorded = observed.recorded[(observed.starts >= begin) & (observed.starts < end)]
+    return EPOCH + timedelta(microseconds=int(recorded.max())) if len(recorded) else None

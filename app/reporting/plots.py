@@ -1,0 +1,175 @@
+"""Charts over time as SVG markup, without scripts, fonts or outside resources. Pure; every text is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from math import floor, isfinite, log10
+
+DAY = 86_400
+COLOURS = ("#1f5fa8", "#d9730d", "#3b7d3a", "#8a4fae")
+BAND, GRID, INK = "#f6c9c4", "#e1e6ec", "#5a6775"
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 22, 26
+TICKS = 4
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Values over instants (seconds since 1970, increasing); NaN breaks the line."""
+
+    name: str
+    instants: Sequence[float]
+    values: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """An interval to shade, with what a pointer resting on it is told."""
+
+    start: float
+    end: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where instants and values lie on the picture."""
+
+    width: int
+    height: int
+    first: float
+    last: float
+    least: float
+    greatest: float
+
+    def x(self, instant: float) -> float:
+        share = (min(max(instant, self.first), self.last) - self.first) / (self.last - self.first)
+        return LEFT + share * (self.width - LEFT - RIGHT)
+
+    def y(self, value: float) -> float:
+        share = (value - self.least) / (self.greatest - self.least)
+        return self.height - BOTTOM - share * (self.height - TOP - BOTTOM)
+
+
+def time_chart(
+    curves: Sequence[Curve],
+    *,
+    title: str,
+    unit: str = "",
+    bands: Sequence[Band] = (),
+    bounds: tuple[float, float] | None = None,
+    width: int = 760,
+    height: int = 220,
+) -> str:
+    """Curves over time with their names, a grid, and shaded bands; `bounds` fix the scale of values."""
+    frame = _frame(curves, bounds, width, height)
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    style = f'role="img" font-family="sans-serif" font-size="11" fill="{INK}"'
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>', f"<title>{escape(title)}</title>"]
+    if frame is None:
+        parts.append(f'<text x="{width / 2:.0f}" y="{height / 2:.0f}" text-anchor="middle">no values</text>')
+    else:
+        parts += [*_bands(frame, bands), *_grid(frame), *_axis(frame), *_lines(frame, curves)]
+        parts += _legend(curves, unit)
+    return "".join([*parts, "</svg>"])
+
+
+def _frame(curves: Sequence[Curve], bounds: tuple[float, float] | None, width: int, height: int) -> _Frame | None:
+    instants = [instant for curve in curves for instant in curve.instants]
+    values = [value for curve in curves for value in curve.values if isfinite(value)]
+    if not values:
+        return None
+    least, greatest = bounds or (min(values), max(values))
+    if least == greatest:
+        least, greatest = least - 1, greatest + 1
+    first, last = min(instants), max(instants)
+    return _Frame(width, height, first, last if last > first else first + DAY, least, greatest)
+
+
+def _bands(frame: _Frame, bands: Sequence[Band]) -> Iterator[str]:
+    for band in bands:
+        left, right = frame.x(band.start), frame.x(band.end)
+        yield (
+            f'<rect x="{left:.1f}" y="{TOP}" width="{max(right - left, 1.5):.1f}" '
+            f'height="{frame.height - TOP - BOTTOM}" fill="{BAND}"><title>{escape(band.label)}</title></rect>'
+        )
+
+
+def _grid(frame: _Frame) -> Iterator[str]:
+    step = _nice((frame.greatest - frame.least) / TICKS)
+    value = floor(frame.least / step) * step
+    while value <= frame.greatest + step * 1e-9:
+        if value >= frame.least - step * 1e-9:
+            y = frame.y(value)
+            yield f'<line x1="{LEFT}" x2="{frame.width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{GRID}"/>'
+            yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_short(value, step)}</text>'
+        value += step
+
+
+def _nice(step: float) -> float:
+    """The next 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** floor(log10(step))
+    return next(times * power for times in (1, 2, 5, 10) if times * power >= step * (1 - 1e-9))
+
+
+def _short(value: float, step: float) -> str:
+    digits = max(0, -floor(log10(step)))
+    return f"{value + 0.0:,.{digits}f}"
+
+
+def _axis(frame: _Frame) -> Iterator[str]:
+    """A date at midnights (UTC), as many as there is room for."""
+    days = int((frame.last - frame.first) // DAY) + 1
+    every = max(1, -(-days * 60 // (frame.width - LEFT - RIGHT)))
+    day = -(-int(frame.first) // DAY)
+    while day * DAY <= frame.last:
+        label = f"{datetime.fromtimestamp(day * DAY, UTC):%d %b}"
+        x = frame.x(day * DAY)
+        yield f'<text x="{x:.1f}" y="{frame.height - 8}" text-anchor="middle">{label}</text>'
+        day += every
+
+
+def _lines(frame: _Frame, curves: Sequence[Curve]) -> Iterator[str]:
+    for number, curve in enumerate(curves):
+        for points in _pieces(frame, curve):
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            colour = COLOURS[number % len(COLOURS)]
+            yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.4"/>'
+
+
+def _pieces(frame: _Frame, curve: Curve) -> Iterator[list[Point]]:
+    """The points between unknown values; of many in one column of pixels the lowest and the highest stay."""
+    piece: list[Point] = []
+    for instant, value in zip(curve.instants, curve.values, strict=True):
+        if not isfinite(value):
+            if piece:
+                yield _thinned(piece)
+            piece = []
+        else:
+            piece.append((frame.x(instant), min(max(frame.y(value), TOP), frame.height - BOTTOM)))
+    if piece:
+        yield _thinned(piece)
+
+
+def _thinned(points: list[Point]) -> list[Point]:
+    columns: dict[int, list[Point]] = {}
+    for point in points:
+        columns.setdefault(int(point[0]), []).append(point)
+    kept: list[Point] = []
+    for column in columns.values():
+        ends = {min(column, key=lambda point: point[1]), max(column, key=lambda point: point[1]), column[0], column[-1]}
+        kept += sorted(ends)
+    return kept if len(kept) > 1 else [*kept, (kept[0][0] + 1, kept[0][1])]
+
+
+def _legend(curves: Sequence[Curve], unit: str) -> Iterator[str]:
+    x = LEFT
+    for number, curve in enumerate(curves):
+        name = curve.name + (f" [{unit}]" if unit else "")
+        yield f'<rect x="{x}" y="6" width="10" height="10" fill="{COLOURS[number % len(COLOURS)]}"/>'
+        yield f'<text x="{x + 14}" y="15">{escape(name)}</text>'
+        x += 28 + 7 * len(name)

@@ -1,0 +1,113 @@
+"""Documents as HTML and Markdown: sections of paragraphs, tables and figures, rendered alike for every report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+EMPTY = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under columns; those named in `right` are aligned to the right."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: frozenset[str] = frozenset()
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture as SVG markup of `app.reporting.plots`, which escapes every text it is given; `caption` is plain text."""
+
+    caption: str
+    svg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with what stands below it, in this order."""
+
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole report; `subtitle` says what time it is about and when it was made."""
+
+    title: str
+    subtitle: str
+    sections: tuple[Section, ...]
+
+
+def to_html(document: Document) -> str:
+    """One page without scripts or outside resources, fit for a browser and for mail."""
+    return _template("document.html.j2").render(document=document)
+
+
+@lru_cache(maxsize=4)
+def _template(name: str) -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("app.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
+
+
+def to_markdown(document: Document) -> str:
+    """The same without figures, of which the captions stay."""
+    parts = [f"# {_inline(document.title)}", _inline(document.subtitle)]
+    for section in document.sections:
+        parts.append(f"## {_inline(section.title)}")
+        parts += [_inline(text) for text in section.paragraphs]
+        for table in section.tables:
+            parts += [f"**{_inline(table.caption)}**"] if table.caption else []
+            parts.append(_markdown_table(table))
+        parts += [f"*Figure in the HTML form: {_inline(figure.caption)}*" for figure in section.figures]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(table: Table) -> str:
+    rule = ["---:" if column in table.right else "---" for column in table.columns]
+    lines = [_row([_inline(column) for column in table.columns]), _row(rule)]
+    lines += [_row([_inline(cell) for cell in row]) for row in table.rows]
+    return "\n".join(lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+_MARKS = {ord(mark): "\\" + mark for mark in "\\`*_[]<>|#"} | {ord("\n"): " ", ord("\r"): " "}
+
+
+def _inline(text: str) -> str:
+    """Text that Markdown takes literally."""
+    return text.translate(_MARKS)
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """A number as people read it; `-` where there is none."""
+    return EMPTY if value is None else f"{value:,.{digits}f}"
+
+
+def floored(value: float | None) -> str:
+    """A score with one decimal, rounded so that 100.0 means all of it."""
+    if value is None:
+        return EMPTY
+    return f"{min(value, 99.9) if value < 100 else value:.1f}"

@@ -1,0 +1,79 @@
+"""The nightly job of quality: a scan in a process of its own, then what its findings have to be asked for again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from app.clock import Clock
+from app.errors import JobFailed
+from app.scheduling.models import JobOutcome, RunReport, Ticket
+
+COMMAND = (sys.executable, "-m", "app", "quality", "scan", "--nightly", "--json")
+"""It reads the same settings from the same environment, so no address and no password is handed over."""
+MOST_SAID = 500
+
+
+class Repaired(Protocol):
+    """What was asked for again and settled; its text is for people."""
+
+    @property
+    def anything(self) -> bool: ...
+
+
+class Repairs(Protocol):
+    """Asks again for values that findings doubt."""
+
+    async def run(self, now: datetime) -> Repaired: ...
+
+
+class NightlyQuality:
+    """Scans all stored series where the event loop of the service never waits for it."""
+
+    def __init__(self, repairs: Repairs, clock: Clock, *, timeout: float, command: Sequence[str] = COMMAND) -> None:
+        self._repairs = repairs
+        self._clock = clock
+        self._timeout = timeout
+        self._command = command
+
+    async def run(self, _ticket: Ticket) -> RunReport:
+        """Scan, then ask again for what is doubted; JobFailed where the process failed or took too long."""
+        figures = json.loads(await self._scanned())
+        told = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in figures.items())
+        repairs = await self._repairs.run(self._clock.now())
+        return RunReport(JobOutcome.SUCCEEDED, f"{told}; {repairs}")
+
+    async def repair(self, _ticket: Ticket) -> RunReport:
+        """Settle what the source answered, and ask again for what is doubted and ripe."""
+        done = await self._repairs.run(self._clock.now())
+        outcome = JobOutcome.SUCCEEDED if done.anything else JobOutcome.NOTHING_DUE
+        return RunReport(outcome, str(done))
+
+    async def _scanned(self) -> bytes:
+        """What the process printed; it ends with this job, however that ends."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(self._timeout):
+                out, err = await process.communicate()
+        except TimeoutError:
+            raise JobFailed(
+                f"the scan took longer than {self._timeout:g} s; the next goes on, or raise "
+                "GRIDKEEPER_QUALITY__SCAN_TIMEOUT"
+            ) from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode:
+            said = err.decode(errors="replace").strip()[-MOST_SAID:]
+            raise JobFailed(f"the scan ended with code {process.returncode}: {said or 'it said nothing'}")
+        return out

@@ -1,0 +1,253 @@
+"""Rows that show the fault of each shipped rule, and rows that look alike and show none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AREA = "10YFR-RTE------C"
+
+
+def runs(count: int, *, error: str = "", ago: str = "1 minute", item: str = "load_actual", seconds: float = 0.2) -> str:
+    """Windows of the last minutes, one second apart, that ended like this."""
+    outcome = "failed" if error else "stored"
+    return f"""
+        insert into collection_runs (
+            source, item, area, window_start, window_end, started_at, finished_at, outcome, error_class, error_message,
+            requests, api_seconds
+        )
+        select
+            'entsoe', '{item}', '{AREA}', now() - interval '2 hours', now() - interval '1 hour',
+            now() - interval '{ago}' - interval '40 s' + n * interval '1 s', now() - interval '{ago}' + n * interval '1 s',
+            '{outcome}', '{error}', '{error and "it failed"}', 2, 2 * {seconds}
+        from generate_series(1, {count}) as n
+    """
+
+
+def job(name: str, outcome: str, *, ago: str = "1 minute", slot: str = "", error: str = "", took: str = "1 s") -> str:
+    """A run of a job that began so long ago; a running one has no end."""
+    ended = "null" if outcome == "running" else f"now() - interval '{ago}' + interval '{took}'"
+    return f"""
+        insert into job_runs (job, scheduled_for, trigger, kind, attempt, outcome, started_at, finished_at, error)
+        values (
+            '{name}', now() - interval '{slot or ago}', 'cron', 'collect', 1, '{outcome}',
+            now() - interval '{ago}', {ended}, '{error}'
+        )
+    """
+
+
+def stored_job(name: str) -> str:
+    return f"insert into scheduler_jobs (id, job_state) values ('{name}', '')"
+
+
+def gap(reason: str, *, due: str) -> str:
+    return f"""
+        insert into gaps (item, area, gap_start, gap_end, resolution, missing, reason, since, found_at)
+        values (
+            'load_actual', '{AREA}', now() - interval '5 hours', now() - interval '4 hours', 5, 4,
+            '{reason}', now() - interval '{due}', now()
+        )
+    """
+
+
+def hour_of_runs(count: int, failed: int) -> str:
+    return f"""
+        insert into collection_hourly
+        select (jsonb_populate_record(null::collection_hourly, jsonb_object_agg(column_name, value))).*
+        from (
+            select column_name, case column_name
+                when 'hour' then to_jsonb(date_trunc('hour', now()))
+                when 'item' then '"load_actual"' when 'area' then '"{AREA}"'
+                when 'runs' then '{count}' when 'failed_runs' then '{failed}'
+                when 'last_success_at' then 'null' else '0' end::jsonb as value
+            from information_schema.columns where table_name = 'collection_hourly'
+        ) as columns
+    """
+
+
+def late(due: str) -> str:
+    return f"""
+        insert into data_lateness (item, area, newest_start, resolution, due_at, asked_at, changed_at)
+        values ('load_actual', '{AREA}', now() - interval '1 day', 5, now() - interval '{due}', now(), now())
+    """
+
+
+def backfill(*, created: str, ended: str = "", state: str = "pending") -> str:
+    end = f"now() - interval '{ended}'" if ended else "null"
+    return f"""
+        with made as (
+            insert into backfills (created_at, description, reprocess, newest_first, concurrency)
+            values (now() - interval '{created}', 'x', 'missing', true, 4)
+            returning backfill_id
+        )
+        insert into backfill_chunks (backfill_id, position, item, area, window_start, window_end, state, ended_at)
+        select backfill_id, 1, 'load_actual', '{AREA}', now() - interval '6 hours', now() - interval '3 hours', '{state}', {end}
+        from made
+    """
+
+
+def sample(**columns: float) -> str:
+    return f"""
+        insert into service_metrics (at, instance, {", ".join(columns)})
+        values (now() - interval '5 s', 'host-a:12', {", ".join(str(value) for value in columns.values())})
+    """
+
+
+def problem(source: str, *, seen: str = "5 s") -> str:
+    return f"""
+        insert into rule_problems (instance, source, file, line, field, message, since, seen_at)
+        values
+            ('a:1', '{source}', 'x.yaml', 7, 'rules[a].for', 'is wrong', now(), now() - interval '{seen}'),
+            ('b:2', '{source}', 'x.yaml', 7, 'rules[a].for', 'is wrong', now(), now() - interval '{seen}')
+    """
+
+
+def channel(failures: int) -> str:
+    return f"insert into channel_states (channel, failures, last_error) values ('mail', {failures}, 'refused')"
+
+
+def state(rule: str, verdict: str) -> str:
+    return f"""
+        insert into rule_states (rule, schedule, next_due, seen_at, verdict, error)
+        values ('{rule}', 'every 10 s', now(), now(), '{verdict}', 'division by zero')
+    """
+
+
+def budget(arrival: str, blocked: str = "") -> str:
+    until = f"now() + interval '{blocked}'" if blocked else "null"
+    return f"""
+        insert into token_budgets (token_id, theoretical_arrival, blocked_until)
+        values ('t1', now() + interval '{arrival}', {until})
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Statements that make a rule fire with these labels, and others that leave it silent."""
+
+    rule: str
+    fires: tuple[str, ...]
+    labels: dict[str, str]
+    silent: tuple[str, ...] = ()
+    says: str = ""
+
+
+PAIR = {"item": "load_actual", "area": "FR"}
+CYCLE = tuple(job("collect:x", "succeeded", ago=ago, took="45 minutes") for ago in ("80 minutes", "50 minutes"))
+
+CASES = (
+    Case(
+        "platform_down",
+        (runs(5), runs(3, error="SourceUnavailable", ago="30 s")),
+        {},
+        (runs(2, error="SourceUnavailable"),),
+    ),
+    Case(
+        "platform_down",
+        (
+            runs(5, ago="6 minutes"),
+            runs(1, error="SourceUnavailable", ago="5 s"),
+            job("platform_health", "failed", ago="3 s"),
+        ),
+        {},
+        (runs(3, error="SourceUnavailable", ago="30 s"), runs(1, ago="5 s")),
+        "it failed",
+    ),
+    Case(
+        "platform_down",
+        (runs(5, ago="6 minutes"), job("platform_health", "running", ago="40 s")),
+        {},
+        (runs(1, ago="5 s"), job("platform_health", "running", ago="40 s")),
+        "waits for its answer",
+    ),
+    Case(
+        "token_rejected",
+        (runs(5), runs(2, error="AccessDenied", ago="30 s")),
+        {},
+        (runs(2, error="AccessDenied", ago="30 s"), runs(1, ago="5 s")),
+        "it failed",
+    ),
+    Case("token_budget_exhausted", (budget("0 s", "5 minutes"),), {"token": "t1"}, (budget("4 s"),), "told us to wait"),
+    Case(
+        "collection_failing",
+        (runs(5, ago="1 hour"), runs(3, error="MalformedDocument")),
+        PAIR,
+        (runs(3, error="MalformedDocument", ago="1 hour"), runs(1), runs(2, error="MalformedDocument", ago="20 s")),
+        "it failed",
+    ),
+    Case("collection_failing", (runs(3, error="MalformedDocument"),), PAIR),
+    Case("success_rate_low", (hour_of_runs(40, 4),), {"item": "load_actual"}, (hour_of_runs(40, 2),), "4 of 40"),
+    Case(
+        "runs_failing",
+        (runs(17), runs(3, error="SourceUnavailable")),
+        {},
+        (runs(19), runs(1, error="MalformedDocument")),
+    ),
+    Case("response_time_high", (runs(18), runs(2, seconds=9)), {}, (runs(20), runs(1, seconds=9))),
+    Case("data_late", (late("90 minutes"),), PAIR, (late("30 minutes"),), "the newest value begins"),
+    Case(
+        "gap_ours",
+        (runs(1, ago="2 hours"), gap("ours", due="3 hours")),
+        PAIR,
+        (runs(1, ago="2 hours"), gap("missing_at_source", due="3 hours")),
+        "4 values",
+    ),
+    Case(
+        "gap_ours",
+        (runs(1, ago="2 hours"), gap("ours", due="3 hours"), backfill(created="9 hours", ended="1 s", state="stored")),
+        PAIR,
+        (runs(1, ago="2 hours"), gap("ours", due="3 hours"), backfill(created="9 hours")),
+    ),
+    Case("gap_ours", (runs(1, ago="2 hours"), gap("ours", due="3 hours")), PAIR, (gap("ours", due="3 hours"),)),
+    Case(
+        "backfill_stuck",
+        (backfill(created="3 hours"),),
+        {"backfill": "1"},
+        (backfill(created="3 hours", ended="5 minutes", state="stored"),),
+        "nobody works on it",
+    ),
+    Case(
+        "scheduler_silent", (job("x", "succeeded", ago="40 minutes"),), {}, (job("x", "succeeded", ago="20 minutes"),)
+    ),
+    Case(
+        "job_failing",
+        (stored_job("x"), job("x", "succeeded", ago="9 minutes"), job("x", "failed", error="broken")),
+        {"job": "x"},
+        (stored_job("x"), job("x", "failed", ago="9 minutes"), job("x", "succeeded")),
+        "broken",
+    ),
+    Case(
+        "cycle_slow",
+        (stored_job("collect:x"), *CYCLE),
+        {"job": "collect:x"},
+        (
+            stored_job("collect:x"),
+            job("collect:x", "succeeded", ago="80 minutes"),
+            job("collect:x", "running", ago="5 s"),
+        ),
+        "due every",
+    ),
+    Case("delivery_failing", (channel(5),), {"channel": "mail"}, (channel(4),), "refused"),
+    Case(
+        "disk_short",
+        (sample(disk_free_bytes=5_000_000_000, disk_total_bytes=100_000_000_000),),
+        {"host": "host-a"},
+        (sample(disk_free_bytes=50_000_000_000, disk_total_bytes=100_000_000_000),),
+        "are free",
+    ),
+    Case(
+        "memory_short",
+        (sample(memory_available_bytes=100_000_000, memory_total_bytes=8_000_000_000),),
+        {"host": "host-a"},
+        (sample(memory_available_bytes=4_000_000_000, memory_total_bytes=8_000_000_000),),
+        "are available",
+    ),
+    Case(
+        "rule_invalid",
+        (problem("rules"),),
+        {"file": "x.yaml"},
+        (problem("rules", seen="2 minutes"),),
+        "line 7, rules[a].for: is",
+    ),
+    Case("config_invalid", (problem("plan"),), {"file": "x.yaml"}, (problem("rules"),), "line 7"),
+    Case("rule_failing", (state("x", "error"),), {"failing": "x"}, (state("x", "ok"),), "division by zero"),
+)

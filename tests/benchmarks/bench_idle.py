@@ -1,0 +1,202 @@
+"""What `gridkeeper serve` costs while nothing is due: python -m tests.benchmarks.bench_idle [SECONDS].
+
+Fills an embedded database with 500 series of 60 days, runs the service on it against a sandbox in a process of its
+own, lets it end its first cycle and one analysis of gaps, and then watches it. Prints one JSON line for each figure,
+with its target and the same figure of a Python process that has only imported asyncpg, SQLAlchemy and APScheduler and
+waits on an event loop. Needs Linux's /proc.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from app.db.embedded import start_embedded
+from app.db.engine import Database
+from app.db.migrate import migrate
+from app.market.areas import Area, areas
+from app.settings import DatabaseSettings
+from tests.conftest import wait_until_stopped
+
+ROOT = Path(__file__).parents[2]
+GRIDKEEPER = (sys.executable, "-m", "app")
+AREAS, PER_AREA, DAYS = 25, 20, 60
+SECONDS = 60.0
+SETTLED = 8.0
+"""After the last job; memory is given back some seconds after it."""
+PATIENCE = 300.0
+ITEM = "generation_actual"
+TARGETS = {"cpu_percent": 2.0, "rss_mb": 150.0}
+REFERENCE = """
+import asyncio
+import apscheduler.schedulers.background, asyncpg, sqlalchemy.ext.asyncio
+print("ready", flush=True)
+asyncio.run(asyncio.Event().wait())
+"""
+
+FILL = """
+    with added as (
+        insert into series (source, item, area, psr_type)
+        select 'entsoe', $1, area, 'B' || lpad(number::text, 2, '0')
+        from unnest($2::text[]) as area cross join generate_series(1, $3::integer) as number
+        returning series_id
+    ),
+    counted as (
+        insert into daily_counts (series_id, day, resolution, stored)
+        select series_id, day::date, id, 24
+        from added
+        cross join generate_series($4::timestamptz, $5::timestamptz - interval '1 hour', interval '1 day') as day
+        cross join resolutions
+        where code = 'PT60M'
+    )
+    insert into observations (series_id, delivery_start, resolution, value, filled, recorded_at)
+    select series_id, hour, id, 1000, false, $5
+    from added
+    cross join generate_series($4::timestamptz, $5::timestamptz - interval '1 hour', interval '1 hour') as hour
+    cross join resolutions
+    where code = 'PT60M'
+"""
+ORIGIN = "insert into database_origin (origin) values ('sandbox') on conflict do nothing"
+
+
+def chosen_areas() -> list[Area]:
+    """Bidding zones that have existed all the time."""
+    known = [area for area in areas().values() if area.since is None and area.until is None and "BZN" in area.kinds]
+    return known[:AREAS]
+
+
+async def fill(url: str) -> None:
+    database = Database(DatabaseSettings(statement_timeout=600), url)
+    await migrate(database)
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    async with database.connection() as connection:
+        eics = [area.eic for area in chosen_areas()]
+        await connection.execute(ORIGIN)
+        await connection.execute(FILL, ITEM, eics, PER_AREA, today - timedelta(days=DAYS), today)
+        await connection.execute("vacuum analyze")
+    await database.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def environment(folder: Path, sandbox_port: int) -> dict[str, str]:
+    codes = ", ".join(area.code for area in chosen_areas())
+    plan = folder / "collection.yaml"
+    plan.write_text(f"areas: [{codes}]\nitems: [{ITEM}]\njobs:\n  near_real_time: {{every: 120 min}}\n")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GRIDKEEPER_")}
+    return kept | {
+        "PYTHONPATH": str(ROOT),
+        "GRIDKEEPER_SANDBOX": "1",
+        "GRIDKEEPER_DATA_DIR": str(folder / "data"),
+        "GRIDKEEPER_ENTSOE__BASE_URL": f"http://127.0.0.1:{sandbox_port}/api",
+        "GRIDKEEPER_SCHEDULER__PLAN_FILE": str(plan),
+        "GRIDKEEPER_WEB__PORT": "0",
+        "GRIDKEEPER_LOG__FORMAT": "json",
+    }
+
+
+def wait(ready: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not ready():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"bench_idle: {what} did not come within {PATIENCE:g} s")
+        time.sleep(0.2)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_mb(pid: int) -> float:
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(status["VmRSS"].split()[0]) / 1024
+
+
+def watch(pids: Mapping[str, int], seconds: float) -> dict[str, dict[str, float]]:
+    """Of each process the part of a core that it took, and what it held at most."""
+    before = {name: cpu_seconds(pid) for name, pid in pids.items()}
+    most, begun = dict.fromkeys(pids, 0.0), time.monotonic()
+    while time.monotonic() - begun < seconds:
+        time.sleep(1)
+        most = {name: max(most[name], rss_mb(pid)) for name, pid in pids.items()}
+    passed = time.monotonic() - begun
+    return {
+        name: {"cpu_percent": (cpu_seconds(pid) - before[name]) / passed * 100, "rss_mb": most[name]}
+        for name, pid in pids.items()
+    }
+
+
+def events(log: Path) -> list[dict[str, object]]:
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+
+def count(log: Path, event: str) -> int:
+    return sum(one["event"] == event for one in events(log))
+
+
+def measure(folder: Path, seconds: float, end: ExitStack) -> None:
+    port, log = free_port(), folder / "serve.log"
+    around = environment(folder, port)
+
+    def begin(*command: str, **options: object) -> int:
+        process = end.enter_context(subprocess.Popen(command, env=around, **options))  # type: ignore[call-overload]  # options of Popen
+        end.callback(process.send_signal, signal.SIGTERM)
+        return int(process.pid)
+
+    begin(*GRIDKEEPER, "sandbox", "--port", str(port), stdout=subprocess.DEVNULL)
+    wait(lambda: listens(port), "the sandbox")
+    service = begin(*GRIDKEEPER, "serve", stderr=end.enter_context(log.open("wb")))
+    reference = begin(sys.executable, "-c", REFERENCE, stdout=subprocess.DEVNULL)
+    wait(lambda: count(log, "first_cycle_done") > 0, "the end of the first cycle")
+    order = (*GRIDKEEPER, "jobs", "run", "gap_analysis")
+    subprocess.run(order, env=around, check=False, capture_output=True, timeout=PATIENCE)
+    time.sleep(SETTLED)
+    jobs = count(log, "job_run")
+    found = watch({"serve": service, "reference": reference}, seconds)
+    for figure, target in TARGETS.items():
+        values = {name: round(one[figure], 2) for name, one in found.items()}
+        line = {"bench": f"idle_{figure}", "value": values["serve"], "target": f"< {target:g}"}
+        more = {
+            "reference": values["reference"],
+            "series": AREAS * PER_AREA,
+            "jobs_meanwhile": count(log, "job_run") - jobs,
+        }
+        sys.stdout.write(json.dumps(line | more) + "\n")
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
+    with tempfile.TemporaryDirectory(prefix="gridkeeper-bench-") as name, ExitStack() as end:
+        folder = Path(name)
+        # PostgreSQL runs as another user where this one is root.
+        folder.chmod(0o755)
+        server = start_embedded(folder / "data")
+        end.callback(wait_until_stopped, server)
+        end.callback(server.release)
+        asyncio.run(fill(server.url))
+        measure(folder, seconds, end)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""E-mail through a real SMTP server: recipients one by one, greylisting, encryption, headers."""
+
+from __future__ import annotations
+
+import email
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+
+import pytest
+
+from app.alerting.channels.base import Verdict
+from app.alerting.channels.email import EmailChannel
+from app.alerting.delivery import attempt
+from app.alerting.messages import Content, compose, told_of
+from app.alerting.models import Severity
+from app.db.engine import Database
+from tests.delivery_factory import (
+    HOSTILE,
+    NOW,
+    SECRET,
+    Mailbox,
+    a_post,
+    an_outlet,
+    channel_of,
+    event,
+    mail_server,
+    rule,
+)
+from tests.store_factory import opened
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with opened(database_url) as found:
+        yield found
+
+
+@pytest.fixture
+def folder(make_folder: Callable[[], Path]) -> Path:
+    return make_folder()
+
+
+def file_of(port: int, more: str = "security: none") -> str:
+    return (
+        "recipients: {ops: [a@example.org, b@example.org]}\n"
+        f"channels: {{mail: {{type: email, host: localhost, port: {port}, from: g@example.org, to: [ops], {more}}}}}"
+    )
+
+
+def read(content: bytes) -> EmailMessage:
+    return email.message_from_bytes(content, policy=default)
+
+
+async def test_a_recipient_that_is_refused_does_not_cost_the_others_their_mail(
+    database: Database, folder: Path
+) -> None:
+    mailbox = Mailbox()
+    mailbox.refusals["b@example.org"] = ["550 no such user"]
+    async with mail_server(mailbox) as port, a_post(database, folder, file_of(port)) as post:
+        await post.tell(event(1, severity=Severity.CRITICAL))
+        assert await post.deliver() == 1
+        assert [to for to, _ in mailbox.mails] == [["a@example.org"]]
+        assert await post.rows("select status, error from notifications") == [
+            ("sent", "b@example.org: 550 no such user")
+        ]
+
+
+async def test_greylisted_recipients_get_it_later_and_the_others_only_once(database: Database, folder: Path) -> None:
+    mailbox = Mailbox()
+    mailbox.refusals["b@example.org"] = ["451 come back later", "451 not yet", "250 OK"]
+    async with mail_server(mailbox) as port, a_post(database, folder, file_of(port)) as post:
+        await post.tell(event(1, severity=Severity.CRITICAL))
+        assert await post.deliver() == 0
+        assert await post.deliver(after=60) == 0
+        mailbox.refusals.clear()
+        assert await post.deliver(after=1800) == 1
+        assert [to for to, _ in mailbox.mails] == [["a@example.org"], ["b@example.org"]]
+        keys = {read(content)["Message-ID"] for _, content in mailbox.mails}
+        assert len(keys) == 1
+
+
+async def test_a_mail_server_that_was_down_for_an_hour_gets_everything(database: Database, folder: Path) -> None:
+    mailbox = Mailbox()
+    async with mail_server(mailbox) as port:
+        text = file_of(port)
+    async with a_post(database, folder, text) as post:
+        for minute in range(60):
+            await post.tell(event(minute, severity=Severity.CRITICAL))
+            await post.deliver(after=60)
+        kept = await post.rows("select count(*), count(distinct notification_id) from notification_attempts")
+        assert kept[0][0] <= 60
+        async with mail_server(mailbox) as port:
+            post.file.path.write_text(file_of(port))
+            post.file.load()
+            for _ in range(3):
+                await post.deliver(after=1800)
+        text = "".join(read(content).get_body(("plain",)).get_content() for _, content in mailbox.mails)  # type: ignore[union-attr]
+        assert all(f"A{minute}" in text for minute in range(60))
+        assert len(mailbox.mails) <= 20
+
+
+async def test_a_server_that_hangs_is_left_after_its_time(database: Database, folder: Path) -> None:
+    mailbox = Mailbox()
+    mailbox.hangs = True
+    async with mail_server(mailbox) as port, an_outlet(timeout=0.3) as outlet:
+        channel = channel_of(file_of(port))
+        [part] = channel.parts(compose("k", NOW, [told_of(event())]), ())
+        answer, _ = await attempt(channel, part, frozenset(), outlet, outlet.clock)
+    assert answer.verdict is Verdict.RETRY
+
+
+async def test_a_wrong_password_disables_the_channel_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    context, authority = certificate(folder)
+    monkeypatch.setenv("SMTP", SECRET)
+    more = f"security: starttls, username: g, password: '${{SMTP}}', ca_file: '{authority}'"
+    mailbox = Mailbox()
+    async with mail_server(mailbox, tls=context, login=True) as port, an_outlet() as outlet:
+        channel = channel_of(file_of(port, more))
+        [part] = channel.parts(compose("k", NOW, [told_of(event())]), ())
+        answer, _ = await attempt(channel, part, frozenset(), outlet, outlet.clock)
+        assert answer.verdict is Verdict.SENT
+        monkeypatch.setenv("SMTP", "wrong-password")
+        channel = channel_of(file_of(port, more))
+        answer, _ = await attempt(channel, part, frozenset(), outlet, outlet.clock)
+        assert answer.verdict is Verdict.DISABLED
+        assert "wrong-password" not in f"{answer} {channel!r}"
+        plain = channel_of(file_of(port, "security: starttls"))
+        answer, _ = await attempt(plain, part, frozenset(), outlet, outlet.clock)
+        assert (answer.verdict, "ertificate" in answer.text) == (Verdict.RETRY, True)
+
+
+async def test_a_server_without_encryption_is_not_spoken_to_in_the_clear(folder: Path) -> None:
+    mailbox = Mailbox()
+    async with mail_server(mailbox) as port, an_outlet() as outlet:
+        channel = channel_of(file_of(port, "security: starttls"))
+        [part] = channel.parts(compose("k", NOW, [told_of(event())]), ())
+        answer, _ = await attempt(channel, part, frozenset(), outlet, outlet.clock)
+    assert answer.verdict is Verdict.DISABLED
+    assert not mailbox.mails
+
+
+def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A server's context with a certificate for localhost, and the file by which it is trusted."""
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(cert)]
+    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    except FileNotFoundError:
+        pytest.skip("openssl is not installed")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context, cert
+
+
+def mail_of(content: Content | None = None, area: str = "FR") -> EmailMessage:
+    channel = channel_of(file_of(25))
+    assert isinstance(channel, EmailChannel)
+    told = [] if content else [told_of(event(1, of=rule("r\nBcc: eve@example.org", description=HOSTILE), area=area))]
+    return read(channel.mail(channel.parts(compose("key", NOW, told, content), ())[0]).as_bytes())
+
+
+def test_headers_cannot_be_injected_and_html_is_escaped() -> None:
+    mail = mail_of(area=HOSTILE)
+    assert mail["Bcc"] is None
+    assert "\n" not in mail["Subject"]
+    assert "电力市场" in mail["Subject"]
+    assert mail["Message-ID"] == "<key@example.org>"
+    page = mail.get_body(("html",))
+    assert page is not None
+    assert "&lt;script&gt;" in page.get_content()
+    assert "<script>" not in page.get_content()
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    assert "<script>" in plain.get_content()
+
+
+def test_a_report_keeps_its_html_and_a_long_text_is_cut_with_a_note() -> None:
+    mail = mail_of(Content("Daily\r\nreport", "x" * 200_000, "<p>fine</p>"))
+    page, plain = mail.get_body(("html",)), mail.get_body(("plain",))
+    assert page is not None
+    assert plain is not None
+    assert page.get_content().strip() == "<p>fine</p>"
+    assert "cut here: 200,000 characters" in plain.get_content()
+    assert mail["Subject"] == "Daily report"
+
+
+def test_a_route_may_name_other_recipients() -> None:
+    channel = channel_of(file_of(25))
+    message = compose("key", NOW, [told_of(event())])
+    assert channel.parts(message, ("boss@example.org",))[0].extra["to"] == ("boss@example.org",)
+    assert channel.parts(message, ())[0].extra["to"] == ("a@example.org", "b@example.org")
