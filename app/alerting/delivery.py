@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import structlog
 
 from app.alerting.channel_file import ChannelBook, ChannelFile
@@ -19,6 +18,7 @@ from app.alerting.delivery_repository import Attempt, Claim, DeliveryRepository,
 from app.alerting.limits import blocked_until, retry_at
 from app.clock import Clock
 from app.errors import DatabaseUnavailable
+from app.logging import Outage
 from app.net.guarded import AddressRefused
 from app.settings import NotificationSettings
 
@@ -60,6 +60,7 @@ class DeliveryWorker:
         self._settings = settings
         self._patience = Patience(timedelta(hours=settings.give_up_hours), chance)
         self.listeners: list[Listener] = []
+        self._away = Outage("delivery_without_database", level="error")
         self._log = structlog.get_logger()
         self._busy: dict[str, asyncio.Task[int]] = {}
         self._looked_at = time.monotonic()
@@ -85,8 +86,10 @@ class DeliveryWorker:
                     await self._start_due()
                     await self._prune()
                 except DatabaseUnavailable as error:
-                    self._log.error("delivery waits for the database", reason=str(error))
+                    self._away.met(error)
                     pause = DATABASE_PAUSE
+                else:
+                    self._away.over()
                 await wait(stop, pause)
         finally:
             await self._drain()
@@ -125,7 +128,7 @@ class DeliveryWorker:
         try:
             return await work
         except DatabaseUnavailable as error:
-            self._log.error("delivery waits for the database", channel=name, reason=str(error))
+            self._away.met(error)
         except Exception as error:  # noqa: BLE001  the border of a job: it is logged, the other channels go on
             # The work on a channel is a job: a defect in it must not end the deliveries of the others.
             self._log.exception("delivery failed", channel=name, error=type(error).__name__)
@@ -262,8 +265,6 @@ async def attempt(
         answer = await channel.send(part, outlet, done)
     except AddressRefused as error:
         answer = Answer(Verdict.DISABLED, str(error))
-    except (httpx.HTTPError, OSError, TimeoutError) as error:
-        answer = Answer(Verdict.RETRY, f"{type(error).__name__}: {error}")
     except Exception as error:  # noqa: BLE001  a delivery attempt is a job: its failure is kept, others go on
         answer = Answer(Verdict.RETRY, f"{type(error).__name__}: {error}")
     secrets = channel.secrets()

@@ -20,6 +20,7 @@ from app.alerting.rule_files import Book
 from app.alerting.state import Damping
 from app.clock import Clock
 from app.errors import ConfigurationError, Conflict, DatabaseUnavailable, NotFound
+from app.logging import Outage
 from app.settings import AlertingSettings
 
 MOST_IN_FLIGHT = 2000
@@ -101,6 +102,7 @@ class AlertService:
         self._at: dict[str, float] = {}
         self._tick_at = time.monotonic()
         self._evaluations = self._errors = 0
+        self._away = Outage("alerting_without_database")
         self._log = structlog.get_logger()
 
     def status(self) -> AlertStatus:
@@ -127,6 +129,7 @@ class AlertService:
         suppressed = self._elapsed("suppressed", SUPPRESSED_SECONDS)
         await self._repository.look(self._rules, now, suppressed=suppressed)
         self._tick_at = time.monotonic()
+        self._away.over()
 
     async def settled(self) -> None:
         """Wait until everything that was begun is written."""
@@ -313,7 +316,7 @@ class AlertService:
         try:
             await act()
         except DatabaseUnavailable as error:
-            self._log.warning("alerting_without_database", error=str(error))
+            self._away.met(error)
         except Exception as error:  # noqa: BLE001  a round is a job: the next one tries again
             self._log.error("alerting_round_failed", error=f"{type(error).__name__}: {error}")
 
