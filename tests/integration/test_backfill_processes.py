@@ -86,6 +86,24 @@ async def assert_complete(scene: Scene, backfill_id: int) -> None:
     assert await scene.rows("select count(*) from observation_revisions") == [(0,)]
 
 
+async def held_until(scene: Scene, moment: str) -> int:
+    """Let the leases that are out end at a moment; the number of windows that they hold."""
+    held = await scene.rows(
+        f"update backfill_chunks set lease_until = {moment} where state = 'claimed' returning window_start"
+    )
+    return len(held)
+
+
+async def until_said(running: asyncio.subprocess.Process, text: str) -> None:
+    assert running.stdout is not None
+    seen = ""
+    async with asyncio.timeout(60):
+        while text not in seen:
+            line = await running.stdout.readline()
+            assert line, f"it ended without saying {text!r}: {seen}"
+            seen += line.decode()
+
+
 async def test_a_killed_backfill_goes_on_where_it_was_in_another_process(
     database: Database, database_url: str, sandbox: SandboxServer
 ) -> None:
@@ -95,10 +113,14 @@ async def test_a_killed_backfill_goes_on_where_it_was_in_another_process(
     await until_stored(scene, backfill_id, 5)
     first.kill()
     await first.wait()
+    # However slow the machine is, the leases of the dead outlast the start of the next process.
+    held = await held_until(scene, "clock_timestamp() + '1 hour'")
+    assert 1 <= held <= CONCURRENCY
     second = await process(database_url, sandbox, backfill_id)
+    await until_said(second, f"waiting for {held} windows of process {socket.gethostname()}:{first.pid} until ")
+    assert await held_until(scene, "clock_timestamp()") >= held
     output = await said(second)
     assert second.returncode == 0, output
-    assert f"waiting for {CONCURRENCY} windows of process {socket.gethostname()}:{first.pid} until " in output
     await assert_complete(scene, backfill_id)
     assert sandbox.requests <= WINDOWS + CONCURRENCY, "windows that had ended were asked for again"
 
