@@ -40,6 +40,7 @@ from app.db.leader import process_name
 from app.market.areas import Place
 from app.market.series import DataItem
 from app.market.time import Interval
+from app.monitoring.anomaly_watch import AnomalyWatch
 from app.monitoring.figure_reads import FigureReads
 from app.monitoring.lateness import LatenessKeeper
 from app.monitoring.recorder import MetricsRecorder
@@ -384,6 +385,7 @@ class Container(containers.DeclarativeContainer):
         largest_run=providers.Callable(largest_run, settings.provided.entsoe.requests_per_minute),
         platform=platform,
         chores=chores,
+        anomalies=providers.Singleton(AnomalyWatch, database),
         nightly_quality=nightly_quality.provided.run,
         quality_repair=nightly_quality.provided.repair,
         report_quality=report_mail.provided.send_quality,

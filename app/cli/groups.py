@@ -239,6 +239,23 @@ def jobs_history(
     raise typer.Exit(history_command(name, limit=limit, as_json=as_json))
 
 
+@watch.command()
+def detect(
+    files: Annotated[list[Path], typer.Argument(help="CSV files: timestamp,value.")],
+    kind: Annotated[str, typer.Option(help="metric; series of the market have `quality detect`.")] = "metric",
+    output_dir: Annotated[Path | None, typer.Option("-o", "--output-dir", help="Folder for one result a file.")] = None,
+) -> None:
+    """Score how surprising each value of any metric is, by what came before it: writes timestamp,score.
+
+    From 1.25 on a value deserves a look; docs/alerts.md says how the score comes about.
+
+    Example: gridkeeper detect latency.csv --kind metric
+    """
+    from app.cli.detect import detect_command
+
+    raise typer.Exit(detect_command(files, kind, output_dir, sys.stdout, sys.stderr))
+
+
 @quality.command("detect")
 def quality_detect(
     files: Annotated[list[Path], typer.Argument(help="CSV files: timestamp,value and columns of peers.")],

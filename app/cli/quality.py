@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from app.cli.each_file import DONE, WRONG, each_file
 from app.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from app.quality.models import Kind, Values, Verdict
     from app.quality.structure import Structure
 
-DONE, WRONG = 0, 2
 MOST_STAMPS = 50_000_000
 
 _FIXED = re.compile(r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?|P(\d+)W|P(\d+)D|(\d+)\s*(s|min|h|d)", re.IGNORECASE)
@@ -33,17 +33,8 @@ def detect_files(
     Writes timestamp,flag,rule,score, one row for each of the file's in its order, to `out` or to a file of the same
     name in `output_dir`. Files that cannot be read are named in `err`; the others are judged all the same.
     """
-    known = _kind(kind)
-    targets = _targets(files, output_dir)
-    others = _peers(peers)
-    code = DONE
-    for file, target in zip(files, targets, strict=True):
-        try:
-            _detect_file(file, known, others, target, out)
-        except ConfigurationError as error:
-            err.write(f"gridkeeper: {error}\n")
-            code = WRONG
-    return code
+    known, others = _kind(kind), _peers(peers)
+    return each_file(files, output_dir, lambda file: _judged(file, known, others), out, err)
 
 
 def _kind(text: str) -> Kind:
@@ -53,24 +44,6 @@ def _kind(text: str) -> Kind:
         return Kind(text.lower())
     except ValueError:
         raise ConfigurationError(f"--kind {text!r} is unknown: one of {', '.join(Kind)}") from None
-
-
-def _targets(files: Sequence[Path], output_dir: Path | None) -> list[Path | None]:
-    if output_dir is None:
-        if len(files) > 1:
-            raise ConfigurationError("several files need --output DIR, where each gets a file of its own")
-        return [None] * len(files)
-    targets = [output_dir / file.name for file in files]
-    for file, target in zip(files, targets, strict=True):
-        if targets.count(target) > 1:
-            raise ConfigurationError(f"--output: two files are called {file.name}; judge them one after the other")
-        if target.resolve() == file.resolve():
-            raise ConfigurationError(f"--output {output_dir} would overwrite {file}; name another directory")
-    try:
-        output_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"--output {output_dir}: {error.strerror or error}") from error
-    return list(targets)
 
 
 def _peers(peers: Sequence[str]) -> dict[str, SeriesTable]:
@@ -85,21 +58,13 @@ def _peers(peers: Sequence[str]) -> dict[str, SeriesTable]:
     return tables
 
 
-def _detect_file(file: Path, kind: Kind, peers: dict[str, SeriesTable], target: Path | None, out: TextIO) -> None:
+def _judged(file: Path, kind: Kind, peers: dict[str, SeriesTable]) -> str:
     from app.cli.series_csv import read_series
     from app.quality.grid import judge_rows
 
     table = read_series(file)
     columns = table.others | {name: _aligned(peer, table, name) for name, peer in peers.items()}
-    verdict = judge_rows(kind, table.stamps, table.values, columns, local=table.local)
-    if target is None:
-        _write_verdict(table, verdict, out)
-        return
-    try:
-        with target.open("w", encoding="utf-8", newline="") as lines:
-            _write_verdict(table, verdict, lines)
-    except OSError as error:
-        raise ConfigurationError(f"--output {target}: {error.strerror or error}") from error
+    return _verdict(table, judge_rows(kind, table.stamps, table.values, columns, local=table.local))
 
 
 def _aligned(peer: SeriesTable, table: SeriesTable, name: str) -> Values:
@@ -119,11 +84,11 @@ def _aligned(peer: SeriesTable, table: SeriesTable, name: str) -> Values:
     return aligned
 
 
-def _write_verdict(table: SeriesTable, verdict: Verdict, out: TextIO) -> None:
+def _verdict(table: SeriesTable, verdict: Verdict) -> str:
     flags, rules, scores = verdict.flags.astype(int).tolist(), verdict.rule.tolist(), verdict.score.tolist()
     rows = zip(table.written, flags, rules, scores, strict=True)
-    out.write("timestamp,flag,rule,score\n")
-    out.write("".join([f"{stamp},{flag},{rule},{score:.3f}\n" for stamp, flag, rule, score in rows]))
+    lines = [f"{stamp},{flag},{rule},{score:.3f}\n" for stamp, flag, rule, score in rows]
+    return "".join(["timestamp,flag,rule,score\n", *lines])
 
 
 def structure_file(

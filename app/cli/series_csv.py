@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from app.errors import ConfigurationError
 
 STAMP_COLUMNS = ("timestamp", "delivery_start", "datetime", "time")
 FIRST_YEAR, LAST_YEAR = 1900, 2199
+UNIX = re.compile(r"\d{9,13}")
+FIRST_MILLISECOND = 100_000_000_000
 UNKNOWN = frozenset({"", "-", "nan", "null", "none", "na", "n/a", "n/e"})
 """What exporters write where no value is known, in lower case."""
 
@@ -111,7 +114,10 @@ def _rows(
 
 
 def _stamp(text: str, where: str, name: str) -> tuple[int, bool]:
-    """Seconds since 1970, and whether the text carries an offset."""
+    """Seconds since 1970, and whether the text carries an offset; a bare number counts seconds or milliseconds."""
+    if UNIX.fullmatch(text.strip()):
+        number = int(text)
+        return (number // 1_000 if number >= FIRST_MILLISECOND else number), True
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:

@@ -88,6 +88,7 @@ class MonitoringRepository:
                 "collection_metrics": await erase_before(connection, "collection_metrics", "started_at", raw),
                 "service_metrics": await erase_before(connection, "service_metrics", "at", raw),
                 "collection_hourly": await erase_before(connection, "collection_hourly", "hour", sums),
+                "metric_anomalies": await erase_before(connection, "metric_anomalies", "hour", sums),
                 "collection_daily": await erase_before(connection, "collection_daily", "day", sums.date()),
             }
 

@@ -15,7 +15,7 @@ from app.quality.companions import Role
 from app.quality.detect import CERTAIN, gated
 from app.quality.evidence import SHORTEST_DAY
 from app.quality.models import Evidence, Flags, Limit, Rule, Series, Values
-from app.quality.rolling import all_known, before, by_day, moving_mean, run_lengths, trailing_median, whole_runs
+from app.timeseries.rolling import all_known, before, by_day, moving_mean, run_lengths, trailing_median, whole_runs
 
 BIAS_DAYS = 14
 HEARINGS = 4

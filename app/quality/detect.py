@@ -10,9 +10,9 @@ import numpy as np
 from app.quality.evidence import own_evidence
 from app.quality.models import Evidence, Flags, Rule, Series, Values, Verdict
 from app.quality.peers import peer_evidence
-from app.quality.rolling import habit
 from app.quality.signatures import signatures
 from app.quality.validity import violations
+from app.timeseries.rolling import habit
 
 HABIT_DAYS = 56
 HABIT_QUANTILE = 0.9

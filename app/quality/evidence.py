@@ -9,7 +9,7 @@ import numpy as np
 
 from app.quality.forecast import RECENT_LAGS, forecast
 from app.quality.models import Evidence, Flags, Kind, Limit, Rule, Series, Values
-from app.quality.rolling import (
+from app.timeseries.rolling import (
     MAD,
     all_known,
     before,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.quality.models import Values
-from app.quality.rolling import MAD, all_known, before, fill_backwards
+from app.timeseries.rolling import MAD, all_known, before, fill_backwards
 
 Matrix = NDArray[np.float64]
 

@@ -7,11 +7,11 @@ import numpy as np
 from app.market.series import DataItem
 from app.quality.evidence import SHORTEST_DAY, seasonal_base
 from app.quality.models import Flags, Kind, Rule, Series
-from app.quality.rolling import run_lengths, slot_median, whole_runs
 from app.quality.signatures import allowed_run
 from app.quality.subjects import STORAGE, Subject
 from app.quality.sun import night
 from app.quality.validity import above_capacity, negative, outside_price_bounds
+from app.timeseries.rolling import run_lengths, slot_median, whole_runs
 
 ABOVE_ZERO = frozenset({DataItem.LOAD_ACTUAL, DataItem.LOAD_FORECAST_DAY_AHEAD})
 DIRECTED = frozenset({DataItem.FLOW_PHYSICAL, DataItem.EXCHANGE_SCHEDULED})

@@ -9,8 +9,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from app.timeseries import rolling
+
+Values = rolling.Values
+Flags = rolling.Flags
 
 DAY = 86_400
 HOUR = 3_600

@@ -6,7 +6,7 @@ import numpy as np
 
 from app.quality.evidence import SHORTEST_DAY, in_spreads, log_of_ratio, misfits
 from app.quality.models import Evidence, Limit, Rule, Series, Values
-from app.quality.rolling import all_known, before, moving_mean, trailing_median
+from app.timeseries.rolling import all_known, before, moving_mean, trailing_median
 
 BIAS_DAYS = 14
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from app.quality.models import Flags, Kind, Rule, Series, Values
-from app.quality.rolling import before, habit, moving_mean, run_lengths, slot_median, whole_runs
+from app.timeseries.rolling import before, habit, moving_mean, run_lengths, slot_median, whole_runs
 
 HABIT_FACTOR = 1.5
 HABIT_DAYS = 56

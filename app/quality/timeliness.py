@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from app.collection.gap_reasons import Asked
 from app.quality.models import DAY, HOUR, Flags, Values
-from app.quality.rolling import MAD
+from app.timeseries.rolling import MAD
 
 Instants = NDArray[np.int64]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from app.quality.hard_rules import bounds_for
 from app.quality.models import Flags, Kind, Rule, Series
-from app.quality.rolling import habit, slot_median
+from app.timeseries.rolling import habit, slot_median
 
 CAPACITY_MARGIN = 1.05
 """Tables of installed capacity lag behind what is built."""

@@ -27,6 +27,7 @@ from app.settings import SchedulerSettings
 
 if TYPE_CHECKING:
     from app.collection.gap_windows import Gap
+    from app.monitoring.anomaly_watch import Anomaly
 
 NAMED = 20
 """So many windows are named in a run's row; the rest are counted."""
@@ -53,6 +54,12 @@ class Analyst(Analysis, Protocol):
     async def last_asked(self, work: Sequence[Work]) -> Mapping[tuple[str, str], datetime]: ...
 
 
+class Anomalies(Protocol):
+    """Keeps the hours in which the collection went unusually; those it found, the latest first."""
+
+    async def look(self, now: datetime) -> Sequence[Anomaly]: ...
+
+
 class Jobs:
     """The handlers of all kinds of jobs."""
 
@@ -70,11 +77,13 @@ class Jobs:
         largest_run: int,
         platform: PlatformWatch,
         chores: Sequence[Chore] = (),
+        anomalies: Anomalies | None = None,
         nightly_quality: Handler | None = None,
         quality_repair: Handler | None = None,
         report_quality: Handler | None = None,
     ) -> None:
         self._chores = chores
+        self._anomalies = anomalies
         self._nightly_quality = nightly_quality
         self._quality_repair = quality_repair
         self._report_quality = report_quality
@@ -100,6 +109,7 @@ class Jobs:
         }
         return MappingProxyType(
             {kind: handler for kind, handler in quality.items() if handler is not None}
+            | ({Kind.METRIC_ANOMALIES.value: self.metric_anomalies} if self._anomalies else {})
             | {
                 Kind.COLLECT.value: self.collect,
                 Kind.REPOLL.value: self.repoll,
@@ -170,6 +180,12 @@ class Jobs:
             told += f", {ended} backfills that ended long ago"
         chores = [await chore.tidy(now) for chore in self._chores]
         return RunReport(JobOutcome.SUCCEEDED, "; ".join(filter(None, (told, *chores))))
+
+    async def metric_anomalies(self, _ticket: Ticket) -> RunReport:
+        """Keep the hours in which the collection went unusually."""
+        found = await self._anomalies.look(self._clock.now()) if self._anomalies else ()
+        latest = f"; the latest: {found[0]}" if found else ""
+        return RunReport(JobOutcome.SUCCEEDED, f"{len(found)} unusual hours within the last day{latest}")
 
     async def _ask(self, selection: Selection, collection: CollectionService) -> RunReport:
         """Collect the windows of the requests, as many as one run may; what is left is named, and comes first next time."""

@@ -32,12 +32,15 @@ class Kind(StrEnum):
     BACKFILL_ANALYSIS = "backfill_analysis"
     PLATFORM_HEALTH = "platform_health"
     HOUSEKEEPING = "housekeeping"
+    METRIC_ANOMALIES = "metric_anomalies"
     QUALITY = "quality"
     QUALITY_REPAIR = "quality_repair"
     REPORT_QUALITY = "report_quality"
 
 
-WITHOUT_SELECTION = frozenset({Kind.HOUSEKEEPING, Kind.QUALITY, Kind.QUALITY_REPAIR, Kind.REPORT_QUALITY})
+WITHOUT_SELECTION = frozenset(
+    {Kind.HOUSEKEEPING, Kind.METRIC_ANOMALIES, Kind.QUALITY, Kind.QUALITY_REPAIR, Kind.REPORT_QUALITY}
+)
 """What these do concerns everything that is stored."""
 
 
@@ -83,6 +86,7 @@ RULES: Mapping[str, LineRule] = MappingProxyType(
         "backfill_analysis": LineRule(Kind.BACKFILL_ANALYSIS, _daily("02:00")),
         "platform_health": LineRule(Kind.PLATFORM_HEALTH, _every(2), 1, 60),
         "housekeeping": LineRule(Kind.HOUSEKEEPING, _daily("01:20")),
+        "metric_anomalies": LineRule(Kind.METRIC_ANOMALIES, _every(60), 15, 1440),
         "quality": LineRule(Kind.QUALITY, _daily("05:00")),
         "quality_repair": LineRule(Kind.QUALITY_REPAIR, _every(60), 15, 1440),
         "report_quality": LineRule(Kind.REPORT_QUALITY, Daily(time(7), MARKET_ZONE)),

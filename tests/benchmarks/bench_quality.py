@@ -20,7 +20,7 @@ import numpy as np
 
 from app.quality.detect import detect
 from app.quality.models import Flags, Kind, Series, Values
-from app.quality.rolling import before
+from app.timeseries.rolling import before
 from tests.quality_series import (
     FAULTS,
     START,

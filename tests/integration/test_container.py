@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 from dependency_injector import providers
@@ -11,6 +12,8 @@ from dependency_injector import providers
 import app.container
 from app.container import Container
 from app.db.engine import Database
+from app.scheduling.models import Ticket, Trigger
+from app.scheduling.plan import Kind
 from app.settings import DatabaseSettings, EntsoeSettings, Settings
 
 
@@ -38,3 +41,13 @@ async def test_every_provider_resolves_to_its_declared_type(container: Container
 async def test_the_token_shows_in_no_representation(container: Container) -> None:
     shown = repr(container.http_client()) + repr(dict(container.http_client().headers)) + repr(vars(container.budget()))
     assert "hunter2" not in shown
+
+
+async def test_every_kind_of_job_of_the_plan_has_a_handler(container: Container) -> None:
+    assert container.jobs().handlers().keys() == {kind.value for kind in Kind}
+
+
+async def test_the_job_that_looks_for_anomalies_tells_what_it_found(container: Container) -> None:
+    ticket = Ticket("metric_anomalies", "metric_anomalies", {}, datetime(2026, 3, 1, tzinfo=UTC), Trigger.CRON)
+    report = await container.jobs().metric_anomalies(ticket)
+    assert report.summary == "0 unusual hours within the last day"

@@ -135,11 +135,16 @@ async def judge_quality(database: Database) -> None:
         await connection.execute(FINDING, WEEK.start)
 
 
+ANOMALY = "insert into metric_anomalies values ('failures', 'load_actual', '', $1, 0.5, 0.005, 10, $1)"
+
+
 async def measure(database: Database) -> None:
-    """The rollups of these runs, and a sample of a replica."""
+    """The rollups of these runs, an unusual hour, and a sample of a replica."""
     monitoring = MonitoringRepository(database)
     await monitoring.roll_up(raw_days=90)
     await LatenessKeeper(database).refresh(NOW)
+    async with database.connection() as connection:
+        await connection.execute(ANOMALY, NOW - timedelta(hours=3))
     replica = Replica("host:1", lambda: True, lambda: (1, 5), FOLDER)
     recorder = MetricsRecorder(monitoring, capacity=1)
     await ResourceSampler(monitoring, recorder, replica, SystemClock(), seconds=15).try_sample()

@@ -132,7 +132,7 @@ async def test_hours_whose_measurements_are_erased_keep_their_sums(
     gone = await repository.erase_old(now, raw_days=3, rollup_days=30)
     await repository.add_runs([measured(4, old)])
     await repository.roll_up(raw_days=3)
-    assert gone == {"collection_metrics": 2, "service_metrics": 0, "collection_hourly": 0, "collection_daily": 0}
+    assert {table: count for table, count in gone.items() if count} == {"collection_metrics": 2}
     assert [row[3] for row in await ask(database, HOURLY)] == [2, 1]
     assert (await repository.erase_old(now, raw_days=3, rollup_days=4))["collection_daily"] == 1
 
@@ -317,7 +317,8 @@ async def test_hypertables_take_measurements_and_drop_whole_chunks(timescale_url
         await repository.add_runs([measured(1, now), measured(2, now - timedelta(days=60))])
         await roll_up(repository)
         gone = await repository.erase_old(now, raw_days=30, rollup_days=40)
-        assert gone == {"collection_metrics": 1, "service_metrics": 0, "collection_hourly": 1, "collection_daily": 1}
+        erased = {table: count for table, count in gone.items() if count}
+        assert erased == {"collection_metrics": 1, "collection_hourly": 1, "collection_daily": 1}
         assert await ask(database, "select run_id from collection_metrics") == [(1,)]
 
 

@@ -84,3 +84,9 @@ def test_errors_name_file_line_and_field(tmp_path: Path, text: str | bytes, mess
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nothing\.csv: No such file"):
         read_series(tmp_path / "nothing.csv")
+
+
+@pytest.mark.parametrize("written", ["1704067200", "1704067200000"])
+def test_bare_numbers_are_seconds_or_milliseconds_since_1970(tmp_path: Path, written: str) -> None:
+    table = read(tmp_path, f"timestamp,value\n{written},1\n")
+    assert (table.stamps.tolist(), table.local) == ([1704067200], False)

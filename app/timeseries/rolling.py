@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import bottleneck as bn
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
-from app.quality.models import Flags, Values
+Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 MAD = 1.4826
 """Makes the median of absolute deviations an estimate of the standard deviation of normal errors."""

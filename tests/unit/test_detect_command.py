@@ -1,0 +1,66 @@
+"""`gridkeeper detect`: any CSV in, timestamp and score out."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from app.cli.detect import detect_command
+from app.errors import ConfigurationError
+
+START = 1_700_000_000
+
+
+def run(*files: Path, kind: str = "metric", to: Path | None = None) -> tuple[int, list[list[str]], str]:
+    out, err = io.StringIO(), io.StringIO()
+    code = detect_command(files, kind, to, out, err)
+    return code, [line.split(",") for line in out.getvalue().splitlines()], err.getvalue()
+
+
+def written(path: Path, rows: list[tuple[int, float]]) -> Path:
+    path.write_text("timestamp,value\n" + "".join(f"{stamp},{value}\n" for stamp, value in rows))
+    return path
+
+
+def rows(count: int = 400, spike: int = 300) -> list[tuple[int, float]]:
+    return [(START + 300 * place, 90.0 if place == spike else 10.0 + place % 3) for place in range(count)]
+
+
+def test_each_row_gets_its_score_and_the_outlier_the_highest(tmp_path: Path) -> None:
+    code, (header, *scored), err = run(written(tmp_path / "latency.csv", rows()))
+    assert (code, header, err) == (0, ["timestamp", "score"], "")
+    assert [row[0] for row in scored] == [str(stamp) for stamp, _ in rows()]
+    assert max(scored, key=lambda row: float(row[1]))[0] == str(START + 300 * 300)
+
+
+def test_rows_are_judged_in_the_order_of_time_and_told_in_that_of_the_file(tmp_path: Path) -> None:
+    _, (_, *sorted_rows), _ = run(written(tmp_path / "a.csv", rows()))
+    _, (_, *reversed_rows), _ = run(written(tmp_path / "b.csv", rows()[::-1]))
+    assert reversed_rows == sorted_rows[::-1]
+
+
+@pytest.mark.parametrize(
+    "content", ["timestamp,value\n", "timestamp,value\n2026-01-01T00:00:00Z,1\n2026-01-01T00:00:00Z,2\n"]
+)
+def test_a_file_with_hardly_a_row_is_scored_too(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(content)
+    code, scored, _ = run(file)
+    assert code == 0
+    assert len(scored) == content.count("\n")
+
+
+def test_several_files_go_to_a_folder_and_one_that_is_none_stops_no_other(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.csv"
+    broken.write_text("timestamp,value\nyesterday,1\n")
+    code, printed, err = run(broken, written(tmp_path / "a.csv", rows()), to=tmp_path / "out")
+    assert (code, printed) == (2, [])
+    assert "broken.csv, line 2, field 'timestamp': 'yesterday' is no ISO 8601 stamp" in err
+    assert (tmp_path / "out" / "a.csv").read_text().count("\n") == 401
+
+
+def test_another_kind_names_the_command_that_has_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="gridkeeper quality detect --kind load"):
+        run(tmp_path / "a.csv", kind="load")
