@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from app.collection.gap_history import GapChange, gap_changes
 from app.collection.gap_reasons import Asked, Reason
+from app.collection.gap_rows import GapRow
 from app.collection.models import CollectionRequest
-from app.market.areas import find_place
 from app.market.time import Interval, Resolution
 
 if TYPE_CHECKING:
@@ -66,40 +65,16 @@ _ADD = """
         reason = excluded.reason, since = excluded.since, found_at = excluded.found_at
 """
 
-
-@dataclass(frozen=True, slots=True)
-class GapRow:
-    """A gap as it is kept; `series_id` is None where no series is known."""
-
-    item: str
-    area: str
-    series_id: int | None
-    interval: Interval
-    resolution: Resolution
-    missing: int
-    reason: Reason
-    since: datetime
-
-    def outside(self, analysed: Interval) -> list[GapRow]:
-        """What of the gap an analysis of the interval says nothing about, in whole units.
-
-        It says something about units that start in the interval, and about calendar units that meet it.
-        """
-        zone = find_place(self.area).zone
-        first, last = (self._units_before(instant, zone) for instant in (analysed.start, analysed.end))
-        bounds = [self.resolution.step(self.interval.start, number, zone) for number in (first, last)]
-        if self.resolution.is_calendar and first and bounds[0] > analysed.start:
-            first, bounds[0] = first - 1, self.resolution.step(self.interval.start, first - 1, zone)
-        parts = (
-            (self.interval.start, bounds[0], first),
-            (bounds[1], self.interval.end, self.missing - last),
-        )
-        return [replace(self, interval=Interval(start, end), missing=count) for start, end, count in parts if count > 0]
-
-    def _units_before(self, instant: datetime, zone: ZoneInfo) -> int:
-        """How many of the gap's units begin before the instant."""
-        end = min(max(instant, self.interval.start), self.interval.end)
-        return self.resolution.count(Interval(self.interval.start, end), zone)
+_TELL = """
+    insert into gap_changes (
+        item, area, series_id, change_start, change_end, resolution, missing, was, reason, since, whole, at
+    )
+    select *, $12::timestamptz
+    from unnest(
+        $1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::smallint[], $7::integer[],
+        $8::text[], $9::text[], $10::timestamptz[], $11::boolean[]
+    )
+"""
 
 
 class GapRecords:
@@ -134,7 +109,7 @@ class GapRecords:
         return {(row["item"], row["area"]): row["finished_at"] for row in rows}
 
     async def keep(self, analysed: Sequence[CollectionRequest], gaps: Sequence[GapRow], now: datetime) -> int:
-        """Makes the kept gaps of the analysed intervals these; gives the number of rows that changed."""
+        """Makes the kept gaps of the analysed intervals these, and keeps what changed; gives the number of changed rows."""
         if not analysed:
             return 0
         async with self._database.transaction() as connection:
@@ -148,6 +123,9 @@ class GapRecords:
                 await connection.execute(_REMOVE, gone)
             if new:
                 await connection.executemany(_ADD, [(*_row(gap), now) for gap in new])
+            changes = gap_changes([known[gap_id] for gap_id in gone], new)
+            if changes:
+                await connection.execute(_TELL, *zip(*map(_told, changes), strict=True), now)
         return len(gone) + len(new)
 
 
@@ -187,6 +165,13 @@ def _row(gap: GapRow) -> tuple[object, ...]:
     return (
         gap.item, gap.area, gap.series_id, gap.interval.start, gap.interval.end,
         gap.resolution.id, gap.missing, gap.reason.value, gap.since,
+    )  # fmt: skip
+
+
+def _told(change: GapChange) -> tuple[object, ...]:
+    return (
+        change.item, change.area, change.series_id, change.interval.start, change.interval.end,
+        change.resolution.id, change.missing, change.was, change.reason, change.since, change.whole,
     )  # fmt: skip
 
 

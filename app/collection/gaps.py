@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from app.collection.gap_questions import Line, Publication, Question, deadline_rule, pair_of, question_of, series_of
 from app.collection.gap_reasons import NEVER, NEVER_ASKED, REASONS, Asked, Patience, Reason, due, judge
-from app.collection.gap_records import GapRecords, GapRow
+from app.collection.gap_records import GapRecords
+from app.collection.gap_rows import GapRow
 from app.collection.gap_windows import Gap, windows_due
 from app.collection.models import CollectionRequest, CollectionRun, Work
 from app.market.areas import Place

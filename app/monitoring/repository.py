@@ -90,6 +90,7 @@ class MonitoringRepository:
                 "collection_hourly": await erase_before(connection, "collection_hourly", "hour", sums),
                 "metric_anomalies": await erase_before(connection, "metric_anomalies", "hour", sums),
                 "collection_daily": await erase_before(connection, "collection_daily", "day", sums.date()),
+                "gap_changes": await erase_before(connection, "gap_changes", "at", sums),
             }
 
 

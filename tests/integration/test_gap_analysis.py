@@ -14,6 +14,7 @@ from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Resolution
 from tests.gap_world import MakeWorld, Published, at, span, world_on
+from tests.scheduler_factory import rows
 
 MARCH = span("2024-03-01", "2024-04-01")
 YEARS = span("2023-01-01", "2025-01-01")
@@ -369,3 +370,19 @@ async def test_many_items_and_places_are_analysed_in_batches(world: MakeWorld, m
         (request.item, request.place.code, 24 if request is requests[0] else 48) for request in requests
     ]
     assert len(windows_due(gaps).requests) == 6
+
+
+async def test_the_way_of_a_gap_is_kept_and_an_analysis_that_finds_nothing_new_adds_nothing(world: MakeWorld) -> None:
+    one = world(Published(MARCH, holes=[(span("01T10:00", "01T12:00"), at("01T15:00"))]))
+    query = "select at, missing, was, reason, whole from gap_changes order by change_id"
+    await one.ask("01T12:30", "01T00:00", "01T12:00")
+    await one.told("01T12:30", "01T00:00", "01T12:00")
+    await one.told("01T12:45", "01T00:00", "01T12:00")
+    first = (at("01T12:30"), 1, None, "late", True)
+    assert await rows(one.database, query) == [first]
+    await one.told("01T13:30", "01T00:00", "01T12:00")
+    grown = (at("01T13:30"), 1, None, "late", False)
+    assert await rows(one.database, query) == [first, grown]
+    await one.ask("01T15:30", "01T00:00", "01T12:00")
+    await one.told("01T15:30", "01T00:00", "01T12:00")
+    assert await rows(one.database, query) == [first, grown, (at("01T15:30"), 2, "late", None, True)]

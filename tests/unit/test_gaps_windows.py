@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.collection.gap_reasons import Reason
-from app.collection.gap_records import GapRow
+from app.collection.gap_rows import GapRow
 from app.collection.gap_windows import Gap, windows_due
 from app.market.areas import find_place
 from app.market.series import DataItem, SeriesKey
