@@ -1,13 +1,15 @@
-"""`gridkeeper report quality`: how good the data is, for people and for programs."""
+"""`gridkeeper report`: how a day or a week went and how good the data is, for people and for programs."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Sequence
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,15 +19,19 @@ from app.errors import ConfigurationError
 from app.lifecycle import database
 from app.logging import configure_logging
 from app.market.areas import Area, borders_of, find_place
-from app.market.moments import parse_interval
+from app.market.moments import parse_interval, parse_moment
 from app.market.series import find_item
-from app.market.time import MARKET_ZONE, Interval
+from app.market.time import MARKET_ZONE, Interval, local_day
+from app.reporting.periods import Kind, Period, last_complete, period_of
 from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from app.reporting.operations import OperationsReport
     from app.reporting.quality import QualityReport
+    from app.reporting.render import Document
 
 _BY_SUFFIX = {".html": "html", ".htm": "html", ".md": "md", ".json": "json"}
+_WEEK = re.compile(r"\d{4}-?W\d{2}")
 
 
 def quality_command(
@@ -43,8 +49,37 @@ def quality_command(
     interval = parse_interval(start, end, MARKET_ZONE, SystemClock().now())
     wanted = [find_item(text).value for text in items] if items else None
     report = asyncio.run(_made(settings, interval, wanted, _eics(areas)))
-    _write(_rendered(report, kind or _by_name(output)), output)
+    _write(_quality(report, kind or _by_name(output)), output)
     return OK
+
+
+def operations_command(period: str, day: str | None, option: str, *, kind: str | None, output: Path | None) -> int:
+    """Write the report of a day or week, the last complete one where none is named."""
+    settings = load_settings()
+    configure_logging(settings.log)
+    now = SystemClock().now()
+    report = asyncio.run(_operations(settings, chosen_period(Kind(period), day, option, now), now))
+    _write(_written(report, kind or _by_name(output)), output)
+    return OK
+
+
+def chosen_period(kind: Kind, text: str | None, option: str, now: datetime) -> Period:
+    """The period that holds the named day, or is the named ISO week; ConfigurationError where it is neither."""
+    if text is None:
+        return last_complete(kind, now)
+    period = period_of(kind, _day(kind, text, option, now))
+    if period.interval.start >= now:
+        raise ConfigurationError(f"{option} {text!r} has not begun yet: there is nothing to report")
+    return period
+
+
+def _day(kind: Kind, text: str, option: str, now: datetime) -> date:
+    if kind is Kind.WEEKLY and _WEEK.fullmatch(text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            raise ConfigurationError(f"{option} {text!r}: that year has no such week") from None
+    return local_day(parse_moment(text, MARKET_ZONE, now, name=option), MARKET_ZONE)
 
 
 def _by_name(output: Path | None) -> str:
@@ -71,13 +106,44 @@ async def _made(
         return await reporting.report(interval, SystemClock().now(), items=items, areas=areas)
 
 
-def _rendered(report: QualityReport, kind: str) -> str:
+async def _operations(settings: Settings, period: Period, now: datetime) -> OperationsReport:
+    from app.monitoring.figure_reads import FigureReads
+    from app.monitoring.service import MonitoringService
+    from app.quality.repository import QualityRepository
+    from app.reporting.operations_service import OperationsReporting
+
+    async with database(settings, lambda text: typer.echo(text, err=True)) as opened:
+        reporting = OperationsReporting(
+            opened,
+            MonitoringService(FigureReads(opened), settings=settings.monitoring),
+            QualityRepository(opened),
+            weights=settings.quality.weights,
+            target=settings.monitoring.target,
+        )
+        return await reporting.report(period, now)
+
+
+def _quality(report: QualityReport, kind: str) -> str:
     from app.reporting.quality import as_document, as_json
+
+    return _json(as_json(report)) if kind == "json" else _page(as_document(report), kind)
+
+
+def _written(report: OperationsReport, kind: str) -> str:
+    from app.reporting.operations_document import as_document
+    from app.reporting.operations_json import as_json
+
+    return _json(as_json(report)) if kind == "json" else _page(as_document(report), kind)
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _page(document: Document, kind: str) -> str:
     from app.reporting.render import to_html, to_markdown
 
-    if kind == "json":
-        return json.dumps(as_json(report), indent=2) + "\n"
-    return to_html(as_document(report)) if kind == "html" else to_markdown(as_document(report))
+    return to_html(document) if kind == "html" else to_markdown(document)
 
 
 def _write(text: str, output: Path | None) -> None:

@@ -30,18 +30,63 @@ class ReportFormat(StrEnum):
     JSON = "json"
 
 
+Form = Annotated[ReportFormat | None, typer.Option("--format", "-f", help="Default: by the name of --output, else md.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write; default: standard output.")]
+
+
+@report.command("daily")
+def report_daily(
+    output_format: Form = None,
+    day: Annotated[
+        str | None, typer.Option("--date", help="A day, -3d, yesterday; default: the last that is over.", metavar="DAY")
+    ] = None,
+    output: Output = None,
+) -> None:
+    """Report how a day went: success, lateness, gaps, volumes, response times, alerts, and what to do about it.
+
+    Days are those of the market (Europe/Brussels).
+
+    Example: gridkeeper report daily --date 2024-03-31 -o day.html
+
+    Exit code: 0 written, also where nothing was recorded; 1 no database; 2 wrong usage, or the file cannot be written.
+    """
+    from app.cli.report import operations_command
+
+    raise typer.Exit(operations_command("daily", day, "--date", kind=_named(output_format), output=output))
+
+
+@report.command("weekly")
+def report_weekly(
+    output_format: Form = None,
+    week: Annotated[
+        str | None,
+        typer.Option("--week", help="2024-W13 or any day of it; default: the last that is over.", metavar="WEEK"),
+    ] = None,
+    output: Output = None,
+) -> None:
+    """Report how a week from Monday to Sunday went, with the same figures as the daily report.
+
+    Example: gridkeeper report weekly --week 2024-W13 --format json
+
+    Exit code: 0 written, also where nothing was recorded; 1 no database; 2 wrong usage, or the file cannot be written.
+    """
+    from app.cli.report import operations_command
+
+    raise typer.Exit(operations_command("weekly", week, "--week", kind=_named(output_format), output=output))
+
+
+def _named(output_format: ReportFormat | None) -> str | None:
+    return output_format.value if output_format else None
+
+
 @report.command("quality")
 def report_quality(
-    output_format: Annotated[
-        ReportFormat | None, typer.Option("--format", "-f", help="Default: by the name of --output, else md.")
-    ] = None,
+    output_format: Form = None,
     area: Areas = None,
     item: Items = None,
     start: Annotated[str, typer.Option("--from", help="First delivery day; default: yesterday.")] = "-1d",
     end: Annotated[str, typer.Option("--to", help="First delivery day after; default: today.")] = "today",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; default: standard output.")
-    ] = None,
+    output: Output = None,
 ) -> None:
     """Report scores per area and item, the worst series with plots, findings and trends. Days are those of the market.
 
@@ -51,5 +96,4 @@ def report_quality(
     """
     from app.cli.report import quality_command
 
-    kind = output_format.value if output_format else None
-    raise typer.Exit(quality_command(area, item, start, end, kind=kind, output=output))
+    raise typer.Exit(quality_command(area, item, start, end, kind=_named(output_format), output=output))

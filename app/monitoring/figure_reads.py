@@ -44,6 +44,7 @@ _TALLIES = f"""
     {{group}}
 """
 _BY_PAIR = _TALLIES.format(pair="item, area,", group="group by item, area order by item, area")
+_BY_ITEM = _TALLIES.format(pair="item,", group="group by item order by item")
 _OVERALL = _TALLIES.format(pair="", group="having count(*) > 0")
 
 # The last minute's sample of each replica that lives.
@@ -91,6 +92,11 @@ class FigureReads:
         """The runs of each item and area (EIC) that started in the interval, which is widened to whole hours."""
         rows = await self._fetch(_BY_PAIR, *_bounds(interval), items, areas)
         return [PairTally(row["item"], row["area"], _tally(row)) for row in rows]
+
+    async def by_item(self, interval: Interval) -> dict[str, Tally]:
+        """The same of each item over all its areas."""
+        rows = await self._fetch(_BY_ITEM, *_bounds(interval), None, None)
+        return {row["item"]: _tally(row) for row in rows}
 
     async def overall(
         self, interval: Interval, *, items: Sequence[str] | None = None, areas: Sequence[str] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from app.market.time import Interval
@@ -27,6 +28,10 @@ class MonitoringService:
         """Success, response times and volumes of each item and area (EIC); the interval is widened to whole hours."""
         return await self._reads.tallies(interval, items=items, areas=areas)
 
+    async def by_item(self, interval: Interval) -> dict[str, Tally]:
+        """The same of each item over all its areas."""
+        return await self._reads.by_item(interval)
+
     async def overall(
         self, interval: Interval, *, items: Sequence[str] | None = None, areas: Sequence[str] | None = None
     ) -> Tally:
@@ -45,6 +50,12 @@ class MonitoringService:
         """The minutes of the last 30 days, or since the first sign of life, in which a replica served."""
         interval = Interval(now - timedelta(days=OBJECTIVE_DAYS), now)
         return availability(await self._reads.served(interval), interval, self._target)
+
+    async def served(self, interval: Interval) -> Objective:
+        """The minutes of any interval in which a replica served, from the first sign of life in the 30 days to its end on."""
+        known = await self._reads.served(Interval(interval.end - timedelta(days=OBJECTIVE_DAYS), interval.end))
+        within = await self._reads.served(interval)
+        return availability(replace(within, first=known.first), interval, self._target)
 
     async def reliability(self, now: datetime) -> Objective:
         """The windows of the last 30 days that were answered, with data or without."""

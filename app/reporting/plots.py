@@ -13,6 +13,7 @@ COLOURS = ("#1f5fa8", "#d9730d", "#3b7d3a", "#8a4fae")
 BAND, GRID, INK = "#f6c9c4", "#e1e6ec", "#5a6775"
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 22, 26
 TICKS = 4
+BLOCKS = "▁▂▃▄▅▆▇█"
 
 Point = tuple[float, float]
 
@@ -33,6 +34,25 @@ class Band:
     start: float
     end: float
     label: str
+
+
+def sparkline(values: Sequence[float | None], width: int = 40) -> str:
+    """The values as a line of blocks, for where no picture can be; unknown ones are dots, of many the mean is taken."""
+    size = max(1, -(-len(values) // width))
+    groups = (values[place : place + size] for place in range(0, len(values), size))
+    means = [_mean([value for value in group if value is not None and isfinite(value)]) for group in groups]
+    known = [value for value in means if value is not None]
+    least, span = min(known, default=0.0), max(known, default=0.0) - min(known, default=0.0)
+    return "".join("·" if value is None else BLOCKS[_step(value - least, span)] for value in means)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _step(above: float, span: float) -> int:
+    """Which block; where all values are equal, the lowest."""
+    return min(int(len(BLOCKS) * above / span), len(BLOCKS) - 1) if span else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.market.time import MARKET_ZONE, Interval, iso, local_day
 from app.quality.scoring import Counts, Score, Weights, score
-from app.reporting.plots import Band, Curve, time_chart
+from app.reporting.plots import Band, Curve, sparkline, time_chart
 from app.reporting.render import Document, Figure, Section, Table, floored, number
 
 WORST = 5
@@ -105,7 +105,7 @@ def series_scores(rows: Iterable[Row], weights: Weights) -> list[SeriesScore]:
 
 
 def _series_score(rows: Sequence[Row], weights: Weights) -> SeriesScore:
-    first, counts = rows[0], _sum([Counts(**{name: row[name] for name in _COUNTS}) for row in rows])
+    first, counts = rows[0], summed([Counts(**{name: row[name] for name in _COUNTS}) for row in rows])
     days = tuple((row["day"], row["overall"]) for row in rows if row["overall"] is not None)
     return SeriesScore(
         first["series_id"], first["area"], first["item"], name_of(first), counts, score(counts, weights), days
@@ -117,7 +117,7 @@ def name_of(row: Row) -> str:
     return " ".join(row[name] for name in _TELLING if row[name])
 
 
-def _sum(counts: Sequence[Counts]) -> Counts:
+def summed(counts: Sequence[Counts]) -> Counts:
     return Counts(**{name: sum(getattr(one, name) for one in counts) for name in _COUNTS})
 
 
@@ -132,7 +132,7 @@ def group_scores(series: Sequence[SeriesScore], weights: Weights) -> list[GroupS
         grouped.setdefault((one.area, one.item), []).append(one)
     found = []
     for (area, item), members in grouped.items():
-        counts = _sum([one.counts for one in members])
+        counts = summed([one.counts for one in members])
         found.append(GroupScore(area, item, len(members), counts, score(counts, weights)))
     return sorted(found, key=_badness)
 
@@ -162,7 +162,7 @@ def quality_report(
         tuple(series),
         tuple(ordered),
         tuple(falling),
-        score(_sum([one.counts for one in series]), weights),
+        score(summed([one.counts for one in series]), weights),
     )
 
 
@@ -236,9 +236,12 @@ def _figures(picture: Picture, one: SeriesScore, findings: Sequence[Row], interv
     values = time_chart(
         [Curve(one.title, picture.instants, picture.values)], title=one.title, unit=picture.unit, bands=bands
     )
-    found = [Figure(f"{one.title}: values; shaded where a finding doubts them", values)]
+    found = [Figure(f"{one.title}: values; shaded where a finding doubts them", values, sparkline(picture.values))]
     if len(picture.history) > 1:
-        found.append(Figure(f"{one.title}: overall score of each day", history_chart(one.title, picture.history)))
+        words = sparkline([value for _, value in picture.history])
+        found.append(
+            Figure(f"{one.title}: overall score of each day", history_chart(one.title, picture.history), words)
+        )
     return found
 
 

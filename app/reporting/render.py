@@ -25,15 +25,19 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture as SVG markup of `app.reporting.plots`, which escapes every text it is given; `caption` is plain text."""
+    """A picture as SVG markup of `app.reporting.plots`, which escapes every text it is given; `caption` is plain text.
+
+    `words` stand in its place where no picture can be, or nothing for None.
+    """
 
     caption: str
     svg: str
+    words: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading with what stands below it, in this order."""
+    """A heading with what stands below it, in this order; paragraphs write commands and names between backticks."""
 
     title: str
     paragraphs: tuple[str, ...] = ()
@@ -51,8 +55,13 @@ class Document:
 
 
 def to_html(document: Document) -> str:
-    """One page without scripts or outside resources, fit for a browser and for mail."""
-    return _template("document.html.j2").render(document=document)
+    """One page without scripts or outside resources, for a browser."""
+    return _template("document.html.j2").render(document=document, pictures=True)
+
+
+def to_mail(document: Document) -> str:
+    """The same for mail: its readers throw SVG away, so words stand in the place of pictures."""
+    return _template("document.html.j2").render(document=document, pictures=False)
 
 
 @lru_cache(maxsize=4)
@@ -66,20 +75,42 @@ def _template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["pieces"] = _pieces
     return environment.get_template(name)
 
 
+def _pieces(text: str) -> list[tuple[str, bool]]:
+    """The text in pieces, and whether each stood between backticks; a last one without its fellow is an ordinary character."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        parts[-2:] = ["`".join(parts[-2:])]
+    return [(part, number % 2 == 1) for number, part in enumerate(parts) if part]
+
+
 def to_markdown(document: Document) -> str:
-    """The same without figures, of which the captions stay."""
+    """The same without pictures, of which captions and words stay."""
     parts = [f"# {_inline(document.title)}", _inline(document.subtitle)]
     for section in document.sections:
         parts.append(f"## {_inline(section.title)}")
-        parts += [_inline(text) for text in section.paragraphs]
+        parts += [_paragraph(text) for text in section.paragraphs]
         for table in section.tables:
             parts += [f"**{_inline(table.caption)}**"] if table.caption else []
             parts.append(_markdown_table(table))
-        parts += [f"*Figure in the HTML form: {_inline(figure.caption)}*" for figure in section.figures]
+        parts += [_markdown_figure(figure) for figure in section.figures if figure.words is not None]
     return "\n\n".join(parts) + "\n"
+
+
+def _paragraph(text: str) -> str:
+    return "".join(f"`{_one_line(part)}`" if code else _inline(part) for part, code in _pieces(text))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _markdown_figure(figure: Figure) -> str:
+    caption = _inline(figure.caption)
+    return f"{caption}: {figure.words}" if figure.words else f"*Figure in the HTML form: {caption}*"
 
 
 def _markdown_table(table: Table) -> str:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.reporting.plots import Band, Curve, time_chart
-from app.reporting.render import Document, Figure, Section, Table, floored, number, to_html, to_markdown
+from app.reporting.plots import Band, Curve, sparkline, time_chart
+from app.reporting.render import Document, Figure, Section, Table, floored, number, to_html, to_mail, to_markdown
 
 EVIL = '<script>alert("x")</script> & | `code`'
 DAY = 86_400.0
@@ -123,3 +123,39 @@ def test_any_values_and_names_make_a_well_formed_picture(values: list[float], na
     svg = time_chart([Curve(name, instants, values)], title=name, bands=[Band(0.0, step, name)])
 
     assert ET.fromstring(svg).tag == f"{SVG}svg"
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ([], ""),
+        ([1.0, 1.0], "▁▁"),
+        ([0.0, None, 7.0, float("nan"), 3.5], "▁·█·▅"),
+        ([None, None], "··"),
+        ([0.0, 2.0, 8.0, 10.0], "▁█"),
+    ],
+)
+def test_a_line_of_blocks_stands_for_a_picture(values: list[float | None], line: str) -> None:
+    assert sparkline(values, width=2 if len(values) == 4 else 40) == line
+
+
+def test_mail_has_words_in_the_place_of_pictures_and_says_where_they_are() -> None:
+    svg = time_chart([Curve("c", [0.0, DAY], [1.0, 2.0])], title="c")
+    figures = (Figure("with words", svg, "▁█"), Figure("without", svg), Figure("said elsewhere", svg, None))
+    mail = to_mail(Document("Q", "s", (Section("T", figures=figures),)))
+
+    assert "<svg" not in mail
+    assert "with words: ▁█" in mail
+    assert "without (a picture of the page" in mail
+    assert "elsewhere" not in mail
+
+
+def test_what_stands_between_backticks_is_code_and_a_lonely_one_a_character() -> None:
+    told = Document("Q", "s", (Section("T", ("run `a_b <c>` now", "5` wide", "`x` and `")),))
+    page, text = to_html(told), to_markdown(told)
+
+    assert "run <code>a_b &lt;c&gt;</code> now" in page
+    assert "<p>5` wide</p>" in page
+    assert "<code>x</code> and `</p>" in page
+    assert "run `a_b <c>` now" in text
+    assert "5\\` wide" in text
