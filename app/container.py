@@ -53,6 +53,7 @@ from app.net.guarded import GuardedClients
 from app.quality.check import QueuedChecks, RunCheck
 from app.quality.repair import RepairService
 from app.quality.repository import QualityRepository
+from app.reporting.operations_service import OperationsReporting
 from app.reporting.quality_service import QualityReporting
 from app.scheduling.backfills import QueuedBackfills
 from app.scheduling.config import PlanFile
@@ -365,6 +366,14 @@ class Container(containers.DeclarativeContainer):
         ReportMail,
         database,
         providers.Singleton(QualityReporting, database, quality_rows, settings.provided.quality.weights),
+        providers.Singleton(
+            OperationsReporting,
+            database,
+            monitoring,
+            quality_rows,
+            weights=settings.provided.quality.weights,
+            target=settings.provided.monitoring.target,
+        ),
         outbox,
         clock,
     )
@@ -388,7 +397,7 @@ class Container(containers.DeclarativeContainer):
         anomalies=providers.Singleton(AnomalyWatch, database),
         nightly_quality=nightly_quality.provided.run,
         quality_repair=nightly_quality.provided.repair,
-        report_quality=report_mail.provided.send_quality,
+        reports=report_mail.provided.handlers.call(),
     )
     plan_file: providers.Singleton[PlanFile] = providers.Singleton(
         PlanFile,

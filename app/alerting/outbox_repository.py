@@ -151,6 +151,8 @@ class NotificationOutbox:
         routes = [route for route in chosen if any(matcher.name in labels for matcher in route.matchers)]
         body = json.dumps({"subject": content.subject, "text": content.text, "html": content.html})
         made = 0
+        # Of two that announce the same at once, the second sees what the first has written.
+        await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"message:{key}")
         for route in routes:
             group = f"message:{key}:{','.join(route.recipients)}"
             channels = [channel for channel in route.channels if not await _announced(connection, channel, group)]

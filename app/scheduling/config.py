@@ -16,7 +16,7 @@ from app.errors import ConfigurationError
 from app.market.areas import find_place
 from app.market.series import find_item
 from app.scheduling.plan import RULES, Line, LineRule, Plan
-from app.scheduling.schedules import Daily, Every, Schedule, Within, parse_clock, parse_zone
+from app.scheduling.schedules import Daily, Every, Schedule, Weekly, Within, parse_clock, parse_weekday, parse_zone
 from app.settings import CollectionSettings
 
 _MINUTES = re.compile(r"(\d{1,6})\s*(m|min|minutes?|h|hours?)?")
@@ -52,8 +52,13 @@ def _item(value: Any) -> str:
     return _told(find_item, str(value)).value
 
 
+def _weekday(value: Any) -> int:
+    return _told(parse_weekday, str(value))
+
+
 Minutes = Annotated[int, BeforeValidator(_minutes)]
 Clock = Annotated[time, BeforeValidator(_clock)]
+Weekday = Annotated[int, BeforeValidator(_weekday)]
 Area = Annotated[str, BeforeValidator(_area)]
 Item = Annotated[str, BeforeValidator(_item)]
 
@@ -64,6 +69,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     every: Minutes | None = None
+    day: Weekday | None = None
     at: Clock | None = None
     since: Clock | None = Field(default=None, alias="from")
     zone: str | None = None
@@ -80,15 +86,19 @@ class _Entry(BaseModel):
         if self.every is not None and not rule.least <= self.every <= rule.most:
             raise ValueError(f"every must lie between {rule.least} and {rule.most} minutes, not {self.every}")
         if isinstance(default, Every):
-            self._refuse("at", "since", "zone", form="every: 30 min")
+            self._refuse("day", "at", "since", "zone", form="every: 30 min")
             return Every(self.every or default.minutes)
         zone = _told(parse_zone, self.zone) if self.zone else default.zone
         if isinstance(default, Within):
-            self._refuse("at", form='from: "12:45", every: 5 min')
+            self._refuse("day", "at", form='from: "12:45", every: 5 min')
             since = default.since if self.since is None else self.since
             return Within(since, self.every or default.minutes, zone)
-        self._refuse("every", "since", form='at: "02:00"')
-        return Daily(default.at if self.at is None else self.at, zone)
+        at = default.at if self.at is None else self.at
+        if isinstance(default, Weekly):
+            self._refuse("every", "since", form='day: monday, at: "02:00"')
+            return Weekly(default.weekday if self.day is None else self.day, at, zone)
+        self._refuse("day", "every", "since", form='at: "02:00"')
+        return Daily(at, zone)
 
     def _refuse(self, *names: str, form: str) -> None:
         for name in names:
@@ -195,7 +205,7 @@ def _explain(kind: str, loc: tuple[int | str, ...], message: str) -> str:
         known = (
             ("areas", "items", "jobs")
             if len(loc) == 1
-            else ("every", "at", "from", "zone", "areas", "items", "enabled")
+            else ("every", "day", "at", "from", "zone", "areas", "items", "enabled")
         )
         return f"there is no such field{_suggestion(str(loc[-1]), known)}"
     message = message.removeprefix("Value error, ")

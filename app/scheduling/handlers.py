@@ -80,13 +80,13 @@ class Jobs:
         anomalies: Anomalies | None = None,
         nightly_quality: Handler | None = None,
         quality_repair: Handler | None = None,
-        report_quality: Handler | None = None,
+        reports: Mapping[str, Handler] = MappingProxyType({}),
     ) -> None:
         self._chores = chores
         self._anomalies = anomalies
         self._nightly_quality = nightly_quality
         self._quality_repair = quality_repair
-        self._report_quality = report_quality
+        self._reports = reports
         self._platform = platform
         self._collection = collection
         self._gap_collection = gap_collection
@@ -105,11 +105,11 @@ class Jobs:
         quality = {
             Kind.QUALITY.value: self._nightly_quality,
             Kind.QUALITY_REPAIR.value: self._quality_repair,
-            Kind.REPORT_QUALITY.value: self._report_quality,
         }
         return MappingProxyType(
             {kind: handler for kind, handler in quality.items() if handler is not None}
             | ({Kind.METRIC_ANOMALIES.value: self.metric_anomalies} if self._anomalies else {})
+            | dict(self._reports)
             | {
                 Kind.COLLECT.value: self.collect,
                 Kind.REPOLL.value: self.repoll,

@@ -15,7 +15,7 @@ from app.market.calendar import AfterDelivery
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE
 from app.scheduling.models import JobSpec, StoredJob
-from app.scheduling.schedules import Daily, Every, Schedule, Within, parse_schedule
+from app.scheduling.schedules import Daily, Every, Schedule, Weekly, Within, parse_schedule
 from app.sources.entsoe.items import ITEMS
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -36,11 +36,12 @@ class Kind(StrEnum):
     QUALITY = "quality"
     QUALITY_REPAIR = "quality_repair"
     REPORT_QUALITY = "report_quality"
+    REPORT_DAILY = "report_daily"
+    REPORT_WEEKLY = "report_weekly"
 
 
-WITHOUT_SELECTION = frozenset(
-    {Kind.HOUSEKEEPING, Kind.METRIC_ANOMALIES, Kind.QUALITY, Kind.QUALITY_REPAIR, Kind.REPORT_QUALITY}
-)
+REPORTS = frozenset({Kind.REPORT_QUALITY, Kind.REPORT_DAILY, Kind.REPORT_WEEKLY})
+WITHOUT_SELECTION = REPORTS | {Kind.HOUSEKEEPING, Kind.METRIC_ANOMALIES, Kind.QUALITY, Kind.QUALITY_REPAIR}
 """What these do concerns everything that is stored."""
 
 
@@ -59,7 +60,7 @@ class LineRule:
     """What a line of the plan may say: its default schedule and the range of its minutes."""
 
     kind: Kind
-    default: Every | Daily | Within
+    default: Every | Daily | Weekly | Within
     least: int = 1
     most: int = 1440
     age: str = ""
@@ -90,6 +91,8 @@ RULES: Mapping[str, LineRule] = MappingProxyType(
         "quality": LineRule(Kind.QUALITY, _daily("05:00")),
         "quality_repair": LineRule(Kind.QUALITY_REPAIR, _every(60), 15, 1440),
         "report_quality": LineRule(Kind.REPORT_QUALITY, Daily(time(7), MARKET_ZONE)),
+        "report_daily": LineRule(Kind.REPORT_DAILY, Daily(time(7), MARKET_ZONE)),
+        "report_weekly": LineRule(Kind.REPORT_WEEKLY, Weekly(0, time(7), MARKET_ZONE)),
     }
 )
 

@@ -17,6 +17,7 @@ from app.market.time import from_local, local_day
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Schedule(Protocol):
@@ -73,6 +74,29 @@ class Daily:
 
 
 @dataclass(frozen=True, slots=True)
+class Weekly:
+    """Once each local week on one day of it, Monday is 0; around a change of the clocks as `Daily`."""
+
+    weekday: int
+    at: time
+    zone: ZoneInfo
+
+    def next_slot(self, after: datetime) -> datetime:
+        return next(slot for slot in self._around(after) if slot > after)
+
+    def last_slot(self, now: datetime) -> datetime:
+        return max(slot for slot in self._around(now) if slot <= now)
+
+    def _around(self, instant: datetime) -> list[datetime]:
+        today = local_day(instant, self.zone)
+        nearest = today + timedelta(days=self.weekday - today.weekday())
+        return [_at(nearest + timedelta(weeks=distance), self.at, self.zone) for distance in (-1, 0, 1)]
+
+    def __str__(self) -> str:
+        return f"weekly {DAYS[self.weekday]} {self.at:%H:%M} {self.zone.key}"
+
+
+@dataclass(frozen=True, slots=True)
 class Within:
     """Every so many minutes from a local time of the day to the end of that day."""
 
@@ -121,6 +145,7 @@ def due_slots(schedule: Schedule, last: datetime, now: datetime) -> list[datetim
 
 _EVERY = re.compile(r"every (\d+)m(?: \+(\d+)s)?")
 _DAILY = re.compile(r"daily (\d\d:\d\d) (\S+)")
+_WEEKLY = re.compile(r"weekly ([a-z]+) (\d\d:\d\d) (\S+)")
 _WITHIN = re.compile(r"from (\d\d:\d\d) every (\d+)m (\S+)")
 
 
@@ -131,10 +156,13 @@ def parse_schedule(text: str) -> Schedule:
             return Every(minutes, int(match[2] or 0))
     elif match := _DAILY.fullmatch(text):
         return Daily(parse_clock(match[1]), parse_zone(match[2]))
+    elif match := _WEEKLY.fullmatch(text):
+        return Weekly(parse_weekday(match[1]), parse_clock(match[2]), parse_zone(match[3]))
     elif match := _WITHIN.fullmatch(text):
         return Within(parse_clock(match[1]), int(match[2]), parse_zone(match[3]))
     raise ConfigurationError(
-        f"unknown schedule {text!r}: write `every 30m`, `daily 02:00 UTC` or `from 12:45 every 5m UTC`"
+        f"unknown schedule {text!r}: write `every 30m`, `daily 02:00 UTC`, `weekly monday 07:00 UTC` "
+        "or `from 12:45 every 5m UTC`"
     )
 
 
@@ -144,6 +172,14 @@ def parse_clock(text: str) -> time:
         return datetime.strptime(text, "%H:%M").replace(tzinfo=UTC).time()
     except ValueError:
         raise ConfigurationError(f"{text!r} is no time of the day; write it as HH:MM, for instance 02:00") from None
+
+
+def parse_weekday(text: str) -> int:
+    """The number of a day of the week by its English name or the first three letters of it; Monday is 0."""
+    found = [number for number, day in enumerate(DAYS) if text.lower() in {day, day[:3]}]
+    if not found:
+        raise ConfigurationError(f"{text!r} is no day of the week; write it as monday")
+    return found[0]
 
 
 def parse_zone(text: str) -> ZoneInfo:

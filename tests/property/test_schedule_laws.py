@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.errors import ConfigurationError
 from app.market.time import local_day
-from app.scheduling.schedules import Daily, Every, Schedule, Within, due_slots, parse_schedule
+from app.scheduling.schedules import Daily, Every, Schedule, Weekly, Within, due_slots, parse_schedule
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = st.sampled_from([ZoneInfo(name) for name in ("UTC", "Europe/Berlin", "Europe/London", "America/St_Johns")])
@@ -20,6 +20,7 @@ INSTANTS = st.datetimes(datetime(2023, 1, 1), datetime(2026, 12, 31), timezones=
 SCHEDULES: st.SearchStrategy[Schedule] = st.one_of(
     st.builds(Every, st.integers(1, 1440), st.integers(0, 3599)),
     st.builds(Daily, CLOCKS, ZONES),
+    st.builds(Weekly, st.integers(0, 6), CLOCKS, ZONES),
     st.builds(Within, CLOCKS, st.integers(1, 60), ZONES),
 )
 
@@ -69,6 +70,18 @@ def test_daylight_saving_neither_skips_nor_doubles_the_night() -> None:
     ]  # fmt: skip
 
 
+def test_a_week_has_one_slot_at_its_local_time_also_around_a_change_of_the_clocks() -> None:
+    weekly = parse_schedule("weekly mon 07:00 Europe/Brussels")
+    spring = due_slots(weekly, datetime(2024, 3, 20, tzinfo=UTC), datetime(2024, 4, 9, tzinfo=UTC))
+    assert [slot.isoformat() for slot in spring] == [
+        "2024-03-25T06:00:00+00:00", "2024-04-01T05:00:00+00:00", "2024-04-08T05:00:00+00:00",
+    ]  # fmt: skip
+    night = due_slots(
+        Weekly(6, time(2, 30), BERLIN), datetime(2024, 10, 25, tzinfo=UTC), datetime(2024, 11, 4, tzinfo=UTC)
+    )
+    assert [slot.isoformat() for slot in night] == ["2024-10-27T00:30:00+00:00", "2024-11-03T01:30:00+00:00"]
+
+
 def test_prices_are_asked_for_from_noon_to_midnight_of_the_market() -> None:
     prices = parse_schedule("from 12:45 every 5m Europe/Brussels")
     slots = due_slots(prices, datetime(2024, 7, 1, 0, tzinfo=UTC), datetime(2024, 7, 2, 0, tzinfo=UTC))
@@ -83,7 +96,15 @@ def test_ninety_minutes_are_no_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["every 0m", "cron * * *", "daily 2:00 UTC", "daily 25:00 UTC", "from 12:45 every 5m Mars"]
+    "text",
+    [
+        "every 0m",
+        "cron * * *",
+        "daily 2:00 UTC",
+        "daily 25:00 UTC",
+        "from 12:45 every 5m Mars",
+        "weekly moonday 07:00 UTC",
+    ],
 )
 def test_another_text_is_no_schedule(text: str) -> None:
     with pytest.raises(ConfigurationError):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from app.errors import ConfigurationError
 from app.market.series import DataItem
+from app.reporting.periods import Kind as PeriodKind
+from app.reporting.periods import last_complete
 from app.scheduling.models import JobSpec, StoredJob
 from app.scheduling.plan import (
     RULES,
@@ -23,7 +26,7 @@ from app.scheduling.plan import (
     plan_changes,
     spread,
 )
-from app.scheduling.schedules import Every, parse_schedule
+from app.scheduling.schedules import Every, due_slots, parse_schedule
 
 NOW = datetime(2024, 3, 1, 12, 10, tzinfo=UTC)
 SPEC = JobSpec("collect:load_actual", "collect", "every 30m", {"item": "load_actual"}, at_once=True)
@@ -136,3 +139,16 @@ def test_a_difference_names_the_field_its_old_and_its_new_value() -> None:
     ) == ("areas: in another order",)
     (change,) = plan_changes([spec], [stored], NOW)
     assert str(change).startswith("reschedule collect:load_actual (schedule: every 60m -> every 30m; areas: +BE -FR")
+
+
+@pytest.mark.parametrize(("line", "kind"), [("report_daily", PeriodKind.DAILY), ("report_weekly", PeriodKind.WEEKLY)])
+@pytest.mark.parametrize("night", [date(2024, 3, 31), date(2024, 10, 27)])
+def test_over_a_change_of_the_clocks_each_period_is_sent_once_at_seven(
+    line: str, kind: PeriodKind, night: date
+) -> None:
+    start = datetime(night.year, night.month, night.day, tzinfo=UTC) - timedelta(days=21)
+    slots = due_slots(RULES[line].default, start, start + timedelta(days=42))
+    periods = [last_complete(kind, slot) for slot in slots]
+    assert all(one == following.before for one, following in pairwise(periods))
+    assert len(periods) == 42 // kind.days
+    assert any(one.interval.duration % timedelta(days=1) for one in periods)
