@@ -66,6 +66,8 @@ _SERVED = """
         (select min(at) from service_metrics where at >= $1 and at < $2) as first
 """
 
+_FIRST_SIGN = "select min(at) as first from service_metrics where at >= $1 and at < $2"
+
 _LATE = "select item, area, newest_start, resolution, due_at, late_seconds from v_data_lateness order by item, area"
 
 SIGN_OF_LIFE = timedelta(seconds=60)
@@ -115,6 +117,12 @@ class FigureReads:
         """In which minutes somebody served."""
         [row] = await self._fetch(_SERVED, interval.start, interval.end)
         return Served(row["minutes"], row["first"])
+
+    async def first_sign(self, interval: Interval) -> datetime | None:
+        """The first sign of life in the interval."""
+        [row] = await self._fetch(_FIRST_SIGN, interval.start, interval.end)
+        first: datetime | None = row["first"]
+        return first
 
     async def lateness(self) -> list[Lateness]:
         """The newest value of each item and area that is asked for."""

@@ -53,9 +53,9 @@ class MonitoringService:
 
     async def served(self, interval: Interval) -> Objective:
         """The minutes of any interval in which a replica served, from the first sign of life in the 30 days to its end on."""
-        known = await self._reads.served(Interval(interval.end - timedelta(days=OBJECTIVE_DAYS), interval.end))
+        first = await self._reads.first_sign(Interval(interval.end - timedelta(days=OBJECTIVE_DAYS), interval.end))
         within = await self._reads.served(interval)
-        return availability(replace(within, first=known.first), interval, self._target)
+        return availability(replace(within, first=first), interval, self._target)
 
     async def reliability(self, now: datetime) -> Objective:
         """The windows of the last 30 days that were answered, with data or without."""

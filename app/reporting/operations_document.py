@@ -56,11 +56,12 @@ def title_of(report: OperationsReport) -> str:
 
 def subject_of(report: OperationsReport) -> str:
     """What the mail is called: how it went, and whether there is something to do."""
-    rate = said(percent(report.now.tally.success_rate), "percent")
+    rate = report.now.tally.success_rate
+    went = "nothing was asked for" if rate is None else f"{said(percent(rate), 'percent')} answered"
     advice = len(report.advice)
     todo = many(advice, "recommendation") if advice else "nothing to do"
     kind = "Daily" if report.period.kind is Kind.DAILY else "Weekly"
-    return f"{kind} report {report.period.name}: {rate} answered, {todo}"
+    return f"{kind} report {report.period.name}: {went}, {todo}"
 
 
 def _subtitle(report: OperationsReport) -> str:

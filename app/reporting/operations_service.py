@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,12 @@ class OperationsReporting:
 
     async def report(self, period: Period, now: datetime) -> OperationsReport:
         """The report of a period that has begun; of one that is not over, of what there is of it."""
-        figures = await self._figures(period, now)
+        end = min(period.interval.end, now)
+        figures = replace(
+            await self._figures(period, now),
+            availability_30d=await self._monitoring.availability(end),
+            reliability_30d=await self._monitoring.reliability(end),
+        )
         before = await self._figures(period.before, now)
         days = await self._days(period)
         advice = advise(figures, before, days=period.kind.days, limits=self._limits)
@@ -65,8 +71,6 @@ class OperationsReporting:
             rules=rules,
             reaction=reaction,
             served=await self._monitoring.served(interval),
-            availability_30d=await self._monitoring.availability(interval.end),
-            reliability_30d=await self._monitoring.reliability(interval.end),
             quality=await self._scores(period),
         )
 

@@ -168,7 +168,7 @@ async def test_a_week_with_faults_reaches_its_recipients_by_mail_with_what_mail_
     told = {tuple(sorted(recipients)): read(content) for recipients, content in mailbox.mails}
     assert set(told) == {("anna@example.org", "ben@example.org"), ("carla@example.org",)}
     subject, text, page = told["anna@example.org", "ben@example.org"]
-    assert subject == "Weekly report 2024-W13: - answered, 1 recommendation"
+    assert subject == "Weekly report 2024-W13: nothing was asked for, 1 recommendation"
     assert text.startswith("# Gridkeeper in week 2024-W13")
     assert "`messages_undelivered`: 1 message could not be delivered" in text
     assert "<code>messages_undelivered</code>" in page
