@@ -17,7 +17,7 @@ STATEMENT_TIMEOUT = 5
 
 def small_sync_engine(address: Address) -> Engine:
     """At most two connections; whoever makes it disposes of it."""
-    options = {
+    settings = {
         "statement_timeout": f"{STATEMENT_TIMEOUT}s",
         "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT}s",
         "timezone": "UTC",
@@ -25,16 +25,22 @@ def small_sync_engine(address: Address) -> Engine:
     }
 
     def connect() -> Any:
-        return psycopg.connect(
+        connection = psycopg.connect(
             address.dsn,
             connect_timeout=CONNECT_TIMEOUT,
             application_name="gridkeeper jobs",
-            options=" ".join(f"-c {name}={value}" for name, value in options.items()),
             keepalives_idle=10,
             keepalives_interval=5,
             keepalives_count=3,
             tcp_user_timeout=STATEMENT_TIMEOUT * 1000,
         )
+        # As a statement: a pooler in session mode refuses `options` among the parameters of the start.
+        connection.execute(
+            "select set_config(name, value, false) from unnest(%s::text[], %s::text[]) as s (name, value)",
+            [list(settings), list(settings.values())],
+        )
+        connection.commit()
+        return connection
 
     return create_engine(
         "postgresql+psycopg://",

@@ -4,11 +4,14 @@ import asyncio
 import socket
 import traceback
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import asyncpg
 import pytest
 
+from app.db.address import Address
 from app.db.engine import Database, check_server, copy_binary
+from app.db.sync_engine import small_sync_engine
 from app.errors import ConfigurationError, DatabaseUnavailable
 from tests.store_factory import opened
 
@@ -68,6 +71,37 @@ async def test_a_silent_server_runs_into_the_time_limit() -> None:
         async with opened(f"postgresql://me:se3cret@127.0.0.1:{port}/x", connect_timeout=0.2) as database:
             with pytest.raises(DatabaseUnavailable, match=r"no answer within 0\.2 s"):
                 await database.open()
+
+
+async def test_the_job_store_sets_up_its_session_by_a_statement_so_that_a_pooler_in_session_mode_lets_it_in(
+    database_url: str,
+) -> None:
+    engine = small_sync_engine(Address.parse(database_url))
+
+    def settings() -> list[str]:
+        names = ("statement_timeout", "idle_in_transaction_session_timeout", "timezone", "jit")
+        with engine.connect() as connection:
+            return [connection.exec_driver_sql(f"show {name}").scalar_one() for name in names]
+
+    try:
+        assert await asyncio.to_thread(settings) == ["5s", "4s", "UTC", "off"]
+    finally:
+        engine.dispose()
+    assert "options" not in await asyncio.to_thread(first_message_of_the_job_store)
+
+
+def first_message_of_the_job_store() -> dict[str, str]:
+    """The parameters of the start that a server is sent, which hangs up then."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        engine = small_sync_engine(Address.parse(f"postgresql://me@127.0.0.1:{port}/x?sslmode=disable"))
+        with ThreadPoolExecutor(1) as other:
+            connecting = other.submit(engine.raw_connection)
+            client, _ = server.accept()
+            with client:
+                words = client.recv(4096)[8:].decode().split("\0")
+            assert connecting.exception() is not None
+    return dict(zip(words[::2], words[1::2], strict=False))
 
 
 async def be_terminated(database: Database, executioner: Database) -> None:
