@@ -99,6 +99,7 @@ class SchedulerService:
         self._plan: Plan | None = None
         self._plan_error = ""
         self._database_error = ""
+        self._stepped_down = ""
         self._round_at = time.monotonic()
         self._log = structlog.get_logger()
         self._failing = Outage("scheduler_round_failed", level="error")
@@ -125,7 +126,9 @@ class SchedulerService:
             running=term.dispatcher.running if term else 0,
             jobs=len(self.plan.jobs()),
             plan_error=self._plan_error,
-            database_error=self._database_error or ("the job store does not answer" if stalled else ""),
+            database_error=self._database_error
+            or self._stepped_down
+            or ("the job store does not answer" if stalled else ""),
             alive=max(term.ticker.idle if term else 0.0, round_age) < patience,
             unreadable=term.unreadable if term else (),
         )
@@ -162,6 +165,8 @@ class SchedulerService:
         if self._database_error:
             self._log.info("database_is_back")
         self._database_error = ""
+        if epoch is None:
+            self._stepped_down = ""
         return epoch
 
     async def _lead(self, epoch: int, stop: asyncio.Event) -> None:
@@ -179,7 +184,8 @@ class SchedulerService:
                 beating.cancel()
         except* (SchedulerStateError, DatabaseUnavailable) as lost:
             self._leadership.abandon()
-            self._log.warning("stepped_down", epoch=epoch, reason="; ".join(map(str, lost.exceptions)))
+            self._stepped_down = "; ".join(map(str, lost.exceptions))
+            self._log.warning("stepped_down", epoch=epoch, reason=self._stepped_down)
             await self._pause(stop)
 
     @asynccontextmanager
@@ -197,7 +203,7 @@ class SchedulerService:
         term = _Term(epoch, dispatcher, store, ticker)
         try:
             await self._begin(term)
-            self._term = term
+            self._term, self._stepped_down = term, ""
             yield term
         finally:
             self._term = None

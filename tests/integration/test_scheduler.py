@@ -53,6 +53,16 @@ async def test_on_first_start_collection_runs_at_once_and_the_rest_waits(databas
     assert len(await next_runs(database)) == len(PLANNED)
 
 
+async def test_a_replica_that_wins_but_cannot_plan_is_not_ready_and_says_why(database: Database) -> None:
+    await rows(database, "alter table scheduler_jobs rename to elsewhere")
+    scheduler = service(database, every_kind(Remembering()))
+    async with serving(scheduler):
+        await until(lambda: "scheduler_jobs" in scheduler.status().database_error)
+        assert not scheduler.status().ready
+        await rows(database, "alter table elsewhere rename to scheduler_jobs")
+        await until(lambda: scheduler.status().ready and scheduler.status().role == "leader")
+
+
 async def test_a_restart_keeps_the_next_run_times_and_runs_nothing_again(database: Database) -> None:
     async with serving(service(database, every_kind(Remembering()))):
         await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
