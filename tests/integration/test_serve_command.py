@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import structlog
@@ -32,6 +32,26 @@ SERVE = (
     "import sys; from app.cli.serve import serve_command; "
     "sys.exit(serve_command(profile=sys.argv[1] or None, sandbox=True))"
 )
+
+
+HANGS = """
+import asyncio, sys
+from app import lifecycle
+from app.cli import serve
+
+async def never_closes(*_arguments, **_options):
+    sys.stdout.write("serving\\n")
+    sys.stdout.flush()
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            sys.stdout.write("cancelled\\n")
+            sys.stdout.flush()
+
+lifecycle.serve, serve.CLOSING_SECONDS = never_closes, float(sys.argv[1])
+sys.exit(serve.serve_command(profile=None, sandbox=True))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +144,27 @@ def test_the_cautious_profile_has_no_backfill(tmp_path: Path, capsys: pytest.Cap
         assert process.wait(30) == 0
     # The plan of these settings names it, but no leader has stored it: it has no next run.
     assert job(capsys, "backfill_analysis")["next_run"] is None
+
+
+@pytest.mark.parametrize(("signals", "code"), [(1, 0), (2, 130)])
+def test_a_service_that_cannot_close_ends_all_the_same(signals: int, code: int) -> None:
+    drain = "0" if signals == 1 else "600"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GRIDKEEPER_SCHEDULER__DRAIN_SECONDS": drain}
+    command = [sys.executable, "-c", HANGS, "0.2"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        wait_for_line(process.stdout, b"serving")
+        process.send_signal(signal.SIGTERM)
+        wait_for_line(process.stdout, b"stopping")
+        if signals == 2:
+            process.send_signal(signal.SIGTERM)
+            wait_for_line(process.stdout, b"cancelled")
+        wait_for_line(process.stdout, b"stopped_unclosed")
+        assert process.wait(30) == code
+
+
+def wait_for_line(output: IO[bytes], word: bytes) -> None:
+    assert any(word in line for line in output), f"the process ended without {word!r}"
 
 
 def test_without_a_leader_a_job_runs_in_the_process_that_asks(capsys: pytest.CaptureFixture[str]) -> None:
