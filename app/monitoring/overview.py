@@ -25,7 +25,7 @@ _JOBS = """
         job.id,
         job.paused,
         job.unreadable <> '' as unreadable,
-        not job.paused and to_timestamp(job.next_run_time) < $1::timestamptz - $2::interval as late,
+        not job.paused and job.next_run_time < extract(epoch from $1::timestamptz - $2::interval) as late,
         coalesce(last.outcome in ('failed', 'missed', 'interrupted'), false) as failing
     from scheduler_jobs as job
     left join lateral (

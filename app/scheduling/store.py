@@ -29,6 +29,8 @@ from app.scheduling.schedules import Schedule, parse_schedule
 
 TABLE = "scheduler_jobs"
 _VERSION = 2
+_READABLE = (0.0, 253_402_300_799.0)
+"""Next run times from 1970 to 9999; the column would also take NaN and infinity."""
 
 _FENCE = "select epoch from scheduler_leader where epoch = :epoch for share"
 
@@ -143,13 +145,13 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
         table = self.jobs_t.c
         query = (
             select(table.next_run_time)
-            .where(table.next_run_time.is_not(None), table.paused.is_(False), table.unreadable == "")
+            .where(table.next_run_time.between(*_READABLE), table.paused.is_(False), table.unreadable == "")
             .order_by(table.next_run_time)
             .limit(1)
         )
         with self._transaction() as connection:
             found = connection.execute(query).scalar()
-        return None if found is None else datetime.fromtimestamp(found, UTC)
+        return _instant(found)
 
     def add_job(self, job: Job) -> None:
         with self._transaction() as connection:
@@ -168,15 +170,14 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
 
     def _restored(self, connection: Connection, row: Any) -> Job | None:
         try:
-            spec = decode(row.id, row.job_state)
+            return self._job(decode(row.id, row.job_state), _instant(row.next_run_time))
         except ConfigurationError as error:
             self._log.error("job_unreadable", job=row.id, error=str(error))
             park = update(self.jobs_t).where(self.jobs_t.c.id == row.id).values(unreadable=str(error))
             connection.execute(park)
             return None
-        return self._job(spec, row.next_run_time)
 
-    def _job(self, spec: JobSpec, next_run: float | None) -> Job:
+    def _job(self, spec: JobSpec, next_run: datetime | None) -> Job:
         job = Job.__new__(Job)
         job.__setstate__(
             {
@@ -190,7 +191,7 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
                 "misfire_grace_time": None,
                 "coalesce": True,
                 "max_instances": 1,
-                "next_run_time": None if next_run is None else datetime.fromtimestamp(next_run, UTC),
+                "next_run_time": next_run,
             }
         )
         job._scheduler, job._jobstore_alias = self._scheduler, self._alias  # noqa: SLF001  as the library's own stores do
@@ -242,12 +243,22 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
 
 def stored_job(name: str, next_run: float | None, state: bytes, paused: bool, unreadable: str) -> StoredJob:
     """A row of the table; one that cannot be read says why."""
-    instant = None if next_run is None else datetime.fromtimestamp(next_run, UTC)
+    instant = None
     try:
+        instant = _instant(next_run)
         spec = decode(name, state)
     except ConfigurationError as error:
         return StoredJob(name, "", "", {}, instant, paused, unreadable or str(error))
     return StoredJob(name, spec.kind, spec.schedule, spec.params, instant, paused, unreadable)
+
+
+def _instant(seconds: float | None) -> datetime | None:
+    """The instant of a stored next run time; ConfigurationError where it is none."""
+    if seconds is None:
+        return None
+    if not _READABLE[0] <= seconds <= _READABLE[1]:
+        raise ConfigurationError(f"the next run time cannot be read: {seconds:g} s since 1970 is no instant")
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _fence(connection: Connection, epoch: int) -> None:

@@ -23,6 +23,7 @@ from app.scheduling.dispatcher import Dispatcher
 from app.scheduling.models import JobOutcome, RunReport, Ticket, Trigger
 from app.scheduling.repository import JobRunRepository, find_job, readable
 from app.scheduling.retries import RetryPolicy
+from app.scheduling.schedules import parse_schedule
 from app.scheduling.store import PostgresJobStore
 from app.scheduling.ticker import Ticker
 from tests.scheduler_factory import COLLECTION, Remembering, every_kind, rows, runs_until, service, serving, until
@@ -187,11 +188,13 @@ async def test_an_unknown_kind_is_a_failed_run_and_its_row_stays(database: Datab
 
 
 async def test_a_job_that_cannot_be_read_is_parked_and_mended_from_the_plan(database: Database) -> None:
+    following = parse_schedule(PLANNED[0].schedule).next_slot(datetime.now(UTC) + timedelta(minutes=1)).timestamp()
     await rows(
         database,
-        "insert into scheduler_jobs (id, next_run_time, job_state) values ('stranger', 0, $1), ($2, 4e9, $1)",
+        "insert into scheduler_jobs (id, next_run_time, job_state) values ('stranger', 0, $1), ($2, $3, $1)",
         b"\x80\x05garbage",
         JOB,
+        following,
     )
     scheduler = service(database, every_kind(Remembering()))
     async with serving(scheduler):
@@ -200,7 +203,40 @@ async def test_a_job_that_cannot_be_read_is_parked_and_mended_from_the_plan(data
     kept = dict(await rows(database, "select id, unreadable from scheduler_jobs where id in ('stranger', $1)", JOB))
     assert "cannot be read" in kept["stranger"]
     assert kept[JOB] == ""
-    assert (await next_runs(database))[JOB] == 4e9
+    assert (await next_runs(database))[JOB] == following
+
+
+@pytest.mark.parametrize("moment", ["NaN", "-Infinity", "1e18"])
+async def test_a_next_run_that_is_no_instant_is_mended_from_the_plan_and_stops_no_other_job(
+    database: Database, moment: str
+) -> None:
+    handler = Remembering()
+    scheduler = service(database, every_kind(handler))
+    async with serving(scheduler):
+        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        before = await next_runs(database)
+        await rows(
+            database, f"update scheduler_jobs set next_run_time = '{moment}' where id in ('gap_analysis', 'repoll:1d')"
+        )
+        await rows(database, "update scheduler_jobs set id = 'stranger' where id = 'repoll:1d'")
+        assert {view.job.name for view in await JobRunRepository(database).jobs()} > {"stranger", "gap_analysis"}
+        await until(lambda: scheduler.status().unreadable == ("stranger",))
+        await rows(database, "update scheduler_jobs set next_run_time = 0 where id = 'housekeeping'")
+        await until(lambda: any(ticket.job == "housekeeping" for ticket in handler.tickets))
+    assert (await next_runs(database))["gap_analysis"] == before["gap_analysis"]
+
+
+async def test_a_clock_that_was_far_ahead_and_comes_back_lets_jobs_go_on(database: Database) -> None:
+    start = datetime(2024, 3, 1, 12, 0, 10, tzinfo=UTC)
+    clock = FixedClock(start)
+    handler = Remembering()
+    collected = [start.replace(second=0) + timedelta(minutes=minutes) for minutes in (0, 1_999_980, 30)]
+    async with serving(service(database, every_kind(handler), clock=clock)):
+        for number, slot in enumerate(collected, start=1):
+            clock.set(slot + timedelta(seconds=10))
+            await until(lambda: [one.job for one in handler.tickets].count(JOB) == number)  # noqa: B023  awaited here
+            await runs_until(database, lambda found: all(run.outcome != "running" for run in found))
+    assert [one.scheduled_for for one in handler.tickets if one.job == JOB] == collected
 
 
 async def test_a_run_asked_for_by_hand_is_taken_by_the_leader_once(database: Database) -> None:
