@@ -21,6 +21,8 @@ from app.sources.entsoe.items import ITEMS
 UTC_ZONE = ZoneInfo("UTC")
 NEAR_REAL_TIME, FORECASTS, PRICES = "near_real_time", "forecasts", "prices"
 CAUTIOUS_CYCLE = 120
+CLOCKS_APART = timedelta(minutes=1)
+"""Clocks of two leaders may differ by so much without a job being moved."""
 
 
 class Kind(StrEnum):
@@ -236,7 +238,15 @@ def _change(spec: JobSpec, job: StoredJob | None, now: datetime) -> Change | Non
         following = schedule.last_slot(now) if overdue else schedule.next_slot(now)
         return Change(Action.RESCHEDULE, spec, following, differences(job, spec))
     found = differences(job, spec)
+    if job.next_run is None or job.next_run > schedule.next_slot(now + CLOCKS_APART):
+        # The clock went back since: waiting for it to come here again may take an hour, or years. What ran has its ticket.
+        told = f"next run: {_moment(job.next_run)} is no slot that follows now"
+        return Change(Action.RESCHEDULE, spec, schedule.last_slot(now), (told, *found))
     return Change(Action.CHANGE, spec, differences=found) if found else None
+
+
+def _moment(instant: datetime | None) -> str:
+    return "none" if instant is None else f"{instant:%Y-%m-%d %H:%M}Z"
 
 
 _AGE = re.compile(r"(\d{1,4})([hd])")

@@ -104,6 +104,19 @@ def test_another_schedule_begins_at_its_next_slot_but_loses_no_overdue_run() -> 
     assert str(change) == "reschedule collect:load_actual (schedule: every 60m -> every 30m)"
 
 
+@pytest.mark.parametrize("next_run", [NOW + timedelta(hours=1), NOW + timedelta(days=2000), None])
+def test_a_next_run_that_a_clock_left_in_the_future_comes_back_to_the_last_slot(next_run: datetime | None) -> None:
+    moved = (Action.RESCHEDULE, NOW - timedelta(minutes=10))
+    assert changes(SPEC, replace(STORED, next_run=next_run)) == [moved]
+    assert changes(SPEC, replace(STORED, next_run=NOW - timedelta(days=1))) == []
+
+
+def test_the_clocks_of_two_leaders_may_differ_a_little() -> None:
+    just_before = NOW + timedelta(minutes=19, seconds=30)
+    stored = replace(STORED, next_run=NOW + timedelta(minutes=50))
+    assert plan_changes([SPEC], [stored], just_before) == []
+
+
 def test_an_unreadable_job_of_the_plan_is_mended_and_keeps_its_next_run() -> None:
     broken = replace(STORED, kind="", schedule="", unreadable="garbage")
     assert changes(SPEC, broken) == [(Action.MEND, STORED.next_run)]
