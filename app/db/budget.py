@@ -14,20 +14,30 @@ if TYPE_CHECKING:
 NOTABLE_WAIT = 3.0
 """Seconds of waiting that are worth telling a person about."""
 
+# No queue is as long as 2000 requests: the server's clock went back, and all would wait for it to come here again. What
+# was let out before that is over after a minute.
+PLAUSIBLE = """case
+            when {row}.theoretical_arrival < greatest({row}.blocked_until, {now}) + 2000 * $2::interval
+                then {row}.theoretical_arrival
+            else greatest({row}.blocked_until, {now}) + interval '1 minute'
+        end"""
+
 # The generic cell rate algorithm. `theoretical_arrival` is when the bucket would be empty again; a request takes its
 # slot by moving it one step ($2) on and may start `$3` before it. The row lock makes the requests of all processes
 # queue up, and the server's clock is the only one that counts. The commit need not wait for the disk: a crash of the
 # server would forget some milliseconds of the budget.
-_RESERVE = """
+_RESERVE = f"""
     insert into token_budgets as budget (token_id, theoretical_arrival)
     values ($1, clock_timestamp() + $2::interval)
     on conflict (token_id) do update
-    set theoretical_arrival = greatest(budget.theoretical_arrival, budget.blocked_until, clock_timestamp()) + $2::interval
+    set theoretical_arrival = greatest(
+        {PLAUSIBLE.format(row="budget", now="clock_timestamp()")}, budget.blocked_until, clock_timestamp()
+    ) + $2::interval
     returning
         extract(epoch from greatest(theoretical_arrival - $3::interval, blocked_until) - clock_timestamp())::float8 as seconds,
         coalesce(blocked_until > clock_timestamp(), false) as blocked,
         set_config('synchronous_commit', 'off', true)
-"""
+"""  # noqa: S608  constants
 
 _BLOCK = """
     insert into token_budgets as budget (token_id, theoretical_arrival, blocked_until)

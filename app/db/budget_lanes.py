@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from app.db.budget import PostgresBudget, pace
+from app.db.budget import PLAUSIBLE, PostgresBudget, pace
 
 if TYPE_CHECKING:
     from app.db.engine import Database
@@ -43,8 +43,9 @@ _ASK = """
     judged as materialized (
         select
             now,
-            greatest(theoretical_arrival, blocked_until, now) + $2::interval as arrival,
-            coalesce({lane}_due, now) as due,
+            greatest({plausible}, blocked_until, now) + $2::interval as arrival,
+            -- Never later than a turn from now, unless the clock went back.
+            least(coalesce({lane}_due, now), now + $4::interval) as due,
             coalesce(blocked_until > now, false) as blocked,
             {yields} as yields
         from moment
@@ -74,13 +75,20 @@ _ASK = """
         set_config('synchronous_commit', 'off', true)
 """
 
+_PLAUSIBLE = PLAUSIBLE.format(row="moment", now="now")
 _STATEMENTS = {
     Lane.GAP: _ASK.format(
         lane="gap",
+        plausible=_PLAUSIBLE,
         yields="false",
         waits=", gap_waits_until = case when taken then null else now + interval '2 seconds' end",
     ),
-    Lane.BACKFILL: _ASK.format(lane="backfill", yields="coalesce(gap_waits_until > now, false)", waits=""),
+    Lane.BACKFILL: _ASK.format(
+        lane="backfill",
+        plausible=_PLAUSIBLE,
+        yields="coalesce(gap_waits_until > now, false)",
+        waits="",
+    ),
 }
 
 _CREATE = """

@@ -145,3 +145,25 @@ async def test_of_those_who_wait_in_a_process_one_asks(database: Database) -> No
 
 def test_the_steady_rate_leaves_room_for_the_burst() -> None:
     assert steady_rate(360, 15) * 60 == pytest.approx(346, rel=0.001)
+
+
+async def test_a_clock_of_the_server_that_went_back_by_an_hour_holds_no_lane_up_for_an_hour(database: Database) -> None:
+    step = timedelta(seconds=1)
+    lanes = {name: LaneBudget(database, TOKEN, name, requests_per_minute=60, burst=1, share=0.4) for name in Lane}
+    for one in lanes.values():
+        await one.ask()
+    await execute(
+        database,
+        "update token_budgets set theoretical_arrival = theoretical_arrival + interval '1 hour', "
+        "gap_due = gap_due + interval '1 hour', backfill_due = backfill_due + interval '1 hour'",
+    )
+    live = PostgresBudget(database, TOKEN, requests_per_minute=60, burst=1)
+    first, _ = await live._reserve()
+    second, _ = await live._reserve()
+    # What was let out before the step may still be on its way for a minute.
+    assert 55 < first <= 60 + 2 * step.total_seconds()
+    assert 0 < second - first <= step.total_seconds()
+    for one in lanes.values():
+        answer = await one.ask()
+        assert not answer.taken
+        assert answer.seconds <= step.total_seconds() / 0.4
