@@ -55,18 +55,22 @@ _REQUEST = """
     returning job
 """
 
-_FINISH = """
-    update job_runs
-    set outcome = $5, started_at = $6, finished_at = $7, summary = $8, skipped = $9, error = $10, next_attempt_at = $11,
-        lateness = case when attempt = 1 then extract(epoch from $6 - scheduled_for) else lateness end
-    where job = $1 and scheduled_for = $2 and attempt = $3 and epoch is not distinct from $4 and outcome = 'running'
-"""
-
+# One statement: a process that freezes between two would keep the row locked, and the next leader waiting for it.
 # What was left undone is found by the later run too: it looks at the stored data, not at its own slot.
-_SETTLE_EARLIER = """
-    update job_runs
-    set next_attempt_at = null
-    where job = $1 and scheduled_for < $2 and next_attempt_at is not null and attempt > 0
+_FINISH = """
+    with done as (
+        update job_runs
+        set outcome = $5, started_at = $6, finished_at = $7, summary = $8, skipped = $9, error = $10, next_attempt_at = $11,
+            lateness = case when attempt = 1 then extract(epoch from $6 - scheduled_for) else lateness end
+        where job = $1 and scheduled_for = $2 and attempt = $3 and epoch is not distinct from $4 and outcome = 'running'
+        returning job
+    ),
+    settled_earlier as (
+        update job_runs
+        set next_attempt_at = null
+        where $12 and job = $1 and scheduled_for < $2 and next_attempt_at is not null and attempt > 0
+    )
+    select count(*) from done
 """
 
 _RECOVER = """
@@ -179,15 +183,14 @@ class JobRunRepository:
     async def finish(self, end: RunEnd, epoch: int | None) -> bool:
         """Record how an attempt ended; False where it belongs to another leader by now."""
         report, ticket = end.report, end.ticket
-        async with self._database.transaction() as connection:
-            done = await connection.execute(
+        settles = report.outcome in {JobOutcome.SUCCEEDED, JobOutcome.NOTHING_DUE}
+        async with self._database.connection() as connection:
+            done = await connection.fetchval(
                 _FINISH,
                 ticket.job, ticket.scheduled_for, ticket.attempt, epoch, report.outcome.value, end.started_at,
-                end.finished_at, report.summary, list(report.skipped), end.error, end.retry_at,
+                end.finished_at, report.summary, list(report.skipped), end.error, end.retry_at, settles,
             )  # fmt: skip
-            if report.outcome in {JobOutcome.SUCCEEDED, JobOutcome.NOTHING_DUE}:
-                await connection.execute(_SETTLE_EARLIER, ticket.job, ticket.scheduled_for)
-        return bool(done == "UPDATE 1")
+        return bool(done)
 
     async def jobs(self) -> list[JobView]:
         """Every job with its last run."""

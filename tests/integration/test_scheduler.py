@@ -20,7 +20,7 @@ from app.db.engine import Database
 from app.errors import AccessDenied, Conflict, DatabaseUnavailable, NotFound, SourceUnavailable
 from app.scheduling.config import default_plan
 from app.scheduling.dispatcher import Dispatcher
-from app.scheduling.models import JobOutcome, RunReport, Ticket, Trigger
+from app.scheduling.models import JobOutcome, RunEnd, RunReport, Ticket, Trigger
 from app.scheduling.repository import JobRunRepository, find_job, readable
 from app.scheduling.retries import RetryPolicy
 from app.scheduling.schedules import parse_schedule
@@ -282,6 +282,26 @@ async def test_a_run_later_than_its_grace_is_recorded_as_missed(database: Databa
         runs = await runs_until(database, lambda found: any(run.outcome == "missed" for run in found))
     assert [run.job for run in runs if run.outcome == "missed"] == [JOB]
     assert JOB not in {ticket.job for ticket in handler.tickets}
+
+
+async def test_the_end_of_a_run_is_one_statement_so_that_a_frozen_process_leaves_no_locked_row_to_the_next_leader(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = JobRunRepository(database)
+    start = datetime(2024, 3, 1, 12, tzinfo=UTC)
+    await rows(
+        database,
+        "insert into job_runs (job, scheduled_for, trigger, kind, params, attempt, outcome, next_attempt_at) values "
+        "('one', $1, 'cron', 'collect', '{}', 1, 'failed', $1), ('one', $2, 'cron', 'collect', '{}', 1, 'running', null)",
+        start,
+        start + timedelta(hours=1),
+    )
+    monkeypatch.delattr(Database, "transaction")
+    ticket = Ticket("one", "collect", {}, start + timedelta(hours=1), Trigger.CRON)
+    end = RunEnd(ticket, start, start, RunReport(JobOutcome.SUCCEEDED, "done"))
+    assert [await repository.finish(end, None), await repository.finish(end, None)] == [True, False]
+    left = "select outcome, next_attempt_at from job_runs order by scheduled_for"
+    assert await rows(database, left) == [("failed", None), ("succeeded", None)]
 
 
 async def test_stopping_hands_unfinished_runs_back_and_the_next_leader_takes_them_up(database: Database) -> None:
