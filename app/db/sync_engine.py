@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 
 from app.db.address import Address
 
@@ -35,14 +36,17 @@ def small_sync_engine(address: Address) -> Engine:
             tcp_user_timeout=STATEMENT_TIMEOUT * 1000,
         )
         # As a statement: a pooler in session mode refuses `options` among the parameters of the start.
-        connection.execute(
-            "select set_config(name, value, false) from unnest(%s::text[], %s::text[]) as s (name, value)",
-            [list(settings), list(settings.values())],
-        )
-        connection.commit()
+        with ExitStack() as on_failure:
+            on_failure.callback(connection.close)
+            connection.execute(
+                "select set_config(name, value, false) from unnest(%s::text[], %s::text[]) as s (name, value)",
+                [list(settings), list(settings.values())],
+            )
+            connection.commit()
+            on_failure.pop_all()
         return connection
 
-    return create_engine(
+    engine = create_engine(
         "postgresql+psycopg://",
         creator=connect,
         pool_size=2,
@@ -50,3 +54,12 @@ def small_sync_engine(address: Address) -> Engine:
         pool_pre_ping=True,
         pool_timeout=STATEMENT_TIMEOUT,
     )
+    pool = engine.pool
+
+    @event.listens_for(pool, "checkin")
+    def close_late(_connection: Any, record: Any) -> None:
+        """A thread that outlasts the engine returns its connection to a pool that nobody closes any more."""
+        if engine.pool is not pool:
+            record.invalidate()
+
+    return engine

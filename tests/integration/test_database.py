@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
 import asyncpg
+import psycopg
 import pytest
 
 from app.db.address import Address
@@ -88,6 +89,19 @@ async def test_the_job_store_sets_up_its_session_by_a_statement_so_that_a_pooler
     finally:
         engine.dispose()
     assert "options" not in await asyncio.to_thread(first_message_of_the_job_store)
+
+
+async def test_a_connection_that_a_thread_holds_beyond_the_engine_of_the_job_store_is_closed(database_url: str) -> None:
+    def outlast() -> bool:
+        engine = small_sync_engine(Address.parse(database_url))
+        held = engine.connect()
+        driver = held.connection.driver_connection
+        engine.dispose()
+        held.close()
+        assert isinstance(driver, psycopg.Connection)
+        return driver.closed
+
+    assert await asyncio.to_thread(outlast)
 
 
 def first_message_of_the_job_store() -> dict[str, str]:
