@@ -25,6 +25,13 @@ OLDEST_SERVER = 16
 IDLE_IN_TRANSACTION = 60.0
 """Seconds; reading is exempt, because whoever reads an export may pause."""
 
+_REMEDY = "see that the server runs and that GRIDKEEPER_DATABASE__URL, if set, is right"
+_POOLER = (
+    "this is a pooler (pgbouncer): let GRIDKEEPER_DATABASE__URL name the server itself, or use pool_mode=session with "
+    "ignore_startup_parameters=statement_timeout,idle_in_transaction_session_timeout,jit,"
+    "tcp_keepalives_idle,tcp_keepalives_interval,tcp_keepalives_count"
+)
+
 _LOST = (
     pg.PostgresConnectionError,  # 08: the connection broke
     pg.OperatorInterventionError,  # 57: the server stops, starts, or ended the statement (statement_timeout)
@@ -153,10 +160,8 @@ class Database:
 
     def _unreachable(self, error: BaseException) -> DatabaseUnavailable:
         reason = str(error) or f"no answer within {self._settings.connect_timeout:g} s"
-        return DatabaseUnavailable(
-            f"cannot connect to the database at {self.name}: {reason}; "
-            "see that the server runs and that GRIDKEEPER_DATABASE__URL, if set, is right"
-        )
+        remedy = _POOLER if "unsupported startup parameter" in reason else _REMEDY
+        return DatabaseUnavailable(f"cannot connect to the database at {self.name}: {reason}; {remedy}")
 
     @contextmanager
     def _failures(self, connection: Connection) -> Iterator[None]:

@@ -57,6 +57,22 @@ async def test_nobody_listening_is_said_with_host_and_remedy() -> None:
     assert "GRIDKEEPER_DATABASE__URL" in message
 
 
+async def test_a_pooler_that_refuses_our_session_is_named_with_the_remedy() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        fields = b"SFATAL\0C08P01\0Munsupported startup parameter: statement_timeout\0\0"
+        writer.write(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        message = await refusal(f"postgresql://me:se3cret@127.0.0.1:{port}/x?sslmode=disable")
+    assert "this is a pooler" in message
+    assert "pool_mode=session" in message
+
+
 async def test_a_missing_database_is_named(postgres_server: object, empty_database_url: str) -> None:
     host = empty_database_url.partition("?")[2]
     assert '"nowhere" does not exist' in await refusal(f"postgresql://gridkeeper:se3cret@/nowhere?{host}")
