@@ -312,6 +312,7 @@ class Container(containers.DeclarativeContainer):
         BackfillWorker,
         backfill_rows,
         backfill_collection,
+        gaps,
         task_backend,
         patience,
         poll_seconds=settings.provided.backfill.poll_seconds,

@@ -66,9 +66,10 @@ class Scene:
             concurrency=2,
             sleep=RecordingSleep(),
         )
+        self.gaps = GapService(database, TimeSeriesRepository(database))
         self.service = BackfillService(
             self.repository,
-            GapCompleteness(GapService(database, TimeSeriesRepository(database))),
+            GapCompleteness(self.gaps),
             daily_windows,
             requests_per_second=2.0,
             share=0.2,
@@ -79,7 +80,9 @@ class Scene:
         return await self.service.start(request, await self.service.plan(request, NOW))
 
     def worker(self, backend: LocalBackend, collector: Collector | None = None) -> BackfillWorker:
-        return BackfillWorker(self.repository, collector or self.collection, backend, self.patience, poll_seconds=0.02)
+        return BackfillWorker(
+            self.repository, collector or self.collection, self.gaps, backend, self.patience, poll_seconds=0.02
+        )
 
     async def counts(self, backfill_id: int) -> dict[ChunkState, int]:
         progress = await self.service.progress(backfill_id)

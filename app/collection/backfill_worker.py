@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from collections import Counter
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -29,6 +30,12 @@ class Collector(Protocol):
     async def collect(self, work: Work) -> CollectionRun: ...
 
 
+class Analyst(Protocol):
+    """Learns what is no gap any more; `GapService` does."""
+
+    async def look_again(self, work: Work, now: datetime) -> None: ...
+
+
 class BackfillWorker:
     """Submits a task for each window that can be claimed; the task claims one, collects it and records its end.
 
@@ -40,6 +47,7 @@ class BackfillWorker:
         self,
         repository: BackfillRepository,
         collection: Collector,
+        analysis: Analyst,
         backend: TaskBackend,
         patience: Patience,
         *,
@@ -48,6 +56,7 @@ class BackfillWorker:
     ) -> None:
         self._repository = repository
         self._collection = collection
+        self._analysis = analysis
         self._backend = backend
         self._patience = patience
         self._poll = poll_seconds
@@ -157,6 +166,8 @@ class BackfillWorker:
     async def _collect(self, chunk: Chunk) -> None:
         try:
             run = await self._collection.collect(chunk.work)
+            # Before the window ends: what has come is no gap any more, and people and rules see both.
+            await self._analysis.look_again(chunk.work, run.finished_at)
             await self._return(chunk, Attempt.of_run(run), judge(run, chunk.attempts, self._patience))
         except asyncio.CancelledError:
             if chunk.lease not in self._lost:

@@ -54,6 +54,12 @@ _LAST_ASKED = """
     ) as last
 """
 
+_KEPT = "select true from gaps where item = $1 and area = $2 and gap_end > $3 and gap_start < $4 limit 1"
+
+# Two analyses that cut the same gap at once would each keep the other's part of it.
+_ONE_AT_A_TIME = "select pg_advisory_xact_lock($1)"
+_LOCK = 0x67617073  # "gaps"
+
 _REMOVE = "delete from gaps where gap_id = any($1::bigint[])"
 
 _ADD = """
@@ -108,11 +114,18 @@ class GapRecords:
             rows = await connection.fetch(_LAST_ASKED, [item for item, _ in pairs], [area for _, area in pairs])
         return {(row["item"], row["area"]): row["finished_at"] for row in rows}
 
+    async def any_kept(self, request: CollectionRequest) -> bool:
+        """Whether the last analyses found a gap in the interval of the request."""
+        named = (request.item.value, request.place.eic, request.interval.start, request.interval.end)
+        async with self._database.connection() as connection:
+            return bool(await connection.fetchval(_KEPT, *named))
+
     async def keep(self, analysed: Sequence[CollectionRequest], gaps: Sequence[GapRow], now: datetime) -> int:
         """Makes the kept gaps of the analysed intervals these, and keeps what changed; gives the number of changed rows."""
         if not analysed:
             return 0
         async with self._database.transaction() as connection:
+            await connection.execute(_ONE_AT_A_TIME, _LOCK)
             known = await _overlapping(connection, analysed)
             of_pair = _by_pair(analysed)
             remaining = [row for gap in known.values() for row in _rest(gap, of_pair[gap.item, gap.area])]

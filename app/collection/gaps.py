@@ -107,6 +107,12 @@ class GapService:
             found += [gap for gap, _ in judged]
         return found
 
+    async def look_again(self, work: Work, now: datetime) -> None:
+        """Analyse a window that was just asked for anew, where a gap of it is kept."""
+        request = CollectionRequest(work.item, work.place, work.window)
+        if await self._records.any_kept(request):
+            await self.analyse([request], now)
+
     async def fill(
         self,
         gaps: Iterable[Gap],

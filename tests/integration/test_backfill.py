@@ -106,6 +106,15 @@ async def test_an_empty_answer_ends_a_window_and_is_no_failure(database: Databas
     )
 
 
+async def test_what_has_come_is_no_gap_any_more_when_its_window_ends(database: Database) -> None:
+    scene = Scene(database)
+    backfill_id = await scene.start(ten_days(Reprocess.MISSING, concurrency=4))
+    kept = "select gap_start, gap_end, reason from gaps"
+    assert await scene.rows(kept) == [(days(0, 10).start, days(0, 10).end, "ours")]
+    await work_until_ended(scene, backfill_id)
+    assert await scene.rows(kept) == []
+
+
 async def test_only_failed_windows_are_queued_again(database: Database) -> None:
     answers: dict[int, Answer] = {3: Fetched([]), 4: MalformedDocument("no XML")}
     scene = Scene(database, on(answers))

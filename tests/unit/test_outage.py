@@ -65,7 +65,7 @@ async def test_the_backfill_worker_says_once_that_it_waits_for_the_database() ->
     rows = AwayRepository()
     patience = Patience(1, timedelta(seconds=1), timedelta(seconds=60))
     async with LocalBackend(Limits()) as backend:
-        worker = BackfillWorker(rows, rows, backend, patience, poll_seconds=0.005)  # type: ignore[arg-type]  # what it asks of them while nothing is to be done
+        worker = BackfillWorker(rows, rows, rows, backend, patience, poll_seconds=0.005)  # type: ignore[arg-type]  # what it asks of them while nothing is to be done
         with capture_logs() as logs:
             working = asyncio.create_task(worker.work())
             await until(lambda: rows.asked > 5)
