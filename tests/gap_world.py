@@ -102,14 +102,15 @@ class World:
         await self.ask(now, first, last)
         self.failure = None
 
-    async def gaps(self, now: str, first: str, last: str) -> list[Gap]:
+    async def gaps(self, now: str, first: str, last: str, *, adding: bool = True) -> list[Gap]:
         self.clock.set(at(now))
-        return await self.service.analyse([CollectionRequest(self.item, self.place, span(first, last))], at(now))
+        request = CollectionRequest(self.item, self.place, span(first, last))
+        return await self.service.analyse([request], at(now), adding=adding)
 
-    async def told(self, now: str, first: str, last: str) -> list[Told]:
+    async def told(self, now: str, first: str, last: str, *, adding: bool = True) -> list[Told]:
         return [
             (_short(gap.interval.start), _short(gap.interval.end), gap.reason.value, gap.missing)
-            for gap in await self.gaps(now, first, last)
+            for gap in await self.gaps(now, first, last, adding=adding)
         ]
 
     async def rows(self, query: str) -> list[tuple[object, ...]]:

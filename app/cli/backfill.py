@@ -241,7 +241,8 @@ async def _planned(settings: Settings, request: BackfillRequest, now: datetime) 
     from app.container import Container
 
     async with database(settings, _say) as opened:
-        return await Container(settings=settings, database=opened, echo=_say).backfills().plan(request, now)
+        service = Container(settings=settings, database=opened, echo=_say).backfills()
+        return await service.plan(request, now, promised=False)
 
 
 async def _started(settings: Settings, request: BackfillRequest, now: datetime) -> int | None:
@@ -253,7 +254,7 @@ async def _started(settings: Settings, request: BackfillRequest, now: datetime) 
         async with opened.transaction() as connection:
             await claim_origin(connection, settings.origin)
         service = Container(settings=settings, database=opened, echo=_say).backfills()
-        plan = await service.plan(request, now)
+        plan = await service.plan(request, now, promised=False)
         _print_plan(plan, settings)
         return await service.start(request, plan) if plan.work else None
 

@@ -107,7 +107,9 @@ async def _analysed(settings: Settings, requests: Sequence[CollectionRequest], n
     from app.container import Container
 
     async with database(settings, _say) as opened:
-        return await Container(settings=settings, database=opened, echo=_say).gaps().analyse(requests, now)
+        return (
+            await Container(settings=settings, database=opened, echo=_say).gaps().analyse(requests, now, adding=False)
+        )
 
 
 async def _filled(
@@ -116,14 +118,14 @@ async def _filled(
     """What is still missing after everything was asked for, and the runs."""
     async with collecting(settings, _say) as container:
         service = container.gaps()
-        gaps = await service.analyse(requests, now)
+        gaps = await service.analyse(requests, now, adding=False)
         try:
             runs = await service.fill(gaps, container.gap_collection(), forced=force)
         finally:
             await container.gap_http().aclose()
         new = sum(run.new for run in runs)
         _say(f"asked for {len(runs)} {'window' if len(runs) == 1 else 'windows'}: {new} new values")
-        return await service.analyse(requests, SystemClock().now()), runs
+        return await service.analyse(requests, SystemClock().now(), adding=False), runs
 
 
 async def _covered(

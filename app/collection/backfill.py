@@ -21,9 +21,11 @@ Windows = Callable[[DataItem, Place, Interval], Sequence[Interval]]
 
 
 class Completeness(Protocol):
-    """Tells where values of the requests are missing, and why."""
+    """Tells where values of the requests are missing, and why; with `promised` also to people and rules."""
 
-    async def lacks(self, requests: Sequence[CollectionRequest], now: datetime) -> Sequence[Lack]: ...
+    async def lacks(
+        self, requests: Sequence[CollectionRequest], now: datetime, *, promised: bool
+    ) -> Sequence[Lack]: ...
 
 
 class GapCompleteness:
@@ -32,10 +34,10 @@ class GapCompleteness:
     def __init__(self, gaps: GapService) -> None:
         self._gaps = gaps
 
-    async def lacks(self, requests: Sequence[CollectionRequest], now: datetime) -> Sequence[Lack]:
+    async def lacks(self, requests: Sequence[CollectionRequest], now: datetime, *, promised: bool) -> Sequence[Lack]:
         return [
             Lack(gap.item.value, gap.place.eic, gap.interval.start, gap.interval.end, gap.reason, gap.since)
-            for gap in await self._gaps.analyse(requests, now)
+            for gap in await self._gaps.analyse(requests, now, adding=promised)
         ]
 
 
@@ -57,12 +59,15 @@ class BackfillService:
         self._rate = requests_per_second
         self._share = share
 
-    async def plan(self, request: BackfillRequest, now: datetime) -> BackfillPlan:
-        """The windows that the request would ask for, and how long that takes; changes nothing."""
+    async def plan(self, request: BackfillRequest, now: datetime, *, promised: bool = True) -> BackfillPlan:
+        """The windows that the request would ask for, and how long that takes.
+
+        What is missing becomes known as gaps; where the plan is only looked at and not `promised`, it does not.
+        """
         windows = [work for one in request.requests for work in self._cut(one)]
         lacks: list[Lack] | None = None
         if request.reprocess is not Reprocess.ALL:
-            lacks = list(await self._completeness.lacks(request.requests, now))
+            lacks = list(await self._completeness.lacks(request.requests, now, promised=promised))
             if request.reprocess is Reprocess.MISSING_AND_FAILED:
                 lacks += await self._repository.failed(windows)
         plan = plan_backfill(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -120,14 +120,21 @@ class GapRecords:
         async with self._database.connection() as connection:
             return bool(await connection.fetchval(_KEPT, *named))
 
-    async def keep(self, analysed: Sequence[CollectionRequest], gaps: Sequence[GapRow], now: datetime) -> int:
-        """Makes the kept gaps of the analysed intervals these, and keeps what changed; gives the number of changed rows."""
+    async def keep(
+        self, analysed: Sequence[CollectionRequest], gaps: Sequence[GapRow], now: datetime, *, adding: bool = True
+    ) -> int:
+        """Makes the kept gaps of the analysed intervals these, and keeps what changed; gives the number of changed rows.
+
+        Without `adding` only what is left of kept gaps: nothing is kept where nothing was.
+        """
         if not analysed:
             return 0
         async with self._database.transaction() as connection:
             await connection.execute(_ONE_AT_A_TIME, _LOCK)
             known = await _overlapping(connection, analysed)
             of_pair = _by_pair(analysed)
+            if not adding:
+                gaps = _meeting(gaps, known.values())
             remaining = [row for gap in known.values() for row in _rest(gap, of_pair[gap.item, gap.area])]
             wanted = set(gaps) | set(remaining)
             gone = [gap_id for gap_id, gap in known.items() if gap not in wanted]
@@ -164,6 +171,14 @@ def _by_pair(analysed: Sequence[CollectionRequest]) -> dict[tuple[str, str], lis
     for request in analysed:
         found.setdefault((request.item.value, request.place.eic), []).append(request)
     return found
+
+
+def _meeting(gaps: Sequence[GapRow], known: Iterable[GapRow]) -> list[GapRow]:
+    """The gaps that share time with a known one; of which series each is may have been learned in between."""
+    intervals: dict[tuple[str, str], list[Interval]] = {}
+    for one in known:
+        intervals.setdefault((one.item, one.area), []).append(one.interval)
+    return [gap for gap in gaps if any(map(gap.interval.intersection, intervals.get((gap.item, gap.area), ())))]
 
 
 def _rest(gap: GapRow, analysed: Sequence[CollectionRequest]) -> list[GapRow]:

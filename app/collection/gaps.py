@@ -88,10 +88,11 @@ class GapService:
         self._patience = patience or Patience()
         self._publication = publication
 
-    async def analyse(self, requests: Sequence[CollectionRequest], now: datetime) -> list[Gap]:
+    async def analyse(self, requests: Sequence[CollectionRequest], now: datetime, *, adding: bool = True) -> list[Gap]:
         """Every gap with its reason, in the order of the requests, of their series and of time.
 
         Keeps the gaps that are due and the history of resolutions in the database; the same again writes nothing.
+        Without `adding` it corrects the gaps that are kept and adds none: for who looks at what nobody promised.
         """
         found: list[Gap] = []
         known = await series_of(self._timeseries, requests)
@@ -103,6 +104,7 @@ class GapService:
                 [replace(one.request, interval=one.living) for one in questions],
                 [_row(gap, ids) for gap, ids in judged if gap.reason is not Reason.NOT_DUE],
                 now,
+                adding=adding,
             )
             found += [gap for gap, _ in judged]
         return found

@@ -332,6 +332,20 @@ async def test_a_narrow_analysis_changes_the_kept_gaps_only_where_it_looked(worl
     assert await one.rows(kept) == [(at("02T00:00"), at("03T00:00"), 24), (at("05T00:00"), at("08T00:00"), 72)]
 
 
+async def test_who_only_looks_corrects_the_kept_gaps_and_adds_none(world: MakeWorld) -> None:
+    late = [(span("02T00:00", "03T00:00"), at("21T00:00")), (span("06T00:00", "07T00:00"), None)]
+    one = world(Published(MARCH, holes=late))
+    await one.ask("20T00:00", "01T00:00", "10T00:00")
+    await one.gaps("20T00:00", "01T00:00", "05T00:00")
+    await one.ask("22T00:00", "02T00:00", "02T12:00")
+    found = await one.told("22T00:00", "01T00:00", "10T00:00", adding=False)
+    assert found == [
+        ("02T12:00", "03T00:00", "missing_at_source", 12),
+        ("06T00:00", "07T00:00", "missing_at_source", 24),
+    ]
+    assert await one.rows("select gap_start, gap_end from gaps") == [(at("02T12:00"), at("03T00:00"))]
+
+
 async def test_values_that_are_not_due_are_no_rows(world: MakeWorld) -> None:
     one = world(Published(MARCH))
     await one.ask("02T12:30", "01T00:00", "03T00:00")

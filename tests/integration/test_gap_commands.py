@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.cli.backfill import plan_command, start_command
 from app.cli.gaps import coverage_command, gaps_command, percent
 from app.collection.coverage import Cell, CoverageService
 from app.collection.models import CollectionRequest
@@ -29,11 +30,13 @@ def commands(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRIDKEEPER_LOG__LEVEL", "warning")
 
 
-async def lanes(url: str) -> list[tuple[object, ...]]:
-    """Whether the lanes of gaps and of backfill were used."""
+LANES = "select gap_due is not null, backfill_due is not null from token_budgets"
+"""Whether the lanes of gaps and of backfill were used."""
+
+
+async def rows(url: str, query: str) -> list[tuple[object, ...]]:
     async with opened(url) as database, database.connection() as connection:
-        found = await connection.fetch("select gap_due is not null, backfill_due is not null from token_budgets")
-        return [tuple(row) for row in found]
+        return [tuple(row) for row in await connection.fetch(query)]
 
 
 def test_what_is_missing_is_filled_and_then_covered(
@@ -47,7 +50,7 @@ def test_what_is_missing_is_filled_and_then_covered(
     answer = json.loads(capsys.readouterr().out)
     assert [one["outcome"] for one in answer["asked"]] == ["stored"]
     assert "ours" not in {one["reason"] for one in answer["gaps"]}
-    assert asyncio.run(lanes(database_url)) == [(True, False)], "a fill goes through the lane of gaps"
+    assert asyncio.run(rows(database_url, LANES)) == [(True, False)], "a fill goes through the lane of gaps"
     assert coverage_command(*asked, **ARGUMENTS) == 0
     cells = json.loads(capsys.readouterr().out)
     assert sum(cell["covered_hours"] for cell in cells) > 48
@@ -66,6 +69,18 @@ def test_tables_are_for_people(commands: None, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.splitlines()[1].split() == ["load_actual", "FR", "2024", "-", "-"]
     assert coverage_command(["FR"], *asked[1:], sandbox=True, as_json=False) == 0
     assert capsys.readouterr().out.splitlines()[0].split()[:4] == ["item", "area", "month", "01"]
+
+
+def test_a_range_that_was_only_looked_at_is_nothing_that_people_are_told_of(
+    commands: None, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = (["FR"], ["load_actual"], "2020-01-01", "2021-01-01")
+    assert gaps_command(*asked, fill=False, force=False, **ARGUMENTS) == 0
+    how: dict[str, Any] = {"reprocess": "missing", "oldest_first": False, "sandbox": True}
+    assert plan_command(*asked, **how, as_json=True) == 0
+    assert start_command(*asked, **how, concurrency=1, follow=False) == 0
+    assert capsys.readouterr().out.count("ours") == 1
+    assert asyncio.run(rows(database_url, "select count(*) from gaps")) == [(0,)]
 
 
 def test_a_fill_that_fails_is_told_by_the_exit_code(
