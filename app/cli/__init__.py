@@ -217,6 +217,13 @@ def _show(error: Exception) -> None:
         show()
 
 
+def _open_output() -> None:
+    """Where standard output or error was closed (`>&-`), what is said there goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  it lasts as long as the process
+
+
 def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -228,9 +235,9 @@ def run(arguments: list[str]) -> int:
     from app.errors import AppError, ConfigurationError
 
     try:
+        _open_output()
         code = cli(arguments, standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except TyperException as error:
         _show(error)
         return error.exit_code

@@ -266,6 +266,23 @@ def test_a_full_disk_behind_the_output_is_said(store: str) -> None:
     assert done.stderr == "gridkeeper: No space left on device\n"
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_output_takes_nothing_and_breaks_nothing(store: str, closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m app jobs list {closed}', sys.executable], capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+
+
+def test_an_export_into_a_closed_output_is_refused(store: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m app export >&-', sys.executable], stderr=subprocess.PIPE, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (done.returncode, "standard output is closed" in done.stderr) == (2, True), done.stderr
+
+
 @pytest.mark.parametrize("port", ["99999", "http"])
 def test_a_database_address_is_checked_without_connecting(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, port: str
