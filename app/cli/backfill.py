@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -178,7 +178,7 @@ def _follow(settings: Settings, backfill_id: int) -> int:
         return INTERRUPTED
     finally:
         follower.stop()
-    print_progress([progress], lambda _: timedelta(0))
+    print_progress([progress], lambda _: None)
     if progress.state is BackfillState.PAUSED:
         _say(f"paused ({progress.reason}); go on with: gridkeeper backfill resume {backfill_id} --follow")
     if failed := progress.counts[ChunkState.FAILED]:

@@ -18,6 +18,7 @@ from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.collection.models import CollectionRequest, CollectionRun, Outcome
 from app.collection.requests import Selection, select
+from app.errors import ConfigurationError
 from app.lifecycle import collecting, database, require_token
 from app.logging import configure_logging
 from app.market.moments import parse_interval
@@ -46,6 +47,8 @@ def gaps_command(
     as_json: bool,
 ) -> int:
     """`fill` asks for what is late or ours, with `force` also for what the source lacked; gaps that remain are no failure."""
+    if force and not fill:
+        raise ConfigurationError("--force says what --fill asks for: add --fill")
     settings, selection, now = _asked(areas, items, start, end, sandbox=sandbox)
     if fill:
         require_token(settings)

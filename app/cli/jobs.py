@@ -16,6 +16,7 @@ from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.db.engine import Database
 from app.db.leader import LeaderView, read_leader
+from app.errors import Conflict
 from app.lifecycle import collecting, database
 from app.logging import configure_logging
 from app.market.time import iso
@@ -139,8 +140,10 @@ def pause_command(name: str, *, paused: bool, as_json: bool) -> int:
 
 async def _pause(settings: Settings, name: str, *, paused: bool) -> None:
     async with database(settings, _say) as opened:
+        find_job(await _known_jobs(opened, settings), name)
         repository = JobRunRepository(opened)
-        find_job(await repository.jobs(), name)
+        if name not in {view.job.name for view in await repository.jobs()}:
+            raise Conflict(f"{name} has never been scheduled: it can rest once `gridkeeper serve` has started")
         await repository.set_paused(name, paused=paused)
 
 
@@ -155,7 +158,10 @@ def history_command(name: str | None, *, limit: int, as_json: bool) -> int:
 
 async def _history(settings: Settings, name: str | None, limit: int) -> Sequence[JobRun]:
     async with database(settings, _say) as opened:
-        return await JobRunRepository(opened).history(name, limit=limit)
+        runs = await JobRunRepository(opened).history(name, limit=limit)
+        if name is not None and not runs:
+            find_job(await _known_jobs(opened, settings), name)
+        return runs
 
 
 def _settings(*, sandbox: bool = False) -> Settings:

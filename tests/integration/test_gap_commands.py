@@ -14,6 +14,7 @@ from app.cli.backfill import plan_command, start_command
 from app.cli.gaps import coverage_command, gaps_command, percent
 from app.collection.coverage import Cell, CoverageService
 from app.collection.models import CollectionRequest
+from app.errors import ConfigurationError
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution
@@ -94,6 +95,11 @@ def test_a_fill_that_fails_is_told_by_the_exit_code(
     assert "failed: load_actual FR" in shown.err
     assert {line.split()[7] for line in shown.out.splitlines()[1:]} == {"ours"}
     assert "hunter2" not in shown.err + shown.out
+
+
+def test_force_without_fill_is_wrong_usage() -> None:
+    with pytest.raises(ConfigurationError, match="--fill"):
+        gaps_command(None, None, "-1d", None, fill=False, force=True, **ARGUMENTS)
 
 
 def test_a_percentage_is_whole_only_when_everything_is_there() -> None:

@@ -192,7 +192,18 @@ def test_a_job_of_another_name_is_not_found() -> None:
     with pytest.raises(NotFound, match="did you mean"):
         jobs.run_command("colect:load_actual", sandbox=True, as_json=False)
     with pytest.raises(NotFound, match="no job"):
+        jobs.pause_command("hausmeister", paused=True, as_json=False)
+    with pytest.raises(NotFound, match="did you mean"):
+        jobs.history_command("colect:load_actual", limit=5, as_json=False)
+
+
+def test_a_job_that_no_leader_has_stored_cannot_rest_yet_and_has_no_history(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(Conflict, match="serve"):
         jobs.pause_command("housekeeping", paused=True, as_json=False)
+    assert jobs.history_command("housekeeping", limit=5, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out) == []
 
 
 def test_without_a_token_the_service_refuses_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
