@@ -28,6 +28,7 @@ from app.collection.backfill_models import Patience
 from app.collection.backfill_repository import BackfillRepository
 from app.collection.backfill_worker import BackfillWorker
 from app.collection.gap_reasons import Patience as GapPatience
+from app.collection.gap_records import GapUpkeep
 from app.collection.gaps import GapService
 from app.collection.models import RunObserver
 from app.collection.platform import PlatformWatch
@@ -112,6 +113,10 @@ def _windows(item: DataItem, place: Place, interval: Interval) -> list[Interval]
 
 def _names_a_plan(settings: SchedulerSettings) -> bool:
     return "plan_file" in settings.model_fields_set
+
+
+def _kept_complete(settings: SchedulerSettings) -> timedelta:
+    return timedelta(days=max(settings.recent_days, settings.analysis_days, settings.backfill_days))
 
 
 def _listed(*chores: Chore) -> list[Chore]:
@@ -380,7 +385,10 @@ class Container(containers.DeclarativeContainer):
     )
 
     # Whatever housekeeping erases, once a day.
-    chores: providers.Singleton[list[Chore]] = providers.Singleton(_listed, monitoring_upkeep)
+    gap_upkeep: providers.Singleton[GapUpkeep] = providers.Singleton(
+        GapUpkeep, database, kept=providers.Callable(_kept_complete, settings.provided.scheduler)
+    )
+    chores: providers.Singleton[list[Chore]] = providers.Singleton(_listed, monitoring_upkeep, gap_upkeep)
 
     jobs: providers.Singleton[Jobs] = providers.Singleton(
         Jobs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,6 +82,25 @@ _TELL = """
     )
 """
 
+_FORGET = """
+    delete from gaps
+    where
+        reason in ('ours', 'late')
+        and (
+            gap_end <= $1
+            or not exists (
+                select from collection_runs
+                where
+                    collection_runs.item = gaps.item
+                    and collection_runs.area = gaps.area
+                    and collection_runs.finished_at > $2
+            )
+        )
+"""
+
+GIVEN_UP = timedelta(days=2)
+"""What is collected is asked for at least once a day, also by a service that is refused."""
+
 
 class GapRecords:
     """Reads the runs that an analysis judges by and keeps the gaps it found."""
@@ -147,6 +166,21 @@ class GapRecords:
             if changes:
                 await connection.execute(_TELL, *zip(*map(_told, changes), strict=True), now)
         return len(gone) + len(new)
+
+
+class GapUpkeep:
+    """Forgets what nobody works on any more, which would be told as missing through us for ever."""
+
+    def __init__(self, database: Database, *, kept: timedelta) -> None:
+        self._database = database
+        self._kept = kept
+
+    async def tidy(self, now: datetime) -> str:
+        """Drop late gaps and ours older than what is kept complete, or of what is not collected any more."""
+        async with self._database.connection() as connection:
+            done = await connection.execute(_FORGET, now - self._kept, now - GIVEN_UP)
+        count = int(done.split()[-1])
+        return f"{count} gaps forgotten that nobody fills any more" if count else ""
 
 
 async def _overlapping(connection: Connection, analysed: Sequence[CollectionRequest]) -> dict[int, GapRow]:

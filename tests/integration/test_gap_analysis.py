@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from app.collection.gap_reasons import Reason
+from app.collection.gap_records import GapUpkeep
 from app.collection.gap_windows import windows_due
 from app.collection.models import CollectionRequest, CollectionRun
 from app.market.areas import find_place
@@ -344,6 +345,24 @@ async def test_who_only_looks_corrects_the_kept_gaps_and_adds_none(world: MakeWo
         ("06T00:00", "07T00:00", "missing_at_source", 24),
     ]
     assert await one.rows("select gap_start, gap_end from gaps") == [(at("02T12:00"), at("03T00:00"))]
+
+
+async def test_gaps_that_nobody_fills_any_more_are_forgotten(world: MakeWorld) -> None:
+    one = world()
+    await one.fails("20T00:00", "2023-01-01", "01T00:00")
+    await one.gaps("20T00:00", "2023-01-01", "02T00:00")
+    await one.ask("20T00:00", "05T00:00", "06T00:00")
+    for first, last in (("2022-01-01", "2022-02-01"), ("05T00:00", "06T00:00"), ("10T00:00", "11T00:00")):
+        await one.gaps("20T00:00", first, last)
+    upkeep = GapUpkeep(one.database, kept=timedelta(days=365))
+    reasons = "select reason from gaps order by gap_start"
+    assert await one.rows(reasons) == [("ours",), ("ours",), ("missing_at_source",), ("ours",)]
+    assert await upkeep.tidy(at("21T00:00")) == "1 gaps forgotten that nobody fills any more"
+    assert await one.rows(reasons) == [("ours",), ("missing_at_source",), ("ours",)]
+    assert await upkeep.tidy(at("21T00:00")) == ""
+    # The area is not collected any more.
+    await upkeep.tidy(at("23T00:00"))
+    assert await one.rows(reasons) == [("missing_at_source",)]
 
 
 async def test_values_that_are_not_due_are_no_rows(world: MakeWorld) -> None:
