@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.cli.backfill_view import Follower, as_json_document, in_words, print_failures, print_progress
+from app.cli.backfill_view import FAILURES_SHOWN, Follower, as_json_document, in_words, print_failures, print_progress
 from app.cli.codes import FAILED, INTERRUPTED, OK
 from app.clock import SystemClock
 from app.collection.backfill_models import BackfillRequest, BackfillState, ChunkState, Progress, Reprocess
@@ -95,12 +95,13 @@ def start_command(
 
 
 def status_command(backfill_id: int | None, *, as_json: bool) -> int:
-    """The newest backfills, or one with its failed windows."""
+    """The open and the newest backfills, or one with its failed windows: all as JSON, the first for people."""
     settings = _settings(sandbox=False)
 
     async def look(service: BackfillService) -> int:
         found = [await service.progress(backfill_id)] if backfill_id is not None else await service.newest()
-        failures = await service.failures(backfill_id) if backfill_id is not None else []
+        limit = None if as_json else FAILURES_SHOWN + 1
+        failures = await service.failures(backfill_id, limit) if backfill_id is not None else []
         if as_json:
             sys.stdout.write(json.dumps(as_json_document(found, failures, service.time_left), indent=2) + "\n")
         elif found:

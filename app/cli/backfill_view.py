@@ -17,6 +17,7 @@ from app.market.areas import find_place
 from app.market.time import iso
 
 SHOWN = (ChunkState.PENDING, ChunkState.CLAIMED, ChunkState.STORED, ChunkState.EMPTY, ChunkState.FAILED)
+FAILURES_SHOWN = 20
 LINE_EACH = 20
 """Without a terminal a line is written each so many looks."""
 
@@ -141,9 +142,11 @@ def print_failures(failures: Sequence[FailedWindow]) -> None:
             str(one.run_id or ""),
             one.error_message,
         )
-        for one in failures
+        for one in failures[:FAILURES_SHOWN]
     ]
     print_table(("item", "area", "from", "to", "attempts", "run", "reason"), rows, right={"attempts", "run"})
+    if len(failures) > FAILURES_SHOWN:
+        sys.stdout.write("and more; --json lists them all\n")
 
 
 def as_json_document(

@@ -90,9 +90,10 @@ class BackfillService:
         return found
 
     async def newest(self, limit: int = 20) -> list[Progress]:
+        """The newest backfills, and every open one however old."""
         return await self._repository.progress(limit=limit)
 
-    async def failures(self, backfill_id: int, limit: int = 20) -> list[FailedWindow]:
+    async def failures(self, backfill_id: int, limit: int | None = None) -> list[FailedWindow]:
         return await self._repository.failures(backfill_id, limit=limit)
 
     def time_left(self, progress: Progress) -> timedelta | None:

@@ -176,15 +176,15 @@ class BackfillRepository:
             return len(await connection.fetch(statements.PRUNE, age))
 
     async def progress(self, backfill_id: int | None = None, *, limit: int = 20) -> list[Progress]:
-        """The newest backfills, or one; NotFound where there is none of this number."""
+        """The open backfills and the newest, or one; NotFound where there is none of this number."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(statements.PROGRESS, backfill_id, limit)
         if backfill_id is not None and not rows:
             raise _unknown(backfill_id)
         return [_progress(row) for row in rows]
 
-    async def failures(self, backfill_id: int, *, limit: int = 20) -> list[FailedWindow]:
-        """The windows that failed or wait for another attempt, in the order of the plan."""
+    async def failures(self, backfill_id: int, *, limit: int | None = None) -> list[FailedWindow]:
+        """The windows that failed or wait for another attempt, all or the first, in the order of the plan."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(statements.FAILURES, backfill_id, limit)
         return [FailedWindow(**dict(row)) for row in rows]

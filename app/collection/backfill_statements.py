@@ -311,9 +311,14 @@ PROGRESS = f"""
             group by claimed_by
         ) as holder
     ) as live
-    where $1::bigint is null or backfill_id = $1
+    where
+        backfill_id = $1
+        or $1::bigint is null
+        and (
+            finished_at is null and cancelled_at is null
+            or backfill_id in (select backfill_id from backfills order by backfill_id desc limit $2)
+        )
     order by backfill_id desc
-    limit $2
 """  # noqa: S608  constants
 
 FAILURES = """

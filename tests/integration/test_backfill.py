@@ -115,6 +115,15 @@ async def test_what_has_come_is_no_gap_any_more_when_its_window_ends(database: D
     assert await scene.rows(kept) == []
 
 
+async def test_an_open_backfill_is_told_however_many_came_after_it(database: Database) -> None:
+    scene = Scene(database)
+    oldest = await scene.start(ten_days(last=1))
+    for _ in range(3):
+        await scene.service.cancel(await scene.start(ten_days(last=1)))
+    told = [one.backfill_id for one in await scene.service.newest(2)]
+    assert told == [oldest + 3, oldest + 2, oldest]
+
+
 async def test_only_failed_windows_are_queued_again(database: Database) -> None:
     answers: dict[int, Answer] = {3: Fetched([]), 4: MalformedDocument("no XML")}
     scene = Scene(database, on(answers))

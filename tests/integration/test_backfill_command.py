@@ -112,6 +112,12 @@ def test_failed_windows_are_listed_and_tried_again(
     listed = capsys.readouterr().out
     assert "reason" in listed
     assert "wrong.xml" in listed or "Surprise" in listed, listed
+    for module in ("backfill", "backfill_view"):
+        monkeypatch.setattr(f"app.cli.{module}.FAILURES_SHOWN", 2)
+    assert backfill.status_command(1, as_json=False) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "and more; --json lists them all"
+    assert backfill.status_command(1, as_json=True) == 0
+    assert len(json.loads(capsys.readouterr().out)["failures"]) == 8
     assert backfill.retry_failed_command(1, follow=True, sandbox=True) == 0
     assert status(capsys, 1)["windows"]["stored"] == 8
 
