@@ -77,7 +77,13 @@ def gaps(
 ) -> None:
     """List every gap with its reason: not_due, late, missing_at_source or ours.
 
-    Example: gridkeeper gaps --area DE_LU --item load_actual --from -30d
+    not_due: the source need not have published it yet. late: its deadline has passed, it is asked for again.
+    missing_at_source: asked for often enough after the deadline, the source has nothing. ours: never asked for, or
+    asked without success. Without --fill nothing is asked for.
+
+    Example: gridkeeper gaps --area DE_LU --item load_actual --from -30d --fill
+
+    Exit code: 0 shown, or every window answered; 3 with --fill some windows failed, each named.
     """
     from app.cli.gaps import gaps_command
 
@@ -93,7 +99,10 @@ def coverage(
     sandbox: Sandbox = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show which share of the expected values is stored, by item, area and month; one series by day.
+    """Show which share of the expected values is stored, in percent, by item, area and month; by day for one of them.
+
+    A "-" says that nothing was expected: before the first stored value of a series, and what is not public yet. Days
+    and months are those of UTC.
 
     Example: gridkeeper coverage --area DE_LU --from 2020-01-01
     """
@@ -138,6 +147,9 @@ def backfill_start(
     """Start a backfill; its windows are rows, so it survives any process and resumes where it was.
 
     Example: gridkeeper backfill start --area FR --item load_actual --from 2020-01-01 --follow
+
+    Exit code: 0 queued, nothing to do, or with --follow every window answered; 3 with --follow it was paused or
+    cancelled, or windows failed.
     """
     from app.cli.backfill import start_command
 
@@ -151,7 +163,9 @@ def backfill_start(
 
 @backfill.command("status")
 def backfill_status(
-    number: Annotated[int | None, typer.Argument(help="Number of the backfill; default: all.")] = None,
+    number: Annotated[
+        int | None, typer.Argument(help="Number of the backfill; default: the open and the latest.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show how far backfills are, with the windows in each state and the time left at the token's rate."""
@@ -205,7 +219,11 @@ def jobs_list(as_json: AsJson = False) -> None:
 
 @jobs.command("run")
 def jobs_run(name: Job, sandbox: Sandbox = False, as_json: AsJson = False) -> None:
-    """Run a job now: by the leader where a `serve` lives, else in this process; waits for its end."""
+    """Run a job now: by the leader where a `serve` lives, else in this process; waits for its end.
+
+    Exit code: 0 it succeeded or nothing was due, 3 it ended otherwise, 1 there is no such job or the leader did not
+    take it.
+    """
     from app.cli.jobs import run_command
 
     raise typer.Exit(run_command(name, sandbox=sandbox, as_json=as_json))
