@@ -96,7 +96,7 @@ class ScanReader:
         names = ("delivery_start", "resolution", "value", "filled", "recorded_at", "learned_at")
         found = dict.fromkeys(ids, NOTHING)
         numbers, firsts = np.unique(columns["series_id"], return_index=True)
-        for number, first, end in zip(numbers, firsts, np.append(firsts[1:], len(columns["value"])), strict=True):
+        for number, first, end in zip(numbers, firsts, np.append(firsts, len(columns["value"]))[1:], strict=True):
             starts, *rest = (columns[name][first:end] for name in names)
             found[int(number)] = Observed(starts // 1_000_000, *rest)
         return found

@@ -17,6 +17,7 @@ from app.market.series import DataItem
 from app.market.time import Interval
 from app.quality import scan as scan_module
 from app.quality.check import QueuedChecks, RunCheck
+from app.quality.laying import NOTHING
 from app.quality.look import Looked, look_at
 from app.quality.models import Rule, Values
 from app.quality.scan import Wanted
@@ -69,6 +70,11 @@ async def test_every_score_is_that_of_its_counts(world: QualityWorld) -> None:
         assert [*found.dimensions, found.overall] == [row[name.strip()] for name in DIMENSIONS.split(",")]
     assert any(row["violating"] for row in rows)
     assert any(0 < row["completeness"] < 100 for row in rows if row["completeness"] is not None)
+
+
+async def test_series_without_a_value_in_the_interval_have_nothing(world: QualityWorld) -> None:
+    async with world.quality.reading() as reader:
+        assert await reader.values([1, 2], Interval(NOW, at(SERIES.start + 101 * 86_400))) == {1: NOTHING, 2: NOTHING}
 
 
 async def test_the_same_scan_again_changes_nothing(world: QualityWorld) -> None:
