@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from app.cli.alert_groups import alerts
 from app.cli.codes import BROKEN_PIPE, INTERRUPTED, OK, UNAVAILABLE, USAGE
@@ -20,8 +21,23 @@ from app.cli.options import Areas, AsJson, ExportFormat, From, Items, ParseForma
 from app.cli.quality_groups import findings as findings
 from app.cli.report_groups import report
 
+
+class Commands(TyperGroup):
+    """The commands; the library would end an interrupted one without a word, and a broken pipe as a failure."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise typer.Abort from error
+        except BrokenPipeError as error:
+            _discard_output()
+            raise typer.Exit(BROKEN_PIPE) from error
+
+
 cli = typer.Typer(
     name="gridkeeper",
+    cls=Commands,
     help="Keeps European electricity-market data complete, watched and trustworthy.",
     no_args_is_help=True,
     add_completion=False,
@@ -245,7 +261,7 @@ def run(arguments: list[str]) -> int:
         typer.echo(f"gridkeeper: {error}", err=True)
         return USAGE if isinstance(error, ConfigurationError) else UNAVAILABLE
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("gridkeeper: interrupted", err=True)
+        typer.echo("gridkeeper: interrupted; what was stored stays", err=True)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): point what is left at nothing, so that exit stays silent.

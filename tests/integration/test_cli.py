@@ -275,6 +275,28 @@ def test_a_closed_output_takes_nothing_and_breaks_nothing(store: str, closed: st
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
 
 
+def test_an_interrupted_command_says_so(
+    store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.cli.gaps.gaps_command", interrupted)
+    assert run(["gaps", "--fill"]) == 130
+    assert capsys.readouterr().err == "gridkeeper: interrupted; what was stored stays\n"
+
+
+def test_a_reader_that_has_gone_is_no_failure_of_ours() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "app", "areas", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.close()
+        _, said = process.communicate()
+    assert (process.returncode, said) == (141, "")
+
+
 def test_an_export_into_a_closed_output_is_refused(store: str) -> None:
     done = subprocess.run(
         ["sh", "-c", '"$0" -m app export >&-', sys.executable], stderr=subprocess.PIPE, text=True, check=False,
