@@ -255,7 +255,7 @@ async def _started(settings: Settings, request: BackfillRequest, now: datetime) 
         async with opened.transaction() as connection:
             await claim_origin(connection, settings.origin)
         service = Container(settings=settings, database=opened, echo=_say).backfills()
-        plan = await service.plan(request, now, promised=False)
+        plan = await service.plan(request, now)
         _print_plan(plan, settings)
         return await service.start(request, plan) if plan.work else None
 

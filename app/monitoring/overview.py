@@ -44,8 +44,23 @@ _GAPS = """
         count(*) as gaps,
         sum(missing)::bigint as missing,
         min(since) as oldest_since,
-        -- What was just found is as a rule filled a moment later.
-        count(*) filter (where greatest(since, found_at) < $1::timestamptz - interval '1 hour') as lasting
+        -- What was just found is as a rule filled a moment later, and what a backfill is about to bring is no fault.
+        count(*) filter (
+            where
+                greatest(since, found_at) < $1::timestamptz - interval '1 hour'
+                and not exists (
+                    select from backfill_chunks as chunk
+                    join backfills as backfill using (backfill_id)
+                    where
+                        backfill.finished_at is null
+                        and backfill.cancelled_at is null
+                        and chunk.state in ('pending', 'claimed')
+                        and chunk.item = gaps.item
+                        and chunk.area = gaps.area
+                        and chunk.window_start < gaps.gap_end
+                        and chunk.window_end > gaps.gap_start
+                )
+        ) as lasting
     from gaps
     group by reason
     order by reason

@@ -17,6 +17,7 @@ from app.errors import AccessDenied, Conflict, MalformedDocument, NotFound, Sour
 from app.market.areas import Place
 from app.market.series import DataItem
 from app.market.time import Interval
+from app.monitoring.overview import read_overview
 from app.settings import DatabaseSettings
 from app.sources.source import Fetched
 from app.tasks.local import Limits, LocalBackend
@@ -113,6 +114,19 @@ async def test_what_has_come_is_no_gap_any_more_when_its_window_ends(database: D
     assert await scene.rows(kept) == [(days(0, 10).start, days(0, 10).end, "ours")]
     await work_until_ended(scene, backfill_id)
     assert await scene.rows(kept) == []
+
+
+async def test_what_an_open_backfill_is_about_to_bring_is_no_lasting_fault(database: Database) -> None:
+    scene = Scene(database)
+    backfill_id = await scene.start(ten_days(Reprocess.MISSING))
+
+    async def lasting() -> list[tuple[str, int]]:
+        overview = await read_overview(database, NOW + timedelta(hours=2), "token")
+        return [(gap.reason, gap.lasting) for gap in overview.gaps]
+
+    assert await lasting() == [("ours", 0)]
+    await scene.service.cancel(backfill_id)
+    assert await lasting() == [("ours", 1)]
 
 
 async def test_an_open_backfill_is_told_however_many_came_after_it(database: Database) -> None:

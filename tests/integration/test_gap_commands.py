@@ -79,9 +79,10 @@ def test_a_range_that_was_only_looked_at_is_nothing_that_people_are_told_of(
     assert gaps_command(*asked, fill=False, force=False, **ARGUMENTS) == 0
     how: dict[str, Any] = {"reprocess": "missing", "oldest_first": False, "sandbox": True}
     assert plan_command(*asked, **how, as_json=True) == 0
-    assert start_command(*asked, **how, concurrency=1, follow=False) == 0
     assert capsys.readouterr().out.count("ours") == 1
     assert asyncio.run(rows(database_url, "select count(*) from gaps")) == [(0,)]
+    assert start_command(*asked, **how, concurrency=1, follow=False) == 0
+    assert asyncio.run(rows(database_url, "select reason from gaps")) == [("ours",)], "a backfill that fails is told"
 
 
 def test_a_fill_that_fails_is_told_by_the_exit_code(
