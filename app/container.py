@@ -14,12 +14,13 @@ from app.alerting.delivery import WELL_WITHIN, DeliveryWorker
 from app.alerting.delivery_repository import DeliveryRepository
 from app.alerting.evaluate import RuleEvaluator
 from app.alerting.heartbeat import Heartbeat, Unwell
+from app.alerting.lanes import Lanes
 from app.alerting.outbox_repository import NotificationOutbox
 from app.alerting.problems import ProblemBoard
 from app.alerting.repository import AlertRepository
 from app.alerting.rules import OUR_DATABASE
 from app.alerting.runner import PostgresRunner
-from app.alerting.service import SLOW_LANE, AlertService, damping_of
+from app.alerting.service import AlertService, damping_of
 from app.alerting.watch import RuleBook
 from app.alerting.yaml_tree import Problem
 from app.clock import SystemClock
@@ -147,7 +148,7 @@ def _rule_databases(database: Database, book: RuleBook) -> Callable[[], dict[str
 
 
 def _rule_connections(settings: AlertingSettings) -> int:
-    return settings.concurrency + SLOW_LANE
+    return Lanes(settings.concurrency).most
 
 
 def _problems_of(files: RuleBook | ChannelFile) -> Callable[[], Sequence[Problem]]:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import structlog
 
+from app.alerting.lanes import Lanes
 from app.alerting.models import Evaluation, Rule, Trigger, Verdict
 from app.alerting.repository import SKEW, AlertRepository, Claim, Outcome, Retention
 from app.alerting.rows import clean
@@ -25,9 +26,6 @@ from app.settings import AlertingSettings
 
 MOST_IN_FLIGHT = 2000
 CLAIMED_AT_ONCE = 1000
-SLOW_SECONDS = 1.0
-"""Rules that took so long go through a lane of their own, so that they never hold up the others."""
-SLOW_LANE = 2
 GRACE = 5.0
 """Seconds beyond its time-out after which an evaluation is given up."""
 REFRESH_SECONDS = 60.0
@@ -97,7 +95,7 @@ class AlertService:
         self._in_flight: dict[UUID, asyncio.Task[None]] = {}
         self._done: list[Outcome] = []
         self._news = asyncio.Event()
-        self._lanes = asyncio.Semaphore(settings.concurrency), asyncio.Semaphore(SLOW_LANE)
+        self._lanes = Lanes(settings.concurrency)
         self._last_now: datetime | None = None
         self._at: dict[str, float] = {}
         self._tick_at = time.monotonic()
@@ -221,7 +219,7 @@ class AlertService:
 
     async def _work(self, claim: Claim, rule: Rule) -> None:
         try:
-            async with self._lanes[(claim.seconds or 0) > SLOW_SECONDS]:
+            async with self._lanes.place(rule, claim.seconds):
                 evaluation = await self._evaluated(rule)
             after = max(self._clock.now(), claim.due_at)
             self._done.append(Outcome(claim, rule, evaluation, Trigger.CRON, next_slot(rule, after)))

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from app.alerting.models import Phase, Severity, Signal, labels_of
+from app.alerting.models import Evaluation, Phase, Rule, Severity, Signal, Verdict, labels_of
 from app.alerting.records import AlertRecords, NewWindow
 from app.alerting.repository import Retention
 from app.alerting.silences import Silence, parse_matchers
 from app.clock import SystemClock
 from app.db.engine import Database
 from app.errors import Conflict, NotFound
-from tests.alert_factory import MINUTE, T0, Scene, rows, rule, scene, signal
+from app.settings import AlertingSettings
+from tests.alert_factory import MINUTE, T0, Scene, rows, rule, scene, service_of, signal
 from tests.store_factory import opened
 
 NAME = "collection_failing"
@@ -106,6 +107,38 @@ async def test_what_a_dead_process_was_evaluating_is_evaluated_by_another(databa
     assert await rows(database, "select count(*) from rule_executions") == [(1,)]
     await dead.repository.release([claim.lease])
     assert await rows(database, "select count(*) from rule_states where lease is not null") == [(0,)]
+
+
+class Sleeper:
+    """Never answers for rules that sleep, and tells when all wanted ones were evaluated."""
+
+    def __init__(self, *wanted: str) -> None:
+        self._missing = set(wanted)
+        self.answered = asyncio.Event()
+
+    async def evaluate(self, rule: Rule, now: datetime) -> Evaluation:
+        if rule.name.startswith("asleep"):
+            await asyncio.Event().wait()
+        self._missing.discard(rule.name)
+        if not self._missing:
+            self.answered.set()
+        return Evaluation(rule.name, now, 0.01, Verdict.OK)
+
+
+async def test_new_rules_that_sleep_hold_up_neither_the_shipped_ones_nor_those_known_to_be_quick(
+    database: Database,
+) -> None:
+    it = await begun(scene(database, rule("quick")))
+    await it.round(10)
+    it.shelf.put(rule("quick"), rule("shipped", built_in=True), *(rule(f"asleep {number}") for number in range(20)))
+    await it.round()
+    sleeper = Sleeper("quick", "shipped")
+    service = service_of(it.repository, it.shelf, sleeper, it.clock, AlertingSettings())
+    it.clock.set(it.clock.now() + timedelta(seconds=10))
+    await service.tick()
+    async with asyncio.timeout(30):
+        await sleeper.answered.wait()
+    await service._drain()
 
 
 async def test_the_evaluation_of_a_process_that_lost_its_lease_is_not_written(database: Database) -> None:

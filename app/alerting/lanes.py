@@ -1,0 +1,42 @@
+"""Places for evaluations: rules that take long, or of which nothing is known yet, hold up no others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from app.alerting.models import Rule
+
+SLOW_SECONDS = 1.0
+"""Rules that took so long share few places."""
+SLOW = 2
+SHIPPED = 4
+"""The shipped rules take fractions of a second, and must not wait for anybody's statement."""
+
+
+class Lanes:
+    """The places of one process. A new rule may take half of the quick ones: it may be one that sleeps."""
+
+    def __init__(self, quick: int) -> None:
+        self.most = quick + SLOW + SHIPPED
+        """Evaluations at once."""
+        self._quick = asyncio.Semaphore(quick)
+        self._new = asyncio.Semaphore(max(1, quick // 2))
+        self._slow = asyncio.Semaphore(SLOW)
+        self._shipped = asyncio.Semaphore(SHIPPED)
+
+    @asynccontextmanager
+    async def place(self, rule: Rule, seconds: float | None) -> AsyncIterator[None]:
+        """A place for a rule whose last evaluation took so long; None: there was none."""
+        async with AsyncExitStack() as stack:
+            for lane in self._of(rule, seconds):
+                await stack.enter_async_context(lane)
+            yield
+
+    def _of(self, rule: Rule, seconds: float | None) -> tuple[asyncio.Semaphore, ...]:
+        if rule.built_in:
+            return (self._shipped,)
+        if seconds is None:
+            return self._new, self._quick
+        return (self._slow if seconds > SLOW_SECONDS else self._quick,)
