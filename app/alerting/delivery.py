@@ -16,6 +16,7 @@ from app.alerting.channel_file import ChannelBook, ChannelFile
 from app.alerting.channels.base import Answer, Channel, Outlet, Part, Verdict, redacted
 from app.alerting.delivery_repository import Attempt, Claim, DeliveryRepository, Progress
 from app.alerting.limits import blocked_until, retry_at
+from app.alerting.models import Severity
 from app.clock import Clock
 from app.errors import DatabaseUnavailable
 from app.logging import Outage
@@ -169,7 +170,8 @@ class DeliveryWorker:
     ) -> tuple[Answer, Attempt, Progress] | None:
         """One part, in smaller ones where the receiver wants it so; None where it has to wait for its turn."""
         common = channel.common
-        until = await self._repository.reserve(common.name, common.per_minute, self._clock.now())
+        critical = claim.message.severity is Severity.CRITICAL
+        until = await self._repository.reserve(common.name, common.per_minute, self._clock.now(), critical=critical)
         if until is not None:
             await self._repository.postponed(claim, until, progress)
             return None

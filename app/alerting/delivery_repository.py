@@ -32,7 +32,7 @@ from app.alerting.delivery_statements import (
     SUCCEEDED,
     TROUBLED,
 )
-from app.alerting.limits import Due, choose, free_slots, in_last_minute, next_slot
+from app.alerting.limits import Due, choose, free_slots, in_last_minute, kept_back, next_slot
 from app.alerting.messages import Content, Message, Told, compose, notice, told_from_json
 from app.alerting.models import Severity
 from app.alerting.outbox_repository import post_notice
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 PRUNED_AT_ONCE = 5000
 NOTICE_AGAIN = timedelta(hours=4)
 """Least distance of two notices that the same channel is disabled."""
+CRITICAL = Severity.CRITICAL.rank
 OUTAGE = 3
 """After so many failures in a row, the first success brings forward what waits for its next attempt."""
 
@@ -131,8 +132,11 @@ class DeliveryRepository:
             if free <= 0:
                 await _block(connection, channel, next_slot(state["recent"], per_minute, now))
                 return None
-            rows = await connection.fetch(READY, channel, now)
-            due = [Due(row["notification_id"], row["whole"], tuple(row["recipients"])) for row in rows]
+            rows = await connection.fetch(READY, channel, now, CRITICAL if free <= kept_back(per_minute) else 0)
+            due = [
+                Due(row["notification_id"], row["whole"], tuple(row["recipients"]), row["severity"] >= CRITICAL)
+                for row in rows
+            ]
             chosen = choose(due, free, per_minute)
             if not chosen:
                 return None
@@ -146,16 +150,18 @@ class DeliveryRepository:
         await connection.execute(MERGED, number, merged, now)
         return number
 
-    async def reserve(self, channel: str, per_minute: int, now: datetime) -> datetime | None:
+    async def reserve(self, channel: str, per_minute: int, now: datetime, *, critical: bool = False) -> datetime | None:
         """Take one of the channel's messages of this minute; where there is none left, when there will be."""
+        limit = per_minute if critical else per_minute - kept_back(per_minute)
         async with self._database.transaction() as connection:
             state = await connection.fetchrow(LOCK_CHANNEL, channel)
             recent = in_last_minute(state["recent"], now) if state else []
-            if free_slots(recent, per_minute, now) > 0:
+            if free_slots(recent, limit, now) > 0:
                 await connection.execute(RESERVE, channel, [*recent, now])
                 return None
-            until = next_slot(recent, per_minute, now)
-            await _block(connection, channel, until)
+            until = next_slot(recent, limit, now)
+            if free_slots(recent, per_minute, now) <= 0:
+                await _block(connection, channel, until)
             return until
 
     async def sent(self, claim: Claim, attempt: Attempt, progress: Progress, *, last: bool) -> None:

@@ -26,12 +26,14 @@ READY = """
     select
         n.notification_id,
         n.recipients,
+        n.severity,
         n.frozen_at is not null or n.content is not null as whole
     from notifications as n
     where
         n.channel = $1
         and n.status = 'waiting'
         and n.not_before <= $2
+        and n.severity >= $3
         and (n.claimed_until is null or n.claimed_until <= $2)
         and not exists (
             select from notifications as earlier

@@ -22,6 +22,12 @@ class Due:
     notification_id: int
     whole: bool
     recipients: tuple[str, ...] = ()
+    critical: bool = False
+
+
+def kept_back(limit: int) -> int:
+    """How many of a minute's messages are for critical ones alone: a flood of others must not hold these up."""
+    return limit // 10
 
 
 def free_slots(recent: Sequence[datetime], limit: int, now: datetime) -> int:
@@ -45,16 +51,21 @@ def choose(due: Sequence[Due], free: int, limit: int) -> tuple[int, ...]:
     """The messages to send next: one, or those that become a digest because more are due than may be sent.
 
     The most urgent ones, a quarter of the limit, go alone and at once; the rest of the limit is for the parts of the
-    digest, so that all of it may arrive within the minute. `due` is ordered, the most urgent first.
+    digest, so that all of it may arrive within the minute. `due` is ordered, the most urgent first; what is critical
+    makes a digest of its own, and what is not leaves some of the limit for it.
     """
-    if not due or free <= 0:
+    if not due:
         return ()
     first = due[0]
+    free -= 0 if first.critical else kept_back(limit)
+    if free <= 0:
+        return ()
     alone = (first.notification_id,)
-    if first.whole or len(due) <= free or free > limit - limit // 4:
+    alike = [message for message in due if message.critical == first.critical]
+    if first.whole or len(alike) <= free or free > limit - limit // 4:
         return alone
     merged = tuple(
-        message.notification_id for message in due if not message.whole and message.recipients == first.recipients
+        message.notification_id for message in alike if not message.whole and message.recipients == first.recipients
     )
     return merged if len(merged) > 1 else alone
 

@@ -236,6 +236,18 @@ async def test_a_thousand_alerts_at_once_are_all_named_in_twenty_messages(databa
         assert statuses.count("merged") + statuses.count("sent") == len(statuses) == 1001
 
 
+async def test_a_flood_of_warnings_holds_up_no_critical_alert(database: Database, folder: Path) -> None:
+    more = "routes: [{channels: [hook0], group_by: [area]}]"
+    async with receiving() as receiver, a_post(database, folder, webhooks(receiver, more=more)) as post:
+        for second in range(30):
+            await post.tell(*(event(100 * second + number) for number in range(50)))
+            await post.deliver(after=1)
+        await post.tell(event(9999, severity=Severity.CRITICAL))
+        assert await post.deliver() == 1
+        assert named(receiver.requests[-1:]) == {"A9999"}
+        assert len(receiver.requests) <= 20
+
+
 async def test_the_limit_holds_in_every_minute_and_nothing_is_lost(database: Database, folder: Path) -> None:
     more = "routes: [{channels: [hook0], group_by: [area]}]"
     async with receiving() as receiver, a_post(database, folder, webhooks(receiver, more=more)) as post:

@@ -128,6 +128,20 @@ def test_an_overflow_goes_into_one_digest_after_the_most_urgent_ones() -> None:
     assert choose([Due(1, whole=False, recipients=("ops",)), *waiting(50)], 15, 20) == (1,)
 
 
+def test_what_is_not_critical_leaves_some_of_the_limit_for_what_is() -> None:
+    critical = Due(7, whole=False, critical=True)
+    assert choose(waiting(1), 2, 20) == ()
+    assert choose(waiting(1), 3, 20) == (0,)
+    assert choose([critical, *waiting(1)], 1, 20) == (7,)
+    assert choose(waiting(1), 1, 5) == (0,)
+
+
+def test_critical_alerts_are_not_lost_sight_of_in_a_digest_of_others() -> None:
+    critical = [Due(number, whole=False, critical=True) for number in range(1000, 1100)]
+    assert choose([*critical, *waiting(1000)], 10, 20) == tuple(range(1000, 1100))
+    assert choose([*critical[:2], *waiting(1000)], 10, 20) == (1000,)
+
+
 @given(st.integers(0, 100), st.floats(0, 1, exclude_max=True))
 def test_pauses_lie_between_five_seconds_and_half_an_hour(attempts: int, chance: float) -> None:
     assert timedelta(seconds=5) <= pause(attempts, chance) <= timedelta(minutes=30)
