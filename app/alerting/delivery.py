@@ -17,6 +17,7 @@ from app.alerting.channels.base import Answer, Channel, Outlet, Part, Verdict, r
 from app.alerting.delivery_repository import Attempt, Claim, DeliveryRepository, Progress
 from app.alerting.limits import blocked_until, retry_at
 from app.alerting.models import Severity
+from app.alerting.repository import SKEW
 from app.clock import Clock
 from app.errors import DatabaseUnavailable
 from app.logging import Outage
@@ -66,6 +67,7 @@ class DeliveryWorker:
         self._busy: dict[str, asyncio.Task[int]] = {}
         self._looked_at = time.monotonic()
         self._pruned_at = 0.0
+        self._last_now = clock.now()
 
     @property
     def age(self) -> float:
@@ -102,8 +104,12 @@ class DeliveryWorker:
         return sum(await asyncio.gather(*tasks)) if tasks else 0
 
     async def _start_due(self) -> None:
-        book = self._file.current()
-        for due in await self._repository.due_channels(self._clock.now()):
+        book, now = self._file.current(), self._clock.now()
+        if now < self._last_now - SKEW:
+            self._log.warning("clock_set_back", seconds=round((self._last_now - now).total_seconds()))
+            await self._repository.clock_set_back(now)
+        self._last_now = now
+        for due in await self._repository.due_channels(now):
             if due.name in self._busy:
                 continue
             why = due.disabled if due.name in book.channels else "it is no longer in the file of the channels"

@@ -12,6 +12,7 @@ import asyncpg
 
 from app.alerting.delivery_statements import (
     ADD_ATTEMPT,
+    CHANNELS_SET_BACK,
     CLAIM,
     DIGEST,
     DISABLE,
@@ -21,6 +22,7 @@ from app.alerting.delivery_statements import (
     LOCK_CHANNEL,
     MERGE_EVENTS,
     MERGED,
+    MESSAGES_SET_BACK,
     MOVE,
     NOTICED,
     OUTAGE_OVER,
@@ -108,6 +110,12 @@ class DeliveryRepository:
         self._worker = worker
         self._lease = lease
 
+    async def clock_set_back(self, now: datetime) -> None:
+        """Let nothing wait for an instant that was near before the clock was set back; it may be tried at once."""
+        async with self._database.transaction() as connection:
+            await connection.execute(CHANNELS_SET_BACK, now)
+            await connection.execute(MESSAGES_SET_BACK, now, self._lease)
+
     async def due_channels(self, now: datetime) -> list[DueChannel]:
         """The channels that have something to send now, or to hand over because they are disabled."""
         async with self._database.connection() as connection:
@@ -130,6 +138,8 @@ class DeliveryRepository:
                 return None
             free = free_slots(state["recent"], per_minute, now)
             if free <= 0:
+                # As they count now: after the clock was set back they would block the channel until it has caught up.
+                await connection.execute(RESERVE, channel, in_last_minute(state["recent"], now))
                 await _block(connection, channel, next_slot(state["recent"], per_minute, now))
                 return None
             rows = await connection.fetch(READY, channel, now, CRITICAL if free <= kept_back(per_minute) else 0)

@@ -92,6 +92,20 @@ MERGED = """
     where notification_id = any ($2::bigint[])
 """
 
+CHANNELS_SET_BACK = "update channel_states set blocked_until = $1 where blocked_until > $1"
+
+# What was sent counts too: a group's next message keeps its distance from it. `least` takes null for nothing, which
+# would freeze and claim what is neither.
+MESSAGES_SET_BACK = """
+    update notifications
+    set
+        created_at = least(created_at, $1),
+        frozen_at = case when frozen_at > $1 then $1 else frozen_at end,
+        not_before = least(not_before, $1),
+        claimed_until = case when claimed_until > $1 + $2::interval then $1 + $2::interval else claimed_until end
+    where frozen_at > $1 or (status = 'waiting' and greatest(created_at, not_before, claimed_until) > $1)
+"""
+
 RESERVE = "update channel_states set recent = $2 where channel = $1"
 
 ADD_ATTEMPT = """

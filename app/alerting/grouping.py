@@ -85,4 +85,5 @@ def _put(planned: dict[Target, Planned], event: AlertEvent, route: Route, channe
 def _too_soon(event: AlertEvent, route: Route, told_at: datetime | None) -> bool:
     if event.kind is not EventKind.REMINDED or told_at is None:
         return False
-    return event.at - told_at < route.repeat_interval
+    # It was told after the reminder only where the clock was set back in between.
+    return told_at <= event.at < told_at + route.repeat_interval

@@ -36,15 +36,14 @@ def free_slots(recent: Sequence[datetime], limit: int, now: datetime) -> int:
 
 
 def in_last_minute(recent: Sequence[datetime], now: datetime) -> list[datetime]:
-    """The starts of the minute before `now`; one from the future, of another machine's clock, counts."""
-    return [start for start in recent if start > now - MINUTE]
+    """The starts of the minute before `now`; one from the future, of a clock that was set back, counts as `now`."""
+    return [min(start, now) for start in recent if start > now - MINUTE]
 
 
 def next_slot(recent: Sequence[datetime], limit: int, now: datetime) -> datetime:
     """When a message may start next."""
     counted = sorted(in_last_minute(recent, now))
-    # A clock that was set back must not block the channel for longer than the minute.
-    return now if len(counted) < limit else min(counted[-limit], now) + MINUTE
+    return now if len(counted) < limit else counted[-limit] + MINUTE
 
 
 def choose(due: Sequence[Due], free: int, limit: int) -> tuple[int, ...]:

@@ -248,6 +248,36 @@ async def test_a_flood_of_warnings_holds_up_no_critical_alert(database: Database
         assert len(receiver.requests) <= 20
 
 
+async def test_a_clock_that_is_set_back_delays_neither_retries_nor_the_next_message_of_a_group(
+    database: Database, folder: Path
+) -> None:
+    async with (
+        receiving(Reply(503)) as troubled,
+        receiving() as well,
+        a_post(database, folder, webhooks(troubled, well)) as post,
+    ):
+        await post.tell(event(1))
+        await post.deliver(after=10)
+        await post.tell(event(2))
+        troubled.replies = [Reply()]
+        assert await post.deliver(after=-3600) == 3
+        assert named(troubled.requests[1:]) == named(well.requests) == {"A1", "A2"}
+
+
+async def test_a_clock_that_is_set_back_blocks_a_full_channel_for_a_minute_only(
+    database: Database, folder: Path
+) -> None:
+    more = "routes: [{channels: [hook0], group_by: [area]}]"
+    async with receiving() as receiver, a_post(database, folder, webhooks(receiver, more=more)) as post:
+        for number in range(20):
+            await post.tell(event(number, severity=Severity.CRITICAL))
+            await post.deliver()
+        assert len(receiver.requests) == 20
+        await post.tell(event(20, severity=Severity.CRITICAL))
+        assert await post.deliver(after=-3600) == 0
+        assert await post.deliver(after=60) == 1
+
+
 async def test_the_limit_holds_in_every_minute_and_nothing_is_lost(database: Database, folder: Path) -> None:
     more = "routes: [{channels: [hook0], group_by: [area]}]"
     async with receiving() as receiver, a_post(database, folder, webhooks(receiver, more=more)) as post:

@@ -15,6 +15,7 @@ from app.alerting.limits import (
     blocked_until,
     choose,
     free_slots,
+    in_last_minute,
     next_slot,
     pause,
     retry_at,
@@ -89,6 +90,8 @@ def test_a_reminder_waits_for_the_repeat_interval() -> None:
     assert plan_notifications([reminder], routes, {("a", 1): NOW - timedelta(hours=3)}) == []
     assert len(plan_notifications([reminder], routes, {("a", 1): NOW - timedelta(hours=4)})) == 1
     assert len(plan_notifications([reminder], routes, {})) == 1
+    # The clock was set back since.
+    assert len(plan_notifications([reminder], routes, {("a", 1): NOW + timedelta(minutes=30)})) == 1
 
 
 @given(st.lists(st.floats(0, 300), max_size=60), st.integers(1, 30))
@@ -109,6 +112,7 @@ def test_a_clock_that_was_set_back_blocks_a_channel_for_a_minute_only() -> None:
     assert free_slots(ahead, 20, NOW) == 0
     assert next_slot(ahead, 20, NOW) == NOW + MINUTE
     assert next_slot([], 20, NOW) == NOW
+    assert free_slots(in_last_minute(ahead, NOW), 20, NOW + MINUTE) == 20
 
 
 def waiting(count: int) -> list[Due]:
