@@ -42,7 +42,7 @@ class ChannelBook:
         """Whether anything goes further than our own log."""
         return any(channel.kind != LOG for channel in self.channels.values())
 
-    def instead_of(self, channel: str, disabled: frozenset[str]) -> str:
+    def instead_of(self, channel: str, disabled: frozenset[str] = frozenset()) -> str:
         """The channel that takes what this one cannot: the fallback, else another, rather one that reaches people."""
         usable = [name for name in self.channels if name != channel and name not in disabled]
         if self.fallback in usable:

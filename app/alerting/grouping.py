@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +12,8 @@ from app.alerting.routing import Route, Routes, routing_labels
 
 URGENT = frozenset({EventKind.FIRED, EventKind.SEVERITY})
 NOW = timedelta(0)
+DELIVERY_FAILING = "delivery_failing"
+"""The shipped rule whose alerts name a channel that fails."""
 
 Target = tuple[str, str]
 """A channel and the key of a group."""
@@ -52,9 +54,15 @@ def group_key(route: Route, labels: Mapping[str, str]) -> str:
 
 
 def plan_notifications(
-    events: Sequence[AlertEvent], routes: Routes, told: Mapping[tuple[str, int | None], datetime]
+    events: Sequence[AlertEvent],
+    routes: Routes,
+    told: Mapping[tuple[str, int | None], datetime],
+    instead: Callable[[str], str] = lambda _: "",
 ) -> list[Planned]:
-    """The messages that take the events; `told` says when a channel was last told that an alert fires."""
+    """The messages that take the events; `told` says when a channel was last told that an alert fires.
+
+    `instead` names the channel that takes what another cannot: none tells of its own failing where there is another.
+    """
     planned: dict[Target, Planned] = {}
     for event in events:
         if event.kind not in TOLD:
@@ -63,7 +71,8 @@ def plan_notifications(
         seen: set[tuple[str, tuple[str, ...]]] = set()
         for route in routes.of(labels, event.rule.route):
             key = group_key(route, labels)
-            for channel in route.channels:
+            for named in route.channels:
+                channel = (_fails(event, named) and instead(named)) or named
                 # Two routes may name the same channel; it is told once.
                 place = (channel, route.recipients)
                 if place in seen or _too_soon(event, route, told.get((channel, event.alert.alert_id))):
@@ -80,6 +89,11 @@ def _put(planned: dict[Target, Planned], event: AlertEvent, route: Route, channe
         message = Planned(channel, key, route.recipients, wait, interval, event.alert.severity, [])
         planned[channel, key] = message
     message.add(event, wait, interval)
+
+
+def _fails(event: AlertEvent, channel: str) -> bool:
+    """Whether the event says that this very channel fails."""
+    return event.rule.name == DELIVERY_FAILING and ("channel", channel) in event.alert.labels
 
 
 def _too_soon(event: AlertEvent, route: Route, told_at: datetime | None) -> bool:

@@ -134,7 +134,8 @@ class NotificationOutbox:
         An alert that ends before anybody was told of it takes its news with it.
         """
         over = await self._drop_unsent(connection, events, now)
-        planned = plan_notifications(events, self._file.current().routes, await _last_told(connection, events))
+        book, told = self._file.current(), await _last_told(connection, events)
+        planned = plan_notifications(events, book.routes, told, book.instead_of)
         for message in planned:
             message.events = [event for event in message.events if not _is_over(message, event, over)]
         await _collect(connection, [message for message in planned if message.events], now)

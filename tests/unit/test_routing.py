@@ -84,6 +84,21 @@ def test_one_urgent_event_hurries_its_group() -> None:
     assert over.wait == timedelta(seconds=10)
 
 
+def test_a_channel_does_not_tell_of_its_own_failing_where_there_is_another() -> None:
+    routes = Routes((route("a", channels=("mail", "chat")),))
+    failing = event(1, of=rule("delivery_failing"), channel="mail")
+
+    def told_by(instead: dict[str, str], one: AlertEvent = failing) -> list[str]:
+        return [
+            message.channel for message in plan_notifications([one], routes, {}, lambda name: instead.get(name, ""))
+        ]
+
+    assert told_by({"mail": "pager"}) == ["pager", "chat"]
+    assert told_by({"mail": "chat"}) == ["chat"]
+    assert told_by({}) == ["mail", "chat"]
+    assert told_by({"mail": "pager"}, event(1, channel="mail")) == ["mail", "chat"]
+
+
 def test_a_reminder_waits_for_the_repeat_interval() -> None:
     routes = Routes((route("a", repeat_interval=timedelta(hours=4)),))
     reminder = event(1, EventKind.REMINDED)
