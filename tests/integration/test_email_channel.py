@@ -181,6 +181,14 @@ def test_headers_cannot_be_injected_and_html_is_escaped() -> None:
     assert "<script>" in plain.get_content()
 
 
+def test_a_mail_needs_no_server_that_takes_eight_bits() -> None:
+    mail = mail_of(Content("Größe", "Größe", "<p>Größe 电力</p>"))
+    assert mail.as_bytes().isascii()
+    page = mail.get_body(("html",))
+    assert page is not None
+    assert page.get_content().strip() == "<p>Größe 电力</p>"
+
+
 def test_a_report_keeps_its_html_and_a_long_text_is_cut_with_a_note() -> None:
     mail = mail_of(Content("Daily\r\nreport", "x" * 200_000, "<p>fine</p>"))
     page, plain = mail.get_body(("html",)), mail.get_body(("plain",))

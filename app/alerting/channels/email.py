@@ -35,6 +35,8 @@ from app.alerting.messages import (
 from app.alerting.yaml_reader import Entry
 from app.net.guarded import connect
 
+MAIL_POLICY = SMTP_POLICY.clone(cte_type="7bit")
+"""Eight bits may be sent only to a server that says so, and be changed on the way."""
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 LONGEST_MAIL = LONGEST_CONTENT + 1000
 """Bytes of the text; longer messages become several mails."""
@@ -97,7 +99,7 @@ class EmailChannel:
 
     def mail(self, part: Part) -> EmailMessage:
         """The mail; the policy refuses line breaks in headers, and they were taken out before."""
-        mail = EmailMessage(policy=SMTP_POLICY)
+        mail = EmailMessage(policy=MAIL_POLICY)
         counted = f" ({part.name})" if part.count > 1 else ""
         mail["Subject"] = one_line(part.extra["subject"]) + counted
         mail["From"] = self.sender
