@@ -18,6 +18,9 @@ from app.errors import AppError, ConfigurationError
 Row = Mapping[str, object]
 
 MOST_ROWS = 10_000
+MOST_CHARACTERS = 20_000_000
+"""Of all texts of a statement together: few rows may be large, and they would all be in memory at once."""
+BATCH = 100
 GRACE = 2.0
 """Seconds that the server may take to end a statement whose time is up, before we drop the connection."""
 LONGEST_ERROR = 500
@@ -154,7 +157,7 @@ class _Session:
         query = f"select * from (\n{sql}\n) as rule limit {MOST_ROWS + 1}"  # noqa: S608  running it is the purpose
         try:
             async with asyncio.timeout(time_out.total_seconds() + GRACE), self._reading(time_out):
-                return _checked(await self._connection.fetch(query))
+                return _checked(await self._fetched(query))
         except pg.QueryCanceledError as error:
             raise QueryFailed(_cancelled(error, time_out)) from error
         except (pg.InternalClientError, pg.InvalidCachedStatementError) as error:
@@ -166,13 +169,28 @@ class _Session:
         except DRIVER_FAILURES as error:
             raise QueryFailed(_short(error)) from error
 
+    async def _fetched(self, query: str) -> list[asyncpg.Record]:
+        cursor = await self._connection.cursor(query)
+        found: list[asyncpg.Record] = []
+        characters = 0
+        while batch := await cursor.fetch(BATCH):
+            found += batch
+            characters += sum(
+                len(cell) for record in batch for cell in record.values() if isinstance(cell, str | bytes)
+            )
+            if characters > MOST_CHARACTERS:
+                raise QueryFailed(
+                    f"the statement returns more than {MOST_CHARACTERS:,} characters: shorten its texts with left()"
+                )
+        return found
+
     @asynccontextmanager
     async def _reading(self, time_out: timedelta) -> AsyncIterator[None]:
         milliseconds = max(1, round(time_out.total_seconds() * 1000))
         await self._connection.execute(self._begin.format(milliseconds=milliseconds))
         try:
             yield
-        except pg.PostgresError:
+        except (pg.PostgresError, QueryFailed):
             await self._end()
             raise
         await self._end()

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.alerting.runner import MOST_ROWS, PostgresRunner, QueryFailed, Row
+from app.alerting.runner import MOST_CHARACTERS, MOST_ROWS, PostgresRunner, QueryFailed, Row
 from app.db.embedded import EmbeddedServer
 from tests.conftest import fresh_database
 from tests.store_factory import opened
@@ -77,6 +77,13 @@ async def test_a_million_rows_are_not_fetched(runner: PostgresRunner) -> None:
     told = await refused(runner, "select n from generate_series(1, 1000000) as n")
     assert told == f"the statement returns more than {MOST_ROWS:,} rows: aggregate it, or add a limit"
     assert len(await ask(runner, f"select n from generate_series(1, {MOST_ROWS}) as n")) == MOST_ROWS
+
+
+async def test_few_rows_of_long_texts_do_not_fill_the_memory(runner: PostgresRunner) -> None:
+    long = "select n, repeat('x', 1000000) as x from generate_series(1, {}) as n"
+    told = await refused(runner, long.format(9000))
+    assert told == f"the statement returns more than {MOST_CHARACTERS:,} characters: shorten its texts with left()"
+    assert len(await ask(runner, long.format(15))) == 15
 
 
 async def test_nothing_that_a_statement_sets_outlives_it(runner: PostgresRunner) -> None:
