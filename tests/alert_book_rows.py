@@ -101,8 +101,11 @@ def problem(source: str, *, seen: str = "5 s") -> str:
     """
 
 
-def channel(failures: int) -> str:
-    return f"insert into channel_states (channel, failures, last_error) values ('mail', {failures}, 'refused')"
+def channel(failures: int, *, rest: str = "1 minute") -> str:
+    return f"""
+        insert into channel_states (channel, failures, last_error, last_failed_at, blocked_until)
+        values ('mail', {failures}, 'refused', now(), now() + interval '{rest}')
+    """
 
 
 def state(rule: str, verdict: str) -> str:
@@ -227,6 +230,7 @@ CASES = (
         "due every",
     ),
     Case("delivery_failing", (channel(5),), {"channel": "mail"}, (channel(4),), "refused"),
+    Case("delivery_failing", (channel(1, rest="1 hour"),), {"channel": "mail"}, (channel(0, rest="1 hour"),)),
     Case(
         "disk_short",
         (sample(disk_free_bytes=5_000_000_000, disk_total_bytes=100_000_000_000),),
