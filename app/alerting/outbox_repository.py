@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.alerting.channel_file import ChannelFile
-from app.alerting.grouping import Planned, Target, plan_notifications
+from app.alerting.grouping import DELIVERY_FAILING, Planned, Target, plan_notifications
 from app.alerting.messages import Content, Told, told_of
 from app.alerting.models import AlertEvent, EventKind, Severity
 
@@ -135,7 +135,10 @@ class NotificationOutbox:
         """
         over = await self._drop_unsent(connection, events, now)
         book, told = self._file.current(), await _last_told(connection, events)
-        planned = plan_notifications(events, book.routes, told, book.instead_of)
+        failing = await _failing(connection, events)
+        planned = plan_notifications(
+            events, book.routes, told, lambda channel: book.instead_of(channel, failing) or book.instead_of(channel)
+        )
         for message in planned:
             message.events = [event for event in message.events if not _is_over(message, event, over)]
         await _collect(connection, [message for message in planned if message.events], now)
@@ -183,6 +186,14 @@ def _is_over(message: Planned, event: AlertEvent, over: frozenset[tuple[str, int
 async def _announced(connection: Connection, channel: str, group: str) -> bool:
     query = "select exists (select from notifications where channel = $1 and group_key = $2)"
     return bool(await connection.fetchval(query, channel, group))
+
+
+async def _failing(connection: Connection, events: Sequence[AlertEvent]) -> frozenset[str]:
+    """The channels that do not work at present; asked for only where an alert is about one of them."""
+    if all(event.rule.name != DELIVERY_FAILING for event in events):
+        return frozenset()
+    rows = await connection.fetch("select channel from channel_states where failures > 0 or disabled_at is not null")
+    return frozenset(row["channel"] for row in rows)
 
 
 async def _last_told(connection: Connection, events: Sequence[AlertEvent]) -> dict[tuple[str, int | None], datetime]:

@@ -18,7 +18,7 @@ from app.alerting.models import EventKind, Severity
 from app.db.engine import Database
 from app.errors import Conflict, DatabaseUnavailable, NotFound
 from app.web.delivery_metrics import DeliveryMetrics
-from tests.delivery_factory import NOW, Post, Reply, a_post, event, named, receiving, webhooks
+from tests.delivery_factory import NOW, Post, Reply, a_post, event, named, receiving, rule, webhooks
 from tests.store_factory import opened
 
 
@@ -197,6 +197,26 @@ async def test_a_channel_that_is_gone_is_disabled_and_another_takes_over(databas
             await post.tell(event(3, severity=Severity.CRITICAL))
             await post.deliver()
             assert named(gone.requests[1:]) == {"A3"}
+
+
+async def test_of_a_failing_channel_another_one_tells_that_works(database: Database, folder: Path) -> None:
+    route = "routes: [{channels: [hook0]}]\nfallback: hook1"
+    failing = event(2, severity=Severity.CRITICAL, of=rule("delivery_failing"), area="A2", channel="hook0")
+    async with (
+        receiving(Reply(503)) as down,
+        receiving(Reply(503)) as too,
+        receiving() as well,
+        a_post(database, folder, webhooks(down, too, well, more=route)) as post,
+    ):
+        await post.tell(event(1, severity=Severity.CRITICAL))
+        await post.deliver()
+        await post.tell(failing)
+        await post.deliver()
+        assert named(too.requests) == {"A2"}
+        await post.tell(failing)
+        await post.deliver()
+        assert named(well.requests) == {"A2"}
+        assert named(down.requests) == {"A1"}
 
 
 async def test_without_another_channel_what_cannot_be_sent_fails_visibly(database: Database, folder: Path) -> None:
