@@ -145,6 +145,7 @@ async def test_a_receiver_that_never_answers_is_tried_again(database: Database, 
     ):
         await post.tell(event(1, severity=Severity.CRITICAL))
         assert await post.deliver() == 0
+        post.outlet.timeout = 30.0
         assert await post.deliver(after=30) == 1
 
 
