@@ -121,8 +121,8 @@ def message(count: int = 1, **fields: Any) -> Message:
     return compose("11111111-2222-3333-4444-555555555555", NOW, events)
 
 
-async def tried(channel: Channel, part: Part | None = None) -> tuple[Answer, Attempt]:
-    async with an_outlet(timeout=0.5) as outlet:
+async def tried(channel: Channel, part: Part | None = None, *, patience: float = 30.0) -> tuple[Answer, Attempt]:
+    async with an_outlet(timeout=patience) as outlet:
         part = part or channel.parts(message(), ())[0]
         return await attempt(channel, part, frozenset(), outlet, outlet.clock)
 
@@ -175,7 +175,7 @@ async def test_what_is_wrong_with_the_channel_disables_it(kind: Kind, monkeypatc
 async def test_silence_and_a_closed_port_are_tried_again(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     async with receiving(Reply(hangs=True)) as receiver:
         channel = aim(monkeypatch, kind, receiver)
-        assert (await tried(channel))[0].verdict is Verdict.RETRY
+        assert (await tried(channel, patience=0.5))[0].verdict is Verdict.RETRY
     answer, _ = await tried(channel)
     assert answer.verdict is Verdict.RETRY
     assert "ConnectError" in answer.text
