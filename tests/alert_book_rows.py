@@ -85,10 +85,10 @@ def backfill(*, created: str, ended: str = "", state: str = "pending") -> str:
     """
 
 
-def sample(**columns: float) -> str:
+def sample(*, ago: str = "5 s", **columns: float) -> str:
     return f"""
         insert into service_metrics (at, instance, {", ".join(columns)})
-        values (now() - interval '5 s', 'host-a:12', {", ".join(str(value) for value in columns.values())})
+        values (now() - interval '{ago}', 'host-a:12', {", ".join(str(value) for value in columns.values())})
     """
 
 
@@ -210,6 +210,13 @@ CASES = (
     ),
     Case(
         "scheduler_silent", (job("x", "succeeded", ago="40 minutes"),), {}, (job("x", "succeeded", ago="20 minutes"),)
+    ),
+    Case(
+        "scheduler_silent",
+        (sample(ago="40 minutes", cpu_cores=0.1), sample(cpu_cores=0.1)),
+        {},
+        (sample(ago="20 minutes", cpu_cores=0.1),),
+        "no run has ever begun",
     ),
     Case(
         "job_failing",
