@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from app.alerting.models import Rule
+from app.alerting.models import Rule, Severity
 
 SLOW_SECONDS = 1.0
 """Rules that took so long share few places."""
@@ -16,7 +16,7 @@ SHIPPED = 4
 
 
 class Lanes:
-    """The places of one process. A new rule may take half of the quick ones: it may be one that sleeps."""
+    """The places of one process. New rules may take half of the quick ones, unless they are critical: they may sleep."""
 
     def __init__(self, quick: int) -> None:
         self.most = quick + SLOW + SHIPPED
@@ -37,6 +37,6 @@ class Lanes:
     def _of(self, rule: Rule, seconds: float | None) -> tuple[asyncio.Semaphore, ...]:
         if rule.built_in:
             return (self._shipped,)
-        if seconds is None:
+        if seconds is None and rule.severity is not Severity.CRITICAL:
             return self._new, self._quick
-        return (self._slow if seconds > SLOW_SECONDS else self._quick,)
+        return (self._slow if (seconds or 0.0) > SLOW_SECONDS else self._quick,)

@@ -125,14 +125,16 @@ class Sleeper:
         return Evaluation(rule.name, now, 0.01, Verdict.OK)
 
 
-async def test_new_rules_that_sleep_hold_up_neither_the_shipped_ones_nor_those_known_to_be_quick(
+async def test_new_rules_that_sleep_hold_up_neither_the_shipped_ones_nor_quick_nor_critical_ones(
     database: Database,
 ) -> None:
     it = await begun(scene(database, rule("quick")))
     await it.round(10)
-    it.shelf.put(rule("quick"), rule("shipped", built_in=True), *(rule(f"asleep {number}") for number in range(20)))
+    sleepers = (rule(f"asleep {number}") for number in range(20))
+    urgent = rule("urgent", severity=Severity.CRITICAL)
+    it.shelf.put(rule("quick"), rule("shipped", built_in=True), urgent, *sleepers)
     await it.round()
-    sleeper = Sleeper("quick", "shipped")
+    sleeper = Sleeper("quick", "shipped", "urgent")
     service = service_of(it.repository, it.shelf, sleeper, it.clock, AlertingSettings())
     it.clock.set(it.clock.now() + timedelta(seconds=10))
     await service.tick()
