@@ -209,6 +209,14 @@ async def test_a_series_that_ends_is_expected_no_longer(world: QualityWorld) -> 
     assert await world.rows(query) == [("2024-02-08", 24, 24), ("2024-02-09", 24, 24), ("2024-02-10", 1, 1)]
 
 
+async def test_a_scan_of_days_of_which_nothing_is_stored_says_nothing(world: QualityWorld) -> None:
+    await world.store(SERIES)
+    long_after = NOW + 400 * 24 * HOUR
+    done = await world.scan(long_after)
+    assert (done.series, done.examined, done.scores, done.findings) == (1, 1, 0, 0)
+    assert (await world.scan(long_after)).examined == 0
+
+
 async def test_short_unknown_and_constant_series_are_borne(world: QualityWorld) -> None:
     await world.store(replace(SERIES, start=SERIES.start + 24 * 90 * 3600, values=SERIES.values[:10]))
     await world.store(replace(SERIES, values=np.full(len(SERIES.values), 7.0)), area="BE")
