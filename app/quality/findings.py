@@ -140,15 +140,17 @@ def reconcile(known: Sequence[Finding], look: Look, learned: Mapping[int, dateti
 
     `learned` gives for each known finding when the latest of its present values was learned, None where none is left.
     A finding that nothing speaks for any more is repaired where its values have changed since, else withdrawn.
+    A judgement holds for the values that were judged: what the source has changed since is looked at anew.
     """
     written: list[Finding] = []
     absorbed: list[int] = []
     matched: set[int] = set()
-    for one in _outside_judged(look.detected, known):
+    judged = [one for one in known if one.state in JUDGED and not is_revised(one, learned.get(one.finding_id or 0))]
+    for one in _outside(judged, look.detected):
         same = [
             other
             for other in known
-            if other.state not in JUDGED and other.family == family(one.rule) and _meet(other.interval, one.interval)
+            if other not in judged and other.family == family(one.rule) and _meet(other.interval, one.interval)
         ]
         fresh = [other for other in same if other.finding_id not in matched]
         matched |= {other.finding_id for other in same if other.finding_id is not None}
@@ -179,14 +181,19 @@ def _is_told(finding: Finding, look: Look) -> bool:
     )
 
 
-def _outside_judged(detected: Sequence[Detected], known: Sequence[Finding]) -> list[Detected]:
+def is_revised(finding: Finding, learned: datetime | None) -> bool:
+    """Whether one of its present values was learned after the finding was last seen."""
+    return learned is not None and finding.known_until is not None and learned > finding.known_until
+
+
+def _outside(judged: Sequence[Finding], detected: Sequence[Detected]) -> list[Detected]:
     """What is detected less the intervals that are judged already."""
     found: list[Detected] = []
     for one in detected:
         parts = [one.interval]
-        for judged in known:
-            if judged.state in JUDGED and judged.family == family(one.rule):
-                parts = [rest for part in parts for rest in part.subtract(judged.interval)]
+        for other in judged:
+            if other.family == family(one.rule):
+                parts = [rest for part in parts for rest in part.subtract(other.interval)]
         whole = one.interval.duration
         found += [
             one
@@ -217,12 +224,12 @@ def _seen_again(kept: Finding, one: Detected, look: Look, now: datetime) -> Find
         known_until=one.known_until,
         evidence=one.evidence,
     )
-    if kept.state in GONE:
+    if kept.state in GONE | JUDGED:
         return replace(seen, state=State.OPEN, state_since=now, last_seen=now)
     return kept if seen == kept else replace(seen, last_seen=now)
 
 
 def _ended(finding: Finding, learned: datetime | None, now: datetime) -> Finding:
-    corrected = learned is None or finding.known_until is None or learned > finding.known_until
+    corrected = learned is None or finding.known_until is None or is_revised(finding, learned)
     state = State.REPAIRED if corrected else State.WITHDRAWN
     return replace(finding, state=state, state_since=now, last_seen=now)

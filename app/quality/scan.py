@@ -23,7 +23,7 @@ from app.market.areas import find_place
 from app.market.series import DataItem, SeriesKey
 from app.market.time import Interval
 from app.quality.companions import companions
-from app.quality.findings import Finding, reconcile
+from app.quality.findings import Finding, is_revised, reconcile
 from app.quality.look import Looked, Stock, Target, last_learned, look_at
 from app.quality.repository import QualityRepository, QualityWriter, Scan
 from app.quality.scoring import DEFAULT_WEIGHTS, Weights
@@ -214,7 +214,7 @@ class QualityScanner:
             target.missing,
             target.days,
             expected=target.expected,
-            findings=known,
+            findings=[one for one in known if not is_revised(one, learned[one.finding_id or 0])],
             beside_the_grid=looked.beside_the_grid,
         )
         scores = scores_of(counts, target.days, self._weights)

@@ -268,6 +268,19 @@ async def test_an_accepted_finding_counts_as_sound_and_is_not_raised_again(world
         await world.quality.accept(999, note="x", by="y", now=NOW)
 
 
+async def test_an_acceptance_does_not_cover_values_that_the_source_sends_later(world: QualityWorld) -> None:
+    await world.store(SERIES, values=negative(2350))
+    await world.scan(NOW)
+    [[number]] = await world.rows("select finding_id from quality_findings where rule = 'impossible_sign'")
+    await service(world).accept(int(str(number)), note="measured so", by="a person", now=NOW)
+    await world.store(
+        SERIES, values=np.where(np.arange(len(SERIES.values)) == 2350, -9000.0, SERIES.values), learned=NOW
+    )
+    await world.scan(NOW + HOUR)
+    assert (Rule.SIGN, "open") in await states(world)
+    assert await world.rows("select sum(violating) from quality_scores") == [(1,)]
+
+
 async def test_what_is_repaired_cannot_be_accepted(world: QualityWorld) -> None:
     await world.store(SERIES, values=negative(2350))
     await world.scan(NOW)

@@ -114,6 +114,13 @@ def test_what_is_judged_keeps_its_interval_and_only_the_rest_is_new(state: State
     assert (found.finding_id, found.interval, found.affected, found.state) == (None, hours(10, 20), 10, State.OPEN)
 
 
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.CONFIRMED, State.UNREPAIRABLE])
+def test_a_judgement_does_not_hold_for_values_that_the_source_has_changed_since(state: State) -> None:
+    [found] = after([kept(5, 10, state)], event(5, 10), learned=LEARNED + timedelta(days=1)).written
+    assert (found.finding_id, found.state, found.state_since) == (1, State.OPEN, LATER)
+    assert after([kept(5, 10, State.ACCEPTED)], learned=LEARNED + timedelta(days=1)) == Changes((), ())
+
+
 def test_an_accepted_finding_stays_accepted_and_a_confirmed_one_can_be_repaired_after_all() -> None:
     assert after([kept(5, 9, State.ACCEPTED)], learned=None) == Changes((), ())
     assert [one.state for one in after([kept(5, 9, State.CONFIRMED)], learned=None).written] == [State.REPAIRED]
