@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.errors import NotFound
 from app.market.areas import Place, find_area
 from app.market.series import find_item
 from app.market.time import Interval
@@ -63,8 +64,10 @@ class QualityService:
         return (await self._repository.findings(ids=[finding_id]))[0]
 
     async def recheck(self, ids: Collection[int] | None, now: datetime) -> Rechecked:
-        """Look again at the stored values of findings that stand: all, or these."""
+        """Look again at the stored values of findings that stand: all, or these; NotFound where there is none of them."""
         rows = await self._repository.findings(ids=ids, states=None if ids else STANDING)
+        if unknown := set(ids or ()) - {row["finding_id"] for row in rows}:
+            raise NotFound(f"there is no finding {min(unknown)}; `gridkeeper quality findings` lists them")
         spans: dict[int, Interval] = {}
         for row in rows:
             span = spans.get(row["series_id"], Interval(row["interval_start"], row["interval_end"]))
