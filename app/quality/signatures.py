@@ -17,6 +17,9 @@ GLIMMER, BRIGHT = 0.01, 0.05
 USUAL_AGREEMENT = 0.04
 """Neighbours that agree more often than this (coupled prices) may agree for long."""
 LONGEST_OUTAGE_DAYS = 7
+DECIMALS = (3, 2, 1, 0)
+UNITS_OF_A_BEND, UNITS_OF_A_SLOPE = 50, 20
+"""Of the last published decimal: where a series usually bends by more, three straight bends in a row are no chance."""
 NEVER_ZERO = frozenset({Kind.LOAD, Kind.GENERATION, Kind.WIND})
 
 
@@ -78,13 +81,24 @@ def _usually_bright(series: Series) -> Flags:
 
 
 def straight_line(series: Series) -> Flags:
-    """Values that lie on a line with a slope."""
+    """Values that lie on a line with a slope, as far as the decimals in which they are published show it."""
     slope = series.values - before(series.values, 1)
     bend = slope - before(slope, 1)
-    tolerance = 1e-6 * np.abs(slope) + 1e-12 * np.abs(series.values)
-    straight = (np.abs(bend) <= tolerance) & (slope != 0)
+    exact = 1e-6 * np.abs(slope) + 1e-12 * np.abs(series.values)
+    straight = (np.abs(bend) <= np.fmax(exact, _rounding(series, slope, bend))) & (slope != 0)
     lengths = np.where(straight, run_lengths(straight) + 2, 0)
     return _too_long(straight, lengths, allowed_run(lengths, series, SHORTEST_PATTERN - 1))
+
+
+def _rounding(series: Series, slope: Values, bend: Values) -> Values:
+    """What rounding may bend a line by; 0 where the series rests, or bends so little that rounded values look straight."""
+    unit = np.zeros(len(bend))
+    for decimals in DECIMALS:
+        whole = np.abs(series.values - np.round(series.values, decimals)) <= 1e-9 * (1 + np.abs(series.values))
+        unit[whole & np.roll(whole, 1) & np.roll(whole, 2)] = 10.0**-decimals
+    usual = slot_median(np.abs(bend), series.per_day, 28)
+    lively = (usual >= UNITS_OF_A_BEND * unit) & (np.abs(slope) >= UNITS_OF_A_SLOPE * unit)
+    return np.where(lively, (1 + 1e-6) * unit, 0.0)
 
 
 def stale_copy(series: Series) -> Flags:

@@ -102,6 +102,19 @@ def test_a_straight_line_of_five_values_is_found() -> None:
     assert Rule.STRAIGHT_LINE in rules_in(series, 3000, 3005)
 
 
+def test_a_straight_line_is_found_behind_the_decimals_that_are_published() -> None:
+    whole = replace(year("load"), values=np.round(year("load").values))
+    series = with_part(whole, 3000, np.round(np.linspace(50_000, 51_000, 8)))
+
+    assert Rule.STRAIGHT_LINE in rules_in(series, 3000, 3008)
+
+
+def test_what_rounding_alone_makes_straight_is_no_line() -> None:
+    small = replace(year("load"), values=np.round(year("load").values / 1000))
+
+    assert Rule.STRAIGHT_LINE not in rules_in(small, 0, len(small.values))
+
+
 def test_yesterdays_values_sent_again_are_found() -> None:
     series = with_part(year("load"), 3000, year("load").values[3000 - 24 : 3012 - 24])
 
