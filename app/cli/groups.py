@@ -17,7 +17,11 @@ backfill = typer.Typer(
     no_args_is_help=True, context_settings=HELP, help="Bring in history: plan, start, watch, resume."
 )
 jobs = typer.Typer(no_args_is_help=True, context_settings=HELP, help="The scheduler's jobs: list, run, pause, history.")
-quality = typer.Typer(no_args_is_help=True, context_settings=HELP, help="Scores and findings of stored series; detectors and checks on any CSV.")
+quality = typer.Typer(
+    no_args_is_help=True,
+    context_settings=HELP,
+    help="Scores and findings of stored series; detectors and checks on any CSV.",
+)
 
 Reprocess = Annotated[str, typer.Option(help="missing, missing+failed or all: which windows to ask for.")]
 Number = Annotated[int, typer.Argument(help="Number of the backfill; `backfill status` lists them.")]

@@ -13,19 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.time import Interval
+from app.quality.clocks import BY_NATURE, places_on_clocks
 from app.quality.companions import Role
 from app.quality.cross import Company, Testimony, excused, testimonies
 from app.quality.detect import CERTAIN, detect
 from app.quality.evidence import SHORTEST_DAY, seasonal_base
 from app.quality.findings import VALIDITY, Detected, family
 from app.quality.hard_checks import hard_violations
-from app.quality.laying import Instants, Laid, informed, local_places
+from app.quality.laying import Instants, Laid, informed
 from app.quality.models import DAY, Flags, Kind, Rule, Series, Values
 from app.quality.subjects import Subject
 
 KNOWN_DAYS = 28
 """Before so many days of a series are known its habits are not, and silence of the detectors means nothing."""
-BY_NATURE = frozenset({Kind.SOLAR, Kind.WIND})
 JOINED = 3 * 3600
 """Flagged values no further apart than this, in seconds, are one event."""
 RESTING = frozenset({Kind.GENERATION, Kind.FLOW})
@@ -114,7 +114,7 @@ def _judge(
         return np.zeros(len(laid.values)), np.zeros(len(laid.values), dtype="U20"), []
     series = _series(subject, laid, company)
     score, rules, said = _hear(series, company, violating)
-    places = local_places(laid, zone)
+    places = places_on_clocks(laid.starts, laid.step, zone)
     changed = places[-1] != len(places) - 1 or (places < 0).any()
     if changed and series.kind not in BY_NATURE and (score >= 1.0).any():
         score = np.fmin(score, _on_local_clocks(series, company, violating, places))

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from app.quality.clocks import heed_clocks
 from app.quality.detect import CERTAIN, detect
 from app.quality.models import DAY, HOUR, Flags, Kind, Rule, Series, Values, Verdict
 from app.quality.structure import Stamps
@@ -48,7 +49,8 @@ def judge_rows(kind: Kind, stamps: Stamps, values: Values, peers: Mapping[str, V
     laid = np.zeros(len(stamps), dtype=bool)
     for stretch in stretches(stamps, order[~again]):
         laid[stretch.rows] = True
-        verdict = detect(_series(kind, stretch, values, peers))
+        series = _series(kind, stretch, values, peers)
+        verdict = detect(series) if local else heed_clocks(series, detect(series))
         score[stretch.rows], rules[stretch.rows] = verdict.score[stretch.places], verdict.rule[stretch.places]
     _mark(score, rules, np.flatnonzero(~laid & ~repeated & (rules == "")), Rule.OFF_GRID)
     return Verdict(score, rules)

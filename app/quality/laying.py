@@ -159,37 +159,6 @@ def _means(stamps: Instants, values: Values, starts: Instants, step: int) -> Val
     return np.where(numbers > 0, sums / np.maximum(numbers, 1), np.nan)
 
 
-def local_places(laid: Laid, zone: ZoneInfo) -> NDArray[np.intp]:
-    """Each unit's place on the grid of local clocks; -1 in the hour that they show twice, when it comes again.
-
-    Load and prices follow the clocks on the wall: their habits survive a change of the clocks on this grid alone.
-    """
-    local = laid.starts + _offsets(laid.starts, zone)
-    places = (local - local[0]) // laid.step
-    latest = np.maximum.accumulate(places)
-    again = np.concatenate([[False], places[1:] <= latest[:-1]])
-    return np.where(again, -1, places).astype(np.intp)
-
-
-def _offsets(starts: Instants, zone: ZoneInfo) -> Instants:
-    """Seconds by which local clocks are ahead; looked up by hour only on days on which they change."""
-    found = np.empty(len(starts), np.int64)
-    days = starts // DAY
-    edges = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
-    for first, last in zip(edges.tolist(), [*edges[1:].tolist(), len(starts)], strict=True):
-        day = int(days[first]) * DAY
-        before, after = _offset(day, zone), _offset(day + DAY, zone)
-        found[first:last] = before
-        if before != after:
-            found[first:last] = [_offset(start, zone) for start in starts[first:last].tolist()]
-    return found
-
-
-def _offset(second: int, zone: ZoneInfo) -> int:
-    shift = datetime.fromtimestamp(second, zone).utcoffset()
-    return int(shift.total_seconds()) if shift else 0
-
-
 def informed(laid: Laid, days: int) -> Flags:
     """Known values before whose day at least so many days of the piece have one."""
     known = ~np.isnan(laid.values)

@@ -17,7 +17,7 @@ from app.quality.companions import Role
 from app.quality.cross import Company
 from app.quality.examine import KNOWN_DAYS, Examined, breaches, detected, examine, off_grid_event
 from app.quality.findings import Detected
-from app.quality.laying import NOTHING, Laid, Observed, local_places
+from app.quality.laying import NOTHING, Laid, Observed
 from app.quality.look import Stock, Target, last_learned, look_at
 from app.quality.models import Rule, Series, Values
 from app.quality.subjects import Subject
@@ -266,11 +266,6 @@ def test_a_fault_near_a_change_of_the_clocks_is_found_on_both() -> None:
     company = {Role.FORECAST: {"load_forecast_day_ahead FR": forecast_of(series)}}
     found = events(examined(LOAD, laid(series, spoilt(series, (2200, 2212), to=48_000.0)), company, PARIS))
     assert Rule.STUCK in {event.rule for event in found}
-
-
-def test_local_places_leave_the_second_run_through_an_hour_out() -> None:
-    autumn = replace(SERIES, start=int(datetime(2024, 10, 26, 22, tzinfo=UTC).timestamp()), values=np.ones(6))
-    assert local_places(laid(autumn), PARIS).tolist() == [0, 1, 2, -1, 3, 4]
 
 
 def test_a_rule_that_only_days_outside_break_makes_no_event_and_days_have_no_usual_hour() -> None:
