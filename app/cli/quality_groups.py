@@ -80,6 +80,7 @@ Numbers = Annotated[list[int] | None, typer.Argument(help="Numbers of findings; 
 Note = Annotated[str, typer.Option("--note", help="Why the values are right.")]
 
 
+@quality.command("accept", hidden=True)
 @findings.command("accept")
 def findings_accept(number: Number, note: Note, as_json: AsJson = False) -> None:
     """Say that the values of a finding are right: they count as sound, and the finding is not raised again."""
@@ -88,6 +89,7 @@ def findings_accept(number: Number, note: Note, as_json: AsJson = False) -> None
     raise typer.Exit(accept_command(number, note, as_json=as_json))
 
 
+@quality.command("recheck", hidden=True)
 @findings.command("recheck")
 def findings_recheck(numbers: Numbers = None, as_json: AsJson = False) -> None:
     """Look again at the stored values of findings, and say how many are in which state now."""

@@ -108,6 +108,8 @@ def test_nothing_stored_is_no_failure(no_rows: None, capsys: pytest.CaptureFixtu
     [
         (["findings", "accept", "7", "--note", "x"], 1, "no finding 7"),
         (["findings", "recheck", "7"], 1, "no finding 7"),
+        (["accept", "7", "--note", "x"], 1, "no finding 7"),
+        (["recheck", "7"], 1, "no finding 7"),
         (["findings", "accept", "7", "--note", " "], 2, "--note is empty"),
         (["findings", "--state", "bad"], 2, "one of open"),
         (["score", "--from", "soon"], 2, "soon"),
