@@ -34,7 +34,7 @@ def detect_files(
     name in `output_dir`. Files that cannot be read are named in `err`; the others are judged all the same.
     """
     known, others = _kind(kind), _peers(peers)
-    return each_file(files, output_dir, lambda file: _judged(file, known, others), out, err)
+    return each_file(files, output_dir, lambda file: _judged(file, known, others, err), out, err)
 
 
 def _kind(text: str) -> Kind:
@@ -58,11 +58,13 @@ def _peers(peers: Sequence[str]) -> dict[str, SeriesTable]:
     return tables
 
 
-def _judged(file: Path, kind: Kind, peers: dict[str, SeriesTable]) -> str:
+def _judged(file: Path, kind: Kind, peers: dict[str, SeriesTable], err: TextIO) -> str:
     from app.cli.series_csv import read_series
     from app.quality.grid import judge_rows
 
     table = read_series(file)
+    if table.left_out:
+        err.write(f"gridkeeper: {file}: columns of text are no peers: {', '.join(table.left_out)}\n")
     columns = table.others | {name: _aligned(peer, table, name) for name, peer in peers.items()}
     return _verdict(table, judge_rows(kind, table.stamps, table.values, columns, local=table.local))
 
@@ -103,7 +105,7 @@ def structure_file(
 
     try:
         expected = _grid(_moment(start, "--start"), _moment(end, "--end"), resolution)
-        table = read_series(file)
+        table = read_series(file, stamps_only=True)
     except ConfigurationError as error:
         err.write(f"gridkeeper: {error}\n")
         return WRONG

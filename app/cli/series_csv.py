@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from app.errors import ConfigurationError
 
 STAMP_COLUMNS = ("timestamp", "delivery_start", "datetime", "time")
+NEEDED = ("forecast", "capacity")
+"""What the names of columns begin with that detectors understand."""
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 UNIX = re.compile(r"\d{9,13}")
 FIRST_MILLISECOND = 100_000_000_000
@@ -35,6 +37,8 @@ class SeriesTable:
     stamps: NDArray[np.int64]
     columns: Mapping[str, NDArray[np.float64]]
     local: bool
+    left_out: Sequence[str] = ()
+    """Columns of text, which are no peers."""
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -45,40 +49,40 @@ class SeriesTable:
         return dict(list(self.columns.items())[1:])
 
 
-def read_series(path: Path) -> SeriesTable:
-    """The rows of a CSV file; ConfigurationError where it is none."""
+def read_series(path: Path, *, stamps_only: bool = False) -> SeriesTable:
+    """The rows of a CSV file; ConfigurationError where it is none. With `stamps_only` it may hold anything beside them."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            return _read(str(path), lines)
+            return _read(str(path), lines, stamps_only=stamps_only)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8 text") from error
 
 
-def _read(file: str, lines: Iterator[str]) -> SeriesTable:
+def _read(file: str, lines: Iterator[str], *, stamps_only: bool) -> SeriesTable:
     rows = csv.reader(lines, strict=True)
     try:
-        header = _header(file, next(rows, None))
-        written, stamps, cells, offsets = _rows(file, header, rows)
+        header = _header(file, next(rows, None), stamps_only=stamps_only)
+        names = [] if stamps_only else _value_columns(header)
+        written, stamps, cells, offsets = _rows(file, header, names, rows)
     except csv.Error as error:
         raise ConfigurationError(f"{file}, line {rows.line_num}: {error}; expected comma-separated text") from error
-    columns = {
-        name: np.array(column, dtype=np.float64) for name, column in zip(_value_columns(header), cells, strict=True)
-    }
-    return SeriesTable(file, written, np.array(stamps, dtype=np.int64), columns, local=not any(offsets))
+    columns = {name: np.array(column, dtype=np.float64) for name, column in cells.items()}
+    left_out = [name for name in names if name not in cells]
+    return SeriesTable(file, written, np.array(stamps, dtype=np.int64), columns, not any(offsets), left_out)
 
 
-def _header(file: str, row: list[str] | None) -> list[str]:
+def _header(file: str, row: list[str] | None, *, stamps_only: bool) -> list[str]:
     names = [name.strip() for name in row or []]
     if not any(names):
         raise ConfigurationError(f"{file}, line 1: the file is empty; expected the header timestamp,value")
-    if names[0].lower() not in STAMP_COLUMNS or len(names) < 2:
+    if names[0].lower() not in STAMP_COLUMNS or (len(names) < 2 and not stamps_only):
         raise ConfigurationError(
             f"{file}, line 1: the header is {','.join(names)!r}; expected timestamp,value and then any peers"
         )
     doubled = sorted({name for name in names if names.count(name) > 1 or not name})
-    if doubled:
+    if doubled and not stamps_only:
         raise ConfigurationError(f"{file}, line 1: the column {doubled[0]!r} needs a name of its own")
     return names
 
@@ -89,13 +93,13 @@ def _value_columns(header: list[str]) -> list[str]:
 
 
 def _rows(
-    file: str, header: list[str], rows: Iterator[list[str]]
-) -> tuple[list[str], list[int], list[list[float]], set[bool]]:
+    file: str, header: list[str], names: list[str], rows: Iterator[list[str]]
+) -> tuple[list[str], list[int], dict[str, list[float]], set[bool]]:
     written: list[str] = []
     stamps: list[int] = []
-    cells: list[list[float]] = [[] for _ in header[1:]]
+    cells: dict[str, list[float]] = {name: [] for name in names}
     offsets: set[bool] = set()
-    places = [(header.index(name), name, column) for name, column in zip(_value_columns(header), cells, strict=True)]
+    places = {name: header.index(name) for name in names}
     for row in rows:
         if not row:
             continue
@@ -108,9 +112,25 @@ def _rows(
             raise ConfigurationError(f"{where}, field {header[0]!r}: some stamps carry an offset, others do not")
         written.append(row[0])
         stamps.append(stamp)
-        for place, name, column in places:
-            column.append(_number(row[place], where, name))
+        texts = []
+        for name, column in cells.items():
+            number = _number(row[places[name]], where, name)
+            if number is None:
+                _refuse_unless_text(
+                    row[places[name]], where, name, column, needed=name == names[0] or name.startswith(NEEDED)
+                )
+                texts.append(name)
+            else:
+                column.append(number)
+        for name in texts:
+            del cells[name]
     return written, stamps, cells, offsets
+
+
+def _refuse_unless_text(cell: str, where: str, name: str, column: list[float], *, needed: bool) -> None:
+    """Columns beside the series may hold text, unless they say what they are: in those no number came before."""
+    if needed or not all(map(isnan, column)):
+        raise ConfigurationError(f"{where}, field {name!r}: {cell!r} is not a number; leave unknown values empty")
 
 
 def _stamp(text: str, where: str, name: str) -> tuple[int, bool]:
@@ -132,15 +152,12 @@ def _stamp(text: str, where: str, name: str) -> tuple[int, bool]:
     return int((moment if offset else moment.replace(tzinfo=UTC)).timestamp()), offset
 
 
-def _number(text: str, where: str, name: str) -> float:
+def _number(text: str, where: str, name: str) -> float | None:
+    """NaN where no value is known, None where the cell holds something else."""
     try:
         number = float(text)
     except ValueError:
-        if text.strip().lower() in UNKNOWN:
-            return nan
-        raise ConfigurationError(
-            f"{where}, field {name!r}: {text!r} is not a number; leave unknown values empty"
-        ) from None
+        return nan if text.strip().lower() in UNKNOWN else None
     if not isfinite(number) and number == number:  # noqa: PLR0124  NaN is the one number that differs from itself
         raise ConfigurationError(f"{where}, field {name!r}: {text!r} is not finite; leave unknown values empty")
     return number

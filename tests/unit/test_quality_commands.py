@@ -134,6 +134,17 @@ def test_a_peer_without_rows_tells_nothing(tmp_path: Path) -> None:
     assert Run([file], peers=[f"forecast={tmp_path / 'empty.csv'}"]).out == Run([file]).out
 
 
+def test_columns_of_text_are_no_peers_and_are_named(tmp_path: Path) -> None:
+    plain = write(tmp_path / "a.csv", spoiled())
+    header, *rows = plain.read_text().splitlines()
+    exported = tmp_path / "b.csv"
+    exported.write_text("\n".join([f"{header},unit,area", *[f"{row},,FR" for row in rows]]))
+    run = Run([exported])
+
+    assert (run.code, run.out) == (0, Run([plain]).out)
+    assert "columns of text are no peers: area" in run.err
+
+
 @pytest.mark.parametrize("peer", ["forecast", "=a.csv", "forecast="])
 def test_a_peer_needs_a_name_and_a_file(tmp_path: Path, peer: str) -> None:
     with pytest.raises(ConfigurationError, match="NAME=FILE"):
@@ -196,6 +207,16 @@ def test_resolutions_have_many_spellings(tmp_path: Path, resolution: str, expect
     _, out, _ = structure(stamps(tmp_path / "a.csv"), "2024-01-01", "2024-01-02", resolution)
 
     assert json.loads(out)["n_expected"] == expected
+
+
+def test_structure_needs_stamps_only(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("timestamp\n2024-01-01\n2024-01-03\n")
+    _, out, _ = structure(file, "2024-01-01", "2024-01-03", "P1D")
+    assert json.loads(out)["n_missing"] == 1
+
+    file.write_text("timestamp,state,\n2024-01-01,good,\n2024-01-03,bad,\n")
+    assert structure(file, "2024-01-01", "2024-01-03", "P1D")[1] == out
 
 
 def test_the_text_lists_the_first_gaps_and_says_how_many_more(tmp_path: Path) -> None:
