@@ -15,7 +15,7 @@ HOURS, HOURS_OF_A_PRICE = 3, 5
 GLIMMER, BRIGHT = 0.01, 0.05
 """Shares of the peak: below the first solar is dark, above the second it is day."""
 USUAL_AGREEMENT = 0.04
-"""Neighbours that agree more often than this (coupled prices) may agree for long."""
+"""Neighbours that agree more often than this (coupled prices) may agree for far longer, the more so the more there are."""
 LONGEST_OUTAGE_DAYS = 7
 DECIMALS = (3, 2, 1, 0)
 UNITS_OF_A_BEND, UNITS_OF_A_SLOPE = 50, 20
@@ -113,15 +113,15 @@ def peer_copy(series: Series) -> Flags:
     for peer in series.neighbours:
         agree = ((series.values == peer) & (peer != 0)).astype(np.float64)
         share = before(moving_mean(agree, HABIT_DAYS * series.per_day, series.per_day), 1)
-        found |= _copy_of(series, peer) & ~(share > USUAL_AGREEMENT)
+        found |= _copy_of(series, peer, np.where(share > USUAL_AGREEMENT, 1.0 + len(series.neighbours), 1.0))
     return found
 
 
-def _copy_of(series: Series, other: Values) -> Flags:
+def _copy_of(series: Series, other: Values, patience: Values | float = 1.0) -> Flags:
     """Runs of equal values in which at least five change."""
     equal = series.values == other
     changing = equal & (series.values != before(series.values, 1)) & (series.values != 0)
     total = np.cumsum(changing)
     at_break = np.maximum.accumulate(np.where(equal, 0, total))
     counts = np.where(equal, total - at_break, 0).astype(np.float64)
-    return _too_long(equal, counts, allowed_run(counts, series, SHORTEST_PATTERN - 1))
+    return _too_long(equal, counts, patience * allowed_run(counts, series, SHORTEST_PATTERN - 1))

@@ -76,6 +76,15 @@ def test_a_neighbours_values_in_this_place_are_found() -> None:
     assert Rule.PEER_COPY in rules_in(series, 4000, 4012)
 
 
+def test_a_copy_of_a_coupled_neighbour_is_found_where_it_lasts_far_longer_than_they_agree() -> None:
+    hours = np.arange(365 * 24) % 24
+    neighbour = year("price").values + np.where(hours < 2, 0.0, 5.0)
+    series = with_part(year("price"), 4000, neighbour[4000:4024])
+
+    assert Rule.PEER_COPY in rules_in(replace(series, peers={"zone": neighbour}), 4000, 4024)
+    assert Rule.PEER_COPY not in rules_in(replace(year("price"), peers={"zone": neighbour}), 56 * 24, len(neighbour))
+
+
 def test_coupled_neighbours_may_agree() -> None:
     coupled = np.random.default_rng(3).random(365) < 0.3
     neighbour = year("price").values + np.where(np.repeat(coupled, 24), 0.0, 5.0)
