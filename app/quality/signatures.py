@@ -108,12 +108,13 @@ def stale_copy(series: Series) -> Flags:
 
 
 def peer_copy(series: Series) -> Flags:
-    """The values of another series in this one's place."""
+    """The values of another series in this one's place; of many neighbours one easily agrees for some hours."""
     found = np.zeros(len(series.values), dtype=bool)
+    number = len(series.neighbours)
     for peer in series.neighbours:
         agree = ((series.values == peer) & (peer != 0)).astype(np.float64)
         share = before(moving_mean(agree, HABIT_DAYS * series.per_day, series.per_day), 1)
-        found |= _copy_of(series, peer, np.where(share > USUAL_AGREEMENT, 1.0 + len(series.neighbours), 1.0))
+        found |= _copy_of(series, peer, np.where(share > USUAL_AGREEMENT, 1.0 + number, np.sqrt(number)))
     return found
 
 

@@ -85,6 +85,18 @@ def test_a_copy_of_a_coupled_neighbour_is_found_where_it_lasts_far_longer_than_t
     assert Rule.PEER_COPY not in rules_in(replace(year("price"), peers={"zone": neighbour}), 56 * 24, len(neighbour))
 
 
+def test_one_of_many_neighbours_may_agree_for_some_hours_but_not_all_day() -> None:
+    own = year("price").values
+    others = {f"zone{number}": own + 5.0 + number for number in range(9)}
+    others["zone0"][3000:3008] = own[3000:3008]
+    others["zone1"][4000:4024] = own[4000:4024]
+    many, one = replace(year("price"), peers=others), replace(year("price"), peers={"zone0": others["zone0"]})
+
+    assert Rule.PEER_COPY in rules_in(one, 3000, 3008)
+    assert Rule.PEER_COPY not in rules_in(many, 3000, 3008)
+    assert Rule.PEER_COPY in rules_in(many, 4000, 4024)
+
+
 def test_coupled_neighbours_may_agree() -> None:
     coupled = np.random.default_rng(3).random(365) < 0.3
     neighbour = year("price").values + np.where(np.repeat(coupled, 24), 0.0, 5.0)
