@@ -229,7 +229,7 @@ def plan_changes(wanted: Iterable[JobSpec], stored: Sequence[StoredJob], now: da
 def _change(spec: JobSpec, job: StoredJob | None, now: datetime) -> Change | None:
     schedule = parse_schedule(spec.schedule)
     if job is None:
-        return Change(Action.ADD, spec, schedule.last_slot(now) if spec.at_once else schedule.next_slot(now))
+        return Change(Action.ADD, spec, _first_slot(spec, schedule, now))
     if job.unreadable:
         return Change(Action.MEND, spec, job.next_run or schedule.next_slot(now))
     if job.schedule != spec.schedule:
@@ -241,8 +241,12 @@ def _change(spec: JobSpec, job: StoredJob | None, now: datetime) -> Change | Non
     if job.next_run is None or job.next_run > schedule.next_slot(now + CLOCKS_APART):
         # The clock went back since: waiting for it to come here again may take an hour, or years. What ran has its ticket.
         told = f"next run: {_moment(job.next_run)} is no slot that follows now"
-        return Change(Action.RESCHEDULE, spec, schedule.last_slot(now), (told, *found))
+        return Change(Action.RESCHEDULE, spec, _first_slot(spec, schedule, now), (told, *found))
     return Change(Action.CHANGE, spec, differences=found) if found else None
+
+
+def _first_slot(spec: JobSpec, schedule: Schedule, now: datetime) -> datetime:
+    return schedule.last_slot(now) if spec.at_once else schedule.next_slot(now)
 
 
 def _moment(instant: datetime | None) -> str:

@@ -105,9 +105,11 @@ def test_another_schedule_begins_at_its_next_slot_but_loses_no_overdue_run() -> 
 
 
 @pytest.mark.parametrize("next_run", [NOW + timedelta(hours=1), NOW + timedelta(days=2000), None])
-def test_a_next_run_that_a_clock_left_in_the_future_comes_back_to_the_last_slot(next_run: datetime | None) -> None:
-    moved = (Action.RESCHEDULE, NOW - timedelta(minutes=10))
-    assert changes(SPEC, replace(STORED, next_run=next_run)) == [moved]
+def test_a_next_run_that_a_clock_left_in_the_future_begins_anew(next_run: datetime | None) -> None:
+    far = replace(STORED, next_run=next_run)
+    assert changes(SPEC, far) == [(Action.RESCHEDULE, NOW - timedelta(minutes=10))]
+    waits = replace(SPEC, at_once=False)
+    assert changes(waits, far) == [(Action.RESCHEDULE, NOW + timedelta(minutes=20))]
     assert changes(SPEC, replace(STORED, next_run=NOW - timedelta(days=1))) == []
 
 
