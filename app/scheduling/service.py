@@ -239,7 +239,7 @@ class SchedulerService:
         term.ticker.start(paused=True)
         if not self._settings.persistence:
             term.store.forget(term.epoch)
-        self._apply(term, self.plan)
+        self._check(term)
         self._announce(term)
         term.ticker.resume()
 

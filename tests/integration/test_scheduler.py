@@ -505,6 +505,38 @@ async def test_a_plan_file_that_goes_away_is_told_once_and_the_plan_stays(databa
     assert applied[-1] == ["reschedule collect:load_actual (schedule: every 90m -> every 45m)"]
 
 
+async def test_a_standby_that_takes_over_has_the_plan_of_now_not_that_of_its_start(
+    database_url: str, database: Database, tmp_path: Path
+) -> None:
+    file = tmp_path / "collection.yaml"
+    file.write_text("jobs:\n  near_real_time: {every: 90 min}\n  gap_analysis: {enabled: false}\n")
+    async with opened(database_url, pool_size=5) as other:
+        first = service(database, every_kind(Remembering()), plan=file)
+        second = service(other, every_kind(Remembering()), plan=file)
+        async with serving(first) as stop:
+            await until(lambda: first.status().role == "leader")
+            async with serving(second):
+                await until(lambda: second.status().jobs == len(PLANNED) - 1)
+                (tmp_path / "new.yaml").write_text("jobs:\n  near_real_time: {every: 45 min}\n")
+                (tmp_path / "new.yaml").replace(file)
+                await until(lambda: first.status().jobs == len(PLANNED))
+                await until_stored(database, "gap_analysis")
+                await JobRunRepository(database).set_paused("gap_analysis", paused=True)
+                before = await next_runs(database)
+                with capture_logs() as logs:
+                    stop.set()
+                    await until(lambda: second.status().role == "leader")
+                assert [log["changes"] for log in logs if log["event"] == "plan_applied"] == []
+    assert (await next_runs(database)).keys() == before.keys()
+    assert await rows(database, "select id from scheduler_jobs where paused") == [("gap_analysis",)]
+
+
+async def until_stored(database: Database, job: str) -> None:
+    async with asyncio.timeout(20):
+        while job not in await next_runs(database):  # noqa: ASYNC110  rows tell nobody of a change
+            await asyncio.sleep(0.05)
+
+
 async def test_a_run_whose_process_was_killed_says_who_ran_it_and_when_it_was_found(database: Database) -> None:
     await rows(database, "update scheduler_leader set epoch = 7, holder = 'host:2'")
     slot = datetime(2024, 3, 1, tzinfo=UTC)
