@@ -67,6 +67,7 @@ class _Term:
     ticker: Ticker
     unreadable: tuple[str, ...] = ()
     checked_at: float = 0.0
+    planned: bool = False
 
 
 class SchedulerService:
@@ -263,7 +264,7 @@ class SchedulerService:
         if unreadable and unreadable != term.unreadable:
             self._log.error("jobs_unreadable", jobs=list(unreadable), remedy=UNREADABLE)
         term.unreadable = unreadable
-        term.checked_at = time.monotonic()
+        term.planned = True
 
     async def _beat(self) -> None:
         while True:
@@ -294,6 +295,7 @@ class SchedulerService:
 
     def _check(self, term: _Term) -> None:
         """Take up an edited plan; a wrong one is told once, and the last good one stays."""
+        term.checked_at = time.monotonic()
         try:
             plan = self._plan_file.changed()
         except ConfigurationError as error:
@@ -304,7 +306,12 @@ class SchedulerService:
                 self._plan = self._shaped(plan)
             elif self._plan_file.gone:
                 self._refuse(self._log.warning, "plan_file_gone", f"there is no file {self._plan_file.name} any more")
-        self._apply(term, self.plan)
+        if not (self._plan_error and self._inherits(term)):
+            self._apply(term, self.plan)
+
+    def _inherits(self, term: _Term) -> bool:
+        """Whether the stored jobs are a plan of another leader: the last good one, of which this process knows nothing."""
+        return not term.planned and bool(term.store.stored())
 
     def _refuse(self, tell: Callable[..., object], event: str, error: str) -> None:
         if error != self._plan_error:

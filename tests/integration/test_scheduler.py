@@ -495,8 +495,7 @@ async def test_a_plan_file_that_goes_away_is_told_once_and_the_plan_stays(databa
             await until(lambda: "any more" in scheduler.status().plan_error)
             await asyncio.sleep(0.3)
             # In one step, as editors save: a look between opening and writing would find the file empty.
-            (tmp_path / "new.yaml").write_text("jobs:\n  near_real_time: {every: 45 min}\n")
-            (tmp_path / "new.yaml").replace(file)
+            save(file, "jobs:\n  near_real_time: {every: 45 min}\n")
             await until(lambda: [log["event"] for log in logs].count("plan_applied") == 2)
             assert scheduler.status().plan_error == ""
     told = [log["event"] for log in logs if log["event"].startswith("plan_")]
@@ -517,8 +516,7 @@ async def test_a_standby_that_takes_over_has_the_plan_of_now_not_that_of_its_sta
             await until(lambda: first.status().role == "leader")
             async with serving(second):
                 await until(lambda: second.status().jobs == len(PLANNED) - 1)
-                (tmp_path / "new.yaml").write_text("jobs:\n  near_real_time: {every: 45 min}\n")
-                (tmp_path / "new.yaml").replace(file)
+                save(file, "jobs:\n  near_real_time: {every: 45 min}\n")
                 await until(lambda: first.status().jobs == len(PLANNED))
                 await until_stored(database, "gap_analysis")
                 await JobRunRepository(database).set_paused("gap_analysis", paused=True)
@@ -529,6 +527,45 @@ async def test_a_standby_that_takes_over_has_the_plan_of_now_not_that_of_its_sta
                 assert [log["changes"] for log in logs if log["event"] == "plan_applied"] == []
     assert (await next_runs(database)).keys() == before.keys()
     assert await rows(database, "select id from scheduler_jobs where paused") == [("gap_analysis",)]
+
+
+async def test_a_standby_that_takes_over_while_the_plan_is_wrong_leaves_the_jobs_as_they_are(
+    database_url: str, database: Database, tmp_path: Path
+) -> None:
+    file = tmp_path / "collection.yaml"
+    file.write_text("jobs:\n  near_real_time: {every: 90 min}\n")
+    async with opened(database_url, pool_size=5) as other:
+        first = service(database, every_kind(Remembering()), plan=file)
+        second = service(other, every_kind(Remembering()), plan=file)
+        async with serving(first) as stop:
+            await until(lambda: first.status().role == "leader")
+            async with serving(second):
+                await until(lambda: second.status().jobs == len(PLANNED))
+                save(file, "jobs:\n  near_real_time: {every: 45 min}\n  gap_analysis: {enabled: false}\n")
+                await until(lambda: first.status().jobs == len(PLANNED) - 1)
+                await until_gone(database, "gap_analysis")
+                before = await next_runs(database)
+                save(file, "jobs:\n  near_real_time: {every: 4 min}\n")
+                await until(lambda: first.status().plan_error)
+                stop.set()
+                await until(lambda: second.status().role == "leader" and second.status().plan_error)
+                assert (await next_runs(database)).keys() == before.keys()
+                save(file, "jobs:\n  near_real_time: {every: 30 min}\n")
+                await until_stored(database, "gap_analysis")
+                assert second.status().plan_error == ""
+
+
+def save(file: Path, text: str) -> None:
+    """In one step, as editors do."""
+    new = file.with_suffix(".new")
+    new.write_text(text)
+    new.replace(file)
+
+
+async def until_gone(database: Database, job: str) -> None:
+    async with asyncio.timeout(20):
+        while job in await next_runs(database):  # noqa: ASYNC110  rows tell nobody of a change
+            await asyncio.sleep(0.05)
 
 
 async def until_stored(database: Database, job: str) -> None:
