@@ -115,7 +115,8 @@ class QualityScanner:
     async def _targets(self, pairs: Sequence[_Pair], known: Known, now: datetime) -> list[Target]:
         """The series of the pairs with what is missing of them, as the analysis of gaps sees it."""
         requests = [CollectionRequest(pair.item, pair.place, pair.loaded) for pair in pairs]
-        gaps = await self._gaps.analyse(requests, now)
+        # A scan looks further back than anybody has promised to be complete.
+        gaps = await self._gaps.analyse(requests, now, adding=False)
         timed = [
             (request, pair.days.interval)
             for request, pair in zip(requests, pairs, strict=True)

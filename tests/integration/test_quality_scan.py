@@ -177,6 +177,14 @@ async def test_missing_values_are_counted_by_their_reason(world: QualityWorld) -
     assert 21 <= int(str(today[4])) <= 23
 
 
+async def test_a_scan_promises_nobody_to_fill_what_it_finds_missing(world: QualityWorld) -> None:
+    await world.store(SERIES, values=np.where(np.arange(len(SERIES.values)) < 2_300, np.nan, SERIES.values))
+    await world.scan(NOW)
+    [(ours,)] = await world.rows("select sum(ours) from quality_scores")
+    assert ours
+    assert await world.rows("select * from gaps") == []
+
+
 async def test_a_day_of_23_hours_is_complete(world: QualityWorld) -> None:
     await world.store(SERIES)
     await world.scan(NOW)
