@@ -18,9 +18,9 @@ from app.sandbox.documents import Period, TimeSeries, file_stamp, write_acknowle
 from app.sandbox.noise import key_of
 from app.sandbox.profiles import segments
 from app.sandbox.protocol import NAMES, Refused, Request, no_matching_data, read_request
-from app.sandbox.publication import corrected, missing, published_count
+from app.sandbox.publication import corrected, missing, published_count, within
 from app.sandbox.series import Identity, identities
-from app.sandbox.settings import SandboxSettings
+from app.sandbox.settings import Hole, SandboxSettings
 from app.sandbox.values import Grid, Times, Values, Wanted, values
 from app.sources.entsoe.items import ItemSpec
 
@@ -47,10 +47,11 @@ class World:
     seed: int
     hole_share: float
     correction_share: float
+    holes: tuple[Hole, ...] = ()
 
     @classmethod
     def of(cls, settings: SandboxSettings) -> World:
-        return cls(settings.seed, settings.hole_share, settings.correction_share)
+        return cls(settings.seed, settings.hole_share, settings.correction_share, settings.holes)
 
 
 def answer(parameters: Mapping[str, str], world: World, now: datetime) -> Answer:
@@ -172,7 +173,10 @@ def _periods(request: Request, identity: Identity, grid: Grid, world: World, now
     grid = Grid(grid.resolution, grid.zone, grid.bounds[: public + 1])
     numbers = values(Wanted(world.seed, spec.item, request.place, identity, grid, instant))
     numbers = corrected(key, grid, numbers, instant, world.correction_share)
-    present = ~(np.isnan(numbers) | missing(key, grid, instant, world.hole_share))
+    holes = [one for one in world.holes if _meets(one, request, identity) and one.lasts(now)]
+    absent = missing(key, grid, instant, world.hole_share) | within(grid, [one for one in holes if not one.garbled])
+    present = ~(np.isnan(numbers) | absent)
+    numbers = np.where(within(grid, [one for one in holes if one.garbled]), np.nan, numbers)
     whole = spec.document_type == "A65"
     for first, last in _runs(present, grid, request):
         if _curve(request) == "A01":
@@ -180,6 +184,12 @@ def _periods(request: Request, identity: Identity, grid: Grid, world: World, now
         else:
             positions = _written(numbers[first:last], whole=whole)
         yield _period(grid, numbers, first, last, positions)
+
+
+def _meets(hole: Hole, request: Request, identity: Identity) -> bool:
+    """Whether the hole is one of this series."""
+    asked = (request.spec.item, request.place.code)
+    return asked == (hole.item, hole.place) and hole.psr_type in {"", identity.psr_type}
 
 
 def _period(grid: Grid, numbers: Values, first: int, last: int, positions: NDArray[np.intp]) -> Period:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from app.market.calendar import AfterDelivery
 from app.market.series import DataItem
 from app.sandbox.noise import fraction, uniform
+from app.sandbox.settings import Hole
 from app.sandbox.values import Grid, Values
 from app.sources.entsoe.items import ItemSpec
 
@@ -51,6 +53,15 @@ def missing(key: int, grid: Grid, now: int, share: float) -> NDArray[np.bool_]:
             first = day * _DAY + int(begin * _DAY) // 3600 * 3600
             absent |= (grid.starts >= first) & (grid.starts < first + max(3600, int(length * _DAY)))
     return absent
+
+
+def within(grid: Grid, holes: Iterable[Hole]) -> NDArray[np.bool_]:
+    """Units that start in one of the holes."""
+    inside = np.zeros(len(grid.starts), dtype=np.bool_)
+    for hole in holes:
+        first, last = hole.interval.start.timestamp(), hole.interval.end.timestamp()
+        inside |= (grid.starts >= first) & (grid.starts < last)
+    return inside
 
 
 def corrected(key: int, grid: Grid, values: Values, now: int, share: float) -> Values:

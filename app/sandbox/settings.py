@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from app.clock import Clock, SystemClock
 from app.errors import ConfigurationError
+from app.market.series import DataItem
+from app.market.time import Interval
 
 SANDBOX_TOKEN = "00000000-0000-4000-8000-000000000000"  # noqa: S105  opens nothing but synthetic data
 
@@ -15,8 +18,28 @@ _FAULTS = tuple(name for name in _SHARES if name.startswith("rate_"))
 
 
 @dataclass(frozen=True, slots=True)
+class Hole:
+    """Units of an item and place (its code) that are not there from `since` on, and come `until` then or never.
+
+    `psr_type`: of this production type only. `garbled`: they are there, but the number of each is unreadable.
+    """
+
+    item: DataItem
+    place: str
+    interval: Interval
+    since: datetime | None = None
+    until: datetime | None = None
+    psr_type: str = ""
+    garbled: bool = False
+
+    def lasts(self, now: datetime) -> bool:
+        return (self.since is None or self.since <= now) and (self.until is None or now < self.until)
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxSettings:
     """`rate_*`: shares of the requests that fail so. `*_share`: shares of the days with a hole or a correction.
+    `holes`: holes at named places, besides those of `hole_share`.
 
     Publication follows `clock`; the request limit and the ban follow elapsed time, so that they also work where the
     clock stands still. `replay`: a folder of recorded answers with a `manifest.csv`, or one file for every request.
@@ -37,6 +60,7 @@ class SandboxSettings:
     ban_seconds: float = 600.0
     hole_share: float = 0.0005
     correction_share: float = 0.02
+    holes: tuple[Hole, ...] = ()
     replay: Path | None = None
     log_size: int = 1000
 

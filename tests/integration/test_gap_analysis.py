@@ -1,4 +1,7 @@
-"""Scenarios of missing values on a real database: what is said of them at successive times, and why."""
+"""What the analysis of gaps says and keeps where the sandbox does not go: worlds that a test makes up.
+
+Reasons at successive times stand in `test_gap_scenarios.py`.
+"""
 
 from __future__ import annotations
 
@@ -28,74 +31,14 @@ async def world(database_url: str) -> AsyncIterator[MakeWorld]:
         yield make
 
 
-async def test_1_a_complete_day_has_no_gap_but_what_is_not_due(world: MakeWorld) -> None:
-    one = world(Published(MARCH))
-    await one.ask("02T12:30", "01T00:00", "03T00:00")
-    # The hour from 11 is due at 13:00.
-    assert await one.told("02T12:30", "01T00:00", "03T00:00") == [("02T12:00", "03T00:00", "not_due", 12)]
-
-
-async def test_2_a_value_is_late_after_its_deadline_and_missing_after_three_answers(world: MakeWorld) -> None:
-    one = world(Published(MARCH, holes=[(span("01T10:00", "01T12:00"), None)]))
-    await one.ask("01T11:30", "01T00:00", "01T12:00")
-    assert await one.told("01T11:30", "01T00:00", "01T12:00") == [("01T10:00", "01T12:00", "not_due", 2)]
-    assert await one.told("01T12:00", "01T00:00", "01T12:00") == [
-        ("01T10:00", "01T11:00", "late", 1),
-        ("01T11:00", "01T12:00", "not_due", 1),
-    ]
-    await one.ask("01T13:00", "01T00:00", "01T12:00", times=2)
-    assert await one.told("01T13:00", "01T00:00", "01T12:00") == [("01T10:00", "01T12:00", "late", 2)]
-    await one.ask("01T13:30", "01T00:00", "01T12:00")
-    assert await one.told("01T13:30", "01T00:00", "01T12:00") == [("01T10:00", "01T12:00", "missing_at_source", 2)]
-
-
-async def test_3_one_answer_after_the_horizon_settles_it(world: MakeWorld) -> None:
-    one = world(Published(MARCH, holes=[(span("01T10:00", "01T12:00"), None)]))
-    await one.ask("20T00:00", "01T00:00", "02T00:00")
-    assert await one.told("20T00:00", "01T00:00", "02T00:00") == [("01T10:00", "01T12:00", "missing_at_source", 2)]
-
-
-async def test_4_a_question_before_the_deadline_is_ours_to_repeat_once_the_horizon_has_passed(world: MakeWorld) -> None:
-    one = world(Published(MARCH))
-    await one.ask("01T10:30", "01T00:00", "01T12:00")
-    assert await one.told("01T12:30", "01T00:00", "01T12:00") == [
-        ("01T10:00", "01T11:00", "late", 1),
-        ("01T11:00", "01T12:00", "not_due", 1),
-    ]
-    assert await one.told("10T00:00", "01T00:00", "01T12:00") == [("01T10:00", "01T12:00", "ours", 2)]
-
-
-async def test_5_what_was_never_asked_is_ours_within_a_series(world: MakeWorld) -> None:
-    one = world(Published(MARCH))
-    await one.ask("10T00:00", "01T00:00", "02T00:00")
-    await one.ask("10T00:00", "04T00:00", "05T00:00")
-    assert await one.told("10T00:00", "01T00:00", "05T00:00") == [("02T00:00", "04T00:00", "ours", 48)]
-
-
-async def test_6_a_failed_question_is_ours_until_an_answer_comes(world: MakeWorld) -> None:
-    one = world(Published(MARCH))
-    await one.ask("02T00:30", "01T00:00", "02T00:00")
-    await one.fails("02T06:00", "02T00:00", "02T04:00")
-    assert await one.told("02T06:00", "01T00:00", "02T04:00") == [("02T00:00", "02T04:00", "ours", 4)]
-    await one.ask("02T06:10", "02T00:00", "02T04:00")
-    assert await one.told("02T06:10", "01T00:00", "02T04:00") == []
-
-
-async def test_7_a_failure_after_an_answer_makes_a_late_value_ours_again(world: MakeWorld) -> None:
+async def test_a_failure_after_an_answer_makes_a_late_value_ours_again(world: MakeWorld) -> None:
     one = world(Published(MARCH, holes=[(span("01T10:00", "01T12:00"), None)]))
     await one.ask("01T14:00", "01T00:00", "01T12:00")
     await one.fails("01T14:30", "01T00:00", "01T12:00")
     assert await one.told("01T15:00", "01T00:00", "01T12:00") == [("01T10:00", "01T12:00", "ours", 2)]
 
 
-async def test_8_an_answer_with_refused_points_leaves_the_gap_ours(world: MakeWorld) -> None:
-    one = world(Published(MARCH, holes=[(span("01T10:00", "01T12:00"), None)]))
-    one.rejects = 2
-    await one.ask("20T00:00", "01T00:00", "02T00:00", times=4)
-    assert await one.told("20T00:00", "01T00:00", "02T00:00") == [("01T10:00", "01T12:00", "ours", 2)]
-
-
-async def test_9_a_place_that_was_never_asked_for_is_one_gap_of_the_whole_item(world: MakeWorld) -> None:
+async def test_a_place_that_was_never_asked_for_is_one_gap_of_the_whole_item(world: MakeWorld) -> None:
     one = world(Published(MARCH))
     (gap,) = await one.gaps("10T00:00", "01T00:00", "05T00:00")
     assert (gap.series_key, gap.reason, gap.interval, gap.missing) == (
@@ -107,22 +50,7 @@ async def test_9_a_place_that_was_never_asked_for_is_one_gap_of_the_whole_item(w
     assert (gap.resolution, gap.asked, gap.last_asked) == (Resolution.PT60M, 0, None)
 
 
-async def test_10_a_place_without_any_data_is_missing_at_the_source(world: MakeWorld) -> None:
-    one = world()
-    await one.ask("01T06:00", "01T00:00", "02T00:00")
-    assert [told[2] for told in await one.told("01T06:00", "01T00:00", "02T00:00")] == ["late", "not_due"]
-    await one.ask("20T00:00", "01T00:00", "02T00:00")
-    assert await one.told("20T00:00", "01T00:00", "02T00:00") == [("01T00:00", "02T00:00", "missing_at_source", 24)]
-
-
-async def test_11_before_its_first_value_a_series_is_not_missing_where_the_source_was_asked(world: MakeWorld) -> None:
-    one = world(Published(span("09T23:00", "2024-04-01")))
-    await one.ask("20T00:00", "05T00:00", "15T00:00")
-    # From the fifth on the source said that it had nothing; before that, nobody asked.
-    assert await one.told("20T00:00", "01T00:00", "15T00:00") == [("01T00:00", "05T00:00", "ours", 96)]
-
-
-async def test_12_a_type_that_never_appears_is_no_gap_and_one_that_stops_is(world: MakeWorld) -> None:
+async def test_a_type_that_never_appears_is_no_gap_and_one_that_stops_is(world: MakeWorld) -> None:
     solar = Published(span("01T00:00", "10T00:00"), psr_type="B16")
     one = world(Published(MARCH, psr_type="B14"), solar, item=DataItem.GENERATION_ACTUAL)
     await one.ask("20T01:30", "01T00:00", "20T00:00", times=3)
@@ -132,28 +60,7 @@ async def test_12_a_type_that_never_appears_is_no_gap_and_one_that_stops_is(worl
     assert {gap.reason for gap in await one.gaps("30T00:00", "01T00:00", "12T00:00")} == {Reason.MISSING_AT_SOURCE}
 
 
-async def test_13_a_type_that_is_silent_for_long_while_others_go_on_has_ended(world: MakeWorld) -> None:
-    lignite = Published(span("2024-01-01", "2024-02-01"), psr_type="B02")
-    one = world(Published(YEARS, psr_type="B14"), lignite, item=DataItem.GENERATION_ACTUAL)
-    await one.ask("2024-03-10", "2024-01-01", "2024-03-10")
-    silent = await one.told("2024-03-10T00:00", "2024-01-01", "2024-03-09")
-    assert [(told[0], told[2]) for told in silent] == [
-        ("2024-02-01T00:00", "missing_at_source"),
-        ("02T23:00", "late"),
-    ]
-    await one.ask("2024-04-10", "2024-03-09", "2024-04-10")
-    assert await one.told("2024-04-10T00:00", "2024-01-01", "2024-04-09") == []
-
-
-async def test_14_a_place_that_falls_silent_altogether_is_missed_for_a_year(world: MakeWorld) -> None:
-    one = world(Published(span("2023-01-01", "2023-02-01")))
-    await one.ask("2023-12-01", "2023-01-01", "2023-12-01")
-    assert [told[3] for told in await one.told("2023-12-01", "2023-01-01", "2023-03-01")] == [28 * 24]
-    await one.ask("2024-04-01", "2023-12-01", "2024-04-01")
-    assert await one.told("2024-04-01", "2023-01-01", "2023-03-01") == []
-
-
-async def test_15_outside_the_life_of_its_area_nothing_is_expected(world: MakeWorld) -> None:
+async def test_outside_the_life_of_its_area_nothing_is_expected(world: MakeWorld) -> None:
     one = world(Published(span("2018-09-01", "2018-10-02")), place="DE_LU")
     life = find_place("DE_LU").exists_during(span("2018-01-01", "2019-01-01"))
     assert life is not None
@@ -162,23 +69,7 @@ async def test_15_outside_the_life_of_its_area_nothing_is_expected(world: MakeWo
     assert await one.gaps("2019-01-01", "2018-08-01", "2018-09-01") == []
 
 
-async def test_16_the_unit_may_change_inside_a_day(world: MakeWorld) -> None:
-    hourly = Published(span("01T00:00", "05T22:00"), holes=[(span("05T20:00", "05T21:00"), None)])
-    quarterly = Published(span("05T22:00", "2024-04-01"), QUARTERS, holes=[(span("05T23:00", "05T23:30"), None)])
-    one = world(hourly, quarterly)
-    await one.ask("20T00:00", "01T00:00", "10T00:00")
-    gaps = await one.gaps("20T00:00", "01T00:00", "10T00:00")
-    assert [(gap.interval, gap.resolution, gap.missing) for gap in gaps] == [
-        (span("05T20:00", "05T21:00"), Resolution.PT60M, 1),
-        (span("05T23:00", "05T23:30"), QUARTERS, 2),
-    ]
-    assert await one.rows("select valid_from, resolution from mtu_history order by 1") == [
-        (at("01T00:00"), Resolution.PT60M.id),
-        (at("05T22:00"), QUARTERS.id),
-    ]
-
-
-async def test_17_where_two_units_cover_the_same_time_the_complete_finer_one_is_current(world: MakeWorld) -> None:
+async def test_where_two_units_cover_the_same_time_the_complete_finer_one_is_current(world: MakeWorld) -> None:
     sparse = [(span("02T06:00", "02T06:15"), None), (span("03T06:00", "03T06:15"), None)]
     one = world(Published(span("01T00:00", "03T00:00")), Published(MARCH, QUARTERS, holes=sparse))
     await one.ask("20T00:00", "01T00:00", "04T00:00")
@@ -192,54 +83,7 @@ async def test_17_where_two_units_cover_the_same_time_the_complete_finer_one_is_
     ]
 
 
-@pytest.mark.parametrize(("day", "quarters"), [("2024-03-31", 92), ("2024-10-27", 100)])
-async def test_18_days_of_23_and_25_hours_miss_just_their_units(world: MakeWorld, day: str, quarters: int) -> None:
-    start = at(day) - timedelta(hours=1 if day.startswith("2024-03") else 2)
-    end = start + timedelta(minutes=15 * quarters)
-    one = world(Published(YEARS, QUARTERS, holes=[(type(MARCH)(start, end), None)]))
-    await one.ask("2024-12-01", f"{day[:-2]}01", "2024-11-30")
-    (gap,) = await one.gaps("2024-12-01", f"{day[:-2]}02", "2024-11-29")
-    assert (gap.interval.start, gap.interval.end, gap.missing) == (start, end, quarters)
-
-
-async def test_19_prices_are_due_the_day_before(world: MakeWorld) -> None:
-    prices = Published(MARCH, delay=timedelta(hours=-36))
-    one = world(prices, item=DataItem.PRICE_DAY_AHEAD)
-    await one.ask("05T11:00", "01T00:00", "05T23:00")
-    tomorrow = ("05T23:00", "06T23:00")
-    assert await one.told("05T12:00", *tomorrow) == [(*tomorrow, "not_due", 24)]
-    assert await one.told("05T13:00", *tomorrow) == [(*tomorrow, "ours", 24)]
-    prices.delay = timedelta(hours=30)
-    await one.ask("05T13:00", *tomorrow)
-    assert await one.told("05T13:00", *tomorrow) == [(*tomorrow, "late", 24)]
-
-
-async def test_20_weekly_values_are_counted_in_local_weeks(world: MakeWorld) -> None:
-    weeks = span("2024-02-25T23:00", "2024-05-01")
-    stock = Published(
-        weeks,
-        Resolution.P7D,
-        delay=timedelta(),
-        holes=[(span("2024-03-30T22:00", "2024-04-02"), None), (span("2024-03-10", "2024-03-11T23:00"), None)],
-    )
-    one = world(stock, item=DataItem.RESERVOIR_FILLING)
-    await one.ask("2024-05-01", "2024-02-25T23:00", "2024-05-01")
-    assert await one.told("2024-05-01", "2024-02-25T23:00", "2024-04-20") == [
-        ("10T23:00", "17T23:00", "missing_at_source", 1),
-        # The week from Monday 1 April on, after the night in which the clock went forward.
-        ("31T22:00", "2024-04-07T22:00", "missing_at_source", 1),
-    ]
-
-
-async def test_21_directions_that_complete_each_other_are_one_series(world: MakeWorld) -> None:
-    up = Published(MARCH, QUARTERS, flow_direction="A01", holes=[(span("02T06:00", "02T12:00"), None)])
-    down = Published(span("02T06:00", "02T11:00"), QUARTERS, flow_direction="A02")
-    one = world(up, down, item=DataItem.IMBALANCE_VOLUME)
-    await one.ask("20T00:00", "01T00:00", "05T00:00")
-    assert await one.told("20T00:00", "01T00:00", "05T00:00") == [("02T11:00", "02T12:00", "missing_at_source", 4)]
-
-
-async def test_22_a_hole_at_the_end_of_what_is_stored_is_seen_as_well(world: MakeWorld) -> None:
+async def test_a_hole_at_the_end_of_what_is_stored_is_seen_as_well(world: MakeWorld) -> None:
     one = world(Published(MARCH, QUARTERS, holes=[(span("04T06:15", "2024-04-01"), None)]))
     await one.ask("20T00:00", "01T00:00", "06T00:00")
     assert await one.told("20T00:00", "01T00:00", "06T00:00") == [
@@ -247,24 +91,14 @@ async def test_22_a_hole_at_the_end_of_what_is_stored_is_seen_as_well(world: Mak
     ]
 
 
-async def test_23_an_interval_without_a_single_value_takes_the_unit_of_the_days_before(world: MakeWorld) -> None:
+async def test_an_interval_without_a_single_value_takes_the_unit_of_the_days_before(world: MakeWorld) -> None:
     one = world(Published(MARCH, QUARTERS, holes=[(span("04T00:00", "07T00:00"), None)]))
     await one.ask("20T00:00", "01T00:00", "10T00:00")
     (gap,) = await one.gaps("20T00:00", "05T00:00", "06T00:00")
     assert (gap.resolution, gap.missing, gap.interval) == (QUARTERS, 96, span("05T00:00", "06T00:00"))
 
 
-async def test_24_a_value_that_vanishes_at_the_source_becomes_a_gap(world: MakeWorld) -> None:
-    load = Published(MARCH)
-    one = world(load)
-    await one.ask("20T00:00", "01T00:00", "05T00:00")
-    assert await one.told("20T00:00", "01T00:00", "05T00:00") == []
-    load.holes = [(span("02T00:00", "02T02:00"), None)]
-    await one.ask("20T01:00", "01T00:00", "05T00:00")
-    assert await one.told("20T01:00", "01T00:00", "05T00:00") == [("02T00:00", "02T02:00", "missing_at_source", 2)]
-
-
-async def test_25_without_a_rule_the_habit_of_the_series_tells_when_it_is_due(world: MakeWorld) -> None:
+async def test_without_a_rule_the_habit_of_the_series_tells_when_it_is_due(world: MakeWorld) -> None:
     one = world(Published(MARCH, delay=timedelta(hours=3)))
     one.service._publication = lambda _: None
     for hour in range(5, 24):
@@ -274,7 +108,7 @@ async def test_25_without_a_rule_the_habit_of_the_series_tells_when_it_is_due(wo
     assert await one.told("02T00:00", "01T00:00", "01T21:00") == [("01T20:00", "01T21:00", "ours", 1)]
 
 
-async def test_26_hours_before_the_first_value_of_its_day_are_missing_however_little_is_looked_at(
+async def test_hours_before_the_first_value_of_its_day_are_missing_however_little_is_looked_at(
     world: MakeWorld,
 ) -> None:
     one = world(Published(MARCH, holes=[(span("01T00:00", "05T10:00"), None)]))
@@ -283,14 +117,14 @@ async def test_26_hours_before_the_first_value_of_its_day_are_missing_however_li
     assert await one.told("20T00:00", "01T00:00", "06T00:00") == [("04T23:00", "05T10:00", "missing_at_source", 11)]
 
 
-async def test_27_what_has_ended_before_the_interval_is_neither_missing_nor_blank(world: MakeWorld) -> None:
+async def test_what_has_ended_before_the_interval_is_neither_missing_nor_blank(world: MakeWorld) -> None:
     lignite = Published(span("2024-01-01", "2024-01-10"), psr_type="B02")
     one = world(Published(YEARS, psr_type="B14"), lignite, item=DataItem.GENERATION_ACTUAL)
     await one.ask("2024-04-10", "2024-01-01", "2024-04-10")
     assert await one.told("2024-04-10T00:00", "2024-03-01", "2024-03-09") == []
 
 
-async def test_28_what_is_learned_later_corrects_the_history_of_the_unit(world: MakeWorld) -> None:
+async def test_what_is_learned_later_corrects_the_history_of_the_unit(world: MakeWorld) -> None:
     hourly = Published(span("01T00:00", "04T00:00"))
     one = world(hourly, Published(span("04T00:00", "2024-04-01"), QUARTERS))
     await one.ask("20T00:00", "01T00:00", "10T00:00")

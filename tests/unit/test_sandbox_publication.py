@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 from app.market.series import DataItem
+from app.market.time import Interval
 from app.sandbox.answers import World
+from app.sandbox.settings import Hole
 from tests.sandbox_factory import CALM, DAY, NOW, ask, document, periods, reason, texts
 
 
@@ -87,3 +90,30 @@ def test_a_repeated_question_at_another_time_gets_another_document_number() -> N
         texts(document(ask(DataItem.LOAD_ACTUAL, "NL", now=now)), "mRID")[0] for now in (NOW, NOW + timedelta(1))
     }
     assert len(numbers) == 2
+
+
+def test_a_hole_at_a_named_place_lasts_from_one_instant_to_another() -> None:
+    """The third hour of the day is withdrawn on the fifth and comes again on the seventh."""
+    third = Interval(datetime(2024, 9, 2, 0, tzinfo=UTC), datetime(2024, 9, 2, 1, tzinfo=UTC))
+    withdrawn = Hole(
+        DataItem.LOAD_ACTUAL,
+        "FR",
+        third,
+        since=datetime(2024, 9, 5, tzinfo=UTC),
+        until=datetime(2024, 9, 7, tzinfo=UTC),
+    )
+    world = replace(CALM, holes=(withdrawn,))
+    written = [
+        [period[:2] for period in periods(ask(DataItem.LOAD_ACTUAL, place, world=world, now=datetime(2024, 9, day, tzinfo=UTC)))]
+        for place, day in (("FR", 4), ("FR", 5), ("FR", 6), ("FR", 7), ("ES", 5))
+    ]  # fmt: skip
+    whole = [("2024-09-01T22:00Z", "2024-09-02T22:00Z")]
+    split = [("2024-09-01T22:00Z", "2024-09-02T00:00Z"), ("2024-09-02T01:00Z", "2024-09-02T22:00Z")]
+    assert written == [whole, split, split, whole, whole]
+
+
+def test_a_garbled_unit_is_written_without_a_readable_number() -> None:
+    third = Interval(datetime(2024, 9, 2, 0, tzinfo=UTC), datetime(2024, 9, 2, 1, tzinfo=UTC))
+    world = replace(CALM, holes=(Hole(DataItem.LOAD_ACTUAL, "FR", third, garbled=True),))
+    quantities = texts(document(ask(DataItem.LOAD_ACTUAL, "FR", world=world)), "quantity")
+    assert [number for number, text in enumerate(quantities) if text == "nan"] == [2]
