@@ -242,6 +242,7 @@ class SchedulerService:
             term.store.forget(term.epoch)
         self._check(term)
         self._announce(term)
+        term.ticker.since = self._clock.now()
         term.ticker.resume()
 
     def _announce(self, term: _Term) -> None:
@@ -254,8 +255,10 @@ class SchedulerService:
     def _apply(self, term: _Term, plan: Plan) -> None:
         """Bring the store to the plan: also rows that somebody damaged or deleted meanwhile."""
         stored = term.store.stored()
-        changes = plan_changes(plan.jobs(), stored, self._clock.now())
+        now = self._clock.now()
+        changes = plan_changes(plan.jobs(), stored, now)
         if changes:
+            term.ticker.since = now
             term.store.apply(changes, term.epoch)
             self._log.info("plan_applied", changes=[str(change) for change in changes])
             term.ticker.wakeup()

@@ -23,7 +23,7 @@ from app.scheduling.store import PostgresJobStore, SlotTrigger
 
 RETRY_SECONDS = 2.0
 CATCH_UP_AFTER = timedelta(seconds=60)
-"""A run that begins so much later than its slot is a catch-up."""
+"""A run that begins so much later than its slot is a catch-up, whoever led meanwhile."""
 
 
 class Ticker(BackgroundScheduler):  # type: ignore[misc]  # the library has no types
@@ -46,6 +46,8 @@ class Ticker(BackgroundScheduler):  # type: ignore[misc]  # the library has no t
         self._failing = Outage("scheduler_tick_failed", level="error")
         self.ticked_at = self.turned_at = time.monotonic()
         self.deposed = False
+        self.since = clock.now()
+        """When this term began, or the plan changed: nobody could begin an earlier slot in time."""
         # Kept apart from the library's state, which a start that is still under way would set again.
         self._ended = False
 
@@ -100,7 +102,7 @@ class Ticker(BackgroundScheduler):  # type: ignore[misc]  # the library has no t
         return max(0.0, (following - self._clock.now()).total_seconds())
 
     def _fire(self, due: Sequence[Job], now: datetime) -> None:
-        tickets = [ticket_for(job, now) for job in due]
+        tickets = [ticket_for(job, now, self.since) for job in due]
         following = [_schedule(job).next_slot(max(now, job.next_run_time)) for job in due]
         claimed = self._store.claim(tickets, following, self._epoch, now)
         for job, ticket in zip(due, tickets, strict=True):
@@ -112,11 +114,13 @@ class Ticker(BackgroundScheduler):  # type: ignore[misc]  # the library has no t
             job.func(*job.args, **job.kwargs)
 
 
-def ticket_for(job: Job, now: datetime) -> Ticket:
-    """The run that a due job means: its last missed slot, whatever lies before that."""
+def ticket_for(job: Job, now: datetime, since: datetime) -> Ticket:
+    """The run that a due job means: its last missed slot, whatever lies before that; `since` as in `Ticker`."""
     kind, params = job.args
     slot = max(job.next_run_time, _schedule(job).last_slot(now))
-    late = slot != job.next_run_time or now - slot > CATCH_UP_AFTER
+    # A clock that went back behind `since` tells nothing.
+    earlier = slot < since <= now
+    late = slot != job.next_run_time or earlier or now - slot > CATCH_UP_AFTER
     return Ticket(job.id, kind, params, slot, Trigger.CATCH_UP if late else Trigger.CRON)
 
 

@@ -80,6 +80,34 @@ async def test_a_restart_keeps_the_next_run_times_and_runs_nothing_again(databas
     }
 
 
+async def test_what_begins_because_the_service_starts_is_a_catch_up_and_spoils_no_lateness(database: Database) -> None:
+    start, handler = datetime(2024, 3, 1, 12, 0, 47, tzinfo=UTC), Remembering()
+    clock = FixedClock(start)
+    async with serving(service(database, every_kind(handler), clock=clock)):
+        await runs_until(database, lambda found: len(found) == 2)
+        clock.set(start + timedelta(seconds=73))
+        await runs_until(database, lambda found: len(found) == 3)
+    clock.set(start + timedelta(seconds=73 + 120 + 40))
+    async with serving(service(database, every_kind(handler), clock=clock)):
+        await runs_until(database, lambda found: len(found) == 4)
+    told = [f"{one.scheduled_for:%H:%M:%S} {one.trigger}" for one in handler.tickets if one.job == "platform_health"]
+    assert told == ["12:00:00 catch-up", "12:02:00 cron", "12:04:00 catch-up"]
+    assert [one.trigger for one in handler.tickets if one.job == JOB] == [Trigger.CATCH_UP]
+
+
+async def test_a_job_that_an_edited_plan_begins_at_once_is_a_catch_up(database: Database, tmp_path: Path) -> None:
+    plan, handler = tmp_path / "plan.yaml", Remembering()
+    plan.write_text("areas: [FR]\nitems: [load_actual]\njobs: {platform_health: {enabled: false}}\n")
+    clock = FixedClock(datetime(2024, 3, 1, 11, 59, 0, tzinfo=UTC))
+    async with serving(service(database, every_kind(handler), plan=plan, clock=clock)):
+        await runs_until(database, lambda found: len(found) == 1)
+        clock.set(datetime(2024, 3, 1, 12, 0, 47, tzinfo=UTC))
+        plan.write_text("areas: [FR]\nitems: [load_actual]\njobs: {}\n")
+        await runs_until(database, lambda found: "platform_health" in {run.job for run in found})
+    added = [(one.scheduled_for, one.trigger) for one in handler.tickets if one.job == "platform_health"]
+    assert added == [(datetime(2024, 3, 1, 12, 0, tzinfo=UTC), Trigger.CATCH_UP)]
+
+
 async def test_an_overdue_job_runs_once_however_much_it_missed(database: Database) -> None:
     start = datetime(2024, 3, 1, 12, 0, 10, tzinfo=UTC)
     clock = FixedClock(start)
