@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from app.cli.tables import counted
 from app.monitoring.health import Health
 from app.monitoring.models import Objective, Sample, Tally
 
@@ -39,7 +40,11 @@ def _service(health: Health) -> str:
         return "stopped" if leader.epoch else "never started; `gridkeeper serve` keeps the data complete"
     beat = age_of(health.at, leader.heartbeat_at)
     last = f", last job {age_of(health.at, leader.last_run_at)} ago" if leader.last_run_at else ""
-    return f"{leader.name} leads (term {leader.epoch}, sign of life {beat} ago{last}), {len(health.replicas)} replicas"
+    told = f"term {leader.epoch}, sign of life {beat} ago{last}"
+    replicas = counted(len(health.replicas), "replica")
+    if leader.alive:
+        return f"{leader.name} leads ({told}), {replicas}"
+    return f"nobody leads since {leader.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC, the last was {leader.name} ({told}), {replicas}"
 
 
 def _replica(sample: Sample) -> str:

@@ -95,7 +95,7 @@ async def _run(settings: Settings, name: str) -> JobRun | None:
         job = readable(find_job(await _known_jobs(opened, settings), name))
         async with opened.connection() as connection:
             leader = await read_leader(connection)
-        if _alive(leader, settings):
+        if leader.alive(settings.scheduler.takeover_after):
             _say(f"asked {leader.holder}, the leader, to run {name}")
             return await _followed(opened, job)
     _say(f"no service leads at present: {name} runs in this process")
@@ -170,21 +170,18 @@ def _settings(*, sandbox: bool = False) -> Settings:
     return settings
 
 
-def _alive(leader: LeaderView, settings: Settings) -> bool:
-    return leader.age < settings.scheduler.takeover_after
-
-
 def _leader_line(leader: LeaderView, settings: Settings) -> str:
-    if _alive(leader, settings):
+    if leader.alive(settings.scheduler.takeover_after):
         return f"leader: {leader.holder}, epoch {leader.epoch}"
-    return "leader: none; `gridkeeper serve` runs what is due"
+    lost = f" since {iso(leader.heartbeat_at)}, the last was {leader.holder}" if leader.heartbeat_at else ""
+    return f"leader: none{lost}; `gridkeeper serve` runs what is due"
 
 
 def _leader_as_json(leader: LeaderView, settings: Settings) -> dict[str, Any]:
     return {
         "holder": leader.holder or None,
         "epoch": leader.epoch,
-        "alive": _alive(leader, settings),
+        "alive": leader.alive(settings.scheduler.takeover_after),
         "heartbeat_age": leader.age if leader.age < float("inf") else None,
     }
 

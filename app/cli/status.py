@@ -199,6 +199,7 @@ async def _read(opened: Database, settings: Settings, now: datetime) -> Status:
         now,
         token_id=token_id(entsoe.token.get_secret_value() if entsoe.token else ""),
         requests_per_minute=entsoe.requests_per_minute,
+        takeover_after=settings.scheduler.takeover_after,
     )
     return replace(await read_status(opened, now), health=health)
 

@@ -66,6 +66,7 @@ _RESIGN = "update scheduler_leader set heartbeat_at = '-infinity' where epoch = 
 _VIEW = """
     select
         epoch, holder, acquired_at,
+        case when isfinite(heartbeat_at) then heartbeat_at end as heartbeat_at,
         -- Before PostgreSQL 17 an infinite instant has no distance.
         case
             when isfinite(heartbeat_at) then extract(epoch from clock_timestamp() - heartbeat_at)::float8
@@ -93,6 +94,12 @@ class LeaderView:
     holder: str
     acquired_at: datetime | None
     age: float
+    heartbeat_at: datetime | None = None
+    """None where nobody ever led, or the last leader ended in order."""
+
+    def alive(self, takeover_after: float) -> bool:
+        """Whether it leads: from this age on a standby takes over, and commands do not count on it."""
+        return self.age < takeover_after
 
 
 def process_name() -> str:
@@ -104,7 +111,7 @@ async def read_leader(connection: Connection) -> LeaderView:
     row = await connection.fetchrow(_VIEW)
     if row is None:
         raise DatabaseUnavailable("the table scheduler_leader is empty; run `gridkeeper migrate` on a new database")
-    return LeaderView(row["epoch"], row["holder"], row["acquired_at"], row["age"])
+    return LeaderView(row["epoch"], row["holder"], row["acquired_at"], row["age"], row["heartbeat_at"])
 
 
 class Leadership:

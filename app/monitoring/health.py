@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from app.db.engine import Database
 
 PERIODS: Mapping[str, timedelta] = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "30d": timedelta(days=30)}
-LEADER_GRACE = timedelta(seconds=30)
 FEW_RUNS = 20
 """Of fewer runs a share says little."""
 SHORT = 0.05
@@ -56,7 +55,7 @@ class Health:
 def _service(health: Health) -> Iterator[str]:
     overview = health.overview
     beat = overview.leader.heartbeat_at
-    if beat is not None and health.at - beat > LEADER_GRACE:
+    if beat is not None and not overview.leader.alive:
         yield f"no replica leads: the last sign of {overview.leader.name} was at {beat:%Y-%m-%d %H:%M:%S} UTC; start serve"
     jobs = overview.jobs
     for names, what in ((jobs.failing, "failed"), (jobs.late, "are late"), (jobs.unreadable, "cannot be read")):
@@ -98,12 +97,18 @@ def _alerts(overview: Overview) -> Iterator[str]:
 
 
 async def read_health(
-    database: Database, service: MonitoringService, now: datetime, *, token_id: str, requests_per_minute: int
+    database: Database,
+    service: MonitoringService,
+    now: datetime,
+    *,
+    token_id: str,
+    requests_per_minute: int,
+    takeover_after: float,
 ) -> Health:
     """The state of everything at this moment."""
     return Health(
         at=now,
-        overview=await read_overview(database, now, token_id),
+        overview=await read_overview(database, now, token_id, takeover_after),
         replicas=tuple(await service.replicas(now)),
         collection={name: await service.overall(Interval(now - age, now)) for name, age in PERIODS.items()},
         availability=await service.availability(now),
@@ -123,6 +128,7 @@ def as_document(health: Health) -> dict[str, object]:
         "service": {
             "running": health.serving,
             "leader": leader.name or None,
+            "leads": leader.alive,
             "epoch": leader.epoch,
             "heartbeat_at": leader.heartbeat_at,
             "last_job_run_at": leader.last_run_at,

@@ -7,18 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from app.db.leader import read_leader
+
 if TYPE_CHECKING:
     from app.db.engine import Connection, Database
 
-# An orderly end leaves the heartbeat infinitely old.
-_LEADER = """
-    select
-        epoch,
-        holder,
-        case when isfinite(heartbeat_at) then heartbeat_at end as heartbeat_at,
-        (select max(started_at) from job_runs where started_at > $1::timestamptz - interval '7 days') as last_run_at
-    from scheduler_leader
-"""
+_LAST_RUN = "select max(started_at) from job_runs where started_at > $1::timestamptz - interval '7 days'"
 
 _JOBS = """
     select
@@ -104,12 +98,16 @@ JOB_GRACE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Leader:
-    """Who plans. `heartbeat_at` is None where nobody ever led or the last leader ended in order."""
+    """Who plans. `heartbeat_at` is None where nobody ever led or the last leader ended in order.
+
+    `alive`: whether it leads still; from `GRIDKEEPER_SCHEDULER__TAKEOVER_AFTER` seconds of silence on it does not.
+    """
 
     epoch: int = 0
     name: str = ""
     heartbeat_at: datetime | None = None
     last_run_at: datetime | None = None
+    alive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +170,16 @@ class Overview:
     alerts: tuple[FiringAlert, ...] = field(default=())
 
 
-async def read_overview(database: Database, now: datetime, token_id: str) -> Overview:
+async def read_overview(database: Database, now: datetime, token_id: str, takeover_after: float) -> Overview:
     """One snapshot of everything."""
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
-        [leader] = await connection.fetch(_LEADER, now)
+        leader = await read_leader(connection)
+        last_run_at = await connection.fetchval(_LAST_RUN, now)
         [budget] = await connection.fetch(_BUDGET, now, token_id)
         return Overview(
-            leader=Leader(leader["epoch"], leader["holder"], leader["heartbeat_at"], leader["last_run_at"]),
+            leader=Leader(
+                leader.epoch, leader.holder, leader.heartbeat_at, last_run_at, alive=leader.alive(takeover_after)
+            ),
             jobs=await _jobs(connection, now),
             gaps=tuple(GapCount(**row) for row in await connection.fetch(_GAPS, now)),
             backfills=tuple(OpenBackfill(**row) for row in await connection.fetch(_BACKFILLS)),

@@ -121,7 +121,7 @@ async def test_what_an_open_backfill_is_about_to_bring_is_no_lasting_fault(datab
     backfill_id = await scene.start(ten_days(Reprocess.MISSING))
 
     async def lasting() -> list[tuple[str, int]]:
-        overview = await read_overview(database, NOW + timedelta(hours=2), "token")
+        overview = await read_overview(database, NOW + timedelta(hours=2), "token", takeover_after=6.0)
         return [(gap.reason, gap.lasting) for gap in overview.gaps]
 
     assert await lasting() == [("ours", 0)]

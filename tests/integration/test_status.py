@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from app.cli.jobs import list_command
 from app.cli.status import AreaStatus, ItemStatus, RunStatus, Status, read_status, status_command
 from app.db.engine import Database
 from app.db.migrate import claim_origin, migrate, revisions
@@ -210,3 +211,31 @@ def test_watching_shows_the_screen_again_until_it_is_interrupted(database_url: s
         watching.send_signal(signal.SIGINT)
         assert watching.wait(timeout=20) == 0
     assert "every 0.2 s, Ctrl-C ends" in shown
+
+
+@pytest.mark.parametrize(("seconds", "alive"), [(1, True), (11, False)])
+def test_status_and_jobs_list_agree_on_who_leads(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seconds: int, alive: bool
+) -> None:
+    monkeypatch.setenv("GRIDKEEPER_DATABASE__URL", database_url)
+    # From the tested instants so far away that a slow machine changes nothing.
+    monkeypatch.setenv("GRIDKEEPER_SCHEDULER__TAKEOVER_AFTER", "120" if alive else "10")
+
+    async def lead() -> None:
+        async with opened(database_url) as database, database.connection() as connection:
+            await connection.execute(
+                "update scheduler_leader set epoch = 3, holder = 'host:1', heartbeat_at = clock_timestamp() - $1::interval",
+                timedelta(seconds=seconds),
+            )
+
+    asyncio.run(lead())
+    status_command()
+    shown = capsys.readouterr().out
+    assert ("host:1 leads" in shown, "nobody leads since" in shown, "no replica leads" in shown) == (
+        alive,
+        not alive,
+        not alive,
+    )
+    list_command(as_json=False)
+    told = capsys.readouterr().err
+    assert ("leader: host:1, epoch 3" in told, "leader: none since" in told) == (alive, not alive)

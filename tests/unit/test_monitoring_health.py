@@ -22,7 +22,7 @@ from app.monitoring.service import availability
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 GOOD = Objective(0.95, 99, 100)
 TALLY = Tally(runs=100, failed=1, new=5, response_seconds=50.0, store_seconds=1.0, p50=0.5, p95=0.9, p99=1.2)
-LEADER = Leader(3, "host:1", NOW - timedelta(seconds=1), NOW - timedelta(minutes=1))
+LEADER = Leader(3, "host:1", NOW - timedelta(seconds=1), NOW - timedelta(minutes=1), alive=True)
 SAMPLE = Sample(
     NOW, "host:1", leader=True, cpu_cores=0.1, resident_bytes=10**8, memory_available_bytes=10**10,
     memory_total_bytes=2 * 10**10, disk_free_bytes=10**11, disk_total_bytes=2 * 10**11, loop_lag_seconds=0.01,
@@ -60,7 +60,7 @@ OURS = GapCount("ours", 3, 12, NOW - timedelta(hours=4), 2)
 POOR = replace(TALLY, failed=10)
 WRONG: dict[str, tuple[Health, str]] = {
     "a leader that vanished": (
-        health(of(leader=replace(LEADER, heartbeat_at=NOW - timedelta(minutes=1)))),
+        health(of(leader=replace(LEADER, heartbeat_at=NOW - timedelta(seconds=11), alive=False))),
         "no replica leads: the last sign of host:1",
     ),
     "a failing job": (health(of(jobs=JobsState(3, failing=("a", "b")))), "jobs that failed: a, b"),
@@ -91,6 +91,16 @@ def test_nothing_is_wrong_where_everything_is_as_it_should_be() -> None:
     unknown = replace(SAMPLE, memory_available_bytes=None, memory_total_bytes=None, disk_free_bytes=None)
     state = health(fine, collection={"24h": few}, reliability=Objective(0.95, 0, 10), replicas=(unknown,))
     assert state.problems == ()
+
+
+def test_a_leader_that_fell_silent_leads_no_more_and_the_screen_says_since_when() -> None:
+    silent = replace(LEADER, heartbeat_at=NOW - timedelta(seconds=11), alive=False)
+    [line] = [line for line in health_lines(health(of(leader=silent))) if line.startswith("service")]
+    assert "nobody leads since 2026-03-10 11:59:49 UTC, the last was host:1" in line
+    assert line.endswith(", 1 replica")
+    [line] = [line for line in health_lines(health()) if line.startswith("service")]
+    assert "host:1 leads (term 3, sign of life 1 s ago" in line
+    assert as_document(health(of(leader=silent)))["service"]["leads"] is False  # type: ignore[index]
 
 
 def test_a_service_that_was_stopped_in_order_is_judged_by_its_alerts_alone() -> None:
