@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -10,17 +9,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
 from app.cli.codes import FAILED, INTERRUPTED, OK
+from app.cli.progress import WindowProgress, run_interruptibly, where
 from app.cli.tables import print_table
 from app.clock import SystemClock
-from app.collection.models import CollectionRun, Outcome, Summary, Tally, Work
+from app.collection.models import CollectionRun, Summary, Tally, Work
 from app.collection.requests import Selection, select
 from app.lifecycle import collecting, require_token
 from app.logging import configure_logging
 from app.market.moments import parse_interval
+from app.market.text import counted
 from app.settings import Settings, load_settings
 from app.sources.entsoe.items import ITEMS, places_for
 
@@ -46,7 +44,7 @@ def collect_command(
     for reason in selection.skipped:
         report.skip(reason)
     try:
-        asyncio.run(_collect(settings, selection, report))
+        run_interruptibly(_collect(settings, selection, report))
     except KeyboardInterrupt:
         report.interrupted = True
     report.finish(as_json=as_json)
@@ -88,26 +86,12 @@ class Report:
     def __init__(self, *, quiet: bool) -> None:
         self.summary = Summary()
         self.interrupted = False
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._quiet = quiet
         self._skipped: list[str] = []
-        self._said: set[str] = set()
-        self._planned = 0
-        self._done = 0
-        self._task: TaskID | None = None
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("windows"),
-            TimeElapsedColumn(),
-            console=self._console,
-            transient=True,
-            disable=quiet or not self._console.is_terminal,
-        )
+        self.progress = WindowProgress(quiet=quiet)
 
     def say(self, text: str) -> None:
-        self.progress.console.print(text, markup=False)
+        self.progress.say(text)
 
     def skip(self, reason: str) -> None:
         self._skipped.append(reason)
@@ -119,28 +103,11 @@ class Report:
             self.summary.tally(request.item, request.place)
             if (request.item, request.place.eic) not in planned:
                 self.skip(f"{request.item} {request.place.code}: the area does not exist in {request.interval}")
-        self._planned = len(work)
-        series = len(planned)
-        self.say(f"collecting {len(work)} windows for {series} {'pair' if series == 1 else 'pairs'} of item and area")
-        self._task = self.progress.add_task("collecting", total=len(work))
-        self.progress.start()
+        self.progress.begin(work, "collecting")
 
     def add(self, run: CollectionRun) -> None:
         self.summary.add(run)
-        self._done += 1
-        if self._task is not None:
-            self.progress.update(self._task, advance=1, description=f"{run.item} {run.place.code}")
-        if run.outcome is Outcome.FAILED:
-            self.say(f"failed: {_where(run)}: {self._once(run.error_message)}")
-        elif not self._quiet and not self._console.is_terminal:
-            self.say(_line(run, self._done, self._planned))
-
-    def _once(self, message: str) -> str:
-        """A long message in full the first time, then only its beginning."""
-        if message not in self._said:
-            self._said.add(message)
-            return message
-        return message if len(message) <= 60 else f"{message[:60]}…"
+        self.progress.add(run)
 
     def finish(self, *, as_json: bool) -> None:
         self.progress.stop()
@@ -154,7 +121,7 @@ class Report:
     def _as_json(self) -> dict[str, Any]:
         return {
             "interrupted": self.interrupted,
-            "windows": {"planned": self._planned, "done": self._done},
+            "windows": {"planned": self.progress.planned, "done": self.progress.done},
             "summary": [_tally_as_json(tally) for tally in self.summary.tallies],
             "skipped": self._skipped,
             "failures": [_failure_as_json(run) for run in self.summary.failures],
@@ -178,14 +145,16 @@ class Report:
         failures = self.summary.failures
         if failures:
             self.say(
-                f"{len(failures)} of {self._planned} windows failed; run the same command again to ask only for them anew:"
+                f"{len(failures)} of {counted(self.progress.planned, 'window')} failed; run the same command again to ask only for them anew:"
             )
             for message in dict.fromkeys(run.error_message for run in failures):
-                named = [_where(run) for run in failures if run.error_message == message]
+                named = [where(run) for run in failures if run.error_message == message]
                 more = f" and {len(named) - SHOWN_PROBLEMS} more" if len(named) > SHOWN_PROBLEMS else ""
                 self.say(f"  {message}\n    {', '.join(named[:SHOWN_PROBLEMS])}{more}")
         if self.interrupted:
-            self.say(f"interrupted after {self._done} of {self._planned} windows; what is listed above is stored")
+            self.say(
+                f"interrupted after {self.progress.done} of {counted(self.progress.planned, 'window')}; what is listed above is stored"
+            )
 
     def _print_next(self) -> None:
         stored = next((tally for tally in self.summary.tallies if tally.received), None)
@@ -201,15 +170,6 @@ def _program() -> str:
     if called.endswith("__main__.py"):
         return "python -m app"
     return called if "/" not in called else os.path.relpath(called)
-
-
-def _where(run: CollectionRun) -> str:
-    return f"{run.item} {run.place.code} {run.window}"
-
-
-def _line(run: CollectionRun, done: int, planned: int) -> str:
-    what = "no matching data" if run.outcome is Outcome.EMPTY else f"{run.received} values, {run.new} new"
-    return f"[{done}/{planned}] {_where(run)}: {what}"
 
 
 def _tally_as_json(tally: Tally) -> dict[str, Any]:

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.cli.codes import FAILED, OK
+from app.cli.codes import FAILED, INTERRUPTED, OK
+from app.cli.progress import WindowProgress, run_interruptibly
 from app.cli.tables import print_table
 from app.clock import SystemClock
-from app.collection.models import CollectionRequest, CollectionRun, Outcome
+from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.collection.requests import Selection, select
 from app.errors import ConfigurationError
 from app.lifecycle import collecting, database, require_token
 from app.logging import configure_logging
 from app.market.moments import parse_interval
 from app.market.series import SeriesKey
+from app.market.text import counted
 from app.market.time import iso
 from app.settings import Settings, load_settings
 from app.sources.entsoe.items import ITEMS, places_for
@@ -50,19 +52,49 @@ def gaps_command(
     if force and not fill:
         raise ConfigurationError("--force says what --fill asks for: add --fill")
     settings, selection, now = _asked(areas, items, start, end, sandbox=sandbox)
-    if fill:
-        require_token(settings)
-        gaps, runs = asyncio.run(_filled(settings, selection.requests, now, force=force))
-    else:
-        gaps, runs = asyncio.run(_analysed(settings, selection.requests, now)), []
+    filling = _Filling()
+    try:
+        if fill:
+            require_token(settings)
+            gaps = run_interruptibly(_filled(settings, selection.requests, now, filling, force=force))
+        else:
+            gaps = asyncio.run(_analysed(settings, selection.requests, now))
+    except KeyboardInterrupt:
+        if not fill:
+            raise
+        filling.interrupted(as_json=as_json)
+        return INTERRUPTED
     if as_json:
-        sys.stdout.write(json.dumps(_as_json(gaps, runs), indent=2) + "\n")
+        _write(_as_json(gaps, filling.runs))
     else:
         _print_gaps(gaps)
-    failures = [run for run in runs if run.outcome is Outcome.FAILED]
-    for run in failures:
-        _say(f"failed: {run.item} {run.place.code} {run.window}: {run.error_message}")
-    return FAILED if failures else OK
+    return FAILED if any(run.outcome is Outcome.FAILED for run in filling.runs) else OK
+
+
+class _Filling:
+    """What is asked for, as the person at the terminal sees it."""
+
+    def __init__(self) -> None:
+        self.runs: list[CollectionRun] = []
+        self.progress = WindowProgress()
+
+    def plan(self, work: Sequence[Work]) -> None:
+        self.progress.begin(work, "asking for")
+
+    def add(self, run: CollectionRun) -> None:
+        self.runs.append(run)
+        self.progress.add(run)
+
+    def interrupted(self, *, as_json: bool) -> None:
+        """What is missing now is not known: nobody looked again."""
+        if as_json:
+            _write(_as_json(None, self.runs))
+        windows = counted(self.progress.planned, "window")
+        _say(f"interrupted after {self.progress.done} of {windows}; what was stored stays")
+
+
+def _write(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
 def coverage_command(
@@ -116,19 +148,22 @@ async def _analysed(settings: Settings, requests: Sequence[CollectionRequest], n
 
 
 async def _filled(
-    settings: Settings, requests: Sequence[CollectionRequest], now: datetime, *, force: bool
-) -> tuple[list[Gap], list[CollectionRun]]:
-    """What is still missing after everything was asked for, and the runs."""
-    async with collecting(settings, _say) as container:
+    settings: Settings, requests: Sequence[CollectionRequest], now: datetime, filling: _Filling, *, force: bool
+) -> list[Gap]:
+    """What is still missing after everything was asked for."""
+    async with collecting(settings, filling.progress.say) as container:
         service = container.gaps()
         gaps = await service.analyse(requests, now, adding=False)
         try:
-            runs = await service.fill(gaps, container.gap_collection(), forced=force)
+            runs = await service.fill(
+                gaps, container.gap_collection(), forced=force, on_plan=filling.plan, on_run=filling.add
+            )
         finally:
+            filling.progress.stop()
             await container.gap_http().aclose()
         new = sum(run.new for run in runs)
-        _say(f"asked for {len(runs)} {'window' if len(runs) == 1 else 'windows'}: {new} new values")
-        return await service.analyse(requests, SystemClock().now(), adding=False), runs
+        _say(f"asked for {counted(len(runs), 'window')}: {counted(new, 'new value')}")
+        return await service.analyse(requests, SystemClock().now(), adding=False)
 
 
 async def _covered(
@@ -163,7 +198,7 @@ def _print_gaps(gaps: Sequence[Gap]) -> None:
         print_table(GAP_COLUMNS, rows, right={"missing", "asked"})
     numbers = Counter(gap.reason.value for gap in gaps)
     said = ", ".join(f"{number} {reason}" for reason, number in sorted(numbers.items()))
-    _say(f"{len(gaps)} {'gap' if len(gaps) == 1 else 'gaps'}{': ' if said else ''}{said}")
+    _say(f"{counted(len(gaps), 'gap')}{': ' if said else ''}{said}")
 
 
 def _name(key: SeriesKey | None) -> str:
@@ -171,9 +206,13 @@ def _name(key: SeriesKey | None) -> str:
     return "*" if key is None else " ".join(filter(None, (str(getattr(key, name)) for name in _TELLING))) or "-"
 
 
-def _as_json(gaps: Sequence[Gap], runs: Sequence[CollectionRun]) -> dict[str, Any]:
+def _as_json(gaps: Sequence[Gap] | None, runs: Sequence[CollectionRun]) -> dict[str, Any]:
+    """Without gaps it was interrupted before anybody looked again."""
     return {
-        "gaps": [
+        "interrupted": gaps is None,
+        "gaps": None
+        if gaps is None
+        else [
             {
                 "item": gap.item.value,
                 "area": gap.place.code,

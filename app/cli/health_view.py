@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from app.cli.tables import counted
+from app.market.text import counted
 from app.monitoring.health import Health
 from app.monitoring.models import Objective, Sample, Tally
 

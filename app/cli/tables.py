@@ -21,8 +21,3 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right:
             for column, width, cell in zip(columns, widths, row, strict=True)
         )
         yield "  ".join(cells).rstrip()
-
-
-def counted(number: int, what: str) -> str:
-    """A number with its noun: 1 window, 2 windows."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

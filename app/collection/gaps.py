@@ -121,9 +121,13 @@ class GapService:
         collection: CollectionService,
         *,
         forced: bool = False,
+        on_plan: Callable[[Sequence[Work]], None] | None = None,
         on_run: Callable[[CollectionRun], None] | None = None,
     ) -> list[CollectionRun]:
-        """Asks for all gaps that are late or ours, `forced` also for those the source lacked; gives the runs."""
+        """Asks for all gaps that are late or ours, `forced` also for those the source lacked; gives the runs.
+
+        `on_plan` hears of the windows before the first is asked for, `on_run` of each as it ends.
+        """
         runs: list[CollectionRun] = []
 
         def told(run: CollectionRun) -> None:
@@ -131,7 +135,10 @@ class GapService:
             if on_run is not None:
                 on_run(run)
 
-        await collection.collect_all(collection.plan(windows_due(gaps, forced=forced).requests), told)
+        work = collection.plan(windows_due(gaps, forced=forced).requests)
+        if on_plan is not None:
+            on_plan(work)
+        await collection.collect_all(work, told)
         return runs
 
     async def last_asked(self, work: Sequence[Work]) -> Mapping[tuple[str, str], datetime]:

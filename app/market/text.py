@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 _DAY = 86_400
 
 
+def counted(number: int, what: str) -> str:
+    """A number with its noun: 1 window, 2 windows."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def shortest(values: NDArray[np.float64]) -> list[str]:
     """Each finite value as the shortest decimal that reads back equal: 3903, 51.6, 0.00001; never an exponent."""
     return [

@@ -198,6 +198,22 @@ def test_a_database_of_one_origin_refuses_the_other(
     assert "hunter2" not in said.err + said.out
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["serve", "--profile", "foo"], ["--profile", "foo", "normal", "cautious"]),
+        (["status", "5"], ["SECONDS", "--watch"]),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_word_names_the_option_and_what_it_takes(
+    words: list[str], named: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    said = capsys.readouterr().err
+    assert [word for word in named if word not in said] == []
+
+
 def test_an_unmigrated_database_names_the_remedy(
     empty_database_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,10 +365,14 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str
     assert len(capsys.readouterr().out.splitlines()) > 4
 
 
-def test_an_interrupted_collection_keeps_what_it_stored(database_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("words", [["collect"], ["gaps", "--fill", "--from", "-400d"]], ids=["collect", "gaps --fill"])
+def test_an_interrupted_command_that_asks_keeps_what_it_stored(
+    database_url: str, tmp_path: Path, words: list[str], number: signal.Signals
+) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GRIDKEEPER_")}
     environment |= {"GRIDKEEPER_DATABASE__URL": database_url, "GRIDKEEPER_ENTSOE__REQUESTS_PER_MINUTE": "60"}
-    command = [sys.executable, "-m", "app", "collect", "--sandbox", "--item", "load_actual", "--item", "flow_physical"]
+    command = [sys.executable, "-m", "app", *words, "--sandbox", "--item", "load_actual", "--item", "flow_physical"]
     process = subprocess.Popen(
         command, cwd=tmp_path, env=environment | {"PYTHONPATH": str(ROOT)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -361,11 +381,12 @@ def test_an_interrupted_collection_keeps_what_it_stored(database_url: str, tmp_p
     for line in process.stderr:
         if line.startswith("[2/"):
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     begun = time.monotonic()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert time.monotonic() - begun < 30
     assert "interrupted after" in err
-    assert "load_actual" in out
+    assert ("load_actual" in out) == (words == ["collect"])
+    assert "stored" in err
     assert "Traceback" not in err
