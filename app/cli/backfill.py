@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -23,6 +23,7 @@ from app.errors import ConfigurationError, DatabaseUnavailable
 from app.lifecycle import collecting, database, require_token
 from app.logging import configure_logging
 from app.market.moments import parse_interval
+from app.market.text import counted
 from app.market.time import iso
 from app.settings import Settings, load_settings
 from app.sources.entsoe.items import ITEMS, places_for
@@ -30,6 +31,8 @@ from app.sources.entsoe.items import ITEMS, places_for
 if TYPE_CHECKING:
     from app.collection.backfill import BackfillService
     from app.container import Container
+
+T = TypeVar("T")
 
 LOOK = 0.5
 """Seconds between two looks at a backfill that is followed."""
@@ -125,12 +128,23 @@ def pause_command(backfill_id: int) -> int:
 
 def resume_command(backfill_id: int, *, follow: bool, sandbox: bool) -> int:
     """Goes on where it stopped, also after the process that worked on it was killed."""
-    return _reopened(backfill_id, lambda service: service.resume(backfill_id), "goes on", follow, sandbox=sandbox)
+
+    async def resume(service: BackfillService) -> bool:
+        await service.resume(backfill_id)
+        return True
+
+    return _reopened(backfill_id, resume, "goes on", follow, sandbox=sandbox)
 
 
 def retry_failed_command(backfill_id: int, *, follow: bool, sandbox: bool) -> int:
-    async def retry(service: BackfillService) -> None:
-        _say(f"{await service.retry_failed(backfill_id)} failed windows of backfill {backfill_id} are queued again")
+    async def retry(service: BackfillService) -> bool:
+        queued = await service.retry_failed(backfill_id)
+        if not queued:
+            _say(f"backfill {backfill_id} has no failed window; nothing is queued")
+            return False
+        verb = "is" if queued == 1 else "are"
+        _say(f"{counted(queued, 'failed window')} of backfill {backfill_id} {verb} queued again")
+        return True
 
     return _reopened(backfill_id, retry, "tries them again", follow, sandbox=sandbox)
 
@@ -138,7 +152,9 @@ def retry_failed_command(backfill_id: int, *, follow: bool, sandbox: bool) -> in
 def cancel_command(backfill_id: int) -> int:
     async def cancel(service: BackfillService) -> int:
         given_up = await service.cancel(backfill_id)
-        _say(f"backfill {backfill_id} is cancelled for good; {given_up} windows are given up, what was stored stays")
+        verb = "is" if given_up == 1 else "are"
+        windows = f"{counted(given_up, 'window')} {verb} given up"
+        _say(f"backfill {backfill_id} is cancelled for good; {windows}, what was stored stays")
         return OK
 
     return asyncio.run(_with_service(_settings(sandbox=False), cancel))
@@ -146,21 +162,18 @@ def cancel_command(backfill_id: int) -> int:
 
 def _reopened(
     backfill_id: int,
-    change: Callable[[BackfillService], Awaitable[None]],
+    change: Callable[[BackfillService], Awaitable[bool]],
     what: str,
     follow: bool,
     *,
     sandbox: bool,
 ) -> int:
+    """Where the change leaves nothing to do, nobody follows it."""
     settings = _settings(sandbox=sandbox)
     if follow:
         require_token(settings)
-
-    async def reopen(service: BackfillService) -> int:
-        await change(service)
+    if not asyncio.run(_with_service(settings, change)):
         return OK
-
-    asyncio.run(_with_service(settings, reopen))
     if follow:
         return _follow(settings, backfill_id)
     _say(f"a running `gridkeeper serve` {what}; where none runs add --follow")
@@ -184,7 +197,7 @@ def _follow(settings: Settings, backfill_id: int) -> int:
         _say(f"paused ({progress.reason}); go on with: gridkeeper backfill resume {backfill_id} --follow")
     if failed := progress.counts[ChunkState.FAILED]:
         _say(
-            f"{failed} windows failed; `gridkeeper backfill status {backfill_id}` lists them, "
+            f"{counted(failed, 'window')} failed; `gridkeeper backfill status {backfill_id}` lists them, "
             f"`gridkeeper backfill retry-failed {backfill_id} --follow` asks for them again"
         )
     return OK if progress.state is BackfillState.COMPLETED and not failed else FAILED
@@ -230,7 +243,7 @@ async def _working(settings: Settings, say: Callable[[str], None]) -> AsyncItera
             await container.backfill_http().aclose()
 
 
-async def _with_service(settings: Settings, act: Callable[[BackfillService], Awaitable[int]]) -> int:
+async def _with_service(settings: Settings, act: Callable[[BackfillService], Awaitable[T]]) -> T:
     """Acts on the database alone; neither token nor platform is needed."""
     from app.container import Container
 
@@ -322,7 +335,7 @@ def _say(text: str) -> None:
 
 def _print_plan(plan: BackfillPlan, settings: Settings) -> None:
     _say(
-        f"{len(plan.work)} windows, about {plan.requests} requests: {in_words(plan.seconds)} at the token's rate "
+        f"{counted(len(plan.work), 'window')}, about {counted(plan.requests, 'request')}: {in_words(plan.seconds)} at the token's rate "
         f"({settings.entsoe.requests_per_minute} requests a minute), at most {in_words(plan.seconds_at_share)} "
         f"while live collection wants all of it (share {settings.backfill.share:.0%})"
     )

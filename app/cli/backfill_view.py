@@ -14,6 +14,7 @@ from rich.progress import Progress as Bar
 from app.cli.tables import print_table
 from app.collection.backfill_models import BackfillState, ChunkState, FailedWindow, Progress
 from app.market.areas import find_place
+from app.market.text import counted
 from app.market.time import iso
 
 SHOWN = (ChunkState.PENDING, ChunkState.CLAIMED, ChunkState.STORED, ChunkState.EMPTY, ChunkState.FAILED)
@@ -54,7 +55,9 @@ class Follower:
         self._bar.update(self._task, completed=progress.ended, total=progress.planned, rest=rest)
         waits = [one.name for one in progress.held_by_others(worker)]
         if not self._console.is_terminal and (self._looks % LINE_EACH == 0 or waits != self._waits):
-            self.say(f"backfill {progress.backfill_id}: {progress.ended} of {progress.planned} windows, {rest}")
+            self.say(
+                f"backfill {progress.backfill_id}: {progress.ended} of {counted(progress.planned, 'window')}, {rest}"
+            )
         self._looks, self._waits = self._looks + 1, waits
 
     def stop(self) -> None:
@@ -68,7 +71,7 @@ def _rest(progress: Progress, left: timedelta | None, worker: str) -> str:
     parts = [f"{in_words(left.total_seconds())} left at the token's rate"] if left is not None else []
     parts += [f"{failed} failed"] if failed else []
     parts += [
-        f"waiting for {one.windows} windows of process {one.name} until {one.until:%H:%M:%S}Z"
+        f"waiting for {counted(one.windows, 'window')} of process {one.name} until {one.until:%H:%M:%S}Z"
         for one in progress.held_by_others(worker)
     ]
     return ", ".join([*parts, progress.reason] if progress.reason else parts)

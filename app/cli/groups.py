@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Areas, AsJson, From, Items, Sandbox, To
+from app.cli.options import Areas, AsJson, From, Items, Profile, Sandbox, To
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -32,7 +32,7 @@ Oldest = Annotated[bool, typer.Option("--oldest-first", help="Begin with the old
 @watch.command()
 def serve(
     profile: Annotated[
-        str | None, typer.Option(help="cautious: a cycle of two hours and no backfill, for a first week.")
+        Profile | None, typer.Option(help="cautious: a cycle of two hours and no backfill, for a first week.")
     ] = None,
     sandbox: Sandbox = False,
     once: Annotated[
@@ -46,12 +46,14 @@ def serve(
     """
     from app.cli.serve import serve_command
 
-    raise typer.Exit(serve_command(profile=profile, sandbox=sandbox, once=once))
+    raise typer.Exit(serve_command(profile=profile and profile.value, sandbox=sandbox, once=once))
 
 
 @watch.command()
 def status(
-    seconds: Annotated[float, typer.Argument(min=0.2, help="With --watch: seconds between two looks.")] = 2.0,
+    seconds: Annotated[
+        float | None, typer.Argument(min=0.2, help="With --watch: seconds between two looks, else 2.")
+    ] = None,
     as_json: AsJson = False,
     watch_it: Annotated[bool, typer.Option("--watch", help="Show it anew until Ctrl-C.")] = False,
 ) -> None:
@@ -63,7 +65,9 @@ def status(
     """
     from app.cli.status import status_command
 
-    raise typer.Exit(status_command(as_json=as_json, watch=seconds if watch_it else None))
+    if seconds is not None and not watch_it:
+        raise typer.BadParameter(f"{seconds:g} says how often to look: add --watch", param_hint="'SECONDS'")
+    raise typer.Exit(status_command(as_json=as_json, watch=(seconds or 2.0) if watch_it else None))
 
 
 @watch.command()

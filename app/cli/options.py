@@ -22,6 +22,13 @@ Sandbox = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
+class Profile(StrEnum):
+    """How much `serve` asks for."""
+
+    NORMAL = "normal"
+    CAUTIOUS = "cautious"
+
+
 class ParseFormat(StrEnum):
     """How `parse` writes."""
 

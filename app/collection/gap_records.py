@@ -12,6 +12,7 @@ from app.collection.gap_history import GapChange, gap_changes
 from app.collection.gap_reasons import Asked, Reason
 from app.collection.gap_rows import GapRow
 from app.collection.models import CollectionRequest
+from app.market.text import counted
 from app.market.time import Interval, Resolution
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ class GapUpkeep:
         async with self._database.connection() as connection:
             done = await connection.execute(_FORGET, now - self._kept, now - GIVEN_UP)
         count = int(done.split()[-1])
-        return f"{count} gaps forgotten that nobody fills any more" if count else ""
+        return f"{counted(count, 'gap')} forgotten that nobody fills any more" if count else ""
 
 
 async def _overlapping(connection: Connection, analysed: Sequence[CollectionRequest]) -> dict[int, GapRow]:

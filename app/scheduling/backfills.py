@@ -9,6 +9,7 @@ from app.clock import Clock
 from app.collection.backfill import BackfillService
 from app.collection.backfill_models import BackfillRequest
 from app.collection.models import CollectionRequest
+from app.market.text import counted
 from app.scheduling.models import Ticket
 
 
@@ -35,7 +36,7 @@ class QueuedBackfills:
             return f"no window to backfill, {plan.queued} queued already"
         number = await self._backfills.start(request, plan)
         duration = timedelta(seconds=round(plan.seconds_at_share))
-        return f"backfill {number}: {len(plan.work)} windows, {duration} at its share of the budget"
+        return f"backfill {number}: {counted(len(plan.work), 'window')}, {duration} at its share of the budget"
 
     async def prune(self) -> int:
         """Delete backfills that ended long ago; how many."""

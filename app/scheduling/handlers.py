@@ -17,6 +17,7 @@ from app.collection.service import CollectionService
 from app.errors import AccessDenied, JobFailed, RequestRejected
 from app.market.areas import find_place
 from app.market.series import DataItem
+from app.market.text import counted
 from app.market.time import Interval
 from app.scheduling.dispatcher import Handler
 from app.scheduling.due import HOUR, Analysis, Due, Wanted, fairly, next_hour, repolled
@@ -232,7 +233,7 @@ def beyond(left: Sequence[Work], limit: int) -> list[str]:
     for one in left:
         by_item.setdefault(one.item, []).append(one.place.code)
     return [
-        f"{item} for {', '.join(dict.fromkeys(codes))}: {len(codes)} windows beyond the {limit} of one run; "
+        f"{item} for {', '.join(dict.fromkeys(codes))}: {counted(len(codes), 'window')} beyond the {limit} of one run; "
         "the next run begins with them"
         for item, codes in by_item.items()
     ]
@@ -241,7 +242,7 @@ def beyond(left: Sequence[Work], limit: int) -> list[str]:
 def _counted(runs: Sequence[CollectionRun], failed: Sequence[CollectionRun]) -> str:
     empty = sum(run.outcome is Outcome.EMPTY for run in runs)
     new, revised = sum(run.new for run in runs), sum(run.revised for run in runs)
-    return f"{len(runs)} windows: {new} new, {revised} revised, {empty} empty, {len(failed)} failed"
+    return f"{counted(len(runs), 'window')}: {new} new, {revised} revised, {empty} empty, {len(failed)} failed"
 
 
 def _analysed(gaps: Sequence[Gap], report: RunReport, handed: str) -> RunReport:

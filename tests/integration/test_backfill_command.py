@@ -120,6 +120,9 @@ def test_failed_windows_are_listed_and_tried_again(
     assert len(json.loads(capsys.readouterr().out)["failures"]) == 8
     assert backfill.retry_failed_command(1, follow=True, sandbox=True) == 0
     assert status(capsys, 1)["windows"]["stored"] == 8
+    for follow in (False, True):
+        assert backfill.retry_failed_command(1, follow=follow, sandbox=True) == 0
+        assert capsys.readouterr().err == "backfill 1 has no failed window; nothing is queued\n"
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ async def test_gaps_that_nobody_fills_any_more_are_forgotten(world: MakeWorld) -
     upkeep = GapUpkeep(one.database, kept=timedelta(days=365))
     reasons = "select reason from gaps order by gap_start"
     assert await one.rows(reasons) == [("ours",), ("ours",), ("missing_at_source",), ("ours",)]
-    assert await upkeep.tidy(at("21T00:00")) == "1 gaps forgotten that nobody fills any more"
+    assert await upkeep.tidy(at("21T00:00")) == "1 gap forgotten that nobody fills any more"
     assert await one.rows(reasons) == [("ours",), ("missing_at_source",), ("ours",)]
     assert await upkeep.tidy(at("21T00:00")) == ""
     # The area is not collected any more.

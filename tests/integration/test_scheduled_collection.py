@@ -356,7 +356,7 @@ async def test_long_gaps_become_windows_of_one_backfill_and_are_not_queued_twice
     queue = QueuedBackfills(service, station.clock, concurrency=2, profile="normal", history_days=90)
     ticket = station.ticket()
     request = CollectionRequest(DataItem.LOAD_ACTUAL, FR, Interval(START - timedelta(days=40), START))
-    assert (await queue.take([request], ticket)).startswith("backfill 1: 1 windows, 0:00:01 at its share")
+    assert (await queue.take([request], ticket)).startswith("backfill 1: 1 window, 0:00:01 at its share")
     assert await queue.take([request], ticket) == "no window to backfill, 1 queued already"
     assert await rows(database, "select description from backfills") == [("test of 2024-03-30 12:00Z",)]
 

@@ -133,7 +133,7 @@ def test_a_service_collects_at_once_takes_orders_and_ends_in_order(
     assert jobs.history_command(None, limit=5, as_json=False) == 0
     output = capsys.readouterr()
     assert "leader: none" in output.err
-    assert "windows: " in output.out
+    assert "1 window: " in output.out
 
 
 @pytest.mark.timeout(90)
