@@ -18,7 +18,7 @@ METRIC = "metric"
 
 
 def detect_command(files: Sequence[Path], kind: str, output_dir: Path | None, out: TextIO, err: TextIO) -> int:
-    """Score every value of CSV files `timestamp,value`.
+    """Score every value of CSV files: a stamp, a value, whatever they are called.
 
     Writes timestamp,score, one row for each of the file's in its order, to `out` or to a file of the same name in
     `output_dir`. Files that cannot be read are named in `err`; the others are scored all the same.
@@ -33,7 +33,7 @@ def detect_command(files: Sequence[Path], kind: str, output_dir: Path | None, ou
 def _scored(file: Path) -> str:
     from app.cli.series_csv import read_series
 
-    table = read_series(file)
+    table = read_series(file, of_metric=True)
     scores = scores_of(table).tolist()
     rows = zip(table.written, scores, strict=True)
     return "timestamp,score\n" + "".join([f"{stamp},{score:.4f}\n" for stamp, score in rows])

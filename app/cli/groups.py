@@ -267,7 +267,7 @@ def jobs_history(
 
 @watch.command()
 def detect(
-    files: Annotated[list[Path], typer.Argument(help="CSV files: timestamp,value.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV files: a stamp and a value, by any name.")],
     kind: Annotated[str, typer.Option(help="metric; series of the market have `quality detect`.")] = "metric",
     output_dir: Annotated[Path | None, typer.Option("-o", "--output-dir", help="Folder for one result a file.")] = None,
 ) -> None:

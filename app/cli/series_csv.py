@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite, isnan, nan
@@ -20,6 +20,8 @@ NEEDED = ("forecast", "capacity")
 """What the names of columns begin with that detectors understand."""
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 UNIX = re.compile(r"\d{9,13}")
+FRACTION = re.compile(r"(?<=:\d\d)[.,]\d+")
+UNIX_OF_METRICS = re.compile(r"(\d{9,19})(?:\.\d*)?")
 FIRST_MILLISECOND = 100_000_000_000
 UNKNOWN = frozenset({"", "-", "nan", "null", "none", "na", "n/a", "n/e"})
 """What exporters write where no value is known, in lower case."""
@@ -49,23 +51,27 @@ class SeriesTable:
         return dict(list(self.columns.items())[1:])
 
 
-def read_series(path: Path, *, stamps_only: bool = False) -> SeriesTable:
-    """The rows of a CSV file; ConfigurationError where it is none. With `stamps_only` it may hold anything beside them."""
+def read_series(path: Path, *, stamps_only: bool = False, of_metric: bool = False) -> SeriesTable:
+    """The rows of a CSV file; ConfigurationError where it is none. With `stamps_only` it may hold anything beside them.
+
+    One `of_metric` may call its first column anything, and its stamps may have fractions of a second, which are cut off.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
-            return _read(str(path), lines, stamps_only=stamps_only)
+            return _read(str(path), lines, stamps_only=stamps_only, of_metric=of_metric)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8 text") from error
 
 
-def _read(file: str, lines: Iterator[str], *, stamps_only: bool) -> SeriesTable:
+def _read(file: str, lines: Iterator[str], *, stamps_only: bool, of_metric: bool) -> SeriesTable:
     rows = csv.reader(lines, strict=True)
     try:
-        header = _header(file, next(rows, None), stamps_only=stamps_only)
+        first = next(rows, None)
+        header = _header_of_metric(file, first) if of_metric else _header(file, first, stamps_only=stamps_only)
         names = [] if stamps_only else _value_columns(header)
-        written, stamps, cells, offsets = _rows(file, header, names, rows)
+        written, stamps, cells, offsets = _rows(file, header, names, rows, _metric_stamp if of_metric else _stamp)
     except csv.Error as error:
         raise ConfigurationError(f"{file}, line {rows.line_num}: {error}; expected comma-separated text") from error
     columns = {name: np.array(column, dtype=np.float64) for name, column in cells.items()}
@@ -87,13 +93,27 @@ def _header(file: str, row: list[str] | None, *, stamps_only: bool) -> list[str]
     return names
 
 
+def _header_of_metric(file: str, row: list[str] | None) -> list[str]:
+    """Exporters call the stamp what they like, or nothing; only a file that begins with its data is refused."""
+    first, *others = row or [""]
+    try:
+        _metric_stamp(first, file, "timestamp")
+    except ConfigurationError:
+        return _header(file, [STAMP_COLUMNS[0], *others] if others else row, stamps_only=False)
+    raise ConfigurationError(f"{file}, line 1: {','.join(row or [])!r} is no header; begin with a line timestamp,value")
+
+
 def _value_columns(header: list[str]) -> list[str]:
     """The names after the stamp, the one called `value` first."""
     return sorted(header[1:], key=lambda name: name != "value")
 
 
 def _rows(
-    file: str, header: list[str], names: list[str], rows: Iterator[list[str]]
+    file: str,
+    header: list[str],
+    names: list[str],
+    rows: Iterator[list[str]],
+    read_stamp: Callable[[str, str, str], tuple[int, bool]],
 ) -> tuple[list[str], list[int], dict[str, list[float]], set[bool]]:
     written: list[str] = []
     stamps: list[int] = []
@@ -106,7 +126,7 @@ def _rows(
         where = f"{file}, line {rows.line_num}"  # type: ignore[attr-defined]  # csv.reader has no public type
         if len(row) != len(header):
             raise ConfigurationError(f"{where}: {len(row)} fields instead of the header's {len(header)}")
-        stamp, offset = _stamp(row[0], where, header[0])
+        stamp, offset = read_stamp(row[0], where, header[0])
         offsets.add(offset)
         if len(offsets) > 1:
             raise ConfigurationError(f"{where}, field {header[0]!r}: some stamps carry an offset, others do not")
@@ -150,6 +170,16 @@ def _stamp(text: str, where: str, name: str) -> tuple[int, bool]:
         raise ConfigurationError(f"{where}, field {name!r}: {text!r} has fractions of a second; write whole seconds")
     offset = moment.tzinfo is not None
     return int((moment if offset else moment.replace(tzinfo=UTC)).timestamp()), offset
+
+
+def _metric_stamp(text: str, where: str, name: str) -> tuple[int, bool]:
+    """As `_stamp`, and with fractions; a bare number may count microseconds or nanoseconds as well."""
+    if match := UNIX_OF_METRICS.fullmatch(text.strip()):
+        number = int(match[1])
+        while number >= FIRST_MILLISECOND:
+            number //= 1_000
+        return number, True
+    return _stamp(FRACTION.sub("", text), where, name)
 
 
 def _number(text: str, where: str, name: str) -> float | None:

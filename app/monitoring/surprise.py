@@ -29,6 +29,8 @@ STRIKING = 1.5
 ECHO = 0.3
 DAYS = 7
 HUGE = 1e9
+LARGEST = 1e150
+"""Beyond it a square is no number; what is as large is as unusual as can be."""
 
 
 def surprise(values: Values, per_day: int) -> Values:
@@ -46,7 +48,7 @@ def surprise(values: Values, per_day: int) -> Values:
 
 def _filled(values: Values) -> Values:
     places = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))
-    filled: Values = np.nan_to_num(values[places], nan=0.0)
+    filled: Values = np.clip(np.nan_to_num(values[places], nan=0.0), -LARGEST, LARGEST)
     return filled
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.detect import detect_command
+from app.cli.series_csv import read_series
 from app.errors import ConfigurationError
 
 START = 1_700_000_000
@@ -50,6 +51,56 @@ def test_a_file_with_hardly_a_row_is_scored_too(tmp_path: Path, content: str) ->
     code, scored, _ = run(file)
     assert code == 0
     assert len(scored) == content.count("\n")
+
+
+@pytest.mark.parametrize("header", ["ds,y", "date,count", "created_at,latency_ms,host", ",value", "Date,Close"])
+def test_columns_may_be_called_anything(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "a.csv"
+    further = ",web-1" if header.count(",") > 1 else ""
+    file.write_text(f"{header}\n" + "".join(f"{stamp},{value}{further}\n" for stamp, value in rows()))
+    code, (_, *scored), err = run(file)
+    assert (code, err) == (0, "")
+    assert max(scored, key=lambda row: float(row[1]))[0] == str(START + 300 * 300)
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "1704067200.25",
+        "1704067200000000",
+        "1704067200000000000",
+        "2024-01-01T00:00:00.123456Z",
+        "2024-01-01 00:00:00,5",
+    ],
+)
+def test_stamps_may_have_fractions_of_a_second_and_are_written_as_they_are(tmp_path: Path, stamp: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(f'timestamp,value\n"{stamp}",1\n')
+    table = read_series(file, of_metric=True)
+    assert (table.stamps.tolist(), table.written) == ([1704067200], [stamp])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2024-01-01,5\n2024-01-02,6\n", "line 1: '2024-01-01,5' is no header"),
+        ("ds\n2024-01-01\n", "expected timestamp,value"),
+    ],
+)
+def test_a_file_without_header_or_value_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(text)
+    code, _, err = run(file)
+    assert code == 2
+    assert said in err
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_at_the_end_of_all_numbers_are_scored_without_a_word(tmp_path: Path) -> None:
+    huge = [(stamp, 1.7e308 if value > 50 else value) for stamp, value in rows()] + [(START + 120_300, -1.7e308)]
+    code, (_, *scored), _ = run(written(tmp_path / "a.csv", huge))
+    assert code == 0
+    assert float(scored[300][1]) > 2
 
 
 def test_several_files_go_to_a_folder_and_one_that_is_none_stops_no_other(tmp_path: Path) -> None:
