@@ -103,6 +103,12 @@ def read_tree(text: str, report: Report) -> Node | None:
         return _Builder(report).build(text)
     except _Refused:
         return None
+    except yaml.reader.ReaderError as error:
+        # It has no mark, and its position counts characters or bytes; the first such character is the one it met.
+        place = text.find(chr(error.character)) if isinstance(error.character, int) else -1
+        line = text.count("\n", 0, place) + 1 if place >= 0 else 0
+        report.add(line, "", f"this is no YAML: {str(error).splitlines()[0]}")
+        return None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]

@@ -47,7 +47,10 @@ def problems_of(text: str) -> list[str]:
             "a: > 5",
             "did not find expected comment or line break; write a value that begins with > or | in quotes",
         ),
-        ("a: \x00", "x.yaml: this is no YAML: unacceptable character #x0000: control characters are not allowed"),
+        (
+            "a: 1\nb: é\x00",
+            "x.yaml, line 2: this is no YAML: unacceptable character #x0000: control characters are not allowed",
+        ),
         ("- 1", "x.yaml, line 1: the file must be a mapping of names to values"),
         ("a: 1\n---\nb: 2", "line 2: a second document begins here"),
         ("a: !!python/object:os.system x", "line 1: the tag tag:yaml.org,2002:python/object:os.system is not read"),
