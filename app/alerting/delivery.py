@@ -242,9 +242,11 @@ class DeliveryWorker:
     async def _again(self, claim: Claim, answer: Answer, attempt: Attempt, progress: Progress) -> None:
         chance, now = self._patience.chance(), self._clock.now()
         again = retry_at(now, claim.attempts, chance, answer.retry_after)
-        # Where some recipients were reached the channel works: only this message waits.
-        works = bool(answer.delivered)
-        blocked = None if works else blocked_until(now, claim.attempts, chance, answer.retry_after)
+        # Where some recipients have been reached the channel works: only this message waits, for the others.
+        if answer.postponed and (progress.delivered or progress.parts):
+            await self._repository.put_off(claim, attempt, progress, again, served=bool(answer.delivered))
+            return
+        blocked = blocked_until(now, claim.attempts, chance, answer.retry_after)
         await self._repository.retry(claim, attempt, progress, again, blocked)
 
     async def _prune(self) -> None:

@@ -183,9 +183,7 @@ class DeliveryRepository:
                 await self._end(connection, claim, "sent", attempt.at, error=refused, progress=progress)
             else:
                 await self._renew(connection, claim, attempt.at, progress)
-            failures = await connection.fetchval(SUCCEEDED, claim.channel, attempt.at)
-            if failures >= OUTAGE:
-                await connection.execute(OUTAGE_OVER, claim.channel, attempt.at)
+            await self._works(connection, claim, attempt)
 
     async def progressed(self, claim: Claim, attempt: Attempt, progress: Progress) -> None:
         """An attempt that was neither a success nor a failure of the channel: it was answered by smaller parts."""
@@ -207,6 +205,19 @@ class DeliveryRepository:
         async with self._database.transaction() as connection:
             await self._keep(connection, claim, attempt)
             await connection.execute(TROUBLED, claim.channel, attempt.at, attempt.answer, blocked_until)
+            subject = claim.message.subject
+            await connection.execute(
+                RETRY, claim.notification_id, self._worker, again_at, progress.as_json(), subject, attempt.answer
+            )
+
+    async def put_off(
+        self, claim: Claim, attempt: Attempt, progress: Progress, again_at: datetime, *, served: bool
+    ) -> None:
+        """Another attempt will be made for recipients that have to wait; this one was `served` to others, or to nobody."""
+        async with self._database.transaction() as connection:
+            await self._keep(connection, claim, attempt)
+            if served:
+                await self._works(connection, claim, attempt)
             subject = claim.message.subject
             await connection.execute(
                 RETRY, claim.notification_id, self._worker, again_at, progress.as_json(), subject, attempt.answer
@@ -275,6 +286,11 @@ class DeliveryRepository:
         """Erase messages that ended before the instant, with their events and attempts."""
         async with self._database.connection() as connection:
             return int((await connection.execute(PRUNE, before, PRUNED_AT_ONCE)).split()[-1])
+
+    async def _works(self, connection: Connection, claim: Claim, attempt: Attempt) -> None:
+        failures = await connection.fetchval(SUCCEEDED, claim.channel, attempt.at)
+        if failures >= OUTAGE:
+            await connection.execute(OUTAGE_OVER, claim.channel, attempt.at)
 
     async def _keep(self, connection: Connection, claim: Claim, attempt: Attempt) -> None:
         await connection.execute(

@@ -83,6 +83,30 @@ async def test_greylisted_recipients_get_it_later_and_the_others_only_once(datab
         assert len(keys) == 1
 
 
+async def test_a_recipient_that_is_put_off_again_and_again_makes_no_failing_channel(
+    database: Database, folder: Path
+) -> None:
+    mailbox = Mailbox()
+    mailbox.refusals["b@example.org"] = ["451 come back later"] * 9
+    async with mail_server(mailbox) as port, a_post(database, folder, file_of(port)) as post:
+        await post.tell(event(1, severity=Severity.CRITICAL))
+        for _ in range(6):
+            assert await post.deliver(after=3600) == 0
+        assert await post.rows("select count(*) from notification_attempts where verdict = 'retry'") == [(6,)]
+        assert await post.rows("select failures, blocked_until from channel_states") == [(0, None)]
+
+
+async def test_a_server_that_puts_everybody_off_makes_a_failing_channel(database: Database, folder: Path) -> None:
+    mailbox = Mailbox()
+    for address in ("a@example.org", "b@example.org"):
+        mailbox.refusals[address] = ["451 come back later"] * 9
+    async with mail_server(mailbox) as port, a_post(database, folder, file_of(port)) as post:
+        await post.tell(event(1, severity=Severity.CRITICAL))
+        for _ in range(3):
+            assert await post.deliver(after=3600) == 0
+        assert await post.rows("select failures from channel_states") == [(3,)]
+
+
 async def test_a_mail_server_that_was_down_for_an_hour_gets_everything(database: Database, folder: Path) -> None:
     mailbox = Mailbox()
     async with mail_server(mailbox) as port:

@@ -50,6 +50,8 @@ class Answer:
     retry_after: timedelta | None = None
     delivered: tuple[str, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+    postponed: bool = False
+    """The receiver works; it takes nothing for some recipients yet."""
 
 
 @dataclass(frozen=True, slots=True)

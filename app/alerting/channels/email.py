@@ -201,7 +201,7 @@ def _judge(taken: Sequence[str], later: Mapping[str, str], refused: Mapping[str,
     not_reached = [f"{address}: {why}" for address, why in {**later, **refused}.items()]
     said = "; ".join([text, *not_reached] if taken else not_reached)
     if later:
-        return Answer(Verdict.RETRY, said, 451, GREYLISTED, tuple(taken), refused)
+        return Answer(Verdict.RETRY, said, 451, GREYLISTED, tuple(taken), refused, postponed=True)
     if taken:
         return Answer(Verdict.SENT, said, 250, delivered=tuple(taken), refused=refused)
     return Answer(Verdict.REFUSED, said, 550, refused=refused)
