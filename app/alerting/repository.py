@@ -105,10 +105,13 @@ class AlertRepository:
         async with self._database.connection() as connection:
             return [row["rule"] for row in await connection.fetch(sql.STALE, list(names), now, UNSEEN)]
 
-    async def claim(self, now: datetime, *, limit: int, strangers: Collection[str] = ()) -> list[Claim]:
+    async def claim(
+        self, now: datetime, *, limit: int, strangers: Collection[str] = (), among: Collection[str] | None = None
+    ) -> list[Claim]:
         """Lease rules that are due, the longest due first."""
+        names = None if among is None else list(among)
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql.CLAIM, now, self._lease, list(strangers), limit)
+            rows = await connection.fetch(sql.CLAIM, now, self._lease, list(strangers), limit, names)
         return [Claim(**row) for row in rows]
 
     async def claim_one(self, rule: str, now: datetime) -> Claim | None:

@@ -92,6 +92,8 @@ class AlertService:
         self._known: Book | None = None
         self._rules: dict[str, Rule] = {}
         self._strangers: set[str] = set()
+        self._edited: set[str] = set()
+        """Rules that ask something else than when they were evaluated last: how long they take is not known."""
         self._in_flight: dict[UUID, asyncio.Task[None]] = {}
         self._done: list[Outcome] = []
         self._news = asyncio.Event()
@@ -185,6 +187,7 @@ class AlertService:
             left = self._rules.keys() - rules.keys()
             await self._repository.enter(_slots(rules.values(), now), now)
             await self._forget({name: self._rules[name] for name in left}, book, now)
+            self._edited |= {name for name, rule in rules.items() if _asks_else(self._rules.get(name), rule)}
             self._rules, self._known, self._strangers = rules, book, set()
         elif refresh:
             missing = self._rules.keys() - await self._repository.refresh(self._rules, now)
@@ -204,10 +207,12 @@ class AlertService:
                 self._log.info("rules_gone", rules=names, note=note)
 
     async def _claim(self, now: datetime) -> None:
-        limit = min(CLAIMED_AT_ONCE, MOST_IN_FLIGHT - len(self._in_flight))
-        if limit <= 0:
-            return
-        claims = await self._repository.claim(now, limit=limit, strangers=self._strangers)
+        limit = max(0, min(CLAIMED_AT_ONCE, MOST_IN_FLIGHT - len(self._in_flight)))
+        claims = await self._repository.claim(now, limit=limit, strangers=self._strangers) if limit else []
+        if len(claims) == limit:
+            # More is due than is taken at once: the shipped rules, which are few, wait for nobody's.
+            shipped = [name for name, rule in self._rules.items() if rule.built_in]
+            claims += await self._repository.claim(now, limit=len(shipped), among=shipped)
         for claim in claims:
             if claim.rule in self._rules:
                 task = asyncio.create_task(self._work(claim, self._rules[claim.rule]))
@@ -219,8 +224,10 @@ class AlertService:
 
     async def _work(self, claim: Claim, rule: Rule) -> None:
         try:
-            async with self._lanes.place(rule, claim.seconds):
+            async with self._lanes.place(rule, None if rule.name in self._edited else claim.seconds):
                 evaluation = await self._evaluated(rule)
+            if rule is self._rules.get(rule.name):
+                self._edited.discard(rule.name)
             after = max(self._clock.now(), claim.due_at)
             self._done.append(Outcome(claim, rule, evaluation, Trigger.CRON, next_slot(rule, after)))
             self._news.set()
@@ -334,6 +341,14 @@ def next_slot(rule: Rule, after: datetime) -> datetime:
     except (ConfigurationError, StopIteration) as error:
         structlog.get_logger().error("rule_never_due", rule=rule.name, error=str(error))
         return after + timedelta(days=1)
+
+
+def _asks_else(before: Rule | None, after: Rule) -> bool:
+    return before is not None and (before.sql, before.condition, before.database) != (
+        after.sql,
+        after.condition,
+        after.database,
+    )
 
 
 def _slots(rules: Iterable[Rule], now: datetime) -> list[tuple[Rule, datetime]]:

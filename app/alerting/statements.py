@@ -41,7 +41,10 @@ CLAIM = f"""
     with due as (
         select rule
         from rule_states
-        where next_due <= $1 and paused_at is null and {FREE} and rule <> all($3::text[])
+        where
+            next_due <= $1 and paused_at is null and {FREE}
+            and rule <> all($3::text[])
+            and ($5::text[] is null or rule = any($5::text[]))
         order by next_due, rule
         limit $4
         for update skip locked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -113,6 +114,9 @@ class Sleeper:
     """Never answers for rules that sleep, and tells when all wanted ones were evaluated."""
 
     def __init__(self, *wanted: str) -> None:
+        self.await_again(*wanted)
+
+    def await_again(self, *wanted: str) -> None:
         self._missing = set(wanted)
         self.answered = asyncio.Event()
 
@@ -141,6 +145,41 @@ async def test_new_rules_that_sleep_hold_up_neither_the_shipped_ones_nor_quick_n
     async with asyncio.timeout(30):
         await sleeper.answered.wait()
     await service._drain()
+
+
+async def test_rules_that_were_edited_to_sleep_hold_up_no_quick_ones(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleepers = [rule(f"asleep {number}") for number in range(20)]
+    it = await begun(scene(database, rule("quick"), *sleepers))
+    await it.round(10)
+    sleeper = Sleeper("quick")
+    monkeypatch.setattr(it.service, "_evaluator", sleeper)
+    it.shelf.put(rule("quick"), *(replace(one, sql="select pg_sleep(9)") for one in sleepers))
+    it.clock.set(it.clock.now() + timedelta(seconds=10))
+    await it.service.tick()
+    async with asyncio.timeout(30):
+        await sleeper.answered.wait()
+    await it.service._drain()
+
+
+async def test_more_sleeping_rules_than_are_taken_at_once_hold_up_no_shipped_ones(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.alerting.service.MOST_IN_FLIGHT", 5)
+    it = await begun(
+        scene(database, rule("shipped", built_in=True), *(rule(f"asleep {number}") for number in range(9)))
+    )
+    sleeper = Sleeper("shipped")
+    monkeypatch.setattr(it.service, "_evaluator", sleeper)
+    for _ in range(2):
+        it.clock.set(it.clock.now() + timedelta(seconds=10))
+        sleeper.await_again("shipped")
+        await it.service.tick()
+        async with asyncio.timeout(30):
+            await sleeper.answered.wait()
+        await it.service._write()
+    await it.service._drain()
 
 
 async def test_the_evaluation_of_a_process_that_lost_its_lease_is_not_written(database: Database) -> None:
