@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from app.alerting.models import TOLD, AlertEvent, EventKind, Severity
 from app.alerting.routing import Route, Routes, routing_labels
@@ -14,6 +15,8 @@ URGENT = frozenset({EventKind.FIRED, EventKind.SEVERITY})
 NOW = timedelta(0)
 DELIVERY_FAILING = "delivery_failing"
 """The shipped rule whose alerts name a channel that fails."""
+
+NONE_HEARD: Mapping[int | None, Collection[str]] = MappingProxyType({})
 
 Target = tuple[str, str]
 """A channel and the key of a group."""
@@ -58,10 +61,12 @@ def plan_notifications(
     routes: Routes,
     told: Mapping[tuple[str, int | None], datetime],
     instead: Callable[[str], str] = lambda _: "",
+    heard: Mapping[int | None, Collection[str]] = NONE_HEARD,
 ) -> list[Planned]:
     """The messages that take the events; `told` says when a channel was last told that an alert fires.
 
     `instead` names the channel that takes what another cannot: none tells of its own failing where there is another.
+    `heard` are the channels that were told that an alert fires, which its end must reach.
     """
     planned: dict[Target, Planned] = {}
     for event in events:
@@ -69,10 +74,11 @@ def plan_notifications(
             continue
         labels = routing_labels(event)
         seen: set[tuple[str, tuple[str, ...]]] = set()
-        for route in routes.of(labels, event.rule.route):
+        chosen = routes.of(labels, event.rule.route)
+        stood_in = _stood_in(event, chosen, heard)
+        for route in chosen:
             key = group_key(route, labels)
-            for named in route.channels:
-                channel = (_fails(event, named) and instead(named)) or named
+            for channel in _channels(event, route, instead, stood_in):
                 # Two routes may name the same channel; it is told once.
                 place = (channel, route.recipients)
                 if place in seen or _too_soon(event, route, told.get((channel, event.alert.alert_id))):
@@ -80,6 +86,28 @@ def plan_notifications(
                 seen.add(place)
                 _put(planned, event, route, channel, key)
     return list(planned.values())
+
+
+def _stood_in(
+    event: AlertEvent, routes: Sequence[Route], heard: Mapping[int | None, Collection[str]]
+) -> Collection[str] | None:
+    """Who heard of an alert that ends without being named for it; None where nobody is known to have heard."""
+    told = heard.get(event.alert.alert_id) if event.kind is EventKind.RESOLVED else None
+    named = {channel for route in routes for channel in route.channels}
+    return [channel for channel in told if channel not in named or _fails(event, channel)] if told else None
+
+
+def _channels(
+    event: AlertEvent, route: Route, instead: Callable[[str], str], stood_in: Collection[str] | None
+) -> Iterator[str]:
+    """The channels of a route, or those that stand in for one: of an end, whoever stood in when it fired."""
+    for named in route.channels:
+        if not _fails(event, named):
+            yield named
+        elif stood_in is not None:
+            yield from stood_in
+        else:
+            yield instead(named) or named
 
 
 def _put(planned: dict[Target, Planned], event: AlertEvent, route: Route, channel: str, key: str) -> None:

@@ -133,11 +133,16 @@ class NotificationOutbox:
 
         An alert that ends before anybody was told of it takes its news with it.
         """
+        heard = await _heard(connection, events)
         over = await self._drop_unsent(connection, events, now)
         book, told = self._file.current(), await _last_told(connection, events)
         failing = await _failing(connection, events)
         planned = plan_notifications(
-            events, book.routes, told, lambda channel: book.instead_of(channel, failing) or book.instead_of(channel)
+            events,
+            book.routes,
+            told,
+            lambda channel: book.instead_of(channel, failing) or book.instead_of(channel),
+            heard,
         )
         for message in planned:
             message.events = [event for event in message.events if not _is_over(message, event, over)]
@@ -194,6 +199,16 @@ async def _failing(connection: Connection, events: Sequence[AlertEvent]) -> froz
         return frozenset()
     rows = await connection.fetch("select channel from channel_states where failures > 0 or disabled_at is not null")
     return frozenset(row["channel"] for row in rows)
+
+
+async def _heard(connection: Connection, events: Sequence[AlertEvent]) -> dict[int | None, list[str]]:
+    """The channels that were told of alerts which end; asked for only where another channel may have stood in."""
+    ended = [event.alert.alert_id for event in events if event.kind in ENDED and event.rule.name == DELIVERY_FAILING]
+    rows = await connection.fetch(_LAST_TOLD, ended) if ended else []
+    heard: dict[int | None, list[str]] = {}
+    for row in rows:
+        heard.setdefault(row["alert_id"], []).append(row["channel"])
+    return {alert: sorted(channels) for alert, channels in heard.items()}
 
 
 async def _last_told(connection: Connection, events: Sequence[AlertEvent]) -> dict[tuple[str, int | None], datetime]:

@@ -220,6 +220,33 @@ async def test_of_a_failing_channel_another_one_tells_that_works(database: Datab
         assert named(down.requests) == {"A1"}
 
 
+async def test_the_end_of_a_failing_channel_reaches_whom_its_firing_reached(database: Database, folder: Path) -> None:
+    route = "routes: [{channels: [hook0]}]\nfallback: hook1"
+    failing = rule("delivery_failing")
+    fired, ended = (
+        event(2, kind, severity=Severity.CRITICAL, of=failing, area="A2", channel="hook0")
+        for kind in (EventKind.FIRED, EventKind.RESOLVED)
+    )
+    async with (
+        receiving(Reply(503), Reply()) as down,
+        receiving(Reply(503), Reply()) as too,
+        receiving() as well,
+        a_post(database, folder, webhooks(down, too, well, more=route)) as post,
+    ):
+        await post.tell(event(1, severity=Severity.CRITICAL))
+        await post.deliver()
+        await post.tell(event(3, severity=Severity.CRITICAL, of=failing, area="A3", channel="hook0"))
+        await post.deliver()
+        await post.tell(fired)
+        await post.deliver()
+        assert named(well.requests) == {"A2"}
+        await post.deliver(after=3600)
+        await post.tell(ended)
+        await post.deliver(after=3600)
+        assert [request.json["alerts"][0]["labels"]["area"] for request in well.requests] == ["A2", "A2"]
+        assert "A2" not in named(down.requests) | named(too.requests)
+
+
 async def test_without_another_channel_what_cannot_be_sent_fails_visibly(database: Database, folder: Path) -> None:
     async with receiving(Reply(410, b"gone")) as gone, a_post(database, folder, webhooks(gone)) as post:
         await post.tell(event(1, severity=Severity.CRITICAL))
