@@ -146,6 +146,14 @@ class OperationsReport:
     before: Figures
     days: tuple[Day, ...] = ()
     advice: tuple[Advice, ...] = ()
+    gaps_recorded_since: datetime | None = None
+    """When the history of gaps begins, where there were gaps before it; None: it is whole."""
+
+    @property
+    def gap_history_missing(self) -> bool:
+        """Whether gaps of the period or of the one before came and went without being recorded."""
+        since = self.gaps_recorded_since
+        return since is not None and since > self.period.before.interval.start
 
     @property
     def complete(self) -> bool:

@@ -37,8 +37,8 @@ def as_document(report: OperationsReport) -> Document:
         sections += [
             _advice(report),
             _drawn(_success(report.now), "success_percent", report),
-            _lateness(report.now),
-            _drawn(_gaps(report.now), "open_gap_values_count", report),
+            _lateness(report),
+            _drawn(_gaps(report), "open_gap_values_count", report),
             _drawn(_volumes(report.now), "received_values_count", report),
             _drawn(_speed(report.now), "p95_response_seconds", report),
             _drawn(_alerts(report.now), "alerts_fired_count", report),
@@ -116,7 +116,16 @@ def _summary(report: OperationsReport) -> tuple[str, ...]:
     ]
     objectives = (("Availability", figures.availability_30d), ("reliability", figures.reliability_30d))
     long = " and ".join(_objective(name, one) for name, one in objectives if one.share is not None)
-    return (*told, *([f"{long} over 30 days."] if long else []))
+    return (*told, *([f"{long} over 30 days."] if long else []), *_gap_history(report))
+
+
+def _gap_history(report: OperationsReport) -> tuple[str, ...]:
+    """A word where figures of gaps are those of a part of the time only."""
+    since = report.gaps_recorded_since
+    if since is None or not report.gap_history_missing:
+        return ()
+    unknown = "what began to be missing, came late or came back before then is not in the figures"
+    return (f"Gaps are recorded since {iso(since)}; {unknown}, and is not known.",)
 
 
 def _objective(name: str, one: Objective) -> str:
@@ -154,22 +163,24 @@ def _success(figures: Figures) -> Section:
     )
 
 
-def _lateness(figures: Figures) -> Section:
-    late = figures.late
+def _lateness(report: OperationsReport) -> Section:
+    late, history = report.now.late, _gap_history(report)
     rows = [
         (one.item, place_name(one.area), count(one.values), duration(one.longest_seconds))
         for one in late.pairs[:MOST_ROWS]
     ]
     if not rows:
-        return Section("Lateness", ("No value that was asked for was missing after its deadline.",))
+        return Section("Lateness", history or ("No value that was asked for was missing after its deadline.",))
     told = (
         f"{count(late.values)} values came after their deadline or are still waited for; half of their gaps lasted "
         f"{duration(late.median_seconds)} or longer."
     )
-    return Section("Lateness", (told, *_cut(late.pairs)), _table(("item", "area", "values", "longest"), rows, text=2))
+    return Section(
+        "Lateness", (told, *_cut(late.pairs), *history), _table(("item", "area", "values", "longest"), rows, text=2)
+    )
 
 
-def _gaps(figures: Figures) -> Section:
+def _gaps(report: OperationsReport) -> Section:
     columns = (
         "reason", "gaps opened", "values opened", "gaps closed", "values closed", "from other reasons",
         "to other reasons", "missing at the end", "oldest",
@@ -180,9 +191,10 @@ def _gaps(figures: Figures) -> Section:
             count(flow.closed_values), count(flow.gained_values), count(flow.lost_values), count(flow.open_values),
             duration(flow.oldest_seconds),
         )
-        for flow in figures.gaps
+        for flow in report.now.gaps
     ]  # fmt: skip
-    return Section("Gaps opened and closed", () if rows else ("No gap opened or closed.",), _table(columns, rows))
+    told = _gap_history(report) or (() if rows else ("No gap opened or closed.",))
+    return Section("Gaps opened and closed", told, _table(columns, rows))
 
 
 def _volumes(figures: Figures) -> Section:

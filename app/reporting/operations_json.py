@@ -47,6 +47,7 @@ def as_json(report: OperationsReport) -> dict[str, Any]:
         "items": [{"item": item, **_tally(tally)} for item, tally in slowest_items(now)],
         "late": _late(now),
         "gaps": [_gap(flow) for flow in now.gaps],
+        "gaps_recorded_since": iso(report.gaps_recorded_since) if report.gaps_recorded_since else None,
         "rules": [{"rule": one.rule, "fired_count": one.fired, "notifications_count": one.told} for one in now.rules],
         "reaction": _reaction(now.reaction),
         "quality": _quality(now),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.market.time import Interval
@@ -132,6 +133,15 @@ _GAPS = f"""
     order by kind
 """
 
+# Gaps that nothing is told to have begun are older than their history, or than what is kept of it.
+_RECORDED_SINCE = """
+    select coalesce(min(at), $1)
+    from gap_changes
+    having
+        (select coalesce(sum(missing), 0) from gaps)
+        > coalesce(sum(case when was is null then missing when reason is null then -missing end), 0)
+"""
+
 _RULES = """
     with fired as (
         select rule, count(*) as fired from alerts where fired_at >= $1 and fired_at < $2 group by rule
@@ -210,6 +220,12 @@ async def read_gaps(connection: Connection, interval: Interval) -> tuple[GapFlow
 
 def _tells(flow: GapFlow) -> bool:
     return bool(flow.open_values or flow.opened_values or flow.closed_values or flow.gained_values or flow.lost_values)
+
+
+async def read_recorded_since(connection: Connection, now: datetime) -> datetime | None:
+    """When the history of gaps begins, where gaps are known to be older than it; None: it is whole."""
+    found: datetime | None = await connection.fetchval(_RECORDED_SINCE, now)
+    return found
 
 
 async def read_rules(connection: Connection, interval: Interval) -> tuple[RuleNoise, ...]:

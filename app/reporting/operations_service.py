@@ -12,7 +12,14 @@ from app.quality.repository import QualityRepository
 from app.quality.scoring import Weights, score
 from app.reporting.advice import Limits, advise
 from app.reporting.operations import Day, Figures, OperationsReport, Quality
-from app.reporting.operations_reads import read_days, read_gaps, read_late, read_reaction, read_rules
+from app.reporting.operations_reads import (
+    read_days,
+    read_gaps,
+    read_late,
+    read_reaction,
+    read_recorded_since,
+    read_rules,
+)
 from app.reporting.periods import DAY, Period
 from app.reporting.quality import series_scores, summed, worst
 
@@ -53,7 +60,9 @@ class OperationsReporting:
         before = await self._figures(period.before, now)
         days = await self._days(period)
         advice = advise(figures, before, days=period.kind.days, limits=self._limits)
-        return OperationsReport(period, now, figures, before, days, advice)
+        async with self._database.connection() as connection:
+            recorded_since = await read_recorded_since(connection, now)
+        return OperationsReport(period, now, figures, before, days, advice, recorded_since)
 
     async def _figures(self, period: Period, now: datetime) -> Figures:
         whole = period.interval

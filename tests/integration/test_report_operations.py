@@ -156,6 +156,18 @@ async def test_a_week_s_gaps_are_the_same_whenever_one_asks(database: Database, 
     assert [one.overdue for one in found.days][-4:] == [0, 2, 2, 6]
 
 
+async def test_a_report_that_reaches_back_beyond_the_history_of_gaps_says_so(database: Database) -> None:
+    await live_through(database, "28T12:30")
+    assert (await reported(database, WEEK)).gaps_recorded_since is None
+    async with database.connection() as connection:
+        await connection.execute("truncate gap_changes")
+    assert (await reported(database, WEEK)).gaps_recorded_since == LATER
+    await live_through(database, "30T09:00")
+    found = await reported(database, WEEK)
+    assert (found.gaps_recorded_since, found.gap_history_missing) == (utc("27T06:00"), True)
+    assert not (await reported(database, Period(Kind.WEEKLY, date(2026, 4, 13)))).gap_history_missing
+
+
 async def test_what_is_still_waited_for_at_the_end_is_late_up_to_there(database: Database) -> None:
     await live_through(database, "28T12:30")
     found = await figures(database, Period(Kind.DAILY, date(2026, 3, 28)))

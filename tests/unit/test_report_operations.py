@@ -16,7 +16,7 @@ from app.reporting.operations_json import as_json
 from app.reporting.periods import Kind, Period, period_of
 from app.reporting.render import to_html, to_mail, to_markdown
 from app.reporting.words import duration, moved, said, size
-from tests.report_factory import BORDER, FR, MONDAY, figures, pair, report, tally
+from tests.report_factory import BORDER, FR, MADE, MONDAY, figures, pair, report, tally
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reports.md"
 
@@ -207,3 +207,12 @@ def test_what_is_unknown_is_a_dash_everywhere() -> None:
 )  # fmt: skip
 def test_a_change_has_its_sign_and_its_share(change: float, before: float | None, unit: str, text: str) -> None:
     assert moved(change, before, unit) == text
+
+
+def test_a_time_without_a_history_of_gaps_is_no_time_without_gaps() -> None:
+    unknown = replace(report(figures(late=Late(), gaps=())), gaps_recorded_since=MADE)
+    text = to_markdown(as_document(unknown))
+    assert text.count("Gaps are recorded since 2024-04-01T05:00:00Z") == 3
+    assert "No gap opened or closed" not in text
+    assert "No value that was asked for" not in text
+    assert as_json(unknown)["gaps_recorded_since"] == "2024-04-01T05:00:00Z"
