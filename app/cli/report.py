@@ -76,7 +76,7 @@ def chosen_period(kind: Kind, text: str | None, option: str, now: datetime) -> P
 def _day(kind: Kind, text: str, option: str, now: datetime) -> date:
     if kind is Kind.WEEKLY and _WEEK.fullmatch(text):
         try:
-            return date.fromisoformat(text)
+            text = date.fromisoformat(text).isoformat()
         except ValueError:
             raise ConfigurationError(f"{option} {text!r}: that year has no such week") from None
     return local_day(parse_moment(text, MARKET_ZONE, now, name=option), MARKET_ZONE)

@@ -262,6 +262,8 @@ def test_an_empty_database_has_a_report_that_says_so(settings: str, capsys: pyte
         (["daily", "--date", "soon"], "--date 'soon' is no moment"),
         (["daily", "--date", "+2d"], "--date '+2d' has not begun yet"),
         (["weekly", "--week", "2026-W54"], "--week '2026-W54': that year has no such week"),
+        (["weekly", "--week", "9999-W52"], "lies outside 1990-01-01 to 2100-01-01"),
+        (["weekly", "--week", "0001-W01"], "lies outside 1990-01-01 to 2100-01-01"),
         (["weekly", "--week", "2099-W01"], "has not begun yet"),
     ],
 )
