@@ -21,6 +21,8 @@ NEEDED = ("forecast", "capacity")
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 UNIX = re.compile(r"\d{9,13}")
 FRACTION = re.compile(r"(?<=:\d\d)[.,]\d+")
+RUNNING_NUMBER = re.compile(r"(\d{1,7})(?:\.0*)?")
+HOUR = 3_600
 UNIX_OF_METRICS = re.compile(r"(\d{9,19})(?:\.\d*)?")
 FIRST_MILLISECOND = 100_000_000_000
 UNKNOWN = frozenset({"", "-", "nan", "null", "none", "na", "n/a", "n/e"})
@@ -54,7 +56,8 @@ class SeriesTable:
 def read_series(path: Path, *, stamps_only: bool = False, of_metric: bool = False) -> SeriesTable:
     """The rows of a CSV file; ConfigurationError where it is none. With `stamps_only` it may hold anything beside them.
 
-    One `of_metric` may call its first column anything, and its stamps may have fractions of a second, which are cut off.
+    One `of_metric` may call its first column anything, and its stamps may have fractions of a second, which are cut off,
+    or be running numbers.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
@@ -173,7 +176,12 @@ def _stamp(text: str, where: str, name: str) -> tuple[int, bool]:
 
 
 def _metric_stamp(text: str, where: str, name: str) -> tuple[int, bool]:
-    """As `_stamp`, and with fractions; a bare number may count microseconds or nanoseconds as well."""
+    """As `_stamp`, and with fractions; a bare number may count microseconds or nanoseconds as well.
+
+    Many collections of labelled series number their rows: nobody says how long a step is, an hour is the usual one.
+    """
+    if match := RUNNING_NUMBER.fullmatch(text.strip()):
+        return HOUR * int(match[1]), True
     if match := UNIX_OF_METRICS.fullmatch(text.strip()):
         number = int(match[1])
         while number >= FIRST_MILLISECOND:

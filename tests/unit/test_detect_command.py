@@ -80,6 +80,15 @@ def test_stamps_may_have_fractions_of_a_second_and_are_written_as_they_are(tmp_p
     assert (table.stamps.tolist(), table.written) == ([1704067200], [stamp])
 
 
+def test_a_running_number_counts_hours(tmp_path: Path) -> None:
+    numbered = [(place, value) for place, (_, value) in enumerate(rows())]
+    hourly = [(START + 3600 * place, value) for place, value in numbered]
+    _, (_, *by_number), _ = run(written(tmp_path / "a.csv", numbered))
+    _, (_, *by_hour), _ = run(written(tmp_path / "b.csv", hourly))
+    assert [row[1] for row in by_number] == [row[1] for row in by_hour]
+    assert [row[0] for row in by_number[:2]] == ["0", "1"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
