@@ -99,6 +99,20 @@ def test_a_channel_does_not_tell_of_its_own_failing_where_there_is_another() -> 
     assert told_by({"mail": "pager"}, event(1, channel="mail")) == ["mail", "chat"]
 
 
+def test_an_end_goes_to_whoever_heard_that_a_channel_fails() -> None:
+    routes = Routes((route("a", channels=("mail",), go_on=True), route("b", channels=("chat",))))
+    ended = event(1, EventKind.RESOLVED, of=rule("delivery_failing"), channel="mail")
+
+    def told_by(*heard: str) -> list[str]:
+        planned = plan_notifications([ended], routes, {}, lambda _: "pager", {1: heard})
+        return [message.channel for message in planned]
+
+    assert told_by("pager2", "chat") == ["pager2", "chat"]
+    assert told_by("chat") == ["chat"]
+    assert told_by("mail", "chat") == ["mail", "chat"]
+    assert told_by() == ["pager", "chat"]
+
+
 def test_a_reminder_waits_for_the_repeat_interval() -> None:
     routes = Routes((route("a", repeat_interval=timedelta(hours=4)),))
     reminder = event(1, EventKind.REMINDED)
