@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import structlog
 
 from app.alerting import statements as sql
+from app.alerting.lanes import SLOW_SECONDS
 from app.alerting.models import Alert, AlertEvent, Evaluation, Labels, Rule, Severity, Trigger, labels_of
 from app.alerting.outbox import Outbox
 from app.alerting.rows import alert_of, as_json, changes_as_json, clean, events_as_json, number, pairs
@@ -106,12 +107,12 @@ class AlertRepository:
             return [row["rule"] for row in await connection.fetch(sql.STALE, list(names), now, UNSEEN)]
 
     async def claim(
-        self, now: datetime, *, limit: int, strangers: Collection[str] = (), among: Collection[str] | None = None
+        self, now: datetime, *, limit: int, strangers: Collection[str] = (), quick: Collection[str] | None = None
     ) -> list[Claim]:
-        """Lease rules that are due, the longest due first."""
-        names = None if among is None else list(among)
+        """Lease rules that are due, the longest due first; of `quick` rules, and of those that were, if it is given."""
+        names = None if quick is None else list(quick)
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql.CLAIM, now, self._lease, list(strangers), limit, names)
+            rows = await connection.fetch(sql.CLAIM, now, self._lease, list(strangers), limit, names, SLOW_SECONDS)
         return [Claim(**row) for row in rows]
 
     async def claim_one(self, rule: str, now: datetime) -> Claim | None:

@@ -210,9 +210,7 @@ class AlertService:
         limit = max(0, min(CLAIMED_AT_ONCE, MOST_IN_FLIGHT - len(self._in_flight)))
         claims = await self._repository.claim(now, limit=limit, strangers=self._strangers) if limit else []
         if len(claims) == limit:
-            # More is due than is taken at once: the shipped rules, which are few, wait for nobody's.
-            shipped = [name for name, rule in self._rules.items() if rule.built_in]
-            claims += await self._repository.claim(now, limit=len(shipped), among=shipped)
+            claims += await self._claim_quick(now, 2 * MOST_IN_FLIGHT - len(self._in_flight) - limit)
         for claim in claims:
             if claim.rule in self._rules:
                 task = asyncio.create_task(self._work(claim, self._rules[claim.rule]))
@@ -221,6 +219,12 @@ class AlertService:
         if strange:
             self._strangers.update(claim.rule for claim in strange)
             await self._repository.release([claim.lease for claim in strange])
+
+    async def _claim_quick(self, now: datetime, room: int) -> list[Claim]:
+        """More is due than is taken at once: the shipped rules, and those that were quick, wait for no others."""
+        shipped = [name for name, rule in self._rules.items() if rule.built_in]
+        limit = max(len(shipped), min(CLAIMED_AT_ONCE, room))
+        return await self._repository.claim(now, limit=limit, strangers=self._strangers, quick=shipped)
 
     async def _work(self, claim: Claim, rule: Rule) -> None:
         try:

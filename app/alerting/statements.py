@@ -44,8 +44,8 @@ CLAIM = f"""
         where
             next_due <= $1 and paused_at is null and {FREE}
             and rule <> all($3::text[])
-            and ($5::text[] is null or rule = any($5::text[]))
-        order by next_due, rule
+            and ($5::text[] is null or rule = any($5::text[]) or seconds <= $6)
+        order by rule = any($5::text[]) desc nulls last, next_due, rule
         limit $4
         for update skip locked
     )

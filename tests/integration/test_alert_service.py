@@ -163,7 +163,7 @@ async def test_rules_that_were_edited_to_sleep_hold_up_no_quick_ones(
     await it.service._drain()
 
 
-async def test_more_sleeping_rules_than_are_taken_at_once_hold_up_no_shipped_ones(
+async def test_more_sleeping_rules_than_are_taken_at_once_hold_up_neither_shipped_nor_quick_ones(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.alerting.service.MOST_IN_FLIGHT", 5)
