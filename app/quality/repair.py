@@ -14,7 +14,8 @@ from app.collection.backfill import BackfillService
 from app.collection.backfill_models import BackfillRequest, Reprocess
 from app.market.time import Interval
 from app.quality import repair_statements as statements
-from app.quality.repair_decisions import SPACING, Compared, Doubt, Outcome, requests_for, settle
+from app.quality.repair_decisions import MOST_ATTEMPTS, SPACING, Compared, Doubt, Outcome, requests_for, settle
+from app.quality.statements import FORGET_SCAN
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -67,7 +68,7 @@ class RepairService:
 
     async def _begin(self, only: Sequence[int] | None, now: datetime) -> int:
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(statements.RIPE, now, [*SPACING], only, AT_ONCE)
+            rows = await connection.fetch(statements.RIPE, now, [*SPACING], only, AT_ONCE, MOST_ATTEMPTS)
             doubts = [_doubt(row) for row in rows]
             await connection.executemany(
                 statements.ADD,
@@ -104,13 +105,16 @@ class RepairService:
 
     async def _settle(self, connection: Connection, row: Record, now: datetime) -> Outcome:
         compared = Compared(row["answered"], row["compared"], row["changed"])
-        found = settle(compared, row["attempt"], answered_before=row["answered_before"], now=now)
+        found = settle(compared, row["attempt"], row["total"], answered_before=row["answered_before"], now=now)
         await connection.execute(
             statements.SETTLE, row["repair_id"], found.outcome.value, compared.values, compared.changed, now
         )
         await connection.execute(
             statements.CHANGE_FINDING, row["finding_id"], found.state.value, found.next_attempt_at, now
         )
+        if found.outcome is Outcome.CORRECTED:
+            # A scan between the answer and now has looked at the new values while the finding was still open.
+            await connection.execute(FORGET_SCAN, row["series_id"])
         return found.outcome
 
 

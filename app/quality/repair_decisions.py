@@ -15,6 +15,8 @@ from app.quality.findings import State
 
 SPACING = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
 """From the finding to the first attempt, and from each attempt to the next: sources correct within hours, or in a week."""
+MOST_ATTEMPTS = 4 * len(SPACING)
+"""Of one finding, however often it opens again: a source that flips its values does not make us ask for ever."""
 JOINED = timedelta(days=1)
 """Intervals of one item and area that lie closer together are one question."""
 _HOUR = 3600
@@ -31,7 +33,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A finding whose values may be asked for again; `since` is its first sight, or the last attempt."""
+    """A finding whose values may be asked for again; `since` is when it opened, or the last attempt."""
 
     finding_id: int
     series_id: int
@@ -69,8 +71,10 @@ def next_attempt(attempts: int, since: datetime) -> datetime | None:
     return since + SPACING[attempts] if attempts < len(SPACING) else None
 
 
-def settle(compared: Compared, attempts: int, *, answered_before: bool, now: datetime) -> Settlement:
-    """What the comparison means for the finding after so many attempts, the one compared included.
+def settle(compared: Compared, attempts: int, total: int, *, answered_before: bool, now: datetime) -> Settlement:
+    """What the comparison means for the finding after so many attempts since it opened, the one compared included.
+
+    `total` counts all attempts since it was first seen.
 
     Changed values repair it: should they be as doubtful as before, the next look opens it again. The last attempt
     confirms what any answer repeated, and gives up where no attempt was ever answered.
@@ -78,7 +82,7 @@ def settle(compared: Compared, attempts: int, *, answered_before: bool, now: dat
     if compared.changed:
         return Settlement(Outcome.CORRECTED, State.REPAIRED, None)
     outcome = Outcome.REPEATED if compared.answered else Outcome.UNANSWERED
-    following = next_attempt(attempts, now)
+    following = next_attempt(attempts, now) if total < MOST_ATTEMPTS else None
     if following is not None:
         return Settlement(outcome, State.OPEN, following)
     said = compared.answered or answered_before

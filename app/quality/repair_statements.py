@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-# A finding that another process is asking for is left to it.
+# A finding that another process is asking for is left to it. One that was opened again begins anew.
 RIPE = """
     select
         f.finding_id, f.series_id, s.item, s.area, f.interval_start, f.interval_end, f.attempts,
-        f.first_seen as since
+        f.state_since as since
     from quality_findings as f
     join series as s using (series_id)
+    cross join lateral (
+        select count(*) as total from quality_repairs as r where r.finding_id = f.finding_id
+    ) as asked
     where
         f.state = 'open'
         and ($3::bigint[] is null or f.finding_id = any($3))
@@ -16,7 +19,8 @@ RIPE = """
             $3::bigint[] is not null
             or (
                 f.attempts < cardinality($2::interval[])
-                and coalesce(f.next_attempt_at, f.first_seen + ($2::interval[])[1]) <= $1
+                and asked.total < $5
+                and coalesce(f.next_attempt_at, f.state_since + ($2::interval[])[1]) <= $1
             )
         )
         and not exists (
@@ -60,14 +64,19 @@ HAND_OVER = "update quality_repairs set backfill_id = $2 where repair_id = any($
 # longer has no windows, and nobody answers.
 ANSWERED = """
     select
-        r.repair_id, r.finding_id, r.attempt, coalesce(windows.answered, false) as answered, stored.compared, stored.changed,
+        r.repair_id, r.finding_id, r.series_id, r.attempt, coalesce(windows.answered, false) as answered, stored.compared, stored.changed,
         exists (
             select from quality_repairs as earlier
-            where earlier.finding_id = r.finding_id and earlier.outcome = 'repeated'
-        ) as answered_before
+            where
+                earlier.finding_id = r.finding_id
+                and earlier.outcome = 'repeated'
+                and earlier.requested_at >= f.state_since
+        ) as answered_before,
+        (select count(*) from quality_repairs as any_time where any_time.finding_id = r.finding_id) as total
     from quality_repairs as r
     join series as s using (series_id)
     join backfills as b using (backfill_id)
+    left join quality_findings as f using (finding_id)
     cross join lateral (
         select
             bool_and(c.state not in ('pending', 'claimed')) as ended,

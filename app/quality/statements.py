@@ -86,12 +86,15 @@ ADD_FINDING = """
     ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """
 
+# A finding that opens again is asked for anew: its values are others.
 CHANGE_FINDING = """
     update quality_findings
     set
         series_id = $2, dimension = $3, rule = $4, interval_start = $5, interval_end = $6, affected = $7, score = $8,
         known_until = $9, severity = $10, state = $11, evidence = $12, first_seen = $13, last_seen = $14,
-        state_since = $15
+        state_since = $15,
+        attempts = case when state <> 'open' and $11 = 'open' then 0 else attempts end,
+        next_attempt_at = case when state = 'open' and $11 = 'open' then next_attempt_at end
     where finding_id = $1
 """
 

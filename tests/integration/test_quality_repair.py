@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -18,7 +19,10 @@ from app.errors import SourceUnavailable
 from app.market.areas import Place
 from app.market.series import DataItem
 from app.market.time import Interval
+from app.quality.findings import Changes, State
 from app.quality.repair import RepairReport, RepairService
+from app.quality.repair_decisions import MOST_ATTEMPTS
+from app.quality.repository import QualityRepository
 from app.scheduling.models import JobOutcome, Ticket, Trigger
 from app.scheduling.quality import NightlyQuality
 from app.timeseries.repository import TimeSeriesRepository
@@ -89,6 +93,17 @@ class Ward(Scene):
         settled = await self.repairs.settle(now)
         names = [str(one) for one in settled]
         return RepairReport(asked, *(names.count(name) for name in ("corrected", "repeated", "unanswered")))
+
+    async def open_again(self, now: datetime) -> None:
+        """As a scan does that finds the new values as doubtful."""
+        async with self.database.connection() as connection:
+            ids = [row["series_id"] for row in await connection.fetch("select series_id from series")]
+        async with QualityRepository(self.database).writing(ids) as writer:
+            known = await writer.findings(ids, days(0, 1))
+            opened_again = [
+                replace(one, state=State.OPEN, state_since=now) for group in known.values() for one in group
+            ]
+            await writer.keep_findings(Changes(tuple(opened_again), ()))
 
     async def findings(self) -> list[tuple[object, ...]]:
         return await self.rows("select state, attempts, next_attempt_at from quality_findings order by finding_id")
@@ -166,6 +181,73 @@ async def test_a_person_may_ask_at_once_and_once_more_than_planned(ward: Ward) -
         await ward.rows("update quality_findings set state = 'open' returning 1")
 
     assert len(await ward.repairs_kept()) == 4
+
+
+async def test_a_finding_that_opens_again_is_asked_for_anew_with_all_its_pauses(ward: Ward) -> None:
+    await ward.doubt()
+    await ward.attempt(NOW + HOUR)
+    ward.published.value = 2.0
+    assert await ward.attempt(NOW + HOUR + DAY) == RepairReport(1, 1, 0, 0)
+
+    await ward.open_again(NOW + 2 * DAY)
+    assert await ward.findings() == [("open", 0, None)]
+    for pause, number in ((HOUR, 1), (HOUR + DAY, 2), (HOUR + 8 * DAY, 3)):
+        moment = NOW + 2 * DAY + pause
+        assert await ward.attempt(moment - timedelta(seconds=1)) == RepairReport(0, 0, 0, 0)
+        assert await ward.attempt(moment) == RepairReport(1, 0, 1, 0)
+        assert (await ward.findings())[0][:2] == ("open" if number < 3 else "confirmed", number)
+
+
+async def test_answers_of_the_time_before_do_not_confirm_what_opened_again(ward: Ward) -> None:
+    await ward.doubt()
+    await ward.attempt(NOW + HOUR)
+    ward.published.down = True
+    await ward.open_again(NOW + HOUR)  # still open: nothing begins anew
+    assert (await ward.findings())[0][:2] == ("open", 1)
+    await ward.rows("update quality_findings set state = 'repaired' returning 1")
+
+    await ward.open_again(NOW + 2 * DAY)
+    for moment in (NOW + 3 * DAY, NOW + 5 * DAY, NOW + 20 * DAY):
+        assert await ward.attempt(moment) == RepairReport(1, 0, 0, 1)
+
+    assert await ward.findings() == [("unrepairable", 3, None)]
+
+
+async def test_a_source_that_flips_its_values_for_ever_is_asked_a_bounded_number_of_times(ward: Ward) -> None:
+    number = await ward.doubt()
+    await ward.rows(
+        f"""
+        insert into quality_repairs (
+            finding_id, series_id, interval_start, interval_end, attempt, requested_at, outcome, settled_at
+        )
+        select {number}, series_id, interval_start, interval_end, 1, first_seen, 'corrected', first_seen
+        from quality_findings cross join generate_series(2, {MOST_ATTEMPTS})
+        returning 1
+        """
+    )
+    ward.published.value = 2.0
+
+    assert await ward.attempt(NOW + HOUR) == RepairReport(1, 1, 0, 0)
+    await ward.open_again(NOW + DAY)
+    assert await ward.attempt(NOW + 99 * DAY) == RepairReport(0, 0, 0, 0)
+    assert await ward.findings() == [("open", 0, None)]
+
+
+async def test_values_that_changed_are_looked_at_by_the_next_scan_even_if_one_has_seen_them(ward: Ward) -> None:
+    await ward.doubt()
+    await ward.rows(
+        """
+        insert into quality_scans (series_id, fingerprint, window_start, window_end, scanned_at)
+        select series_id, 'seen', now(), now(), now() from series
+        returning 1
+        """
+    )
+    assert await ward.attempt(NOW + HOUR) == RepairReport(1, 0, 1, 0)
+    assert await ward.rows("select fingerprint from quality_scans") == [("seen",)]
+
+    ward.published.value = 2.0
+    await ward.attempt(NOW + HOUR + DAY)
+    assert await ward.rows("select fingerprint from quality_scans") == [("",)]
 
 
 async def test_the_hourly_job_tells_what_it_did(ward: Ward) -> None:

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from app.market.areas import areas
 from app.market.time import Interval
 from app.quality.findings import State
-from app.quality.repair_decisions import SPACING, Compared, Doubt, Outcome, next_attempt, requests_for, settle
+from app.quality.repair_decisions import (
+    MOST_ATTEMPTS,
+    SPACING,
+    Compared,
+    Doubt,
+    Outcome,
+    next_attempt,
+    requests_for,
+    settle,
+)
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 FR, DE_LU = areas()["FR"].eic, areas()["DE_LU"].eic
@@ -58,17 +67,26 @@ def test_intervals_of_one_area_that_lie_close_are_one_question_in_whole_hours() 
 def test_an_answer_means(
     compared: Compared, attempts: int, outcome: Outcome, state: State, *, answered_before: bool
 ) -> None:
-    found = settle(compared, attempts, answered_before=answered_before, now=T0)
+    found = settle(compared, attempts, attempts, answered_before=answered_before, now=T0)
 
     assert (found.outcome, found.state) == (outcome, state)
     assert (found.next_attempt_at is not None) == (state is State.OPEN)
+
+
+def test_the_last_attempt_of_all_settles_a_finding_that_opened_again_and_again() -> None:
+    one_before, last = (
+        settle(Compared(True, 24, 0), 1, total, answered_before=False, now=T0)
+        for total in (MOST_ATTEMPTS - 1, MOST_ATTEMPTS)
+    )
+
+    assert (one_before.state, last.state, last.next_attempt_at) == (State.OPEN, State.CONFIRMED, None)
 
 
 @given(answers=st.lists(st.tuples(st.booleans(), st.integers(0, 2)), min_size=3, max_size=3))
 def test_three_attempts_always_come_to_an_end(answers: list[tuple[bool, int]]) -> None:
     answered_before, asked_at = False, T0
     for attempt, (answered, changed) in enumerate(answers, 1):
-        found = settle(Compared(answered, 2, changed), attempt, answered_before=answered_before, now=asked_at)
+        found = settle(Compared(answered, 2, changed), attempt, attempt, answered_before=answered_before, now=asked_at)
         if found.state is not State.OPEN:
             break
         answered_before |= answered
