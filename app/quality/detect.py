@@ -37,10 +37,13 @@ def detect(series: Series) -> Verdict:
         distrusted = np.logical_or.reduce([np.zeros(len(series.values), dtype=bool), *certain.values()])
         bounded = _bounded(series)
         scores: list[tuple[Rule, Values]] = []
-        flagged = distrusted
+        flagged = doubted = distrusted
         for _ in range(PASSES):
             trusted = np.where(flagged, np.nan, bounded.values)
-            scores = [(found.rule, gated(found, series.per_day)) for found in _evidence(bounded, trusted)]
+            scores = [(found.rule, gated(found, series.per_day)) for found in _evidence(bounded, trusted, doubted)]
+            doubted = distrusted | _any_alarm(
+                [one for one in scores if one[0] is not Rule.ROUGHNESS], len(series.values)
+            )
             flagged = distrusted | _any_alarm(scores, len(series.values))
     return _verdict(certain, scores, len(series.values))
 
@@ -54,8 +57,8 @@ def _bounded(series: Series) -> Series:
     return replace(series, values=np.clip(series.values, -bound, bound) if bound > 0 else series.values)
 
 
-def _evidence(series: Series, trusted: Values) -> Iterable[Evidence]:
-    return [*own_evidence(series, trusted), *peer_evidence(series, trusted)]
+def _evidence(series: Series, trusted: Values, doubted: Flags) -> Iterable[Evidence]:
+    return [*own_evidence(series, trusted, doubted), *peer_evidence(series, trusted)]
 
 
 def gated(found: Evidence, per_day: int) -> Values:

@@ -35,15 +35,18 @@ LEAST_FLOOR, SOLAR_FLOOR, SOLAR_STEP = 1e-6, 0.01, 0.05
 TINY = 1e-9
 
 
-def own_evidence(series: Series, trusted: Values) -> list[Evidence]:
-    """What the series' own past says; references and spreads come from trusted values only."""
+def own_evidence(series: Series, trusted: Values, doubted: Flags) -> list[Evidence]:
+    """What the series' own past says; references and spreads come from trusted values only.
+
+    What is `doubted` for another reason than roughness does not make the hours after it rough.
+    """
     if series.per_day < SHORTEST_DAY:
         return []
     base = seasonal_base(trusted, series.per_day)
     found = [
         seasonal_residual(series, trusted, base),
         step(series, trusted),
-        roughness(series, trusted),
+        roughness(series, trusted, doubted),
         shift(series, trusted, base, days=1, limit=Limit(2.1, 4.8)),
         shift(series, trusted, base, days=2, limit=Limit(1.4, 3.2)),
         one_step(series, trusted),
@@ -111,9 +114,10 @@ def step(series: Series, trusted: Values) -> Evidence:
     return Evidence(Rule.STEP, score, clean, Limit(21.8, 4.36))
 
 
-def roughness(series: Series, trusted: Values) -> Evidence:
-    """The mean bend of six hours against the same time of day in four weeks."""
+def roughness(series: Series, trusted: Values, doubted: Flags) -> Evidence:
+    """The mean bend of six hours against the same time of day in four weeks, without bends of doubted values."""
     bend = np.abs(series.values - 2 * before(series.values, 1) + before(series.values, 2))
+    bend[~all_known(np.where(doubted, np.nan, 0.0), 3)] = np.nan
     window = max(3, 6 * series.per_hour)
     rough = moving_mean(bend, window, window // 2)
     clean = all_known(trusted, window + 2)

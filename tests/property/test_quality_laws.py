@@ -65,9 +65,10 @@ def test_scores_are_bounded_and_alarms_have_a_rule(series: Series) -> None:
 @given(series=disturbed(), cut=st.integers(24 * 20, 24 * DAYS))
 def test_evidence_needs_no_future(series: Series, cut: int) -> None:
     past = replace(series, values=series.values[:cut], peers={name: peer[:cut] for name, peer in series.peers.items()})
+    doubted = np.zeros(len(series.values), np.bool_)
     with np.errstate(all="ignore"):
-        whole = [*own_evidence(series, series.values), *peer_evidence(series, series.values)]
-        early = [*own_evidence(past, past.values), *peer_evidence(past, past.values)]
+        whole = [*own_evidence(series, series.values, doubted), *peer_evidence(series, series.values)]
+        early = [*own_evidence(past, past.values, doubted[:cut]), *peer_evidence(past, past.values)]
 
     for then, now in zip(early, whole, strict=True):
         np.testing.assert_allclose(then.score, now.score[:cut], rtol=1e-6, atol=1e-6)
@@ -110,7 +111,7 @@ def test_nothing_is_learned_from_what_is_distrusted(name: str, place: int, size:
     other = replace(base, values=np.where(distrusted, wrong, base.values))
     later = place + size + 3 * DAY // HOUR
     with np.errstate(all="ignore"):
-        one, two = own_evidence(base, trusted), own_evidence(other, trusted)
+        one, two = (own_evidence(each, trusted, distrusted) for each in (base, other))
 
     for honest, lied in zip(one, two, strict=True):
         np.testing.assert_allclose(honest.score[later:], lied.score[later:], rtol=1e-6, atol=1e-6)

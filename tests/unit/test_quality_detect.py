@@ -66,6 +66,15 @@ def test_a_forecast_finds_what_the_series_alone_hides(fault: str) -> None:
     assert f1(*score(detect(helped).flags, events, series.per_day)) >= 0.9
 
 
+@pytest.mark.parametrize("fault", ["scale_1000", "spike"])
+def test_the_hours_after_a_fault_are_not_rough_because_of_it(fault: str) -> None:
+    series, events = inject(year("load"), fault, seed=5)
+    bad = sum(last - first + 1 for first, last in events)
+
+    # The values after each fault: the step back, and the one-step forecasts made from bad values.
+    assert detect(series).flags.sum() <= bad + 3 * len(events)
+
+
 def test_a_neighbours_values_in_this_place_are_found() -> None:
     neighbour = load(365, seed=8).values
     series = replace(
