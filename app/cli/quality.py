@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from app.quality.models import Kind, Values, Verdict
     from app.quality.structure import Structure
 
+ROWS_AT_ONCE = 65_536
+"""Rows whose numbers become text together."""
 MOST_STAMPS = 50_000_000
 
 _FIXED = re.compile(r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?|P(\d+)W|P(\d+)D|(\d+)\s*(s|min|h|d)", re.IGNORECASE)
@@ -87,10 +89,17 @@ def _aligned(peer: SeriesTable, table: SeriesTable, name: str) -> Values:
 
 
 def _verdict(table: SeriesTable, verdict: Verdict) -> str:
-    flags, rules, scores = verdict.flags.astype(int).tolist(), verdict.rule.tolist(), verdict.score.tolist()
-    rows = zip(table.written, flags, rules, scores, strict=True)
-    lines = [f"{stamp},{flag},{rule},{score:.3f}\n" for stamp, flag, rule, score in rows]
-    return "".join(["timestamp,flag,rule,score\n", *lines])
+    pieces = [
+        _lines(table.written[first : first + ROWS_AT_ONCE], verdict, slice(first, first + ROWS_AT_ONCE))
+        for first in range(0, len(table.written), ROWS_AT_ONCE)
+    ]
+    return "".join(["timestamp,flag,rule,score\n", *pieces])
+
+
+def _lines(written: Sequence[str], verdict: Verdict, rows: slice) -> str:
+    scores, rules = verdict.score[rows], verdict.rule[rows].tolist()
+    judged = zip(written, (scores >= 1.0).astype(int).tolist(), rules, scores.tolist(), strict=True)
+    return "".join(f"{stamp},{flag},{rule},{score:.3f}\n" for stamp, flag, rule, score in judged)
 
 
 def structure_file(

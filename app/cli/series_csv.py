@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -117,10 +118,10 @@ def _rows(
     names: list[str],
     rows: Iterator[list[str]],
     read_stamp: Callable[[str, str, str], tuple[int, bool]],
-) -> tuple[list[str], list[int], dict[str, list[float]], set[bool]]:
+) -> tuple[list[str], array[int], dict[str, array[float]], set[bool]]:
     written: list[str] = []
-    stamps: list[int] = []
-    cells: dict[str, list[float]] = {name: [] for name in names}
+    stamps = array("q")
+    cells = {name: array("d") for name in names}
     offsets: set[bool] = set()
     places = {name: header.index(name) for name in names}
     for row in rows:
@@ -150,7 +151,9 @@ def _rows(
     return written, stamps, cells, offsets
 
 
-def _refuse_unless_text(cell: str, where: str, name: str, column: list[float], *, needed: bool) -> None:
+def _refuse_unless_text(
+    cell: str, where: str, name: str, column: Sequence[float] | array[float], *, needed: bool
+) -> None:
     """Columns beside the series may hold text, unless they say what they are: in those no number came before."""
     if needed or not all(map(isnan, column)):
         raise ConfigurationError(f"{where}, field {name!r}: {cell!r} is not a number; leave unknown values empty")

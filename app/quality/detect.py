@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -57,8 +57,9 @@ def _bounded(series: Series) -> Series:
     return replace(series, values=np.clip(series.values, -bound, bound) if bound > 0 else series.values)
 
 
-def _evidence(series: Series, trusted: Values, doubted: Flags) -> Iterable[Evidence]:
-    return [*own_evidence(series, trusted, doubted), *peer_evidence(series, trusted)]
+def _evidence(series: Series, trusted: Values, doubted: Flags) -> Iterator[Evidence]:
+    yield from own_evidence(series, trusted, doubted)
+    yield from peer_evidence(series, trusted)
 
 
 def gated(found: Evidence, per_day: int) -> Values:

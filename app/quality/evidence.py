@@ -5,6 +5,8 @@ The limits were fixed once on the tuning series of the fault benchmark and hold 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from app.quality.forecast import RECENT_LAGS, forecast
@@ -15,7 +17,7 @@ from app.timeseries.rolling import (
     before,
     fill_backwards,
     habit,
-    median_of,
+    median_before,
     moving_mean,
     slot_median,
     slot_range,
@@ -35,35 +37,32 @@ LEAST_FLOOR, SOLAR_FLOOR, SOLAR_STEP = 1e-6, 0.01, 0.05
 TINY = 1e-9
 
 
-def own_evidence(series: Series, trusted: Values, doubted: Flags) -> list[Evidence]:
+def own_evidence(series: Series, trusted: Values, doubted: Flags) -> Iterator[Evidence]:
     """What the series' own past says; references and spreads come from trusted values only.
 
     What is `doubted` for another reason than roughness does not make the hours after it rough.
     """
     if series.per_day < SHORTEST_DAY:
-        return []
+        return
     base = seasonal_base(trusted, series.per_day)
-    found = [
-        seasonal_residual(series, trusted, base),
-        step(series, trusted),
-        roughness(series, trusted, doubted),
-        shift(series, trusted, base, days=1, limit=Limit(2.1, 4.8)),
-        shift(series, trusted, base, days=2, limit=Limit(1.4, 3.2)),
-        one_step(series, trusted),
-    ]
+    yield seasonal_residual(series, trusted, base)
+    yield step(series, trusted)
+    yield roughness(series, trusted, doubted)
+    yield shift(series, trusted, base, days=1, limit=Limit(2.1, 4.8))
+    yield shift(series, trusted, base, days=2, limit=Limit(1.4, 3.2))
+    yield one_step(series, trusted)
     if series.kind in RATIOS:
-        found.append(ratio(series, trusted, base))
+        yield ratio(series, trusted, base)
     if series.kind in POSITIVE:
-        found.append(beyond_range(series, trusted))
+        yield beyond_range(series, trusted)
     if series.kind is Kind.SOLAR:
-        found.append(beyond_daylight_range(series, trusted))
-    return found
+        yield beyond_daylight_range(series, trusted)
 
 
 def seasonal_base(trusted: Values, per_day: int) -> Values:
     """The median of the same time of the last six weeks; of the last seven days before two weeks are known."""
-    weekly = median_of([before(trusted, 7 * per_day * week) for week in range(1, WEEKS + 1)])
-    daily = median_of([before(trusted, per_day * day) for day in range(1, 8)])
+    weekly = median_before(trusted, [7 * per_day * week for week in range(1, WEEKS + 1)])
+    daily = median_before(trusted, [per_day * day for day in range(1, 8)])
     early = np.arange(len(trusted)) < 14 * per_day
     return np.where(np.isnan(weekly) | early, daily, weekly)
 
@@ -108,7 +107,7 @@ def step(series: Series, trusted: Values) -> Evidence:
     change = np.arcsinh(series.values / knee) - np.arcsinh(before(series.values, 1) / knee)
     clean = all_known(trusted, 2)
     known = np.where(clean, change, np.nan)
-    errors = change - median_of([before(known, 7 * series.per_day * week) for week in range(1, WEEKS + 1)])
+    errors = change - median_before(known, [7 * series.per_day * week for week in range(1, WEEKS + 1)])
     floor = SOLAR_STEP if series.kind is Kind.SOLAR else LEAST_FLOOR
     score = np.abs(errors) / (spread(errors, clean, series.per_day) + floor)
     return Evidence(Rule.STEP, score, clean, Limit(21.8, 4.36))

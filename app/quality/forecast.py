@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.quality.models import Values
+from app.quality.models import Flags, Values
 from app.timeseries.rolling import MAD, all_known, before, fill_backwards
 
 Matrix = NDArray[np.float64]
+Column = tuple[Values, int]
+"""Values, and how many points before a row its value lies."""
 
 TRAINING_DAYS = 56
 REFIT_DAYS = 28
@@ -21,6 +23,9 @@ HUBER = 1.345
 ROUNDS = 3
 TINY = 1e-300
 BLOCK_ROWS = 512
+MOST_ROWS = 100_000
+"""Of seconds, weights are learned from every n-th row: more than so many teach nothing new."""
+WAVES = ((np.ones_like, 0), (np.sin, 1), (np.cos, 1), (np.sin, 2), (np.cos, 2))
 
 
 def forecast(observed: Values, trusted: Values, per_day: int, announced: Sequence[Values] = ()) -> Values:
@@ -29,29 +34,52 @@ def forecast(observed: Values, trusted: Values, per_day: int, announced: Sequenc
     Recent lags are taken as observed, so that the forecast follows the series; older ones, and all that weights are
     learned from, are trusted values. `announced` series (forecasts of others) are known for the value itself.
     """
-    table = _features(observed, trusted, per_day, announced)
-    usable = ~np.isnan(table).any(axis=1)
-    learnable = usable & all_known(trusted, 1 + max(RECENT_LAGS))
+    columns = _columns(observed, trusted, per_day, announced)
+    learnable = _all_there(columns) & all_known(trusted, 1 + max(RECENT_LAGS))
     forecasts = np.full(len(observed), np.nan)
     for start in range(SHORTEST_TRAINING_DAYS * per_day, len(observed), REFIT_DAYS * per_day):
         first = max(0, start - TRAINING_DAYS * per_day)
-        rows = first + np.flatnonzero(learnable[first:start])
-        if len(rows) < 7 * per_day + 2 * table.shape[1]:
+        every = -(-(start - first) // MOST_ROWS)
+        rows = learnable[first:start:every]
+        if rows.sum() < 7 * per_day / every + 2 * (len(columns) + len(WAVES)):
             continue
-        ahead = slice(start, start + REFIT_DAYS * per_day)
-        forecasts[ahead] = _times(table[ahead], _fit(table[rows], trusted[rows]))
+        table = _features(columns, per_day, slice(first, start, every))
+        weights = _fit(table[rows], trusted[first:start:every][rows])
+        end = min(start + REFIT_DAYS * per_day, len(observed))
+        for begin in range(start, end, MOST_ROWS):
+            ahead = slice(begin, min(begin + MOST_ROWS, end), 1)
+            forecasts[ahead] = _times(_features(columns, per_day, ahead), weights)
     return forecasts
 
 
-def _features(observed: Values, trusted: Values, per_day: int, announced: Sequence[Values]) -> Matrix:
+def _columns(observed: Values, trusted: Values, per_day: int, announced: Sequence[Values]) -> list[Column]:
     filled = fill_backwards(trusted, per_day)
     day, week = per_day, 7 * per_day
-    recent = [before(observed, lag) for lag in RECENT_LAGS]
-    seasonal = [before(filled, lag) for lag in (day - 1, day, day + 1, 2 * day, week - 1, week, week + 1, 2 * week)]
-    angle = 2 * np.pi * np.arange(len(observed)) / per_day
-    waves = [wave(times * angle) for times in (1, 2) for wave in (np.sin, np.cos)]
-    known = [column for peer in announced for column in (peer, before(peer, 1))]
-    return np.column_stack([np.ones(len(observed)), *waves, *recent, *seasonal, *known])
+    recent = [(observed, lag) for lag in RECENT_LAGS]
+    seasonal = [(filled, lag) for lag in (day - 1, day, day + 1, 2 * day, week - 1, week, week + 1, 2 * week)]
+    return [*recent, *seasonal, *((peer, lag) for peer in announced for lag in (0, 1))]
+
+
+def _all_there(columns: Sequence[Column]) -> Flags:
+    """The rows in which every column has a value."""
+    known = np.ones(len(columns[0][0]), np.bool_)
+    for values, lag in columns:
+        known &= ~np.isnan(before(values, lag))
+    return known
+
+
+def _features(columns: Sequence[Column], per_day: int, rows: slice) -> Matrix:
+    """The columns of some rows only: of a year of seconds all of them would fill gigabytes."""
+    places = np.arange(rows.start, rows.stop, rows.step)
+    angle = 2 * np.pi * places / per_day
+    table = np.ones((len(places), len(WAVES) + len(columns)))
+    for number, (wave, times) in enumerate(WAVES[1:], 1):
+        table[:, number] = wave(times * angle)
+    for number, (values, lag) in enumerate(columns, len(WAVES)):
+        unknown = int(np.searchsorted(places, lag))
+        table[:unknown, number] = np.nan
+        table[unknown:, number] = values[places[unknown:] - lag]
+    return table
 
 
 def _fit(table: Matrix, target: Values) -> Values:

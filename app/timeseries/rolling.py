@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+BLOCK = 65_536
 MAD = 1.4826
 """Makes the median of absolute deviations an estimate of the standard deviation of normal errors."""
 
@@ -76,9 +77,16 @@ def slot_range(values: Values, per_day: int, days: int, minimum: int = 7) -> tup
     return least.ravel()[: len(values)], greatest.ravel()[: len(values)]
 
 
-def median_of(stack: Sequence[Values]) -> Values:
-    """The median across series, ignoring unknown values."""
-    medians: Values = bn.nanmedian(np.array(stack), axis=0)
+def median_before(values: Values, counts: Sequence[int]) -> Values:
+    """The median of the known values that lie `counts` points before each, block by block to bear long series."""
+    medians = np.empty(len(values))
+    for first in range(0, len(values), BLOCK):
+        end = min(first + BLOCK, len(values))
+        earlier = np.full((len(counts), end - first), np.nan)
+        for row, count in zip(earlier, counts, strict=True):
+            known = max(first, min(count, end))
+            row[known - first :] = values[known - count : end - count] if known < end else np.nan
+        medians[first:end] = bn.nanmedian(earlier, axis=0)
     return medians
 
 
