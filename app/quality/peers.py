@@ -9,6 +9,7 @@ from app.quality.models import Evidence, Limit, Rule, Series, Values
 from app.timeseries.rolling import all_known, before, moving_mean, trailing_median
 
 BIAS_DAYS = 14
+LASTING_HOURS = 12
 
 
 def peer_evidence(series: Series, trusted: Values) -> list[Evidence]:
@@ -20,6 +21,7 @@ def peer_evidence(series: Series, trusted: Values) -> list[Evidence]:
         for peer in series.forecasts
         for found in (
             level(series, trusted, peer),
+            lasting_level(series, trusted, peer),
             moved_level(series, trusted, peer),
             moved_changes(series, trusted, peer),
         )
@@ -37,6 +39,16 @@ def level(series: Series, trusted: Values, peer: Values) -> Evidence:
     errors = moving_mean(series.values - peer - _bias(trusted, peer, series.per_day), hour, hour // 2 + 1)
     clean = all_known(trusted, hour)
     return Evidence(Rule.PEER_LEVEL, in_spreads(errors, clean, series, trusted), clean, Limit(12.0, 3.84))
+
+
+def lasting_level(series: Series, trusted: Values, peer: Values) -> Evidence:
+    """The distance to the forecast that a value shares with half of the twelve hours before it."""
+    hours = LASTING_HOURS * series.per_hour
+    errors = series.values - peer - _bias(trusted, peer, series.per_day)
+    usual = trailing_median(errors, hours, hours // 2)
+    lasting = np.where(usual * errors > 0, np.fmin(np.abs(usual), np.abs(errors)), 0.0)
+    clean = all_known(trusted, hours + 1)
+    return Evidence(Rule.PEER_LEVEL, in_spreads(lasting, clean, series, trusted), clean, Limit(9.0, 4.4))
 
 
 def moved_level(series: Series, trusted: Values, peer: Values) -> Evidence:

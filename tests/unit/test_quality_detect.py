@@ -66,6 +66,16 @@ def test_a_forecast_finds_what_the_series_alone_hides(fault: str) -> None:
     assert f1(*score(detect(helped).flags, events, series.per_day)) >= 0.9
 
 
+def test_a_shift_that_lasts_is_found_where_each_value_by_itself_could_be_an_error_of_the_forecast() -> None:
+    first, last = 4000, 4048
+    errors = np.random.default_rng(3).normal(0, 0.02, 365 * 24)
+    shifted = with_part(year("load"), first, year("load").values[first:last] - 6000)
+    helped = replace(shifted, peers={"forecast": year("load").values * (1 + errors)})
+
+    assert (detect(helped).rule[first + 6 : last] == Rule.PEER_LEVEL).mean() > 0.5
+    assert not detect(replace(helped, values=year("load").values)).flags.any()
+
+
 @pytest.mark.parametrize("fault", ["scale_1000", "spike"])
 def test_the_hours_after_a_fault_are_not_rough_because_of_it(fault: str) -> None:
     series, events = inject(year("load"), fault, seed=5)
