@@ -33,6 +33,8 @@ RATIOS = frozenset({Kind.LOAD, Kind.GENERATION})
 POSITIVE = frozenset({Kind.LOAD, Kind.GENERATION, Kind.WIND})
 COMPRESSION = dict.fromkeys(Kind, 0.1) | {Kind.PRICE: 0.3}
 """Where the scale of steps bends, as a share of the usual size (of solar: of the peak)."""
+ONE_STEP = dict.fromkeys(Kind, Limit(19.2, 3.84)) | {Kind.PRICE: Limit(16.3, 3.26)}
+"""Prices jump on their own, and their gate is high enough: less above it is a fault already."""
 LEAST_FLOOR, SOLAR_FLOOR, SOLAR_STEP = 1e-6, 0.01, 0.05
 TINY = 1e-9
 
@@ -160,7 +162,7 @@ def one_step(series: Series, trusted: Values) -> Evidence:
     announced = [fill_backwards(peer, series.per_day) for peer in series.forecasts if np.isnan(peer).mean() <= 0.5]
     errors = series.values - forecast(series.values, trusted, series.per_day, announced)
     clean = all_known(trusted, 1 + max(RECENT_LAGS))
-    return Evidence(Rule.FORECAST, in_spreads(errors, clean, series, trusted), clean, Limit(19.2, 3.84))
+    return Evidence(Rule.FORECAST, in_spreads(errors, clean, series, trusted), clean, ONE_STEP[series.kind])
 
 
 def ratio(series: Series, trusted: Values, base: Values) -> Evidence:

@@ -66,6 +66,15 @@ def test_a_forecast_finds_what_the_series_alone_hides(fault: str) -> None:
     assert f1(*score(detect(helped).flags, events, series.per_day)) >= 0.9
 
 
+def test_a_leap_of_a_price_well_beyond_its_range_is_found_in_most_hours() -> None:
+    series = year("price")
+    low, high = np.percentile(series.values, (5, 95))
+    spoiled = [with_part(series, at, series.values[at : at + 1] + 1.4 * (high - low)) for at in range(3000, 8500, 500)]
+
+    found = [detect(each).flags[at] for each, at in zip(spoiled, range(3000, 8500, 500), strict=True)]
+    assert np.mean(found) >= 0.5
+
+
 def test_a_shift_that_lasts_is_found_where_each_value_by_itself_could_be_an_error_of_the_forecast() -> None:
     first, last = 4000, 4048
     errors = np.random.default_rng(3).normal(0, 0.02, 365 * 24)
