@@ -127,7 +127,7 @@ def _ranked(sign: Values) -> Values:
         as_large = len(seen) - bisect_left(seen, value)
         scores[place] = -log10((1 + as_large) / (1 + len(seen)))
         if seen and value > seen[-1] > 0:
-            scores[place] += RECORD_WEIGHT * log10(value / seen[-1])
+            scores[place] += RECORD_WEIGHT * (log10(value) - log10(seen[-1]))
         past.add(value)
     return scores
 
