@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -32,3 +33,12 @@ class FixedClock:
         if now.tzinfo is None:
             raise ValueError("a clock needs an aware instant")
         self._now = now.astimezone(UTC)
+
+
+def until_beat(seconds: float) -> float:
+    """How long until the machine's clock shows a whole multiple of so many seconds, from half of them on.
+
+    A timer may fire a moment too early, which must not count as another beat.
+    """
+    left = seconds - time.time() % seconds
+    return left if left > seconds / 2 else left + seconds

@@ -151,12 +151,19 @@ class AlertRepository:
 
         `suppressed` looks at every alert that is held back, too.
         """
+        if not await self._waiting(now, suppressed=suppressed):
+            return 0
         async with self._database.transaction() as connection:
             rows = await connection.fetch(sql.TO_LOOK_AT, now, self._lease, suppressed)
             looks = [(rules[row["rule"]], now) for row in rows if row["rule"] in rules]
             changes = await self._settled(connection, looks, {}, rules, now) if looks else []
             await self._write(connection, changes, now)
         return len(changes)
+
+    async def _waiting(self, now: datetime, *, suppressed: bool) -> bool:
+        """Whether there is anything to look at: mostly there is not, which then takes one statement."""
+        async with self._database.connection() as connection:
+            return bool(await connection.fetchval(sql.ANYTHING_TO_LOOK_AT, now, self._lease, suppressed))
 
     async def forget(self, gone: Mapping[str, Rule | None], now: datetime, note: str) -> int:
         """End the alerts of rules that are not evaluated any more, and drop their rows; how many rows there were."""
@@ -205,10 +212,11 @@ class AlertRepository:
             alerts[alert.rule][alert.labels] = alert  # the latest of the same labels
             if row["look_at"] is not None and row["look_at"] <= now:
                 overdue.add(row["alert_id"])
+        signals = any(evaluation.signals for evaluation in evaluations.values())
         states = await connection.fetch(sql.PARENTS, list(parents)) if parents else []
         around = Surroundings(
             rules=rules,
-            quiets=await _quiets(connection, now),
+            quiets=await _quiets(connection, now) if signals or found else [],
             alerts={row["rule"]: Standing(alerts[row["rule"]].values()) for row in states},
             evaluated={row["rule"]: row["evaluated_at"] or LONG_AGO for row in states},
             inhibit_wait=self._inhibit_wait,

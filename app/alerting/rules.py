@@ -43,7 +43,7 @@ def read_rule(entry: Entry, known: Known, *, built_in: bool = False) -> Rule:
     sql, condition = _question(entry, known)
     rule = Rule(
         name=name,
-        schedule=_schedule(entry, name, known),
+        schedule=_schedule(entry, name, known, together=built_in),
         severity=entry.choice("severity", Severity, Severity.WARNING),
         description=entry.text("description"),
         sql=sql,
@@ -141,13 +141,15 @@ def parse_threshold(text: str, operator: str = "") -> Threshold:
     return Threshold(_operator(match[1] or operator), limit)
 
 
-def _schedule(entry: Entry, name: str, known: Known) -> Schedule:
+def _schedule(entry: Entry, name: str, known: Known, *, together: bool) -> Schedule:
+    """`together` rules of one interval have the same slots: they are quick, and written in one transaction."""
     zone = entry.read("zone", _zone, UTC_ZONE)
     every = entry.duration("every", None, least=SECOND, most=30 * DAY)
     cron = entry.read("cron", lambda text: parse_cron(text, zone))
     if entry.has("every") == entry.has("cron"):
         entry.wrong("a rule needs one of every and cron, and not both; write every: 1 min")
-    schedule: Schedule = cron or spread(Every(every or timedelta(minutes=1)), name)
+    interval = Every(every or timedelta(minutes=1))
+    schedule: Schedule = cron or (interval if together else spread(interval, name))
     return _on_days(entry, schedule, zone, known)
 
 

@@ -182,6 +182,8 @@ class _Session:
                 raise QueryFailed(
                     f"the statement returns more than {MOST_CHARACTERS:,} characters: shorten its texts with left()"
                 )
+            if len(batch) < BATCH:
+                break
         return found
 
     @asynccontextmanager

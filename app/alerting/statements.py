@@ -68,15 +68,15 @@ RELEASE = "update rule_states set lease = null, leased_until = null where lease 
 
 HELD = "select rule, lease from rule_states where lease = any($1::uuid[]) order by rule for update"
 
-TO_LOOK_AT = f"""
+_TO_LOOK_AT = f"""
     select rule
     from rule_states
     where
         paused_at is null and {FREE}
         and rule in (select rule from alerts where look_at <= $1 or ($3 and suppressed <> ''))
-    order by rule
-    for update skip locked
 """  # noqa: S608  constants
+ANYTHING_TO_LOOK_AT = f"select exists ({_TO_LOOK_AT})"
+TO_LOOK_AT = f"{_TO_LOOK_AT} order by rule for update skip locked"
 
 LOCK_RULES = "select rule, about::text as about from rule_states where rule = any($1::text[]) order by rule for update"
 FORGET = "delete from rule_states where rule = any($1::text[])"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -30,7 +31,9 @@ from app.settings import SchedulerSettings
 
 ATTEND_SECONDS = 1.0
 PLAN_SECONDS = 2.0
-"""Between two checks of the plan: its file, and the stored jobs against it."""
+"""Between two looks at the file of the plan."""
+MEND_SECONDS = 10.0
+"""Between two comparisons of the stored jobs with the plan: somebody may have damaged or deleted them."""
 LEADER, STANDBY = "leader", "standby"
 
 
@@ -67,7 +70,7 @@ class _Term:
     ticker: Ticker
     unreadable: tuple[str, ...] = ()
     checked_at: float = 0.0
-    planned: bool = False
+    applied_at: float = -math.inf
 
 
 class SchedulerService:
@@ -267,7 +270,7 @@ class SchedulerService:
         if unreadable and unreadable != term.unreadable:
             self._log.error("jobs_unreadable", jobs=list(unreadable), remedy=UNREADABLE)
         term.unreadable = unreadable
-        term.planned = True
+        term.applied_at = time.monotonic()
 
     async def _beat(self) -> None:
         while True:
@@ -299,6 +302,7 @@ class SchedulerService:
     def _check(self, term: _Term) -> None:
         """Take up an edited plan; a wrong one is told once, and the last good one stays."""
         term.checked_at = time.monotonic()
+        plan = None
         try:
             plan = self._plan_file.changed()
         except ConfigurationError as error:
@@ -309,12 +313,13 @@ class SchedulerService:
                 self._plan = self._shaped(plan)
             elif self._plan_file.gone:
                 self._refuse(self._log.warning, "plan_file_gone", f"there is no file {self._plan_file.name} any more")
-        if not (self._plan_error and self._inherits(term)):
+        stale = term.checked_at - term.applied_at >= MEND_SECONDS
+        if (plan is not None or stale) and not (self._plan_error and self._inherits(term)):
             self._apply(term, self.plan)
 
     def _inherits(self, term: _Term) -> bool:
         """Whether the stored jobs are a plan of another leader: the last good one, of which this process knows nothing."""
-        return not term.planned and bool(term.store.stored())
+        return term.applied_at == -math.inf and bool(term.store.stored())
 
     def _refuse(self, tell: Callable[..., object], event: str, error: str) -> None:
         if error != self._plan_error:

@@ -16,7 +16,7 @@ class AlertingSettings(Section):
         default=Path("config/alerts"),
         description="Folder of alert rules, *.yaml; read again whenever it changes. The shipped rules need no file.",
     )
-    tick: float = Field(default=0.5, ge=0.05, le=10, description="Seconds between two looks for rules that are due.")
+    tick: float = Field(default=1.0, ge=0.05, le=10, description="Seconds between two looks for rules that are due.")
     concurrency: int = Field(default=8, ge=1, le=64, description="Rules of one process that are evaluated at once.")
     lease_seconds: float = Field(
         default=15.0, ge=3, le=600, description="Seconds after which the rules of a dead process are taken over."
