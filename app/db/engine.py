@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import asyncpg
 from asyncpg import exceptions as pg
-from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -54,12 +53,12 @@ class Database:
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=self._connect,
+            pool_pre_ping=True,
             pool_size=settings.pool_size,
             max_overflow=0,
             # A connection may be busy as long as a statement may last.
             pool_timeout=settings.statement_timeout,
         )
-        event.listen(self._engine.sync_engine, "checkout", _refuse_closed)
 
     def __repr__(self) -> str:
         return f"Database({self.name})"
@@ -191,16 +190,6 @@ def check_server(name: str, major: int, encoding: str) -> None:
         raise DatabaseUnavailable(
             f"the database {name} has the encoding {encoding}; create one with `createdb -E UTF8 -T template0`"
         )
-
-
-def _refuse_closed(dbapi_connection: Any, _record: object, _proxy: object) -> None:
-    """The pool replaces a connection that the server has closed.
-
-    The driver learns of that as it happens. To ask the server each time would take a round trip more for each statement,
-    half of what an idle service costs.
-    """
-    if dbapi_connection.driver_connection.is_closed():
-        raise DisconnectionError("the server has closed the connection")
 
 
 async def driver_connection(pooled: AsyncConnection) -> Connection:
