@@ -53,6 +53,8 @@ class Database:
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=self._connect,
+            # Transactions are the driver's own; the engine's would make three questions of each that the pool asks.
+            isolation_level="AUTOCOMMIT",
             pool_pre_ping=True,
             pool_size=settings.pool_size,
             max_overflow=0,

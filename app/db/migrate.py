@@ -75,6 +75,7 @@ async def _migrate(database: Database, options: MigrationOptions) -> Migration:
 
     try:
         async with database.pooled() as pooled:
+            await pooled.execution_options(isolation_level="READ COMMITTED")
             connection = await driver_connection(pooled)
             async with _alone(connection):
                 before = await pooled.run_sync(_upgrade)
