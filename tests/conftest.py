@@ -68,7 +68,7 @@ def pytest_report_header() -> str:
 
 def wait_until_stopped(server: EmbeddedServer) -> None:
     """Wait for the keeper to stop a released server."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while keeper.held(server.data_dir, "server.lock") or keeper.held(server.data_dir, "keeper.lock"):
         assert time.monotonic() < deadline, f"the server in {server.data_dir} still runs"
         time.sleep(0.02)

@@ -71,7 +71,7 @@ async def serving(scheduler: SchedulerService) -> AsyncIterator[asyncio.Event]:
         await task
 
 
-async def until(found: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(found: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until the function's answer is true."""
     async with asyncio.timeout(seconds):
         while not found():  # noqa: ASYNC110  what is waited for tells nobody
@@ -79,7 +79,7 @@ async def until(found: Callable[[], object], seconds: float = 20.0) -> None:
 
 
 async def runs_until(
-    database: Database, found: Callable[[list[JobRun]], object], seconds: float = 20.0
+    database: Database, found: Callable[[list[JobRun]], object], seconds: float = 60.0
 ) -> list[JobRun]:
     """The recorded runs as soon as the function's answer on them is true."""
     repository = JobRunRepository(database)

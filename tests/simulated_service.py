@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,7 @@ Slot = tuple[str, datetime]
 Unit = tuple[SeriesKey, datetime, int]
 UNHURRIED = 60_000
 """Requests a minute of the live budget: its row and statement are real, its pace is not."""
-SETTLED = 60.0
+SETTLED = 180.0
 KNOWN_DAYS = 12
 """Days before the start of which a test may ask what the platform had."""
 
@@ -153,10 +153,12 @@ class Simulation:
         self._script = script
         self._clock = clock
         self._platform = platform
+        self._ended = asyncio.Event()
         self.found = Found()
 
     def job_ended(self, end: RunEnd) -> None:
         self.found.ends.append(end)
+        self._ended.set()
 
     async def __call__(self, container: Container, _stop: asyncio.Event) -> None:
         container.job_observers().append(self)
@@ -187,8 +189,16 @@ class Simulation:
             while (term := container.scheduler()._term) is None:  # noqa: ASYNC110  elections tell nobody
                 await asyncio.sleep(0.02)
             term.ticker.wakeup()
-            while await rows(container.database(), _PENDING, now.timestamp(), now, self._platform.on) != [(0,)]:  # noqa: ASYNC110  nor do these
-                await asyncio.sleep(0.005)
+            while await rows(container.database(), _PENDING, now.timestamp(), now, self._platform.on) != [(0,)]:
+                await self._something()
+
+    async def _something(self) -> None:
+        """Wait for the end of a run and its row; what nobody tells is looked for after a moment."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await self._ended.wait()
+        self._ended.clear()
+        await asyncio.sleep(0.01)
 
     async def _next_instant(self, container: Container, events: Sequence[datetime]) -> datetime:
         [(following,)] = await rows(container.database(), _NEXT)
@@ -293,5 +303,5 @@ def _on(clock: FixedClock) -> Iterator[None]:
         Container.gap_budget.override(budget),
         pytest.MonkeyPatch.context() as patched,
     ):
-        patched.setattr(service, "ATTEND_SECONDS", 0.02)
+        patched.setattr(service, "ATTEND_SECONDS", 0.05)
         yield

@@ -136,7 +136,7 @@ def free_port() -> int:
 
 async def answered(client: httpx.AsyncClient, url: str, holds: Callable[[httpx.Response], bool]) -> httpx.Response:
     """The first answer of which the function is true."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             try:
                 found = await client.get(url)

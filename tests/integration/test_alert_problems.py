@@ -46,7 +46,7 @@ async def test_nothing_is_left_of_a_process_that_has_stopped(database_url: str) 
     async with opened(database_url) as database:
         board = ProblemBoard(database, FixedClock(NOW), {"rules": lambda: [Problem("x", 1, "", "bad")]}, instance="me")
         running = asyncio.create_task(board.run(stop))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not await rows(database):  # noqa: ASYNC110  a table has no event
                 await asyncio.sleep(0.01)
         stop.set()

@@ -142,7 +142,7 @@ async def test_new_rules_that_sleep_hold_up_neither_the_shipped_ones_nor_quick_n
     service = service_of(it.repository, it.shelf, sleeper, it.clock, AlertingSettings())
     it.clock.set(it.clock.now() + timedelta(seconds=10))
     await service.tick()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await sleeper.answered.wait()
     await service._drain()
 
@@ -158,7 +158,7 @@ async def test_rules_that_were_edited_to_sleep_hold_up_no_quick_ones(
     it.shelf.put(rule("quick"), *(replace(one, sql="select pg_sleep(9)") for one in sleepers))
     it.clock.set(it.clock.now() + timedelta(seconds=10))
     await it.service.tick()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await sleeper.answered.wait()
     await it.service._drain()
 
@@ -176,7 +176,7 @@ async def test_more_sleeping_rules_than_are_taken_at_once_hold_up_neither_shippe
         it.clock.set(it.clock.now() + timedelta(seconds=10))
         sleeper.await_again("shipped")
         await it.service.tick()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await sleeper.answered.wait()
         await it.service._write()
     await it.service._drain()
@@ -463,11 +463,11 @@ async def test_the_service_runs_until_it_is_stopped_and_gives_back_what_it_has_n
     it.world.faults[NAME] = [signal()]
     stop = asyncio.Event()
     task = asyncio.create_task(service.run(stop))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asleep.wait()
         while not it.told.events:  # noqa: ASYNC110  what is waited for tells nobody
             await asyncio.sleep(0.02)
     assert service.status().rules == 2
     stop.set()
-    await asyncio.wait_for(task, 20)
+    await asyncio.wait_for(task, 60)
     assert await rows(database, "select count(*) from rule_states where lease is not null") == [(0,)]

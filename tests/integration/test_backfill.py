@@ -36,14 +36,14 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for what another task brings about."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  what is waited for is no event
             await asyncio.sleep(0.005)
 
 
 async def until_true(condition: Callable[[], Awaitable[object]]) -> None:
     """Wait for what the database tells."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not await condition():  # noqa: ASYNC110  what is waited for is no event
             await asyncio.sleep(0.01)
 
@@ -53,7 +53,7 @@ async def work_until_ended(scene: Scene, backfill_id: int) -> BackfillState:
     async with local() as backend:
         working = asyncio.create_task(scene.worker(backend).work(backfill_id))
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while (progress := await scene.service.progress(backfill_id)).state is BackfillState.RUNNING:
                     assert not working.done(), working.result()
                     await asyncio.sleep(0.02)

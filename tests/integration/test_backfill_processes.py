@@ -66,7 +66,7 @@ async def process(url: str, sandbox: SandboxServer, backfill_id: int) -> asyncio
 
 
 async def until_stored(scene: Scene, backfill_id: int, count: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while (await scene.service.progress(backfill_id)).counts[ChunkState.STORED] < count:  # noqa: ASYNC110  other processes set no event
             await asyncio.sleep(0.05)
 
@@ -97,7 +97,7 @@ async def held_until(scene: Scene, moment: str) -> int:
 async def kill_at_work(scene: Scene, running: asyncio.subprocess.Process) -> None:
     """Kill the process while it holds windows: for a moment between two of them it holds none."""
     running.send_signal(signal.SIGSTOP)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not await scene.rows("select from backfill_chunks where state = 'claimed' limit 1"):
             running.send_signal(signal.SIGCONT)
             await asyncio.sleep(0.01)
@@ -109,7 +109,7 @@ async def kill_at_work(scene: Scene, running: asyncio.subprocess.Process) -> Non
 async def until_said(running: asyncio.subprocess.Process, text: str) -> None:
     assert running.stdout is not None
     seen = ""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while text not in seen:
             line = await running.stdout.readline()
             assert line, f"it ended without saying {text!r}: {seen}"

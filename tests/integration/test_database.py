@@ -165,7 +165,7 @@ async def test_a_copy_into_a_database_that_dies_does_not_wait_for_ever(empty_dat
     async with opened(empty_database_url) as database, opened(empty_database_url) as executioner:
         async with executioner.transaction() as other:
             await other.execute("create table target (n int)")
-        async with asyncio.timeout(30), executioner.transaction() as other:
+        async with asyncio.timeout(60), executioner.transaction() as other:
             await other.execute("lock table target")
             copying = asyncio.create_task(copy(database))
             before = -1

@@ -403,7 +403,7 @@ async def test_the_worker_sends_what_is_committed_while_it_runs_and_stops(databa
         stop = asyncio.Event()
         running = asyncio.create_task(post.worker.run(stop))
         await post.tell(event(1, severity=Severity.CRITICAL))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not receiver.requests:  # noqa: ASYNC110  the receiver tells nobody
                 await asyncio.sleep(0.02)
         stop.set()

@@ -42,7 +42,7 @@ async def test_two_hundred_windows_of_a_backfill_end_over_five_connections(datab
         backfill_id = await scene.start(request)
         async with LocalBackend(Limits(in_flight=64, backfill=64)) as backend:
             working = asyncio.create_task(scene.worker(backend).work(backfill_id))
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while (await scene.service.progress(backfill_id)).state is not BackfillState.COMPLETED:  # noqa: ASYNC110  rows tell nobody
                     await asyncio.sleep(0.05)
             working.cancel()

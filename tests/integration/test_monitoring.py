@@ -243,7 +243,7 @@ async def test_a_sample_tells_the_resources_and_is_a_sign_of_life(
     sampler = ResourceSampler(repository, recorder, replica(), SystemClock(), seconds=0.05)
     stop = asyncio.Event()
     sampling = asyncio.create_task(sampler.run(stop))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await ask(database, "select count(*) from service_metrics"))[0][0] < 2:  # noqa: ASYNC110  rows tell nobody
             await asyncio.sleep(0.02)
     stop.set()
@@ -289,7 +289,7 @@ async def test_a_round_adds_up_and_housekeeping_erases(database: Database, repos
     await repository.add_runs([measured(1, now), measured(2, now - timedelta(days=100))])
     stop = asyncio.Event()
     running = asyncio.create_task(upkeep.run(stop))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await ask(database, HOURLY):  # noqa: ASYNC110  rows tell nobody
             await asyncio.sleep(0.02)
     stop.set()

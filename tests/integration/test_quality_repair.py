@@ -79,7 +79,7 @@ class Ward(Scene):
 
     async def answered(self) -> None:
         """Let a worker ask for everything that is queued."""
-        async with local() as backend, asyncio.timeout(30):
+        async with local() as backend, asyncio.timeout(60):
             working = asyncio.create_task(self.worker(backend).work())
             while await self.rows(OPEN):  # noqa: ASYNC110  what is waited for is no event
                 await asyncio.sleep(0.02)

@@ -328,7 +328,7 @@ def run(window: Interval, *, new: int = 0, revised: int = 0) -> CollectionRun:
 
 
 async def until(met: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not met():  # noqa: ASYNC110  what is waited for has no event of its own
             await asyncio.sleep(0.01)
 

@@ -187,7 +187,7 @@ async def test_the_scan_ends_with_the_job(repairs: CountedRepairs, tmp_path: Any
     number = tmp_path / "pid"
     script = f"import os, time; open({str(number)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     job = asyncio.create_task(nightly(repairs, sys.executable, "-c", script).run(TICKET))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (number.exists() and number.read_text()):  # noqa: ASYNC110  another process writes it
             await asyncio.sleep(0.01)
     job.cancel()

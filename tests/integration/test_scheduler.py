@@ -381,7 +381,7 @@ async def test_an_edited_plan_is_taken_up_and_a_wrong_one_refused(database: Data
     scheduler = service(database, every_kind(Remembering()), plan=file)
 
     async def schedule_is(text: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while find_job(await JobRunRepository(database).jobs(), JOB).schedule != text:  # noqa: ASYNC110  a row tells nobody
                 await asyncio.sleep(0.05)
 
@@ -591,13 +591,13 @@ def save(file: Path, text: str) -> None:
 
 
 async def until_gone(database: Database, job: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while job in await next_runs(database):  # noqa: ASYNC110  rows tell nobody of a change
             await asyncio.sleep(0.05)
 
 
 async def until_stored(database: Database, job: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while job not in await next_runs(database):  # noqa: ASYNC110  rows tell nobody of a change
             await asyncio.sleep(0.05)
 

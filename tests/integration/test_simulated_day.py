@@ -92,7 +92,7 @@ def assert_corrections_were_found(found: Found, day: date) -> None:
     assert {unit: stored[unit] for unit in corrected} == corrected
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 async def test_a_day_with_an_outage_and_an_autumn_night_leaves_nothing_missing_and_nothing_double(
     database_url: str, plan: Path
 ) -> None:
@@ -127,7 +127,7 @@ async def test_a_day_with_an_outage_and_an_autumn_night_leaves_nothing_missing_a
         assert all(outage.end <= moment < outage.end + timedelta(minutes=30) for moment, _ in answers)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 async def test_a_spring_night_skips_no_slot(database_url: str, plan: Path) -> None:
     script = Script(at("2027-03-27T21:00"), at("2027-03-28T04:00"), complete_days=3)
     wanted = {"areas": ("FR",), "items": ("load_actual", "price_day_ahead")}

@@ -209,7 +209,7 @@ def test_watching_shows_the_screen_again_until_it_is_interrupted(database_url: s
         while shown.count("nothing is stored yet") < 2:
             shown += watching.stdout.readline()
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(timeout=20) == 0
+        assert watching.wait(timeout=60) == 0
     assert "every 0.2 s, Ctrl-C ends" in shown
 
 

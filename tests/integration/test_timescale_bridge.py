@@ -212,7 +212,7 @@ async def test_notifications_reach_the_client_that_listens(timescale_connection:
     await timescale_connection.add_listener("news", lambda *message: heard.put_nowait(str(message[3])))
     await other.execute("notify news, 'hello'")
 
-    assert await asyncio.wait_for(heard.get(), 5) == "hello"
+    assert await asyncio.wait_for(heard.get(), 30) == "hello"
     await timescale_connection.reset()
 
 

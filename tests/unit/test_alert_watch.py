@@ -207,7 +207,7 @@ async def test_the_book_follows_its_files_until_it_is_stopped(tmp_path: Path, ti
     book.look()
     ticks.now += 1
     running = asyncio.create_task(book.run(stop))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not own(book):  # noqa: ASYNC110  a file has no event
             await asyncio.sleep(0.01)
     stop.set()

@@ -43,7 +43,7 @@ async def test_an_orderly_end_writes_what_waits() -> None:
 async def test_runs_are_written_while_the_block_lasts() -> None:
     store = Store()
     recording = recorder(store, seconds=0.01)
-    async with recording.recording(), asyncio.timeout(10):
+    async with recording.recording(), asyncio.timeout(60):
         await recording.observe(collection_run(7))
         while not store.batches:  # noqa: ASYNC110  the store tells nobody
             await asyncio.sleep(0.01)

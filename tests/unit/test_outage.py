@@ -18,7 +18,7 @@ from app.tasks.local import Limits, LocalBackend
 
 
 async def until(found: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not found():  # noqa: ASYNC110  what is waited for tells nobody
             await asyncio.sleep(0.005)
 
