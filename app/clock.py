@@ -38,7 +38,8 @@ class FixedClock:
 def until_beat(seconds: float) -> float:
     """How long until the machine's clock shows a whole multiple of so many seconds, from half of them on.
 
-    A timer may fire a moment too early, which must not count as another beat.
+    What looks again and again looks at the same moments: a processor that is woken once a second for all of it works a
+    third as long as one that is woken for each. A timer may fire a moment too early, which must not count as a beat.
     """
     left = seconds - time.time() % seconds
     return left if left > seconds / 2 else left + seconds

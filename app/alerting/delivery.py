@@ -18,7 +18,7 @@ from app.alerting.delivery_repository import Attempt, Claim, DeliveryRepository,
 from app.alerting.limits import blocked_until, retry_at
 from app.alerting.models import Severity
 from app.alerting.repository import SKEW
-from app.clock import Clock
+from app.clock import Clock, until_beat
 from app.errors import DatabaseUnavailable
 from app.logging import Outage
 from app.net.guarded import AddressRefused
@@ -93,7 +93,7 @@ class DeliveryWorker:
                     pause = DATABASE_PAUSE
                 else:
                     self._away.over()
-                await wait(stop, pause)
+                await wait(stop, until_beat(pause))
         finally:
             await self._drain()
 

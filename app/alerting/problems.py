@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from app.alerting.yaml_tree import Problem
-from app.clock import Clock
+from app.clock import Clock, until_beat
 from app.db.engine import Database
 from app.errors import DatabaseUnavailable
 
@@ -48,7 +48,7 @@ class ProblemBoard:
         while not stop.is_set():
             await self._try(self.look)
             try:
-                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+                await asyncio.wait_for(stop.wait(), until_beat(LOOK_SECONDS))
             except TimeoutError:
                 continue
         await self._try(lambda: self._write(()))

@@ -15,9 +15,10 @@ from app.alerting.models import Rule
 from app.alerting.rule_files import ENDINGS, Book, Reading, RuleFile, files_of, read_book
 from app.alerting.yaml_reader import show_duration
 from app.alerting.yaml_tree import FileProblems, Problem
+from app.clock import until_beat
 from app.errors import ConfigurationError
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 SETTLED_SECONDS = 0.3
 """An editor may empty a file before it writes it: what stays the same for so long is read."""
 LONGEST_WAIT = 5.0
@@ -188,7 +189,7 @@ class RuleBook:
         while not stop.is_set():
             await asyncio.to_thread(self.look)
             try:
-                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+                await asyncio.wait_for(stop.wait(), until_beat(LOOK_SECONDS))
             except TimeoutError:
                 continue
 

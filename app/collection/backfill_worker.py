@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from app.clock import until_beat
 from app.collection.backfill_models import Attempt, Chunk, Patience, Verdict, judge
 from app.collection.backfill_repository import BackfillRepository
 from app.collection.models import CollectionRun, Work
@@ -115,7 +116,7 @@ class BackfillWorker:
     async def _pause(self) -> None:
         """Until a window has ended, or for a while; after a quiet while those of dead workers are looked at."""
         try:
-            async with asyncio.timeout(self._poll):
+            async with asyncio.timeout(until_beat(self._poll)):
                 await self._wake.wait()
         except TimeoutError:
             await self._sweep()

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 
-from app.clock import Clock
+from app.clock import Clock, until_beat
 from app.db.engine import Database
 from app.db.leader import Leadership, LeadershipLost
 from app.db.sync_engine import small_sync_engine
@@ -276,7 +276,7 @@ class SchedulerService:
         while True:
             await self._leadership.beat()
             self._round_at = time.monotonic()
-            await asyncio.sleep(self._settings.heartbeat)
+            await asyncio.sleep(until_beat(self._settings.heartbeat))
 
     async def _attend(self, term: _Term) -> None:
         """Every second: retries and manual runs that wait, and a plan that was edited."""
@@ -291,7 +291,7 @@ class SchedulerService:
                 self._failing.met(error)
             else:
                 self._failing.over()
-            await asyncio.sleep(ATTEND_SECONDS)
+            await asyncio.sleep(until_beat(ATTEND_SECONDS))
 
     async def _round(self, term: _Term) -> None:
         for ticket in await self._runs.claim_waiting(term.epoch, self._clock.now(), term.dispatcher.busy):

@@ -16,7 +16,7 @@ class NotificationSettings(Section):
         default=Path("config/channels.yaml"),
         description="Channels, recipients and routes; read again whenever it changes.",
     )
-    poll_seconds: float = Field(default=0.5, ge=0.05, le=60, description="Seconds between two looks for due messages.")
+    poll_seconds: float = Field(default=1.0, ge=0.05, le=60, description="Seconds between two looks for due messages.")
     lease_seconds: float = Field(
         default=60.0, ge=31, le=3600, description="Seconds after which a message of a dead process is sent by another."
     )

@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
+from app.clock import until_beat
 from app.db.budget import pace, token_id
 from app.db.engine import Database
 from app.db.status import DatabaseProbe
@@ -126,7 +127,7 @@ def _configuration(app: FastAPI, settings: WebSettings) -> uvicorn.Config:
 async def _keep_date(server: uvicorn.Server) -> None:
     while True:
         await server.on_tick(0)
-        await asyncio.sleep(1)
+        await asyncio.sleep(until_beat(1))
 
 
 async def check_address(settings: WebSettings) -> None:

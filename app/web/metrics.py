@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from app.alerting.delivery import DeliveryWorker
 from app.alerting.heartbeat import Heartbeat
+from app.clock import until_beat
 from app.collection.models import CollectionRun, Outcome
 from app.collection.platform import Condition, PlatformWatch
 from app.db.status import Backlog, DatabaseState
@@ -258,9 +259,9 @@ class Metrics:
     async def watch_loop(self) -> None:
         """Measure the lag of the event loop until cancelled."""
         while True:
-            begun = time.perf_counter()
-            await asyncio.sleep(LAG_SECONDS)
-            self._lag.observe(max(0.0, time.perf_counter() - begun - LAG_SECONDS))
+            begun, planned = time.perf_counter(), until_beat(LAG_SECONDS)
+            await asyncio.sleep(planned)
+            self._lag.observe(max(0.0, time.perf_counter() - begun - planned))
 
     def show(self, now: Snapshot) -> None:
         """Set the gauges to the state of the service."""
