@@ -76,7 +76,7 @@ class Chaos:
             await self._order()
             at_start = self.chance.random() < 0.2
             if not at_start:
-                await self._elected(process)
+                await _elected(self.container, process)
             seconds = self.chance.uniform(0, STARTING if at_start else LEADING)
             await asyncio.sleep(seconds)
             if process.returncode is not None:
@@ -87,13 +87,6 @@ class Chaos:
             self.killed_at_work += bool(runs or windows)
             since = "start" if at_start else "election"
             tell({"kill": number, "seconds": round(seconds, 2), "since": since, "runs": runs, "windows": windows})
-
-    async def _elected(self, process: asyncio.subprocess.Process) -> None:
-        deadline = time.monotonic() + ELECTED_SECONDS
-        while process.returncode is None and time.monotonic() < deadline:
-            if await rows(self.container.database(), _LEADS, f":{process.pid}"):
-                return
-            await asyncio.sleep(0.05)
 
     async def _order(self) -> None:
         """Work for the next moments: some jobs, and a backfill where none is open."""
@@ -109,6 +102,15 @@ class Chaos:
         await service.start(request, await service.plan(request, now))
 
 
+async def _elected(container: Container, process: asyncio.subprocess.Process) -> None:
+    """Wait until the process leads, or has ended, or has had its time."""
+    deadline = time.monotonic() + ELECTED_SECONDS
+    while process.returncode is None and time.monotonic() < deadline:
+        if await rows(container.database(), _LEADS, f":{process.pid}"):
+            return
+        await asyncio.sleep(0.05)
+
+
 async def _ask_for(container: Container, job: StoredJob) -> None:
     try:
         await container.job_runs().request(job, datetime.now(UTC), Trigger.MANUAL)
@@ -119,6 +121,8 @@ async def _ask_for(container: Container, job: StoredJob) -> None:
 async def finish(stage: Stage, container: Container) -> list[str]:
     """Let a service finish without faults and stop; a violation where it does not."""
     process = await stage.start("serve", "serve")
+    # Where nothing is left to do, it would stop before it leads, and the row of a killed leader stay as it is.
+    await _elected(container, process)
     deadline = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < deadline:
         await settled(container.database(), deadline)
