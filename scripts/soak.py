@@ -137,7 +137,7 @@ def _target(link: Path) -> str:
 def sample(pid: int, url: str) -> dict[str, float]:
     """All measures at this moment."""
     metrics = sums(_get(f"{url}/metrics"))
-    named = ("gridkeeper_tasks_running", "gridkeeper_tasks_waiting", "gridkeeper_scheduler_running_runs")
+    named = ("gridkeeper_event_loop_tasks", "gridkeeper_tasks_waiting")
     counts = {
         "runs": metrics.get("gridkeeper_job_runs_total", 0.0),
         "windows": metrics.get("gridkeeper_collection_runs_total", 0.0),
