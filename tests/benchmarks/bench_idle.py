@@ -3,8 +3,9 @@
 Fills an embedded database with 500 series of 60 days, runs the service on it against a sandbox in a process of its
 own, lets it end its first cycle and one analysis of gaps, and then watches it. Prints one JSON line for each figure,
 with its target and the same figure of a Python process that has only imported asyncpg, SQLAlchemy and APScheduler and
-sends a bare statement twenty times a second, which leaves out what the pool asks before each: on a machine whose processors have been
-put to sleep, or are shared, a lone statement takes twenty times the processor time of one among many. Needs Linux's /proc.
+sends a bare statement twenty times a second, without the pool's question before each: on a machine whose processors
+have been put to sleep, or are shared, a lone statement takes twenty times the processor time of one among many. Needs
+Linux's /proc.
 """
 
 from __future__ import annotations
