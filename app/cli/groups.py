@@ -291,6 +291,8 @@ def quality_detect(
 ) -> None:
     """Judge every value of CSV files: writes timestamp,flag,rule,score.
 
+    The first two weeks are the reference of what follows: a deviation from what is usual is judged only after them.
+
     Example: gridkeeper quality detect load.csv --kind load --peer forecast=forecast.csv
     """
     from app.cli.quality import detect_files
