@@ -10,7 +10,7 @@ from dependency_injector import containers, providers
 
 from app.alerting.channel_file import ChannelFile
 from app.alerting.channels.base import Outlet
-from app.alerting.delivery import WELL_WITHIN, DeliveryWorker
+from app.alerting.delivery import WELL_WITHIN, DeliveryWorker, sender_of
 from app.alerting.delivery_repository import DeliveryRepository
 from app.alerting.evaluate import RuleEvaluator
 from app.alerting.heartbeat import Heartbeat, Unwell
@@ -466,6 +466,7 @@ class Container(containers.DeclarativeContainer):
         database,
         providers.Callable(process_name),
         lease=providers.Callable(_seconds, settings.provided.notifications.lease_seconds),
+        sender=providers.Callable(sender_of, settings),
     )
     delivery_worker: providers.Singleton[DeliveryWorker] = providers.Singleton(
         DeliveryWorker,

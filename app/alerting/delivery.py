@@ -16,13 +16,14 @@ from app.alerting.channel_file import ChannelBook, ChannelFile
 from app.alerting.channels.base import Answer, Channel, Outlet, Part, Verdict, redacted
 from app.alerting.delivery_repository import Attempt, Claim, DeliveryRepository, Progress
 from app.alerting.limits import blocked_until, retry_at
+from app.alerting.messages import Sender
 from app.alerting.models import Severity
 from app.alerting.repository import SKEW
 from app.clock import Clock, until_beat
 from app.errors import DatabaseUnavailable
 from app.logging import Outage
 from app.net.guarded import AddressRefused
-from app.settings import NotificationSettings
+from app.settings import NotificationSettings, Origin, Settings
 
 SMALLEST_PIECES = 6
 """A part is halved at most so many times."""
@@ -32,6 +33,11 @@ WELL_WITHIN = 30.0
 
 Listener = Callable[[str, str, str, float], None]
 """Learns of each attempt: channel, kind of channel, verdict, seconds."""
+
+
+def sender_of(settings: Settings) -> Sender:
+    """Who sends the messages of this installation."""
+    return Sender(settings.instance_name, settings.url, settings.origin is Origin.SANDBOX)
 
 
 @dataclass(frozen=True, slots=True)

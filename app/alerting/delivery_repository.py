@@ -35,7 +35,7 @@ from app.alerting.delivery_statements import (
     TROUBLED,
 )
 from app.alerting.limits import Due, choose, free_slots, in_last_minute, kept_back, next_slot
-from app.alerting.messages import Content, Message, Told, compose, notice, told_from_json
+from app.alerting.messages import NOBODY, Content, Message, Sender, Told, compose, notice, told_from_json
 from app.alerting.models import Severity
 from app.alerting.outbox_repository import post_notice
 from app.db.engine import Database
@@ -105,8 +105,9 @@ class DueChannel:
 class DeliveryRepository:
     """Messages on their way, shared by all replicas."""
 
-    def __init__(self, database: Database, worker: str, *, lease: timedelta) -> None:
+    def __init__(self, database: Database, worker: str, *, lease: timedelta, sender: Sender = NOBODY) -> None:
         self._database = database
+        self._sender = sender
         self._worker = worker
         self._lease = lease
 
@@ -152,7 +153,7 @@ class DeliveryRepository:
                 return None
             number = chosen[0] if len(chosen) == 1 else await self._digest(connection, chosen, now)
             row = await connection.fetchrow(CLAIM, number, now, now + self._lease, self._worker)
-            return await _claim_of(connection, row) if row else None
+            return await _claim_of(connection, row, self._sender) if row else None
 
     async def _digest(self, connection: Connection, merged: Sequence[int], now: datetime) -> int:
         number: int = await connection.fetchval(DIGEST, merged, now)
@@ -325,7 +326,7 @@ async def _block(connection: Connection, channel: str, until: datetime) -> None:
     await connection.execute("update channel_states set blocked_until = $2 where channel = $1", channel, until)
 
 
-async def _claim_of(connection: Connection, row: asyncpg.Record) -> Claim:
+async def _claim_of(connection: Connection, row: asyncpg.Record, sender: Sender) -> Claim:
     events: list[Told] = []
     content: Content | None = None
     if row["content"] is not None:
@@ -339,7 +340,7 @@ async def _claim_of(connection: Connection, row: asyncpg.Record) -> Claim:
         tuple(row["recipients"]),
         row["created_at"],
         row["attempts"],
-        compose(row["key"], row["frozen_at"], events, content),
+        compose(row["key"], row["frozen_at"], events, content, sender),
         _progress(json.loads(row["progress"])),
         row["moved_from"] is not None,
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from urllib.parse import urljoin
 
 from app.alerting.models import AlertEvent, EventKind, Severity, labels_of
 from app.market.time import iso
@@ -21,6 +24,8 @@ LONGEST_LABEL = 200
 LONGEST_SUBJECT = 160
 LONGEST_CONTENT = 100_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_SUFFIX_ROOM = 30
+"""Characters that the note of a cut takes."""
 _NOTICE = "notice"
 _STATES = {
     EventKind.FIRED.value: "FIRING",
@@ -49,6 +54,8 @@ class Told:
     runbook: str = ""
     note: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
+    unit: str = ""
+    """Of value and threshold."""
 
     @property
     def state(self) -> str:
@@ -70,6 +77,7 @@ class Told:
             "value": self.value,
             "threshold": self.threshold,
             "operator": self.operator,
+            "unit": self.unit,
             "since": iso(self.since) if self.since else None,
             "description": self.description,
             "runbook": self.runbook,
@@ -88,6 +96,36 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """The installation that sends: its name, the address of its pages, and whether its data are synthetic."""
+
+    instance: str = ""
+    url: str = ""
+    synthetic: bool = False
+
+    @property
+    def origin(self) -> str:
+        """One line about who sends; empty for an installation without a name."""
+        name = f"Gridkeeper on {self.instance}" if self.instance else ""
+        return ", ".join(filter(None, (name, "SYNTHETIC data" if self.synthetic else "")))
+
+    def subject(self, text: str) -> str:
+        """The subject with the name, and with SYNTHETIC before it: neither is ever cut off."""
+        before = "SYNTHETIC " if self.synthetic else ""
+        after = f" ({self.instance})" if self.instance else ""
+        return f"{before}{one_line(text, LONGEST_SUBJECT - len(before) - len(after) - _SUFFIX_ROOM)}{after}"
+
+    def link(self, path: str) -> str:
+        """An address of ours where the path is relative; any other text as it is."""
+        if not self.url or not path or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", path):
+            return path
+        return urljoin(f"{self.url}/", path.lstrip("/"))
+
+
+NOBODY = Sender()
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message, before a channel gives it its form. `key` is the same in every attempt."""
 
@@ -97,6 +135,7 @@ class Message:
     frozen_at: datetime
     told: tuple[Told, ...] = ()
     content: Content | None = None
+    sender: Sender = NOBODY
 
     @property
     def detailed(self) -> bool:
@@ -133,6 +172,7 @@ def told_of(event: AlertEvent) -> Told:
         value=alert.value,
         threshold=alert.threshold,
         operator=rule.threshold.operator if rule.threshold else "",
+        unit=clean(rule.unit, LONGEST_LABEL),
         since=alert.since,
         description=clean(rule.description, LONGEST_TEXT),
         runbook=clean(rule.runbook, LONGEST_TEXT),
@@ -162,6 +202,7 @@ def told_from_json(content: Mapping[str, Any]) -> Told:
         value=content["value"],
         threshold=content["threshold"],
         operator=content["operator"],
+        unit=content.get("unit", ""),
         since=datetime.fromisoformat(since) if since else None,
         description=content["description"],
         runbook=content["runbook"],
@@ -181,17 +222,20 @@ def one_line(text: str, longest: int = LONGEST_SUBJECT) -> str:
     return clean(" ".join(text.split()), longest)
 
 
-def compose(key: str, frozen_at: datetime, told: Sequence[Told], content: Content | None = None) -> Message:
+def compose(
+    key: str, frozen_at: datetime, told: Sequence[Told], content: Content | None = None, sender: Sender = NOBODY
+) -> Message:
     """The message of these events; of each alert only what happened last, the most urgent first."""
     if content is not None:
-        return Message(key, one_line(content.subject), Severity.INFO, frozen_at, content=content)
+        subject = sender.subject(content.subject)
+        return Message(key, subject, Severity.INFO, frozen_at, content=content, sender=sender)
     latest: dict[Any, Told] = {}
     for event in told:
         latest.pop(_identity(event), None)
-        latest[_identity(event)] = event
+        latest[_identity(event)] = replace(event, runbook=sender.link(event.runbook))
     ordered = tuple(sorted(latest.values(), key=lambda event: (event.ended, -event.severity.rank)))
     severity = max((event.severity for event in ordered), key=lambda found: found.rank, default=Severity.INFO)
-    return Message(key, subject_of(ordered), severity, frozen_at, ordered)
+    return Message(key, sender.subject(subject_of(ordered)), severity, frozen_at, ordered, sender=sender)
 
 
 def _identity(event: Told) -> Any:
@@ -222,6 +266,14 @@ def blocks(message: Message, dialect: Dialect, *, now: datetime | None = None) -
     if message.detailed:
         return ["\n".join(_detailed(event, dialect, at)) for event in message.told]
     return _compact(message.told, dialect)
+
+
+def body(message: Message, dialect: Dialect) -> list[str]:
+    """The blocks, and at the end who sends them and where more is to be seen."""
+    sender = message.sender
+    last = [dialect.escape(sender.origin)] if sender.origin else []
+    last += [dialect.link("Gridkeeper", f"{sender.url}/")] if sender.url else []
+    return [*blocks(message, dialect), *(["\n".join(last)] if last else [])]
 
 
 def clean_lines(text: str, longest: int) -> str:
@@ -262,7 +314,7 @@ def _compact(told: Sequence[Told], dialect: Dialect) -> list[str]:
         if own != heading:
             heading = own
             lines.append(dialect.bold(dialect.escape(f"{event.state} {event.severity}: {event.rule}")))
-        value = "" if event.value is None else f" = {event.value:g}"
+        value = "" if event.value is None else f" = {quantity(event.value, event.unit)}"
         number = "" if event.alert_id is None else f"#{event.alert_id} "
         lines.append(dialect.escape(f"{number}{one_line(labels_text(event) or event.description, 300)}{value}"))
     return lines
@@ -275,8 +327,23 @@ def labels_text(event: Told) -> str:
 def value_text(event: Told) -> str:
     if event.value is None:
         return ""
-    bound = "" if event.threshold is None else f" (threshold {event.operator} {event.threshold:g})".replace("  ", " ")
-    return f"value {event.value:g}{bound}"
+    if event.threshold is None:
+        return f"value {quantity(event.value, event.unit)}"
+    bound = " ".join(filter(None, ("threshold", event.operator, quantity(event.threshold, event.unit))))
+    return f"value {quantity(event.value, event.unit)} ({bound})"
+
+
+def quantity(value: float, unit: str = "") -> str:
+    """A number as people write it, with its unit: no exponents, thousands separated, four digits of what is small."""
+    if not math.isfinite(value):
+        text = "not a number" if math.isnan(value) else "infinite" if value > 0 else "minus infinite"
+    elif value == int(value) or abs(value) >= 10_000:
+        text = f"{value:,.0f}"
+    elif abs(value) >= 1:
+        text = f"{value:,.2f}".rstrip("0").rstrip(".")
+    else:
+        text = f"{Decimal(f'{value:.4g}'):f}"
+    return f"{text} {unit}" if unit else text
 
 
 def duration_text(event: Told, at: datetime) -> str:
@@ -356,8 +423,8 @@ HTML = Dialect(
 
 def html_page(message: Message) -> str:
     """A page that mail clients show: no scripts, nothing from elsewhere."""
-    body = message.gap.join(blocks(message, HTML)).split("\n\n")
-    paragraphs = "".join(f"<p>{block.replace(chr(10), '<br>')}</p>\n" for block in body)
+    content = message.gap.join(body(message, HTML)).split("\n\n")
+    paragraphs = "".join(f"<p>{block.replace(chr(10), '<br>')}</p>\n" for block in content)
     return (
         '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>'
         f"{html.escape(message.subject)}</title></head>\n<body>\n{paragraphs}</body></html>\n"

@@ -95,6 +95,9 @@ class Rule:
     route: str = ""
     depends_on: tuple[str, ...] = ()
     runbook: str = ""
+    """A link, or a path below the service's own address."""
+    unit: str = ""
+    """Of `value` and of the threshold, for messages."""
     enabled: bool = True
     built_in: bool = False
     origin: str = ""

@@ -60,6 +60,7 @@ def read_rule(entry: Entry, known: Known, *, built_in: bool = False) -> Rule:
         route=entry.text("route", longest=100),
         depends_on=entry.texts("depends_on"),
         runbook=entry.text("runbook", longest=2000),
+        unit=entry.text("unit", longest=30),
         enabled=entry.flag("enabled", default=True),
         built_in=built_in,
         origin=f"{entry.file}:{entry.line}",

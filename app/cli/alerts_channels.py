@@ -15,7 +15,7 @@ import typer
 
 from app.alerting.channel_file import ChannelBook, ChannelFile
 from app.alerting.channels.base import Channel, Outlet, Verdict
-from app.alerting.delivery import attempt
+from app.alerting.delivery import attempt, sender_of
 from app.alerting.delivery_records import ChannelState, DeliveryRecords, PastMessage
 from app.alerting.messages import Content, Message, compose
 from app.alerting.yaml_reader import suggestion
@@ -47,7 +47,7 @@ def test_command(name: str) -> int:
 async def _try(channel: Channel, settings: Settings) -> list[tuple[str, Verdict, str]]:
     clock = SystemClock()
     outlet = Outlet(GuardedClients(), clock, timeout=settings.notifications.timeout_seconds)
-    message = _test_message(channel.common.name, clock.now())
+    message = _test_message(channel.common.name, clock.now(), settings)
     try:
         answers = []
         for part in channel.parts(message, ()):
@@ -60,9 +60,9 @@ async def _try(channel: Channel, settings: Settings) -> list[tuple[str, Verdict,
         await outlet.close()
 
 
-def _test_message(channel: str, now: datetime) -> Message:
+def _test_message(channel: str, now: datetime, settings: Settings) -> Message:
     text = f"This is a test of the channel {channel}.\nAlerts of this Gridkeeper will arrive here."
-    return compose(str(uuid4()), now, (), Content("Gridkeeper: test message", text))
+    return compose(str(uuid4()), now, (), Content("Gridkeeper: test message", text), sender_of(settings))
 
 
 def channels_command(*, as_json: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import socket
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,12 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(default=Path(".gridkeeper"), description="Where the embedded database and its log live.")
+    instance: str = Field(
+        default="",
+        max_length=60,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Name of this installation in messages and reports; empty: the name of the host.",
+    )
     sandbox: bool = Field(
         default=False, description="1: collect synthetic data from the built-in stand-in instead of the platform."
     )
@@ -80,6 +87,18 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @property
+    def instance_name(self) -> str:
+        return self.instance.strip() or socket.gethostname()
+
+    @property
+    def url(self) -> str:
+        """Where people reach the pages of `serve`; empty where nobody can say: port 0 is any."""
+        if self.web.base_url or not self.web.port:
+            return self.web.base_url
+        host = socket.gethostname() if self.web.host in {"0.0.0.0", "::"} else self.web.host  # noqa: S104  compared
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.web.port}"
 
     @property
     def origin(self) -> Origin:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, unquote
@@ -25,6 +26,8 @@ from pydantic_settings import NoDecode
 from app.errors import ConfigurationError
 from app.market.areas import find_place
 from app.market.series import find_item
+
+_BASE_URL = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[\w.~%/-]*)?")
 
 
 def _split(value: Any) -> Any:
@@ -335,6 +338,10 @@ class WebSettings(Section):
         default="127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 lets other machines in."
     )
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one and logs it.")
+    base_url: str = Field(
+        default="",
+        description="Address at which people reach this service, for links in messages; empty: http://HOST:PORT.",
+    )
     check_timeout: float = Field(
         default=2.0,
         gt=0,
@@ -344,6 +351,14 @@ class WebSettings(Section):
     shutdown_seconds: int = Field(
         default=3, ge=0, le=60, description="Seconds that answers under way may take when the service stops."
     )
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        text = value.strip().rstrip("/")
+        if text and not _BASE_URL.fullmatch(text):
+            raise ValueError("write it as https://gridkeeper.example.org, without user, query and fragment")
+        return text
 
 
 class LogSettings(Section):

@@ -19,7 +19,7 @@ from app.db.engine import Database
 from app.db.status import DatabaseProbe
 from app.errors import ConfigurationError
 from app.settings import EntsoeSettings, WebSettings
-from app.web import errors, health
+from app.web import errors, health, pages
 from app.web.health import Probes
 from app.web.metrics import Metrics, PoolState, Snapshot
 
@@ -42,6 +42,7 @@ def create_app(probes: Probes) -> FastAPI:
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     errors.install(app)
     app.include_router(health.router(probes))
+    app.include_router(pages.router(probes))
 
     @app.api_route("/metrics", methods=health.READ)
     async def metrics(request: Request) -> Response:
@@ -84,6 +85,7 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
         origin=settings.origin,
         metrics=metrics,
         platform=container.platform(),
+        instance=settings.instance_name,
     )
     async with serve_http(create_app(probes), settings.web) as url:
         structlog.get_logger().info(

@@ -41,6 +41,7 @@ class Probes:
     origin: Origin
     metrics: Metrics
     platform: PlatformWatch
+    instance: str = ""
 
 
 def why_dead(status: SchedulerStatus) -> str:

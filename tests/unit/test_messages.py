@@ -13,7 +13,9 @@ from app.alerting.channels import discord, slack, teams, wecom
 from app.alerting.messages import (
     PLAIN,
     Content,
+    Sender,
     blocks,
+    body,
     clean,
     compose,
     duration_text,
@@ -21,6 +23,7 @@ from app.alerting.messages import (
     notice,
     numbered,
     one_line,
+    quantity,
     split,
     told_from_json,
     told_of,
@@ -110,6 +113,68 @@ def test_a_value_without_a_threshold_stands_alone() -> None:
     assert value_text(replace(told, threshold=None)) == "value 12.5"
     assert value_text(replace(told, value=None)) == ""
     assert value_text(replace(told, operator="")) == "value 12.5 (threshold 5)"
+
+
+def test_a_value_has_the_unit_of_its_rule() -> None:
+    told = told_of(event(of=rule(unit="%")))
+    assert value_text(told) == "value 12.5 % (threshold > 5 %)"
+    long = compose("k", NOW, [replace(told, alert_id=number) for number in range(13)])
+    assert "#3 area=A1 = 12.5 %" in blocks(long, PLAIN)
+    kept = told.as_json()
+    assert told_from_json(kept) == told
+    del kept["unit"]  # as it was kept by the version before
+    assert told_from_json(kept).unit == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1_234_567.0, "1,234,567"),
+        (1e21, "1,000,000,000,000,000,000,000"),
+        (12_345.678, "12,346"),
+        (1234.5, "1,234.5"),
+        (-0.00001234567, "-0.00001235"),
+        (0.5, "0.5"),
+        (0.0, "0"),
+        (94.999, "95"),
+        (float("inf"), "infinite"),
+        (float("-inf"), "minus infinite"),
+        (float("nan"), "not a number"),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(value: float, text: str) -> None:
+    assert quantity(value) == text
+    assert quantity(value, "MW") == f"{text} MW"
+
+
+@pytest.mark.parametrize("content", [None, Content("Daily report 2026-03-01", "text")])
+def test_every_message_says_who_sends_it_and_that_data_are_synthetic(content: Content | None) -> None:
+    sender = Sender("grid-1", "https://grid.example.org/gk", synthetic=True)
+    told = [told_of(event(of=rule(runbook="runbook/x")))]
+    message = compose("k", NOW, told, content, sender)
+    assert message.subject.startswith("SYNTHETIC ")
+    assert message.subject.endswith(" (grid-1)")
+    assert body(message, PLAIN)[-1] == (
+        "Gridkeeper on grid-1, SYNTHETIC data\nGridkeeper: https://grid.example.org/gk/"
+    )
+    if content is None:
+        assert "runbook: https://grid.example.org/gk/runbook/x" in blocks(message, PLAIN)[0]
+
+
+def test_a_long_subject_keeps_the_name_of_the_sender() -> None:
+    sender = Sender("i" * 60, synthetic=True)
+    message = compose("k", NOW, (), Content("x" * 500, ""), sender)
+    assert message.subject.startswith("SYNTHETIC xxx")
+    assert message.subject.endswith(f"({'i' * 60})")
+    assert one_line(message.subject) == message.subject
+
+
+def test_links_of_others_stay_as_they_are() -> None:
+    sender = Sender("a", "https://grid.example.org")
+    for link in ("https://wiki.example/x#y", "mailto:ops@example.org", ""):
+        assert sender.link(link) == link
+    assert sender.link("/runbook/x") == "https://grid.example.org/runbook/x"
+    assert Sender().link("runbook/x") == "runbook/x"
 
 
 @given(st.lists(TEXTS, max_size=12), st.integers(4, 80))

@@ -152,7 +152,7 @@ async def test_jobs_that_cannot_be_read_and_a_wrong_plan_are_warnings() -> None:
     assert found.json()["work"]["unreadable_jobs"] == ["stranger"]
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/health", "/health/live/x"])
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/health", "/health/live/x"])
 async def test_an_unknown_path_is_told_as_json(path: str) -> None:
     found = await answer(Service(), path)
     assert found.status_code == 404

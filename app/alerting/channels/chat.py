@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from app.alerting.channels.base import Answer, Common, HttpAnswer, Outlet, Part, part_key, url_secrets
-from app.alerting.messages import Dialect, Message, blocks, numbered, split
+from app.alerting.messages import Dialect, Message, body, numbered, split
 
 FURNITURE = 64
 """Room for (1/n) and the reference, in the channel's own measure."""
@@ -52,7 +52,7 @@ class Chat(ABC):
     def parts(self, message: Message, _recipients: Sequence[str]) -> list[Part]:
         """The subject, the alerts, and a reference by which a reader knows a duplicate."""
         title = self.dialect.bold(self.dialect.escape(message.subject))
-        texts = numbered(split([title, *blocks(message, self.dialect)], self.limit - FURNITURE, self.measure))
+        texts = numbered(split([title, *body(message, self.dialect)], self.limit - FURNITURE, self.measure))
         count = len(texts)
         keys = [part_key(message.key, number, count) for number in range(1, count + 1)]
         return [

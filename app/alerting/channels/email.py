@@ -25,7 +25,7 @@ from app.alerting.messages import (
     LONGEST_CONTENT,
     PLAIN,
     Message,
-    blocks,
+    body,
     html_page,
     numbered,
     one_line,
@@ -79,7 +79,7 @@ class EmailChannel:
 
     def parts(self, message: Message, recipients: Sequence[str]) -> list[Part]:
         """Mails of at most 100 kB; a report keeps its own HTML."""
-        texts = numbered(split(blocks(message, PLAIN), LONGEST_MAIL, utf8_bytes, gap=message.gap))
+        texts = numbered(split(body(message, PLAIN), LONGEST_MAIL, utf8_bytes, gap=message.gap))
         pages = _pages(message, len(texts))
         count = len(texts)
         to = addresses(recipients, self.common.lists) or self.to

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from app.alerting.channels.base import Answer, Common, Outlet, Part, by_status, part_key, url_secrets
 from app.alerting.channels.fields import secret_url
-from app.alerting.messages import PLAIN, Message, Told, blocks, html_page
+from app.alerting.messages import PLAIN, Message, Told, body, html_page
 from app.alerting.yaml_reader import Entry
 from app.market.time import iso
 
@@ -95,7 +95,7 @@ class WebhookChannel:
     def _content(self, message: Message, told: Sequence[Told], key: str, number: int, count: int) -> dict[str, Any]:
         ended = [event.ended for event in told]
         state = "message" if not told else "resolved" if all(ended) else "mixed" if any(ended) else "firing"
-        text = message.gap.join(blocks(message, PLAIN)) if count == 1 else ""
+        text = message.gap.join(body(message, PLAIN)) if count == 1 else ""
         given = message.content.html if message.content else ""
         return {
             "version": SCHEMA,
@@ -103,6 +103,9 @@ class WebhookChannel:
             "part": number,
             "parts": count,
             "channel": self.common.name,
+            "instance": message.sender.instance,
+            "synthetic": message.sender.synthetic,
+            "url": message.sender.url,
             "created_at": iso(message.frozen_at),
             "status": state,
             "severity": message.severity.value,
