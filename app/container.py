@@ -22,7 +22,6 @@ from app.alerting.rules import OUR_DATABASE
 from app.alerting.runner import PostgresRunner
 from app.alerting.service import AlertService, damping_of
 from app.alerting.watch import RuleBook
-from app.alerting.yaml_tree import Problem
 from app.clock import SystemClock
 from app.collection.backfill import BackfillService, GapCompleteness
 from app.collection.backfill_models import Patience
@@ -39,6 +38,7 @@ from app.db.budget import PostgresBudget, token_id
 from app.db.budget_lanes import Lane, LaneBudget, steady_rate
 from app.db.engine import Database
 from app.db.leader import process_name
+from app.kit.yaml_tree import Problem
 from app.market.areas import Place
 from app.market.series import DataItem
 from app.market.time import Interval

@@ -19,8 +19,8 @@ from app.alerting.channels.registry import KINDS
 from app.alerting.routing import Route, Routes
 from app.alerting.silences import Matcher, parse_matcher
 from app.alerting.yaml_reader import Entry, read_bytes, read_content, suggestion
-from app.alerting.yaml_tree import Problem, Report
 from app.errors import ConfigurationError
+from app.kit.yaml_tree import Problem, Report
 
 LOOK_SECONDS = 1.0
 SETTLED_SECONDS = 0.3

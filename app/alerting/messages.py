@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from app.alerting.models import AlertEvent, EventKind, Severity, labels_of
+from app.alerting.silences import Matcher, Operator
 from app.market.time import iso
 
 DETAILED = 12
@@ -360,7 +361,8 @@ def duration_text(event: Told, at: datetime) -> str:
 
 def how_to_stop(event: Told) -> str:
     """The commands that end the reminders."""
-    matchers = " ".join(shlex.quote(f"{name}={value}") for name, value in (("rule", event.rule), *event.labels[:6]))
+    labels = (("rule", event.rule), *event.labels[:6])
+    matchers = " ".join(shlex.quote(str(Matcher(name, Operator.EQUAL, value))) for name, value in labels)
     return f"gridkeeper alerts ack {event.alert_id} | gridkeeper alerts silence {matchers} --for 2h"
 
 

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import structlog
 
-from app.alerting.yaml_tree import Problem
 from app.clock import Clock, until_beat
 from app.db.engine import Database
 from app.errors import DatabaseUnavailable
+from app.kit.yaml_tree import Problem
 
 LOOK_SECONDS = 1.0
 REFRESH_SECONDS = 15.0

@@ -18,14 +18,14 @@ import structlog
 
 from app.alerting import statements as sql
 from app.alerting.lanes import SLOW_SECONDS
-from app.alerting.models import Alert, AlertEvent, Evaluation, Labels, Rule, Severity, Trigger, labels_of
+from app.alerting.models import Alert, AlertEvent, Evaluation, Labels, Rule, Schedule, Severity, Trigger, labels_of
 from app.alerting.outbox import Outbox
 from app.alerting.rows import alert_of, as_json, changes_as_json, clean, events_as_json, number, pairs
 from app.alerting.schedules import Every, parse_cron
 from app.alerting.settle import Change, Look, settle
-from app.alerting.silences import Quiet, Silence, Window, parse_matchers, silenced_by
+from app.alerting.silences import Matcher, Quiet, Silence, Window, described, silenced_by, stored_matchers
 from app.alerting.state import Damping, ended
-from app.alerting.suppression import Standing, Surroundings, described
+from app.alerting.suppression import Standing, Surroundings
 from app.db.engine import Database
 from app.db.erase import erase_before
 from app.errors import ConfigurationError
@@ -257,45 +257,44 @@ async def _quiets(connection: Connection, now: datetime) -> list[Quiet]:
     """The silences and maintenance windows that are active; a row that another hand broke silences nothing."""
     quiets: list[Quiet] = []
     silences, windows = await connection.fetch(sql.SILENCES, now), await connection.fetch(sql.WINDOWS)
-    for read, rows in ((silence_of, silences), (window_of, windows)):
-        for row in rows:
-            try:
-                quiet: Quiet = read(row)
-            except (ConfigurationError, ZoneInfoNotFoundError) as error:
-                structlog.get_logger().error("silence_unusable", row=row[0], error=str(error))
-                continue
-            if quiet.active(now):
-                quiets.append(quiet)
+    found: list[Quiet] = [*map(silence_of, silences), *map(window_of, windows)]
+    for quiet in found:
+        if quiet.problem:
+            structlog.get_logger().error("silence_unusable", silence=quiet.name, error=quiet.problem)
+        elif quiet.active(now):
+            quiets.append(quiet)
     return quiets
 
 
 def _silence_of(alert: Alert, rule: Rule, quiets: Sequence[Quiet]) -> str:
-    quiet = silenced_by(quiets, described(alert.labels, alert.severity, rule))
+    quiet = silenced_by(quiets, described(alert.labels, alert.severity, rule.name, rule.labels))
     return quiet.name if quiet else ""
 
 
 def silence_of(row: Any) -> Silence:
-    """The silence of a row."""
+    """The silence of a row; one that cannot be used has a problem and silences nothing."""
+    matchers, problem = _matchers_of(row)
     return Silence(
-        parse_matchers(row["matchers"]),
-        row["starts_at"],
-        row["ends_at"],
-        row["author"],
-        row["comment"],
-        row["silence_id"],
+        matchers, row["starts_at"], row["ends_at"], row["author"], row["comment"], row["silence_id"], problem
     )
 
 
 def window_of(row: Any) -> Window:
-    """The maintenance window of a row."""
-    return Window(
-        parse_matchers(row["matchers"]),
-        parse_cron(row["cron"], ZoneInfo(row["zone"])),
-        row["duration"],
-        row["author"],
-        row["comment"],
-        row["window_id"],
-    )
+    """The maintenance window of a row; one that cannot be used has a problem and silences nothing."""
+    matchers, problem = _matchers_of(row)
+    slots: Schedule = Every(timedelta(days=1))
+    try:
+        slots = parse_cron(row["cron"], ZoneInfo(row["zone"]))
+    except (ConfigurationError, ZoneInfoNotFoundError, ValueError) as error:
+        problem = problem or str(error)
+    return Window(matchers, slots, row["duration"], row["author"], row["comment"], row["window_id"], problem)
+
+
+def _matchers_of(row: Any) -> tuple[tuple[Matcher, ...], str]:
+    try:
+        return stored_matchers(row["matchers"]), ""
+    except ConfigurationError as error:
+        return (), str(error)
 
 
 def _about(rule: Rule) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from app.alerting.conditions import CONDITIONS
 from app.alerting.models import Rule
 from app.alerting.rules import OUR_DATABASE, Change, Known, read_calendar, read_change, read_rule
 from app.alerting.yaml_reader import Entry, read_bytes, read_content, suggestion
-from app.alerting.yaml_tree import FileProblems, Problem, Report
 from app.db.address import Address
 from app.errors import ConfigurationError
+from app.kit.yaml_tree import FileProblems, Problem, Report
 
 BUILT_IN = Path(__file__).with_name("book")
 ENDINGS = (".yaml", ".yml")

@@ -9,12 +9,21 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from app.alerting.models import Labels, Severity
+from app.alerting.patterns import check_pattern, matches_whole
 from app.errors import ConfigurationError
 
-LONGEST_PATTERN = 200
-LONGEST_VALUE = 1000
-"""Regular expressions look at so many characters of a value."""
-_FORM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
+LONGEST_MATCHER = 2000
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_FORM = re.compile(
+    rf"""\s*(?:(?P<quoted>{_QUOTED})|(?P<name>[^\s"'=!~{{}},]+(?:[ ]+[^\s"'=!~{{}},]+)*))\s*"""
+    r"(?P<operator>=~|!~|!=|=(?!=))\s*(?P<value>.*?)\s*",
+    re.DOTALL,
+)
+_PLAIN_NAME = re.compile(r"[\w.:/?-]+")
+_ESCAPED = re.compile(r"\\([\\\"n])")
+_BRACED = re.compile(r"\{[^}]*\}|\[[^\]]*\]|\\.")
+"""Parts of a pattern in which a comma is meant as one."""
 
 
 class Operator(StrEnum):
@@ -38,11 +47,23 @@ class Matcher:
         found = labels.get(self.name, "")
         if self.operator in {Operator.EQUAL, Operator.NOT_EQUAL}:
             return (found == self.value) is (self.operator is Operator.EQUAL)
-        hit = re.fullmatch(self.value, found[:LONGEST_VALUE]) is not None
-        return hit is (self.operator is Operator.MATCHES)
+        return matches_whole(self.value, found) is (self.operator is Operator.MATCHES)
+
+    @property
+    def by_pattern(self) -> bool:
+        return self.operator in {Operator.MATCHES, Operator.NOT_MATCHES}
 
     def __str__(self) -> str:
-        return f"{self.name}{self.operator}{self.value}"
+        """As `parse_matcher` reads it, in quotes where it would be read as something else."""
+        name = self.name if _PLAIN_NAME.fullmatch(self.name) else _in_quotes(self.name)
+        return f"{name}{self.operator}{_in_quotes(self.value) if self._ambiguous else self.value}"
+
+    @property
+    def _ambiguous(self) -> bool:
+        value = self.value
+        if value != value.strip() or not value.isprintable() or value[:1] in {'"', "'"} or value[-1:] in {'"', "'"}:
+            return True
+        return value[:1] in {"=", "~"} or _several(self.operator, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +76,11 @@ class Silence:
     author: str = ""
     comment: str = ""
     silence_id: int = 0
+    problem: str = ""
+    """Why it cannot be used: it silences nothing then."""
 
     def active(self, now: datetime) -> bool:
-        return self.starts_at <= now < self.ends_at
+        return not self.problem and self.starts_at <= now < self.ends_at
 
     @property
     def name(self) -> str:
@@ -80,9 +103,15 @@ class Window:
     author: str = ""
     comment: str = ""
     window_id: int = 0
+    problem: str = ""
 
     def active(self, now: datetime) -> bool:
-        return self.slots.next_slot(now - self.duration) <= now
+        return not self.problem and self.began(now) is not None
+
+    def began(self, now: datetime) -> datetime | None:
+        """When the window began that is active now."""
+        began = self.slots.next_slot(now - self.duration)
+        return began if began <= now else None
 
     @property
     def name(self) -> str:
@@ -97,9 +126,22 @@ def silenced_by(quiets: Sequence[Quiet], labels: Mapping[str, str]) -> Quiet | N
     return next((quiet for quiet in quiets if all(matcher.matches(labels) for matcher in quiet.matchers)), None)
 
 
+def described(labels: Labels, severity: Severity, rule: str, of_rule: Labels = ()) -> dict[str, str]:
+    """What the matchers of a silence see of an alert; its labels have those of its rule in them when they are kept."""
+    return {**dict(of_rule), **dict(labels), "rule": rule, "severity": severity.value}
+
+
 def parse_matchers(texts: Sequence[str]) -> tuple[Matcher, ...]:
     """Matchers as people write them: `area=FR`, `rule=~collection_.*`; ConfigurationError says what is wrong."""
-    matchers = tuple(parse_matcher(text) for text in texts)
+    return _narrow(tuple(parse_matcher(text) for text in texts))
+
+
+def stored_matchers(texts: Sequence[str]) -> tuple[Matcher, ...]:
+    """Matchers that were accepted once: a comma is part of the value, as it was before it was refused."""
+    return _narrow(tuple(_read_matcher(text)[0] for text in texts))
+
+
+def _narrow(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
     if all(matcher.matches({}) for matcher in matchers):
         raise ConfigurationError(
             "these matchers would silence every alert, also those without the label; name one, as in area=FR, "
@@ -109,39 +151,57 @@ def parse_matchers(texts: Sequence[str]) -> tuple[Matcher, ...]:
 
 
 def parse_matcher(text: str) -> Matcher:
-    """One matcher; ConfigurationError where it is none."""
-    found = _FORM.fullmatch(text)
-    if found is None:
+    """One matcher; ConfigurationError where it is none, or would match nothing that its writer means."""
+    matcher, quoted = _read_matcher(text)
+    if not quoted and _several(matcher.operator, matcher.value):
+        several = "|".join(part.strip() for part in matcher.value.split(","))
+        pattern = Operator.NOT_MATCHES if matcher.operator in NEGATIONS else Operator.MATCHES
         raise ConfigurationError(
-            f"{text!r} is no matcher: write label=value, label!=value, label=~regex or label!~regex"
+            f"{text!r}: a matcher has one value; write '{matcher.name}{pattern}{several}' for each of them, "
+            f"or {matcher.name}{matcher.operator}{_in_quotes(matcher.value)} where the comma is part of the value"
         )
-    matcher = Matcher(found[1], Operator(found[2]), found[3])
-    if matcher.operator in {Operator.MATCHES, Operator.NOT_MATCHES}:
-        _check_pattern(matcher)
     return matcher
 
 
-def _check_pattern(matcher: Matcher) -> None:
-    if len(matcher.value) > LONGEST_PATTERN:
+def _read_matcher(text: str) -> tuple[Matcher, bool]:
+    """The matcher, and whether its value stands in quotes."""
+    found = _FORM.fullmatch(text) if len(text) <= LONGEST_MATCHER else None
+    if found is None:
         raise ConfigurationError(
-            f"the pattern of {matcher.name} has {len(matcher.value)} characters; {LONGEST_PATTERN} are allowed"
+            f"{text[:200]!r} is no matcher: write label=value, label!=value, label=~regex or label!~regex"
         )
-    try:
-        re.compile(matcher.value)
-    except re.error as error:
-        raise ConfigurationError(f"{matcher} is no regular expression: {error}; mend it or use =") from None
+    name = _out_of_quotes(found["quoted"], text) if found["quoted"] else found["name"]
+    matcher = Matcher(name, Operator(found["operator"]), _out_of_quotes(found["value"], text))
+    if matcher.by_pattern:
+        try:
+            check_pattern(matcher.value)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{text!r} has no regular expression: {error}; mend it or use =") from None
+    return matcher, matcher.value != found["value"]
 
 
-_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_PART = re.compile(r"(\d{1,6})(min|[smhdw])")
+NEGATIONS = frozenset({Operator.NOT_EQUAL, Operator.NOT_MATCHES})
 
 
-def parse_duration(text: str, *, name: str) -> timedelta:
-    """A length of time as `90s`, `30m`, `2h`, `1h30m`, `3d` or `1w`; ConfigurationError naming the option otherwise."""
-    parts = _PART.findall(text.strip())
-    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
-        raise ConfigurationError(f"{name} {text!r} is no duration: write it as 30m, 2h, 1h30m, 3d or 1w")
-    length = timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
-    if not length:
-        raise ConfigurationError(f"{name} {text!r} is no time at all: write it as 30m, 2h or 3d")
-    return length
+def _several(operator: Operator, value: str) -> bool:
+    """Whether a comma stands in the value as between the elements of a list."""
+    by_pattern = operator in {Operator.MATCHES, Operator.NOT_MATCHES}
+    return "," in (_BRACED.sub("", value) if by_pattern else value)
+
+
+def _in_quotes(text: str) -> str:
+    escaped = text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return f'"{escaped}"'
+
+
+def _out_of_quotes(text: str, whole: str) -> str:
+    """The text that quotes enclose, which are written as Alertmanager's; a text without quotes is itself."""
+    if re.fullmatch(_QUOTED, text, re.DOTALL):
+        return _ESCAPED.sub(lambda match: "\n" if match[1] == "n" else match[1], text[1:-1])
+    if len(text) > 1 and text[0] == text[-1] == "'" and "'" not in text[1:-1]:
+        return text[1:-1]
+    if text.startswith('"') or text.endswith('"'):
+        raise ConfigurationError(
+            f'{whole!r}: a quote has no other end; write label="value", and \\" for a quote in the value'
+        )
+    return text

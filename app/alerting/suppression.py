@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.alerting.models import Alert, Labels, Phase, Rule, Severity, Signal
-from app.alerting.silences import Quiet, silenced_by
+from app.alerting.silences import Quiet, described, silenced_by
 
 
 class Standing:
@@ -81,15 +81,10 @@ def suppression(
     subject = _subject(alert, signal, rule, now)
     if subject is None:
         return NOTHING
-    quiet = silenced_by(around.quiets, described(subject.labels, subject.severity, rule))
+    quiet = silenced_by(around.quiets, described(subject.labels, subject.severity, rule.name, rule.labels))
     if quiet is not None:
         return Suppression(f"{quiet.name}: {quiet.comment}" if quiet.comment else quiet.name)
     return _inhibition(subject, rule, now, around)
-
-
-def described(labels: Labels, severity: Severity, rule: Rule) -> dict[str, str]:
-    """What the matchers of a silence see of an alert."""
-    return {**dict(rule.labels), **dict(labels), "rule": rule.name, "severity": severity.value}
 
 
 def _subject(alert: Alert | None, signal: Signal | None, rule: Rule, now: datetime) -> _Subject | None:

@@ -13,10 +13,10 @@ import structlog
 
 from app.alerting.models import Rule
 from app.alerting.rule_files import ENDINGS, Book, Reading, RuleFile, files_of, read_book
-from app.alerting.yaml_reader import show_duration
-from app.alerting.yaml_tree import FileProblems, Problem
 from app.clock import until_beat
 from app.errors import ConfigurationError
+from app.kit.durations import show_duration
+from app.kit.yaml_tree import FileProblems, Problem
 
 LOOK_SECONDS = 1.0
 SETTLED_SECONDS = 0.3

@@ -28,7 +28,9 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
-from app.alerting.yaml_tree import (
+from app.errors import ConfigurationError
+from app.kit.durations import LONGEST, parse_duration, show_duration
+from app.kit.yaml_tree import (
     LARGEST_FILE,
     Mapping,
     Node,
@@ -39,16 +41,11 @@ from app.alerting.yaml_tree import (
     place_in_list,
     read_tree,
 )
-from app.errors import ConfigurationError
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
 TRUE, FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
-UNITS = {"ms": 0.001, "s": 1, "sec": 1, "second": 1, "min": 60, "m": 60, "minute": 60, "h": 3600, "hour": 3600}
-UNITS |= {"d": 86_400, "day": 86_400, "w": 604_800, "week": 604_800}
-LONGEST = timedelta(days=3650)
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]*)")
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -179,10 +176,10 @@ class Entry:
     def duration(
         self, name: str, default: T, *, least: timedelta = timedelta(0), most: timedelta = LONGEST
     ) -> timedelta | T:
-        """A length of time: `10 s`, `5 min`, `1.5 h`, `2 d`; a bare number is seconds."""
+        """A length of time: `10 s`, `5 min`, `1h30m`, `1.5 h`, `2 d`; a bare number is seconds."""
 
         def read(text: str) -> timedelta:
-            value = parse_duration(text)
+            value = parse_duration(text, bare="s")
             if not least <= value <= most:
                 raise ValueError(
                     f"{text!r} is out of range; it must lie between {show_duration(least)} and {show_duration(most)}"
@@ -339,25 +336,6 @@ def _value_of(name: str, environment: Names[str, str]) -> str:
     if not content.strip():
         raise ConfigurationError(f"the file that {variable} names is empty; write the secret into it")
     return content
-
-
-def parse_duration(text: str) -> timedelta:
-    """A length of time as people write it; ValueError where it is none."""
-    match = _DURATION.fullmatch(text.strip().lower())
-    unit = match[2] if match else ""
-    factor = UNITS.get(unit or "s") or UNITS.get(unit.removesuffix("s"))
-    if match is None or factor is None:
-        raise ValueError(f"{text!r} is no duration; write it as 10 s, 5 min, 2 h or 1 d")
-    return timedelta(seconds=float(match[1]) * factor)
-
-
-def show_duration(value: timedelta) -> str:
-    """A length of time as people write it."""
-    seconds = value.total_seconds()
-    for unit, factor in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= factor and seconds % factor == 0:
-            return f"{seconds / factor:g} {unit}"
-    return f"{seconds:g} s"
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:

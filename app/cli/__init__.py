@@ -172,8 +172,10 @@ def sandbox(
     token: Annotated[str | None, typer.Option(help="Token to accept; default: a fixed one, printed.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic series and of the faults.")] = 0,
     now: Annotated[str | None, typer.Option(help="Instant at which the stand-in's clock stands still.")] = None,
-    latency: Annotated[float, typer.Option(help="Seconds before each answer.", min=0)] = 0.0,
-    limit: Annotated[int, typer.Option(help="Requests a minute before the 429; 0 for no limit.", min=0)] = 400,
+    latency: Annotated[float, typer.Option(help="Seconds before each answer.", min=0, max=86_400)] = 0.0,
+    limit: Annotated[
+        int, typer.Option(help="Requests a minute before the 429; 0 for no limit.", min=0, max=1_000_000)
+    ] = 400,
     rate_503: Annotated[float, typer.Option(help="Share of answers that are 503.", min=0, max=1)] = 0.0,
     rate_429: Annotated[float, typer.Option(help="Share of answers that are 429.", min=0, max=1)] = 0.0,
     rate_drop: Annotated[float, typer.Option(help="Share of connections dropped.", min=0, max=1)] = 0.0,
@@ -248,6 +250,7 @@ def run(arguments: list[str]) -> int:
     """The exit code of one command; the process border, where every error becomes a message and a code."""
     from typer.exceptions import TyperException
 
+    from app.cli.tables import printable
     from app.errors import AppError, ConfigurationError
 
     try:
@@ -258,7 +261,7 @@ def run(arguments: list[str]) -> int:
         _show(error)
         return error.exit_code
     except AppError as error:
-        typer.echo(f"gridkeeper: {error}", err=True)
+        typer.echo(f"gridkeeper: {printable(str(error))}", err=True)
         return USAGE if isinstance(error, ConfigurationError) else UNAVAILABLE
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("gridkeeper: interrupted; what was stored stays", err=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import AsJson, From, To
+from app.cli.options import LARGEST_NUMBER, AsJson, From, To
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -124,7 +124,10 @@ def alerts_history(
 
 @alerts.command("ack")
 def alerts_ack(
-    alert_id: Annotated[int, typer.Argument(help="Number of the alert; `alerts list` shows it.", metavar="ID")],
+    alert_id: Annotated[
+        int,
+        typer.Argument(help="Number of the alert; `alerts list` shows it.", metavar="ID", min=1, max=LARGEST_NUMBER),
+    ],
     by: By = None,
     comment: Comment = "",
 ) -> None:
@@ -178,7 +181,12 @@ def alerts_silence(
 
 @alerts.command("unsilence")
 def alerts_unsilence(
-    silence_id: Annotated[int, typer.Argument(help="Number of the silence; `alerts silences` shows it.", metavar="ID")],
+    silence_id: Annotated[
+        int,
+        typer.Argument(
+            help="Number of the silence; `alerts silences` shows it.", metavar="ID", min=1, max=LARGEST_NUMBER
+        ),
+    ],
 ) -> None:
     """End a silence now."""
     from app.cli.alerts_state import unsilence_command
@@ -203,7 +211,10 @@ def alerts_maintenance(
     cron: Annotated[str | None, typer.Option("--cron", help="When it begins: '0 3 * * 0', Sundays at 03:00.")] = None,
     lasts: Annotated[str, typer.Option("--for", help="How long it lasts: 30m, 2h.")] = "1h",
     zone: Annotated[str, typer.Option("--zone", help="Time zone of --cron.")] = "Europe/Brussels",
-    end: Annotated[int | None, typer.Option("--end", help="Let this window not come again.", metavar="ID")] = None,
+    end: Annotated[
+        int | None,
+        typer.Option("--end", help="Let this window not come again.", metavar="ID", min=1, max=LARGEST_NUMBER),
+    ] = None,
     by: By = None,
     comment: Comment = "",
     as_json: AsJson = False,
@@ -260,7 +271,10 @@ def alerts_notifications(
 
 @alerts.command("retry")
 def alerts_retry(
-    notification_id: Annotated[int, typer.Argument(help="Number of the message; `alerts notifications` shows it.")],
+    notification_id: Annotated[
+        int,
+        typer.Argument(help="Number of the message; `alerts notifications` shows it.", min=1, max=LARGEST_NUMBER),
+    ],
 ) -> None:
     """Try a message again now that failed or waits; it keeps its key."""
     from app.cli.alerts_channels import retry_command

@@ -18,12 +18,13 @@ from app.alerting.rule_files import Book, RuleFile, files_of, read_book
 from app.alerting.runner import Row
 from app.alerting.schedules import NEVER
 from app.alerting.watch import RuleBook
-from app.alerting.yaml_reader import show_duration, suggestion
-from app.alerting.yaml_tree import Problem
+from app.alerting.yaml_reader import suggestion
 from app.cli.codes import OK, UNAVAILABLE
-from app.cli.tables import print_table
+from app.cli.tables import one_line, print_table, printable
 from app.clock import SystemClock
 from app.errors import ConfigurationError
+from app.kit.durations import show_duration
+from app.kit.yaml_tree import Problem
 from app.lifecycle import database
 from app.logging import configure_logging
 from app.market.time import iso
@@ -48,7 +49,7 @@ def check_command(path: Path | None, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     else:
         for problem in reading.problems:
-            sys.stdout.write(f"{problem}\n")
+            sys.stdout.write(f"{printable(str(problem))}\n")
         told = f"{len(reading.problems)} problems" if reading.problems else "no problems"
         _say(f"{own} rules of yours and {shipped} shipped ones are valid, {told}")
     return UNAVAILABLE if reading.problems else OK
@@ -140,7 +141,7 @@ async def _try(settings: Settings, rules: list[Rule], book: Book) -> list[tuple[
 def _show_tried(rule: Rule, rows: list[Row], evaluation: Evaluation) -> None:
     sys.stdout.write(f"{rule.name}: {evaluation.verdict.value}\n")
     if evaluation.error:
-        sys.stdout.write(f"  {evaluation.error}\n")
+        sys.stdout.write(f"  {one_line(evaluation.error)}\n")
     if rows:
         columns = tuple(rows[0])
         print_table(columns, [tuple(_cell(row[column]) for column in columns) for row in rows[:MOST_ROWS]])
@@ -161,7 +162,7 @@ def run_command(name: str, *, as_json: bool) -> int:
     else:
         sys.stdout.write(f"{name}: {evaluation.verdict.value}, {len(evaluation.signals)} signals\n")
         if evaluation.error:
-            sys.stdout.write(f"  {evaluation.error}\n")
+            sys.stdout.write(f"  {one_line(evaluation.error)}\n")
     return UNAVAILABLE if evaluation.verdict is Verdict.ERROR else OK
 
 
@@ -245,4 +246,4 @@ def _row_as_json(row: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    typer.echo(one_line(text), err=True)

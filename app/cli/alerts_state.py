@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import shlex
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -15,14 +17,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from app.alerting.models import Alert, Labels, Phase
-from app.alerting.silences import Matcher, Silence, Window, parse_duration, parse_matchers
+from app.alerting.silences import Matcher, Silence, Window, described, parse_matchers
 from app.cli.codes import OK
-from app.cli.tables import print_table
+from app.cli.tables import one_line, print_table
 from app.clock import SystemClock
 from app.errors import ConfigurationError
+from app.kit.durations import parse_duration
 from app.lifecycle import database
 from app.logging import configure_logging
 from app.market.moments import parse_instant, parse_interval
+from app.market.text import counted
 from app.market.time import from_local, iso
 from app.settings import load_settings
 
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 UTC_ZONE = ZoneInfo("UTC")
+MOST_COUNTED = 100_000
+_HARMLESS = re.compile(r"[\w@%+=:,./~*!-]+")
+"""What a shell hands on as it is: a word with a star, too, unless files are called like that."""
 LIST_COLUMNS = ("id", "severity", "phase", "rule", "labels", "value", "since", "told", "by", "state")
 EVENT_COLUMNS = ("at", "kind", "id", "severity", "rule", "labels", "value", "told", "note")
 SUMMARY_COLUMNS = ("rule", "evaluated", "fired", "notified", "errors", "median ms", "to acknowledge", "to resolve")
@@ -89,12 +96,35 @@ def silence_command(
     """From now or `start`, for a duration or until a moment."""
     now = SystemClock().now()
     silence = planned_silence(parse_matchers(matchers), now, lasts, start, until, by=by or _me(), comment=comment)
-    number = _ask(lambda records: records.add_silence(silence, now))
+    number, matched = _ask(lambda records: _kept(records, records.add_silence(silence, now), silence.matchers))
     _say(
         f"silence {number}: {_matchers(silence.matchers)} from {iso(silence.starts_at)} to {iso(silence.ends_at)} "
         f"({_length(silence.ends_at - silence.starts_at)}); what still fires then is told then"
     )
+    _say(matched)
     return OK
+
+
+async def _kept(records: AlertRecords, adding: Awaitable[int], matchers: tuple[Matcher, ...]) -> tuple[int, str]:
+    """The number of what was added, and how many alerts its matchers meet now."""
+    number = await adding
+    views = await records.alerts([Phase.FIRING, Phase.PENDING], limit=MOST_COUNTED)
+    met = [view.alert for view in views if _meets(matchers, view.alert)]
+    if not met:
+        return (
+            number,
+            f"no alert matches now, of {counted(len(views), 'open one')}; `gridkeeper alerts list` shows labels",
+        )
+    firing = sum(alert.phase is Phase.FIRING for alert in met)
+    return (
+        number,
+        f"{counted(len(met), 'alert')} {'matches' if len(met) == 1 else 'match'} now, {firing} of them firing",
+    )
+
+
+def _meets(matchers: tuple[Matcher, ...], alert: Alert) -> bool:
+    labels = described(alert.labels, alert.severity, alert.rule)
+    return all(matcher.matches(labels) for matcher in matchers)
 
 
 def planned_silence(
@@ -111,10 +141,21 @@ def planned_silence(
     if (lasts is None) == (until is None):
         raise ConfigurationError("say how long it lasts: --for 2h, or --until 2024-01-01T18:00+01:00, one of them")
     starts_at = zoned_instant(start, name="--from") if start else now
-    ends_at = zoned_instant(until, name="--until") if until else starts_at + parse_duration(lasts or "", name="--for")
+    ends_at = zoned_instant(until, name="--until") if until else starts_at + duration_of(lasts or "", name="--for")
     if ends_at <= max(starts_at, now):
         raise ConfigurationError(f"it would be over before it begins: it ends at {iso(ends_at)}; choose a later end")
     return Silence(matchers, starts_at, ends_at, by, comment)
+
+
+def duration_of(text: str, *, name: str) -> timedelta:
+    """The length of time that an option names; ConfigurationError naming the option where it is none."""
+    try:
+        length = parse_duration(text)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{name} {error}") from None
+    if not length:
+        raise ConfigurationError(f"{name} {text!r} is no time at all: write it as 30m, 2h or 3d")
+    return length
 
 
 def zoned_instant(text: str, *, name: str) -> datetime:
@@ -126,7 +167,7 @@ def zoned_instant(text: str, *, name: str) -> datetime:
         naive = datetime.fromisoformat(local)
         if naive.tzinfo is None:
             return from_local(naive, ZoneInfo(zone)).astimezone(UTC)
-    except (ValueError, ZoneInfoNotFoundError):
+    except (ValueError, OverflowError, ZoneInfoNotFoundError):
         pass  # the same words for everything that is wrong with it
     raise ConfigurationError(
         f"{name} {text!r} is no instant: write 2024-07-01T22:00+02:00 or 2024-07-01T22:00 Europe/Berlin"
@@ -147,8 +188,8 @@ def silences_command(*, everything: bool, as_json: bool) -> int:
         return _print_json([_silence_as_json(silence, now) for silence in silences])
     if silences:
         rows = [
-            (str(one.silence_id), _state(one, now), iso(one.starts_at), iso(one.ends_at), _matchers(one.matchers),
-             one.author, one.comment)
+            (str(one.silence_id), _state(one, now), iso(one.starts_at), iso(one.ends_at), one.problem or _matchers(one.matchers),
+             one_line(one.author, 40), one_line(one.comment, 200))
             for one in silences
         ]  # fmt: skip
         print_table(SILENCE_COLUMNS, rows, right={"id"})
@@ -190,14 +231,21 @@ def _add_window(
     except (ValueError, ZoneInfoNotFoundError):
         raise ConfigurationError(f"--zone {zone!r} is no time zone: write Europe/Brussels or UTC") from None
     schedule = parse_cron(cron, place)
-    window = NewWindow(parse_matchers(matchers), schedule.expression, zone, parse_duration(lasts, name="--for"))
-    number = _ask(lambda records: records.add_window(window, by, comment, now))
-    first = schedule.next_slot(now)
-    _say(
-        f"maintenance {number}: {_matchers(window.matchers)} next from {iso(first)} to {iso(first + window.duration)} "
-        f"({_length(window.duration)})"
+    window = NewWindow(parse_matchers(matchers), schedule.expression, zone, duration_of(lasts, name="--for"))
+    number, matched = _ask(
+        lambda records: _kept(records, records.add_window(window, by, comment, now), window.matchers)
     )
+    planned = Window(window.matchers, schedule, window.duration)
+    _say(f"maintenance {number}: {_matchers(window.matchers)} {_spans(planned, now)} ({_length(window.duration)})")
+    _say(matched)
     return OK
+
+
+def _spans(window: Window, now: datetime) -> str:
+    """When it is in force: at present, where it is, and next."""
+    began, coming = window.began(now), window.slots.next_slot(now)
+    active = f"active now, until {iso(began + window.duration)}, " if began else ""
+    return f"{active}next from {iso(coming)} to {iso(coming + window.duration)}"
 
 
 def _ask(act: Callable[[AlertRecords], Awaitable[T]]) -> T:
@@ -215,7 +263,7 @@ def _ask(act: Callable[[AlertRecords], Awaitable[T]]) -> T:
 
 
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    typer.echo(one_line(text), err=True)
 
 
 def _print_json(content: object) -> int:
@@ -228,17 +276,16 @@ def _me() -> str:
 
 
 def _labels(labels: Labels) -> str:
-    return _cut(" ".join(f"{name}={value}" for name, value in labels), 80) or "-"
+    return one_line(" ".join(f"{name}={value}" for name, value in labels), 80) or "-"
 
 
 def _matchers(matchers: Sequence[Matcher]) -> str:
-    return " ".join(map(str, matchers))
+    """As they can be pasted into a shell."""
+    return one_line(" ".join(_pasted(str(matcher)) for matcher in matchers), 500)
 
 
-def _cut(text: str, length: int) -> str:
-    """One line of the text, without what steers a terminal."""
-    line = "".join(character if character.isprintable() else " " for character in text)
-    return line if len(line) <= length else line[: length - 1] + "…"
+def _pasted(text: str) -> str:
+    return text if _HARMLESS.fullmatch(text) else shlex.quote(text)
 
 
 def _length(duration: timedelta) -> str:
@@ -266,8 +313,8 @@ def _alert_row(view: AlertView) -> tuple[str, ...]:
     told = iso(alert.told_at) if alert.told_at else "no"
     return (
         str(alert.alert_id), alert.severity.value, alert.phase.value, alert.rule, _labels(alert.labels),
-        _number(alert.value), iso(alert.fired_at or alert.since), told, _cut(alert.acknowledged_by, 20),
-        _cut(_standing(alert), 60),
+        _number(alert.value), iso(alert.fired_at or alert.since), told, one_line(alert.acknowledged_by, 20),
+        one_line(_standing(alert), 60),
     )  # fmt: skip
 
 
@@ -306,7 +353,7 @@ def _finite(value: float | None) -> float | str | None:
 def _event_row(event: PastEvent) -> tuple[str, ...]:
     return (
         iso(event.at), event.kind, str(event.alert_id), event.severity, event.rule, _labels(event.labels),
-        _number(event.value), "yes" if event.told else "no", _cut(event.note, 80),
+        _number(event.value), "yes" if event.told else "no", one_line(event.note, 80),
     )  # fmt: skip
 
 
@@ -344,6 +391,8 @@ def _mean(seconds: float | None) -> str:
 
 
 def _state(silence: Silence, now: datetime) -> str:
+    if silence.problem:
+        return "unusable"
     return "active" if silence.active(now) else "pending" if silence.starts_at > now else "over"
 
 
@@ -356,24 +405,29 @@ def _silence_as_json(silence: Silence, now: datetime) -> dict[str, Any]:
         "to": iso(silence.ends_at),
         "by": silence.author,
         "comment": silence.comment,
+        "problem": silence.problem,
     }
 
 
 def _window_row(window: Window, now: datetime) -> tuple[str, ...]:
     return (
-        str(window.window_id), "active" if window.active(now) else "waiting", str(window.slots),
-        _length(window.duration), _matchers(window.matchers), window.author, window.comment,
+        str(window.window_id), "unusable" if window.problem else "active" if window.active(now) else "waiting",
+        str(window.slots), _length(window.duration), window.problem or _matchers(window.matchers),
+        one_line(window.author, 40), one_line(window.comment, 200),
     )  # fmt: skip
 
 
 def _window_as_json(window: Window, now: datetime) -> dict[str, Any]:
+    began = window.began(now) if window.active(now) else None
     return {
         "id": window.window_id,
         "active": window.active(now),
         "schedule": str(window.slots),
         "seconds": window.duration.total_seconds(),
-        "next": iso(window.slots.next_slot(now)),
+        "next": None if window.problem else iso(window.slots.next_slot(now)),
+        "until": _iso(None if began is None else began + window.duration),
         "matchers": [str(matcher) for matcher in window.matchers],
         "by": window.author,
         "comment": window.comment,
+        "problem": window.problem,
     }

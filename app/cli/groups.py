@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Areas, AsJson, From, Items, Profile, Sandbox, To
+from app.cli.options import LARGEST_NUMBER, Areas, AsJson, From, Items, Profile, Sandbox, To
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -24,7 +24,9 @@ quality = typer.Typer(
 )
 
 Reprocess = Annotated[str, typer.Option(help="missing, missing+failed or all: which windows to ask for.")]
-Number = Annotated[int, typer.Argument(help="Number of the backfill; `backfill status` lists them.")]
+Number = Annotated[
+    int, typer.Argument(help="Number of the backfill; `backfill status` lists them.", min=1, max=LARGEST_NUMBER)
+]
 Follow = Annotated[bool, typer.Option("--follow", help="Work on it here and show the progress.")]
 Oldest = Annotated[bool, typer.Option("--oldest-first", help="Begin with the oldest windows instead of the newest.")]
 
@@ -148,7 +150,7 @@ def backfill_start(
     end: To = None,
     reprocess: Reprocess = "missing",
     oldest_first: Oldest = False,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Windows worked on at once.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, max=1000, help="Windows worked on at once.")] = None,
     follow: Follow = False,
     sandbox: Sandbox = False,
 ) -> None:

@@ -21,6 +21,9 @@ Sandbox = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
+LARGEST_NUMBER = 2**63 - 1
+"""Of what the database numbers."""
+
 
 class Profile(StrEnum):
     """How much `serve` asks for."""

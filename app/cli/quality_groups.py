@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli.groups import HELP, quality
-from app.cli.options import Areas, AsJson, From, Items, To
+from app.cli.options import LARGEST_NUMBER, Areas, AsJson, From, Items, To
 
 findings = typer.Typer(
     context_settings=HELP, help="List findings (without a command), accept them, look at them again."
@@ -75,7 +75,9 @@ def quality_findings(
         raise typer.Exit(findings_command(area, item, start, end, states=state, as_json=as_json))
 
 
-Number = Annotated[int, typer.Argument(help="Number of the finding; `quality findings` lists them.")]
+Number = Annotated[
+    int, typer.Argument(help="Number of the finding; `quality findings` lists them.", min=1, max=LARGEST_NUMBER)
+]
 Numbers = Annotated[list[int] | None, typer.Argument(help="Numbers of findings; default: all that stand.")]
 Note = Annotated[str, typer.Option("--note", help="Why the values are right.")]
 

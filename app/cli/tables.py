@@ -14,10 +14,23 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right:
 
 def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> Iterator[str]:
     """The lines of such a table, headings first."""
-    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    for row in (columns, *rows):
+    shown = [tuple(map(one_line, row)) for row in (columns, *rows)]
+    widths = [max(map(len, cells)) for cells in zip(*shown, strict=True)]
+    for row in shown:
         cells = (
             cell.rjust(width) if column in right else cell.ljust(width)
             for column, width, cell in zip(columns, widths, row, strict=True)
         )
         yield "  ".join(cells).rstrip()
+
+
+def one_line(text: str, longest: int = 100_000) -> str:
+    """One line of the text, without what steers a terminal, cut where it is longer."""
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """The lines of the text without what steers a terminal."""
+    return "\n".join(map(one_line, text.split("\n")))

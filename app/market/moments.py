@@ -79,4 +79,7 @@ def parse_instant(text: str, *, name: str) -> datetime:
         if instant.time() != time(0) or "T" in text:
             raise ConfigurationError(f"{name} {text!r} lacks its offset: write it as {text.strip()}Z for UTC")
         instant = instant.replace(tzinfo=UTC)
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ConfigurationError(f"{name} {text!r} lies outside the years 1 to 9999") from None

@@ -4,9 +4,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from app.alerting.problems import ProblemBoard
-from app.alerting.yaml_tree import Problem
 from app.clock import FixedClock
 from app.db.engine import Database
+from app.kit.yaml_tree import Problem
 from tests.store_factory import opened
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

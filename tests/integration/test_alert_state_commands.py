@@ -112,6 +112,48 @@ def test_silences_are_made_listed_and_ended(command: Command) -> None:
     assert (code, "no silence 1 that goes on" in err) == (1, True)
 
 
+def test_a_silence_says_how_many_alerts_it_matches_now(alerts: None, command: Command) -> None:
+    assert "1 alert matches now, 1 of them firing" in command("silence", 'area="FR"', "--for", "1h")[2]
+    assert "1 alert matches now, 0 of them firing" in command("silence", "rule=slow", "--for", "1h")[2]
+    assert "no alert matches now, of 2 open ones" in command("silence", "area=NL", "--for", "1h")[2]
+
+
+def test_what_steers_a_terminal_is_not_printed(database_url: str, command: Command) -> None:
+    code, _, err = command(
+        "silence", "unit=a\x1b[31mb", "--for", "1h", "--by", "\x1b]0;x\x07", "-c", "\x1b[2Jgone\nnext"
+    )
+    assert (code, "\x1b" in err) == (0, False)
+    _, out, _ = command("silences")
+    assert "\x1b" not in out
+    assert len(out.splitlines()) == 2
+    code, _, err = command("silence", "\x1b[31m", "--for", "1h")
+    assert (code, "\x1b" in err) == (2, False)
+
+
+def test_a_silence_that_cannot_be_used_is_listed_and_silences_nothing(database_url: str, command: Command) -> None:
+    async def keep() -> None:
+        async with opened(database_url) as database, database.connection() as connection:
+            await connection.execute(
+                "insert into silences (matchers, starts_at, ends_at, author, comment, created_at)"
+                " values ($1, now(), now() + interval '1 day', 'a', '', now())",
+                [r"area=~(a)\1"],
+            )
+
+    asyncio.run(keep())
+    [found] = json.loads(command("silences", "--json")[1])
+    assert (found["state"], "RE2 takes neither" in found["problem"]) == ("unusable", True)
+    assert "unusable" in command("silences")[1]
+
+
+def test_maintenance_that_is_active_says_so(command: Command) -> None:
+    _, _, err = command("maintenance", "area=FR", "--cron", "*/5 * * * *", "--for", "10m")
+    assert "active now, until " in err
+    assert ", next from " in err
+    [found] = json.loads(command("maintenance", "--json")[1])
+    assert found["active"]
+    assert found["until"] is not None
+
+
 def test_maintenance_comes_again_until_it_is_ended(command: Command) -> None:
     code, _, err = command("maintenance", "area=FR", "--cron", "0 3 * * 0", "--for", "2h30m", "--by", "bob")
     assert code == 0
@@ -140,6 +182,16 @@ def test_rules_are_paused_and_resumed(alerts: None, command: Command) -> None:
         (["silence", "--for", "2h"], "would silence every alert"),
         (["silence", "area=FR", "--until", "2030-01-01T00:00"], "lacks its offset"),
         (["silence", "area=FR", "--until", "2030-01-01T00:00 Europe/Nowhere"], "is no instant"),
+        (["silence", "area=FR", "--for", "999999w"], "--for '999999w' is longer than 3650 days"),
+        (["silence", "area=FR", "--for", "0h"], "--for '0h' is no time at all"),
+        (["silence", "area=FR", "--until", "9999-12-31T23:59-05:00"], "lies outside the years"),
+        (["silence", "area=FR", "--until", "9999-12-31T23:59 America/New_York"], "is no instant"),
+        (["silence", "area=FR,DE", "--for", "1h"], "write 'area=~FR|DE'"),
+        (["ack", "99999999999999999999"], "less than or equal to 9223372036854775807"),
+        (["unsilence", "9223372036854775808"], "less than or equal to 9223372036854775807"),
+        (["retry", "99999999999999999999"], "less than or equal to 9223372036854775807"),
+        (["maintenance", "--end", "99999999999999999999"], "less than or equal to 9223372036854775807"),
+        (["maintenance", "area=FR", "--cron", "0 3 * * 0", "--for", "99999999w"], "is longer than 3650 days"),
         (["maintenance", "area=FR"], "say when it begins"),
         (["maintenance", "area=FR", "--cron", "0 3 * *"], "has 4 fields"),
         (["maintenance", "area=FR", "--cron", "0 3 * * *", "--zone", "Mars"], "--zone 'Mars' is no time zone"),

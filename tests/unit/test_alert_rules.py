@@ -8,8 +8,8 @@ from app.alerting.models import Override, Policy, Rule, Severity, Threshold
 from app.alerting.rule_files import Reading, RuleFile, built_in_files, read_book
 from app.alerting.rules import parse_threshold
 from app.alerting.sql_text import one_query
-from app.alerting.yaml_tree import FileProblems
 from app.errors import ConfigurationError
+from app.kit.yaml_tree import FileProblems
 
 
 def reading(*texts: str, shipped: str = "") -> Reading:

@@ -8,16 +8,14 @@ import pytest
 
 from app.alerting.yaml_reader import (
     Entry,
-    parse_duration,
     read_bytes,
     read_content,
     read_text,
     resolve,
-    show_duration,
     suggestion,
 )
-from app.alerting.yaml_tree import LARGEST_FILE, MOST_SHOWN, FileProblems, Problem, Report
 from app.errors import ConfigurationError
+from app.kit.yaml_tree import LARGEST_FILE, MOST_SHOWN, FileProblems, Problem, Report
 
 
 class Colour(StrEnum):
@@ -114,7 +112,7 @@ def test_every_problem_of_a_file_is_found_at_once() -> None:
         "line 2: flag: 'maybe' is neither true nor false; write true or false without quotes",
         "line 3: number: 'x' is no number; write it like 5 or 0.5, without quotes",
         "line 4: whole: 1.5 is no whole number",
-        "line 5: duration: 'soon' is no duration; write it as 10 s, 5 min, 2 h or 1 d",
+        "line 5: duration: 'soon' is no duration; write it as 90 s, 30 min, 2 h, 1h30m, 3 d or 1 w",
         "line 6: far: '9 d' is out of range; it must lie between 0 s and 2 d",
         "line 7: colour: 'rde' is none of red, off; did you mean red?",
         "line 8: list: this must be a list of texts",
@@ -218,35 +216,6 @@ def test_many_problems_are_cut_in_the_message_and_kept_in_the_error() -> None:
     error = FileProblems(tuple(Problem("x", 0, "", "bad") for _ in range(MOST_SHOWN + 5)))
     assert str(error).endswith("and 5 more")
     assert len(error.problems) == MOST_SHOWN + 5
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("10", 10),
-        ("250 ms", 0.25),
-        ("3 s", 3),
-        ("5min", 300),
-        ("2 hours", 7200),
-        ("1 d", 86_400),
-        ("1.5 weeks", 907_200),
-    ],
-)
-def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
-    assert parse_duration(text) == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize("text", ["", "s", "-5 s", "5 parsecs", "1 h 5 min", "NaN", "1e5"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration"):
-        parse_duration(text)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (0.5, "0.5 s"), (90, "90 s"), (120, "2 min"), (86_400, "1 d")]
-)
-def test_durations_are_shown_as_people_write_them(seconds: float, text: str) -> None:
-    assert show_duration(timedelta(seconds=seconds)) == text
 
 
 def test_a_suggestion_names_the_nearest_or_all() -> None:
