@@ -68,6 +68,7 @@ _FORECASTS = {
         DataItem.WIND_SOLAR_FORECAST_CURRENT,
     ),
 }
+_DIRECTED = frozenset({DataItem.FLOW_PHYSICAL, DataItem.EXCHANGE_SCHEDULED})
 _WEATHER = frozenset({"B16", "B18", "B19"})
 
 
@@ -110,7 +111,7 @@ def _balance(subject: Subject) -> Iterator[Companion]:
 
 def _opposite(subject: Subject) -> Iterator[Companion]:
     out_area, arrow, in_area = subject.area.partition(">")
-    if arrow and subject.item is DataItem.FLOW_PHYSICAL:
+    if arrow and subject.item in _DIRECTED:
         yield Companion(Role.OPPOSITE, subject.item, f"{in_area}>{out_area}")
 
 

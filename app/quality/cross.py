@@ -153,7 +153,7 @@ def neighbours(series: Series, trusted: Values, company: Company) -> Testimony |
         return None
     least, greatest = np.fmin.reduce([*prices.values()]), np.fmax.reduce([*prices.values()])
     hours = HOURS_OF_ISOLATION * series.per_hour
-    outside = np.fmax(np.fmax(series.values - greatest, least - series.values), 0.0)
+    outside = np.maximum(np.maximum(series.values - greatest, least - series.values), 0.0)
     usual = trailing_median(_ranges(trusted, series.per_day), BIAS_DAYS * series.per_day, 3 * series.per_day)
     error = moving_mean(outside, hours, hours) / np.where(usual > 0, usual, np.nan)
     # The fewer neighbours, the narrower their range, and the less it means to leave it.

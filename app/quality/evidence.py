@@ -138,7 +138,8 @@ def shift(series: Series, trusted: Values, base: Values, *, days: int, limit: Li
     clean = all_known(trusted, window + 3 * hour)
     usual = trailing_median(np.where(clean, misfit, np.nan), SCALE_DAYS * series.per_day, 7 * series.per_day)
     credible = (misfit > 2 * usual) & (moved <= 3 * usual)
-    return Evidence(Rule.SHIFT, np.where(credible, log_of_ratio(misfit, moved), 0.0), clean, limit)
+    gain = log_of_ratio(misfit, moved)
+    return Evidence(Rule.SHIFT, np.where(credible | np.isnan(gain), gain, 0.0), clean, limit)
 
 
 def misfits(values: Values, model: Values, hour: int, window: int) -> tuple[Values, Values]:
@@ -154,7 +155,8 @@ def misfits(values: Values, model: Values, hour: int, window: int) -> tuple[Valu
 
 
 def log_of_ratio(above: Values, below: Values) -> Values:
-    return np.asarray(np.log(np.fmax(above, TINY) / np.fmax(below, TINY)))
+    """NaN where either is not known: a score of 0 would count as a habit."""
+    return np.asarray(np.log(np.maximum(above, TINY) / np.maximum(below, TINY)))
 
 
 def one_step(series: Series, trusted: Values) -> Evidence:

@@ -116,9 +116,9 @@ def _company(key: SeriesKey, laid: Laid, stock: Stock, company: Companions) -> d
 
 
 def _comparable(role: Role, key: SeriesKey, other: SeriesKey) -> bool:
-    """Prices of the same auction and currency are neighbours."""
+    """Prices of the same auction and currency are neighbours; schedules of the same contract mirror each other."""
     same = (key.contract, key.sequence, key.currency) == (other.contract, other.sequence, other.currency)
-    return role is not Role.NEIGHBOUR or same
+    return role not in {Role.NEIGHBOUR, Role.OPPOSITE} or same
 
 
 def _name(name: str, key: SeriesKey, taken: Mapping[str, Values]) -> str:

@@ -46,7 +46,8 @@ def lasting_level(series: Series, trusted: Values, peer: Values) -> Evidence:
     hours = LASTING_HOURS * series.per_hour
     errors = series.values - peer - _bias(trusted, peer, series.per_day)
     usual = trailing_median(errors, hours, hours // 2)
-    lasting = np.where(usual * errors > 0, np.fmin(np.abs(usual), np.abs(errors)), 0.0)
+    shared = np.where(usual * errors > 0, np.minimum(np.abs(usual), np.abs(errors)), 0.0)
+    lasting = np.where(np.isnan(usual * errors), np.nan, shared)
     clean = all_known(trusted, hours + 1)
     return Evidence(Rule.PEER_LEVEL, in_spreads(lasting, clean, series, trusted), clean, Limit(9.0, 4.4))
 
@@ -68,4 +69,4 @@ def moved_changes(series: Series, trusted: Values, peer: Values) -> Evidence:
 
 
 def _moved(trusted: Values, misfit: tuple[Values, Values], window: int, limit: Limit) -> Evidence:
-    return Evidence(Rule.PEER_SHIFT, np.fmax(log_of_ratio(*misfit), 0.0), all_known(trusted, window), limit)
+    return Evidence(Rule.PEER_SHIFT, np.maximum(log_of_ratio(*misfit), 0.0), all_known(trusted, window), limit)

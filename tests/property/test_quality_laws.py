@@ -91,10 +91,11 @@ def test_the_unit_does_not_matter(series: Series, factor: float) -> None:
 @given(series=disturbed(), seed=st.integers(0, 1000))
 def test_the_order_of_rows_does_not_matter(series: Series, seed: int) -> None:
     rows = np.random.default_rng(seed).permutation(len(series.values))
-    stamps = START + HOUR * rows.astype(np.int64)
-    shuffled = judge_rows(series.kind, stamps, series.values[rows], {}, local=False)
+    stamps = START + HOUR * np.arange(len(rows), dtype=np.int64)
+    ordered = judge_rows(series.kind, stamps, series.values, {}, local=False)
+    shuffled = judge_rows(series.kind, stamps[rows], series.values[rows], {}, local=False)
 
-    assert np.array_equal(shuffled.score, detect(replace(series, peers={})).score[rows])
+    assert np.array_equal(shuffled.score, ordered.score[rows])
 
 
 @few

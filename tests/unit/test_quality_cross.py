@@ -54,6 +54,8 @@ def test_output_is_asked_about_with_capacity_and_weather_with_forecasts() -> Non
 
 def test_flows_and_prices_are_asked_about_with_the_other_side() -> None:
     assert names(key(DataItem.FLOW_PHYSICAL, "FR>DE_LU")) == {Role.OPPOSITE: ["flow_physical DE_LU>FR"]}
+    schedules = names(key(DataItem.EXCHANGE_SCHEDULED, "FR>DE_LU"))
+    assert schedules == {Role.OPPOSITE: ["exchange_scheduled DE_LU>FR"]}
     assert "price_day_ahead BE" in names(key(DataItem.PRICE_DAY_AHEAD, "FR"))[Role.NEIGHBOUR]
     assert companions(SeriesKey("entsoe", "load_actual", "10Y-UNKNOWN-----X"))[0].role is Role.FORECAST
 
@@ -223,6 +225,15 @@ def test_a_neighbour_without_a_price_is_left_out() -> None:
     near = coupled(series) | {"CH": np.full(len(series.values), np.nan)}
 
     assert hear(spoiled(series, LAST, 300.0), {Role.NEIGHBOUR: near})[Rule.NEIGHBOURS].flags[LAST + 5]
+
+
+@pytest.mark.parametrize("days", [1, 5, 9, 13])
+def test_neighbours_without_enough_common_history_judge_nothing(days: int) -> None:
+    own = price(84)
+    near = own.values + 40 * np.random.default_rng(4).standard_normal(len(own.values))
+    near[: -days * 24] = np.nan
+    [found] = cross.testimonies(own, own.values, {Role.NEIGHBOUR: {"FR": near}})
+    assert not found.flags.any()
 
 
 def test_ten_values_no_value_and_daily_values_are_no_matter_for_others() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -83,6 +84,19 @@ def test_a_shift_that_lasts_is_found_where_each_value_by_itself_could_be_an_erro
 
     assert (detect(helped).rule[first + 6 : last] == Rule.PEER_LEVEL).mean() > 0.5
     assert not detect(replace(helped, values=year("load").values)).flags.any()
+
+
+@pytest.mark.parametrize("days", [1, 5, 9, 14, 20])
+@pytest.mark.parametrize("step", [900, 3600])
+@pytest.mark.parametrize("make", [load, wind, solar])
+def test_a_forecast_without_enough_common_history_judges_nothing(
+    make: Callable[..., Series], step: int, days: int
+) -> None:
+    series = make(84, step)
+    announced = forecast_of(series)
+    announced[: -days * series.per_day] = np.nan
+
+    assert not detect(replace(series, peers={"forecast": announced})).flags.any()
 
 
 @pytest.mark.parametrize("fault", ["scale_1000", "spike"])
