@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -111,12 +112,45 @@ class Tier:
 TIER = pytest.StashKey[Tier]()
 
 
+REPORTS = pytest.StashKey[list[str]]()
+"""What the processes among which the tests are divided say of the tier; empty in a run of one process."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TIER] = Tier()
+    config.stash[REPORTS] = []
+    if config.pluginmanager.has_plugin("dsession"):
+        config.pluginmanager.register(WorkerReports(), "timescale-reports")
+
+
+class WorkerReports:
+    """Collects what each worker process says of the tier when it ends."""
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        node.config.stash[REPORTS].append(getattr(node, "workeroutput", {}).get("timescale", ""))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the tier in one process: it has one engine, and starting that takes seconds."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "timescale" in item.nodeid or any(name.startswith("timescale") for name in fixtures):
+            item.add_marker(pytest.mark.xdist_group("timescale"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    tier = session.config.stash[TIER]
+    if output is not None and (tier.name or tier.unavailable):
+        output["timescale"] = tier.report()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    terminalreporter.write_line(config.stash[TIER].report())
+    said = [report for report in config.stash[REPORTS] if report]
+    for report in said or [config.stash[TIER].report()]:
+        terminalreporter.write_line(report)
 
 
 @pytest.fixture(scope="session")
