@@ -11,7 +11,7 @@ from types import MappingProxyType
 from app.alerting.models import TOLD, AlertEvent, EventKind, Severity
 from app.alerting.routing import Route, Routes, routing_labels
 
-URGENT = frozenset({EventKind.FIRED, EventKind.SEVERITY})
+URGENT = frozenset({EventKind.FIRED, EventKind.SEVERITY, EventKind.RESOLVED})
 NOW = timedelta(0)
 DELIVERY_FAILING = "delivery_failing"
 """The shipped rule whose alerts name a channel that fails."""

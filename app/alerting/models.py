@@ -94,6 +94,8 @@ class Rule:
     labels: Labels = ()
     route: str = ""
     depends_on: tuple[str, ...] = ()
+    lookback: timedelta = timedelta(0)
+    """For how long after their end the alerts of those rules still explain this one's: so far its question looks back."""
     runbook: str = ""
     """A link, or a path below the service's own address."""
     unit: str = ""

@@ -171,7 +171,7 @@ class AlertRepository:
             rows = await connection.fetch(sql.LOCK_RULES, list(gone))
             names = [row["rule"] for row in rows]
             rules = {row["rule"]: gone[row["rule"]] or _remembered(row["rule"], row["about"]) for row in rows}
-            found = await connection.fetch(sql.ALERTS, names, now)
+            found = await connection.fetch(sql.ALERTS, names, now, [], now)
             quiets = await _quiets(connection, now)
             steps = [
                 ended(alert, rules[alert.rule], now, note, _silence_of(alert, rules[alert.rule], quiets))
@@ -204,7 +204,10 @@ class AlertRepository:
         """What follows for the alerts of these rules, whose rows are locked."""
         parents = {name for rule, _ in looked_at for name in rule.depends_on}
         names = parents.union(rule.name for rule, _ in looked_at)
-        found = await connection.fetch(sql.ALERTS, list(names), now - self._damping.window)
+        lookback = max((rule.lookback for rule, _ in looked_at), default=timedelta(0))
+        found = await connection.fetch(
+            sql.ALERTS, list(names), now - self._damping.window, list(parents), now - lookback
+        )
         alerts: dict[str, dict[Labels, Alert]] = {name: {} for name in names}
         overdue: set[int] = set()
         for row in found:

@@ -59,6 +59,7 @@ def read_rule(entry: Entry, known: Known, *, built_in: bool = False) -> Rule:
         labels=read_labels(entry),
         route=entry.text("route", longest=100),
         depends_on=entry.texts("depends_on"),
+        lookback=entry.duration("lookback", timedelta(0), most=30 * DAY),
         runbook=entry.text("runbook", longest=2000),
         unit=entry.text("unit", longest=30),
         enabled=entry.flag("enabled", default=True),

@@ -81,6 +81,7 @@ TO_LOOK_AT = f"{_TO_LOOK_AT} order by rule for update skip locked"
 LOCK_RULES = "select rule, about::text as about from rule_states where rule = any($1::text[]) order by rule for update"
 FORGET = "delete from rule_states where rule = any($1::text[])"
 
+# Of `$3`, which explain others, also those that ended longer ago.
 ALERTS = f"""
     select {ALERT_COLUMNS}
     from (
@@ -93,6 +94,11 @@ ALERTS = f"""
         where
             rule = any($1::text[]) and phase = 'resolved' and resolved_at < $2
             and told_at is not null and end_told_at is null
+        union all
+        select * from alerts
+        where
+            rule = any($3::text[]) and phase = 'resolved' and resolved_at >= $4 and resolved_at < $2
+            and fired_at is not null and (told_at is null or end_told_at is not null)
     ) as alerts
     order by alert_id
 """  # noqa: S608  constants

@@ -112,7 +112,7 @@ def _inhibition(subject: _Subject, rule: Rule, now: datetime, around: Surroundin
     for parent in parents:
         constant = {name for name, _ in (*parent.labels, *rule.labels)}
         alerts = list(around.alerts.get(parent.name, NOBODY).agreeing(labels, constant))
-        if any(_explains(one, subject) for one in alerts):
+        if any(_explains(one, subject, now - rule.lookback) for one in alerts):
             return Suppression(f"inhibited by {parent.name}")
         if any(one.phase is Phase.PENDING for one in alerts) or _unknown(parent, subject, around):
             wait = wait or parent.name
@@ -121,12 +121,12 @@ def _inhibition(subject: _Subject, rule: Rule, now: datetime, around: Surroundin
     return NOTHING
 
 
-def _explains(parent: Alert, subject: _Subject) -> bool:
-    """It fires; or it has ended, and the fault has not been seen since: what it caused may be over too."""
+def _explains(parent: Alert, subject: _Subject, looks_back_to: datetime) -> bool:
+    """It fires; or it has ended, and the fault has not been seen since, or what is seen may be from before its end."""
     if parent.phase is Phase.FIRING:
         return True
     ended_at = parent.resolved_at if parent.fired_at is not None else None
-    return ended_at is not None and subject.fires and subject.seen_at <= ended_at
+    return ended_at is not None and subject.fires and (subject.seen_at <= ended_at or looks_back_to < ended_at)
 
 
 def _unknown(parent: Rule, subject: _Subject, around: Surroundings) -> bool:

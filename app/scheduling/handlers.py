@@ -34,7 +34,8 @@ NAMED = 20
 """So many windows are named in a run's row; the rest are counted."""
 COLLECTING_AT_ONCE = 2
 NOTHING = "nothing is to be asked for now"
-HEALTH_AGE = timedelta(minutes=2)
+HEALTH_AGE = timedelta(minutes=1)
+"""A window that ended longer ago says nothing of now: with a look every two minutes an outage is seen within three."""
 MINUTES_OF_BUDGET = 5
 FOR_A_PERSON = {AccessDenied.__name__, RequestRejected.__name__}
 

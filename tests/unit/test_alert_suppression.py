@@ -134,3 +134,17 @@ def test_an_evaluation_that_keeps_lets_alerts_stay_but_takes_up_new_ones() -> No
     keeping = Evaluation("failing", T0, 0.0, Verdict.ERROR, (signal(area="NL"),), keep=True)
     changes = settle([Look(CHILD, [kept], T0, keeping)], Surroundings(), DAMPING)
     assert sorted(dict(change.alert.labels)["area"] for change in changes if change.alert.open) == ["FR", "NL"]
+
+
+def test_a_cause_explains_after_its_end_for_as_long_as_the_rule_looks_back() -> None:
+    looking = rule("failing", depends_on=("platform_down",), lookback=15 * MINUTE)
+    world = around(alert(phase=Phase.RESOLVED), evaluated=60, rules=(DOWN, looking))
+
+    def reason(known: Alert | None, found: Signal | None, minutes: float) -> str:
+        return suppression(known, found, looking, T0 + minutes * MINUTE, world).reason
+
+    assert reason(alert("failing"), signal(), 15.9) == "inhibited by platform_down"
+    assert reason(None, signal(), 15.9) == "inhibited by platform_down"
+    assert reason(alert("failing"), signal(), 16.1) == ""
+    owed = Alert("failing", (), Severity.WARNING, Phase.RESOLVED, T0, T0, T0, T0, told_at=T0)
+    assert reason(owed, None, 2) == ""
