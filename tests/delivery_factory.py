@@ -224,8 +224,39 @@ def channel_of(text: str) -> Channel:
 
 
 @asynccontextmanager
-async def an_outlet(clock: FixedClock | None = None, *, timeout: float = 2.0) -> AsyncIterator[Outlet]:  # noqa: ASYNC109
-    outlet = Outlet(GuardedClients(), clock or FixedClock(NOW), timeout=timeout)
+async def speaking(*lines: str | bytes) -> AsyncIterator[int]:
+    """The port of a server that sends the first line at once and one more after each line that it is sent.
+
+    It closes the connection after the last one; an empty one sends nothing.
+    """
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            for number, line in enumerate(lines):
+                if number:
+                    await reader.readline()
+                writer.write(line if isinstance(line, bytes) else f"{line}\r\n".encode() if line else b"")
+                await writer.drain()
+            if not lines[-1]:
+                await reader.read()
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def an_outlet(
+    clock: FixedClock | None = None,
+    *,
+    timeout: float = 2.0,  # noqa: ASYNC109
+    mail_patience: float = 1.0,
+) -> AsyncIterator[Outlet]:
+    outlet = Outlet(GuardedClients(), clock or FixedClock(NOW), timeout=timeout, mail_patience=mail_patience)
     try:
         yield outlet
     finally:

@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 
 from app.alerting.channel_file import ChannelBook, ChannelFile
-from app.alerting.channels.base import Answer, Channel, Outlet, Part, Verdict, redacted
+from app.alerting.channels.base import Answer, Channel, Outlet, Part, Verdict
+from app.alerting.channels.masking import redacted
 from app.alerting.delivery_repository import Attempt, Claim, DeliveryRepository, Progress
 from app.alerting.limits import blocked_until, retry_at
 from app.alerting.messages import Sender

@@ -9,7 +9,8 @@ import httpx
 import structlog
 
 from app.alerting.channel_file import ChannelFile
-from app.alerting.channels.base import Outlet, redacted, url_secrets
+from app.alerting.channels.base import Outlet
+from app.alerting.channels.masking import redacted, url_secrets
 from app.alerting.delivery import wait
 from app.net.guarded import AddressRefused
 

@@ -25,6 +25,8 @@ LONGEST_LABEL = 200
 LONGEST_SUBJECT = 160
 LONGEST_CONTENT = 100_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_URL = re.compile(r"(https?://[^\s<>\"'`|()\[\]{}\\*~\x00-\x1f]*[^\s<>\"'`|()\[\]{}\\*~_.,;:!?\x00-\x1f])")
+"""A bare address in a text, without the punctuation after it and without anything that a chat reads as a mark."""
 _SUFFIX_ROOM = 30
 """Characters that the note of a cut takes."""
 _NOTICE = "notice"
@@ -137,6 +139,8 @@ class Message:
     told: tuple[Told, ...] = ()
     content: Content | None = None
     sender: Sender = NOBODY
+    thread: tuple[str, ...] = ()
+    """Keys of the messages that the same channel got of these alerts before, their beginning first."""
 
     @property
     def detailed(self) -> bool:
@@ -152,12 +156,22 @@ class Message:
 class Dialect:
     """How a channel writes emphasis and links, and makes foreign text harmless."""
 
-    escape: Callable[[str], str]
+    mark: Callable[[str], str]
+    """Makes text harmless that is no address of the web."""
     bold: Callable[[str], str]
     link: Callable[[str, str], str]
+    code: Callable[[str], str] = lambda text: text
+    """A command that can be pasted as it is shown; empty where the channel cannot show it unchanged."""
+    address: Callable[[str], str] = lambda url: url
+    """An address of the web within a text, so that it can be opened as it stands."""
+
+    def escape(self, text: str) -> str:
+        """Foreign text without a meaning of its own; addresses of the web stay whole."""
+        pieces = _URL.split(text)
+        return "".join(self.address(piece) if place % 2 else self.mark(piece) for place, piece in enumerate(pieces))
 
 
-PLAIN = Dialect(escape=lambda text: text, bold=lambda text: text, link=lambda name, url: f"{name}: {url}")
+PLAIN = Dialect(mark=lambda text: text, bold=lambda text: text, link=lambda name, url: f"{name}: {url}")
 
 
 def told_of(event: AlertEvent) -> Told:
@@ -165,21 +179,21 @@ def told_of(event: AlertEvent) -> Told:
     alert, rule = event.alert, event.rule
     return Told(
         kind=event.kind.value,
-        rule=clean(alert.rule, LONGEST_LABEL),
+        rule=one_line(alert.rule, LONGEST_LABEL),
         severity=alert.severity,
         at=event.at,
         alert_id=alert.alert_id,
-        labels=tuple((clean(name, LONGEST_LABEL), clean(value, LONGEST_LABEL)) for name, value in alert.labels),
+        labels=tuple((one_line(name, LONGEST_LABEL), one_line(value, LONGEST_LABEL)) for name, value in alert.labels),
         value=alert.value,
         threshold=alert.threshold,
         operator=rule.threshold.operator if rule.threshold else "",
-        unit=clean(rule.unit, LONGEST_LABEL),
+        unit=one_line(rule.unit, LONGEST_LABEL),
         since=alert.since,
-        description=clean(rule.description, LONGEST_TEXT),
-        runbook=clean(rule.runbook, LONGEST_TEXT),
-        note=clean(event.note, LONGEST_TEXT),
+        description=one_line(rule.description, LONGEST_TEXT),
+        runbook=one_line(rule.runbook, LONGEST_TEXT),
+        note=one_line(event.note, LONGEST_TEXT),
         annotations=tuple(
-            (clean(name, LONGEST_LABEL), clean(value, LONGEST_TEXT))
+            (one_line(name, LONGEST_LABEL), one_line(value, LONGEST_TEXT))
             for name, value in (*alert.annotations, *labels_of(event.details))
         ),
     )
@@ -298,7 +312,7 @@ def _detailed(event: Told, dialect: Dialect, at: datetime) -> list[str]:
     if event.runbook:
         lines.append(_runbook(event.runbook, dialect))
     if event.alert_id is not None and not event.ended:
-        lines.append(escape(how_to_stop(event)))
+        lines.append(" | ".join(filter(None, map(dialect.code, how_to_stop(event)))))
     return lines
 
 
@@ -359,11 +373,11 @@ def duration_text(event: Told, at: datetime) -> str:
     return " ".join(parts[:2])
 
 
-def how_to_stop(event: Told) -> str:
+def how_to_stop(event: Told) -> tuple[str, str]:
     """The commands that end the reminders."""
     labels = (("rule", event.rule), *event.labels[:6])
     matchers = " ".join(shlex.quote(str(Matcher(name, Operator.EQUAL, value))) for name, value in labels)
-    return f"gridkeeper alerts ack {event.alert_id} | gridkeeper alerts silence {matchers} --for 2h"
+    return f"gridkeeper alerts ack {event.alert_id}", f"gridkeeper alerts silence {matchers} --for 2h"
 
 
 def split(pieces: Sequence[str], limit: int, measure: Callable[[str], int], *, gap: str = "\n") -> list[str]:
@@ -417,9 +431,11 @@ def utf16_units(text: str) -> int:
 
 
 HTML = Dialect(
-    escape=html.escape,
+    mark=html.escape,
     bold=lambda text: f"<b>{text}</b>",
     link=lambda name, url: f'<a href="{html.escape(url)}">{html.escape(name)}</a>',
+    code=lambda text: f"<code>{html.escape(text)}</code>",
+    address=lambda url: f'<a href="{html.escape(url)}">{html.escape(url)}</a>',
 )
 
 

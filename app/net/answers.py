@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -76,16 +76,22 @@ def _decoder(response: httpx.Response) -> _Plain | _Gunzip:
     raise httpx.DecodingError(f"content encoding {encoding[:40]!r} was not asked for")
 
 
-async def read_body(response: httpx.Response, limit: int) -> bytes:
-    """The whole unpacked body; RequestTooLarge as soon as it exceeds `limit` bytes."""
+async def unpacked(response: httpx.Response) -> AsyncGenerator[bytes]:
+    """The pieces of a body as they arrive, unpacked, none larger than a bound; DecodingError where it is broken."""
     decoder = _decoder(response)
-    body = bytearray()
     async for packed in cast("httpx.AsyncByteStream", response.stream):
         for piece in decoder.feed(packed):
-            body += piece
-            if len(body) > limit:
-                raise RequestTooLarge(
-                    f"the answer exceeds {limit:,} bytes (GRIDKEEPER_ENTSOE__MAX_ANSWER_BYTES): ask for a shorter period"
-                )
+            yield piece
     decoder.finish()
+
+
+async def read_body(response: httpx.Response, limit: int) -> bytes:
+    """The whole unpacked body; RequestTooLarge as soon as it exceeds `limit` bytes."""
+    body = bytearray()
+    async for piece in unpacked(response):
+        body += piece
+        if len(body) > limit:
+            raise RequestTooLarge(
+                f"the answer exceeds {limit:,} bytes (GRIDKEEPER_ENTSOE__MAX_ANSWER_BYTES): ask for a shorter period"
+            )
     return bytes(body)

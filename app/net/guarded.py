@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import itertools
 import logging
 import socket
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,23 +67,71 @@ async def resolve(host: str, port: int, *, allow_link_local: bool) -> list[Endpo
     return endpoints
 
 
-async def connect(host: str, port: int, *, allow_link_local: bool) -> socket.socket:
-    """A connected socket to the first address that answers."""
-    failure: OSError | None = None
-    for endpoint in await resolve(host, port, allow_link_local=allow_link_local):
-        connection = socket.socket(endpoint.family, socket.SOCK_STREAM)
-        connection.setblocking(False)
-        try:
+CONNECT_SECONDS = 10.0
+STAGGER = 0.25
+"""Seconds after which the next address is tried beside one that has not answered (RFC 8305)."""
+
+
+async def connect(host: str, port: int, *, allow_link_local: bool, seconds: float = 10.0) -> socket.socket:
+    """A connected socket to the address that answers first; each address has so many seconds of its own."""
+    async with asyncio.timeout(seconds):
+        endpoints = await resolve(host, port, allow_link_local=allow_link_local)
+    _, connection = await race(endpoints, f"{host}:{port}", seconds)
+    return connection
+
+
+async def race(endpoints: Sequence[Endpoint], name: str, seconds: float) -> tuple[Endpoint, socket.socket]:
+    """Happy eyeballs: the endpoint that connects first, the next one tried after a short while or a failure."""
+    attempts: dict[asyncio.Task[socket.socket], Endpoint] = {}
+    waiting, failures = list(_alternating(endpoints)), [OSError(f"{name} has no address")]
+    try:
+        while waiting or any(not attempt.done() for attempt in attempts):
+            if waiting:
+                endpoint = waiting.pop(0)
+                attempts[asyncio.create_task(_connected(endpoint, name, seconds))] = endpoint
+            pending = [attempt for attempt in attempts if not attempt.done()]
+            patience = STAGGER if waiting else None
+            done, _ = await asyncio.wait(pending, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            for attempt in done:
+                error = attempt.exception()
+                if error is None:
+                    return attempts.pop(attempt), attempt.result()
+                failures += [error] if isinstance(error, OSError) else []
+        raise failures[-1]
+    finally:
+        await _give_up(attempts)
+
+
+async def _give_up(attempts: Iterable[asyncio.Task[socket.socket]]) -> None:
+    """End attempts that lost; one that succeeds at the same moment is closed."""
+    for attempt in attempts:
+        attempt.cancel()
+    for outcome in await asyncio.gather(*attempts, return_exceptions=True):
+        if isinstance(outcome, socket.socket):
+            outcome.close()
+
+
+async def _connected(endpoint: Endpoint, name: str, seconds: float) -> socket.socket:
+    connection = socket.socket(endpoint.family, socket.SOCK_STREAM)
+    connection.setblocking(False)
+    try:
+        async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().sock_connect(connection, endpoint.sockaddr)
-        except OSError as error:
-            connection.close()
-            failure = error
-        except BaseException:
-            connection.close()
-            raise
-        else:
-            return connection
-    raise failure or OSError(f"{host} has no address")
+    except TimeoutError:
+        connection.close()
+        raise TimeoutError(f"{name} does not answer at {endpoint.address} within {seconds:g} s") from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _alternating(endpoints: Sequence[Endpoint]) -> Iterator[Endpoint]:
+    """The resolver's order, but with the families taking turns."""
+    first = [endpoint for endpoint in endpoints if endpoint.family == endpoints[0].family]
+    others = [endpoint for endpoint in endpoints if endpoint.family != endpoints[0].family]
+    for pair in itertools.zip_longest(first, others):
+        yield from (endpoint for endpoint in pair if endpoint is not None)
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
@@ -91,6 +141,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._wire = wire
         self._proxied = proxied
         self._allow = allow_link_local
+        self._fastest = ""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.host
@@ -107,14 +158,34 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         return await self._to_one_of(request, endpoints)
 
     async def _to_one_of(self, request: httpx.Request, endpoints: list[Endpoint]) -> httpx.Response:
-        failure: httpx.HTTPError = httpx.ConnectError(f"{request.url.host} has no address", request=request)
-        for endpoint in endpoints:
+        name = f"{request.url.host}:{endpoints[0].sockaddr[1]}" if endpoints else request.url.host
+        failure: httpx.HTTPError = httpx.ConnectError(f"{name} has no address", request=request)
+        for endpoint in await self._by_speed(request, endpoints, name):
             request.url = request.url.copy_with(host=endpoint.address)
             try:
-                return await self._wire.handle_async_request(request)
-            except httpx.ConnectError as error:
+                response = await self._wire.handle_async_request(request)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                self._fastest = ""
                 failure = error
+            else:
+                self._fastest = endpoint.address
+                return response
         raise failure
+
+    async def _by_speed(self, request: httpx.Request, endpoints: list[Endpoint], name: str) -> list[Endpoint]:
+        """The address that answers before the others: of several, the one that was last reached or wins a race."""
+        known = [endpoint for endpoint in endpoints if endpoint.address == self._fastest]
+        if len(endpoints) > 1 and not known:
+            seconds = request.extensions.get("timeout", {}).get("connect") or CONNECT_SECONDS
+            try:
+                winner, connection = await race(endpoints, name, seconds)
+            except OSError as error:
+                raise httpx.ConnectError(
+                    f"none of the addresses of {name} answers: {error}", request=request
+                ) from error
+            connection.close()
+            known = [winner]
+        return [*known, *(endpoint for endpoint in endpoints if endpoint not in known)]
 
     async def aclose(self) -> None:
         await self._wire.aclose()

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import email
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.alerting.channels.base import Verdict
+from app.alerting.channels.base import Answer, Verdict
 from app.alerting.channels.email import EmailChannel
+from app.alerting.channels.mail_headers import MAIL_POLICY
+from app.alerting.channels.masking import redacted
 from app.alerting.delivery import attempt
 from app.alerting.messages import Content, compose, told_of
 from app.alerting.models import Severity
@@ -29,6 +35,7 @@ from tests.delivery_factory import (
     event,
     mail_server,
     rule,
+    speaking,
 )
 from tests.store_factory import opened
 
@@ -130,7 +137,7 @@ async def test_a_mail_server_that_was_down_for_an_hour_gets_everything(database:
 async def test_a_server_that_hangs_is_left_after_its_time(database: Database, folder: Path) -> None:
     mailbox = Mailbox()
     mailbox.hangs = True
-    async with mail_server(mailbox) as port, an_outlet(timeout=0.3) as outlet:
+    async with mail_server(mailbox) as port, an_outlet(mail_patience=0.002) as outlet:
         channel = channel_of(file_of(port))
         [part] = channel.parts(compose("k", NOW, [told_of(event())]), ())
         answer, _ = await attempt(channel, part, frozenset(), outlet, outlet.clock)
@@ -156,7 +163,7 @@ async def test_a_wrong_password_disables_the_channel_and_is_not_shown(
         assert "wrong-password" not in f"{answer} {channel!r}"
         plain = channel_of(file_of(port, "security: starttls"))
         answer, _ = await attempt(plain, part, frozenset(), outlet, outlet.clock)
-        assert (answer.verdict, "ertificate" in answer.text) == (Verdict.RETRY, True)
+        assert (answer.verdict, "ertificate" in answer.text) == (Verdict.RETRY, True), answer
 
 
 async def test_a_server_without_encryption_is_not_spoken_to_in_the_clear(folder: Path) -> None:
@@ -228,3 +235,111 @@ def test_a_route_may_name_other_recipients() -> None:
     message = compose("key", NOW, [told_of(event())])
     assert channel.parts(message, ("boss@example.org",))[0].extra["to"] == ("boss@example.org",)
     assert channel.parts(message, ())[0].extra["to"] == ("a@example.org", "b@example.org")
+
+
+async def tried(port: int, more: str = "security: none", *, patience: float = 0.01, **extra: Any) -> Answer:
+    """What becomes of one mail that is handed in at the port."""
+    async with an_outlet(mail_patience=patience) as outlet:
+        channel = channel_of(file_of(port, more))
+        [part] = channel.parts(replace(compose("k", NOW, [told_of(event())]), **extra), ())
+        answer, _ = await attempt(channel, part, frozenset(), outlet, outlet.clock)
+        return answer
+
+
+HELO = "504 5.5.2 <box>: Helo command rejected: need fully-qualified hostname"
+SAID = ("220 mail", "250 mail", "250 sender ok")
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [HELO, "550 5.7.1 Client host rejected", "530 5.7.0 Authentication required", "554 5.7.1 Relay access denied"],
+)
+async def test_a_refusal_of_us_costs_no_recipient_and_names_the_remedy(refusal: str) -> None:
+    async with speaking(*SAID, refusal, refusal, "221 bye") as port:
+        answer = await tried(port)
+    assert (answer.verdict, answer.refused, answer.postponed) == (Verdict.RETRY, {}, False)
+    assert "`hello`" in answer.text
+
+
+@pytest.mark.parametrize("refusal", ["550 5.1.1 <a@example.org>: unknown", "550 no such user", "551 5.2.1 disabled"])
+async def test_a_refusal_of_every_recipient_is_final(refusal: str) -> None:
+    async with speaking(*SAID, refusal, refusal, "221 bye") as port:
+        answer = await tried(port)
+    assert (answer.verdict, set(answer.refused)) == (Verdict.REFUSED, {"a@example.org", "b@example.org"})
+
+
+async def test_too_many_recipients_for_one_mail_is_no_refusal() -> None:
+    mailbox = Mailbox()
+    mailbox.refusals["b@example.org"] = ["552 too many recipients"]
+    async with mail_server(mailbox) as port:
+        answer = await tried(port)
+    assert (answer.verdict, answer.delivered, answer.refused) == (Verdict.RETRY, ("a@example.org",), {})
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+async def test_a_server_that_closes_says_so_in_its_own_words(place: int) -> None:
+    said = ("220 mail", "250 mail", "250 sender ok", "250 ok")[:place]
+    async with speaking(*said, "421 4.3.2 too many connections") as port:
+        answer = await tried(port)
+    assert answer.verdict is Verdict.RETRY
+    assert "too many connections" in answer.text
+
+
+async def test_a_wrong_kind_of_encryption_is_named_with_its_remedy(folder: Path) -> None:
+    async with speaking("") as silent:
+        answer = await tried(silent, patience=0.001)
+    assert f"localhost:{silent}" in answer.text
+    assert "security: tls" in answer.text
+    async with speaking("220 mail", "") as plain:
+        answer = await tried(plain, "security: tls")
+    assert (answer.verdict, f"localhost:{plain}" in answer.text) == (Verdict.RETRY, True)
+    assert "465" in answer.text
+
+
+async def test_the_name_we_greet_with_can_be_set_and_is_a_full_one_without() -> None:
+    greetings = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail\r\n")
+        greetings.append((await reader.readline()).decode().split()[1])
+        writer.write(b"421 bye\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    await tried(port, "security: none, hello: box.example.org")
+    await tried(port)
+    server.close()
+    assert greetings[0] == "box.example.org"
+    assert "." in greetings[1]
+
+
+SUBJECTS = ["Tést  Ä Ö", "é" * 40 + " x " + "电力" * 30 + " end", "a =?x", "two  spaces", "x " * 70 + "é", " é"]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_subject_arrives_letter_for_letter(subject: str) -> None:
+    mail = EmailMessage(policy=MAIL_POLICY)
+    mail["Subject"] = subject
+    mail.set_content("x")
+    content = mail.as_bytes()
+    assert read(content)["Subject"] == subject
+    encoded = [line for line in content.split(b"\r\n") if b"=?utf-8" in line]
+    assert all(len(line) <= 76 and b"?b??=" not in line for line in encoded)
+
+
+def test_a_mail_stands_in_the_thread_of_its_beginning() -> None:
+    channel = channel_of(file_of(25))
+    assert isinstance(channel, EmailChannel)
+    [part] = channel.parts(replace(compose("k", NOW, [told_of(event())]), thread=("first", "second")), ())
+    mail = channel.mail(part)
+    assert mail["In-Reply-To"] == "<first@example.org>"
+    assert mail["References"] == "<first@example.org> <second@example.org>"
+
+
+async def test_a_login_that_a_server_repeats_is_masked(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("SMTP", SECRET)
+    channel = channel_of(file_of(25, "username: ops, password: '${SMTP}'"))
+    for packed in (f"\0ops\0{SECRET}", f"ops:{SECRET}", SECRET):
+        quoted = base64.b64encode(packed.encode()).decode()
+        assert quoted not in redacted(f"bad AUTH PLAIN {quoted} {SECRET}", channel.secrets())

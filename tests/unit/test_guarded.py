@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from app.alerting.channel_file import ChannelFile
-from app.alerting.channels.base import HttpAnswer, Verdict, by_status, parse_retry_after, redacted, url_secrets
+from app.alerting.channels.base import HttpAnswer, Verdict, by_status, parse_retry_after
+from app.alerting.channels.masking import redacted, url_secrets
 from app.alerting.heartbeat import Heartbeat
 from app.net.guarded import AddressRefused, GuardedClients, connect, is_forbidden, resolve
 from tests.delivery_factory import NOW, SECRET, Reply, an_outlet, receiving

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email.utils
 import re
 from collections.abc import Mapping, Sequence
@@ -10,20 +11,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
+import structlog
 
 from app.alerting.messages import Message
 from app.clock import Clock
+from app.net.answers import unpacked
 from app.net.client import USER_AGENT
 from app.net.guarded import GuardedClients
 
 LONGEST_ANSWER = 64 * 1024
-LONGEST_SHOWN = 500
 MOST_REDIRECTS = 3
-SHORTEST_SECRET = 6
-_UNREADABLE = re.compile(r"[\x00-\x1f\x7f]+")
+BODY_SECONDS = 2.0
+"""The status has decided by then: what has not been read of a body is not waited for longer."""
 
 
 class Verdict(StrEnum):
@@ -82,39 +84,61 @@ class Common:
 class Outlet:
     """Sends requests for channels: time-outs, capped answers, no way to another host."""
 
-    def __init__(self, clients: GuardedClients, clock: Clock, *, timeout: float = 10.0) -> None:
+    def __init__(
+        self, clients: GuardedClients, clock: Clock, *, timeout: float = 10.0, mail_patience: float = 1.0
+    ) -> None:
         self._clients = clients
         self.clock = clock
         self.timeout = timeout
+        self.mail_patience = mail_patience
+        """By which the limits of time of mail servers are multiplied."""
 
     async def request(
-        self, method: str, url: str, content: bytes, headers: Mapping[str, str], *, allow_link_local: bool = False
+        self,
+        method: str,
+        url: str,
+        content: bytes,
+        headers: Mapping[str, str],
+        *,
+        allow_link_local: bool = False,
+        body_decides: bool = False,
     ) -> HttpAnswer:
-        """The answer; a redirect within the host is followed, another is the answer."""
+        """The answer; a redirect within the origin is followed, another is the answer.
+
+        The status decides as soon as the headers are there: of the body only what comes within limits is read, unless
+        `body_decides`: then it is waited for as long as for the headers.
+        """
         target = httpx.URL(url)
+        patience = self.timeout if body_decides else min(BODY_SECONDS, self.timeout)
         async with asyncio.timeout(2 * self.timeout):
             for _ in range(MOST_REDIRECTS):
-                answer = await self._once(method, target, content, headers, allow_link_local=allow_link_local)
-                following = _within_host(target, answer)
+                sent = self._once(
+                    method, target, content, headers, allow_link_local=allow_link_local, patience=patience
+                )
+                answer = await sent
+                following = _within_origin(target, answer)
                 if following is None:
                     return answer
                 target = following
         return answer
 
     async def _once(
-        self, method: str, url: httpx.URL, content: bytes, headers: Mapping[str, str], *, allow_link_local: bool
+        self,
+        method: str,
+        url: httpx.URL,
+        content: bytes,
+        headers: Mapping[str, str],
+        *,
+        allow_link_local: bool,
+        patience: float,
     ) -> HttpAnswer:
         client = self._clients.client(url, allow_link_local=allow_link_local)
         own = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         async with client.stream(
             method, url, content=content, headers={**own, **headers}, timeout=self.timeout
         ) as response:
-            body = bytearray()
-            async for piece in response.aiter_raw():
-                body += piece
-                if len(body) >= LONGEST_ANSWER:
-                    break
-        return HttpAnswer(response.status_code, response.headers, bytes(body[:LONGEST_ANSWER]))
+            body = await _beginning(response, patience)
+        return HttpAnswer(response.status_code, response.headers, body)
 
     async def close(self) -> None:
         await self._clients.close()
@@ -193,15 +217,49 @@ def by_status(answer: HttpAnswer, now: datetime) -> Answer:
     if status == 413:
         return Answer(Verdict.TOO_LARGE, text, status)
     if 300 <= status < 400:
-        where = urlsplit(answer.headers.get("Location", "")).hostname or "nowhere"
-        return Answer(Verdict.DISABLED, f"it redirects to {where}; write the new address", status)
+        return Answer(Verdict.DISABLED, f"it redirects to {_place(answer)}; write the new address", status)
     if status in {401, 403, 407, 410}:
         return Answer(Verdict.DISABLED, text, status)
     return Answer(Verdict.REFUSED, text, status)
 
 
-def _within_host(url: httpx.URL, answer: HttpAnswer) -> httpx.URL | None:
-    """Where a redirect leads that keeps method, body, host and encryption; None for any other answer."""
+def _place(answer: HttpAnswer) -> str:
+    """Host and port that a redirect names, without what may be secret in its address."""
+    try:
+        parts = urlsplit(answer.headers.get("Location", ""))
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "nowhere"
+    return f"{parts.hostname or 'nowhere'}{port}"
+
+
+async def _beginning(response: httpx.Response, seconds: float) -> bytes:
+    """What of the body arrives within limits of size and time: short, slow, endless and broken ones end the reading."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async with contextlib.aclosing(unpacked(response)) as pieces:
+                async for piece in pieces:
+                    body += piece
+                    if len(body) >= LONGEST_ANSWER:
+                        break
+    except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
+        structlog.get_logger().debug("answer_body_unread", status=response.status_code, error=type(error).__name__)
+    return bytes(body[:LONGEST_ANSWER])
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def _port(url: httpx.URL) -> int | None:
+    return url.port or _PORTS.get(url.scheme)
+
+
+def _within_origin(url: httpx.URL, answer: HttpAnswer) -> httpx.URL | None:
+    """Where a redirect leads that keeps method, body, host, port and encryption; None for any other answer.
+
+    The one change that is followed is from http to https on their own ports.
+    """
     location = answer.headers.get("Location")
     if answer.status not in {307, 308} or not location:
         return None
@@ -209,24 +267,7 @@ def _within_host(url: httpx.URL, answer: HttpAnswer) -> httpx.URL | None:
         following = url.join(location)
     except httpx.InvalidURL:
         return None
-    safe = following.scheme == url.scheme or (url.scheme, following.scheme) == ("http", "https")
-    return following if safe and following.host == url.host else None
-
-
-def url_secrets(url: str) -> list[str]:
-    """The parts of a secret URL that a receiver or an error may repeat."""
-    parts = urlsplit(url)
-    path = parts.path.strip("/")
-    pieces = [url, path, parts.query, parts.password or "", *(value for _, value in parse_qsl(parts.query))]
-    pieces += [piece for piece in path.split("/") if len(piece) >= 16]
-    return [piece for piece in pieces if len(piece) >= SHORTEST_SECRET]
-
-
-def redacted(text: str, secrets: Sequence[str], longest: int = LONGEST_SHOWN) -> str:
-    """The text on one line, without secrets in any of their spellings, and cut."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        for spelling in {secret, quote(secret, safe=""), quote(secret)}:
-            if len(spelling) >= SHORTEST_SECRET:
-                text = text.replace(spelling, "***")
-    text = _UNREADABLE.sub(" ", text).strip()
-    return text if len(text) <= longest else f"{text[:longest]}…"
+    same = (following.scheme, following.host, _port(following)) == (url.scheme, url.host, _port(url))
+    kinds = ((url.scheme, _port(url)), (following.scheme, _port(following)))
+    safer = following.host == url.host and kinds == (("http", 80), ("https", 443))
+    return following if same or safer else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from app.alerting.channels.base import Answer, Common, HttpAnswer, Outlet, Part, part_key, url_secrets
+from app.alerting.channels.base import Answer, Common, HttpAnswer, Outlet, Part, part_key
+from app.alerting.channels.masking import url_secrets
 from app.alerting.messages import Dialect, Message, body, numbered, split
 
 FURNITURE = 64
 """Room for (1/n) and the reference, in the channel's own measure."""
 SMALLEST = 200
+_RISKY = re.compile(r"[`<\u2060]|\]\(|@everyone|@here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Chat(ABC):
 
     kind: ClassVar[str]
     dialect: ClassVar[Dialect]
+    body_decides: ClassVar[bool] = False
+    """Whether a status of success says nothing before the body is read."""
 
     @abstractmethod
     def measure(self, text: str) -> int:
@@ -74,9 +79,19 @@ class Chat(ABC):
         body = json.dumps(self.payload(part), ensure_ascii=False).encode("utf-8", "replace")
         headers = {"Content-Type": "application/json; charset=utf-8", "Idempotency-Key": part.key}
         answer = await outlet.request(
-            "POST", self.url.get_secret_value(), body, headers, allow_link_local=self.common.allow_link_local
+            "POST",
+            self.url.get_secret_value(),
+            body,
+            headers,
+            allow_link_local=self.common.allow_link_local,
+            body_decides=self.body_decides,
         )
         return self.judge(answer, outlet.clock.now())
+
+
+def harmless_code(text: str, marked: str) -> str:
+    """A command between marks; empty where what it names could end them, be a link or call somebody."""
+    return "" if _RISKY.search(text) else marked
 
 
 def parsed(text: str) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from app.alerting.channels.base import Answer, Common, HttpAnswer, Part, Verdict, by_status
-from app.alerting.channels.chat import Chat, parsed
+from app.alerting.channels.chat import Chat, harmless_code, parsed
 from app.alerting.channels.fields import secret_url
 from app.alerting.messages import Dialect, utf16_units
 from app.alerting.yaml_reader import Entry
@@ -25,7 +25,13 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
 
 
-DIALECT = Dialect(escape, lambda text: f"**{text}**", lambda name, url: f"[{escape(name)}](<{url}>)")
+DIALECT = Dialect(
+    escape,
+    lambda text: f"**{text}**",
+    lambda name, url: f"[{escape(name)}](<{url}>)",
+    lambda text: harmless_code(text, f"`{text}`"),
+    address=lambda url: f"<{url}>",
+)
 
 
 @dataclass(frozen=True, slots=True)

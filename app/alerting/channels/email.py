@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
 from enum import Enum
 from pathlib import Path
@@ -21,6 +19,9 @@ import aiosmtplib
 from pydantic import SecretStr
 
 from app.alerting.channels.base import Answer, Common, Outlet, Part, Verdict, part_key
+from app.alerting.channels.mail_headers import MAIL_POLICY
+from app.alerting.channels.masking import login_secrets
+from app.alerting.channels.smtp import Login, Replies, Server, all_of, session, transfer
 from app.alerting.messages import (
     LONGEST_CONTENT,
     PLAIN,
@@ -35,12 +36,16 @@ from app.alerting.messages import (
 from app.alerting.yaml_reader import Entry
 from app.net.guarded import connect
 
-MAIL_POLICY = SMTP_POLICY.clone(cte_type="7bit")
-"""Eight bits may be sent only to a server that says so, and be changed on the way."""
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 LONGEST_MAIL = LONGEST_CONTENT + 1000
 """Bytes of the text; longer messages become several mails."""
 LONGEST_HTML = 2_000_000
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    r"|\[(\d{1,3}(\.\d{1,3}){3}|IPv6:[0-9A-Fa-f:.]+)\]"
+)
+_HELLO_REMEDY = "see `hello`, `username` and `security` of the channel"
+_CLOSING = 421
 GREYLISTED = timedelta(seconds=60)
 """What asks to come back later seldom says when; most want a minute."""
 
@@ -69,10 +74,12 @@ class EmailChannel:
     username: str = ""
     password: SecretStr | None = None
     ca_file: Path | None = None
+    hello: str = ""
+    """How we greet the server; without it the full name of the host, else the domain of the sender."""
     kind: ClassVar[str] = "email"
 
     def secrets(self) -> Sequence[str]:
-        return [self.password.get_secret_value()] if self.password else []
+        return login_secrets(self.username, self.password.get_secret_value()) if self.password else []
 
     def where(self) -> str:
         return f"{self.host}:{self.port}"
@@ -89,7 +96,13 @@ class EmailChannel:
                 text,
                 number,
                 count,
-                {"subject": message.subject, "html": page, "to": to, "date": format_datetime(message.frozen_at)},
+                {
+                    "subject": message.subject,
+                    "html": page,
+                    "to": to,
+                    "date": format_datetime(message.frozen_at),
+                    "thread": message.thread,
+                },
             )
             for number, (text, page) in enumerate(zip(texts, pages, strict=True), 1)
         ]
@@ -105,7 +118,10 @@ class EmailChannel:
         mail["From"] = self.sender
         mail["To"] = ", ".join(part.extra["to"])
         mail["Date"] = part.extra["date"]
-        mail["Message-ID"] = f"<{part.key}@{Address(addr_spec=self.sender).domain}>"
+        mail["Message-ID"] = self._message_id(part.key)
+        if thread := part.extra["thread"]:
+            mail["In-Reply-To"] = self._message_id(thread[0])
+            mail["References"] = " ".join(map(self._message_id, thread))
         mail["Auto-Submitted"] = "auto-generated"
         mail["X-Gridkeeper-Key"] = part.key
         mail.set_content(part.text + f"\n\nref {part.key}\n")
@@ -113,69 +129,41 @@ class EmailChannel:
             mail.add_alternative(part.extra["html"], subtype="html")
         return mail
 
+    def _message_id(self, key: str) -> str:
+        return f"<{key}@{Address(addr_spec=self.sender).domain}>"
+
     async def send(self, part: Part, outlet: Outlet, done: frozenset[str]) -> Answer:
         """One mail for all who do not have it yet; each of them is answered for."""
         to = [address for address in part.extra["to"] if address not in done]
         if not to:
             return Answer(Verdict.SENT, "everybody has it")
         try:
-            async with asyncio.timeout(3 * outlet.timeout):
-                return await self._deliver(part, to, outlet.timeout)
+            return _judge(await self._deliver(part, to, outlet))
         except aiosmtplib.SMTPException as error:
             return _failure(error)
 
-    async def _deliver(self, part: Part, to: Sequence[str], seconds: float) -> Answer:
-        async with asyncio.timeout(seconds):
-            connection = await connect(self.host, self.port, allow_link_local=self.common.allow_link_local)
-        client = aiosmtplib.SMTP(
-            hostname=self.host,
-            sock=connection,
-            timeout=seconds,
-            use_tls=self.security is Security.TLS,
-            start_tls=False,
-            tls_context=None if self.security is Security.NONE else self._certificates(),
+    async def _deliver(self, part: Part, to: Sequence[str], outlet: Outlet) -> Replies:
+        connection = await connect(
+            self.host, self.port, allow_link_local=self.common.allow_link_local, seconds=outlet.timeout
         )
-        try:
-            await client.connect()
-            if self.security is Security.STARTTLS:
-                await client.ehlo()
-                if not client.supports_extension("starttls"):
-                    raise aiosmtplib.SMTPNotSupported("the server offers no STARTTLS")
-                await client.starttls(server_hostname=self.host)
-            if self.username and self.password is not None:
-                await client.login(self.username, self.password.get_secret_value())
-            answer = await self._transfer(client, part, to)
-            await _leave(client)
-        finally:
-            client.close()
-        return answer
-
-    async def _transfer(self, client: aiosmtplib.SMTP, part: Part, to: Sequence[str]) -> Answer:
-        content = self.mail(part).as_bytes()
-        await client.mail(self.sender)
-        taken: list[str] = []
-        later: dict[str, str] = {}
-        refused: dict[str, str] = {}
-        for address in to:
-            try:
-                await client.rcpt(address)
-                taken.append(address)
-            except aiosmtplib.SMTPRecipientRefused as error:
-                (refused if error.code >= 500 else later)[address] = f"{error.code} {error.message}"
-        text = "queued"
-        if taken:
-            text = (await client.data(content)).message
-        return _judge(taken, later, refused, text)
+        certificates = None if self.security is Security.NONE else self._certificates()
+        server = Server(self.host, self.port, self.security.value, certificates, outlet.mail_patience)
+        login = Login(self.hello or own_name(self.sender), self.username, self.password)
+        async with session(server, login, connection) as client:
+            return await transfer(client, self.sender, to, self.mail(part).as_bytes(), outlet.mail_patience)
 
     def _certificates(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
 
 
-async def _leave(client: aiosmtplib.SMTP) -> None:
-    """Say goodbye; what the server has taken stays taken, whatever it says now."""
-    with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-        async with asyncio.timeout(1.0):
-            await client.quit()
+def own_name(sender: str) -> str:
+    """How we greet: the name of the host where it is a full one, else the domain that we send for."""
+    name = socket.gethostname()
+    return name if "." in name.strip(".") and is_host_name(name) else Address(addr_spec=sender).domain
+
+
+def is_host_name(text: str) -> bool:
+    return _HOST_NAME.fullmatch(text) is not None
 
 
 def _failure(error: aiosmtplib.SMTPException) -> Answer:
@@ -185,25 +173,36 @@ def _failure(error: aiosmtplib.SMTPException) -> Answer:
     if not isinstance(error, aiosmtplib.SMTPResponseException):
         return Answer(Verdict.RETRY, str(error) or type(error).__name__)
     text, final = f"{error.code} {error.message}", error.code >= 500
-    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-        return Answer(Verdict.DISABLED if final else Verdict.RETRY, f"the server refuses the login: {text}", error.code)
-    if isinstance(error, aiosmtplib.SMTPSenderRefused):
-        return Answer(
-            Verdict.DISABLED if final else Verdict.RETRY, f"the server refuses the sender: {text}", error.code
-        )
+    if error.code == _CLOSING:
+        return Answer(Verdict.RETRY, f"the server closes the connection: {text}", error.code)
+    for kind, what, remedy in _ABOUT_THE_CHANNEL:
+        if isinstance(error, kind):
+            verdict = Verdict.DISABLED if final and not remedy else Verdict.RETRY
+            return Answer(verdict, f"the server refuses {what}: {text}{remedy}", error.code)
     # A refusal at the greeting is about us, not about this mail, and may pass.
     final = final and isinstance(error, aiosmtplib.SMTPDataError)
     return Answer(Verdict.REFUSED if final else Verdict.RETRY, text, error.code)
 
 
-def _judge(taken: Sequence[str], later: Mapping[str, str], refused: Mapping[str, str], text: str) -> Answer:
+_ABOUT_THE_CHANNEL = (
+    (aiosmtplib.SMTPAuthenticationError, "the login", ""),
+    (aiosmtplib.SMTPSenderRefused, "the sender", ""),
+    (aiosmtplib.SMTPHeloError, "our greeting", f"; {_HELLO_REMEDY}"),
+)
+
+
+def _judge(replies: Replies) -> Answer:
     """What the server's word about each recipient means together."""
-    not_reached = [f"{address}: {why}" for address, why in {**later, **refused}.items()]
-    said = "; ".join([text, *not_reached] if taken else not_reached)
-    if later:
-        return Answer(Verdict.RETRY, said, 451, GREYLISTED, tuple(taken), refused, postponed=True)
+    not_reached = all_of(replies.later, replies.refused)
+    taken, refused = tuple(replies.taken), replies.refused
+    said = "; ".join([replies.text, *not_reached] if taken else not_reached)
+    if replies.unwanted:
+        why = "; ".join(all_of(replies.unwanted))
+        return Answer(Verdict.RETRY, f"the server refuses us, not the recipients: {why}; {_HELLO_REMEDY}", 550)
+    if replies.later:
+        return Answer(Verdict.RETRY, said, 451, GREYLISTED, taken, refused, postponed=True)
     if taken:
-        return Answer(Verdict.SENT, said, 250, delivered=tuple(taken), refused=refused)
+        return Answer(Verdict.SENT, said, 250, delivered=taken, refused=refused)
     return Answer(Verdict.REFUSED, said, 550, refused=refused)
 
 
@@ -236,6 +235,9 @@ def read(entry: Entry, common: Common) -> EmailChannel:
     for name in names:
         if name not in common.lists and not is_address(name):
             entry.wrong(f"{name!r} is neither an address nor a list of recipients", "to")
+    hello = entry.text("hello")
+    if hello and not is_host_name(hello):
+        entry.wrong(f"{hello!r} is no name of a host; write it as mail.example.org or [192.0.2.1]", "hello")
     username, password = entry.text("username"), entry.secret("password")
     if bool(username) is not (password is not None):
         entry.wrong("username and password belong together", "password" if password else "username")
@@ -249,6 +251,7 @@ def read(entry: Entry, common: Common) -> EmailChannel:
         username,
         password,
         entry.read("ca_file", _certificate_file),
+        hello,
     )
 
 

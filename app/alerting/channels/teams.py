@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from app.alerting.channels.base import Answer, Common, HttpAnswer, Part, Verdict, by_status
-from app.alerting.channels.chat import Chat
+from app.alerting.channels.chat import Chat, harmless_code
 from app.alerting.channels.fields import secret_url
 from app.alerting.messages import Dialect
 from app.alerting.yaml_reader import Entry
@@ -24,12 +25,27 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
 
 
-DIALECT = Dialect(escape, lambda text: f"**{text}**", lambda name, url: f"[{escape(name)}]({url})")
+DIALECT = Dialect(
+    escape,
+    lambda text: f"**{text}**",
+    lambda name, url: f"[{escape(name)}]({url})",
+    lambda text: harmless_code(text, f"{_CODE}{text}{_CODE}"),
+    address=lambda url: f"[{escape(url)}]({url})",
+)
+_CODE = "\u2060"
+"""Marks a command within a text: it is shown by a block that knows no marks, where nothing has to be escaped."""
 
 
-def _shown(text: str) -> str:
-    """A card breaks lines only between paragraphs."""
-    return text.replace("\n", "\n\n")
+def _blocks(text: str) -> list[dict[str, Any]]:
+    """Text with marks, and lines of commands as they are. A card breaks lines only between paragraphs."""
+    blocks: list[dict[str, Any]] = []
+    for commands, lines in itertools.groupby(text.split("\n"), key=lambda line: line.startswith(_CODE)):
+        if not commands:
+            blocks.append({"type": "TextBlock", "text": "\n\n".join(lines), "wrap": True})
+            continue
+        runs = [{"type": "TextRun", "text": line.replace(_CODE, ""), "fontType": "Monospace"} for line in lines]
+        blocks += [{"type": "RichTextBlock", "inlines": [run]} for run in runs]
+    return blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +56,7 @@ class TeamsChannel(Chat):
     dialect: ClassVar[Dialect] = DIALECT
 
     def measure(self, text: str) -> int:
-        return len(json.dumps(_shown(text), ensure_ascii=False).encode("utf-8", "replace"))
+        return len(json.dumps(_blocks(text), ensure_ascii=False).encode("utf-8", "replace"))
 
     def payload(self, part: Part) -> Mapping[str, Any]:
         card = {
@@ -48,7 +64,7 @@ class TeamsChannel(Chat):
             "type": "AdaptiveCard",
             "version": "1.4",
             "msteams": {"width": "Full"},
-            "body": [{"type": "TextBlock", "text": _shown(part.text), "wrap": True}],
+            "body": _blocks(part.text),
         }
         attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
         return {"type": "message", "attachments": [attachment]}

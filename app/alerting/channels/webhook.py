@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from app.alerting.channels.base import Answer, Common, Outlet, Part, by_status, part_key, url_secrets
+from app.alerting.channels.base import Answer, Common, Outlet, Part, by_status, part_key
 from app.alerting.channels.fields import secret_url
+from app.alerting.channels.masking import header_secrets, url_secrets
 from app.alerting.messages import PLAIN, Message, Told, body, html_page
 from app.alerting.yaml_reader import Entry
 from app.market.time import iso
@@ -49,7 +50,7 @@ class WebhookChannel:
     kind: ClassVar[str] = "webhook"
 
     def secrets(self) -> Sequence[str]:
-        own = [value.get_secret_value() for value in self.headers.values()]
+        own = [secret for value in self.headers.values() for secret in header_secrets(value.get_secret_value())]
         signing = [self.secret.get_secret_value()] if self.secret else []
         return [*url_secrets(self.url.get_secret_value()), *own, *signing]
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from app.alerting.channels.base import Answer, Common, HttpAnswer, Part, Verdict, by_status
-from app.alerting.channels.chat import Chat, parsed
+from app.alerting.channels.chat import Chat, harmless_code, parsed
 from app.alerting.channels.fields import secret_url
 from app.alerting.messages import Dialect, Message, utf8_bytes
 from app.alerting.models import Severity
@@ -27,7 +27,13 @@ def escape(text: str) -> str:
     return text.translate(_HARMLESS).replace("](", "] (").replace("**", "* *")
 
 
-DIALECT = Dialect(escape, lambda text: f"**{text}**", lambda name, url: f"[{escape(name)}]({url})")
+DIALECT = Dialect(
+    escape,
+    lambda text: f"**{text}**",
+    lambda name, url: f"[{escape(name)}]({url})",
+    lambda text: harmless_code(text, f"`{text}`"),
+    address=lambda url: f"[{url}]({url})",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class WecomChannel(Chat):
     mobiles: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "wecom"
+    body_decides: ClassVar[bool] = True
     dialect: ClassVar[Dialect] = DIALECT
 
     def measure(self, text: str) -> int:
