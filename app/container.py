@@ -27,11 +27,12 @@ from app.collection.backfill import BackfillService, GapCompleteness
 from app.collection.backfill_models import Patience
 from app.collection.backfill_repository import BackfillRepository
 from app.collection.backfill_worker import BackfillWorker
-from app.collection.gap_reasons import Patience as GapPatience
+from app.collection.corrections import CorrectionService
 from app.collection.gap_records import GapUpkeep
 from app.collection.gaps import GapService
 from app.collection.models import RunObserver
 from app.collection.platform import PlatformWatch
+from app.collection.question_schedule import Patience as GapPatience
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
 from app.db.budget import PostgresBudget, token_id
@@ -327,8 +328,9 @@ class Container(containers.DeclarativeContainer):
     platform: providers.Singleton[PlatformWatch] = providers.Singleton(PlatformWatch)
     cycle: providers.Singleton[Cycle] = providers.Singleton(Cycle)
     job_runs: providers.Singleton[JobRunRepository] = providers.Singleton(JobRunRepository, database)
+    corrections: providers.Singleton[CorrectionService] = providers.Singleton(CorrectionService, database, time_series)
     due: providers.Singleton[GapDue] = providers.Singleton(
-        GapDue, gaps, recent_days=settings.provided.scheduler.recent_days
+        GapDue, gaps, corrections, recent_days=settings.provided.scheduler.recent_days
     )
     queued_backfills: providers.Singleton[QueuedBackfills] = providers.Singleton(
         QueuedBackfills,
@@ -395,6 +397,7 @@ class Container(containers.DeclarativeContainer):
         Jobs,
         collection,
         due,
+        corrections,
         gaps,
         job_runs,
         gap_collection=gap_collection,

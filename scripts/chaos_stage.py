@@ -30,7 +30,7 @@ jobs:
   near_real_time:  {{every: 5 min}}
   forecasts:       {{every: 60 min}}
   prices:          {{from: "00:00", every: 1 min, zone: Europe/Brussels}}
-  repoll_1h:       {{every: 15 min}}
+  corrections:     {{every: 5 min}}
   gap_analysis:    {{every: 60 min}}
   platform_health: {{every: 1 min}}
 """

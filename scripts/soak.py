@@ -47,17 +47,17 @@ jobs:
   near_real_time:  {every: 5 min}
   forecasts:       {every: 60 min}
   prices:          {from: "00:00", every: 1 min, zone: Europe/Brussels}
-  repoll_1h:       {every: 15 min}
+  corrections:     {every: 5 min}
   gap_analysis:    {every: 60 min}
   platform_health: {every: 1 min}
 """
 ORDERS = (
     ("jobs", "run", "collect:load_actual"),
-    ("jobs", "run", "repoll:1d"),
+    ("jobs", "run", "corrections"),
     ("jobs", "run", "gap_analysis"),
     ("jobs", "run", "collect:generation_actual"),
     ("backfill", "start", "--area", "FR", "--item", "load_actual", "--from", "-60d", "--reprocess", "all"),
-    ("jobs", "run", "repoll:7d"),
+    ("jobs", "run", "corrections"),
 )
 """Asked for in turn, one a sample: more work an hour than the plan alone would do."""
 SERIES = re.compile(r"^(\w+)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)

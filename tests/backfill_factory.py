@@ -57,12 +57,13 @@ class Scene:
         self.database = database
         self.source = FakeSource(answer)
         self.patience = patience
+        self.clock = FixedClock(NOW)
         self.repository = BackfillRepository(database, patience)
         self.collection = CollectionService(
             self.source,
             TimeSeriesRepository(database),
             RunRepository(database),
-            FixedClock(NOW),
+            self.clock,
             concurrency=2,
             sleep=RecordingSleep(),
         )

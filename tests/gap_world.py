@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from app.clock import FixedClock
-from app.collection.gap_reasons import Patience
 from app.collection.gap_windows import Gap
 from app.collection.gaps import GapService
 from app.collection.models import CollectionRequest, CollectionRun, Work
+from app.collection.question_schedule import Patience
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
 from app.db.engine import Database
@@ -26,6 +26,7 @@ from app.sources.source import Fetched, RejectedPoint
 from app.timeseries.repository import TimeSeriesRepository
 from tests.fakes import FakeSource, RecordingSleep
 
+DISTANCES = tuple(timedelta(minutes=minutes) for minutes in (0, 30, 45))
 Told = tuple[str, str, str, int]
 """A gap as a test writes it: start and end as `02T13:00`, reason, number of missing units."""
 
@@ -92,8 +93,9 @@ class World:
         return Fetched([block for block in blocks if len(block)], rejected)
 
     async def ask(self, now: str, first: str, last: str, *, times: int = 1) -> CollectionRun:
-        self.clock.set(at(now))
-        for _ in range(times):
+        """The last of so many questions; the others lie before it, so far apart that each answer counts."""
+        for distance in reversed(DISTANCES[:times]):
+            self.clock.set(at(now) - distance)
             run = await self.collection.collect(Work(self.item, self.place, span(first, last)))
         return run
 

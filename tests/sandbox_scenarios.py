@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dependency_injector import providers
@@ -26,6 +26,8 @@ from tests.scheduler_factory import rows
 OFF: Mapping[str, Any] = {"off": True}
 ASKS = 3
 """Usable answers after the deadline that settle a value as missing at the source."""
+DISTANCES = tuple(timedelta(minutes=minutes) for minutes in (0, 30, 45))
+"""Before the last of several questions; the answers to the others lie 15 and 30 minutes apart."""
 
 
 def at(text: str, month: str = "2024-03") -> datetime:
@@ -41,7 +43,10 @@ def span(text: str, month: str = "2024-03") -> Interval:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the analysis says at an instant, after a window was asked for; `platform` is how the sandbox is meanwhile."""
+    """What the analysis says at an instant, after a window was asked for; `platform` is how the sandbox is meanwhile.
+
+    `times`: so often, the last time at the instant, the others before it, so far apart that each answer counts.
+    """
 
     now: str
     found: list[str]
@@ -82,11 +87,13 @@ class Stage:
         self.revised = 0
 
     async def told(self, look: Look) -> list[str]:
-        self._clock.set(at(look.now, self._scenario.month))
+        now = at(look.now, self._scenario.month)
         if look.ask:
             async with _sandbox(self._settings, look.platform):
-                for _ in range(look.times):
+                for distance in reversed(DISTANCES[: look.times]):
+                    self._clock.set(now - distance)
                     await self._ask(span(look.ask, self._scenario.month))
+        self._clock.set(now)
         window = span(self._scenario.window, self._scenario.month)
         requests = [CollectionRequest(self._scenario.item, place, window) for place in self._places]
         return [self._line(gap) for gap in await self._container.gaps().analyse(requests, self._clock.now())]

@@ -29,7 +29,8 @@ def check_plan(settings: Settings) -> str:
     file = PlanFile(chosen.plan_file, settings.collection, required="plan_file" in chosen.model_fields_set)
     plan = file.load()
     where = file.name if chosen.plan_file.is_file() else f"built in, there is no file {file.name}"
-    return f"plan: {len(plan.jobs())} jobs, {len(plan.areas)} areas, {len(plan.items)} items ({where})"
+    told = f"plan: {len(plan.jobs())} jobs, {len(plan.areas)} areas, {len(plan.items)} items ({where})"
+    return "\n".join([told, *(f"note: {note}" for note in plan.notes)])
 
 
 def check_rules(settings: Settings) -> str:

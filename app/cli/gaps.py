@@ -225,7 +225,7 @@ def _as_json(gaps: Sequence[Gap] | None, runs: Sequence[CollectionRun]) -> dict[
                 "due": iso(gap.since),
                 "asked": gap.asked,
                 "last_asked": iso(gap.last_asked) if gap.last_asked else None,
-                "next_ask": iso(gap.next_ask) if gap.next_ask else None,
+                "next_ask": iso(gap.next_ask),
             }
             for gap in gaps
         ],

@@ -95,10 +95,11 @@ async def _run(settings: Settings, name: str) -> JobRun | None:
         job = readable(find_job(await _known_jobs(opened, settings), name))
         async with opened.connection() as connection:
             leader = await read_leader(connection)
+        _say_what_replaces(name, job.name)
         if leader.alive(settings.scheduler.takeover_after):
-            _say(f"asked {leader.holder}, the leader, to run {name}")
+            _say(f"asked {leader.holder}, the leader, to run {job.name}")
             return await _followed(opened, job)
-    _say(f"no service leads at present: {name} runs in this process")
+    _say(f"no service leads at present: {job.name} runs in this process")
     return await _run_here(settings, job)
 
 
@@ -140,11 +141,17 @@ def pause_command(name: str, *, paused: bool, as_json: bool) -> int:
 
 async def _pause(settings: Settings, name: str, *, paused: bool) -> None:
     async with database(settings, _say) as opened:
-        find_job(await _known_jobs(opened, settings), name)
+        job = find_job(await _known_jobs(opened, settings), name)
+        _say_what_replaces(name, job.name)
         repository = JobRunRepository(opened)
-        if name not in {view.job.name for view in await repository.jobs()}:
-            raise Conflict(f"{name} has never been scheduled: it can rest once `gridkeeper serve` has started")
-        await repository.set_paused(name, paused=paused)
+        if job.name not in {view.job.name for view in await repository.jobs()}:
+            raise Conflict(f"{job.name} has never been scheduled: it can rest once `gridkeeper serve` has started")
+        await repository.set_paused(job.name, paused=paused)
+
+
+def _say_what_replaces(name: str, found: str) -> None:
+    if name != found:
+        _say(f"{name} is part of {found} now, which asks for each value again by its own age and history")
 
 
 def history_command(name: str | None, *, limit: int, as_json: bool) -> int:

@@ -1,15 +1,15 @@
-"""Why a value is missing: decided from its deadline and from what was asked since."""
+"""Why a value is missing: decided from its deadline and from what was asked since. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.collection.question_schedule import Patience, distance_to_count, next_of_missing, next_of_ours
 from app.market.calendar import PublicationRule, deadlines
 from app.market.time import Resolution
 from app.timeseries.gaps import Units
@@ -26,25 +26,6 @@ class Reason(StrEnum):
 
 REASONS = tuple(Reason)
 _NOT_DUE, _LATE, _MISSING, _OURS = range(len(REASONS))
-
-
-AGES = np.array([minutes * 60 for minutes in (15, 30, 60, 120, 240, 480, 720)], np.int64)
-"""Seconds after its deadline at which a value that is not there is asked for again; then once a day."""
-DAY = 86_400
-SHORTEST_PAUSE, LONGEST_PAUSE_OF_OURS = 900, 1800
-NEVER = np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a value that is due is asked for, and after how many usable answers it counts as missing at the source.
-
-    `asks` usable answers after the deadline settle it, or a single one later than `horizon` after the deadline. Until
-    the horizon it is asked for all the same.
-    """
-
-    asks: int = 6
-    horizon: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,14 +61,15 @@ def due(rule: PublicationRule | None, units: Units, zone: ZoneInfo, habit: int |
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """Of each missing unit its reason (index into `REASONS`), how often it was asked for since it was due, and when last.
+    """Of each missing unit its reason (index into `REASONS`) and what was asked for it since it was due.
 
-    Times are seconds since 1970. `last_asked` is 0 for never. `next_ask` is the moment from which on it is to be asked
-    for again, `NEVER` where that would be no use.
+    Times are seconds since 1970. `asked` counts the attempts, `answers` those usable answers that prove something.
+    `last_asked` is the last attempt ever, 0 for never. From `next_ask` on the unit is to be asked for again.
     """
 
     reasons: NDArray[np.int8]
     asked: NDArray[np.int64]
+    answers: NDArray[np.int64]
     last_asked: NDArray[np.int64]
     next_ask: NDArray[np.int64]
 
@@ -95,55 +77,34 @@ class Verdict:
 def judge(units: Units, due_at: NDArray[np.int64], asked: Asked, now: int, patience: Patience) -> Verdict:
     """Why each unit is missing.
 
-    Not due before its deadline. Then missing at the source once usable answers lacked it as often as `patience` says.
-    Until then late while the horizon lasts; ours where nothing covered it, where the last attempt failed or was partly
-    refused, and where the horizon passed without enough questions.
+    Not due before its deadline. Missing at the source once as many usable answers lacked it as `patience` says, each at
+    a greater distance than the one before: one answer proves nothing, however old the unit is. Until then late where
+    the last attempt was answered. Ours where nothing covered it, where the last attempt failed or was partly refused,
+    and where its horizon passed and nobody asked since it was due.
     """
     horizon = due_at + int(patience.horizon.total_seconds())
     attempts, answers, last_asked = (np.zeros(len(units), np.int64) for _ in range(3))
-    conclusive, answered = (np.zeros(len(units), np.bool_) for _ in range(2))
+    first_answer, counted, last_answer = (np.zeros(len(units), np.int64) for _ in range(3))
+    answered = np.zeros(len(units), np.bool_)
     for begin, end, finished, usable in zip(*_columns(asked), strict=True):
         covered = _covered(units, begin, end)
         answered[covered], last_asked[covered] = usable, finished
         since_due = due_at[covered] <= finished
         attempts[covered] += since_due
         if usable:
-            answers[covered] += since_due
-            conclusive[covered] |= horizon[covered] <= finished
+            last_answer[covered] = finished
+            counts = since_due & (finished - counted[covered] >= distance_to_count(answers[covered]))
+            first_answer[covered] = np.where(counts & (answers[covered] == 0), finished, first_answer[covered])
+            counted[covered] = np.where(counts, finished, counted[covered])
+            answers[covered] += counts
     found = np.full(len(units), _OURS, np.int8)
-    found[answered & (now < horizon)] = _LATE
-    found[conclusive | (answers >= patience.asks)] = _MISSING
+    found[answered & ((now < horizon) | (answers > 0))] = _LATE
+    found[answers >= patience.asks] = _MISSING
     found[now < due_at] = _NOT_DUE
-    return Verdict(found, attempts, last_asked, _next_ask(found, attempts, due_at, last_asked, horizon))
-
-
-def _next_ask(
-    reasons: NDArray[np.int8],
-    attempts: NDArray[np.int64],
-    due_at: NDArray[np.int64],
-    last_asked: NDArray[np.int64],
-    horizon: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """By its age, so that whoever else asks in between does not use up the attempts; what is ours, by the pause alone.
-
-    What is missing through us is asked for soon again: its attempts may all have met an outage.
-    """
-    doubled = SHORTEST_PAUSE << np.clip(attempts - 1, 0, 4)
-    found = np.where(
-        reasons == _OURS, last_asked + np.minimum(doubled, LONGEST_PAUSE_OF_OURS), _by_age(due_at, last_asked)
-    )
-    found[attempts == 0] = due_at[attempts == 0]
-    found[(reasons == _MISSING) & (found > horizon)] = NEVER
-    return found
-
-
-def _by_age(due_at: NDArray[np.int64], last_asked: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The first of the ages that the last question has not reached yet; two questions never lie closer than a pause."""
-    age = np.maximum(last_asked - due_at, 0)
-    position = np.searchsorted(AGES, age, "right")
-    following = np.where(position < len(AGES), AGES[np.minimum(position, len(AGES) - 1)], (age // DAY + 1) * DAY)
-    found: NDArray[np.int64] = np.maximum(due_at + following, last_asked + SHORTEST_PAUSE)
-    return found
+    soon = next_of_ours(last_asked, attempts)
+    by_age = next_of_missing(due_at, np.where(answers > 0, first_answer, due_at), last_answer, patience)
+    following = np.where(found == _OURS, soon, np.where(answered, by_age, np.maximum(by_age, soon)))
+    return Verdict(found, attempts, answers, last_asked, np.where(attempts == 0, due_at, following))
 
 
 def _columns(asked: Asked) -> tuple[list[int], list[int], list[int], list[bool]]:

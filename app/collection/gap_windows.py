@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from app.collection.gap_reasons import Reason
 from app.collection.models import CollectionRequest
@@ -20,14 +21,24 @@ HOUR = 3600
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
+class Evidence(StrEnum):
+    """What the questions so far say of missing values."""
+
+    NOT_DUE = "not due"
+    NEVER_ASKED = "never asked"
+    NO_ANSWER = "no usable answer"
+    EMPTY = "empty"
+    NEVER_EXISTED = "never existed"
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Adjacent market time units without a value, for one reason.
 
     `series_key` is None where no series of the item and place is known in the interval; the resolution is then assumed.
-    `since` is when the first of the units was or will be due. `asked` counts the attempts since then, `last_asked` is
-    the last attempt ever that covered a part of the gap. From `next_ask` on the first of the units is to be asked for
-    again; None where that would be no use.
+    `since` is when the first of the units was or will be due. `asked` counts the attempts since then, `answers` those
+    answers without the value that prove something, `last_asked` is the last attempt ever that covered a part of the gap.
+    From `next_ask` on the first of the units is to be asked for again.
     """
 
     item: DataItem
@@ -40,13 +51,27 @@ class Gap:
     since: datetime
     asked: int = 0
     last_asked: datetime | None = None
-    next_ask: datetime | None = AT_ONCE
+    next_ask: datetime = AT_ONCE
+    answers: int = 0
+
+    @property
+    def evidence(self) -> Evidence:
+        """What is known of the missing values, for people."""
+        if self.reason is Reason.NOT_DUE:
+            return Evidence.NOT_DUE
+        if not self.asked:
+            return Evidence.NEVER_ASKED
+        if not self.answers:
+            return Evidence.NO_ANSWER
+        if self.reason is Reason.MISSING_AT_SOURCE and self.series_key is None:
+            return Evidence.NEVER_EXISTED
+        return Evidence.EMPTY
 
     def is_ripe(self, now: datetime, *, again: bool = False) -> bool:
         """Whether it is time to ask for it; `again` by whoever repeats a question that has just failed."""
         if again and self.reason is Reason.OURS:
             return True
-        return self.reason is not Reason.NOT_DUE and self.next_ask is not None and now >= self.next_ask
+        return self.reason is not Reason.NOT_DUE and now >= self.next_ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +96,7 @@ def windows_due(
 ) -> DueWindows:
     """The windows that cover all gaps that are late or ours, in whole hours, each piece of time once an item and place.
 
-    With `now` it is those whose time has come, and what the source lacked is among them until its horizon has passed.
+    With `now` it is those whose time has come, what the source lacked among them: its questions never end.
     `again`: what is ours does not wait, because this repeats a run that failed. `forced` asks for what the source lacked
     in any case.
     """
@@ -91,8 +116,8 @@ def windows_due(
 
 
 def _is_long(gap: Gap, small: timedelta) -> bool:
-    """What the source is known to lack is asked for at once, however long it is: the answer holds next to nothing."""
-    return gap.reason is not Reason.MISSING_AT_SOURCE and gap.interval.duration > small
+    """What the last answer lacked is asked for at once, however long it is: the answer holds next to nothing."""
+    return gap.reason is Reason.OURS and gap.interval.duration > small
 
 
 def _newest_first(requests: Sequence[CollectionRequest]) -> tuple[CollectionRequest, ...]:

@@ -2,8 +2,8 @@
 
 Every series is compared with its own grid (`app.timeseries.gaps`), every missing unit is judged by its deadline and by
 the runs that covered it (`app.collection.gap_reasons`). Time in which no series of an item and place is known counts
-as one gap of the whole item where it was never asked for with success; where the source has never had anything for the
-item and place, all of it does, at an assumed resolution.
+as one gap of the whole item, at an assumed resolution: also a range of which the source said that it has nothing stays
+asked for.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.collection.gap_questions import Line, Publication, Question, deadline_rule, pair_of, question_of, series_of
-from app.collection.gap_reasons import NEVER, NEVER_ASKED, REASONS, Asked, Patience, Reason, due, judge
+from app.collection.gap_reasons import NEVER_ASKED, REASONS, Asked, Reason, due, judge
 from app.collection.gap_records import GapRecords
 from app.collection.gap_rows import GapRow
 from app.collection.gap_windows import Gap, windows_due
 from app.collection.models import CollectionRequest, CollectionRun, Work
+from app.collection.question_schedule import Patience
 from app.market.areas import Place
 from app.market.series import SeriesKey
 from app.market.time import Interval, Resolution
@@ -305,13 +306,14 @@ def _gaps(one: _Missing, asked: Asked, now: datetime, patience: Patience) -> lis
             since=_instant(one.due_at[part].min()),
             asked=int(verdict.asked[part].min()),
             last_asked=_instant(last) if (last := verdict.last_asked[part].max()) else None,
-            next_ask=_instant(soonest) if (soonest := verdict.next_ask[part].min()) != NEVER else None,
+            next_ask=_instant(verdict.next_ask[part].min()),
+            answers=int(verdict.answers[part].min()),
         )
         for part in stretches(units, verdict.reasons)
     ]
-    # Before its first value a series is not expected: there, only what was never answered is a gap.
+    # Where no series is expected, none is late: there, a gap is what somebody asks for, not what is still to come.
     beside = one.line is None and one.question.known
-    return [gap for gap in gaps if gap.reason is Reason.OURS or not beside]
+    return [gap for gap in gaps if gap.reason is not Reason.NOT_DUE or not beside]
 
 
 def _row(gap: Gap, ids: tuple[int, ...]) -> GapRow:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from app.errors import ConfigurationError
 from app.market.areas import find_place
 from app.market.series import find_item
-from app.scheduling.plan import RULES, Line, LineRule, Plan
+from app.scheduling.plan import RETIRED, RULES, Line, LineRule, Plan, retired_line
 from app.scheduling.schedules import Daily, Every, Schedule, Weekly, Within, parse_clock, parse_weekday, parse_zone
 from app.settings import CollectionSettings
 
@@ -153,8 +153,9 @@ def read_plan(text: str, name: str, settings: CollectionSettings) -> Plan:
             name, lines, _path(detail["loc"]), _explain(detail["type"], detail["loc"], detail["msg"])
         ) from None
     default = default_plan(settings)
-    found = {job: _line(job, entry, name, lines) for job, entry in file.jobs.items()}
-    plan = Plan(file.areas or default.areas, file.items or default.items, found)
+    found = {job: _line(job, entry, name, lines) for job, entry in file.jobs.items() if job not in RETIRED}
+    notes = tuple(f"{name}, line {lines['jobs', job]}: {retired_line(job)}" for job in file.jobs if job in RETIRED)
+    plan = Plan(file.areas or default.areas, file.items or default.items, found, notes)
     _refuse_double_jobs(plan, name)
     if not plan.jobs():
         raise ConfigurationError(f"{name}: jobs: every job is switched off; leave one on, or pause them one by one")

@@ -64,11 +64,21 @@ class Due(Protocol):
         ...
 
 
-class GapDue:
-    """Asks for what the gap analysis finds missing in the recent days, and for what is about to appear or to change."""
+class Again(Protocol):
+    """Tells what is stored and to be asked for again."""
 
-    def __init__(self, analysis: Analysis, *, recent_days: int) -> None:
+    async def again(self, requests: Sequence[CollectionRequest], now: datetime) -> Sequence[CollectionRequest]: ...
+
+
+class GapDue:
+    """Asks for what the gap analysis finds missing in the recent days, and for what is about to appear or to change.
+
+    What is asked for again by its age joins a question that is asked anyway: it costs no request then.
+    """
+
+    def __init__(self, analysis: Analysis, again: Again, *, recent_days: int) -> None:
         self._analysis = analysis
+        self._again = again
         self._days = recent_days
 
     async def due(self, wanted: Wanted, now: datetime, *, again: bool = False) -> Selection:
@@ -79,7 +89,8 @@ class GapDue:
         missing = list(windows_due(gaps, now=now, again=again).requests)
         missing += [one for gap in gaps if (one := expected(gap, now))]
         fresh = [found for one in selection.requests if (found := fresh_request(one, now))]
-        return Selection(merged(missing + fresh), selection.skipped)
+        stored = await self._again.again(selection.requests, now)
+        return Selection(merged([*missing, *fresh, *stored]), selection.skipped)
 
 
 def considered(item: DataItem, place: Place, days: int, now: datetime) -> Interval:
@@ -91,13 +102,13 @@ def considered(item: DataItem, place: Place, days: int, now: datetime) -> Interv
 
 
 def fresh_request(request: CollectionRequest, now: datetime) -> CollectionRequest | None:
-    """What a cycle asks for whatever is stored: the last hours of what is measured, today and on of what is forecast."""
+    """What a cycle asks for whatever is stored: the last hours of what is measured, today and on of daily forecasts."""
     rule = ITEMS[request.item].publication
     if request.item is DataItem.PRICE_DAY_AHEAD:
         return None
     if isinstance(rule, AfterDelivery):
         start = next_hour(now) - (FRESH_HOURS + 1) * HOUR if rule.delay <= HOUR else None
-    elif type(rule) in _DAYS_AHEAD:
+    elif isinstance(rule, DaysBefore):
         start = midnight(local_day(now, request.place.zone), request.place.zone)
     else:
         start = None
@@ -107,36 +118,16 @@ def fresh_request(request: CollectionRequest, now: datetime) -> CollectionReques
 
 
 def expected(gap: Gap, now: datetime) -> CollectionRequest | None:
-    """Day-ahead prices of today and tomorrow that are not there: they appear before their deadline, so they are asked for."""
+    """Day-ahead prices of today and tomorrow, where one is not there: they appear before their deadline.
+
+    Both days in one question: what is there may have been published anew.
+    """
     if gap.item is not DataItem.PRICE_DAY_AHEAD or gap.reason not in {"not_due", "late"}:
         return None
     zone = gap.place.zone
     today = local_day(now, zone)
     days = Interval(midnight(today, zone), midnight(today + timedelta(days=2), zone))
-    part = gap.interval.intersection(days)
-    return CollectionRequest(gap.item, gap.place, part) if part else None
-
-
-def repolled(
-    request: CollectionRequest, age: timedelta, since: datetime | None, now: datetime
-) -> CollectionRequest | None:
-    """What became so old since the last time that it was asked for at this age: one hour or local day at least."""
-    rule = ITEMS[request.item].publication
-    zone = request.place.zone
-    if age < timedelta(days=1):
-        if not isinstance(rule, AfterDelivery) or rule.delay > HOUR:
-            return None
-        end = next_hour(now) - HOUR - age - rule.delay
-        start = min(end - HOUR, next_hour(since) - HOUR - age - rule.delay if since else end)
-        return CollectionRequest(request.item, request.place, Interval(max(start, end - 24 * HOUR), end))
-    if not isinstance(rule, AfterDelivery | DaysBefore):
-        return None
-    last = local_day(now - age, zone)
-    first = min(last, local_day(since - age, zone) + timedelta(days=1)) if since else last
-    first = max(first, last - timedelta(days=13))
-    return CollectionRequest(
-        request.item, request.place, Interval(midnight(first, zone), midnight(last + timedelta(days=1), zone))
-    )
+    return CollectionRequest(gap.item, gap.place, days) if gap.interval.intersection(days) else None
 
 
 def merged(requests: Iterable[CollectionRequest]) -> tuple[CollectionRequest, ...]:

@@ -20,9 +20,9 @@ from app.market.series import DataItem
 from app.market.text import counted
 from app.market.time import Interval
 from app.scheduling.dispatcher import Handler
-from app.scheduling.due import HOUR, Analysis, Due, Wanted, fairly, next_hour, repolled
+from app.scheduling.due import HOUR, Again, Analysis, Due, Wanted, fairly, merged, next_hour
 from app.scheduling.models import Chore, JobOutcome, RunReport, Ticket
-from app.scheduling.plan import Kind, parse_age
+from app.scheduling.plan import Kind
 from app.scheduling.repository import JobRunRepository
 from app.settings import SchedulerSettings
 
@@ -37,6 +37,8 @@ NOTHING = "nothing is to be asked for now"
 HEALTH_AGE = timedelta(minutes=1)
 """A window that ended longer ago says nothing of now: with a look every two minutes an outage is seen within three."""
 MINUTES_OF_BUDGET = 5
+EVER_DAYS = 20 * 366
+"""Longer than the platform has existed."""
 FOR_A_PERSON = {AccessDenied.__name__, RequestRejected.__name__}
 
 
@@ -69,6 +71,7 @@ class Jobs:
         self,
         collection: CollectionService,
         due: Due,
+        again: Again,
         analysis: Analyst,
         runs: JobRunRepository,
         *,
@@ -93,6 +96,7 @@ class Jobs:
         self._collection = collection
         self._gap_collection = gap_collection
         self._due = due
+        self._again = again
         self._analysis = analysis
         self._runs = runs
         self._backfills = backfills
@@ -129,13 +133,12 @@ class Jobs:
             return await self._ask(due, self._collection)
 
     async def repoll(self, ticket: Ticket) -> RunReport:
-        """Ask again for what has reached the job's age since the last time: the platform corrects without telling."""
-        now, age = self._clock.now(), parse_age(str(ticket.params["age"]))
-        since = await self._runs.last_done(ticket.job, ticket.scheduled_for)
-        selection = wanted_by(ticket).select(0, now)
-        found = [again for one in selection.requests if (again := repolled(one, age, since, now))]
+        """Ask again for what is stored and whose time has come: the platform corrects without telling."""
+        now = self._clock.now()
+        selection = wanted_by(ticket).select(EVER_DAYS, now)
         async with self._filling:
-            return await self._ask(Selection(tuple(found), selection.skipped), self._gap_collection)
+            due = merged(await self._again.again(selection.requests, now))
+            return await self._ask(Selection(due, selection.skipped), self._gap_collection)
 
     async def gap_analysis(self, ticket: Ticket) -> RunReport:
         """Find all gaps of the last weeks; fill small ones, hand large ones to a backfill."""
@@ -261,7 +264,7 @@ def _analysed(gaps: Sequence[Gap], report: RunReport, handed: str) -> RunReport:
 
 
 def _waiting(gaps: Sequence[Gap]) -> str:
-    moments = [gap.next_ask for gap in gaps if gap.reason != "not_due" and gap.next_ask is not None]
+    moments = [gap.next_ask for gap in gaps if gap.reason != "not_due"]
     if not moments:
         return NOTHING
     return f"{len(moments)} wait for their next question, the first until {min(moments):%Y-%m-%d %H:%M}Z"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
@@ -10,7 +9,6 @@ from enum import StrEnum
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from app.errors import ConfigurationError
 from app.market.calendar import AfterDelivery
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE
@@ -19,7 +17,7 @@ from app.scheduling.schedules import Daily, Every, Schedule, Weekly, Within, par
 from app.sources.entsoe.items import ITEMS
 
 UTC_ZONE = ZoneInfo("UTC")
-NEAR_REAL_TIME, FORECASTS, PRICES = "near_real_time", "forecasts", "prices"
+NEAR_REAL_TIME, FORECASTS, PRICES, CORRECTIONS = "near_real_time", "forecasts", "prices", "corrections"
 CAUTIOUS_CYCLE = 120
 CLOCKS_APART = timedelta(minutes=1)
 """Clocks of two leaders may differ by so much without a job being moved."""
@@ -65,7 +63,6 @@ class LineRule:
     default: Every | Daily | Weekly | Within
     least: int = 1
     most: int = 1440
-    age: str = ""
 
 
 def _every(minutes: int) -> Every:
@@ -81,10 +78,7 @@ RULES: Mapping[str, LineRule] = MappingProxyType(
         NEAR_REAL_TIME: LineRule(Kind.COLLECT, _every(30), 5, 120),
         FORECASTS: LineRule(Kind.COLLECT, _every(360), 60, 1440),
         PRICES: LineRule(Kind.COLLECT, Within(time(12, 45), 5, MARKET_ZONE), 1, 60),
-        "repoll_1h": LineRule(Kind.REPOLL, _every(60), 15, 1440, "1h"),
-        "repoll_1d": LineRule(Kind.REPOLL, _daily("03:10"), age="1d"),
-        "repoll_7d": LineRule(Kind.REPOLL, _daily("03:40"), age="7d"),
-        "repoll_45d": LineRule(Kind.REPOLL, _daily("04:10"), age="45d"),
+        CORRECTIONS: LineRule(Kind.REPOLL, _every(10), 5, 240),
         "gap_analysis": LineRule(Kind.GAP_ANALYSIS, _every(240), 60, 1440),
         "backfill_analysis": LineRule(Kind.BACKFILL_ANALYSIS, _daily("02:00")),
         "platform_health": LineRule(Kind.PLATFORM_HEALTH, _every(2), 1, 60),
@@ -99,13 +93,26 @@ RULES: Mapping[str, LineRule] = MappingProxyType(
 )
 
 
+RETIRED: Mapping[str, str] = MappingProxyType({f"repoll_{age}": f"repoll:{age}" for age in ("1h", "1d", "7d", "45d")})
+"""Lines of earlier versions, each with its job. They are accepted and say nothing any more."""
+
+
+def retired_line(name: str) -> str:
+    """What is said of a line of an earlier version."""
+    return (
+        f"jobs.{name} has no effect any more: the job `{CORRECTIONS}` asks for each value again by its own age and "
+        "history; take the line out, and write `corrections: {enabled: false}` where nothing is to be asked for again"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Areas, items and one line a job."""
+    """Areas, items and one line a job; `notes` tell what of the file has no effect."""
 
     areas: tuple[str, ...]
     items: tuple[str, ...]
     lines: Mapping[str, Line] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def line(self, name: str) -> Line:
         return self.lines.get(name) or Line(RULES[name].default)
@@ -135,10 +142,7 @@ class Plan:
         params = {"areas": ",".join(line.areas or self.areas), "items": ",".join(line.items or self.items)}
         if rule.kind in WITHOUT_SELECTION:
             params = {}
-        if rule.age:
-            params["age"] = rule.age
-        job = f"repoll:{rule.age}" if rule.age else name
-        return JobSpec(job, rule.kind, str(line.schedule), params, at_once=rule.kind is Kind.PLATFORM_HEALTH)
+        return JobSpec(name, rule.kind, str(line.schedule), params, at_once=rule.kind is Kind.PLATFORM_HEALTH)
 
 
 def group_of(item: DataItem) -> str:
@@ -251,14 +255,3 @@ def _first_slot(spec: JobSpec, schedule: Schedule, now: datetime) -> datetime:
 
 def _moment(instant: datetime | None) -> str:
     return "none" if instant is None else f"{instant:%Y-%m-%d %H:%M}Z"
-
-
-_AGE = re.compile(r"(\d{1,4})([hd])")
-
-
-def parse_age(text: str) -> timedelta:
-    """An age as `1h` or `45d`."""
-    match = _AGE.fullmatch(text)
-    if match is None:
-        raise ConfigurationError(f"{text!r} is no age; write it as 1h or 45d")
-    return timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))

@@ -14,6 +14,7 @@ from app.db.engine import Database
 from app.db.leader import process_name
 from app.errors import Conflict, NotFound
 from app.scheduling.models import UNREADABLE, JobOutcome, JobRun, Params, RunEnd, StoredJob, Ticket, Trigger
+from app.scheduling.plan import CORRECTIONS, RETIRED
 
 if TYPE_CHECKING:
     import asyncpg
@@ -118,12 +119,6 @@ _JOBS = """
     order by id
 """
 
-_LAST_DONE = """
-    select max(scheduled_for)
-    from job_runs
-    where job = $1 and scheduled_for < $2 and outcome in ('succeeded', 'nothing_due', 'partial')
-"""
-
 _PRUNE = (
     "delete from job_runs where scheduled_for < $1 and outcome is distinct from 'running' and next_attempt_at is null"
 )
@@ -218,12 +213,6 @@ class JobRunRepository:
         async with self._database.connection() as connection:
             return [_run(row) for row in await connection.fetch(_HISTORY, job, limit)]
 
-    async def last_done(self, job: str, before: datetime) -> datetime | None:
-        """The slot of the last run before this one that did its work."""
-        async with self._database.connection() as connection:
-            found: datetime | None = await connection.fetchval(_LAST_DONE, job, before)
-        return found
-
     async def last_window(self) -> LastWindow | None:
         """How the collection's latest window ended, whoever asked for it."""
         async with self._database.connection() as connection:
@@ -247,10 +236,11 @@ class JobRunRepository:
 
 
 def find_job(jobs: Sequence[JobView], name: str) -> StoredJob:
-    """The job with this name; NotFound with the nearest names otherwise."""
+    """The job with this name, or the one that does what it did in an earlier version; NotFound with near names otherwise."""
     import difflib
 
-    found = next((view.job for view in jobs if view.job.name == name), None)
+    by_name = {view.job.name: view.job for view in jobs}
+    found = by_name.get(name) or (by_name.get(CORRECTIONS) if name in RETIRED.values() else None)
     if found is not None:
         return found
     near = difflib.get_close_matches(name, [view.job.name for view in jobs], n=3, cutoff=0.4)

@@ -327,4 +327,6 @@ class SchedulerService:
             tell(event, error=error, remedy="mend the file; until then the last good plan stays in force")
 
     def _shaped(self, plan: Plan) -> Plan:
+        for note in plan.notes:
+            self._log.warning("plan_line_without_effect", note=note)
         return cautious(plan) if self._settings.profile == "cautious" else plan

@@ -11,13 +11,16 @@ class GapSettings(Section):
     """How long and how often a value that is due and not there is asked for."""
 
     asks: int = Field(
-        default=6, ge=1, le=100, description="Answers after its deadline without a value, until it counts as missing."
+        default=6,
+        ge=1,
+        le=100,
+        description="Answers after its deadline without a value, at growing distances, until it counts as missing.",
     )
     horizon_days: int = Field(
         default=7,
         ge=1,
         le=60,
-        description="Days after its deadline for which a value is asked for, once a day at least.",
+        description="Days after its deadline for which a value is asked for daily at least; then at growing distances.",
     )
     share: float = Field(
         default=0.2,

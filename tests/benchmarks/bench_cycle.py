@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import structlog
 
 from app.clock import FixedClock
+from app.collection.corrections import CorrectionService
 from app.collection.gaps import GapService
 from app.collection.platform import PlatformWatch
 from app.collection.repository import RunRepository
@@ -68,9 +69,11 @@ class Bench:
         entsoe = EntsoeSettings()
         self.per_minute = steady_rate(entsoe.requests_per_minute, entsoe.burst) * 60
         series, gaps = TimeSeriesRepository(database), GapService(database, TimeSeriesRepository(database))
+        again = CorrectionService(database, series)
         collection = CollectionService(self.source, series, RunRepository(database), self.clock, concurrency=8)
         self.jobs = Jobs(
-            collection, GapDue(gaps, recent_days=7), gaps, JobRunRepository(database), gap_collection=collection,
+            collection, GapDue(gaps, again, recent_days=7), again, gaps, JobRunRepository(database),
+            gap_collection=collection,
             backfills=None, settings=SchedulerSettings(), clock=self.clock,
             largest_run=largest_run(entsoe.requests_per_minute), platform=PlatformWatch(),
         )  # fmt: skip

@@ -342,6 +342,10 @@ async def test_missing_windows_are_those_without_values_and_nothing_is_queued_tw
     scene = Scene(database, on({3: Fetched([]), 4: MalformedDocument("no XML")}))
     for day in (2, 3, 4, 5):
         await scene.collection.collect(Work(LOAD, FR, days(day, day + 1)))
+    # One empty answer proves nothing: the window is asked for again.
+    plan = await scene.service.plan(ten_days(Reprocess.MISSING), NOW)
+    assert {(one.window.start - T0).days for one in plan.work} == {0, 1, 3, 4, 6, 7, 8, 9}
+    await settle(scene, 3)
     missing = await scene.service.plan(ten_days(Reprocess.MISSING), NOW)
     assert {(one.window.start - T0).days for one in missing.work} == {0, 1, 4, 6, 7, 8, 9}
     assert (missing.complete, missing.absent, missing.requests) == (2, 1, 7)
@@ -349,6 +353,14 @@ async def test_missing_windows_are_those_without_values_and_nothing_is_queued_tw
     await scene.start(ten_days(Reprocess.MISSING, last=2))
     again = await scene.service.plan(ten_days(Reprocess.MISSING), NOW)
     assert (len(again.work), again.queued) == (5, 2)
+
+
+async def settle(scene: Scene, day: int) -> None:
+    """As many empty answers before now, at such distances, as settle that the source does not have the day."""
+    for hours in (12, 24, 36, 48, 60):
+        scene.clock.set(NOW - timedelta(hours=hours))
+        await scene.collection.collect(Work(LOAD, FR, days(day, day + 1)))
+    scene.clock.set(NOW)
 
 
 async def test_missing_and_failed_takes_windows_whose_last_run_failed_although_values_are_there(

@@ -12,7 +12,7 @@ import pytest
 
 from app.collection.gap_reasons import Reason
 from app.collection.gap_records import GapUpkeep
-from app.collection.gap_windows import windows_due
+from app.collection.gap_windows import Evidence, windows_due
 from app.collection.models import CollectionRequest, CollectionRun
 from app.market.areas import find_place
 from app.market.series import DataItem
@@ -53,11 +53,27 @@ async def test_a_place_that_was_never_asked_for_is_one_gap_of_the_whole_item(wor
 async def test_a_type_that_never_appears_is_no_gap_and_one_that_stops_is(world: MakeWorld) -> None:
     solar = Published(span("01T00:00", "10T00:00"), psr_type="B16")
     one = world(Published(MARCH, psr_type="B14"), solar, item=DataItem.GENERATION_ACTUAL)
-    await one.ask("20T01:30", "01T00:00", "20T00:00", times=3)
-    (gap,) = await one.gaps("20T01:30", "01T00:00", "20T00:00")
+    await one.ask("20T02:30", "01T00:00", "20T00:00", times=3)
+    (gap,) = await one.gaps("20T02:30", "01T00:00", "20T00:00")
     assert gap.series_key is not None
     assert (gap.series_key.psr_type, gap.interval.start, gap.missing) == ("B16", at("10T00:00"), 240)
     assert {gap.reason for gap in await one.gaps("30T00:00", "01T00:00", "12T00:00")} == {Reason.MISSING_AT_SOURCE}
+
+
+async def test_a_range_that_was_asked_for_stays_asked_for_although_nothing_is_known_of_it(world: MakeWorld) -> None:
+    """A backfill into the years before the first value, while the platform wrongly answers that it has nothing."""
+    one = world(Published(span("2020-01-01", "2024-04-01"), holes=[(span("2020-01-01", "2024-01-01"), at("20T12:00"))]))
+    await one.ask("20T00:00", "2024-01-01", "20T00:00")
+    await one.ask("20T01:00", "2022-01-01", "2024-01-01")
+    (_, gap) = await one.gaps("20T01:00", "2022-01-01", "2024-01-01")
+    assert (gap.missing, gap.reason, gap.evidence) == (17_519, Reason.LATE, Evidence.EMPTY)
+    assert gap.next_ask == at("20T02:00")
+    await one.ask("20T04:00", "2022-01-01", "2024-01-01", times=3)
+    (_, gap) = await one.gaps("20T04:00", "2022-01-01", "2024-01-01")
+    assert (gap.reason, gap.evidence, gap.asked) == (Reason.MISSING_AT_SOURCE, Evidence.NEVER_EXISTED, 4)
+    assert gap.next_ask == at("20T05:00")
+    await one.ask("21T00:00", "2022-01-01", "2024-01-01")
+    assert await one.gaps("21T00:00", "2022-01-01", "2024-01-01") == []
 
 
 async def test_outside_the_life_of_its_area_nothing_is_expected(world: MakeWorld) -> None:
@@ -86,9 +102,7 @@ async def test_where_two_units_cover_the_same_time_the_complete_finer_one_is_cur
 async def test_a_hole_at_the_end_of_what_is_stored_is_seen_as_well(world: MakeWorld) -> None:
     one = world(Published(MARCH, QUARTERS, holes=[(span("04T06:15", "2024-04-01"), None)]))
     await one.ask("20T00:00", "01T00:00", "06T00:00")
-    assert await one.told("20T00:00", "01T00:00", "06T00:00") == [
-        ("04T06:15", "06T00:00", "missing_at_source", 4 * 24 + 71)
-    ]
+    assert await one.told("20T00:00", "01T00:00", "06T00:00") == [("04T06:15", "06T00:00", "late", 4 * 24 + 71)]
 
 
 async def test_an_interval_without_a_single_value_takes_the_unit_of_the_days_before(world: MakeWorld) -> None:
@@ -113,8 +127,11 @@ async def test_hours_before_the_first_value_of_its_day_are_missing_however_littl
 ) -> None:
     one = world(Published(MARCH, holes=[(span("01T00:00", "05T10:00"), None)]))
     await one.ask("20T00:00", "01T00:00", "10T00:00")
-    assert await one.told("20T00:00", "01T00:00", "05T06:00") == [("04T23:00", "05T06:00", "missing_at_source", 7)]
-    assert await one.told("20T00:00", "01T00:00", "06T00:00") == [("04T23:00", "05T10:00", "missing_at_source", 11)]
+    assert await one.told("20T00:00", "01T00:00", "05T06:00") == [
+        ("04T23:00", "05T06:00", "late", 7),
+        ("01T00:00", "04T23:00", "late", 95),
+    ]
+    assert await one.told("20T00:00", "04T23:00", "06T00:00") == [("04T23:00", "05T10:00", "late", 11)]
 
 
 async def test_what_has_ended_before_the_interval_is_neither_missing_nor_blank(world: MakeWorld) -> None:
@@ -175,8 +192,8 @@ async def test_who_only_looks_corrects_the_kept_gaps_and_adds_none(world: MakeWo
     await one.ask("22T00:00", "02T00:00", "02T12:00")
     found = await one.told("22T00:00", "01T00:00", "10T00:00", adding=False)
     assert found == [
-        ("02T12:00", "03T00:00", "missing_at_source", 12),
-        ("06T00:00", "07T00:00", "missing_at_source", 24),
+        ("02T12:00", "03T00:00", "late", 12),
+        ("06T00:00", "07T00:00", "late", 24),
     ]
     assert await one.rows("select gap_start, gap_end from gaps") == [(at("02T12:00"), at("03T00:00"))]
 
@@ -185,7 +202,7 @@ async def test_gaps_that_nobody_fills_any_more_are_forgotten(world: MakeWorld) -
     one = world()
     await one.fails("20T00:00", "2023-01-01", "01T00:00")
     await one.gaps("20T00:00", "2023-01-01", "02T00:00")
-    await one.ask("20T00:00", "05T00:00", "06T00:00")
+    await one.ask("20T00:00", "05T00:00", "06T00:00", times=3)
     for first, last in (("2022-01-01", "2022-02-01"), ("05T00:00", "06T00:00"), ("10T00:00", "11T00:00")):
         await one.gaps("20T00:00", first, last)
     upkeep = GapUpkeep(one.database, kept=timedelta(days=365))

@@ -164,7 +164,12 @@ HOLES = (
             Look("01T11:30", ["01T10:00 01T12:00 not_due 2"], ask="01T00:00 01T12:00"),
             Look("01T12:00", ["01T10:00 01T11:00 late 1", "01T11:00 01T12:00 not_due 1"]),
             Look("01T13:00", ["01T10:00 01T12:00 late 2"], ask="01T00:00 01T12:00", times=2),
-            Look("01T13:30", ["01T10:00 01T12:00 missing_at_source 2"], ask="01T00:00 01T12:00"),
+            Look(
+                "01T13:30",
+                ["01T10:00 01T11:00 missing_at_source 1", "01T11:00 01T12:00 late 1"],
+                ask="01T00:00 01T12:00",
+            ),
+            Look("01T14:00", ["01T10:00 01T12:00 missing_at_source 2"], ask="01T00:00 01T12:00"),
             Look("2024-04-01T00:00", ["01T10:00 01T12:00 missing_at_source 2"]),
         ),
         holes=(hole("01T10:00 01T12:00"),),
@@ -180,13 +185,13 @@ HOLES = (
         holes=(hole("01T10:00 01T12:00", until="04T00:00"),),
     ),
     Scenario(
-        "a hole that was asked for too seldom is ours after a week, and one answer then settles it",
+        "a hole that was asked for too seldom is late however old it is, and no single answer settles it",
         "01T00:00 01T12:00",
         (
             Look("01T14:00", ["01T10:00 01T12:00 late 2"], ask="01T00:00 01T12:00"),
-            Look("08T12:00", ["01T10:00 01T11:00 ours 1", "01T11:00 01T12:00 late 1"]),
-            Look("10T00:00", ["01T10:00 01T12:00 ours 2"]),
-            Look("10T00:30", ["01T10:00 01T12:00 missing_at_source 2"], ask="01T00:00 01T12:00"),
+            Look("10T00:00", ["01T10:00 01T12:00 late 2"]),
+            Look("10T00:30", ["01T10:00 01T12:00 late 2"], ask="01T00:00 01T12:00"),
+            Look("10T01:00", ["01T10:00 01T12:00 missing_at_source 2"], ask="01T00:00 01T12:00"),
             Look("20T00:30", [], ask="01T00:00 01T12:00"),
         ),
         holes=(hole("01T10:00 01T12:00", until="20T00:00"),),
@@ -227,7 +232,7 @@ HOLES = (
 
 LIVES = (
     Scenario(
-        "a series that starts is not missing before, where the source was asked",
+        "before a series starts, what the source lacks is asked for until several answers have settled it",
         "01T00:00 15T00:00",
         (
             Look(
@@ -237,11 +242,20 @@ LIVES = (
             ),
             Look(
                 "10T06:30",
-                ["10T05:00 15T00:00 not_due 115", "01T00:00 05T00:00 ours 96"],
+                ["10T05:00 15T00:00 not_due 115", "01T00:00 05T00:00 ours 96", "05T00:00 09T23:00 late 119"],
                 ask="05T00:00 15T00:00",
             ),
-            Look("20T00:00", ["01T00:00 05T00:00 ours 96"], ask="05T00:00 15T00:00"),
-            Look("20T00:30", [], ask="01T00:00 05T00:00"),
+            Look(
+                "20T00:00",
+                ["01T00:00 05T00:00 ours 96", "05T00:00 09T23:00 missing_at_source 119"],
+                ask="05T00:00 15T00:00",
+                times=2,
+            ),
+            Look(
+                "20T00:30",
+                ["01T00:00 05T00:00 late 96", "05T00:00 09T23:00 missing_at_source 119"],
+                ask="01T00:00 05T00:00",
+            ),
         ),
         holes=(hole("2000-01-01 2024-03-09T23:00"),),
     ),
@@ -261,13 +275,13 @@ LIVES = (
         telling="psr_type",
     ),
     Scenario(
-        "an area that falls silent altogether is missed for a year",
+        "an area that falls silent altogether is missed for ever",
         "09T23:00 12T23:00",
         (
             Look("13T12:00", ["10T23:00 12T23:00 late 48"], ask="09T23:00 13T00:00"),
             Look("20T12:00", ["10T23:00 12T23:00 missing_at_source 48"], ask="09T23:00 13T00:00", times=2),
             Look("2025-01-05T00:00", ["10T23:00 12T23:00 missing_at_source 48"]),
-            Look("2025-02-01T00:00", []),
+            Look("2025-02-01T00:00", ["10T23:00 12T23:00 missing_at_source 48"]),
         ),
         holes=(hole("2024-01-10T23:00 2100-01-01"),),
         month="2024-01",

@@ -13,6 +13,7 @@ from app.clock import FixedClock
 from app.collection.backfill import BackfillService, GapCompleteness
 from app.collection.backfill_models import Patience
 from app.collection.backfill_repository import BackfillRepository
+from app.collection.corrections import CorrectionService
 from app.collection.gap_reasons import Reason
 from app.collection.gaps import GapService
 from app.collection.models import CollectionRequest
@@ -101,11 +102,12 @@ class Station:
             )
             for source in (self.source, self.gap_source)
         )
-        self.gaps = GapService(database, series)
+        self.gaps, corrections = GapService(database, series), CorrectionService(database, series)
         self.queue = Queue()
         self.jobs = Jobs(
             live,
-            GapDue(self.gaps, recent_days=2),
+            GapDue(self.gaps, corrections, recent_days=2),
+            corrections,
             self.gaps,
             self.runs,
             gap_collection=filling,
@@ -275,12 +277,29 @@ async def test_the_backfill_analysis_hands_the_whole_time_over(database: Databas
     assert station.source.asked == []
 
 
-async def test_a_repoll_asks_for_one_day_of_its_age(database: Database) -> None:
+async def test_what_is_stored_is_asked_for_again_by_the_age_of_its_last_answer(database: Database) -> None:
     station = Station(database)
-    await station.jobs.repoll(station.ticket(age="7d"))
+    await station.jobs.collect(station.ticket(item="load_actual"))
+    assert (await station.jobs.repoll(station.ticket())).outcome is JobOutcome.NOTHING_DUE
+    station.clock.set(START + timedelta(hours=3, minutes=1))
+    report = await station.jobs.repoll(station.ticket())
     [(item, code, window)] = station.gap_source.asked
-    assert (item, code, station.source.asked) == (DataItem.LOAD_ACTUAL, "FR", [])
-    assert window == Interval(datetime(2024, 3, 22, 23, tzinfo=UTC), datetime(2024, 3, 23, 23, tzinfo=UTC))
+    assert (report.outcome, item, code) == (JobOutcome.SUCCEEDED, DataItem.LOAD_ACTUAL, "FR")
+    assert window == Interval(datetime(2024, 3, 27, 23, tzinfo=UTC), datetime(2024, 3, 30, 12, tzinfo=UTC))
+
+
+async def test_a_question_that_failed_is_no_answer_and_is_repeated_soon(database: Database) -> None:
+    station = Station(database)
+    await station.jobs.collect(station.ticket(item="load_actual"))
+    station.clock.set(START + timedelta(hours=4))
+    station.platform.down = SourceUnavailable("503")
+    with pytest.raises(JobFailed):
+        await station.jobs.repoll(station.ticket())
+    station.platform.down = None
+    for minutes, asked in ((10, 1), (16, 2), (30, 2)):
+        station.clock.set(START + timedelta(hours=4, minutes=minutes))
+        await station.jobs.repoll(station.ticket())
+        assert len(station.gap_source.asked) == asked
 
 
 async def test_platform_health_asks_only_where_the_last_answer_is_old(database: Database) -> None:
@@ -340,7 +359,7 @@ async def test_a_simulated_day_over_a_night_of_daylight_saving_leaves_no_gap_of_
     assert [gap for gap in await station.gaps.analyse([request], now) if gap.reason is Reason.OURS] == []
     outcomes = dict(await rows(database, "select job, count(*) from job_runs where outcome <> 'failed' group by 1"))
     assert outcomes["backfill_analysis"] == 1
-    assert outcomes["repoll:1d"] == 1
+    assert outcomes["corrections"] >= 8
     assert outcomes["collect:load_actual"] >= 38
 
 

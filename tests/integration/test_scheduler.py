@@ -244,9 +244,10 @@ async def test_a_next_run_that_is_no_instant_is_mended_from_the_plan_and_stops_n
         await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
         before = await next_runs(database)
         await rows(
-            database, f"update scheduler_jobs set next_run_time = '{moment}' where id in ('gap_analysis', 'repoll:1d')"
+            database,
+            f"update scheduler_jobs set next_run_time = '{moment}' where id in ('gap_analysis', 'corrections')",
         )
-        await rows(database, "update scheduler_jobs set id = 'stranger' where id = 'repoll:1d'")
+        await rows(database, "update scheduler_jobs set id = 'stranger' where id = 'corrections'")
         assert {view.job.name for view in await JobRunRepository(database).jobs()} > {"stranger", "gap_analysis"}
         await until(lambda: scheduler.status().unreadable == ("stranger",))
         await rows(database, "update scheduler_jobs set next_run_time = 0 where id = 'housekeeping'")

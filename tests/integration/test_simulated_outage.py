@@ -21,7 +21,7 @@ pytestmark = pytest.mark.long
 PLAN = """
 jobs:
   platform_health: {every: 30 min}
-  repoll_1h: {every: 4 h}
+  corrections: {every: 2 h}
 """
 LIMIT = 370
 """Requests in a minute: the clock stands still while what is due at an instant runs, so nothing spreads them."""

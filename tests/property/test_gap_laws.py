@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.collection.gap_reasons import REASONS, Asked, Patience, Reason, judge
+from app.collection.gap_reasons import REASONS, Asked, Reason, judge
+from app.collection.question_schedule import Patience
 from app.market.time import Interval, Resolution, midnight
 from app.timeseries.blocks import DayCounts
 from app.timeseries.gaps import DAY, Examined, Held, Units, examine, examine_calendar, short_days, stretches
@@ -199,12 +200,16 @@ def test_every_unit_has_the_reason_that_its_own_runs_give(rows: list[tuple[int, 
     for number, reason in enumerate(judged(rows, now)):
         due, horizon = number + 2, number + 2 + 7 * 24
         mine = [row for row in rows if row[0] <= number and number + 1 <= row[0] + row[1]]
-        answers = [row[2] for row in mine if row[3]]
+        counted: list[int] = []
+        for row in mine:
+            distance = 15 * 60 * 2 ** (len(counted) - 1) if counted else 0
+            if row[3] and row[2] >= due and (not counted or (row[2] - counted[-1]) * 3600 >= distance):
+                counted.append(row[2])
         if now < due:
             assert reason is Reason.NOT_DUE
-        elif sum(answer >= due for answer in answers) >= 3 or any(answer >= horizon for answer in answers):
+        elif len(counted) >= 3:
             assert reason is Reason.MISSING_AT_SOURCE
-        elif mine and mine[-1][3] and now < horizon:
+        elif mine and mine[-1][3] and (now < horizon or counted):
             assert reason is Reason.LATE
         else:
             assert reason is Reason.OURS

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from app.collection.gap_reasons import Reason
 from app.collection.gap_windows import Gap
 from app.collection.models import CollectionRequest
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution
-from app.scheduling.due import GapDue, Wanted, considered, merged, repolled
+from app.scheduling.due import GapDue, Wanted, considered, merged
 
 FR = find_place("FR")
 NOW = datetime(2024, 3, 5, 12, 20, tzinfo=UTC)
@@ -36,12 +34,22 @@ class Analysed:
         return list(self._gaps)
 
 
+class Stored:
+    """Says of the given windows that they are to be asked for again."""
+
+    def __init__(self, *windows: Interval) -> None:
+        self._windows = windows
+
+    async def again(self, requests: Sequence[CollectionRequest], now: datetime) -> list[CollectionRequest]:
+        return [CollectionRequest(one.item, one.place, window) for one in requests for window in self._windows]
+
+
 def gap(item: DataItem, start: datetime, end: datetime, reason: Reason = Reason.OURS) -> Gap:
     return Gap(item, FR, None, Interval(start, end), Resolution.PT60M, 1, reason, start)
 
 
 async def windows(item: DataItem, *gaps: Gap, areas: tuple[str, ...] = ("FR",)) -> list[tuple[datetime, datetime]]:
-    selection = await GapDue(Analysed(*gaps), recent_days=7).due(Wanted(areas, (item.value,)), NOW)
+    selection = await GapDue(Analysed(*gaps), Stored(), recent_days=7).due(Wanted(areas, (item.value,)), NOW)
     return [(one.interval.start, one.interval.end) for one in selection.requests]
 
 
@@ -58,14 +66,21 @@ async def test_a_hole_in_the_middle_is_found_however_old_it_is() -> None:
 
 async def test_forecasts_are_asked_for_again_from_today_on_because_they_change() -> None:
     assert await windows(DataItem.LOAD_FORECAST_DAY_AHEAD) == [(at(4, 23), at(6, 23))]
-    assert (await windows(DataItem.LOAD_FORECAST_WEEK_AHEAD))[0][1] == at(14, 23)
+    assert await windows(DataItem.LOAD_FORECAST_WEEK_AHEAD) == []
 
 
-async def test_prices_are_asked_for_until_they_are_there_and_then_no_more() -> None:
+async def test_what_is_asked_for_again_by_its_age_joins_a_question_that_is_asked_anyway() -> None:
+    again = Stored(Interval(at(2), at(5, 10)), Interval(at(1), at(1, 1)))
+    due = GapDue(Analysed(), again, recent_days=7)
+    found = (await due.due(Wanted(("FR",), ("load_actual",)), NOW)).requests
+    assert [(one.interval.start, one.interval.end) for one in found] == [(at(1), at(5, 13))]
+
+
+async def test_prices_of_both_days_are_asked_for_until_tomorrows_are_there() -> None:
     tomorrow = gap(DataItem.PRICE_DAY_AHEAD, at(5, 23), at(6, 23), Reason.NOT_DUE)
-    assert await windows(DataItem.PRICE_DAY_AHEAD, tomorrow) == [(at(5, 23), at(6, 23))]
+    assert await windows(DataItem.PRICE_DAY_AHEAD, tomorrow) == [(at(4, 23), at(6, 23))]
     assert await windows(DataItem.PRICE_DAY_AHEAD) == []
-    lacking = replace(gap(DataItem.PRICE_DAY_AHEAD, at(5, 23), at(6, 23), Reason.MISSING_AT_SOURCE), next_ask=None)
+    lacking = replace(gap(DataItem.PRICE_DAY_AHEAD, at(5, 23), at(6, 23), Reason.MISSING_AT_SOURCE), next_ask=at(6))
     assert await windows(DataItem.PRICE_DAY_AHEAD, lacking) == []
 
 
@@ -75,7 +90,7 @@ async def test_late_items_are_asked_for_only_where_something_is_missing() -> Non
 
 
 async def test_what_an_area_does_not_have_is_named() -> None:
-    due = GapDue(Analysed(), recent_days=7)
+    due = GapDue(Analysed(), Stored(), recent_days=7)
     selection = await due.due(Wanted(("FR", "DE_50HZ"), ("price_day_ahead",)), NOW)
     assert len(selection.skipped) == 1
     assert "price_day_ahead is published for BZN, and DE_50HZ is" in selection.skipped[0]
@@ -94,32 +109,3 @@ def test_windows_that_lie_together_are_one_question() -> None:
 
     parts = [request(at(1), at(2)), request(at(2, 12), at(3)), request(at(5), at(6)), request(at(1, 5), at(1, 6))]
     assert merged(parts) == (request(at(5), at(6)), request(at(1), at(3)))
-
-
-@pytest.mark.parametrize(
-    ("age", "since", "start", "end"),
-    [
-        (timedelta(hours=1), None, at(5, 9), at(5, 10)),
-        (timedelta(hours=1), NOW - timedelta(hours=3), at(5, 7), at(5, 10)),
-        (timedelta(days=1), None, at(3, 23), at(4, 23)),
-        (timedelta(days=1), NOW - timedelta(days=1), at(3, 23), at(4, 23)),
-        (timedelta(days=1), NOW - timedelta(days=3), at(1, 23), at(4, 23)),
-        (timedelta(days=1), NOW - timedelta(days=90), at(4, 23) - timedelta(days=14), at(4, 23)),
-        (timedelta(days=7), None, at(1) - timedelta(days=3, hours=1), at(1) - timedelta(days=2, hours=1)),
-    ],
-)
-def test_what_reached_an_age_since_the_last_time_is_asked_for_again(
-    age: timedelta, since: datetime | None, start: datetime, end: datetime
-) -> None:
-    request = CollectionRequest(DataItem.LOAD_ACTUAL, FR, considered(DataItem.LOAD_ACTUAL, FR, 0, NOW))
-    again = repolled(request, age, since, NOW)
-    assert again is not None
-    assert (again.interval.start, again.interval.end) == (start, end)
-
-
-def test_what_is_published_for_weeks_and_years_is_not_asked_for_by_age() -> None:
-    for item, age in ((DataItem.LOAD_FORECAST_WEEK_AHEAD, 7), (DataItem.INSTALLED_CAPACITY, 1)):
-        request = CollectionRequest(item, FR, considered(item, FR, 0, NOW))
-        assert repolled(request, timedelta(days=age), None, NOW) is None
-    forecast = CollectionRequest(DataItem.LOAD_FORECAST_DAY_AHEAD, FR, Interval(at(4), at(5)))
-    assert repolled(forecast, timedelta(hours=1), None, NOW) is None

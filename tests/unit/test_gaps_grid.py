@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from app.collection.gap_reasons import NEVER_ASKED, REASONS, Patience, due, judge
+from app.collection.gap_reasons import NEVER_ASKED, REASONS, due, judge
+from app.collection.question_schedule import Patience
 from app.market.calendar import AfterDelivery
 from app.market.time import Interval, Resolution, delivery_day, iso
 from app.timeseries.blocks import DayCounts

@@ -7,7 +7,7 @@ import pytest
 
 from app.collection.gap_reasons import Reason
 from app.collection.gap_rows import GapRow
-from app.collection.gap_windows import Gap, windows_due
+from app.collection.gap_windows import Evidence, Gap, windows_due
 from app.market.areas import find_place
 from app.market.series import DataItem, SeriesKey
 from app.market.time import Interval, Resolution
@@ -72,11 +72,29 @@ def test_whoever_repeats_a_run_that_failed_does_not_wait_for_what_is_ours() -> N
     assert [one.interval for one in windows_due(waiting, now=now, again=True).requests] == [hours(0, 1)]
 
 
-def test_what_the_source_lacks_for_good_is_asked_for_only_when_forced() -> None:
-    one = replace(gap(0, 1, Reason.MISSING_AT_SOURCE), asked=14, last_asked=T0, next_ask=None)
-    assert windows_due([one], now=T0 + timedelta(days=100)).requests == ()
+def test_what_the_source_lacks_is_asked_for_when_its_time_has_come_or_when_forced() -> None:
+    one = replace(gap(0, 1, Reason.MISSING_AT_SOURCE), asked=14, last_asked=T0, next_ask=T0 + timedelta(days=99))
+    assert windows_due([one], now=T0 + timedelta(days=98)).requests == ()
+    assert len(windows_due([one], now=T0 + timedelta(days=100)).requests) == 1
     assert windows_due([one]).requests == ()
     assert len(windows_due([one], forced=True).requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "asked", "answers", "series", "evidence"),
+    [
+        (Reason.NOT_DUE, 0, 0, True, Evidence.NOT_DUE),
+        (Reason.OURS, 0, 0, True, Evidence.NEVER_ASKED),
+        (Reason.LATE, 0, 0, True, Evidence.NEVER_ASKED),
+        (Reason.OURS, 2, 0, True, Evidence.NO_ANSWER),
+        (Reason.LATE, 2, 2, False, Evidence.EMPTY),
+        (Reason.MISSING_AT_SOURCE, 7, 6, True, Evidence.EMPTY),
+        (Reason.MISSING_AT_SOURCE, 7, 6, False, Evidence.NEVER_EXISTED),
+    ],
+)
+def test_what_the_questions_say(reason: Reason, asked: int, answers: int, series: bool, evidence: Evidence) -> None:
+    one = replace(gap(0, 1, reason), asked=asked, answers=answers)
+    assert (one if series else replace(one, series_key=None)).evidence is evidence
 
 
 def test_scattered_short_gaps_are_one_question_and_no_backfill() -> None:
@@ -85,8 +103,9 @@ def test_scattered_short_gaps_are_one_question_and_no_backfill() -> None:
     assert due.large == ()
 
 
-def test_what_the_source_is_known_to_lack_for_long_is_no_backfill() -> None:
-    lacking = replace(gap(0, 150, Reason.MISSING_AT_SOURCE), next_ask=T0)
+@pytest.mark.parametrize("reason", [Reason.LATE, Reason.MISSING_AT_SOURCE])
+def test_what_the_source_lacked_for_long_is_no_backfill(reason: Reason) -> None:
+    lacking = replace(gap(0, 150, reason), next_ask=T0)
     assert [one.interval for one in windows_due([lacking], now=T0).small] == [hours(0, 150)]
 
 

@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import pytest
 
-from app.errors import ConfigurationError
 from app.market.series import DataItem
 from app.reporting.periods import Kind as PeriodKind
 from app.reporting.periods import last_complete
@@ -22,7 +21,6 @@ from app.scheduling.plan import (
     cautious,
     differences,
     group_of,
-    parse_age,
     plan_changes,
     spread,
 )
@@ -132,16 +130,6 @@ def test_a_job_that_the_plan_has_no_more_goes_unless_another_version_may_know_it
     stored = [STORED, of("gone"), of("newer", kind="dreaming"), of("broken", unreadable="garbage")]
     found = plan_changes([SPEC], stored, NOW)
     assert [(one.action, one.job.name) for one in found] == [(Action.REMOVE, "gone")]
-
-
-@pytest.mark.parametrize(("text", "age"), [("1h", timedelta(hours=1)), ("45d", timedelta(days=45))])
-def test_ages_are_hours_or_days(text: str, age: timedelta) -> None:
-    assert parse_age(text) == age
-
-
-def test_another_age_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="'1w' is no age"):
-        parse_age("1w")
 
 
 def test_a_difference_names_the_field_its_old_and_its_new_value() -> None:

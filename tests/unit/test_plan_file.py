@@ -152,3 +152,15 @@ def test_a_file_is_gone_after_two_looks_and_taken_up_when_it_is_back(tmp_path: P
     path.write_text("jobs: {}")
     assert file.changed() is not None
     assert not file.gone
+
+
+@pytest.mark.parametrize(
+    "line", ["repoll_1h: {every: 60 min}", 'repoll_1d: {at: "03:10"}', "repoll_7d:", "repoll_45d: {enabled: false}"]
+)
+def test_lines_of_earlier_versions_are_accepted_and_explained(line: str) -> None:
+    plan = read_plan(f"jobs:\n  housekeeping:\n  {line}\n", "plan.yaml", SETTINGS)
+    assert plan.jobs() == default_plan(SETTINGS).jobs()
+    (note,) = plan.notes
+    assert note.startswith(
+        f"plan.yaml, line 3: jobs.{line.split(':', maxsplit=1)[0]} has no effect any more: the job `corrections` "
+    )
