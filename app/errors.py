@@ -15,7 +15,8 @@ AppError
 │   ├── JobFailed                 a run of a job did not do its work: recorded, retried by its policy
 │   └── SchedulerStateError       not the leader any more, or started twice
 ├── NotFound
-└── Conflict
+└── Conflict                      the request contradicts the present state
+    └── AnswerOutdated            what a source said came too late to be believed: ask it again
 """
 
 from __future__ import annotations
@@ -93,3 +94,7 @@ class NotFound(AppError):
 
 class Conflict(AppError):
     """The request contradicts the present state."""
+
+
+class AnswerOutdated(Conflict):
+    """The answer is to a question so old that what later answers said may be forgotten; ask again."""

@@ -32,9 +32,10 @@ class OpenBudget:
         self.acquired = 0
         self.blocks: list[datetime] = []
 
-    async def acquire(self) -> None:
+    async def acquire(self) -> int:
         self.acquired += 1
         await asyncio.sleep(0)
+        return self.acquired
 
     async def block(self, until: datetime) -> None:
         self.blocks.append(until)

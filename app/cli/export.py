@@ -24,7 +24,7 @@ from app.market.areas import Place
 from app.market.calendar import deadlines
 from app.market.moments import parse_instant, parse_interval
 from app.market.series import DataItem, SeriesKey
-from app.market.time import Interval, Resolution
+from app.market.time import Interval, Resolution, iso_microseconds
 from app.settings import Settings, load_settings
 from app.sources.entsoe.items import ITEMS, places_for
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from app.timeseries.export import Writer
+    from app.timeseries.repository import TimeSeriesRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +129,14 @@ async def _write(settings: Settings, question: _Question, kind: str, stream: Bin
     count = 0
     async with database(settings, lambda text: typer.echo(text, err=True)) as opened:
         repository = TimeSeriesRepository(opened)
-        with _writer(kind, stream) as writer:
+        as_of = await _as_of(repository, question.as_of)
+        with _writer(kind, stream, as_of) as writer:
             for item in sorted(question.wanted):
                 places = question.wanted[item]
                 batches = repository.read(
                     items=[item],
                     areas={eic: question.intervals[eic] for eic in places},
-                    as_of=question.as_of,
+                    as_of=as_of,
                     published=_published if question.assume_published else None,
                 )
                 async with aclosing(batches):
@@ -144,14 +146,24 @@ async def _write(settings: Settings, question: _Question, kind: str, stream: Bin
     return count
 
 
+async def _as_of(repository: TimeSeriesRepository, wanted: datetime | None) -> datetime | None:
+    """The instant that is read, and said: an earlier one than wanted where values may still be recorded at that."""
+    if wanted is None:
+        return None
+    settled = await repository.settled(wanted)
+    reason = "" if settled == wanted else ", the latest instant at which nothing more can be recorded"
+    typer.echo(f"as_of {iso_microseconds(settled)}{reason}", err=True)
+    return settled
+
+
 @contextmanager
-def _writer(kind: str, stream: BinaryIO) -> Iterator[Writer]:
+def _writer(kind: str, stream: BinaryIO, as_of: datetime | None) -> Iterator[Writer]:
     import io
 
     from app.timeseries.export import CsvWriter, ParquetWriter
 
     if kind == "parquet":
-        parquet = ParquetWriter(stream)
+        parquet = ParquetWriter(stream, as_of=as_of)
         yield parquet
         parquet.close()
         return

@@ -7,13 +7,22 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 
-from app.clock import Clock
+from app.clock import Clock, SystemClock
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, RunObserver, Work
 from app.collection.repository import RunRepository
-from app.errors import AccessDenied, AppError, DatabaseUnavailable, MalformedDocument, RequestTooLarge, SourceError
+from app.errors import (
+    AccessDenied,
+    AnswerOutdated,
+    AppError,
+    DatabaseUnavailable,
+    MalformedDocument,
+    RequestTooLarge,
+    SourceError,
+)
 from app.market.time import Interval, halve
 from app.sources.source import Fetched, FetchStatistics, Source
 from app.timeseries.repository import StoreResult, TimeSeriesRepository
@@ -91,6 +100,17 @@ class CollectionService:
         return run
 
     async def _gather(self, run: CollectionRun, malformed: list[bytes]) -> CollectionRun:
+        """Fetch and store; what is too old to be stored, because this process stood still, is asked for once more."""
+        try:
+            return await self._gather_once(run, malformed)
+        except AnswerOutdated as error:
+            self._log.warning("answer_outdated", item=run.item, window=str(run.window), error=str(error))
+        try:
+            return await self._gather_once(run, malformed)
+        except AnswerOutdated as error:
+            return _failed(run, error, self._clock.now())
+
+    async def _gather_once(self, run: CollectionRun, malformed: list[bytes]) -> CollectionRun:
         """Fetch and store; a window that is too large in halves, each stored before the next is asked for."""
         try:
             fetched = await self._source.fetch(run.item, run.place, run.window, run.statistics)
@@ -110,7 +130,7 @@ class CollectionService:
 
     async def _store(self, run: CollectionRun, fetched: Fetched) -> CollectionRun:
         begun = time.perf_counter()
-        stored = await self._persist(fetched, run.window)
+        stored = await self._persist(fetched, run.window, run.statistics.question)
         return replace(
             run,
             finished_at=self._clock.now(),
@@ -120,24 +140,28 @@ class CollectionService:
             received=fetched.received,
             new=stored.new,
             revised=stored.revised,
-            unchanged=stored.unchanged,
+            unchanged=stored.unchanged + stored.superseded,
             vanished=stored.vanished,
             rejected=tuple(fetched.rejected),
             notes=tuple(fetched.notes),
             store_seconds=time.perf_counter() - begun,
         )
 
-    async def _persist(self, fetched: Fetched, window: Interval) -> StoreResult:
-        learned_at = self._clock.now()
+    async def _persist(self, fetched: Fetched, window: Interval, question: int | None) -> StoreResult:
+        # The store has the moment from the server, whose clock all share; a simulated time is its own.
+        learned_at = None if isinstance(self._clock, SystemClock) else self._clock.now()
         # Only an answer that could be read to its end tells what is missing at the source.
         answered = None if fetched.rejected or fetched.notes else window
+        store = partial(
+            self._timeseries.store, fetched.blocks, learned_at=learned_at, answered=answered, question=question
+        )
         for attempt in range(1, STORE_ATTEMPTS):
             try:
-                return await self._timeseries.store(fetched.blocks, learned_at=learned_at, answered=answered)
+                return await store()
             except DatabaseUnavailable as error:
                 self._log.warning("store_retried", attempt=attempt, error=str(error))
                 await self._sleep(2.0 ** (attempt - 1))
-        return await self._timeseries.store(fetched.blocks, learned_at=learned_at, answered=answered)
+        return await store()
 
     async def _tell(self, run: CollectionRun) -> None:
         self._log.debug(

@@ -36,6 +36,7 @@ _RESERVE = f"""
     returning
         extract(epoch from greatest(theoretical_arrival - $3::interval, blocked_until) - clock_timestamp())::float8 as seconds,
         coalesce(blocked_until > clock_timestamp(), false) as blocked,
+        nextval('questions') as question,
         set_config('synchronous_commit', 'off', true)
 """  # noqa: S608  constants
 
@@ -46,7 +47,13 @@ _BLOCK = """
     set blocked_until = greatest(budget.blocked_until, excluded.blocked_until)
 """
 
-_BLOCKED = "select blocked_until > clock_timestamp() from token_budgets where token_id = $1"
+# Null while everybody waits, else the number of the question that is asked now.
+_START = """
+    select case
+        when exists (select from token_budgets where token_id = $1 and blocked_until > clock_timestamp()) then null
+        else nextval('questions')
+    end
+"""
 
 
 def token_id(secret: str) -> str:
@@ -85,30 +92,31 @@ class PostgresBudget:
         self._sleep = sleep
         self._step, self._lead = pace(requests_per_minute, burst)
 
-    async def acquire(self) -> None:
-        """Returns when a request may start; waiters are served in the order in which they came."""
+    async def acquire(self) -> int:
+        """Returns when a request may start, with its number; waiters are served in the order in which they came."""
         while True:
-            seconds, blocked = await self._reserve()
+            seconds, blocked, question = await self._reserve()
             if seconds <= 0:
-                return
+                return question
             if self._on_wait and seconds >= NOTABLE_WAIT:
                 self._on_wait(seconds, "the platform asked everybody to wait" if blocked else "request budget")
             await self._sleep(seconds)
             # A slot from before a block is void: all that waited would start at once when it ends.
-            if not await self.is_blocked():
-                return
+            if (started := await self.start()) is not None:
+                return started
 
     async def block(self, until: datetime) -> None:
         """Nobody with this token starts a request before the instant; an earlier one changes nothing."""
         async with self._database.connection() as connection:
             await connection.execute(_BLOCK, self._token_id, until)
 
-    async def _reserve(self) -> tuple[float, bool]:
+    async def start(self) -> int | None:
+        """The number of a request that has its slot and starts now; None where everybody has to wait."""
+        async with self._database.connection() as connection:
+            started: int | None = await connection.fetchval(_START, self._token_id)
+        return started
+
+    async def _reserve(self) -> tuple[float, bool, int]:
         async with self._database.connection() as connection:
             [row] = await connection.fetch(_RESERVE, self._token_id, self._step, self._lead)
-        return row["seconds"], row["blocked"]
-
-    async def is_blocked(self) -> bool:
-        """Whether everybody with this token has to wait."""
-        async with self._database.connection() as connection:
-            return bool(await connection.fetchval(_BLOCKED, self._token_id))
+        return row["seconds"], row["blocked"], row["question"]

@@ -130,12 +130,12 @@ class LaneBudget:
         # Of those who wait in this process one asks; the others would only ask the same.
         self._asking = asyncio.Lock()
 
-    async def acquire(self) -> None:
-        """Returns when a request may start."""
+    async def acquire(self) -> int:
+        """Returns when a request may start, with its number."""
         while True:
             await self._sleep(await self._taken())
-            if not await self._live.is_blocked():
-                return
+            if (started := await self._live.start()) is not None:
+                return started
 
     async def block(self, until: datetime) -> None:
         """Nobody with this token starts a request before the instant, in no lane."""

@@ -9,8 +9,11 @@ from typing import Protocol
 class Budget(Protocol):
     """The request limit that everybody who uses one token shares."""
 
-    async def acquire(self) -> None:
-        """Return when one more request may go out, never while the budget is blocked."""
+    async def acquire(self) -> int | None:
+        """Return when one more request may go out, never while the budget is blocked.
+
+        What it returns numbers the requests of all who share the token in the order in which they go out.
+        """
         ...
 
     async def block(self, until: datetime) -> None:

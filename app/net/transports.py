@@ -38,6 +38,8 @@ class Meter(Protocol):
     retries: int
     bytes: int
     api_seconds: float
+    question: int | None
+    """The number of the latest attempt among the requests of all who share the budget."""
 
 
 def full_jitter(longest: float) -> float:
@@ -174,7 +176,9 @@ class BudgetTransport(Wrapping):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         async with self._slots:
-            await self._budget.acquire()
+            question = await self._budget.acquire()
+            if meter := _meter(request):
+                meter.question = question
             try:
                 return await self._inner.handle_async_request(request)
             except RateLimited as limit:

@@ -22,13 +22,18 @@ class RejectedPoint:
 
 @dataclass(slots=True)
 class FetchStatistics:
-    """What a fetch cost; filled while it runs, so that a failed fetch is accounted for too."""
+    """What a fetch cost; filled while it runs, so that a failed fetch is accounted for too.
+
+    `question` numbers what was asked in the order in which all processes asked; of an answer in several pages it is the
+    first. None where a source does not number its questions.
+    """
 
     requests: int = 0
     retries: int = 0
     bytes: int = 0
     api_seconds: float = 0.0
     parse_seconds: float = 0.0
+    question: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -12,7 +13,7 @@ import numpy as np
 from app.market.areas import label
 from app.market.series import SeriesKey
 from app.market.text import instants, shortest
-from app.market.time import Resolution
+from app.market.time import Resolution, iso_microseconds
 from app.timeseries.reads import ObservationBatch
 
 if TYPE_CHECKING:
@@ -65,16 +66,17 @@ class CsvWriter:
 
 
 class ParquetWriter:
-    """Parquet with typed instants; `filled` is a boolean."""
+    """Parquet with typed instants; `filled` is a boolean, and the metadata of the schema say `as_of`."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], *, as_of: datetime | None = None) -> None:
         import pyarrow as pa
         from pyarrow import parquet
 
         text, instant = pa.dictionary(pa.int32(), pa.string()), pa.timestamp("us", tz="UTC")
         types = {"delivery_start": instant, "value": pa.float64(), "filled": pa.bool_(), "recorded_at": instant}
         self._arrow = pa
-        self._schema = pa.schema([(name, types.get(name, text)) for name in COLUMNS])
+        said = {"as_of": iso_microseconds(as_of)} if as_of else None
+        self._schema = pa.schema([(name, types.get(name, text)) for name in COLUMNS], metadata=said)
         self._parquet = parquet.ParquetWriter(stream, self._schema, compression="zstd")
 
     def write(self, batch: ObservationBatch) -> None:

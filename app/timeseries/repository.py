@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
@@ -14,8 +15,8 @@ import numpy as np
 from asyncpg.exceptions import DeadlockDetectedError, InvalidCachedStatementError, SerializationError
 from numpy.typing import NDArray
 
-from app.db.engine import copy_binary
-from app.errors import Conflict
+from app.db.engine import IDLE_IN_TRANSACTION, copy_binary
+from app.errors import AnswerOutdated, Conflict, DatabaseUnavailable
 from app.market.areas import by_eic
 from app.market.series import KEY_FIELDS, SeriesBlock, SeriesKey
 from app.market.time import MARKET_ZONE, Interval
@@ -23,13 +24,25 @@ from app.timeseries import statements
 from app.timeseries.binary_copy import Columns, RowFormat, microseconds
 from app.timeseries.blocks import DayCounts, Rows, count_by_day, merge
 from app.timeseries.reads import ObservationBatch, Published, read_series
+from app.timeseries.spans import Span, spans_of
 
 if TYPE_CHECKING:
+    from asyncpg import Record
+
     from app.db.engine import Connection, Database
 
 _LOCKS = 0x73746F72
 """Namespace of the advisory locks of the store."""
 _MICROSECONDS = 1_000_000
+_MICROSECOND = timedelta(microseconds=1)
+
+REMEMBERED = timedelta(days=1)
+"""How long it is known what an answer has said; one to an earlier question that comes even later is refused."""
+FORGET_EACH = 3600.0
+SETTLE_EACH = 0.02
+SETTLED_WITHIN = timedelta(seconds=5)
+WRITERS_END_WITHIN = timedelta(seconds=IDLE_IN_TRANSACTION + 10)
+"""A writer that is frozen within its transaction loses it before."""
 
 _INCOMING = RowFormat(series_id="int4", delivery_start="timestamptz", resolution="int2", value="float8", filled="bool")
 _OBSERVATIONS = RowFormat(**_INCOMING.columns, recorded_at="timestamptz")
@@ -38,7 +51,10 @@ _COUNTS = RowFormat(series_id="int4", day="date", resolution="int2", stored="int
 
 @dataclass(frozen=True, slots=True)
 class StoreResult:
-    """What storing did, in rows; received = new + revised + unchanged + duplicates, vanished is beside them."""
+    """What storing did, in rows; received = new + revised + unchanged + superseded + duplicates, vanished is beside them.
+
+    `superseded` differ from what a later question has said, and change nothing.
+    """
 
     new: int = 0
     revised: int = 0
@@ -46,6 +62,11 @@ class StoreResult:
     vanished: int = 0
     received: int = 0
     duplicates: int = 0
+    superseded: int = 0
+
+
+class _SpansLost(Conflict):
+    """The server crashed, and with it went what the answers before had said."""
 
 
 class _SeriesGone(Conflict):
@@ -58,14 +79,25 @@ class TimeSeriesRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ids: dict[SeriesKey, int] = {}
+        self._forgotten_at = -FORGET_EACH
 
     async def store(
-        self, blocks: Sequence[SeriesBlock], *, learned_at: datetime, answered: Interval | None = None
+        self,
+        blocks: Sequence[SeriesBlock],
+        *,
+        learned_at: datetime | None = None,
+        answered: Interval | None = None,
+        question: int | None = None,
     ) -> StoreResult:
         """Stores the answer of a source: new values, and changed ones with the value before as a revision.
 
-        All rows written get one `recorded_at`: `learned_at`, or a microsecond after the newest row they replace where
-        the clock went back. Equal values write nothing; a change of `filled` alone is no revision.
+        All rows written get one `recorded_at`: the server's clock once this call may write, which is what makes a read
+        as of an instant give the same for ever; or `learned_at`, for what was learned at another time. It is a
+        microsecond after the newest row they replace where the clock went back. Equal values write nothing; a change of
+        `filled` alone is no revision.
+
+        `question` is the number that the question got before it was asked; without one it counts as asked now. What
+        the answer to a later question has said stays as it is. AnswerOutdated where that is not known any more.
 
         `answered` says that the blocks are the whole answer for this interval: a stored value whose market time unit
         lies wholly inside and that is missing here becomes null, with its value as a revision. That concerns only
@@ -76,27 +108,53 @@ class TimeSeriesRepository:
         if not len(rows):
             return StoreResult()
         try:
-            return await self._store(rows, learned_at, answered)
+            result = await self._store(rows, learned_at, answered, question)
         except (DeadlockDetectedError, SerializationError, InvalidCachedStatementError, _SeriesGone):
             self._ids.clear()
-            return await self._store(rows, learned_at, answered)
+            result = await self._store(rows, learned_at, answered, question)
+        except _SpansLost:
+            async with self._database.connection() as connection:
+                await connection.execute(statements.RAISE_FLOOR)
+            result = await self._store(rows, learned_at, answered, question)
+        await self._forget_spans()
+        return result
 
-    async def _store(self, rows: Rows, learned_at: datetime, answered: Interval | None) -> StoreResult:
-        bounds = _bounds(rows, answered)
+    async def _store(
+        self, rows: Rows, learned_at: datetime | None, answered: Interval | None, question: int | None
+    ) -> StoreResult:
+        bounds, locks = _bounds(rows, answered), _locks(rows.keys)
         async with self._database.transaction() as connection:
-            await connection.execute(statements.LOCK, _LOCKS, _lock_numbers(rows.keys))
+            await connection.execute(statements.LOCK, _LOCKS, sorted(set(locks)))
             ids = await self._series_ids(connection, rows.keys)
-            [occupancy] = await connection.fetch(statements.OCCUPANCY, ids.tolist(), bounds.start, bounds.end)
-            if occupancy["known"] < len(ids):
+            asked = await connection.fetchval(statements.NEXT_QUESTION) if question is None else question
+            [found] = await connection.fetch(statements.OCCUPANCY, ids.tolist(), bounds.start, bounds.end, locks, asked)
+            if found["known"] < len(ids):
                 raise _SeriesGone("series vanished from the database while values were stored; store them again")
-            if occupancy["occupied"]:
+            if found["floor"] is None:
+                raise _SpansLost("what answers have said was lost in a crash of the server")
+            if asked <= found["floor"]:
+                raise AnswerOutdated("the answer is so old that what later ones said may be forgotten; ask again")
+            moment = learned_at or found["moment"]
+            later = (
+                await connection.fetch(statements.SPANS_OF_LATER, locks, asked, ids.tolist()) if found["later"] else []
+            )
+            if found["occupied"] or later:
                 result = await _store_difference(
-                    connection, rows, ids, bounds, learned_at=learned_at, answered=answered
+                    connection, rows, ids, bounds, learned_at=moment, answered=answered, later=later
                 )
             else:
-                result = await _store_fresh(connection, rows, ids, learned_at)
+                result = await _store_fresh(connection, rows, ids, moment)
+            await _add_spans(connection, asked, spans_of(rows, locks, answered), ids)
         self._ids.update(zip(rows.keys, ids.tolist(), strict=True))
         return result
+
+    async def _forget_spans(self) -> None:
+        """Answers to questions that nobody waits for any more need not be remembered."""
+        if time.monotonic() - self._forgotten_at < FORGET_EACH:
+            return
+        self._forgotten_at = time.monotonic()
+        async with self._database.connection() as connection:
+            await connection.execute(statements.FORGET_SPANS, REMEMBERED)
 
     async def _series_ids(self, connection: Connection, keys: Sequence[SeriesKey]) -> NDArray[np.int32]:
         """The ids of the series, which are added where they are new; remembered only after the commit."""
@@ -126,9 +184,12 @@ class TimeSeriesRepository:
         """Streams the values whose delivery starts in the interval of their area, from one snapshot.
 
         Ordered by series key (as text, in the order of its components), delivery start and resolution; null values
-        are left out. With `as_of`, what was known at that instant. With `published` as well, the first version of a
-        value counts as known from its deadline on where that is earlier than the moment we learned it.
+        are left out. With `as_of`, what was known at that instant, which is the same for ever: the read begins when no
+        writer can record anything at that instant or before. With `published` as well, the first version of a value
+        counts as known from its deadline on where that is earlier than the moment we learned it.
         """
+        if as_of is not None:
+            await self._writers_past(as_of)
         async with self._database.transaction(isolation="repeatable_read", readonly=True) as connection:
             series = await _list_series(connection, items, list(areas))
             extents = await _extents(connection, [series_id for series_id, _ in series])
@@ -140,6 +201,34 @@ class TimeSeriesRepository:
                 async with aclosing(batches):
                     async for batch in batches:
                         yield batch
+
+    async def settled(self, as_of: datetime, *, patience: timedelta = SETTLED_WITHIN) -> datetime:
+        """The instant itself, or the latest before it of which a read gives the same for ever.
+
+        An instant to come is none, nor one at which somebody may still record a value; for that one waits a while.
+        """
+        until = time.monotonic() + patience.total_seconds()
+        now, horizon = await self._horizon()
+        wanted = min(as_of, now - _MICROSECOND)
+        while wanted >= horizon and time.monotonic() < until:
+            await asyncio.sleep(SETTLE_EACH)
+            _, horizon = await self._horizon()
+        return min(wanted, horizon - _MICROSECOND)
+
+    async def _writers_past(self, as_of: datetime) -> None:
+        """Return when nobody records anything at the instant or before; of one to come that cannot be known."""
+        settled = await self.settled(as_of, patience=WRITERS_END_WITHIN)
+        now, horizon = await self._horizon()
+        if settled < as_of < now and horizon <= as_of:
+            raise DatabaseUnavailable(
+                f"values are still being written at {as_of:%Y-%m-%d %H:%M:%S}Z; ask as of {settled:%Y-%m-%d %H:%M:%S.%f}Z"
+            )
+
+    async def _horizon(self) -> tuple[datetime, datetime]:
+        """The server's clock, and the instant from which on values may be recorded that cannot be seen yet."""
+        async with self._database.connection() as connection:
+            [found] = await connection.fetch(statements.WRITERS)
+        return found["now"], min(found["now"], found["oldest"] or found["now"])
 
 
 async def _list_series(
@@ -206,11 +295,14 @@ async def _store_difference(
     *,
     learned_at: datetime,
     answered: Interval | None,
+    later: Sequence[Record],
 ) -> StoreResult:
+    """Writes what differs from the stored rows, but for what the answers to later questions have said."""
     await connection.execute(statements.PREPARE_INCOMING)
     await _copy_into(connection, "incoming", _INCOMING, _columns(rows, ids))
+    said = [list(column) for column in zip(*later, strict=True)]
     [written] = await connection.fetch(
-        statements.STORE_DIFFERENCE,
+        statements.STORE_DIFFERENCE_OF_EARLIER if later else statements.STORE_DIFFERENCE,
         ids.tolist(),
         [_zone(key.area) for key in rows.keys],
         bounds.start,
@@ -218,9 +310,21 @@ async def _store_difference(
         learned_at,
         answered.start if answered else None,
         answered.end if answered else None,
+        *said,
     )
-    new, revised, vanished = written
-    return StoreResult(new, revised, len(rows) - new - revised, vanished, rows.received, rows.duplicates)
+    new, revised, vanished, superseded = written
+    unchanged = len(rows) - new - revised - superseded
+    return StoreResult(new, revised, unchanged, vanished, rows.received, rows.duplicates, superseded)
+
+
+async def _add_spans(connection: Connection, question: int, spans: Sequence[Span], ids: NDArray[np.int32]) -> None:
+    rows = [
+        (question, span.lock, ids[list(span.series)].tolist(), span.resolution, span.start, span.end) for span in spans
+    ]
+    if len(rows) == 1:
+        await connection.execute(statements.ADD_SPAN, *rows[0])
+    else:
+        await connection.executemany(statements.ADD_SPAN, rows)
 
 
 def _columns(rows: Rows, ids: NDArray[np.int32]) -> dict[str, NDArray[np.generic]]:
@@ -240,13 +344,12 @@ def _bounds(rows: Rows, answered: Interval | None) -> Interval:
     return Interval(min(found.start, answered.start), max(found.end, answered.end)) if answered else found
 
 
-def _lock_numbers(keys: Sequence[SeriesKey]) -> list[int]:
-    """One lock for all series of a source, item and area, sorted: a call with 1,500 units takes one lock, not 1,500.
+def _locks(keys: Sequence[SeriesKey]) -> list[int]:
+    """Of each series its lock, one for a source, item and area: a call with 1,500 units takes one lock, not 1,500.
 
     Calls that share a series share its lock; a collision of digests makes two calls wait for each other, no more.
     """
-    groups = {f"{key.source}/{key.item}/{key.area}" for key in keys}
-    return sorted({zlib.crc32(group.encode()) - 2**31 for group in groups})
+    return [zlib.crc32(f"{key.source}/{key.item}/{key.area}".encode()) - 2**31 for key in keys]
 
 
 def _key_columns(keys: Sequence[SeriesKey]) -> list[list[str]]:

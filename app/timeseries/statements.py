@@ -7,8 +7,35 @@ from app.market.series import KEY_FIELDS
 KEY_COLUMNS = ", ".join(KEY_FIELDS)
 _KEY_ARRAYS = ", ".join(f"${index}::text[]" for index in range(1, len(KEY_FIELDS) + 1))
 
-# Each transaction takes the locks in the order of the array.
-LOCK = "select pg_advisory_xact_lock($1, lock) from unnest($2::integer[]) as lock"
+_INSTANTS = 0x6770
+"""Namespace of the advisory locks that say since when (milliseconds) a transaction may write."""
+
+# Each transaction takes the locks of its series in the order of the array. Then one, shared, that names the present
+# millisecond: whatever it records is recorded later, so readers know an instant below all that may still commit.
+LOCK = f"""
+    with locked as materialized (
+        select pg_advisory_xact_lock($1, lock) from unnest($2::integer[]) as lock
+    )
+    select pg_advisory_xact_lock_shared(
+        {_INSTANTS}::bigint << 48 | floor(extract(epoch from clock_timestamp()) * 1000)::bigint
+    )
+    from (select count(*) from locked) as all_locked
+"""  # noqa: S608  a constant
+
+# The clock of the statement's begin, which comes before the look at the locks; and the oldest writer's millisecond.
+WRITERS = f"""
+    select
+        statement_timestamp() as now,
+        timestamptz 'epoch' + interval '1 millisecond' * min(
+            (classid::bigint << 32 | objid::bigint) & ((1::bigint << 48) - 1)
+        ) as oldest
+    from pg_locks
+    where
+        locktype = 'advisory'
+        and objsubid = 1
+        and classid::bigint >> 16 = {_INSTANTS}
+        and database = (select oid from pg_database where datname = current_database())
+"""  # noqa: S608  a constant
 
 FIND_SERIES = f"""
     select series_id, {KEY_COLUMNS}
@@ -36,9 +63,15 @@ EXTENTS = """
     group by series_id
 """
 
-# How many of the series exist, and how many of them have rows from $2 until $3 or counts of the days between.
+# How many of the series exist, and how many of them have rows from $2 until $3 or counts of the days between. Whether
+# a later question than $5 has an answer for the locks $4, the floor of questions, and the clock once the locks are held.
 OCCUPANCY = """
-    select count(*) as known, count(any_row.found) as occupied
+    select
+        count(*) as known,
+        count(any_row.found) as occupied,
+        (select question from answer_floor) as floor,
+        exists (select from answer_spans where lock = any($4::integer[]) and question > $5) as later,
+        clock_timestamp() as moment
     from unnest($1::integer[]) as wanted (series_id)
     join series using (series_id)
     left join lateral (
@@ -71,7 +104,7 @@ PREPARE_INCOMING = """
 # $6, $7 the answered interval, null where rows that are missing in `incoming` mean nothing.
 # All parts see the snapshot of the start, so `diff` reads what `written` replaces; FOR UPDATE must stay away from it,
 # because it would then be read after the write and skip every row (measured on PostgreSQL 18).
-STORE_DIFFERENCE = """
+_DIFFERENCE = """
     with found as (
         select
             series_id,
@@ -100,16 +133,12 @@ STORE_DIFFERENCE = """
         join unnest($1::integer[], $2::text[]) as wanted (series_id, zone) using (series_id)
         join resolutions on resolutions.id = found.resolution
         where
-            not missing
+            (not missing
             or (
                 delivery_start >= $6
-                and case
-                    when seconds is not null then delivery_start + seconds * interval '1 second'
-                    else (
-                        delivery_start at time zone zone + make_interval(months => months, days => days)
-                    ) at time zone zone
-                end <= $7
-            )
+                and {end} <= $7
+            ))
+            {unless_said}
     ),
     moment as (
         select greatest($5::timestamptz, max(old_recorded_at) + interval '1 microsecond') as recorded_at
@@ -153,8 +182,75 @@ STORE_DIFFERENCE = """
     select
         count(*) filter (where not known) as new,
         count(*) filter (where replaces and not missing) as revised,
-        count(*) filter (where missing) as vanished
+        count(*) filter (where missing) as vanished,
+        {superseded} as superseded
     from diff
+"""
+
+_END = """case
+                    when seconds is not null then delivery_start + seconds * interval '1 second'
+                    else (
+                        delivery_start at time zone zone + make_interval(months => months, days => days)
+                    ) at time zone zone
+                end"""
+
+# What a later question has said: a whole answer of all units within its interval, else of the values it brought.
+_SAID = f"""exists (
+                select
+                from unnest($8::integer[], $9::smallint[], $10::timestamptz[], $11::timestamptz[])
+                    as later (series_id, resolution, span_start, span_end)
+                where
+                    later.series_id = found.series_id
+                    and delivery_start >= span_start
+                    and case
+                        when later.resolution is null then {_END} <= span_end
+                        else later.resolution = found.resolution and delivery_start < span_end
+                    end
+            )"""  # noqa: S608  constants
+
+STORE_DIFFERENCE = _DIFFERENCE.format(end=_END, unless_said="", superseded="0")
+
+# The same for an answer to an earlier question: $8 to $11 are the series, resolutions and spans that later ones speak of.
+STORE_DIFFERENCE_OF_EARLIER = _DIFFERENCE.format(
+    end=_END,
+    unless_said=f"and not {_SAID}",
+    superseded=f"""(
+            select count(*)
+            from found
+            join unnest($1::integer[], $2::text[]) as wanted (series_id, zone) using (series_id)
+            join resolutions on resolutions.id = found.resolution
+            where not missing and {_SAID}
+        )""",  # noqa: S608  constants
+)
+
+NEXT_QUESTION = "select nextval('questions')"
+
+# The table is unlogged: after a crash of the server it is empty, and answers to questions from before it are refused.
+RAISE_FLOOR = """
+    insert into answer_floor (question)
+    values (nextval('questions'))
+    on conflict do nothing
+"""
+
+SPANS_OF_LATER = """
+    select series_id, resolution, span_start, span_end
+    from answer_spans
+    cross join unnest(series_ids) as series_id
+    where lock = any($1::integer[]) and question > $2 and series_id = any($3::integer[])
+"""
+
+ADD_SPAN = """
+    insert into answer_spans (question, lock, series_ids, resolution, span_start, span_end)
+    values ($1, $2, $3, $4, $5, $6)
+"""
+
+FORGET_SPANS = """
+    with forgotten as (
+        delete from answer_spans where answered_at < clock_timestamp() - $1::interval returning question
+    )
+    update answer_floor
+    set question = greatest(question, (select max(question) from forgotten))
+    where exists (select from forgotten)
 """
 
 ADD_COUNTS = """

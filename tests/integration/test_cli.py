@@ -96,6 +96,8 @@ def test_collecting_again_writes_nothing_new(store: str, capsys: pytest.CaptureF
 def test_as_of_a_moment_before_the_collection_nothing_was_known(
     store: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    from pyarrow import parquet
+
     collected(capsys, *LOAD)
     assert exported(capsys, tmp_path, *LOAD, "--as-of", "2026-01-23T00:00:00Z") == []
     published = exported(capsys, tmp_path, *LOAD, "--as-of", "2026-01-21T00:00:00Z", "--assume-published")
@@ -103,6 +105,11 @@ def test_as_of_a_moment_before_the_collection_nothing_was_known(
     assert published[-1]["delivery_start"] == "2026-01-20T22:45:00Z"
     learned = exported(capsys, tmp_path, *LOAD)
     assert exported(capsys, tmp_path, *LOAD, "--as-of", learned[0]["recorded_at"]) == learned
+    target = tmp_path / "out.parquet"
+    assert run(["export", *LOAD, "--as-of", "2999-01-01T00:00:00Z", "--format", "parquet", "-o", str(target)]) == 0
+    said = capsys.readouterr().err.splitlines()[0].split(",")[0]
+    assert said == f"as_of {parquet.read_schema(target).metadata[b'as_of'].decode()}"
+    assert learned[0]["recorded_at"] < said.removeprefix("as_of ") < "2999"
 
 
 def test_the_csv_has_exactly_the_promised_columns(

@@ -173,7 +173,9 @@ class LosingStore:
     def __init__(self, times: int) -> None:
         self._times = times
 
-    async def store(self, blocks: list[SeriesBlock], *, learned_at: datetime, answered: Interval) -> StoreResult:
+    async def store(
+        self, blocks: list[SeriesBlock], *, learned_at: datetime, answered: Interval, question: int | None
+    ) -> StoreResult:
         if self._times:
             self._times -= 1
             raise DatabaseUnavailable("the server is starting up")

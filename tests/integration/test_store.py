@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from app.db.engine import Database
+from app.errors import AnswerOutdated
 from app.market.series import SeriesBlock
 from app.market.time import Interval, Resolution
 from app.timeseries.repository import StoreResult, TimeSeriesRepository
@@ -269,3 +270,63 @@ async def test_series_are_listed_by_item_and_area_in_the_order_of_their_keys(rep
     assert [found for _, found in await repository.series()] == sorted(keys)
     assert [found for _, found in await repository.series(items=["load_actual"], areas=[DE_LU])] == [keys[1], keys[0]]
     assert await repository.series(items=[]) == []
+
+
+async def test_an_answer_to_an_earlier_question_takes_back_nothing_that_a_later_one_said(
+    repository: TimeSeriesRepository,
+) -> None:
+    await repository.store([block([1, 2, 3])], learned_at=LEARNED, answered=hours(0, 6), question=1)
+    await repository.store([block([1, 20, 3, 4])], learned_at=LEARNED + SECOND, answered=hours(0, 6), question=3)
+    late = [block({0: 9, 1: 2, 4: 5, 6: 7}), block([8], key(psr_type="B01"))]
+    result = await repository.store(late, learned_at=LEARNED + 2 * SECOND, answered=hours(0, 7), question=2)
+    # Values 0, 1, 4 and the missing 2 and 3 are the later answer's; 6 and the other series are only the earlier one's.
+    assert result == StoreResult(new=2, unchanged=0, received=5, superseded=3)
+    assert [value for _, _, value, _, _ in await rows_of(repository)] == [1, 20, 3, 4, 7, 8]
+    assert await values_of(repository, as_of=LEARNED + SECOND) == {0: 1, 1: 20, 2: 3, 3: 4}
+
+
+async def test_an_answer_that_was_not_read_to_its_end_speaks_of_its_values_alone(
+    repository: TimeSeriesRepository,
+) -> None:
+    await repository.store([block({0: 1, 1: 2, 4: 5})], learned_at=LEARNED, question=7)
+    quarter = block({1: 30}, resolution=Resolution.PT15M)
+    earlier = [block([9, 9, 9, 9, 9]), quarter]
+    result = await repository.store(earlier, learned_at=LEARNED, answered=hours(0, 6), question=6)
+    assert result == StoreResult(new=3, received=6, superseded=3)
+    assert [value for _, _, value, _, _ in await rows_of(repository)] == [1, 30, 2, 9, 9, 5]
+
+
+async def test_values_that_a_later_answer_lacked_are_not_stored_into_an_empty_range(
+    repository: TimeSeriesRepository,
+) -> None:
+    await repository.store([block({30: 1})], learned_at=LEARNED, answered=hours(0, 48), question=2)
+    result = await repository.store([block([5, 6])], learned_at=LEARNED, answered=hours(0, 24), question=1)
+    assert result == StoreResult(received=2, superseded=2)
+    assert await values_of(repository) == {30: 1}
+
+
+async def test_after_a_crash_of_the_server_what_was_asked_before_is_asked_again(
+    repository: TimeSeriesRepository, database: Database
+) -> None:
+    await repository.store([block([1])], learned_at=LEARNED, question=2)
+    async with database.connection() as connection:
+        await connection.execute("select setval('questions', 5)")
+        # What recovery does to tables that are not logged.
+        await connection.execute("truncate answer_spans, answer_floor")
+    with pytest.raises(AnswerOutdated, match="ask again"):
+        await repository.store([block([9])], learned_at=LEARNED, question=5)
+    assert (await repository.store([block([2])], learned_at=LEARNED, question=7)).revised == 1
+    assert (await repository.store([block([3])], learned_at=LEARNED)).revised == 1
+
+
+async def test_what_answers_said_is_forgotten_after_a_day_and_then_older_ones_are_refused(
+    database: Database, repository: TimeSeriesRepository
+) -> None:
+    await repository.store([block([1])], learned_at=LEARNED, question=5)
+    async with database.connection() as connection:
+        await connection.execute("update answer_spans set answered_at = answered_at - interval '25 hours'")
+    other = TimeSeriesRepository(database)
+    await other.store([block([1], key(area=FR))], learned_at=LEARNED, question=6)
+    with pytest.raises(AnswerOutdated):
+        await other.store([block([9])], learned_at=LEARNED, question=5)
+    assert (await other.store([block([9])], learned_at=LEARNED, question=7)).revised == 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -116,3 +117,63 @@ async def test_a_value_learned_before_its_deadline_counts_as_known_when_learned(
     await repository.store([block([1])], learned_at=early)
     assert await values_of(repository, as_of=early, published=at_delivery) == {0: 1}
     assert await values_of(repository, as_of=early - DAY, published=at_delivery) == {}
+
+
+async def server_clock(database: Database) -> datetime:
+    async with database.connection() as connection:
+        now: datetime = await connection.fetchval("select clock_timestamp()")
+    return now
+
+
+async def test_an_instant_at_which_somebody_still_writes_is_read_when_that_has_ended(
+    repository: TimeSeriesRepository, database: Database
+) -> None:
+    await repository.store([block([1])])
+    async with database.connection() as blocker:
+        await blocker.execute("begin; lock table observations in share mode")
+        writing = asyncio.create_task(repository.store([block([2, 3])]))
+        while not await blocker.fetchval("select exists (select from pg_locks where not granted)"):  # noqa: ASYNC110  nobody is told
+            await asyncio.sleep(0.01)
+        asked_for = await server_clock(database)
+        settled = await repository.settled(asked_for, patience=timedelta())
+        before = await values_of(repository, as_of=settled)
+        reading = asyncio.create_task(values_of(repository, as_of=asked_for))
+        await asyncio.sleep(0)
+        await blocker.execute("commit")
+    await writing
+    assert settled < asked_for
+    assert before == await values_of(repository, as_of=settled) == {0: 1}
+    assert await reading == await values_of(repository, as_of=asked_for) == {0: 2, 1: 3}
+
+
+async def test_an_instant_to_come_is_settled_at_the_present(
+    repository: TimeSeriesRepository, database: Database
+) -> None:
+    before = await server_clock(database)
+    settled = await repository.settled(before + DAY)
+    assert before <= settled < await server_clock(database)
+    assert await repository.settled(LEARNED) == LEARNED
+
+
+async def test_the_same_instant_gives_the_same_values_beside_writers(
+    repository: TimeSeriesRepository, database: Database, database_url: str
+) -> None:
+    async def write(area: str) -> None:
+        async with opened(database_url) as own:
+            writer = TimeSeriesRepository(own)
+            for turn in range(12):
+                await writer.store([block([turn] * 50, key(area=area))])
+
+    async def snapshots() -> list[tuple[datetime, dict[float, float]]]:
+        found = []
+        for _ in range(15):
+            instant = await server_clock(database)
+            found.append((instant, await values_of(repository, as_of=instant)))
+        return found
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(write(DE_LU))
+        reading = group.create_task(snapshots())
+    for instant, values in reading.result():
+        assert await values_of(repository, as_of=instant) == values

@@ -136,6 +136,14 @@ class Store:
 
         return self._runner.run(all_at_once())
 
+    def store_as(self, area: str, answer: Answer, question: int) -> StoreResult:
+        """Stores the answer to a question of this number."""
+        return self._runner.run(
+            self.repository.store(
+                answer.blocks(area), learned_at=answer.learned_at, answered=answer.answered, question=question
+            )
+        )
+
     def rows(self, area: str, as_of: datetime | None = None) -> list[tuple[datetime, str, float, bool, datetime]]:
         return self._runner.run(rows_of(self.repository, area, as_of=as_of))
 
@@ -218,4 +226,38 @@ def test_two_stores_of_the_same_answer_at_once_end_as_one(store: Store, history:
     written = [(result.new, result.revised, result.vanished) for result in results]
     assert sorted(written) == sorted([(once.new, once.revised, once.vanished), (0, 0, 0)])
     assert store.rows(area) == expected(model.as_of(model.instants()[-1]))
+    assert store.count_differences() == 0
+
+
+def last_said(history: Sequence[Answer]) -> dict[Place, tuple[float | None, bool]]:
+    """What the latest question that speaks of a place says of it: its value, or that there is none."""
+    said: dict[Place, tuple[float | None, bool]] = {}
+    for answer in history:
+        series = {place[0] for place, _, _ in answer.points}
+        for place in said:
+            start, end = hour(place[1]), hour(place[1]) + place[2].nominal
+            within = answer.answered and answer.answered.start <= start and end <= answer.answered.end
+            if place[0] in series and within:
+                said[place] = (None, False)
+        said |= {place: (value, filled) for place, value, filled in answer.points}
+    return {place: (value, filled) for place, (value, filled) in said.items() if value is not None}
+
+
+@laws
+@given(history=histories, data=st.data())
+def test_in_whatever_order_answers_arrive_the_later_question_wins(
+    store: Store, history: list[Answer], data: st.DataObject
+) -> None:
+    area = next(AREAS)
+    for number in data.draw(st.permutations(range(len(history)))):
+        result = store.store_as(area, history[number], 1 + number)
+        parts = (result.new, result.revised, result.unchanged, result.superseded, result.duplicates)
+        assert sum(parts) == result.received
+    expected = [
+        (series, hour(at), resolution.code, value, filled)
+        for (series, at, resolution), (value, filled) in sorted(
+            last_said(history).items(), key=lambda pair: (pair[0][0], pair[0][1], pair[0][2].id)
+        )
+    ]
+    assert [row[:4] for row in store.rows(area)] == [row[1:] for row in expected]
     assert store.count_differences() == 0

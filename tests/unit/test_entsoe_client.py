@@ -100,6 +100,16 @@ async def test_a_page_like_the_one_before_ends_the_paging_with_a_note() -> None:
     assert len(wire.requests) == 2
 
 
+async def test_an_answer_counts_as_asked_when_its_first_page_was_and_a_new_one_anew() -> None:
+    statistics = FetchStatistics()
+    wire = ScriptedWire(httpx.Response(503), page(0, 100), page(100, 3), page(0, 3))
+    async with calling(wire) as caller:
+        client = EntsoeClient(caller.http, caller.url)
+        for question in (2, 4):
+            await client.query(ITEMS[DataItem.PRICE_DAY_AHEAD], find_place("FR"), DAY, statistics)
+            assert statistics.question == question
+
+
 async def test_pages_without_end_are_too_large() -> None:
     count = iter(range(10_000))
     wire = ScriptedWire(lambda _request: page(100 * next(count), 100))

@@ -59,6 +59,7 @@ class EntsoeClient:
     async def query(self, spec: ItemSpec, place: Place, window: Interval, statistics: FetchStatistics) -> Pages:
         """Every page of the answer; raises the SourceError that the judge found."""
         parameters = query_parameters(spec, place, window)
+        statistics.question = None
         if spec.pages and spec.max_series:
             return await self._paged(parameters, spec.max_series, statistics)
         body = await self._get(parameters, statistics)
@@ -84,7 +85,11 @@ class EntsoeClient:
         )
 
     async def _get(self, parameters: Mapping[str, str], statistics: FetchStatistics) -> bytes:
+        """One page. All pages count as asked when the first one was: what is older is believed less, never more."""
+        first, statistics.question = statistics.question, None
         response = await self._http.get(self._url, params=parameters, extensions={METER: statistics})
+        if first is not None:
+            statistics.question = first
         return response.content
 
 
