@@ -116,14 +116,21 @@ def export(
 def parse(
     files: Annotated[list[Path], typer.Argument(help="Platform documents, XML or zip; - is standard input.")],
     output_format: Annotated[ParseFormat, typer.Option("--format", "-f")] = ParseFormat.CSV,
+    outages: Annotated[
+        bool, typer.Option("--outages", help="Notices of unavailability only: a row for each interval, not each value.")
+    ] = False,
 ) -> None:
     """Expand platform documents to values, without a database.
 
-    Exit code: 0 data or "no matching data", 3 another acknowledgement or no time series, 4 malformed.
+    A notice of unavailability in minutes is one row for each interval: `end` says when it ends, `nominal_mw` what the
+    unit has. Where an answer holds final and intermediate values, the final ones are printed.
+
+    Exit code: 0 data or "no matching data", 3 another acknowledgement, no time series or nothing that could be taken,
+    4 malformed.
     """
     from app.cli.parse import parse_files
 
-    raise typer.Exit(parse_files(files, output_format.value, sys.stdout, sys.stderr))
+    raise typer.Exit(parse_files(files, output_format.value, sys.stdout, sys.stderr, outages=outages))
 
 
 @cli.command()

@@ -143,7 +143,7 @@ class CollectionService:
             unchanged=stored.unchanged + stored.superseded,
             vanished=stored.vanished,
             rejected=tuple(fetched.rejected),
-            notes=tuple(fetched.notes),
+            notes=(*fetched.notes, *fetched.remarks),
             store_seconds=time.perf_counter() - begun,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ import httpx
 
 from app.errors import RequestTooLarge, SourceError
 
+MOST_UNPACKED = 32 * 1024 * 1024
+HIGHEST_RATIO = 16
+"""An answer that unpacks to more than the former is read where it is packed no denser than this; real ones: 14."""
 _PIECE = 256 * 1024
 _GZIP_START = b"\x1f\x8b"
 
@@ -78,20 +82,33 @@ def _decoder(response: httpx.Response) -> _Plain | _Gunzip:
 
 async def unpacked(response: httpx.Response) -> AsyncGenerator[bytes]:
     """The pieces of a body as they arrive, unpacked, none larger than a bound; DecodingError where it is broken."""
+    async for piece, _ in _pieces(response):
+        yield piece
+
+
+async def _pieces(response: httpx.Response) -> AsyncGenerator[tuple[bytes, int]]:
+    """The same, with the number of bytes that came over the wire so far."""
     decoder = _decoder(response)
+    received = 0
     async for packed in cast("httpx.AsyncByteStream", response.stream):
+        received += len(packed)
         for piece in decoder.feed(packed):
-            yield piece
+            yield piece, received
     decoder.finish()
 
 
 async def read_body(response: httpx.Response, limit: int) -> bytes:
-    """The whole unpacked body; RequestTooLarge as soon as it exceeds `limit` bytes."""
-    body = bytearray()
-    async for piece in unpacked(response):
-        body += piece
-        if len(body) > limit:
+    """The whole unpacked body; RequestTooLarge as soon as it exceeds `limit` bytes, or what its packed size allows."""
+    body = io.BytesIO()  # gives its bytes without a copy
+    async for piece, received in _pieces(response):
+        body.write(piece)
+        if body.tell() > limit:
             raise RequestTooLarge(
                 f"the answer exceeds {limit:,} bytes (GRIDKEEPER_ENTSOE__MAX_ANSWER_BYTES): ask for a shorter period"
             )
-    return bytes(body)
+        if body.tell() > max(MOST_UNPACKED, HIGHEST_RATIO * received):
+            raise RequestTooLarge(
+                f"the answer unpacks to more than {body.tell() - len(piece):,} bytes from {received:,}, as no document "
+                "of the platform does: ask for a shorter period"
+            )
+    return body.getvalue()

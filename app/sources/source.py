@@ -40,13 +40,15 @@ class FetchStatistics:
 class Fetched:
     """The whole answer for one window: blocks in document order; no blocks means that there is no matching data.
 
-    `damaged` says which part of the answer could not be read at all, "" where all could.
+    `damaged` says which part of the answer could not be read at all, "" where all could. `notes` say why it may not be
+    the whole answer, `remarks` what was put right in one that is.
     """
 
     blocks: Sequence[SeriesBlock]
     rejected: Sequence[RejectedPoint] = field(default=())
     notes: Sequence[str] = field(default=())
     damaged: str = ""
+    remarks: Sequence[str] = field(default=())
 
     @property
     def received(self) -> int:

@@ -12,7 +12,8 @@ from tests.documents_factory import acknowledgement, archive, document, period, 
 
 HEADER = (
     "file,member,delivery_start,value,filled,resolution,curve_type,document_type,process_type,business_type,psr_type,"
-    "in_domain,out_domain,contract,sequence,category,unit_eic,flow_direction,unit,currency,time_series\n"
+    "in_domain,out_domain,contract,sequence,category,unit_eic,flow_direction,unit,currency,time_series,"
+    "end,nominal_mw,unit_name,reason,doc_status,revision,measure\n"
 )
 GOOD = document(series(period(points({1: 3903, 2: "1e-05"}), end="2024-01-15T02:00Z")))
 
@@ -31,7 +32,7 @@ def written(folder: Path, body: bytes, name: str = "answer.xml") -> Path:
 
 def test_a_document_becomes_rows_with_the_promised_columns(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
-    common = "PT60M,A03,A75,A16,A01,,10YNL----------L,,,,,,,MAW,,1"
+    common = "PT60M,A03,A75,A16,A01,,10YNL----------L,,,,,,,MAW,,1,,,,,,,quantity"
     assert run(path) == (
         0,
         HEADER
@@ -147,3 +148,76 @@ def test_long_curves_are_written_in_pieces_without_loss(tmp_path: Path) -> None:
     starts = [line.split(",")[2] for line in out.splitlines()[1:]]
     assert len(set(starts)) == len(starts) == 366 * 96
     assert (starts[0], starts[-1]) == ("2020-01-01T00:00:00Z", "2020-12-31T23:45:00Z")
+
+
+MINUTES = period(points({1: 0}), start="2024-01-03T05:00Z", end="2024-01-03T15:50Z", resolution="PT1M")
+CANCELLED = "<mRID>n-1</mRID><revisionNumber>3</revisionNumber><docStatus><value>A09</value></docStatus>"
+
+
+def notice(unit_name: str = "UNIT 1") -> bytes:
+    name = "production_RegisteredResource.pSRType.powerSystemResources"
+    extra = f"<{name}.name>{unit_name}</{name}.name><{name}.nominalP>485</{name}.nominalP>"
+    return document(CANCELLED, series(MINUTES, extra=extra), root="Unavailability_MarketDocument")
+
+
+def test_a_notice_in_minutes_is_a_row_with_its_end_power_and_status(tmp_path: Path) -> None:
+    code, out, err = run(written(tmp_path, notice()))
+    (row,) = csv.DictReader(io.StringIO(out))
+    shown = ("delivery_start", "end", "value", "nominal_mw", "unit_name", "doc_status", "revision", "measure")
+    assert (code, err) == (0, "")
+    assert [row[name] for name in shown] == [
+        "2024-01-03T05:00:00Z", "2024-01-03T15:50:00Z", "0", "485", "UNIT 1", "A09", "3", "quantity",
+    ]  # fmt: skip
+
+
+def test_outages_alone_are_rows_of_intervals_that_say_which_are_cancelled(tmp_path: Path) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    files = [written(tmp_path, notice()), written(tmp_path, GOOD, "load.xml")]
+    assert parse_files(files, "csv", out, err, outages=True) == 0
+    (row,) = csv.DictReader(io.StringIO(out.getvalue()))
+    assert (row["start"], row["end"], row["available_mw"], row["state"]) == (
+        "2024-01-03T05:00:00Z", "2024-01-03T15:50:00Z", "0", "cancelled",
+    )  # fmt: skip
+    out = io.StringIO()
+    parse_files(files, "json", out, err, outages=True)
+    assert [(entry["available_mw"], entry["notice"]) for entry in json.loads(out.getvalue())] == [(0.0, "d")]
+
+
+def test_a_document_whose_points_are_all_refused_ends_with_three(tmp_path: Path) -> None:
+    body = document(series(period("<Point><position>1</position></Point>", end="2024-01-15T00:00Z")))
+    code, out, err = run(written(tmp_path, body))
+    assert (code, out) == (3, HEADER)
+    assert "nothing of the document could be taken" in err
+
+
+def test_an_ampersand_that_nobody_escaped_is_text_and_said_once(tmp_path: Path) -> None:
+    bad = notice("Smith & Sons &amp; Co, R&D, a&b")
+    code, out, err = run(written(tmp_path, archive([("a.xml", bad), ("b.xml", bad)]), "answer.zip"))
+    assert code == 0
+    assert [row["unit_name"] for row in csv.DictReader(io.StringIO(out))] == ["Smith & Sons & Co, R&D, a&b"] * 2
+    assert err.count("note: an & that begins no entity is read as text") == 1
+
+
+def test_ampersands_in_comments_and_cdata_stay_what_they_are(tmp_path: Path) -> None:
+    bad = notice("<!-- & --><![CDATA[a & b &amp; c]]> & d")
+    _, out, _ = run(written(tmp_path, bad))
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert row["unit_name"] == "a & b &amp; c & d"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_no_cell_is_a_formula(tmp_path: Path, text: str) -> None:
+    body = document(series(period(points({1: -5}), end="2024-01-15T00:00Z"), mrid=f"<![CDATA[{text}]]>"))
+    _, out, _ = run(written(tmp_path, archive([(f"{text}.xml", body)]), "answer.zip"))
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert row["member"] == f"'{text}.xml"
+    assert row["time_series"] == f"'{text.strip()}"
+    assert row["value"] == "-5"
+
+
+def test_nothing_that_commands_a_terminal_is_printed(tmp_path: Path) -> None:
+    body = document(series(period(points({1: 1, 2: "x"}), end="2024-01-15T01:00Z"), mrid="a\x9b31m\u202eb"))
+    _, out, err = run(written(tmp_path, archive([("m\x1b[2J.xml", body)]), "answer.zip"))
+    (row, *_) = csv.DictReader(io.StringIO(out))
+    assert (row["member"], row["time_series"]) == ("m?[2J.xml", "a?31m?b")
+    assert all(character.isprintable() or character == "\n" for character in out + err)

@@ -4,8 +4,9 @@ import pytest
 
 from app.errors import MalformedDocument
 from app.market.text import instants
-from app.market.time import Resolution
-from app.sources.entsoe import parser
+from app.market.time import Resolution, iso
+from app.sources.entsoe import curves, parser
+from app.sources.entsoe import points as points_module
 from app.sources.entsoe.curves import Budget
 from app.sources.entsoe.documents import Curve, Document, Rejection
 from app.sources.entsoe.parser import KEPT_BYTES, read_documents
@@ -158,9 +159,106 @@ def test_the_value_is_read_from_any_of_the_value_elements(name: str) -> None:
     assert values(document(series(short(points({1: 4}, name=name)), curve_type="A01"))) == [4.0]
 
 
-def test_the_first_value_element_in_document_order_counts() -> None:
-    inner = point(1, 4, name="price.amount", extra="<quantity>9</quantity>")
-    assert values(document(series(short(inner), curve_type="A01"))) == [4.0]
+def measures(body: bytes) -> dict[tuple[str, str], list[Row]]:
+    return {(curve.header.measure, curve.header.flow_direction): rows(curve) for curve in read(body).curves}
+
+
+def test_every_number_of_a_point_comes_out_under_its_own_measure_and_unit() -> None:
+    price_unit = "<price_Measure_Unit.name>MWH</price_Measure_Unit.name>"
+    inner = point(1, 9, extra="<procurement_Price.amount>4</procurement_Price.amount>")
+    curves = read(document(series(short(inner), extra=price_unit))).curves
+    assert [(curve.header.measure, curve.header.unit, curve.values.tolist()) for curve in curves] == [
+        ("quantity", "MAW", [9.0] * 4),
+        ("procurement_price", "MWH", [4.0] * 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "measure"),
+    [
+        ("quantity", "quantity"),
+        ("quantity.quantity", "quantity"),
+        ("price.amount", "price"),
+        ("secondaryQuantity", "secondary_quantity"),
+        ("unavailable_Quantity.quantity", "unavailable_quantity"),
+        ("congestionCost_Price.amount", "congestion_cost_price"),
+        ("imbalance_Price.amount", "imbalance_price"),
+    ],
+)
+def test_a_measure_is_named_by_its_element(name: str, measure: str) -> None:
+    assert list(measures(document(series(short(points({1: 1}, name=name)))))) == [(measure, "")]
+
+
+def test_amounts_with_a_direction_are_told_apart_by_it() -> None:
+    price = "<Financial_Price><amount>{}</amount><direction>{}</direction></Financial_Price>"
+    inner = f"<Point><position>1</position>{price.format(8.5, 'A01')}{price.format(-5, 'A02')}</Point>"
+    found = measures(document(series(short(inner), curve_type="A01")))
+    assert {key: [row[1] for row in rows] for key, rows in found.items()} == {
+        ("financial_price", "A01"): [8.5],
+        ("financial_price", "A02"): [-5.0],
+    }
+
+
+def test_a_point_that_lacks_one_of_the_measures_ends_its_block_alone() -> None:
+    both = point(1, 5, extra="<procurement_Price.amount>2</procurement_Price.amount>")
+    found = measures(document(series(short(both + point(3, 7)))))
+    assert [row[1] for row in found["quantity", ""]] == [5.0, 5.0, 7.0, 7.0]
+    assert [row[1] for row in found["procurement_price", ""]] == [2.0, 2.0]
+
+
+# Numbers with separators, positions that cannot be read
+
+
+def test_thousands_separators_are_read_and_noted_once() -> None:
+    body = document(
+        series(
+            short(
+                points({1: "1,652.2", 2: "-12,034", 3: "1,000,000.5", 4: 900}),
+            )
+        )
+    )
+    assert values(body) == [1652.2, -12034.0, 1_000_000.5, 900.0]
+    assert read(body).notes == (points_module.THOUSANDS_NOTE,)
+
+
+@pytest.mark.parametrize("text", ["12,5", "0,652", "1,65", "1,6522", "1,,000", ",100", "1,000,00", "1000,000"])
+def test_a_comma_that_separates_no_thousands_is_rejected(text: str) -> None:
+    assert reasons(document(series(short(points({1: text}))))) == ["the value is no finite number"]
+
+
+def test_positions_with_thousands_separators_are_read() -> None:
+    inner = point(1, 10) + point(999, 20) + point("1,001", 30)
+    body = document(series(period(inner, start="2025-07-15T22:00Z", end="2025-07-26T22:00Z", resolution="PT15M")))
+    read_values = values(body)
+    assert len(read_values) == 1056
+    assert (read_values[997], read_values[998], read_values[999], read_values[1000]) == (10.0, 20.0, 20.0, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("inner", "expected"),
+    [
+        (point(1, 5) + point("x", 6) + point(4, 7), {0: 5.0, 3: 7.0}),
+        (point(1, 5) + point(2, 6) + point("x", 7), {0: 5.0, 1: 6.0}),
+        (point("x", 4) + point(2, 6), {1: 6.0, 2: 6.0, 3: 6.0}),
+        (point(3, 5) + point("x", 6) + point(1, 7), {2: 5.0, 0: 7.0}),
+        (point(1, 5) + point(2, "N/A") + point("x", 6) + point(4, 7), {0: 5.0, 3: 7.0}),
+        (point(1, 5) + point("x", 6) + point(2, 7), {0: 5.0, 1: 7.0, 2: 7.0, 3: 7.0}),
+    ],
+)
+def test_nothing_is_repeated_across_a_position_that_cannot_be_read(inner: str, expected: dict[int, float]) -> None:
+    (curve,) = read(document(series(short(inner)))).curves
+    first = int(curve.period.start.timestamp())
+    assert dict(zip(((curve.starts - first) // 3600).tolist(), curve.values.tolist(), strict=True)) == expected
+
+
+def test_a_position_that_cannot_be_read_ends_the_block_of_its_own_category_only() -> None:
+    def priced(position: object, value: int, category: str) -> str:
+        extra = f"<imbalance_Price.category>{category}</imbalance_Price.category>"
+        return point(position, value, name="imbalance_Price.amount", extra=extra)
+
+    inner = priced(1, 10, "A04") + priced(1, 20, "A05") + priced("x", 30, "A04")
+    curves = read(document(series(short(inner)))).curves
+    assert {curve.header.category: curve.values.tolist() for curve in curves} == {"A04": [10.0], "A05": [20.0] * 4}
 
 
 def test_each_price_category_is_a_curve_of_its_own_with_its_own_repetition() -> None:
@@ -346,13 +444,19 @@ def test_every_resolution_expands_to_the_end_of_the_period(resolution: str, star
     assert len(values(document(series(period(points({1: 1}), start=start, end=end, resolution=resolution))))) == count
 
 
-def test_minutes_of_an_outage_are_reported_and_not_expanded() -> None:
+def test_an_outage_in_minutes_is_one_interval_and_not_expanded() -> None:
     body = document(
         series(period(points({1: 1}), start="2015-05-16T00:00Z", end="2018-04-15T21:00Z", resolution="PT1M")),
         root="Unavailability_MarketDocument",
     )
     assert not read(body).curves
-    assert reasons(body) == ["an outage in minutes is reported as its Period, not expanded"]
+    assert not reasons(body)
+    (outage,) = read(body).outages
+    assert (iso(outage.start), iso(outage.end), outage.available) == (
+        "2015-05-16T00:00:00Z",
+        "2018-04-15T21:00:00Z",
+        1.0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -394,7 +498,8 @@ def test_curve_types_that_need_breakpoints_are_reported() -> None:
 
 
 def test_many_huge_grids_in_one_answer_are_refused_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parser, "Budget", lambda: Budget(8))
+    monkeypatch.setattr(curves, "MAX_POSITIONS", 2 * (4 + 64))
+    monkeypatch.setattr(curves, "BYTES_PER_POSITION", 1_000_000)
     body = document(series(short(points({1: 1})), short(points({1: 1})), short(points({1: 1}))))
     assert len(read(body).curves) == 2
     assert "the Period is not expanded" in reasons(body)[0]
@@ -521,3 +626,21 @@ def test_usual_points_are_cut_out_and_any_other_are_not() -> None:
     found = odd.read(document(series(period(run.replace("96.5", "9.65e1"), resolution="PT15M"))), cut_out=True)
     assert (len(usual._runs), len(odd._runs)) == (1, 0)
     assert rows(found.curves[0]) == rows(expected.curves[0])
+
+
+@pytest.mark.parametrize("inner", ["<a/>", '<a b="" c="" d=""/>', "<TimeSeries/><x><a/><a/></x>"])
+def test_a_document_of_other_elements_is_refused_before_it_fills_the_memory(inner: str) -> None:
+    with pytest.raises(MalformedDocument, match="elements beside its points"):
+        read_documents(document(inner * 120_000))
+
+
+def test_a_period_of_nothing_but_unreadable_points_is_one_report() -> None:
+    (reason,) = reasons(document(series(short("<Point/>" * 30_000))))
+    assert reason == "more than 25000 points of the Period cannot be read"
+
+
+def test_reports_beyond_what_an_answer_may_have_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curves, "MAX_REJECTIONS", 2)
+    found = read(document(series(short("<Point/>" * 5))))
+    assert len(found.rejections) == 2
+    assert found.notes == ("3 more points or Periods were refused than are listed",)

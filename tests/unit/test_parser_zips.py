@@ -114,3 +114,12 @@ def test_members_share_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(entry.curves for entry in read_documents(bytes(body)))
     with pytest.raises(MalformedDocument, match="would unpack"):
         read_documents(archive([("a.xml", GOOD), ("b.xml", GOOD), ("c.xml", GOOD)]))
+
+
+def test_a_large_member_is_read_only_where_it_is_not_packed_densely(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zips, "LARGE_MEMBER", 1_000)
+    dense = document(series(*[period(points({1: 1}))] * 100))
+    assert len(dense) > 10_000
+    with pytest.raises(MalformedDocument, match="unpacks to more than"):
+        read_documents(archive([("a.xml", dense)]))
+    assert read_documents(archive([("a.xml", dense)], zipfile.ZIP_STORED))[0].curves

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from app.market.areas import by_eic
 from app.market.time import MARKET_ZONE, Interval, Resolution, iso
-from app.sources.entsoe.documents import Curve, Rejection, SeriesHeader
-from app.sources.entsoe.expand import Expansion, Points, expand
+from app.sources.entsoe.documents import Curve, Outage, Rejection, SeriesHeader
+from app.sources.entsoe.expand import Expansion, Points, Segment, UnreadablePoint, expand, segments
+from app.sources.entsoe.headers import Notice
 
 MAX_PERIOD_POSITIONS = 1_000_000
 """A year of minutes is half of this."""
-MAX_POSITIONS = 8_000_000
-"""Of one answer; the largest the platform gives has some hundred thousand."""
+MAX_POSITIONS = 1_000_000
+"""Of an answer of no size; the largest the platform gives has some hundred thousand."""
+BYTES_PER_POSITION = 16
+"""Of an answer, packed as it came: so many allow one position more."""
+MAX_REJECTIONS = 50_000
+"""Of one answer; what is refused beyond is counted."""
 
-_OUTAGES = "Unavailability_MarketDocument"
+_TOO_MUCH = "the answer would have too many positions for its size; the Period is not expanded"
+_PERIOD_COST = 64
+"""What a Period takes beside its values, in positions of 17 bytes."""
+
+OUTAGES = "Unavailability_MarketDocument"
 _UTC = ZoneInfo("UTC")
 _OTHER_ZONES = (ZoneInfo("Europe/Helsinki"), ZoneInfo("Europe/London"), ZoneInfo("Europe/Istanbul"))
 _SEQUENTIAL = ("A01", "A02", "")
@@ -26,27 +35,47 @@ _TEXT_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """The points of one measure (quantity, price …), in one direction where the points write one."""
+
+    measure: str
+    direction: str
+    points: Points
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class WrittenPeriod:
-    """A Period before it is understood: texts as written, points as columns."""
+    """A Period before it is understood: texts as written, points as columns; `unreadable` are those of all measures."""
 
     start: str
     end: str
     resolution: str
-    points: Points
+    measured: tuple[Measured, ...]
+    unreadable: tuple[UnreadablePoint, ...] = ()
+    problem: str = ""
 
 
 class Budget:
-    """How many positions an answer may still expand to; shared by all its documents."""
+    """How much an answer may still become: positions, and reports of what is refused; shared by all its documents."""
 
-    def __init__(self, positions: int = MAX_POSITIONS) -> None:
-        self._left = positions
+    def __init__(self, size: int = 0) -> None:
+        self._positions = MAX_POSITIONS + size // BYTES_PER_POSITION
+        self._rejections = MAX_REJECTIONS
+        self.unlisted = 0
 
     def take(self, positions: int) -> bool:
-        """Whether so many fit; if so, they are used up."""
-        if positions > self._left:
+        """Whether a Period of so many fits; if so, they are used up."""
+        if positions + _PERIOD_COST > self._positions:
             return False
-        self._left -= positions
+        self._positions -= positions + _PERIOD_COST
         return True
+
+    def listed(self, rejections: Sequence[Rejection]) -> Sequence[Rejection]:
+        """Those that may be reported one by one."""
+        kept = rejections[: self._rejections]
+        self._rejections -= len(kept)
+        self.unlisted += len(rejections) - len(kept)
+        return kept
 
 
 class _Refused(Exception):
@@ -55,26 +84,57 @@ class _Refused(Exception):
 
 def curves_of(
     period: WrittenPeriod, header: SeriesHeader, root: str, budget: Budget
-) -> tuple[list[Curve], list[Rejection]]:
-    """The curves of a Period, one for each price category, and what of it could not be taken."""
+) -> tuple[list[Curve], list[Outage], list[Rejection]]:
+    """The curves of a Period, one for each measure and price category, its outages, and what could not be taken."""
     where = f"Period {period.start[:_TEXT_SHOWN]}/{period.end[:_TEXT_SHOWN]}"
     try:
         interval = _interval(period)
-        resolution = _resolution(period, root)
+        resolution = _resolution(period)
         repeat = _repeats(header.curve_type)
         zone = _zone(resolution, interval, header)
-        count = _count(resolution, interval, zone, budget)
+        expanded = root != OUTAGES or resolution is not Resolution.PT1M
+        count = _count(resolution, interval, zone, len(period.measured) if expanded else 0, budget)
     except _Refused as refusal:
-        return [], [Rejection(header.time_series, where, period.resolution[:_TEXT_SHOWN], str(refusal))]
+        return [], [], [Rejection(header.time_series, where, period.resolution[:_TEXT_SHOWN], str(refusal))]
     grid = _Grid(interval, resolution, zone, where, header.time_series)
-    expansions = expand(period.points, count, repeat=repeat)
-    rejections = [*grid.unreadable(period.points), *(row for part in expansions for row in grid.misplaced(part, count))]
-    starts = resolution.starts(interval, zone)
+    rejections = list(grid.unreadable(period.unreadable))
+    curves: list[Curve] = []
+    outages: list[Outage] = []
+    for one in period.measured:
+        labelled = _labelled(header, one)
+        if expanded:
+            found, misplaced = _curves(period, one, labelled, grid, count, repeat=repeat)
+            curves += found
+            rejections += misplaced
+        if root == OUTAGES:
+            intervals = segments(one.points, count, repeat=repeat)
+            if budget.take(_PERIOD_COST * len(intervals)):
+                outages += [
+                    grid.outage(labelled, part, period.resolution, count, expanded=expanded) for part in intervals
+                ]
+            else:
+                rejections.append(Rejection(header.time_series, where, period.resolution, _TOO_MUCH))
+        if not expanded:
+            rejections += grid.outside(one.points, count)
+    return curves, outages, rejections
+
+
+def _labelled(header: SeriesHeader, one: Measured) -> SeriesHeader:
+    """The header of one measure; beside a quantity a price has a unit of its own."""
+    unit = header.price_unit if "price" in one.measure and header.price_unit else header.unit
+    return replace(header, measure=one.measure, unit=unit, flow_direction=one.direction or header.flow_direction)
+
+
+def _curves(
+    period: WrittenPeriod, one: Measured, header: SeriesHeader, grid: _Grid, count: int, *, repeat: bool
+) -> tuple[list[Curve], list[Rejection]]:
+    expansions = expand(one.points, count, repeat=repeat)
+    starts = grid.resolution.starts(grid.interval, grid.zone)
     curves = [
         Curve(
             header=replace(header, category=part.category) if part.category else header,
-            period=interval,
-            resolution=resolution,
+            period=grid.interval,
+            resolution=grid.resolution,
             resolution_text=period.resolution,
             starts=starts[part.slots],
             values=part.values,
@@ -83,7 +143,7 @@ def curves_of(
         for part in expansions
         if part.slots.size
     ]
-    return curves, rejections
+    return curves, [row for part in expansions for row in grid.misplaced(part, count)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +156,27 @@ class _Grid:
     period: str
     time_series: str
 
+    def instant(self, slot: int) -> datetime:
+        return self.resolution.step(self.interval.start, slot, self.zone)
+
+    def outage(self, header: SeriesHeader, part: Segment, resolution: str, count: int, *, expanded: bool) -> Outage:
+        end = self.interval.end if part.end == count else self.instant(part.end)
+        return Outage(header, self.instant(part.first), end, part.value, resolution_text=resolution, expanded=expanded)
+
+    def outside(self, points: Points, count: int) -> Iterator[Rejection]:
+        beyond = (points.positions < 1) | (points.positions > count)
+        rows = zip(points.positions[beyond].tolist(), points.values[beyond].tolist(), strict=True)
+        yield from self._report(rows, f"the position lies outside the Period, which has {count}")
+
     def _where(self, position: int) -> str:
         try:
-            instant = iso(self.resolution.step(self.interval.start, position - 1, self.zone))
+            instant = iso(self.instant(position - 1))
         except (OverflowError, ValueError):
             return f"{self.period}, position {position}"
         return f"{self.period}, position {position} ({instant})"
 
-    def unreadable(self, points: Points) -> Iterator[Rejection]:
-        for point in points.unreadable:
+    def unreadable(self, points: Sequence[UnreadablePoint]) -> Iterator[Rejection]:
+        for point in points:
             where = f"{self.period}, point {point.ordinal}" if point.position is None else self._where(point.position)
             yield Rejection(self.time_series, where, point.text[:_TEXT_SHOWN], point.reason)
 
@@ -117,7 +189,19 @@ class _Grid:
             yield Rejection(self.time_series, self._where(position), repr(value), reason)
 
 
+def bare_outage(notice: Notice, header: SeriesHeader) -> Outage | Rejection:
+    """A notice without a Period, as withdrawn ones may be, as the interval that it names."""
+    written = f"{notice.start[:_TEXT_SHOWN]}/{notice.end[:_TEXT_SHOWN]}"
+    try:
+        interval = Interval(datetime.fromisoformat(notice.start), datetime.fromisoformat(notice.end))
+    except (ValueError, OverflowError):
+        return Rejection(header.time_series, "the notice", written, "it has neither a Period nor a start and an end")
+    return Outage(header, interval.start, interval.end, None)
+
+
 def _interval(period: WrittenPeriod) -> Interval:
+    if period.problem:
+        raise _Refused(period.problem)
     if not (period.start and period.end):
         raise _Refused("the Period has no timeInterval with start and end")
     try:
@@ -132,14 +216,11 @@ def _interval(period: WrittenPeriod) -> Interval:
     return interval
 
 
-def _resolution(period: WrittenPeriod, root: str) -> Resolution:
+def _resolution(period: WrittenPeriod) -> Resolution:
     try:
-        resolution = Resolution.parse(period.resolution)
+        return Resolution.parse(period.resolution)
     except ValueError as error:
         raise _Refused(str(error)) from error
-    if resolution is Resolution.PT1M and root == _OUTAGES:
-        raise _Refused("an outage in minutes is reported as its Period, not expanded")
-    return resolution
 
 
 def _repeats(curve_type: str) -> bool:
@@ -159,15 +240,16 @@ def _zone(resolution: Resolution, interval: Interval, header: SeriesHeader) -> Z
         raise _Refused(f"the timeInterval lies beyond the calendar: {error}") from error
 
 
-def _count(resolution: Resolution, interval: Interval, zone: ZoneInfo, budget: Budget) -> int:
+def _count(resolution: Resolution, interval: Interval, zone: ZoneInfo, measures: int, budget: Budget) -> int:
+    """The number of positions; so many are taken from the budget for each measure that is expanded."""
     try:
         count = resolution.count(interval, zone)
     except (OverflowError, ValueError) as error:
         raise _Refused(f"the timeInterval cannot be divided into {resolution.code}: {error}") from error
-    if count > MAX_PERIOD_POSITIONS:
+    if measures and count > MAX_PERIOD_POSITIONS:
         raise _Refused(f"the Period would have {count} positions; at most {MAX_PERIOD_POSITIONS} are expanded")
-    if not budget.take(count):
-        raise _Refused(f"the answer would have more than {MAX_POSITIONS} positions; the Period is not expanded")
+    if not budget.take(count * measures):
+        raise _Refused(_TOO_MUCH)
     return count
 
 

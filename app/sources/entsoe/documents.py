@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.market.time import Interval, Resolution
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 class SeriesHeader:
     """A TimeSeries without its points; every component is text as written, "" where it is absent.
 
-    Domains stand at the document where the TimeSeries has none of its own. `category` is the points' price category.
+    Domains stand at the document where the TimeSeries has none of its own. `category` is the points' price category,
+    `measure` what their numbers are (quantity, price, procurement_price …); a price has the price's unit.
     """
 
     time_series: str
@@ -32,6 +34,8 @@ class SeriesHeader:
     unit: str = ""
     currency: str = ""
     curve_type: str = ""
+    measure: str = ""
+    price_unit: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +53,25 @@ class Curve:
     starts: NDArray[np.int64]
     values: NDArray[np.float64]
     filled: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """An interval of a notice of unavailability: `available` of `nominal` is left.
+
+    `available` is None where the notice gives no number, as withdrawn ones do. `expanded` says that the interval
+    stands among the curves too.
+    """
+
+    header: SeriesHeader
+    start: datetime
+    end: datetime
+    available: float | None
+    nominal: str = ""
+    unit_name: str = ""
+    reason: str = ""
+    resolution_text: str = ""
+    expanded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +101,8 @@ class Document:
     """One market document; `member` is its name inside a zip, else "". An acknowledgement has no curves.
 
     `time_series` counts those written, with or without a Period. `malformed` says why a member of a zip could not be
-    read, "" where it could; its only content is then a rejection with the same words.
+    read, "" where it could; its only content is then a rejection with the same words. `notes` say what was put right
+    while reading. `doc_status` and `revision` are as written; only notices of unavailability have true revisions.
     """
 
     member: str
@@ -90,3 +114,13 @@ class Document:
     rejections: tuple[Rejection, ...]
     acknowledgement: Acknowledgement | None = None
     malformed: str = ""
+    mrid: str = ""
+    doc_status: str = ""
+    revision: str = ""
+    outages: tuple[Outage, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing of it became a value."""
+        return not self.curves and not self.outages

@@ -19,6 +19,7 @@ PERIOD_ENDS = (b"</Period>", b"</Available_Period>", b"</WindPowerFeedin_Period>
 
 _POINT_END = b"</Point>"
 _VALUES = (b"quantity", b"price.amount")
+_PRICE = b"<price.amount>"
 _CHUNK = 512 * 1024
 """Bytes decoded at once: fits the cache and holds the interpreter for a few milliseconds only."""
 _SHORTEST = 2_048
@@ -36,6 +37,11 @@ def run_end(body: bytes, start: int) -> int:
     name = body.find(b"Period>", start)
     tag = body.rfind(b"</", start, name) if name >= 0 else -1
     return tag if tag >= 0 and body.startswith(PERIOD_ENDS, tag) else -1
+
+
+def is_price(body: bytes, start: int, end: int) -> bool:
+    """Whether a run that was decoded has prices; else it has quantities."""
+    return body.find(_PRICE, start, min(end, body.find(_POINT_END, start, end))) >= 0
 
 
 def decode_run(body: bytes, start: int, end: int) -> Columns | None:

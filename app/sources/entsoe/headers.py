@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from lxml import etree
 
@@ -16,7 +17,9 @@ _UNIT = (
     "price_Measure_Unit.name",
     "price_Measurement_Unit.name",
     "measurement_Unit.name",
+    "measure_Unit.name",
 )
+_PRICE_UNIT = ("price_Measure_Unit.name", "price_Measurement_Unit.name")
 _IN_DOMAIN = (
     "inBiddingZone_Domain.mRID",
     "in_Domain.mRID",
@@ -33,6 +36,13 @@ _PSR_TYPE = (
     "production_RegisteredResource.pSRType.psrType",
     "Asset_RegisteredResource/asset_PSRType.psrType",
     "Asset_RegisteredResource/pSRType.psrType",
+)
+_NOMINAL = ("owerSystemResources.nominalP", "owerSystemResources/nominalP", "nominalP")
+_UNIT_NAME = (
+    "owerSystemResources.name",
+    "owerSystemResources/name",
+    "RegisteredResource.name",
+    "RegisteredResource/name",
 )
 # The generation unit before the plant it belongs to: a plant has several units, and they need series of their own.
 _UNIT_EIC = (
@@ -98,7 +108,48 @@ def series_header(series: Element, document_domain: str) -> SeriesHeader:
         unit=_first(texts, _UNIT),
         currency=texts.get("currency_Unit.name", ""),
         curve_type=texts.get("curveType", ""),
+        price_unit=_first(texts, _PRICE_UNIT),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a notice of unavailability says beside its points; texts as written."""
+
+    nominal: str
+    unit_name: str
+    reason: str
+    start: str
+    end: str
+
+
+def notice(series: Element) -> Notice:
+    """The details of an outage, whatever kind of unit or line it concerns."""
+    texts = _texts(series)
+    return Notice(
+        nominal=_ending(texts, _NOMINAL),
+        unit_name=_ending(texts, _UNIT_NAME),
+        reason=reason(series),
+        start=_moment(texts, "start_DateAndOrTime"),
+        end=_moment(texts, "end_DateAndOrTime"),
+    )
+
+
+def _ending(texts: dict[str, str], ends: tuple[str, ...]) -> str:
+    """The first text whose path ends so; the ends in order of preference."""
+    return next((text for end in ends for path, text in texts.items() if text and path.endswith(end)), "")
+
+
+def _moment(texts: dict[str, str], name: str) -> str:
+    day, time = (texts.get(f"{name}.{part}", texts.get(f"{name}/{part}", "")) for part in ("date", "time"))
+    return f"{day}T{time}" if day and time else ""
+
+
+def reason(element: Element) -> str:
+    """The reasons written directly below: code and text of each."""
+    reasons = [_texts(child) for child in element if local_name(child) == "Reason"]
+    written = (" ".join(filter(None, (one.get("code", ""), one.get("text", "")))) for one in reasons)
+    return "; ".join(filter(None, written))
 
 
 def document_domain(root: Element) -> str:
@@ -106,10 +157,27 @@ def document_domain(root: Element) -> str:
     return _first({local_name(child): text_of(child) for child in root if not len(child)}, _DOCUMENT_DOMAIN)
 
 
-def document_types(root: Element) -> tuple[str, str]:
-    """The document type and the process type."""
-    texts = {local_name(child): text_of(child) for child in reversed(root) if not len(child)}
-    return texts.get("type", ""), texts.get("process.processType", "")
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What a document says of itself; texts as written."""
+
+    document_type: str
+    process_type: str
+    mrid: str
+    revision: str
+    doc_status: str
+
+
+def heading(root: Element) -> Heading:
+    texts = _texts(root)
+    status = next((texts[name] for name in ("docStatus/value", "docStatus") if texts.get(name)), "")
+    return Heading(
+        texts.get("type", ""),
+        texts.get("process.processType", ""),
+        texts.get("mRID", ""),
+        texts.get("revisionNumber", ""),
+        status,
+    )
 
 
 def acknowledgement(root: Element) -> Acknowledgement:

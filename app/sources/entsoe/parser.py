@@ -7,22 +7,30 @@ whose name, drawn anew for every document, no document can contain. Everything e
 
 from __future__ import annotations
 
-import math
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import cast
 
-import numpy as np
 from lxml import etree
 
 from app.errors import MalformedDocument
 from app.sources.entsoe import headers
-from app.sources.entsoe.curves import Budget, WrittenPeriod, curves_of
-from app.sources.entsoe.documents import Curve, Document, Rejection, SeriesHeader
-from app.sources.entsoe.expand import Points, UnreadablePoint
-from app.sources.entsoe.fastpath import POINT, Columns, decode_run, run_end
-from app.sources.entsoe.headers import Element, local_name, text_of
+from app.sources.entsoe.curves import OUTAGES, Budget, WrittenPeriod, bare_outage, curves_of
+from app.sources.entsoe.documents import Curve, Document, Outage, Rejection, SeriesHeader
+from app.sources.entsoe.fastpath import POINT, decode_run, is_price, run_end
+from app.sources.entsoe.headers import Element, local_name
+from app.sources.entsoe.kept import KeptElements
+from app.sources.entsoe.points import THOUSANDS_NOTE, PointColumns, Run
+from app.sources.entsoe.repair import (
+    AMPERSAND_NOTE,
+    declaration,
+    escaped_pieces,
+    has_bare_ampersand,
+    reads_as_ascii,
+)
+from app.sources.entsoe.settle import settle
 from app.sources.entsoe.sniff import BodyKind, declares_doctype, sniff
 from app.sources.entsoe.zips import Member, members
 
@@ -32,28 +40,11 @@ KEPT_BYTES = 1024 * 1024
 """How much of a malformed body its error carries."""
 
 PERIODS = ("Period", "Available_Period", "WindPowerFeedin_Period")
-VALUES = frozenset(
-    {
-        "quantity",
-        "price.amount",
-        "imbalance_Price.amount",
-        "activation_Price.amount",
-        "procurement_Price.amount",
-        "secondaryQuantity",
-    }
-)
-
-_CATEGORY = "imbalance_Price.category"
 _ROOT_SUFFIX = "_MarketDocument"
 _ACKNOWLEDGEMENT = "Acknowledgement_MarketDocument"
 _TAGS = tuple(f"{{*}}{name}" for name in ("Point", *PERIODS, "TimeSeries"))
 _DOCTYPE_REFUSED = "the document declares a DOCTYPE, which documents of the platform never do"
 _FEED = 256 * 1024
-_POSITION = re.compile(r"\+?[0-9]{1,9}")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?(?:<\?xml\s[^>]*\?>)?")
-_ENCODING = re.compile(rb"encoding\s*=\s*[\"']([^\"']*)")
-_ASCII_COMPATIBLE = (b"utf-8", b"us-ascii", b"iso-8859-1")
 
 
 def read_documents(body: bytes) -> list[Document]:
@@ -62,9 +53,9 @@ def read_documents(body: bytes) -> list[Document]:
     MalformedDocument where nothing of the body is a platform document. A single bad member of a zip is returned as a
     document that says so in `malformed`.
     """
-    budget = Budget()
+    budget = Budget(len(body))
     if sniff(body).kind is not BodyKind.ZIP:
-        return [_read_xml(body, "", budget)]
+        return settle([_read_xml(body, "", budget)])
     try:
         documents = [_read_member(member, budget) for member in members(body)]
     except MalformedDocument as error:
@@ -75,7 +66,7 @@ def read_documents(body: bytes) -> list[Document]:
             f"none of the {len(documents)} members of the zip archive is a document; {first.member}: {first.malformed}",
             body[:KEPT_BYTES],
         )
-    return documents
+    return settle(documents)
 
 
 def _read_member(member: Member, budget: Budget) -> Document:
@@ -98,7 +89,20 @@ def _read_xml(body: bytes, member: str, budget: Budget) -> Document:
         try:
             return _Reader(member, budget).read(body, cut_out=False)
         except etree.XMLSyntaxError as error:
+            repaired = _without_bare_ampersands(body, member, budget)
+            if repaired is not None:
+                return repaired
             raise MalformedDocument(f"not well-formed XML: {error.msg}", body[:KEPT_BYTES]) from error
+
+
+def _without_bare_ampersands(body: bytes, member: str, budget: Budget) -> Document | None:
+    """The document with every `&` that begins no entity read as text; None where that does not mend it."""
+    if not reads_as_ascii(body) or not has_bare_ampersand(body):
+        return None
+    try:
+        return _Reader(member, budget, notes=(AMPERSAND_NOTE,)).read_pieces(escaped_pieces(body), body)
+    except etree.XMLSyntaxError:
+        return None
 
 
 def _check_kind(body: bytes) -> None:
@@ -120,75 +124,23 @@ def _excerpt(body: bytes) -> str:
     return repr(" ".join(words)[:120])
 
 
-class _PointLists:
-    """The points of the Period that is being read."""
-
-    def __init__(self) -> None:
-        self.ordinal = 0
-        self.positions: list[int] = []
-        self.values: list[float] = []
-        self.categories: list[str] = []
-        self.unreadable: list[UnreadablePoint] = []
-
-    def add(self, point: Element) -> None:
-        """Takes a Point: its value is the first of the known value elements."""
-        self.ordinal += 1
-        position_text, value_text, category = "", None, ""
-        for child in point:
-            name = local_name(child)
-            if name == "position":
-                position_text = text_of(child)
-            elif name == _CATEGORY:
-                category = text_of(child)
-            elif value_text is None and name in VALUES:
-                value_text = text_of(child)
-        position = int(position_text) if _POSITION.fullmatch(position_text) else None
-        value = _number(value_text)
-        if position is None:
-            self._reject(None, category, position_text, "the position is no whole number")
-        elif value is None:
-            reason = "the point has no value" if not value_text else "the value is no finite number"
-            self._reject(position, category, value_text or "", reason)
-        else:
-            self.positions.append(position)
-            self.values.append(value)
-            self.categories.append(category)
-
-    def _reject(self, position: int | None, category: str, text: str, reason: str) -> None:
-        self.unreadable.append(UnreadablePoint(self.ordinal, position, category, text, reason))
-
-    def columns(self, run: Columns | None) -> Points:
-        """The points as columns; those of a run stand after the others."""
-        positions, values = np.array(self.positions, np.int64), np.array(self.values, np.float64)
-        categories = np.array(self.categories) if any(self.categories) else None
-        if run is not None:
-            if categories is not None:
-                categories = np.concatenate([categories, np.zeros(len(run[0]), categories.dtype)])
-            positions, values = np.concatenate([positions, run[0]]), np.concatenate([values, run[1]])
-        return Points(positions, values, categories, tuple(self.unreadable))
-
-
-def _number(text: str | None) -> float | None:
-    if text is None or not _NUMBER.fullmatch(text):
-        return None
-    value = float(text)
-    return value if math.isfinite(value) else None
-
-
 class _Reader:
     """Reads one XML document."""
 
-    def __init__(self, member: str, budget: Budget) -> None:
+    def __init__(self, member: str, budget: Budget, *, notes: tuple[str, ...] = ()) -> None:
         self._member = member
         self._budget = budget
+        self._notes = dict.fromkeys(notes)
+        self._kept = KeptElements()
         # A name no document can know stands for a run, so that none can be forged.
         self._marker = f"run-{secrets.token_hex(16)}"
-        self._runs: list[Columns] = []
-        self._points = _PointLists()
+        self._runs: list[Run] = []
+        self._points = PointColumns()
         self._periods: list[WrittenPeriod] = []
         self._domain: str | None = None
         self._time_series = 0
         self._curves: list[Curve] = []
+        self._outages: list[Outage] = []
         self._rejections: list[Rejection] = []
         self._parser = etree.XMLPullParser(
             ("end",), tag=_TAGS, resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True
@@ -196,8 +148,17 @@ class _Reader:
 
     def read(self, body: bytes, *, cut_out: bool) -> Document:
         """The document; XMLSyntaxError where it is not well-formed."""
-        done = self._feed_cutting(body) if cut_out and _reads_as_ascii(body) else 0
+        done = self._feed_cutting(body) if cut_out and reads_as_ascii(body) else 0
         self._feed(body, done, len(body))
+        return self._end(body)
+
+    def read_pieces(self, pieces: Iterable[bytes], body: bytes) -> Document:
+        """The same for a body that was changed piece by piece."""
+        for piece in pieces:
+            self._feed(piece, 0, len(piece))
+        return self._end(body)
+
+    def _end(self, body: bytes) -> Document:
         root = self._parser.close()
         self._take_events()
         return self._document(root, body)
@@ -218,15 +179,18 @@ class _Reader:
             else:
                 self._feed(body, fed, start)
                 self._parser.feed(f"<?{self._marker} {len(self._runs)}?>".encode())
-                self._runs.append(run)
+                self._runs.append(Run("price" if is_price(body, start, end) else "quantity", *run))
             fed = end
             start = body.find(POINT, end)
         return fed
 
     def _feed(self, body: bytes, start: int, end: int) -> None:
         for offset in range(start, end, _FEED):
-            self._parser.feed(body[offset : min(end, offset + _FEED)])
+            piece = body[offset : min(end, offset + _FEED)]
+            self._kept.feed(piece)
+            self._parser.feed(piece)
             self._take_events()
+            self._kept.check()
 
     def _take_events(self) -> None:
         for _, element in cast("Iterator[tuple[str, Element]]", self._parser.read_events()):
@@ -245,21 +209,23 @@ class _Reader:
         series = parent.getparent()
         if local_name(parent) in PERIODS and series is not None and local_name(series) == "TimeSeries":
             self._points.add(point)
-        _forget(point, parent)
+        self._kept.forget(point, parent)
 
     def _take_period(self, period: Element) -> None:
         texts = {path: text for path, text in reversed(list(headers.leaves(period, depth=2))) if text}
         run = next((self._runs[int(child.text or "")] for child in period if self._marks_run(child)), None)
         self._periods.append(
-            WrittenPeriod(
+            self._points.period(
                 texts.get("timeInterval/start", texts.get("timeInterval.start", "")),
                 texts.get("timeInterval/end", texts.get("timeInterval.end", "")),
                 texts.get("resolution", ""),
-                self._points.columns(run),
+                run,
             )
         )
-        self._points = _PointLists()
-        period.clear()
+        if self._points.separated:
+            self._notes[THOUSANDS_NOTE] = None
+        self._points = PointColumns()
+        self._kept.clear(period)
 
     def _marks_run(self, child: Element) -> bool:
         return isinstance(child, Instruction) and child.target == self._marker
@@ -272,15 +238,34 @@ class _Reader:
             self._domain = headers.document_domain(parent)
         self._time_series += 1
         header = headers.series_header(series, self._domain)
+        root = local_name(parent)
+        found: list[Outage] = []
         for period in self._periods:
-            self._expand(period, header, local_name(parent))
+            found += self._expand(period, header, root)
+        if root == OUTAGES:
+            self._take_outages(headers.notice(series), header, found, no_period=not self._periods)
         self._periods.clear()
-        _forget(series, parent)
+        self._kept.forget(series, parent)
 
-    def _expand(self, period: WrittenPeriod, header: SeriesHeader, root: str) -> None:
-        curves, rejections = curves_of(period, header, root, self._budget)
+    def _expand(self, period: WrittenPeriod, header: SeriesHeader, root: str) -> list[Outage]:
+        curves, outages, rejections = curves_of(period, header, root, self._budget)
         self._curves += curves
-        self._rejections += rejections
+        self._rejections += self._budget.listed(rejections)
+        return outages
+
+    def _take_outages(
+        self, notice: headers.Notice, header: SeriesHeader, found: Sequence[Outage], *, no_period: bool
+    ) -> None:
+        """The intervals with what the notice says of the unit; a notice without a Period is one interval itself."""
+        if no_period:
+            bare = bare_outage(notice, header)
+            if isinstance(bare, Rejection):
+                self._rejections += self._budget.listed([bare])
+            else:
+                found = [bare]
+        self._outages += [
+            replace(one, nominal=notice.nominal, unit_name=notice.unit_name, reason=notice.reason) for one in found
+        ]
 
     def _document(self, root: Element, body: bytes) -> Document:
         declared: object = root.getroottree().docinfo.internalDTD
@@ -292,39 +277,29 @@ class _Reader:
                 f"not a document of the platform: its root element is {name!r}, not one that ends in {_ROOT_SUFFIX}",
                 body[:KEPT_BYTES],
             )
-        document_type, process_type = headers.document_types(root)
+        heading = headers.heading(root)
+        reason = headers.reason(root)
+        if self._budget.unlisted:
+            self._notes[f"{self._budget.unlisted} more points or Periods were refused than are listed"] = None
+            self._budget.unlisted = 0
         return Document(
             member=self._member,
             root=name,
-            document_type=document_type,
-            process_type=process_type,
+            document_type=heading.document_type,
+            process_type=heading.process_type,
             time_series=self._time_series,
             curves=tuple(self._curves),
             rejections=tuple(self._rejections),
             acknowledgement=headers.acknowledgement(root) if name == _ACKNOWLEDGEMENT else None,
+            mrid=heading.mrid,
+            doc_status=heading.doc_status,
+            revision=heading.revision,
+            outages=tuple(replace(one, reason=one.reason or reason) for one in self._outages),
+            notes=tuple(self._notes),
         )
-
-
-def _forget(element: Element, parent: Element) -> None:
-    """Empties an element that was read and drops its equal before it; the parser still needs the element itself."""
-    element.clear()
-    before = element.getprevious()
-    if before is not None and before.tag == element.tag:
-        parent.remove(before)
-
-
-def _reads_as_ascii(body: bytes) -> bool:
-    """Whether bytes that look like markup are markup: not so in UTF-16 and the like."""
-    encoding = _ENCODING.search(_declaration(body))
-    return encoding is None or encoding.group(1).lower() in _ASCII_COMPATIBLE
-
-
-def _declaration(body: bytes) -> bytes:
-    match = _DECLARATION.match(body)
-    return match.group() if match else b""
 
 
 def _may_hide_markup(body: bytes, start: int, end: int) -> bool:
     """Whether a comment, a CDATA section or a processing instruction begins here: what follows may be no element."""
-    start = start or len(_declaration(body))
+    start = start or len(declaration(body))
     return body.find(b"<!", start, end) >= 0 or body.find(b"<?", start, end) >= 0

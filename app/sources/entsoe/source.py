@@ -19,6 +19,7 @@ from app.sources.entsoe.client import EntsoeClient
 from app.sources.entsoe.documents import Curve, Document, Rejection, SeriesHeader
 from app.sources.entsoe.items import ITEMS, SOURCE, ItemSpec, request_windows
 from app.sources.entsoe.parser import read_documents
+from app.sources.entsoe.settle import settle
 from app.sources.source import Fetched, FetchStatistics, RejectedPoint
 
 Parse = Callable[[bytes], list[Document]]
@@ -32,6 +33,7 @@ class _Read:
     curves: list[Curve] = field(default_factory=list)
     rejected: list[RejectedPoint] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    remarks: dict[str, None] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
 
 
@@ -53,11 +55,18 @@ class EntsoeSource:
         spec = ITEMS[item]
         pages = await self._client.query(spec, place, window, statistics)
         read = _Read(notes=list(pages.notes))
+        found: list[Document] = []
         for body in pages.bodies:
             for document in await self._documents(body, statistics):
-                _take(spec, document, body, read)
+                _check_usable(spec, document, body)
+                found.append(document)
+        # Final and intermediate values may stand on different pages.
+        for document in settle(found) if len(pages.bodies) > 1 else found:
+            _take(document, read)
         blocks = to_blocks(spec, place, read.curves)
-        return Fetched(blocks, tuple(read.rejected), tuple(read.notes), "; ".join(read.damaged))
+        return Fetched(
+            blocks, tuple(read.rejected), tuple(read.notes), "; ".join(read.damaged), remarks=tuple(read.remarks)
+        )
 
     async def _documents(self, body: bytes, statistics: FetchStatistics) -> list[Document]:
         """One body at a time for each core, beside the event loop, which a month of generation would hold up."""
@@ -72,18 +81,21 @@ class EntsoeSource:
                 statistics.parse_seconds += time.perf_counter() - begun
 
 
-def _take(spec: ItemSpec, document: Document, body: bytes, read: _Read) -> None:
-    """Add a document, once it is clear that it is what was asked for."""
+def _check_usable(spec: ItemSpec, document: Document, body: bytes) -> None:
+    """Raises what an acknowledgement means, and where a document is not what was asked for."""
     acknowledgement = document.acknowledgement
     if acknowledgement is not None:
         if not acknowledgement.no_matching_data:
             raise refusal(acknowledgement)
-        return
+    elif not document.malformed:
+        _check(spec, document, body)
+
+
+def _take(document: Document, read: _Read) -> None:
     read.rejected.extend(_rejected(document.member, rejection) for rejection in document.rejections)
+    read.remarks.update(dict.fromkeys(document.notes))
     if document.malformed:
         read.damaged.append(f"{document.member} cannot be read: {document.malformed}")
-    else:
-        _check(spec, document, body)
     read.curves.extend(document.curves)
 
 
@@ -119,11 +131,21 @@ def series_key(spec: ItemSpec, place: Place, header: SeriesHeader) -> SeriesKey:
         contract=header.contract,
         sequence=header.sequence,
         flow_direction=header.flow_direction,
-        category=header.category,
+        category=_category(header),
         unit_eic=header.unit_eic,
         unit=header.unit,
         currency=header.currency,
     )
+
+
+_USUAL = frozenset({"", "quantity", "price", "imbalance_price"})
+"""What the items are about; other numbers of a point are series of their own, named by their category."""
+
+
+def _category(header: SeriesHeader) -> str:
+    if header.measure in _USUAL:
+        return header.category
+    return f"{header.category}/{header.measure}" if header.category else header.measure
 
 
 def _direction(header: SeriesHeader) -> str:

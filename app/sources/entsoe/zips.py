@@ -14,6 +14,9 @@ MAX_MEMBERS = 1_000
 MAX_UNPACKED = 128 * 1024 * 1024
 MAX_RATIO = 250
 """Recorded archives unpack to at most 60 times their size; from `_RATIO_FLOOR` bytes on more than this is a bomb."""
+LARGE_MEMBER = 24 * 1024 * 1024
+LARGE_RATIO = 12
+"""A member beyond this size is read where it is packed no denser than this: what 2 MB unpack to fits in memory."""
 
 _RATIO_FLOOR = 8 * 1024 * 1024
 _CHUNK = 256 * 1024
@@ -70,15 +73,21 @@ def _check_whole(entries: list[zipfile.ZipInfo]) -> None:
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int) -> bytes:
     if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS:
         raise _Refused("the member is encrypted or packed with an unknown method")
-    allowed = min(left, max(_RATIO_FLOOR, MAX_RATIO * entry.compress_size))
-    chunks: list[bytes] = []
-    size = 0
+    allowed = min(left, _allowed(entry.compress_size))
+    too_much = _Refused(f"the member unpacks to more than {allowed} bytes, as archives made to do harm do")
+    if entry.file_size > allowed:
+        raise too_much
+    # A BytesIO gives its bytes without a copy.
+    unpacked = io.BytesIO()
     with archive.open(entry) as stream:
         while chunk := stream.read(_CHUNK):
-            if not chunks and chunk.startswith(b"PK"):
+            if not unpacked.tell() and chunk.startswith(b"PK"):
                 raise _Refused("the member is itself an archive")
-            size += len(chunk)
-            if size > allowed:
-                raise _Refused(f"the member unpacks to more than {allowed} bytes, as archives made to do harm do")
-            chunks.append(chunk)
-    return b"".join(chunks)
+            if unpacked.tell() + len(chunk) > allowed:
+                raise too_much
+            unpacked.write(chunk)
+    return unpacked.getvalue()
+
+
+def _allowed(packed: int) -> int:
+    return min(max(_RATIO_FLOOR, MAX_RATIO * packed), max(LARGE_MEMBER, LARGE_RATIO * packed))
