@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from app.collection.models import CollectionRun, Outcome
 from app.collection.platform import PlatformWatch
-from app.db.status import Backlog, Check, DatabaseState
+from app.db.status import AlertCounts, Backlog, Check, DatabaseState
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval
@@ -34,6 +34,8 @@ GOOD = DatabaseState(
     level=Check("plain PostgreSQL"),
     origin=Check("sandbox"),
     backlog=Backlog(1.5, 0.0),
+    alerting=Check("no alert"),
+    alerts=AlertCounts(firing=3, waiting=2),
 )
 IDLE = TaskStats(dict.fromkeys(Priority, 0), dict.fromkeys(Priority, 0), 0, 0, None)
 

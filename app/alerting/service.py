@@ -31,6 +31,8 @@ GRACE = 5.0
 """Seconds beyond its time-out after which an evaluation is given up."""
 REFRESH_SECONDS = 60.0
 SUPPRESSED_SECONDS = 5.0
+STALLED_SECONDS = 30.0
+"""Without a look that went through for so long, the log says so: a lock that holds it up raises no error."""
 PRUNE_SECONDS = 3600.0
 DRAIN_SECONDS = 5.0
 TAKEN_WITHIN = 20.0
@@ -114,7 +116,9 @@ class AlertService:
     async def run(self, stop: asyncio.Event) -> None:
         """Evaluate whatever is due; returns after `stop` is set, with what was under way written or given back."""
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(part()) for part in (self._writing, self._renewing, self._pruning)]
+            beside = [
+                group.create_task(part()) for part in (self._writing, self._renewing, self._pruning, self._watching)
+            ]
             while not stop.is_set():
                 await self._border(self.tick)
                 # Looks fall on whole multiples of their distance, as the slots of the shipped rules do: those never wait.
@@ -299,6 +303,20 @@ class AlertService:
             await asyncio.sleep(self._settings.lease_seconds / 4)
             if self._in_flight:
                 await self._border(lambda: self._repository.renew(list(self._in_flight), self._clock.now()))
+
+    async def _watching(self) -> None:
+        """Say in the log that looks do not go through, and that they do again."""
+        stalled = False
+        while True:
+            await asyncio.sleep(STALLED_SECONDS / 6)
+            age = time.monotonic() - self._tick_at
+            if age >= STALLED_SECONDS and not stalled:
+                self._log.error(
+                    "alerting_stalled", seconds=round(age), remedy="see what locks the tables of the alerts"
+                )
+            elif age < STALLED_SECONDS and stalled:
+                self._log.info("alerting_resumed")
+            stalled = age >= STALLED_SECONDS
 
     async def _pruning(self) -> None:
         settings = self._settings

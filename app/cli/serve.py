@@ -101,7 +101,10 @@ async def _once(settings: Settings) -> int:
 
 
 def _stop_on_signal(settings: Settings) -> asyncio.Event:
-    """The event that SIGINT and SIGTERM set; a second one cancels the task that asks here. Both end it in a bounded time."""
+    """The event that SIGINT and SIGTERM set; a second one cancels the task that asks here. Both end it in a bounded time.
+
+    SIGHUP is the wish to read files again, which happens anyway; only of a terminal that was closed it means the end.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     serving = asyncio.current_task()
@@ -119,8 +122,18 @@ def _stop_on_signal(settings: Settings) -> asyncio.Event:
         )
         stop.set()
 
+    on_terminal = os.isatty(0)
+
+    def on_hangup() -> None:
+        if on_terminal and not os.isatty(0):
+            on_signal()
+            return
+        note = "plan, rules and channels are read again within two seconds; settings need a restart"
+        structlog.get_logger().info("reload_requested", note=note)
+
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
     return stop
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, cast
+from weakref import WeakSet
 
 import asyncpg
 from asyncpg import exceptions as pg
@@ -50,6 +51,9 @@ class Database:
     def __init__(self, settings: DatabaseSettings, url: str) -> None:
         self._settings = settings
         self._address = Address.parse(url)
+        self._opened: WeakSet[Connection] = WeakSet()
+        self._read_only: WeakSet[Connection] = WeakSet()
+        """Connections from before a server was found read-only: after a failover they lead to the one that was demoted."""
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=self._connect,
@@ -121,14 +125,13 @@ class Database:
                 with self._failures(connection):
                     yield pooled
             finally:
-                if connection.is_closed() or connection.is_in_transaction():
+                if connection.is_closed() or connection.is_in_transaction() or connection in self._read_only:
                     await pooled.invalidate()
 
     @asynccontextmanager
     async def _checkout(self) -> AsyncIterator[AsyncConnection]:
-        pooled = self._engine.connect()
         try:
-            await pooled.start()
+            pooled = await self._started()
         except PoolTimeout as error:
             raise DatabaseUnavailable(
                 f"all {self._settings.pool_size} connections to {self.name} were busy for "
@@ -139,6 +142,16 @@ class Database:
         try:
             yield pooled
         finally:
+            await pooled.close()
+
+    async def _started(self) -> AsyncConnection:
+        """A connection out of the pool that nothing speaks against."""
+        while True:
+            pooled = self._engine.connect()
+            await pooled.start()
+            if await driver_connection(pooled) not in self._read_only:
+                return pooled
+            await pooled.invalidate()
             await pooled.close()
 
     async def _connect(self) -> Connection:
@@ -152,13 +165,15 @@ class Database:
             "jit": "off",
         }
         try:
-            return await asyncpg.connect(
+            connection = await asyncpg.connect(
                 self._address.dsn, timeout=self._settings.connect_timeout, server_settings=settings
             )
         except pg.ClientConfigurationError as error:
             raise ConfigurationError(f"GRIDKEEPER_DATABASE__URL: {error}") from error
         except DRIVER_FAILURES as error:
             raise self._unreachable(error) from error
+        self._opened.add(connection)
+        return connection
 
     def _unreachable(self, error: BaseException) -> DatabaseUnavailable:
         reason = str(error) or f"no answer within {self._settings.connect_timeout:g} s"
@@ -172,6 +187,8 @@ class Database:
             yield
         except (*DRIVER_FAILURES, DBAPIError) as error:
             cause = driver_error(error)
+            if isinstance(cause, pg.ReadOnlySQLTransactionError):
+                self._read_only |= self._opened
             # The driver's own confusion comes of a server that died while it waited for an answer.
             confused = isinstance(cause, pg.InternalClientError | pg.InterfaceError)
             if not (confused or isinstance(cause, _LOST) or connection.is_closed()):

@@ -32,6 +32,17 @@ _BACKLOG = """
     where token_id = $1
 """
 
+_ALERTING = """
+    select
+        (select count(*) from alerts where phase = 'firing') as firing,
+        (select count(*) from notifications where status = 'waiting') as waiting,
+        (
+            select count(*) from notifications
+            where status = 'failed' and ended_at > clock_timestamp() - interval '1 day'
+        ) as failed,
+        array(select channel from channel_states where disabled_at is not null order by channel) as disabled
+"""
+
 T = TypeVar("T")
 
 
@@ -41,6 +52,19 @@ class Backlog:
 
     wait: float = 0.0
     blocked: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCounts:
+    """Alerts that fire, messages that wait, those that failed within a day, and channels that take none."""
+
+    firing: int = 0
+    waiting: int = 0
+    failed: int = 0
+    disabled: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.firing} firing, {self.waiting} messages waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +93,8 @@ class DatabaseState:
     origin: Check = NOT_ASKED
     server: Server | None = None
     backlog: Backlog | None = None
+    alerting: Check = NOT_ASKED
+    alerts: AlertCounts | None = None
 
     @property
     def usable(self) -> bool:
@@ -119,7 +145,9 @@ class DatabaseProbe:
         if not state.schema.ok:
             return state
         state = replace(state, origin=(await self._timed(self._origin))[0])
-        return replace(state, backlog=(await self._timed(self._backlog))[1])
+        state = replace(state, backlog=(await self._timed(self._backlog))[1])
+        alerting, alerts = await self._timed(self._alerts)
+        return replace(state, alerting=alerting, alerts=alerts)
 
     async def _timed(self, ask: Callable[[Connection], Awaitable[T]]) -> tuple[Check, T | None]:
         """One check under its own time-out; a connection on which one failed is not used again."""
@@ -169,6 +197,11 @@ class DatabaseProbe:
     @staticmethod
     async def _origin(connection: Connection) -> str:
         return str(await connection.fetchval("select origin from database_origin") or "")
+
+    @staticmethod
+    async def _alerts(connection: Connection) -> AlertCounts:
+        row = await connection.fetchrow(_ALERTING)
+        return AlertCounts() if row is None else AlertCounts(**{**row, "disabled": tuple(row["disabled"])})
 
     async def _backlog(self, connection: Connection) -> Backlog:
         row = await connection.fetchrow(_BACKLOG, self._token_id, self._lead)

@@ -34,6 +34,11 @@ PLAN_SECONDS = 2.0
 """Between two looks at the file of the plan."""
 MEND_SECONDS = 10.0
 """Between two comparisons of the stored jobs with the plan: somebody may have damaged or deleted them."""
+SHORT_TERM = 30.0
+"""Seconds: a leader that falls sooner waits longer each time before it stands again."""
+LONGEST_PAUSE = 20.0
+FAILING_TERMS = 5
+"""So many times `stalled_after` terms may fail one after the other before this process counts as dead."""
 LEADER, STANDBY = "leader", "standby"
 
 
@@ -53,6 +58,8 @@ class SchedulerStatus:
     alive: bool
     unreadable: tuple[str, ...] = ()
     """Stored jobs whose definition cannot be read, and which the plan does not have."""
+    failing_age: float = 0.0
+    """Since when each term has failed before it did any work; 0 where none has."""
 
     @property
     def ready(self) -> bool:
@@ -104,6 +111,9 @@ class SchedulerService:
         self._plan_error = ""
         self._database_error = ""
         self._stepped_down = ""
+        self._short_terms = 0
+        self._failing_since: float | None = None
+        self._worked_in_term = False
         self._round_at = time.monotonic()
         self._log = structlog.get_logger()
         self._failing = Outage("scheduler_round_failed", level="error")
@@ -120,6 +130,7 @@ class SchedulerService:
         tick_age = term.ticker.age if term else None
         round_age = time.monotonic() - self._round_at
         patience = self._settings.stalled_after
+        failing_age = 0.0 if self._failing_since is None else time.monotonic() - self._failing_since
         stalled = tick_age is not None and tick_age >= patience
         return SchedulerStatus(
             role=LEADER if term else STANDBY,
@@ -133,8 +144,10 @@ class SchedulerService:
             database_error=self._database_error
             or self._stepped_down
             or ("the job store does not answer" if stalled else ""),
-            alive=max(term.ticker.idle if term else 0.0, round_age) < patience,
+            alive=max(term.ticker.idle if term else 0.0, round_age) < patience
+            and failing_age < FAILING_TERMS * patience,
             unreadable=term.unreadable if term else (),
+            failing_age=failing_age,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -145,15 +158,15 @@ class SchedulerService:
             while not stop.is_set():
                 epoch = await self._campaign()
                 if epoch is None:
-                    await self._pause(stop)
+                    await self._pause(stop, self._settings.heartbeat / 2)
                 else:
                     await self._lead(epoch, stop)
         finally:
             await self._leadership.resign()
 
-    async def _pause(self, stop: asyncio.Event) -> None:
+    async def _pause(self, stop: asyncio.Event, seconds: float) -> None:
         try:
-            await asyncio.wait_for(stop.wait(), self._settings.heartbeat / 2)
+            await asyncio.wait_for(stop.wait(), seconds)
         except TimeoutError:
             return
 
@@ -165,17 +178,21 @@ class SchedulerService:
             if not self._database_error:
                 self._log.warning("no_leader_elected", error=str(error))
             self._database_error = str(error)
+            # Without a database no process works, and none that is started anew would.
+            self._failing_since = None
             return None
         if self._database_error:
             self._log.info("database_is_back")
         self._database_error = ""
         if epoch is None:
-            self._stepped_down = ""
+            self._stepped_down, self._short_terms, self._failing_since = "", 0, None
         return epoch
 
     async def _lead(self, epoch: int, stop: asyncio.Event) -> None:
         """One term: until the service stops, or leadership is lost."""
+        self._worked_in_term = False
         self._log.info("leading", epoch=epoch, name=self._leadership.name)
+        begun = time.monotonic()
         try:
             async with asyncio.TaskGroup() as group:
                 beating = group.create_task(self._beat())
@@ -189,8 +206,18 @@ class SchedulerService:
         except* (SchedulerStateError, DatabaseUnavailable) as lost:
             self._leadership.abandon()
             self._stepped_down = "; ".join(map(str, lost.exceptions))
-            self._log.warning("stepped_down", epoch=epoch, reason=self._stepped_down)
-            await self._pause(stop)
+            pause = self._pause_after(begun)
+            self._log.warning("stepped_down", epoch=epoch, reason=self._stepped_down, next_election_in=pause)
+            await self._pause(stop, pause)
+
+    def _pause_after(self, begun: float) -> float:
+        """How long a leader that fell stands aside: another may do better, and a fault that stays is no storm of elections."""
+        now = time.monotonic()
+        self._short_terms = self._short_terms + 1 if now - begun < SHORT_TERM else 0
+        if not self._worked_in_term:
+            self._failing_since = self._failing_since or begun
+        longest = min(LONGEST_PAUSE, self._settings.stalled_after / 3)
+        return min(longest, self._settings.heartbeat / 2 * 2.0 ** min(max(self._short_terms - 1, 0), 10))
 
     @asynccontextmanager
     async def _term_of(self, epoch: int) -> AsyncIterator[_Term]:
@@ -291,6 +318,7 @@ class SchedulerService:
                 self._failing.met(error)
             else:
                 self._failing.over()
+                self._worked_in_term, self._failing_since = True, None
             await asyncio.sleep(until_beat(ATTEND_SECONDS))
 
     async def _round(self, term: _Term) -> None:

@@ -342,6 +342,12 @@ class WebSettings(Section):
         default="",
         description="Address at which people reach this service, for links in messages; empty: http://HOST:PORT.",
     )
+    max_connections: int = Field(
+        default=200,
+        ge=10,
+        le=10_000,
+        description="Open connections; of more, those that are idle for longest are closed.",
+    )
     check_timeout: float = Field(
         default=2.0,
         gt=0,

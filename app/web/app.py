@@ -20,6 +20,7 @@ from app.db.status import DatabaseProbe
 from app.errors import ConfigurationError
 from app.settings import EntsoeSettings, WebSettings
 from app.web import errors, health, pages
+from app.web.connections import Room, limited
 from app.web.health import Probes
 from app.web.metrics import Metrics, PoolState, Snapshot
 
@@ -75,6 +76,7 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
     metrics = Metrics(container.platform())
     metrics.follow(container.metrics_recorder())
     metrics.follow_delivery(container.delivery_worker(), container.heartbeat())
+    metrics.follow_rules(lambda: container.alert_service().status().tick_age)
     container.run_observers().append(metrics.observer)
     container.job_observers().append(metrics.observer)
     probes = Probes(
@@ -86,6 +88,8 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
         metrics=metrics,
         platform=container.platform(),
         instance=settings.instance_name,
+        rules_age=lambda: container.alert_service().status().tick_age,
+        delivery_age=lambda: container.delivery_worker().age,
     )
     async with serve_http(create_app(probes), settings.web) as url:
         structlog.get_logger().info(
@@ -114,7 +118,7 @@ async def serve_http(app: FastAPI, settings: WebSettings) -> AsyncIterator[str]:
 def _configuration(app: FastAPI, settings: WebSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=limited(Room(settings.max_connections)),
         ws="none",
         lifespan="on",
         interface="asgi3",

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from app.alerting.delivery import WELL_WITHIN
 from app.collection.platform import PlatformState, PlatformWatch
 from app.db.status import Check, DatabaseState
 from app.logging import redact
@@ -42,12 +43,18 @@ class Probes:
     metrics: Metrics
     platform: PlatformWatch
     instance: str = ""
+    rules_age: Callable[[], float] = float
+    """Seconds since this process last looked for rules that are due with success."""
+    delivery_age: Callable[[], float] = float
+    """Seconds since this process last looked for due messages with success."""
 
 
 def why_dead(status: SchedulerStatus) -> str:
     """Why the scheduler counts as dead; empty while it lives."""
     if status.alive:
         return ""
+    if status.failing_age and status.failing_age >= max(status.round_age, status.tick_age or 0.0):
+        return f"for {status.failing_age:.0f} s no term of this leader has done any work: {status.database_error}"
     if status.tick_age is not None and status.tick_age >= status.round_age:
         return f"the scheduler last looked at its jobs {status.tick_age:.0f} s ago"
     return f"the scheduler last stood for election or gave a sign of life {status.round_age:.0f} s ago"
@@ -78,6 +85,27 @@ def warnings(status: SchedulerStatus, platform: PlatformState) -> list[str]:
     return found
 
 
+def alert_warnings(state: DatabaseState, rules_age: float, delivery_age: float) -> list[str]:
+    """What keeps alerts from being seen, or from reaching people."""
+    found = []
+    if rules_age > WELL_WITHIN:
+        found.append(f"alerts: no rule has been evaluated in this process for {rules_age:.0f} s")
+    if delivery_age > WELL_WITHIN:
+        found.append(f"messages: none has been looked for in this process for {delivery_age:.0f} s")
+    if state.schema.ok and not state.alerting.ok:
+        found.append(f"alerts: their tables cannot be read: {state.alerting.error}")
+    if state.alerts is None:
+        return found
+    if state.alerts.disabled:
+        names = ", ".join(state.alerts.disabled)
+        found.append(f"messages: disabled channels take none: {names}; `gridkeeper alerts channels` says why")
+    if state.alerts.failed:
+        found.append(
+            f"messages: {state.alerts.failed} failed within a day; see `gridkeeper alerts notifications --failed`"
+        )
+    return found
+
+
 def router(probes: Probes) -> APIRouter:
     """The routes below /health."""
     routes = APIRouter(prefix="/health")
@@ -96,7 +124,8 @@ def router(probes: Probes) -> APIRouter:
         reasons = why_unready(status, state, probes.origin)
         platform = probes.platform.state
         told = {"status": "unready" if reasons else "ready", "reasons": reasons}
-        content = told | {"warnings": warnings(status, platform)}
+        found = warnings(status, platform) + alert_warnings(state, probes.rules_age(), probes.delivery_age())
+        content = told | {"warnings": found}
         parts = {"work": _work(status, probes.tasks()), "platform": _platform(platform)}
         return _answer(content | _scheduler(status) | _database(state) | parts, ok=not reasons)
 
@@ -118,7 +147,13 @@ def _database(state: DatabaseState) -> dict[str, Any]:
         told = {"found": check.found} if check.ok else {"error": check.error}
         return {"ok": check.ok} | told | {"seconds": round(check.seconds, 4)}
 
-    checks = {"database": state.database, "schema": state.schema, "level": state.level, "origin": state.origin}
+    checks = {
+        "database": state.database,
+        "schema": state.schema,
+        "level": state.level,
+        "origin": state.origin,
+        "alerting": state.alerting,
+    }
     return {name: shown(check) for name, check in checks.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -196,6 +196,7 @@ class Metrics:
         self._gauge("gridkeeper_build_info", "The version that runs.", "version").labels(version("gridkeeper")).set(1)
         self._scheduler_gauges()
         self._database_gauges()
+        self._alert_gauges()
         self._task_gauges()
 
     def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
@@ -232,6 +233,19 @@ class Metrics:
             "How long the platform has told everybody with the token to wait still.",
         )
 
+    def _alert_gauges(self) -> None:
+        self._alerts_firing = self._gauge("gridkeeper_alerts_firing", "Alerts that fire; NaN where nobody can say.")
+        self._messages_waiting = self._gauge("gridkeeper_messages_waiting", "Messages to people that wait.")
+        self._messages_failed = self._gauge(
+            "gridkeeper_messages_failed", "Messages to people that were given up within a day."
+        )
+        self._channels_disabled = self._gauge(
+            "gridkeeper_channels_disabled", "Channels that take no message until a person mends them."
+        )
+        self._evaluation_age = self._gauge(
+            "gridkeeper_alert_evaluation_age_seconds", "Since this process last looked for rules that are due."
+        )
+
     def _task_gauges(self) -> None:
         self._waiting = self._gauge("gridkeeper_tasks_waiting", "Tasks that wait for their start.", "priority")
         self._running = self._gauge("gridkeeper_tasks_running", "Tasks under way.", "priority")
@@ -255,6 +269,10 @@ class Metrics:
         """Count from now on the attempts at messages to people."""
         counts = DeliveryMetrics(self._registry, lambda: worker.age, lambda: float(heartbeat.failures))
         worker.listeners.append(counts.note)
+
+    def follow_rules(self, age: Callable[[], float]) -> None:
+        """Show from now on when rules were last looked at."""
+        self._evaluation_age.set_function(age)
 
     async def watch_loop(self) -> None:
         """Measure the lag of the event loop until cancelled."""
@@ -301,8 +319,17 @@ class Metrics:
         backlog = state.backlog or Backlog(float("nan"), float("nan"))
         self._budget_wait.set(backlog.wait)
         self._budget_blocked.set(backlog.blocked)
+        alerts = state.alerts
+        self._alerts_firing.set(alerts.firing if alerts else float("nan"))
+        self._messages_waiting.set(alerts.waiting if alerts else float("nan"))
+        self._messages_failed.set(alerts.failed if alerts else float("nan"))
+        self._channels_disabled.set(len(alerts.disabled) if alerts else float("nan"))
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics in the format that the reader accepts, and its content type; off the event loop, for it may be long."""
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):
+            # The library compares versions that are no numbers with numbers.
+            encode, content_type = choose_encoder("")
         return encode(self._registry), content_type

@@ -5,6 +5,7 @@ import socket
 import traceback
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 
 import asyncpg
 import psycopg
@@ -266,3 +267,21 @@ async def test_a_database_never_shows_its_password() -> None:
     async with opened("postgresql://me:se3cret@localhost:5433/prices") as database:
         assert repr(database) == "Database(localhost:5433/prices)"
         assert "se3cret" not in repr(vars(database))
+
+
+async def test_sessions_that_a_failover_left_read_only_are_thrown_away_at_the_first_that_is_met(
+    database_url: str,
+) -> None:
+    async with opened(database_url, pool_size=4) as database:
+
+        async def write() -> None:
+            async with database.connection() as connection:
+                await connection.execute("update scheduler_leader set holder = 'x'")
+
+        async with AsyncExitStack() as stack:
+            sessions = [await stack.enter_async_context(database.connection()) for _ in range(4)]
+            for session in sessions:
+                await session.execute("set session characteristics as transaction read only")
+        with pytest.raises(DatabaseUnavailable, match="read-only transaction"):
+            await write()
+        await asyncio.gather(*(write() for _ in range(4)))

@@ -648,3 +648,29 @@ def test_a_tick_that_finds_no_database_is_a_sign_of_life_and_no_look_at_the_jobs
     assert ticker.age > 90
     assert (ticker.idle < 50) is lives
     assert [log["event"] for log in logs] == ["scheduler_tick_failed"]
+
+
+_FUNCTION = """
+    create function refuse() returns trigger language plpgsql
+    as $$ begin raise exception 'cannot execute UPDATE in a read-only transaction' using errcode = '25006'; end $$
+"""
+_TRIGGER = "create trigger refuse before update on job_runs execute function refuse()"
+
+
+async def test_terms_that_fail_at_once_become_rare_and_end_in_a_dead_process(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.scheduling.service.FAILING_TERMS", 0.3)
+    await rows(database, _FUNCTION)
+    await rows(database, _TRIGGER)
+    scheduler = service(database, every_kind(Remembering()), stalled_after=5)
+    async with serving(scheduler):
+        await until(lambda: not scheduler.status().alive)
+        # Two elections a second would have been fifteen by now.
+        [(epoch,)] = await rows(database, "select epoch from scheduler_leader")
+        assert epoch <= 6
+        assert "read-only" in scheduler.status().database_error
+        assert scheduler.status().failing_age >= 1.5
+        await rows(database, "drop trigger refuse on job_runs")
+        await until(lambda: scheduler.status().alive and scheduler.status().ready)
+        assert scheduler.status().failing_age == 0

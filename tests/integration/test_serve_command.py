@@ -110,6 +110,7 @@ def test_a_service_collects_at_once_takes_orders_and_ends_in_order(
         assert found["last"]["trigger"] in {"cron", "catch-up"}
         assert found["schedule"] == "every 30m"
         assert listed(capsys)["leader"]["alive"]
+        process.send_signal(signal.SIGHUP)
         assert jobs.run_command("housekeeping", sandbox=True, as_json=True) == 0
         assert json.loads(capsys.readouterr().out)["trigger"] == "manual"
         assert jobs.pause_command(JOB, paused=True, as_json=True) == 0
@@ -123,7 +124,15 @@ def test_a_service_collects_at_once_takes_orders_and_ends_in_order(
     assert "job_run" in lines
     assert "Traceback" not in lines
     assert [line for line in lines.splitlines() if not EVENT.match(line)] == [], "every line is an event"
-    for event in ("starting", "http_listens", "first_cycle_begins", "first_cycle_done", "stopping", "stopped"):
+    for event in (
+        "starting",
+        "http_listens",
+        "first_cycle_begins",
+        "first_cycle_done",
+        "reload_requested",
+        "stopping",
+        "stopped",
+    ):
         assert re.search(rf"\] {event}\b", lines)
     assert "stop=Ctrl-C" in lines.splitlines()[0]
     assert not listed(capsys)["leader"]["alive"]

@@ -23,7 +23,7 @@ from app.db.address import Address
 from app.db.budget import PostgresBudget
 from app.db.engine import Database
 from app.db.migrate import claim_origin, revisions
-from app.db.status import NOT_ASKED, Backlog, DatabaseProbe
+from app.db.status import NOT_ASKED, AlertCounts, Backlog, DatabaseProbe
 from app.errors import ConfigurationError
 from app.lifecycle import serve
 from app.settings import (
@@ -192,6 +192,16 @@ async def test_a_caller_that_goes_away_leaves_the_look_to_the_others(database_ur
         await asyncio.sleep(0)
         leaving.cancel()
         assert (await staying).usable
+
+
+async def test_locked_tables_of_alerts_are_noticed(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(database_url) as database, probing(database_url, timeout=0.5) as probe:
+        async with database.transaction() as connection:
+            await connection.execute("lock table alerts, rule_states, notifications in access exclusive mode")
+            state = await (await fresh(probe, monkeypatch)).look()
+        assert state.usable
+        assert (state.alerting.error, state.alerts) == ("no answer within 0.5 s", None)
+        assert (await probe.look()).alerts == AlertCounts()
 
 
 async def test_the_backlog_of_the_token_is_told(database_url: str) -> None:

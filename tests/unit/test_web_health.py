@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.collection.models import CollectionRun, Outcome
-from app.db.status import NOT_ASKED, Check, DatabaseState
+from app.db.status import NOT_ASKED, AlertCounts, Check, DatabaseState
 from app.errors import AppError, Conflict, DatabaseUnavailable, NotFound, SchedulerStateError
 from app.scheduling.service import STANDBY
 from app.settings import Origin
@@ -221,3 +221,50 @@ async def test_the_application_measures_the_loop_while_it_lives_and_closes_the_p
     await asyncio.sleep(0)
     assert "event loop lag" not in {task.get_name() for task in asyncio.all_tasks()}
     assert service.database.closed
+
+
+async def test_alerts_that_are_not_evaluated_or_delivered_are_warnings() -> None:
+    service = Service()
+    service.database.state = replace(GOOD, alerts=AlertCounts(failed=4, disabled=("mail", "pager")))
+    probes = replace(service.probes(), rules_age=lambda: 45.2, delivery_age=lambda: 31.0)
+    async with asking(create_app(probes)) as client:
+        found = await client.get("/health/ready")
+    assert (found.status_code, found.json()["warnings"]) == (
+        200,
+        [
+            "alerts: no rule has been evaluated in this process for 45 s",
+            "messages: none has been looked for in this process for 31 s",
+            "messages: disabled channels take none: mail, pager; `gridkeeper alerts channels` says why",
+            "messages: 4 failed within a day; see `gridkeeper alerts notifications --failed`",
+        ],
+    )
+
+
+async def test_alert_tables_that_cannot_be_read_are_a_warning_and_no_number() -> None:
+    service = Service()
+    service.database.state = replace(GOOD, alerting=Check(error="no answer within 2 s"), alerts=None)
+    async with asking(create_app(service.probes())) as client:
+        ready, metrics = await client.get("/health/ready"), await client.get("/metrics")
+    assert ready.json()["warnings"] == ["alerts: their tables cannot be read: no answer within 2 s"]
+    assert "\ngridkeeper_alerts_firing NaN\n" in metrics.text
+
+
+async def test_metrics_count_alerts_messages_and_channels() -> None:
+    service = Service()
+    service.database.state = replace(GOOD, alerts=AlertCounts(3, 2, 4, ("mail",)))
+    service.metrics.follow_rules(lambda: 1.5)
+    async with asking(create_app(service.probes())) as client:
+        text = (await client.get("/metrics")).text
+    for line in (
+        "gridkeeper_alerts_firing 3.0",
+        "gridkeeper_messages_waiting 2.0",
+        "gridkeeper_messages_failed 4.0",
+        "gridkeeper_channels_disabled 1.0",
+        "gridkeeper_alert_evaluation_age_seconds 1.5",
+    ):
+        assert f"\n{line}\n" in text
+
+
+def test_a_process_of_which_no_term_does_any_work_is_dead_because_of_that() -> None:
+    dead = status(alive=False, role=STANDBY, tick_age=None, failing_age=310.0, database_error="read-only")
+    assert why_dead(dead) == "for 310 s no term of this leader has done any work: read-only"

@@ -1,0 +1,104 @@
+"""Connections to the HTTP side: how many there may be, and how long one may wait, send its question and read the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from typing import ClassVar
+
+import structlog
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+HEADER_SECONDS = 10.0
+"""From the connection, or the answer before, to the end of a request's headers."""
+ANSWER_SECONDS = 120.0
+"""From there to the last byte of the answer that the client has read."""
+SAID_EVERY = 60.0
+
+
+class Room:
+    """The open connections; where one more than `most` comes, the one that has been idle for longest makes room."""
+
+    def __init__(self, most: int, *, header_seconds: float = HEADER_SECONDS) -> None:
+        self._most = most
+        self._open: dict[LimitedProtocol, None] = {}
+        self._said_at = -math.inf
+        self.header_seconds = header_seconds
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def enter(self, connection: LimitedProtocol) -> None:
+        while len(self._open) >= self._most:
+            oldest = next((one for one in self._open if not one.busy), next(iter(self._open)))
+            self.leave(oldest)
+            self._say()
+            oldest.end()
+        self._open[connection] = None
+
+    def rest(self, connection: LimitedProtocol) -> None:
+        """It has been answered, and is idle from now on."""
+        if connection in self._open:
+            self._open[connection] = self._open.pop(connection)
+
+    def leave(self, connection: LimitedProtocol) -> None:
+        self._open.pop(connection, None)
+
+    def _say(self) -> None:
+        if time.monotonic() - self._said_at >= SAID_EVERY:
+            self._said_at = time.monotonic()
+            remedy = "see who opens them, or raise GRIDKEEPER_WEB__MAX_CONNECTIONS"
+            structlog.get_logger().warning("http_connections_full", most=self._most, remedy=remedy)
+
+
+class LimitedProtocol(H11Protocol):
+    """A connection that takes its place in a room, and is ended when it takes too long."""
+
+    room: ClassVar[Room]
+    _timer: asyncio.TimerHandle | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being answered."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def end(self) -> None:
+        """Close at once, whatever the client has not read."""
+        self.transport.abort()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self.room.enter(self)
+        self._end_after(self.room.header_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.room.leave(self)
+        self._cancel()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        was_busy = self.busy
+        super().handle_events()
+        if self.busy and not was_busy:
+            self._end_after(ANSWER_SECONDS)
+
+    def on_response_complete(self) -> None:
+        self.room.rest(self)
+        self._end_after(self.timeout_keep_alive + self.room.header_seconds)
+        super().on_response_complete()
+
+    def _end_after(self, seconds: float) -> None:
+        self._cancel()
+        self._timer = self.loop.call_later(seconds, self.end)
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def limited(room: Room) -> type[LimitedProtocol]:
+    """The protocol of a server whose connections share a room."""
+    return type("RoomProtocol", (LimitedProtocol,), {"room": room})
