@@ -44,6 +44,7 @@ from app.market.areas import Place
 from app.market.series import DataItem
 from app.market.time import Interval
 from app.monitoring.anomaly_watch import AnomalyWatch
+from app.monitoring.data_disk import DataDisk
 from app.monitoring.figure_reads import FigureReads
 from app.monitoring.lateness import LatenessKeeper
 from app.monitoring.recorder import MetricsRecorder
@@ -130,7 +131,7 @@ def _replica(scheduler: SchedulerService, database: Database, settings: Settings
         name=scheduler.status().name,
         leads=lambda: scheduler.status().role == LEADER,
         pool=database.pool_use,
-        data_dir=settings.data_dir,
+        disk=DataDisk(database, settings.database.data_folder).left,
     )
 
 

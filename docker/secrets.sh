@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the passwords of the stack, each once: what is there already is never changed.
+# Makes the passwords of the stack, each once: what is there already keeps its content for ever.
+# OWNER and GRAFANA_GROUP, where set: the numbers of the user and of the group that may read them.
 set -eu
 umask 377
 folder=${SECRETS:-/run/secrets}
@@ -9,26 +10,33 @@ refuse() {
   exit 1
 }
 
-# make NAME [GROUP]: a file for this user alone, and for the group where one is named.
+# hand FILE [GROUP]: the file is for its owner alone, and for the group where one is named.
+hand() {
+  { [ -n "${2:-}" ] && chmod 0440 "$1" || chmod 0400 "$1"; } &&
+    { [ -z "${OWNER:-}" ] || chown "$OWNER${2:+:$2}" "$1"; } ||
+    refuse "$1 cannot be given to user ${OWNER:-$(id -u)}${2:+ and group $2}; give this container the right to do so"
+}
+
+# make NAME [GROUP]: a file with a password.
 make() {
   file=$folder/$1
   if [ -e "$file" ]; then
-    [ -r "$file" ] || refuse "$file is there, but user $(id -u) may not read it; chown it to this user"
     [ -s "$file" ] || refuse "$file is empty; write a password into it, or remove it and start again"
+    hand "$file" "${2:-}"
     echo "secrets: $file is kept"
     return
   fi
   draft=$folder/.$1.$$
   { head -c 24 /dev/urandom | base64 | tr '+/' '-_'; } >"$draft" ||
-    refuse "user $(id -u) cannot write to $folder; make the volume writable for this user, or put a password into $file"
-  if [ -n "${2:-}" ]; then
-    chgrp "$2" "$draft" && chmod 0440 "$draft" || refuse "the group $2 cannot be given to $file; add it to this container"
-  fi
+    refuse "user $(id -u) cannot write to $folder; make it writable, or put a password into $file"
+  hand "$draft" "${2:-}"
   # A link fails where somebody was faster.
   ln "$draft" "$file" && echo "secrets: $file is new"
   rm -f "$draft"
 }
 
+# Whoever is named reaches its file, and sees no others.
+[ -z "${OWNER:-}" ] || { chown 0:0 "$folder" && chmod 0711 "$folder"; } || refuse "$folder cannot be taken over"
 make database_password
 make grafana_reader_password "${GRAFANA_GROUP:-}"
 make grafana_admin_password "${GRAFANA_GROUP:-}"

@@ -1,7 +1,9 @@
 # Shared by backup.sh and restore.sh: which database is meant, and PostgreSQL's programs for it.
 #   GRIDKEEPER_DATABASE__URL (and …__PASSWORD_FILE) set: that one, with the programs of PGBIN or of the PATH.
-#   Otherwise: the service `database` of docker-compose.yml, database DATABASE_NAME (default gridkeeper).
-# Sets TARGET, the arguments that name the database; no password is ever one of them.
+#   Otherwise: the service DATABASE_SERVICE of docker-compose.yml (default database, demo-database for the demo's), and
+#   its database DATABASE_NAME (default gridkeeper).
+# Sets TARGET, the arguments that name the database, SERVER, those of the database postgres beside it, and DATABASE, its
+# name; no password is ever one of them.
 
 OK=0 FAILED=1 USAGE=2 REFUSED=3
 export PGAPPNAME="gridkeeper backup" PGTZ=UTC PGOPTIONS="-c statement_timeout=0 -c lock_timeout=60s"
@@ -16,7 +18,7 @@ decoded() { # percent-encoded text
   printf '%b' "${text//%/\\x}"
 }
 
-split_url() { # URL: sets TARGET and PGPASSWORD
+split_url() { # URL: sets TARGET, SERVER, DATABASE and PGPASSWORD
   local scheme=${1%%://*} rest=${1#*://} authority path login hosts
   authority=${rest%%/*} path=${rest#"$authority"}
   case $scheme in postgresql | postgres | postgresql+asyncpg) ;; *) stop "$USAGE" "GRIDKEEPER_DATABASE__URL must begin with postgresql://" ;; esac
@@ -24,6 +26,10 @@ split_url() { # URL: sets TARGET and PGPASSWORD
   [ "$authority" != "$hosts" ] || login=
   case $login in *:*) PGPASSWORD=$(decoded "${login#*:}") && export PGPASSWORD ;; esac
   TARGET=(-d "postgresql://${login%%:*}${login:+@}$hosts$path")
+  local options=${path#"${path%%\?*}"}
+  SERVER=(-d "postgresql://${login%%:*}${login:+@}$hosts/postgres$options")
+  DATABASE=${path%%\?*}
+  DATABASE=$(decoded "${DATABASE#/}")
 }
 
 choose_database() {
@@ -35,20 +41,24 @@ choose_database() {
       export PGPASSWORD
     fi
     PATH=${PGBIN:+$PGBIN:}$PATH
-    command -v pg_dump >/dev/null || stop "$USAGE" "pg_dump is not on the PATH; name the folder of PostgreSQL's programs in PGBIN"
+    local program
+    for program in psql pg_dump pg_restore; do
+      command -v "$program" >/dev/null || stop "$USAGE" "$program is not on the PATH; name the folder of PostgreSQL's programs in PGBIN"
+    done
     return
   fi
-  docker compose ps --status running --services 2>/dev/null | grep -qx database ||
-    stop "$USAGE" "no container 'database' runs and GRIDKEEPER_DATABASE__URL is not set; start one with 'docker compose up -d --wait database'"
-  CONTAINER=1
-  TARGET=(-U gridkeeper -d "${DATABASE_NAME:-gridkeeper}")
+  SERVICE=${DATABASE_SERVICE:-database} DATABASE=${DATABASE_NAME:-gridkeeper}
+  [ -n "$(docker compose ps --status running --quiet "$SERVICE" 2>/dev/null)" ] ||
+    stop "$USAGE" "no container '$SERVICE' runs and GRIDKEEPER_DATABASE__URL is not set; start one with 'docker compose up -d --wait $SERVICE'"
+  TARGET=(-U gridkeeper -d "$DATABASE")
+  SERVER=(-U gridkeeper -d postgres)
 }
 
 pg() { # PROGRAM ARGUMENTS…
   local program=$1
   shift
-  if [ -n "${CONTAINER:-}" ]; then
-    docker compose exec -T -e PGAPPNAME -e PGTZ -e PGOPTIONS database "$program" "${TARGET[@]}" "$@"
+  if [ -n "${SERVICE:-}" ]; then
+    docker compose exec -T -e PGAPPNAME -e PGTZ -e PGOPTIONS "$SERVICE" "$program" "${TARGET[@]}" "$@"
   else
     "$program" "${TARGET[@]}" "$@"
   fi
@@ -56,6 +66,11 @@ pg() { # PROGRAM ARGUMENTS…
 
 query() { # SQL: rows, columns parted by |
   pg psql -X -q -A -t -v ON_ERROR_STOP=1 -c "$1" </dev/null
+}
+
+server_query() { # SQL: the same in the database postgres
+  local TARGET=("${SERVER[@]}")
+  query "$1"
 }
 
 checksum() { # sha256sum or what stands in for it, with the same lines

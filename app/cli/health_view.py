@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from app.market.text import counted
+from app.monitoring.data_disk import UNKNOWN
 from app.monitoring.health import Health
 from app.monitoring.models import Objective, Sample, Tally
 
@@ -51,12 +52,16 @@ def _replica(sample: Sample) -> str:
     told = (
         f"cpu {sample.cpu_cores:.0%}" if sample.cpu_cores is not None else "",
         f"memory {size(sample.resident_bytes)} of {size(sample.memory_total_bytes)}",
-        f"disk {size(sample.disk_free_bytes)} free",
+        f"disk of the data {_disk(sample)}",
         f"connections {sample.pool_used}/{sample.pool_size}",
         f"loop lag {sample.loop_lag_seconds * 1000:.0f} ms" if sample.loop_lag_seconds is not None else "",
         f"query {sample.probe_seconds * 1000:.1f} ms" if sample.probe_seconds is not None else "",
     )
     return f"{sample.instance}: {', '.join(filter(None, told))}"
+
+
+def _disk(sample: Sample) -> str:
+    return UNKNOWN if sample.disk_free_bytes is None else f"{size(sample.disk_free_bytes)} free"
 
 
 def _jobs(health: Health) -> str:

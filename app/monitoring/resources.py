@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -18,18 +19,41 @@ def resident_bytes(proc: Path = _PROC) -> int | None:
 
 
 def memory(proc: Path = _PROC, cgroup: Path = _CGROUP) -> tuple[int | None, int | None]:
-    """Memory that is available, and all there is: of the container where it has less than the machine."""
+    """Memory that is available, and all there is: of the control group with the least where it has less than the machine."""
     found = _numbers(proc / "meminfo", ":")
-    available, total = found.get("MemAvailable"), found.get("MemTotal")
-    if available is None or total is None:
+    if "MemAvailable" not in found or "MemTotal" not in found:
         return None, None
-    limit = _text(cgroup / "memory.max").strip()
-    if not limit.isdigit() or int(limit) >= total * 1024:
-        return available * 1024, total * 1024
-    # What the kernel keeps of files that nobody reads at present goes as soon as the room is needed.
-    cached = _numbers(cgroup / "memory.stat", " ").get("inactive_file", 0)
-    used = int(_text(cgroup / "memory.current").strip() or 0) - cached
-    return max(min(available * 1024, int(limit) - used), 0), int(limit)
+    available, total = found["MemAvailable"] * 1024, found["MemTotal"] * 1024
+    for limit, used in _limits(proc, cgroup):
+        if limit < found["MemTotal"] * 1024:
+            available, total = min(available, max(limit - used, 0)), min(total, limit)
+    return available, total
+
+
+def _limits(proc: Path, cgroup: Path) -> Iterator[tuple[int, int]]:
+    """Limit and use of each control group around the process that has a limit, of both versions of control groups."""
+    groups = [line.split(":", 2)[1:] for line in _text(proc / "self/cgroup").splitlines() if line.count(":") >= 2]
+    second = next((path for controllers, path in groups if not controllers), "/")
+    first = next((path for controllers, path in groups if "memory" in controllers.split(",")), "/")
+    for folder in _around(cgroup, second):
+        yield from _limit(folder, "memory.max", "memory.current", "inactive_file")
+    for folder in _around(cgroup / "memory", first):
+        yield from _limit(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+
+
+def _around(root: Path, path: str) -> Iterator[Path]:
+    """The group and those above it; a container sees its own as the root, whatever the machine calls it."""
+    inner = root / path.strip("/")
+    folders = (inner, *inner.parents) if inner.is_dir() and ".." not in inner.parts else (root,)
+    yield from (folder for folder in folders if folder.is_relative_to(root))
+
+
+def _limit(folder: Path, limit: str, used: str, cached: str) -> Iterator[tuple[int, int]]:
+    most = _text(folder / limit).strip()
+    if most.isdigit():
+        # What the kernel keeps of files that nobody reads at present goes as soon as the room is needed.
+        spare = _numbers(folder / "memory.stat", " ").get(cached, 0)
+        yield int(most), int(_text(folder / used).strip() or 0) - spare
 
 
 def _numbers(path: Path, separator: str) -> dict[str, int]:
@@ -39,8 +63,8 @@ def _numbers(path: Path, separator: str) -> dict[str, int]:
 
 
 def disk(folder: Path) -> tuple[int, int]:
-    """Bytes that are free below the folder, or below the nearest one above it that exists, and all there are."""
-    usage = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.is_dir()))
+    """Bytes that are free on the disk of the folder, for others than the superuser, and all there are."""
+    usage = shutil.disk_usage(folder)
     return usage.free, usage.total
 
 

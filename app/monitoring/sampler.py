@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
@@ -29,7 +28,8 @@ class Replica:
     leads: Callable[[], bool]
     pool: Callable[[], tuple[int, int]]
     """Connections at work, and how many there may be."""
-    data_dir: Path
+    disk: Callable[[], Awaitable[tuple[int | None, int | None]]]
+    """Bytes that are free on the disk of the database's data, and all there are."""
 
 
 class ResourceSampler:
@@ -86,7 +86,7 @@ class ResourceSampler:
         await self._repository.probe()
         probe_seconds = time.monotonic() - begun
         available, total = resources.memory()
-        free, disk = resources.disk(self._replica.data_dir)
+        free, disk = await self._replica.disk()
         open_now, most_open = resources.descriptors()
         used, size = self._replica.pool()
         lag, self._lag = self._lag, 0.0

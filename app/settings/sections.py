@@ -49,6 +49,9 @@ SecretFile = Annotated[
 """A file that holds a secret, as containers hand them over; it stands before the field that it fills."""
 
 
+Folder = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
+
+
 class Section(BaseModel):
     """One concern's settings; a name it does not know is an error."""
 
@@ -116,6 +119,11 @@ class DatabaseSettings(Section):
         default=None,
         validate_default=True,
         description="postgresql://user:password@host:5432/name of a PostgreSQL 16 or newer; empty for the embedded one.",
+    )
+    data_folder: Folder = Field(
+        default=None,
+        description="A folder on the disk that holds the server's data, where this process cannot find it by itself, as in "
+        "a container; how much is left there is watched.",
     )
     pool_size: int = Field(default=5, ge=2, le=100, description="Connections kept open.")
     connect_timeout: float = Field(default=10.0, gt=0, le=120, description="Seconds until a connection must stand.")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
+import re
 import shutil
 import subprocess
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -182,9 +185,55 @@ async def test_a_damaged_or_incomplete_backup_is_refused(
     done = await restore(run, empty_database_url, backup)
     assert (done.returncode, "is not what was written" in done.stderr) == (REFUSED, True)
     backup.write_bytes(whole)
-    backup.with_suffix(".sha256").unlink()
+    sums = backup.with_suffix(".sha256")
+    kept = sums.read_text()
+    sums.write_text("".join(line for line in kept.splitlines(keepends=True) if ".info" not in line))
     done = await restore(run, empty_database_url, backup)
-    assert (done.returncode, ".sha256 is missing" in done.stderr) == (REFUSED, True)
+    assert (done.returncode, "has no checksum of a .info" in done.stderr) == (REFUSED, True)
+    sums.write_text(kept)
+    backup.with_suffix(".info").unlink()
+    sums.unlink()
+    done = await restore(run, empty_database_url, backup)
+    assert done.returncode == REFUSED
+    assert f"{backup.with_suffix('.info')} and {sums}: missing" in done.stderr
+
+
+async def test_a_renamed_backup_is_restored_into_a_database_that_is_made_for_it(
+    database_url: str, empty_database_url: str, tmp_path: Path, run: Run
+) -> None:
+    async with opened(database_url) as database:
+        await fill(database)
+        before = await state(database)
+    backup = await backed_up(run, database_url, tmp_path)
+    for file in files(tmp_path):
+        file.rename(tmp_path / f"of monday{file.suffix}")
+    name = f"made_{uuid.uuid4().hex[:12]}"
+    url = re.sub(r"/test_\w+", f"/{name}", empty_database_url)
+    assert url != empty_database_url
+    done = await restore(run, url, tmp_path / "of monday.dump")
+    assert done.returncode == DONE, done.stderr
+    assert f"the database {name} is new" in done.stderr
+    async with opened(url) as database:
+        assert await state(database) == before
+    assert (await restore(run, url, tmp_path / "of monday")).returncode == REFUSED
+    async with opened(empty_database_url) as database, database.connection() as connection:
+        await connection.execute(f'drop database "{name}"')
+    assert backup.stem != "of monday"
+
+
+async def test_a_database_made_for_a_restore_that_fails_is_gone(
+    database_url: str, empty_database_url: str, tmp_path: Path, run: Run
+) -> None:
+    backup = await backed_up(run, database_url, tmp_path)
+    backup.write_bytes(backup.read_bytes()[:2000])
+    kinds = [backup, backup.with_suffix(".info")]
+    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in kinds]
+    backup.with_suffix(".sha256").write_text("".join(lines))
+    url = re.sub(r"/test_\w+", "/made_for_nothing", empty_database_url)
+    done = await restore(run, url, backup)
+    assert (done.returncode, "begin again" in done.stderr) == (1, True), done.stderr
+    async with opened(empty_database_url) as database:
+        assert await rows(database, "select 1 from pg_database where datname = 'made_for_nothing'") == []
 
 
 async def test_a_backup_is_for_its_owner_alone_and_leaves_no_drafts(
@@ -226,12 +275,17 @@ def test_a_password_goes_to_the_programs_outside_of_their_arguments(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("script", "arguments"),
-    [("backup.sh", ("--help",)), ("backup.sh", ("a", "b")), ("restore.sh", ()), ("restore.sh", ("no-such.dump",))],
+    [("backup.sh", ("--help",)), ("backup.sh", ("a", "b")), ("restore.sh", ()), ("restore.sh", ("--help",))],
 )
 def test_wrong_usage_is_explained(run: Run, script: str, arguments: tuple[str, ...]) -> None:
     done = run(script, *arguments)
     assert done.returncode == USAGE
     assert f"scripts/{script}" in done.stderr
+
+
+def test_a_backup_that_is_not_there_is_named(run: Run) -> None:
+    done = run("restore.sh", "no-such.dump")
+    assert (done.returncode, "there is no backup" in done.stderr, "no-such.dump" in done.stderr) == (USAGE, True, True)
 
 
 def test_without_a_container_and_a_url_the_remedy_is_said(tmp_path: Path, run: Run) -> None:

@@ -26,6 +26,7 @@ from app.errors import AccessDenied
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval
+from app.monitoring.data_disk import DataDisk
 from app.monitoring.lateness import LatenessKeeper
 from app.monitoring.recorder import MetricsRecorder
 from app.monitoring.repository import MonitoringRepository
@@ -145,7 +146,7 @@ async def measure(database: Database) -> None:
     await LatenessKeeper(database).refresh(NOW)
     async with database.connection() as connection:
         await connection.execute(ANOMALY, NOW - timedelta(hours=3))
-    replica = Replica("host:1", lambda: True, lambda: (1, 5), FOLDER)
+    replica = Replica("host:1", lambda: True, lambda: (1, 5), DataDisk(database, None).left)
     recorder = MetricsRecorder(monitoring, capacity=1)
     await ResourceSampler(monitoring, recorder, replica, SystemClock(), seconds=15).try_sample()
 

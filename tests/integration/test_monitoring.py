@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,11 +15,13 @@ from structlog.testing import capture_logs
 from app.clock import FixedClock, SystemClock
 from app.collection.models import Outcome, Work
 from app.db import erase
+from app.db.data_folder import visible_data_folder
 from app.db.engine import Database
 from app.db.migrate import migrate
 from app.lifecycle import collecting
 from app.market.series import DataItem
 from app.market.time import Interval
+from app.monitoring.data_disk import DataDisk
 from app.monitoring.figure_reads import FigureReads
 from app.monitoring.histogram import WORST_ERROR
 from app.monitoring.lateness import LatenessKeeper
@@ -231,8 +234,12 @@ async def test_lateness_counts_from_the_deadline_of_the_unit_after_the_newest(
     assert await ask(database, "select count(*) from data_lateness") == [(2,)]
 
 
+async def some_disk() -> tuple[int, int]:
+    return 3, 4
+
+
 def replica(**changes: Any) -> Replica:
-    values: dict[str, Any] = {"name": "host:1", "leads": lambda: True, "pool": lambda: (1, 5), "data_dir": Path("/x/y")}
+    values: dict[str, Any] = {"name": "host:1", "leads": lambda: True, "pool": lambda: (1, 5), "disk": some_disk}
     return Replica(**values | changes)
 
 
@@ -251,7 +258,7 @@ async def test_a_sample_tells_the_resources_and_is_a_sign_of_life(
     [newest] = await figures.replicas(SystemClock().now())
     assert (newest.instance, newest.leader, newest.pool_used, newest.pool_size) == ("host:1", True, 1, 5)
     assert newest.resident_bytes is None or newest.resident_bytes > 10_000_000
-    assert newest.disk_free_bytes
+    assert (newest.disk_free_bytes, newest.disk_total_bytes) == (3, 4)
     assert newest.probe_seconds is not None
     names = {row[0] for row in await ask(database, "select distinct name from v_service_metrics")}
     assert {"leader", "loop_lag_seconds", "disk_free_bytes"} <= names
@@ -350,3 +357,35 @@ async def test_old_rows_go_in_batches(
     await repository.add_runs([measured(number) for number in range(5)])
     async with database.connection() as connection:
         assert await erase.erase_before(connection, "collection_metrics", "started_at", NOON + timedelta(days=1)) == 5
+
+
+async def test_the_disk_is_that_of_the_data_where_the_server_lets_us_find_it(database: Database) -> None:
+    async with database.connection() as connection:
+        folder = await visible_data_folder(connection)
+        assert str(folder) == await connection.fetchval("show data_directory")
+        # One that may not read the setting, and one that names a folder which changed at another time than ours.
+        await connection.execute("set role pg_read_all_data")
+        assert await visible_data_folder(connection) is None
+        await connection.execute("reset role")
+    assert folder is not None
+    usage = shutil.disk_usage(folder)
+    assert (await DataDisk(database, None).left())[1] == usage.total
+
+
+async def test_a_folder_of_the_same_name_on_another_machine_is_not_taken_for_the_data(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.db.data_folder._CHANGED", "select '2020-01-01Z'::timestamptz where $1 <> ''")
+    async with database.connection() as connection:
+        assert await visible_data_folder(connection) is None
+
+
+async def test_a_disk_that_is_not_known_is_unknown_and_logged_once(database: Database, tmp_path: Path) -> None:
+    disk = DataDisk(database, tmp_path / "gone")
+    with capture_logs() as logs:
+        assert await disk.left() == (None, None)
+        assert await disk.left() == (None, None)
+    assert [entry["event"] for entry in logs] == ["disk_unknown"]
+    assert "GRIDKEEPER_DATABASE__DATA_FOLDER" in logs[0]["note"]
+    (tmp_path / "gone").mkdir()
+    assert (await disk.left())[1] == shutil.disk_usage(tmp_path).total

@@ -19,7 +19,7 @@ from tests.store_factory import FR, opened
 
 pytestmark = pytest.mark.long
 
-SHIPPED = Path(__file__).parents[2] / "config" / "collection.yaml"
+SHIPPED = Path(__file__).parents[2] / "config" / "examples" / "collection.yaml"
 IN_THE_NIGHT = '  backfill_analysis: {at: "02:30", zone: Europe/Brussels}'
 """In autumn this time comes twice, in spring never."""
 BACKFILL_RUNS = "select scheduled_for from job_runs where job = 'backfill_analysis'"

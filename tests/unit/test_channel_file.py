@@ -12,7 +12,7 @@ from app.alerting.channels.webhook import WebhookChannel, signature
 from app.errors import ConfigurationError
 from tests.delivery_factory import NOW, SECRET, book_of, channel_of
 
-SHIPPED = Path(__file__).parents[2] / "config" / "channels.yaml"
+SHIPPED = Path(__file__).parents[2] / "config" / "examples" / "channels.yaml"
 LOG = "channels: {one: {type: log}}"
 ROUTED = "channels: {one: {type: log}, two: {type: log}}\n"
 

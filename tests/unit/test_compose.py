@@ -17,8 +17,11 @@ import yaml
 from app.settings import variables
 
 ROOT = Path(__file__).parents[2]
-ONE_SHOTS = {"secrets", "password", "migrate", "reader-password", "demo-database", "demo-migrate"}
-LASTING = {"database", "app", "grafana", "demo", "demo-grafana"}
+ONE_SHOTS = {
+    "secrets", "password", "migrate", "reader-password", "demo-password", "demo-migrate", "demo-reader-password",
+}  # fmt: skip
+DATABASES = {"database", "demo-database"}
+LASTING = {"app", "grafana", "demo", "demo-grafana"} | DATABASES
 PASSWORDS = {"database_password", "grafana_reader_password", "grafana_admin_password"}
 # What the Compose specification allows for a service, as far as it is used here.
 SERVICE_KEYS = {
@@ -72,7 +75,7 @@ def test_a_service_has_no_rights_it_does_not_need(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "privileged" not in service
     root = "user" not in service
-    assert root == (name == "database")
+    assert root == (name in DATABASES | {"secrets"})
     assert bool(service.get("cap_add")) == root
 
 
@@ -126,7 +129,7 @@ def test_synthetic_data_have_a_database_of_their_own() -> None:
     assert "profiles" not in services()["app"]
     assert (demo["GRIDKEEPER_SANDBOX"], demo["GRIDKEEPER_ENTSOE__TOKEN"]) == ("1", "")
     assert demo["GRIDKEEPER_DATABASE__URL"] != app["GRIDKEEPER_DATABASE__URL"]
-    assert services()["demo-database"]["command"][-1] in demo["GRIDKEEPER_DATABASE__URL"]
+    assert "@demo-database:" in demo["GRIDKEEPER_DATABASE__URL"]
 
 
 def test_what_is_not_for_the_demo_needs_nothing_of_it() -> None:
@@ -135,16 +138,63 @@ def test_what_is_not_for_the_demo_needs_nothing_of_it() -> None:
             assert not any(other.startswith("demo") for other in reached(name))
 
 
+def test_what_is_for_the_demo_outlives_the_others() -> None:
+    """`docker compose down` takes all that has no profile: of that the demo may have used up the passwords only."""
+    for name, service in services().items():
+        demo = name.startswith("demo")
+        assert service.get("profiles", []) == (["demo"] if demo else [])
+        if demo:
+            assert all(other == "secrets" or other.startswith("demo") for other in reached(name))
+        for network in service.get("networks", []):
+            assert network.startswith("demo-") == demo
+        for source in sources(service) - {"secrets"}:
+            assert source.startswith("demo-") == demo
+
+
+def sources(service: dict[str, Any]) -> set[str]:
+    """The volumes of a service."""
+    return {mount["source"] for mount in service.get("volumes", []) if isinstance(mount, dict)}
+
+
+def test_a_new_image_of_the_program_is_of_no_concern_to_the_database() -> None:
+    """Compose makes anew what waits for a container that it makes anew, the database with its image among them."""
+    for database in DATABASES:
+        for name in reached(database) | {database}:
+            assert services()[name]["image"] == services()["database"]["image"]
+
+
+def test_the_service_sees_how_full_the_disk_of_its_database_is() -> None:
+    for name, database in (("app", "database"), ("demo", "demo-database")):
+        folder = services()[name]["environment"]["GRIDKEEPER_DATABASE__DATA_FOLDER"]
+        [mount] = [one for one in services()[name]["volumes"] if isinstance(one, dict) and one["target"] == folder]
+        assert (mount["source"], mount["read_only"], mount["volume"]) == (database, True, {"nocopy": True})
+        [held] = [one for one in services()[database]["volumes"] if isinstance(one, dict) and one["source"] == database]
+        assert held["target"] == services()[database]["environment"]["PGDATA"]
+
+
+def test_the_owner_s_files_are_neither_shipped_nor_in_the_image() -> None:
+    shipped = subprocess.run(["git", "ls-files", "config"], check=False, capture_output=True, text=True, cwd=ROOT)
+    if shipped.returncode:
+        pytest.skip("this is no checkout of git")
+    assert {path.partition("/")[2].partition("/")[0] for path in shipped.stdout.split()} == {"examples"}
+    for file in ("config/collection.yaml", "config/channels.yaml", "config/alerts/own.yaml", "config/own/notes.txt"):
+        assert not subprocess.run(["git", "check-ignore", "-q", file], check=False, cwd=ROOT).returncode, file
+    kept = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "!config/examples" in kept
+    assert "!config" not in kept
+
+
 def test_ports_are_open_to_this_machine_only(name: str) -> None:
     ports = services()[name].get("ports", [])
-    assert bool(ports) == (name in LASTING - {"database"})
+    assert bool(ports) == (name in LASTING - DATABASES)
     assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", default(port)) for port in ports)
 
 
 def test_the_database_has_no_way_out() -> None:
-    assert services()["database"]["networks"] == ["store"]
-    assert compose()["networks"]["store"] == {"internal": True}
-    assert "timescaledb.telemetry_level=off" in services()["database"]["command"]
+    for database, network in (("database", "store"), ("demo-database", "demo-store")):
+        assert services()[database]["networks"] == [network]
+        assert compose()["networks"][network] == {"internal": True}
+        assert "timescaledb.telemetry_level=off" in services()[database]["command"]
 
 
 def test_every_password_comes_from_a_file_that_is_generated_once() -> None:

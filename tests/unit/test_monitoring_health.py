@@ -186,12 +186,52 @@ def test_a_container_has_the_memory_of_its_limit(tmp_path: Path) -> None:
     assert resources.memory(tmp_path, tmp_path) == (3_072_000, 4_096_000)
 
 
+LIMITED = {"memory.max": "1000000\n", "memory.current": "900000\n", "memory.stat": "inactive_file 300000\n"}
+FIRST = {
+    "memory.limit_in_bytes": "1000000",
+    "memory.usage_in_bytes": "900000",
+    "memory.stat": "total_inactive_file 300000",
+}
+OPEN = {"memory.max": "max", "memory.limit_in_bytes": "9223372036854771712", "memory.usage_in_bytes": "5"}
+
+
+@pytest.mark.parametrize(
+    ("groups", "files"),
+    [
+        pytest.param("0::/\n", {"": LIMITED}, id="a container"),
+        pytest.param("0::/../other\n", {"": LIMITED}, id="a container entered from outside"),
+        pytest.param("0::/system.slice/grid.service\n", {"system.slice/grid.service": LIMITED}, id="a unit of systemd"),
+        pytest.param("0::/a/b\n", {"a": LIMITED, "a/b": OPEN}, id="a limit further up"),
+        pytest.param("4:memory:/docker/c6c3\n0::/docker/c6c3\n", {"memory": FIRST}, id="a container, first version"),
+        pytest.param(
+            "11:cpu,memory:/x/y\n0::/\n", {"memory/x": FIRST, "memory/x/y": OPEN}, id="first version, further up"
+        ),
+    ],
+)
+def test_the_least_limit_around_the_process_counts(
+    tmp_path: Path, groups: str, files: dict[str, dict[str, str]]
+) -> None:
+    proc, cgroup = tmp_path / "proc", tmp_path / "cgroup"
+    (proc / "self").mkdir(parents=True)
+    (proc / "meminfo").write_text("MemTotal: 4000 kB\nMemAvailable: 3000 kB\n")
+    (proc / "self" / "cgroup").write_text(groups)
+    for folder, contents in files.items():
+        (cgroup / folder).mkdir(parents=True, exist_ok=True)
+        for name, text in contents.items():
+            (cgroup / folder / name).write_text(text)
+    assert resources.memory(proc, cgroup) == (400_000, 1_000_000)
+
+
+def test_a_disk_that_is_not_known_is_not_shown_as_fine() -> None:
+    unknown = health(replicas=(replace(SAMPLE, disk_free_bytes=None, disk_total_bytes=None),))
+    assert "disk of the data unknown: GRIDKEEPER_DATABASE__DATA_FOLDER" in "\n".join(health_lines(unknown))
+
+
 def test_a_machine_that_tells_nothing_leaves_its_figures_open(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"
     assert resources.resident_bytes(nowhere) is None
     assert resources.memory(nowhere, nowhere) == (None, None)
     assert resources.descriptors(nowhere)[0] is None
-    assert resources.disk(nowhere / "deeper")[1] == resources.disk(tmp_path)[1]
 
 
 def test_bytes_are_written_in_the_unit_that_a_person_would_name() -> None:

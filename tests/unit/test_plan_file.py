@@ -20,7 +20,7 @@ def schedules(text: str) -> dict[str, str]:
 
 
 def test_the_file_of_the_project_says_what_is_built_in() -> None:
-    text = (ROOT / "config" / "collection.yaml").read_text()
+    text = (ROOT / "config" / "examples" / "collection.yaml").read_text()
     assert read_plan(text, "plan.yaml", SETTINGS).jobs() == default_plan(SETTINGS).jobs()
     assert read_plan("jobs: {}", "plan.yaml", SETTINGS) == default_plan(SETTINGS)
 
