@@ -439,6 +439,12 @@ HTML = Dialect(
 )
 
 
+def signed(message: Message, page: str) -> str:
+    """A page that somebody else made, with who sends it at its end."""
+    lines = body(replace(message, content=None), HTML)
+    return page.replace("</body>", f"<p>{lines[0].replace(chr(10), '<br>')}</p>\n</body>") if lines else page
+
+
 def html_page(message: Message) -> str:
     """A page that mail clients show: no scripts, nothing from elsewhere."""
     content = message.gap.join(body(message, HTML)).split("\n\n")

@@ -173,6 +173,12 @@ def _refuse_unknown(found: str) -> None:
         )
 
 
+async def is_synthetic(connection: Connection) -> bool:
+    """Whether the data of this database come from the sandbox."""
+    origin: str | None = await connection.fetchval("select origin from database_origin")
+    return origin == Origin.SANDBOX
+
+
 async def claim_origin(connection: Connection, origin: Origin) -> None:
     """Records where the data of this database come from; SchemaMismatch where they come from elsewhere."""
     await connection.execute(

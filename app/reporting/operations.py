@@ -148,6 +148,7 @@ class OperationsReport:
     advice: tuple[Advice, ...] = ()
     gaps_recorded_since: datetime | None = None
     """When the history of gaps begins, where there were gaps before it; None: it is whole."""
+    synthetic: bool = False
 
     @property
     def gap_history_missing(self) -> bool:

@@ -44,7 +44,7 @@ def as_document(report: OperationsReport) -> Document:
             _drawn(_alerts(report.now), "alerts_fired_count", report),
             _quality(report.now),
         ]
-    return Document(title_of(report), _subtitle(report), tuple(sections))
+    return Document(title_of(report), _subtitle(report), tuple(sections), report.synthetic)
 
 
 def title_of(report: OperationsReport) -> str:

@@ -33,6 +33,7 @@ def as_json(report: OperationsReport) -> dict[str, Any]:
         "complete": report.complete,
         "empty": now.empty,
         "made_at": iso(report.made_at),
+        "synthetic": report.synthetic,
         "headline": {one.key: _headline(one, report) for one in HEADLINES},
         "recommendations": [{"rule": one.rule, "text": one.text} for one in report.advice],
         "objectives": {

@@ -14,6 +14,51 @@ from app.reporting.operations import GapFlow, Late, LatePair, Reaction, RuleNois
 if TYPE_CHECKING:
     from app.db.engine import Connection
 
+
+def _promised(table: str, first: str, last: str, more: str = "", condition: str = "") -> str:
+    """The rows of a table of gaps with what was promised of their values."""
+    return f"""
+        select
+            known.item, known.area, known.series_id, known.{first}, known.{last}, known.reason, known.since, {more}
+            promised.missing
+        from {table} as known
+        join watched using (item, area)
+        cross join lateral (
+            select
+                floor(
+                    0.001 + known.missing * least(
+                        extract(
+                            epoch from known.{last} - watched.begun_at + greatest(known.since - known.{first}, interval '0')
+                        ) / extract(epoch from known.{last} - known.{first}),
+                        1
+                    )
+                )::integer as missing
+        ) as promised
+        where promised.missing > 0 {condition}
+    """
+
+
+# A value is promised once its item and area are collected. What was due before then has not begun to be missing, and that a
+# backfill brings it is no news: of gaps that reach back further only the part since then is told. A value is due as long
+# after its beginning as the first one of its gap. The names hide the tables.
+_PROMISED = f"""
+    watched as (
+        select pair.item, pair.area, run.finished_at as begun_at
+        from (select item, area from gaps union select item, area from gap_changes where at >= $1) as pair
+        cross join lateral (
+            select finished_at
+            from collection_runs
+            where collection_runs.item = pair.item and collection_runs.area = pair.area
+            order by finished_at
+            limit 1
+        ) as run
+    ),
+    gap_changes as (
+        {_promised("gap_changes", "change_start", "change_end", "known.was, known.whole, known.at,", "and known.at >= $1")}
+    ),
+    gaps as ({_promised("gaps", "gap_start", "gap_end")})
+"""
+
 # The gaps that were open at the end of the period: those of now and those that have gone or changed since, but for those
 # that have come to their reason since.
 _HELD = """
@@ -51,7 +96,8 @@ _HELD = """
 # Late is what the source was asked for after its deadline and had not: what came in the period, and what was waited for
 # at its end. That is what is late now, less what has become so since, and with what has ceased to be so since.
 _LATE = f"""
-    with {_HELD},
+    with {_PROMISED},
+    {_HELD},
     late as (
         select item, area, missing, at - since as lasted
         from gap_changes
@@ -84,7 +130,8 @@ _LATE = f"""
 """
 
 _GAPS = f"""
-    with {_HELD},
+    with {_PROMISED},
+    {_HELD},
     moves as (
         select reason as kind, 1 as sign, was is null as edge, at, missing, whole
         from gap_changes
@@ -184,7 +231,8 @@ _REACTION = """
     from known
 """
 
-_DAYS = """
+_DAYS = f"""
+    with {_PROMISED.replace("$1", "(select min(at) from unnest($1::timestamptz[]) as days (at))")}
     select
         (select count(*) from alerts where fired_at >= day.begins and fired_at < day.ends) as fired,
         greatest(

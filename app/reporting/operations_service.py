@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from app.db.migrate import is_synthetic
 from app.market.time import MARKET_ZONE, Interval, delivery_day
 from app.monitoring.service import MonitoringService
 from app.quality.repository import QualityRepository
@@ -62,7 +63,8 @@ class OperationsReporting:
         advice = advise(figures, before, days=period.kind.days, limits=self._limits)
         async with self._database.connection() as connection:
             recorded_since = await read_recorded_since(connection, now)
-        return OperationsReport(period, now, figures, before, days, advice, recorded_since)
+            synthetic = await is_synthetic(connection)
+        return OperationsReport(period, now, figures, before, days, advice, recorded_since, synthetic)
 
     async def _figures(self, period: Period, now: datetime) -> Figures:
         whole = period.interval

@@ -93,6 +93,7 @@ class QualityReport:
     score: Score
     pictures: tuple[Picture, ...] = ()
     delays: tuple[Delay, ...] = ()
+    synthetic: bool = False
 
 
 def series_scores(rows: Iterable[Row], weights: Weights) -> list[SeriesScore]:
@@ -179,6 +180,7 @@ def as_document(report: QualityReport) -> Document:
             _findings_section(report.findings),
             _trend_section(report.trends),
         ),
+        report.synthetic,
     )
 
 
@@ -323,6 +325,7 @@ def as_json(report: QualityReport) -> dict[str, Any]:
         "from": iso(report.interval.start),
         "to": iso(report.interval.end),
         "made_at": iso(report.made_at),
+        "synthetic": report.synthetic,
         "score": asdict(report.score),
         "groups": [
             {

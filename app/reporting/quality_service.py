@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from app.db.migrate import is_synthetic
 from app.market.time import MARKET_ZONE, Interval, local_day
 from app.quality.repository import QualityRepository
 from app.quality.scoring import Weights
@@ -90,8 +91,10 @@ class QualityReporting:
                 interval=interval,
                 made_at=now,
             )
+            synthetic = await is_synthetic(connection)
             pictures = [await _picture(connection, one, interval, last) for one in worst(made.series)]
-        return replace(made, pictures=tuple(pictures), delays=tuple(await self._delays(made.series, interval)))
+        delays = tuple(await self._delays(made.series, interval))
+        return replace(made, pictures=tuple(pictures), delays=delays, synthetic=synthetic)
 
     async def _delays(self, series: Sequence[SeriesScore], interval: Interval) -> list[Delay]:
         """Of the series whose values were latest."""

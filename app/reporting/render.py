@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 EMPTY = "-"
+SYNTHETIC = "SYNTHETIC data: nothing here comes from the Transparency Platform."
+_STAMP = '<text x="50%" y="55%" text-anchor="middle" font-size="40" fill="#c0392b" fill-opacity="0.25">SYNTHETIC</text>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Document:
     title: str
     subtitle: str
     sections: tuple[Section, ...]
+    synthetic: bool = False
+    """Nothing in it comes from the platform, which every form of it says, and every picture."""
 
 
 def to_html(document: Document) -> str:
@@ -76,7 +80,14 @@ def _template(name: str) -> Template:
         lstrip_blocks=True,
     )
     environment.filters["pieces"] = _pieces
+    environment.filters["stamped"] = _stamped
+    environment.globals["SYNTHETIC"] = SYNTHETIC
     return environment.get_template(name)
+
+
+def _stamped(svg: str, *, synthetic: bool) -> str:
+    """The picture with SYNTHETIC across it where its data are: pictures are copied out of their reports."""
+    return svg.replace("</svg>", f"{_STAMP}</svg>") if synthetic else svg
 
 
 def _pieces(text: str) -> list[tuple[str, bool]]:
@@ -90,6 +101,7 @@ def _pieces(text: str) -> list[tuple[str, bool]]:
 def to_markdown(document: Document) -> str:
     """The same without pictures, of which captions and words stay."""
     parts = [f"# {_inline(document.title)}", _inline(document.subtitle)]
+    parts += [f"**{SYNTHETIC}**"] if document.synthetic else []
     for section in document.sections:
         parts.append(f"## {_inline(section.title)}")
         parts += [_paragraph(text) for text in section.paragraphs]

@@ -16,6 +16,7 @@ from app.collection.gap_records import GapRecords
 from app.collection.gap_rows import GapRow
 from app.collection.models import CollectionRequest, Outcome
 from app.db.engine import Database
+from app.db.migrate import claim_origin
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution
@@ -27,7 +28,7 @@ from app.quality.scoring import DEFAULT_WEIGHTS
 from app.reporting.operations import Figures, GapFlow, Late, LatePair, OperationsReport, RuleNoise
 from app.reporting.operations_service import OperationsReporting
 from app.reporting.periods import Kind, Period
-from app.settings import MonitoringSettings
+from app.settings import MonitoringSettings, Origin
 from app.timeseries.repository import TimeSeriesRepository
 from tests.monitoring_factory import measured
 from tests.store_factory import block, key, opened
@@ -119,6 +120,17 @@ def gap(first: str, last: str, reason: Reason, since: str) -> GapRow:
     return GapRow("load_actual", FR.eic, 1, interval, Resolution.PT60M, missing, reason, utc(since))
 
 
+async def asked_first(database: Database, moment: str) -> None:
+    """The item and area are collected from this moment on."""
+    async with database.connection() as connection:
+        await connection.execute(
+            "insert into collection_runs (source, item, area, window_start, window_end, started_at, finished_at, outcome) "
+            "values ('entsoe', 'load_actual', $1, $2::timestamptz, $2 + interval '1 h', $2, $2, 'stored')",
+            FR.eic,
+            utc(moment),
+        )
+
+
 async def live_through(database: Database, upto: str) -> None:
     """Gaps as analyses found them: one comes late, one is lacked for good, one of ours lasts, and one opens next week."""
     late = gap("28T10:00", "28T14:00", Reason.LATE, "28T12:00")
@@ -133,6 +145,7 @@ async def live_through(database: Database, upto: str) -> None:
         "30T09:00": [given_up, next_week], "31T09:00": [],
     }  # fmt: skip
     request = CollectionRequest(DataItem.LOAD_ACTUAL, FR, Interval(utc("01T00:00"), utc("31T22:00")))
+    await asked_first(database, "26T00:00")
     for moment, rows in states.items():
         if moment <= upto:
             await GapRecords(database).keep([request], rows, utc(moment))
@@ -272,3 +285,32 @@ def test_a_day_or_week_that_cannot_be_reported_is_wrong_usage(
 ) -> None:
     assert run(["report", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+async def test_a_backfill_of_what_was_never_promised_is_no_news(database: Database) -> None:
+    """A year of history is found to be ours when a backfill is planned, comes, and a part of it is lacked for good."""
+    await asked_first(database, "28T10:30")
+    request = CollectionRequest(DataItem.LOAD_ACTUAL, FR, Interval(utc("01T00:00"), utc("31T22:00")))
+    keep = GapRecords(database).keep
+    await keep([request], [gap("01T00:00", "28T09:00", Reason.OURS, "01T02:00")], utc("28T11:00"))
+    await keep([request], [gap("02T00:00", "03T00:00", Reason.MISSING_AT_SOURCE, "02T02:00")], utc("28T12:00"))
+    found = await reported(database, WEEK)
+    assert (found.now.gaps, found.now.late, [one.overdue for one in found.days][-3:]) == ((), Late((), None), [0, 0, 0])
+    assert not [one for one in found.advice if "gap" in one.rule]
+
+
+async def test_of_a_gap_that_began_before_the_collection_only_the_rest_is_told(database: Database) -> None:
+    await asked_first(database, "28T10:00")
+    request = CollectionRequest(DataItem.LOAD_ACTUAL, FR, Interval(utc("01T00:00"), utc("31T22:00")))
+    whole = gap("26T00:00", "28T12:00", Reason.OURS, "26T02:00")
+    await GapRecords(database).keep([request], [whole], utc("28T15:00"))
+    [flow] = (await reported(database, WEEK)).now.gaps
+    # Due two hours after they begin: those from 08:00 on were due once somebody collected.
+    assert (flow.opened_values, flow.open_values) == (4, 4)
+
+
+async def test_a_report_says_that_its_data_are_synthetic(database: Database) -> None:
+    assert not (await reported(database, DAY)).synthetic
+    async with database.transaction() as connection:
+        await claim_origin(connection, Origin.SANDBOX)
+    assert (await reported(database, DAY)).synthetic

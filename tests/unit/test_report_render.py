@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -51,6 +53,16 @@ def test_markdown_keeps_tables_whole_and_names_figures() -> None:
     assert "| --- | ---: |" in text
     assert "*Figure in the HTML form: drawn: a\\|b c*" in text
     assert "**Scores**" in text
+
+
+def test_each_form_of_a_report_of_synthetic_data_says_so_and_each_of_its_pictures() -> None:
+    real, synthetic = document(), replace(document(), synthetic=True)
+
+    for form in (to_html, to_mail, to_markdown):
+        assert "SYNTHETIC" not in form(real)
+        assert "SYNTHETIC data" in form(synthetic)
+    [picture] = re.findall(r"<svg.*?</svg>", to_html(synthetic))
+    assert "SYNTHETIC" in ET.fromstring(picture)[-1].itertext()
 
 
 def test_an_empty_section_and_a_table_without_caption_are_rendered() -> None:

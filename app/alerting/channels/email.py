@@ -30,6 +30,7 @@ from app.alerting.messages import (
     html_page,
     numbered,
     one_line,
+    signed,
     split,
     utf8_bytes,
 )
@@ -208,7 +209,7 @@ def _judge(replies: Replies) -> Answer:
 
 def _pages(message: Message, count: int) -> list[str]:
     if message.content is not None:
-        page = message.content.html
+        page = signed(message, message.content.html)
         fits = page and utf8_bytes(page) <= LONGEST_HTML
         return [page if fits else "", *[""] * (count - 1)]
     if count > 1:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from app.alerting.channels.base import Answer, Common, Outlet, Part, by_status, part_key
 from app.alerting.channels.fields import secret_url
 from app.alerting.channels.masking import header_secrets, url_secrets
-from app.alerting.messages import PLAIN, Message, Told, body, html_page
+from app.alerting.messages import PLAIN, Message, Told, body, html_page, signed
 from app.alerting.yaml_reader import Entry
 from app.market.time import iso
 
@@ -97,7 +97,7 @@ class WebhookChannel:
         ended = [event.ended for event in told]
         state = "message" if not told else "resolved" if all(ended) else "mixed" if any(ended) else "firing"
         text = message.gap.join(body(message, PLAIN)) if count == 1 else ""
-        given = message.content.html if message.content else ""
+        given = signed(message, message.content.html) if message.content else ""
         return {
             "version": SCHEMA,
             "key": key,
