@@ -50,6 +50,7 @@ class Published:
     holes: Sequence[tuple[Interval, datetime | None]] = field(default_factory=list)
     psr_type: str = ""
     flow_direction: str = ""
+    currency: str = ""
 
     def block(self, item: DataItem, place: Place, window: Interval, now: datetime) -> SeriesBlock:
         starts = [
@@ -59,7 +60,9 @@ class Published:
             and self.resolution.step(start, 1, place.zone) > window.start
             and self._public(start, place, now)
         ]
-        key = SeriesKey("fake", item, place.eic, psr_type=self.psr_type, flow_direction=self.flow_direction)
+        key = SeriesKey(
+            "fake", item, place.eic, psr_type=self.psr_type, flow_direction=self.flow_direction, currency=self.currency
+        )
         values = np.arange(len(starts), dtype=np.float64)
         return SeriesBlock(key, self.resolution, np.array(starts, np.int64), values, np.zeros(len(starts), np.bool_))
 

@@ -43,6 +43,8 @@ def collect_command(
     report = Report(quiet=quiet)
     for reason in selection.skipped:
         report.skip(reason)
+    for warning in selection.warnings:
+        report.say(f"note: {warning}")
     try:
         run_interruptibly(_collect(settings, selection, report))
     except KeyboardInterrupt:

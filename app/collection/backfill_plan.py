@@ -10,7 +10,7 @@ from datetime import datetime
 from app.collection.backfill_models import Lack
 from app.collection.gap_reasons import Reason
 from app.collection.models import CollectionRequest, Work
-from app.market.areas import Border
+from app.market.areas import Border, before_it_existed
 from app.market.time import Interval, midnight
 
 
@@ -81,7 +81,9 @@ def beyond_life(request: CollectionRequest) -> str:
         for late in [area.until is not None and request.interval.start >= midnight(area.until, area.zone)]
         if area.exists_during(request.interval) is None
     ]
-    return f"{request.item} for {place.code}: nothing in this range, {' and '.join(lives) or 'its areas never met'}"
+    before = before_it_existed(place, request.interval)
+    why = " and ".join(lives) or "its areas never met"
+    return f"{request.item} for {place.code}: nothing in this range, {why}{f' ({before})' if before else ''}"
 
 
 def in_order(work: Iterable[Work], *, newest_first: bool) -> list[Work]:

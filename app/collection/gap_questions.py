@@ -84,11 +84,17 @@ def question_of(
 
 
 def _bundles(item: DataItem, series: Sequence[tuple[int, SeriesKey]]) -> dict[SeriesKey, tuple[int, ...]]:
-    found: dict[SeriesKey, tuple[int, ...]] = {}
+    """Series that complete each other: of another direction, or in the currency and unit before a change of them."""
+    found: dict[SeriesKey, list[tuple[int, SeriesKey]]] = {}
     for number, key in series:
-        joint = replace(key, flow_direction="") if item in ALTERNATING else key
-        found[joint] = (*found.get(joint, ()), number)
-    return found
+        joint = replace(key, currency="", unit="")
+        if item in ALTERNATING:
+            joint = replace(joint, flow_direction="")
+        found.setdefault(joint, []).append((number, key))
+    return {
+        group[0][1] if len(group) == 1 else joint: tuple(number for number, _ in group)
+        for joint, group in found.items()
+    }
 
 
 def _joint(extents: Sequence[Extent]) -> Extent:

@@ -270,3 +270,11 @@ async def test_the_way_of_a_gap_is_kept_and_an_analysis_that_finds_nothing_new_a
     await one.ask("01T15:30", "01T00:00", "01T12:00")
     await one.told("01T15:30", "01T00:00", "01T12:00")
     assert await rows(one.database, query) == [first, grown, (at("01T15:30"), 2, "late", None, True)]
+
+
+async def test_a_change_of_currency_is_no_gap_and_a_hole_in_both_is(world: MakeWorld) -> None:
+    hole = (span("12T06:00", "12T08:00"), None)
+    old = Published(span("01T00:00", "10T00:00"), currency="BGN")
+    one = world(old, Published(span("10T00:00", "2024-04-01"), currency="EUR", holes=[hole]))
+    await one.ask("20T03:00", "01T00:00", "20T00:00", times=3)
+    assert await one.told("20T03:00", "01T00:00", "20T00:00") == [("12T06:00", "12T08:00", "missing_at_source", 2)]

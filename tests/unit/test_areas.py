@@ -124,3 +124,30 @@ def test_a_zone_exists_between_its_first_and_last_day() -> None:
 def test_a_label_turns_known_codes_back_into_short_ones() -> None:
     assert label("10YFR-RTE------C>10Y1001A1001A82H") == "FR>DE_LU"
     assert label("10YZZ-TEST-----X") == "10YZZ-TEST-----X"
+
+
+@pytest.mark.parametrize(
+    ("code", "kinds"),
+    [
+        ("UA_IPS", "BZN CTA MBA"), ("UA_BEI", "BZN CTA MBA"), ("UA_DOBTPP", "BZN CTA"), ("GE", "BZN CTA CTY MBA"),
+        ("IT_NORD", "BZN MBA"), ("IE", "CTA CTY MBA"), ("NIE", "CTA MBA"), ("XK", "BZN CTA CTY MBA"),
+        ("DE", "CTY IPA"), ("NO_5", "BZN IPA MBA"),
+    ],
+)  # fmt: skip
+def test_areas_have_the_kinds_of_the_official_list(code: str, kinds: str) -> None:
+    assert {str(kind) for kind in areas()[code].kinds} == set(kinds.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "GR>IT_SUD", "UA_IPS>PL", "UA_IPS>SK", "UA_IPS>HU", "UA_IPS>RO", "UA_IPS>MD", "MD>UA_IPS", "IT_CSUD>ME",
+        "DE>LU", "BE>LU", "FR>GB_IFA", "FR>GB_IFA2", "GB_ELECLINK>FR",
+    ],
+)  # fmt: skip
+def test_borders_that_the_platform_answers_for_are_known(code: str) -> None:
+    assert code in {border.code for border in borders()}
+
+
+def test_great_britain_left_the_platform() -> None:
+    assert not areas()["GB"].exists_at(datetime(2022, 1, 1, tzinfo=UTC))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from app.errors import ConfigurationError
 from app.market.areas import areas, find_place
 from app.market.series import DataItem
-from app.sources.entsoe.items import ITEMS, places_for
+from app.market.time import Interval
+from app.sources.entsoe.items import ITEMS, places_for, request_windows
 
 
 def test_every_data_item_has_its_row() -> None:
@@ -73,3 +76,26 @@ def test_two_auction_sequences_fit_into_one_answer() -> None:
     spec = ITEMS[DataItem.PRICE_DAY_AHEAD]
     assert spec.max_series is not None
     assert 2 * (spec.days + 2) <= spec.max_series
+
+
+@pytest.mark.parametrize("code", ["DE_LU", "DE", "DE_TENNET", "DE_50HZ", "DE_AMPRION", "DE_TRANSNET"])
+def test_imbalance_prices_of_germany_are_asked_for_as_the_platform_has_them(code: str) -> None:
+    spec = ITEMS[DataItem.IMBALANCE_PRICE]
+    (place,) = places_for(spec, find_place(code))
+    assert place.eic == "10Y1001A1001A83F"
+    assert spec.exists_for(place)
+    early = Interval(datetime(2022, 6, 1, tzinfo=UTC), datetime(2022, 6, 30, tzinfo=UTC))
+    expected = [Interval(datetime(2022, 6, 21, 22, tzinfo=UTC), early.end)]
+    assert request_windows(spec, place, early) == request_windows(spec, find_place("DE"), early) == expected
+    assert place.exists_during(early) == expected[0]
+
+
+def test_other_areas_keep_their_own_imbalance_prices() -> None:
+    assert [place.code for place in places_for(ITEMS[DataItem.IMBALANCE_PRICE], find_place("AT"))] == ["AT"]
+    assert [place.code for place in places_for(ITEMS[DataItem.IMBALANCE_VOLUME], find_place("DE_LU"))] == ["DE_LU"]
+
+
+def test_flows_of_ukraine_are_those_of_its_synchronous_area() -> None:
+    spec = ITEMS[DataItem.FLOW_PHYSICAL]
+    assert {place.code for place in places_for(spec, find_place("UA"))} >= {"UA_IPS>PL", "PL>UA_IPS", "MD>UA_IPS"}
+    assert [place.code for place in places_for(spec, find_place("HU>UA"))] == ["HU>UA_IPS"]

@@ -80,3 +80,26 @@ def test_each_place_has_its_own_interval() -> None:
     )
     assert "Europe/Helsinki" in seen
     assert "Europe/Berlin" in seen
+
+
+def test_a_known_eic_of_another_kind_is_asked_for_with_a_warning() -> None:
+    selection = selected(["10YDE-EON------1"], ["price_day_ahead"])
+    assert codes(selection) == [("price_day_ahead", "DE_TENNET")]
+    (warning,) = selection.warnings
+    assert "asked for all the same" in warning
+    assert "DE_TENNET is CTA" in warning
+
+
+def test_a_border_of_other_kinds_is_asked_for_by_its_eics() -> None:
+    border = "10Y1001A1001A84D>10YFR-RTE------C"
+    assert codes(selected([border], ["flow_physical"])) == [("flow_physical", "IT_MACRO_NORTH>FR")]
+    with pytest.raises(ConfigurationError, match="between areas of these kinds"):
+        selected(["IT_MACRO_NORTH>FR"], ["flow_physical"])
+
+
+def test_the_zone_before_is_named_where_an_area_did_not_exist_yet() -> None:
+    early = Interval(datetime(2018, 1, 1, tzinfo=UTC), datetime(2019, 1, 1, tzinfo=UTC))
+    for_prices = lambda item, place: places_for(ITEMS[item], place)  # noqa: E731
+    selection = select(["DE_LU"], ["price_day_ahead"], lambda _place: early, for_prices)
+    assert selection.warnings == ("before 2018-10-01 the values of DE_LU are those of DE_AT_LU",)
+    assert selected(["DE_LU"], ["price_day_ahead"]).warnings == ()

@@ -7,12 +7,12 @@ request collection; articles are those of Regulation (EU) 543/2013 and, from 17 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import time, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
 from types import MappingProxyType
 
 from app.errors import ConfigurationError
-from app.market.areas import Area, AreaKind, Border, Place, borders_of
+from app.market.areas import Area, AreaKind, Border, Place, areas, borders_of
 from app.market.calendar import (
     AfterDelivery,
     DayOfMonthBeforeYear,
@@ -30,6 +30,34 @@ SOURCE = "entsoe"
 PHYSICAL = frozenset({AreaKind.COUNTRY, AreaKind.BIDDING_ZONE, AreaKind.CONTROL_AREA})
 ZONES = frozenset({AreaKind.BIDDING_ZONE})
 BALANCING = frozenset({AreaKind.CONTROL_AREA, AreaKind.MARKET_BALANCE_AREA})
+SETTLED = BALANCING | {AreaKind.IMBALANCE_PRICE_AREA}
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """The one area that answers for others, and the first local day of its values."""
+
+    code: str
+    others: frozenset[str]
+    since: date | None = None
+
+    def area(self) -> Area:
+        """The area with the time in which it has values of the item."""
+        found = areas()[self.code]
+        return replace(found, since=self.since) if self.since else found
+
+    def stands_for(self, place: Place) -> bool:
+        return place.code in self.others or place.code == self.code
+
+
+# Asked for the zone or for a control area, 17.1.G of Germany says "no matching data" for ever.
+_GERMAN_SETTLEMENT = Instead(
+    "DE",
+    frozenset({"DE_LU", "DE_50HZ", "DE_AMPRION", "DE_AMP_LU", "DE_TENNET", "DE_TRANSNET"}),
+    since=date(2022, 6, 22),
+)
+# Between countries Ukraine's flows are zeros; they are published for its synchronous area.
+_UKRAINIAN_BORDERS = Instead("UA_IPS", frozenset({"UA"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +86,7 @@ class ItemSpec:
     border: bool = False
     directed: bool = False
     parameters: tuple[tuple[str, str], ...] = ()
+    instead: Instead | None = None
 
     def request_parameters(self, place: Place) -> dict[str, str]:
         """The query of this item for an area or a border, without its period."""
@@ -76,6 +105,8 @@ class ItemSpec:
         """Whether the platform has the item for areas of these kinds."""
         if isinstance(place, Border) != self.border:
             return False
+        if self.instead and self.instead.stands_for(place):
+            return place.code == self.instead.code
         ends = (place.out_area, place.in_area) if isinstance(place, Border) else (place,)
         return all(area.kinds & self.kinds for area in ends)
 
@@ -170,8 +201,9 @@ _SPECS = (
         _MINUTES, "MAW", border=True, parameters=(("contract_MarketAgreement.Type", "A01"),),
     ),
     ItemSpec(
-        DataItem.IMBALANCE_PRICE, "17.1.G", "A85", "", ("controlArea_Domain",), BALANCING,
+        DataItem.IMBALANCE_PRICE, "17.1.G", "A85", "", ("controlArea_Domain",), SETTLED,
         AfterDelivery(_HOUR_AFTER, "Reg. (EU) 2017/2195 Art. 12(3)"), _MINUTES, "EUR/MWH", months=3,
+        instead=_GERMAN_SETTLEMENT,
     ),
     ItemSpec(
         DataItem.IMBALANCE_VOLUME, "17.1.H", "A86", "", ("controlArea_Domain",), BALANCING,
@@ -186,15 +218,33 @@ ITEMS: Mapping[DataItem, ItemSpec] = MappingProxyType({spec.item: spec for spec 
 
 def request_windows(spec: ItemSpec, place: Place, interval: Interval) -> list[Interval]:
     """Pieces that one request may ask for; the time in which the place does not exist is left out."""
+    if spec.instead and place.code == spec.instead.code:
+        place = spec.instead.area()
     living = place.exists_during(interval)
     return list(split(living, months=spec.months, days=spec.days, zone=place.zone)) if living else []
+
+
+def _with_answering_ends(place: Place) -> Place:
+    if isinstance(place, Border):
+        out_area, in_area = _answering(place.out_area), _answering(place.in_area)
+        return place if (out_area, in_area) == (place.out_area, place.in_area) else Border(out_area, in_area)
+    return _answering(place)
+
+
+def _answering(area: Area) -> Area:
+    return _UKRAINIAN_BORDERS.area() if _UKRAINIAN_BORDERS.stands_for(area) else area
 
 
 def places_for(spec: ItemSpec, place: Place) -> tuple[Place, ...]:
     """What to ask for when an item is wanted for a place: an area stands for all its borders where the item needs one.
 
-    ConfigurationError where the platform does not have the item for areas of this kind.
+    Where another area answers for it, that one. ConfigurationError where the platform does not have the item for areas
+    of this kind.
     """
+    if spec.instead and spec.instead.stands_for(place):
+        return (spec.instead.area(),)
+    if spec.border:
+        place = _with_answering_ends(place)
     if spec.border and isinstance(place, Area):
         found = tuple(border for border in borders_of(place) if spec.exists_for(border))
         if found:
