@@ -76,11 +76,23 @@ def test_what_is_not_asked_for_is_told_apart() -> None:
 @pytest.mark.parametrize(
     ("place", "first", "told"),
     [
-        ("DE_LU", "2018-01-01", "DE_LU begins on 2018-10-01"),
+        (
+            "DE_LU",
+            "2018-01-01",
+            "DE_LU begins on 2018-10-01 (before 2018-10-01 the values of DE_LU are those of DE_AT_LU)",
+        ),
         ("DE_AT_LU", "2019-01-01", "DE_AT_LU ended on 2018-10-01"),
-        ("FR>DE_LU", "2018-01-01", "DE_LU begins on 2018-10-01"),
+        (
+            "FR>DE_LU",
+            "2018-01-01",
+            "DE_LU begins on 2018-10-01 (before 2018-10-01 the values of DE_LU are those of DE_AT_LU)",
+        ),
         ("FR", "2018-01-01", ""),
-        ("DE_AT_LU>DE_LU", "2018-09-15", "its areas never met"),
+        (
+            "DE_AT_LU>DE_LU",
+            "2018-09-15",
+            "its areas never met (before 2018-10-01 the values of DE_LU are those of DE_AT_LU)",
+        ),
     ],
 )
 def test_a_range_before_or_after_the_life_of_a_place_is_said_to_be_so(place: str, first: str, told: str) -> None:
