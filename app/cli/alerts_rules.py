@@ -13,7 +13,7 @@ import typer
 
 from app.alerting.evaluate import RuleEvaluator
 from app.alerting.models import Evaluation, Rule, Threshold, Verdict
-from app.alerting.rule_files import Book, RuleFile, files_of, read_book
+from app.alerting.rule_files import Book, RuleFile, files_of, named_files, read_book
 from app.alerting.runner import Row
 from app.alerting.schedules import NEVER
 from app.alerting.watch import RuleBook
@@ -56,9 +56,14 @@ def check_command(path: Path | None, *, as_json: bool) -> int:
 
 
 def _files(path: Path, *, named: bool) -> list[RuleFile]:
-    if named and not path.exists():
+    if not named:
+        return files_of(path)
+    if not path.exists():
         raise ConfigurationError(f"there is no file or folder {path}")
-    return files_of(path)
+    try:
+        return named_files(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def rules_command(*, as_json: bool) -> int:
