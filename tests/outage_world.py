@@ -109,13 +109,18 @@ class Outage:
             await connection.execute(statement, *arguments)
 
 
-@asynccontextmanager
-async def an_outage(database: Database, url: str, rules: Sequence[str] = ()) -> AsyncIterator[Outage]:
-    """The shipped rules, or those of these names, over a database on the test's clock."""
+async def give_clock(database: Database) -> None:
+    """Let all sessions that begin from now on take `now()` from the table clock.moment."""
     async with database.connection() as connection:
         await connection.execute(_CLOCK)
         name = await connection.fetchval("select current_database()")
         await connection.execute(f'alter database "{name}" set search_path = clock, pg_catalog, public')
+
+
+@asynccontextmanager
+async def an_outage(database: Database, url: str, rules: Sequence[str] = ()) -> AsyncIterator[Outage]:
+    """The shipped rules, or those of these names, over a database on the test's clock."""
+    await give_clock(database)
     runner = PostgresRunner(lambda: {"gridkeeper": url})
     told, clock = Told(), FixedClock(START)
     made = scene(database, clock=clock, shelf=Shelf(), world=World(), told=told)

@@ -103,6 +103,8 @@ class Script:
     outage: Interval | None = None
     repoll: datetime | None = None
     """When a re-poll runs whose finds the test looks at."""
+    watch_rules: bool = False
+    """Whether rules are evaluated at each instant; the database must have a clock of its own: `tests.outage_world`."""
     complete_days: int = 9
     """Days before the start that the daily backfill has to have completed in the end."""
 
@@ -122,6 +124,8 @@ class Found:
     last: Mapping[Unit, float] = field(default_factory=dict)
     stored: Sequence[tuple[Unit, float | None]] = ()
     gaps: Sequence[Gap] = ()
+    notified: Sequence[tuple[Any, ...]] = ()
+    """The rules, kinds and instants of which people were notified."""
 
     def begun(self) -> Counter[Slot]:
         """How often each slot of the plan was begun; retries and what people asked for do not count."""
@@ -168,13 +172,23 @@ class Simulation:
         events = self._script.events()
         while True:
             await self._settle(container)
+            await self._evaluate(container)
             now = await self._next_instant(container, events)
             if now > self._script.end:
                 break
             if events and now == events[0]:
                 await self._happen(events.pop(0))
             self._clock.set(now)
+        self.found.notified = await rows(container.database(), "select rule, kind, at from alert_events where told")
         await self._look(container)
+
+    async def _evaluate(self, container: Container) -> None:
+        """Evaluate the rules that are due, as they would be found at this instant."""
+        if self._script.watch_rules:
+            await rows(container.database(), "update clock.moment set at = $1", self._clock.now())
+            await container.monitoring_upkeep().try_once()
+            await container.alert_service().tick()
+            await container.alert_service().settled()
 
     async def _until_planned(self, container: Container) -> None:
         async with asyncio.timeout(SETTLED):

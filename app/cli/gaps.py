@@ -6,7 +6,7 @@ import asyncio
 import calendar
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from app.cli.codes import FAILED, INTERRUPTED, OK
 from app.cli.progress import WindowProgress, run_interruptibly
 from app.cli.tables import print_table
 from app.clock import SystemClock
+from app.collection.gap_reasons import Reason
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.collection.requests import Selection, select
 from app.errors import ConfigurationError
@@ -43,6 +44,7 @@ def gaps_command(
     start: str,
     end: str | None,
     *,
+    shown: Collection[str] = frozenset(Reason),
     fill: bool,
     force: bool,
     sandbox: bool,
@@ -64,11 +66,20 @@ def gaps_command(
             raise
         filling.interrupted(as_json=as_json)
         return INTERRUPTED
+    wanted = [gap for gap in gaps if gap.reason.value in shown]
     if as_json:
-        _write(_as_json(gaps, filling.runs))
+        _write(_as_json(wanted, filling.runs))
     else:
-        _print_gaps(gaps)
+        _print_gaps(wanted)
+        _tell_hidden([gap for gap in gaps if gap.reason.value not in shown])
     return FAILED if any(run.outcome is Outcome.FAILED for run in filling.runs) else OK
+
+
+def _tell_hidden(gaps: Sequence[Gap]) -> None:
+    if gaps:
+        numbers = Counter(gap.reason.value for gap in gaps)
+        said = ", ".join(f"{number} {reason}" for reason, number in sorted(numbers.items()))
+        _say(f"not shown: {said}; --all shows every gap")
 
 
 class _Filling:
@@ -103,6 +114,7 @@ def coverage_command(
     start: str,
     end: str | None,
     *,
+    every: bool = True,
     sandbox: bool,
     as_json: bool,
 ) -> int:
@@ -113,7 +125,7 @@ def coverage_command(
     if as_json:
         sys.stdout.write(dumps([_cell_as_json(cell) for cell in cells], indent=2) + "\n")
     else:
-        _print_matrix(cells, by_day=by_day)
+        _print_matrix(cells, every=every, by_day=by_day)
     return OK
 
 
@@ -256,15 +268,18 @@ def _cell_as_json(cell: Cell) -> dict[str, Any]:
     }
 
 
-def _print_matrix(cells: Sequence[Cell], *, by_day: bool) -> None:
+def _print_matrix(cells: Sequence[Cell], *, every: bool, by_day: bool) -> None:
     """A line for each item, area and year (or month), a column for each month (or day); `-` where nothing was due."""
     lines: dict[tuple[str, str, str], dict[int, str]] = {}
     for cell in cells:
         line, column = (f"{cell.begin:%Y-%m}", cell.begin.day) if by_day else (str(cell.begin.year), cell.begin.month)
         lines.setdefault((cell.item.value, cell.place.code, line), {})[column] = percent(cell.share)
+    told = {line: there for line, there in lines.items() if every or set(there.values()) != {"-"}}
     names = [f"{day:02}" for day in range(1, 32)] if by_day else [calendar.month_abbr[month] for month in range(1, 13)]
-    rows = [(*line, *(there.get(column, "") for column in range(1, len(names) + 1))) for line, there in lines.items()]
+    rows = [(*line, *(there.get(column, "") for column in range(1, len(names) + 1))) for line, there in told.items()]
     print_table(("item", "area", "month" if by_day else "year", *names), rows, right=set(names))
+    if len(told) < len(lines):
+        _say(f"not shown: {counted(len(lines) - len(told), 'line')} in which nothing was expected; --all shows them")
 
 
 def percent(share: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import LARGEST_NUMBER, Areas, AsJson, From, Items, Profile, Sandbox, To
+from app.cli.options import LARGEST_NUMBER, Areas, AsJson, From, GapReason, Items, Profile, Sandbox, To
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -82,10 +82,14 @@ def gaps(
     force: Annotated[
         bool, typer.Option("--force", help="With --fill: also for what the source lacked so far.")
     ] = False,
+    reason: Annotated[
+        list[GapReason] | None, typer.Option("--reason", help="Only gaps of this reason; repeat for several.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also what is not due yet, which is no news.")] = False,
     sandbox: Sandbox = False,
     as_json: AsJson = False,
 ) -> None:
-    """List every gap with its reason: not_due, late, missing_at_source or ours.
+    """List the gaps with their reason: late, missing_at_source or ours; with --all also not_due.
 
     not_due: the source need not have published it yet. late: its deadline has passed, it is asked for again.
     missing_at_source: asked for often enough after the deadline, the source has nothing. ours: never asked for, or
@@ -97,7 +101,11 @@ def gaps(
     """
     from app.cli.gaps import gaps_command
 
-    raise typer.Exit(gaps_command(area, item, start, end, fill=fill, force=force, sandbox=sandbox, as_json=as_json))
+    known = set(GapReason) if every or as_json else set(GapReason) - {GapReason.NOT_DUE}
+    shown = frozenset(reason or known)
+    raise typer.Exit(
+        gaps_command(area, item, start, end, shown=shown, fill=fill, force=force, sandbox=sandbox, as_json=as_json)
+    )
 
 
 @watch.command()
@@ -106,6 +114,7 @@ def coverage(
     item: Items = None,
     start: From = "-365d",
     end: To = None,
+    every: Annotated[bool, typer.Option("--all", help="Also lines in which nothing was expected.")] = False,
     sandbox: Sandbox = False,
     as_json: AsJson = False,
 ) -> None:
@@ -118,7 +127,7 @@ def coverage(
     """
     from app.cli.gaps import coverage_command
 
-    raise typer.Exit(coverage_command(area, item, start, end, sandbox=sandbox, as_json=as_json))
+    raise typer.Exit(coverage_command(area, item, start, end, every=every, sandbox=sandbox, as_json=as_json))
 
 
 @backfill.command("plan")

@@ -23,7 +23,7 @@ def health_lines(health: Health) -> Iterator[str]:
     yield from _line("response", _response(health.collection["24h"]))
     yield from _line("30 days", f"served {_objective(health.availability)} · windows {_objective(health.reliability)}")
     yield from _line("late", _late(health))
-    yield from _line("gaps", " · ".join(f"{gap.gaps} {gap.reason}" for gap in health.overview.gaps) or "none known")
+    yield from _line("gaps", _gaps(health))
     yield from _line("backfill", _backfills(health))
     yield from _line("budget", _budget(health))
     yield from _line("alerts", _alerts(health))
@@ -99,6 +99,19 @@ def _late(health: Health) -> str:
     named = [f"{one.item} {one.area} {_span(one.late)}" for one in health.late[:SHOWN]]
     more = f" and {len(health.late) - SHOWN} more" if len(health.late) > SHOWN else ""
     return f"{len(health.late)} of {len(health.lateness)}: {', '.join(named)}{more}"
+
+
+def _gaps(health: Health) -> str:
+    """The gaps by reason, and what was looked over to know them."""
+    found = " · ".join(f"{gap.gaps} {gap.reason}" for gap in health.overview.gaps if gap.reason != "not_due") or "none"
+    analysed = health.overview.analysed
+    if analysed.analysed_at is not None:
+        return f"{found}; all looked over {age_of(health.at, analysed.analysed_at)} ago"
+    following = f", all will be at {analysed.next_at:%H:%M} UTC" if analysed.next_at else ""
+    if not analysed.collected:
+        return f"not known yet: nothing has been collected{following}"
+    pairs = "item and area" if analysed.collected == 1 else "items and areas"
+    return f"{found} in what was asked for of {analysed.collected} {pairs}{following}"
 
 
 def _backfills(health: Health) -> str:

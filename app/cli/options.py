@@ -32,6 +32,15 @@ class Profile(StrEnum):
     CAUTIOUS = "cautious"
 
 
+class GapReason(StrEnum):
+    """Why a value is missing, as `app.collection.gap_reasons` has it."""
+
+    LATE = "late"
+    MISSING_AT_SOURCE = "missing_at_source"
+    OURS = "ours"
+    NOT_DUE = "not_due"
+
+
 class ParseFormat(StrEnum):
     """How `parse` writes."""
 

@@ -60,6 +60,17 @@ _GAPS = """
     order by reason
 """
 
+# Where no analysis has ended yet, only what was collected has been looked over.
+_ANALYSED = """
+    select
+        (
+            select max(finished_at) from job_runs
+            where job = 'gap_analysis' and outcome in ('succeeded', 'nothing_due', 'partial')
+        ) as analysed_at,
+        (select to_timestamp(next_run_time) from scheduler_jobs where id = 'gap_analysis' and not paused) as next_at,
+        (select count(distinct (item, area)) from collection_runs) as collected
+"""
+
 _BACKFILLS = """
     select
         backfill.backfill_id,
@@ -134,6 +145,15 @@ class GapCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Analysed:
+    """When all gaps were looked for last and will be next, and how many items and areas have been collected so far."""
+
+    analysed_at: datetime | None = None
+    next_at: datetime | None = None
+    collected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class OpenBackfill:
     """A backfill that has not ended."""
 
@@ -164,6 +184,7 @@ class Overview:
     leader: Leader = Leader()
     jobs: JobsState = JobsState()
     gaps: tuple[GapCount, ...] = ()
+    analysed: Analysed = Analysed()
     backfills: tuple[OpenBackfill, ...] = ()
     requests_last_minute: int = 0
     blocked_until: datetime | None = None
@@ -182,6 +203,7 @@ async def read_overview(database: Database, now: datetime, token_id: str, takeov
             ),
             jobs=await _jobs(connection, now),
             gaps=tuple(GapCount(**row) for row in await connection.fetch(_GAPS, now)),
+            analysed=Analysed(**(await connection.fetch(_ANALYSED))[0]),
             backfills=tuple(OpenBackfill(**row) for row in await connection.fetch(_BACKFILLS)),
             requests_last_minute=budget["requests"],
             blocked_until=budget["blocked_until"],

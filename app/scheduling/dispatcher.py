@@ -160,7 +160,10 @@ class Dispatcher:
             "scheduled_for": ticket.scheduled_for.isoformat(),
             "trigger": ticket.trigger.value,
             "attempt": ticket.attempt,
-            "late": round((end.started_at - ticket.scheduled_for).total_seconds(), 3),
+            # A run that makes good for time without a service is not late: its slot and its trigger say what it is.
+            "late": ""
+            if ticket.trigger is Trigger.CATCH_UP
+            else round((end.started_at - ticket.scheduled_for).total_seconds(), 3),
             "seconds": round((end.finished_at - end.started_at).total_seconds(), 3),
             "summary": report.summary,
             "skipped": list(report.skipped),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.cli import run
 from app.cli.backfill import plan_command, start_command
 from app.cli.gaps import coverage_command, gaps_command, percent
 from app.collection.coverage import Cell, CoverageService
@@ -167,3 +168,37 @@ async def test_where_the_place_does_not_exist_nothing_is_due(world: MakeWorld) -
     cells = await matrix(one, "20T00:00", span("2018-01-01", "2018-02-01"), Step.MONTH)
     assert [(cell.begin, cell.share) for cell in cells] == [(date(2018, 1, 1), None)]
     assert find_place("DE_LU").exists_during(span("2018-01-01", "2018-02-01")) is None
+
+
+def test_what_is_not_due_is_shown_on_request_and_so_is_a_line_in_which_nothing_was_expected(
+    commands: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Load that will be measured in the days to come."""
+    asked = ["--area", "FR", "--item", "load_actual", "--from", "today", "--to", "+3d", "--sandbox"]
+    if run(["collect", *asked[:4], "--from", "-2d", "--sandbox"]) != 0:
+        raise AssertionError(capsys.readouterr().err)
+    capsys.readouterr()
+    for options, shown in (
+        ([], False),
+        (["--all"], True),
+        (["--reason", "not_due"], True),
+        (["--reason", "late"], False),
+    ):
+        assert run(["gaps", *asked, *options]) == 0
+        found = capsys.readouterr()
+        assert ("not_due" in found.out) is shown
+        assert ("--all shows every gap" in found.err) is not shown
+    assert run(["gaps", *asked, "--json"]) == 0
+    assert "not_due" in {gap["reason"] for gap in json.loads(capsys.readouterr().out)["gaps"]}
+
+
+def test_a_year_before_the_first_value_is_no_line_of_coverage(
+    commands: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["coverage", "--area", "NL", "--area", "FR", "--item", "load_actual", "--from", "2015-01-01", "--sandbox"]
+    assert run(asked) == 0
+    found = capsys.readouterr()
+    assert len(found.out.splitlines()) == 1
+    assert "in which nothing was expected; --all shows them" in found.err
+    assert run([*asked, "--all"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) > 20

@@ -16,7 +16,7 @@ from app.monitoring import resources
 from app.monitoring.figure_reads import Served, _bounds
 from app.monitoring.health import Health, as_document
 from app.monitoring.models import Lateness, Objective, Sample, Tally
-from app.monitoring.overview import FiringAlert, GapCount, JobsState, Leader, OpenBackfill, Overview
+from app.monitoring.overview import Analysed, FiringAlert, GapCount, JobsState, Leader, OpenBackfill, Overview
 from app.monitoring.service import availability
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -238,3 +238,23 @@ def test_bytes_are_written_in_the_unit_that_a_person_would_name() -> None:
     assert [size(count) for count in (None, 12, 1500, 2_000_000, 3_100_000_000)] == [
         "unknown", "12 B", "1.5 kB", "2.0 MB", "3.1 GB",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("analysed", "gaps", "said"),
+    [
+        (Analysed(), (), "not known yet: nothing has been collected"),
+        (Analysed(next_at=NOW), (), "not known yet: nothing has been collected, all will be at 12:00 UTC"),
+        (Analysed(None, NOW, 3), (), "none in what was asked for of 3 items and areas, all will be at 12:00 UTC"),
+        (Analysed(None, None, 1), (OURS,), "3 ours in what was asked for of 1 item and area"),
+        (Analysed(NOW - timedelta(hours=3), NOW, 3), (), "none; all looked over 3 h ago"),
+        (
+            Analysed(NOW - timedelta(hours=3), NOW, 3),
+            (OURS, GapCount("not_due", 40, 40, NOW, 0)),
+            "3 ours; all looked over 3 h ago",
+        ),
+    ],
+)
+def test_the_gaps_are_told_with_what_was_looked_over(analysed: Analysed, gaps: tuple[GapCount, ...], said: str) -> None:
+    [line] = [one for one in health_lines(health(of(analysed=analysed, gaps=gaps))) if one.startswith("gaps")]
+    assert line == f"gaps      {said}"
