@@ -222,7 +222,7 @@ class Container(containers.DeclarativeContainer):
     entsoe_client: providers.Singleton[EntsoeClient] = providers.Singleton(
         EntsoeClient, http_client, providers.Callable(str, settings.provided.entsoe.base_url)
     )
-    source: providers.Singleton[EntsoeSource] = providers.Singleton(EntsoeSource, entsoe_client)
+    source: providers.Singleton[EntsoeSource] = providers.Singleton(EntsoeSource, entsoe_client, clock=clock)
     collection: providers.Singleton[CollectionService] = providers.Singleton(
         CollectionService,
         source,
@@ -255,7 +255,7 @@ class Container(containers.DeclarativeContainer):
     backfill_client: providers.Singleton[EntsoeClient] = providers.Singleton(
         EntsoeClient, backfill_http, providers.Callable(str, settings.provided.entsoe.base_url)
     )
-    backfill_source: providers.Singleton[EntsoeSource] = providers.Singleton(EntsoeSource, backfill_client)
+    backfill_source: providers.Singleton[EntsoeSource] = providers.Singleton(EntsoeSource, backfill_client, clock=clock)
     backfill_collection: providers.Singleton[CollectionService] = providers.Singleton(
         CollectionService,
         backfill_source,
@@ -287,7 +287,7 @@ class Container(containers.DeclarativeContainer):
     gap_client: providers.Singleton[EntsoeClient] = providers.Singleton(
         EntsoeClient, gap_http, providers.Callable(str, settings.provided.entsoe.base_url)
     )
-    gap_source: providers.Singleton[EntsoeSource] = providers.Singleton(EntsoeSource, gap_client)
+    gap_source: providers.Singleton[EntsoeSource] = providers.Singleton(EntsoeSource, gap_client, clock=clock)
     gap_collection: providers.Singleton[CollectionService] = providers.Singleton(
         CollectionService,
         gap_source,

@@ -76,7 +76,6 @@ async def test_a_short_page_ends_the_paging() -> None:
     pages = await ask(wire, DataItem.PRICE_DAY_AHEAD, "FR")
     assert [parameters.get("offset") for parameters in wire.parameters] == [None, "100", "200"]
     assert len(pages.bodies) == 3
-    assert pages.notes == ()
 
 
 async def test_no_matching_data_after_a_full_page_ends_the_paging() -> None:
@@ -92,11 +91,10 @@ async def test_no_prices_at_all_is_one_request() -> None:
     assert len(wire.requests) == 1
 
 
-async def test_a_page_like_the_one_before_ends_the_paging_with_a_note() -> None:
+async def test_a_page_like_the_one_before_is_a_cut_answer() -> None:
     wire = ScriptedWire(page(0, 100, "a"), page(0, 100, "b"), page(0, 100, "c"))
-    pages = await ask(wire, DataItem.PRICE_DAY_AHEAD, "FR")
-    assert len(pages.bodies) == 1
-    assert pages.notes == ("offset 100 brought the page before once more: paging ended",)
+    with pytest.raises(RequestTooLarge, match="offset 100 brought the page before once more"):
+        await ask(wire, DataItem.PRICE_DAY_AHEAD, "FR")
     assert len(wire.requests) == 2
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import io
 import zipfile
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import httpx
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.clock import FixedClock
 from app.errors import MalformedDocument, RequestRejected, RequestTooLarge, SourceUnavailable
 from app.market.areas import find_place
 from app.market.series import DataItem, SeriesKey
@@ -295,10 +295,92 @@ async def test_the_event_loop_runs_while_a_document_is_parsed() -> None:
         await watching
 
 
-async def test_paging_notes_reach_the_run() -> None:
-    parts = [series([value], start=START + timedelta(hours=value)) for value in range(100)]
-    full: Callable[[str], bytes] = lambda mrid: document(*parts, document_type="A44", process_type=mrid)  # noqa: E731
-    wire = ScriptedWire(ok(full("A01")), ok(full("A02")))
-    fetched = await fetch(wire, DataItem.PRICE_DAY_AHEAD)
-    assert fetched.received == 100
-    assert "paging ended" in fetched.notes[0]
+class Platform:
+    """Has a value for each hour of its days in each sequence, and answers as a broken platform does."""
+
+    def __init__(
+        self, days: Interval, *, sequences: int = 1, most: int = 1000, longest: int = 1000, pages: bool = False
+    ) -> None:
+        self.days, self.sequences, self.most, self.longest, self.pages = days, sequences, most, longest, pages
+        self.asked: list[Interval] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        query = request.url.params
+        start, end = (_instant(query[name]) for name in ("periodStart", "periodEnd"))
+        self.asked.append(Interval(start, end))
+        end = min(end, start + timedelta(days=self.longest))
+        dates = [START + timedelta(days=number) for number in range(self.days.duration.days)]
+        parts = [
+            series(
+                [1.0] * 24,
+                start=day,
+                extra=f"<classificationSequence_AttributeInstanceComponent.position>{number}</classificationSequence_AttributeInstanceComponent.position>",
+            )
+            for number in range(1, self.sequences + 1)
+            for day in dates
+            if start < day + timedelta(days=1) and day < end
+        ]
+        first = int(query.get("offset", "0")) if self.pages else 0
+        return (
+            ok(document(*parts[first : first + self.most], document_type=query["documentType"])) if parts else NOTHING
+        )
+
+
+def _instant(text: str) -> datetime:
+    return datetime.strptime(text, "%Y%m%d%H%M").replace(tzinfo=UTC)
+
+
+def forty_days() -> Interval:
+    return Interval(START, START + timedelta(days=40))
+
+
+def units(fetched: Fetched) -> int:
+    return len({(block.key, int(start)) for block in fetched.blocks for start in block.starts})
+
+
+async def test_paging_without_effect_is_too_large_until_it_fits() -> None:
+    platform = Platform(forty_days(), sequences=3, most=100)
+    with pytest.raises(RequestTooLarge, match="the answer is cut"):
+        await fetch(ScriptedWire(platform), DataItem.PRICE_DAY_AHEAD, window=forty_days())
+    half = Interval(START, START + timedelta(days=20))
+    assert units(await fetch(ScriptedWire(platform), DataItem.PRICE_DAY_AHEAD, window=half)) == 3 * 20 * 24
+
+
+@pytest.mark.parametrize("item", [DataItem.LOAD_ACTUAL, DataItem.PRICE_DAY_AHEAD])
+async def test_an_answer_that_stops_early_is_asked_for_to_its_end(item: DataItem) -> None:
+    platform = Platform(forty_days(), longest=15)
+    fetched = await fetch(ScriptedWire(platform), item, window=forty_days())
+    assert units(fetched) == 40 * 24
+    assert [window.start - START for window in platform.asked] == [timedelta(days=days) for days in (0, 15, 30)]
+
+
+async def test_fewer_series_than_a_page_may_hold_are_asked_for_by_their_days() -> None:
+    platform = Platform(forty_days(), sequences=2, most=60, pages=True)
+    assert units(await fetch(ScriptedWire(platform), DataItem.PRICE_DAY_AHEAD, window=forty_days())) == 2 * 40 * 24
+
+
+async def test_a_series_that_ends_within_the_window_costs_one_question_more() -> None:
+    platform = Platform(Interval(START, START + timedelta(days=20)))
+    fetched = await fetch(ScriptedWire(platform), window=forty_days())
+    assert (units(fetched), len(platform.asked)) == (20 * 24, 2)
+
+
+async def test_what_is_not_public_yet_is_not_cut_off() -> None:
+    platform = Platform(Interval(START, START + timedelta(days=20)))
+    async with calling(ScriptedWire(platform)) as caller:
+        clock = FixedClock(START + timedelta(days=20, hours=20))
+        source = EntsoeSource(EntsoeClient(caller.http, caller.url), clock=clock)
+        await source.fetch(DataItem.LOAD_ACTUAL, find_place("FR"), forty_days(), FetchStatistics())
+    assert len(platform.asked) == 1
+
+
+async def test_an_answer_of_a_day_at_a_time_is_too_large() -> None:
+    with pytest.raises(RequestTooLarge, match="8 questions"):
+        await fetch(ScriptedWire(Platform(forty_days(), longest=1)), window=forty_days())
+
+
+async def test_an_answer_that_begins_late_is_asked_for_from_its_window_on() -> None:
+    late = Interval(START + timedelta(days=10), START + timedelta(days=20))
+    answers = [ok(document(series([1.0] * 720, start=late.start))), ok(document(series([2.0] * 240)))]
+    fetched = await fetch(ScriptedWire(*answers, NOTHING), window=forty_days())
+    assert units(fetched) == 40 * 24

@@ -31,7 +31,6 @@ class Pages:
     """The whole answer to one query; no bodies means that no data match."""
 
     bodies: tuple[bytes, ...]
-    notes: tuple[str, ...] = ()
 
 
 def secret_headers(settings: EntsoeSettings) -> dict[str, SecretStr]:
@@ -76,8 +75,8 @@ class EntsoeClient:
             if read_acknowledgement(body):
                 return Pages(tuple(bodies))
             if bodies and _same_series(body, bodies[-1]):
-                return Pages(
-                    tuple(bodies), (f"offset {number * size} brought the page before once more: paging ended",)
+                raise RequestTooLarge(
+                    f"the answer is cut: offset {number * size} brought the page before once more; ask for a shorter period"
                 )
             bodies.append(body)
             if sum(map(len, bodies)) > MOST_BYTES:

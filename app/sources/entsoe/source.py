@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.errors import MalformedDocument
+from app.clock import Clock, SystemClock
+from app.errors import MalformedDocument, RequestTooLarge
 from app.market.areas import Place
 from app.market.series import DataItem, SeriesBlock, SeriesKey
 from app.market.time import Interval, Resolution
 from app.sources.entsoe.answers import refusal
 from app.sources.entsoe.client import EntsoeClient
 from app.sources.entsoe.documents import Curve, Document, Rejection, SeriesHeader
+from app.sources.entsoe.extent import brings, unread
 from app.sources.entsoe.items import ITEMS, SOURCE, ItemSpec, request_windows
 from app.sources.entsoe.parser import read_documents
 from app.sources.entsoe.settle import settle
@@ -24,6 +26,8 @@ from app.sources.source import Fetched, FetchStatistics, RejectedPoint
 
 Parse = Callable[[bytes], list[Document]]
 KEPT_BYTES = 1_000_000
+MOST_PARTS = 8
+"""So many questions about the ends of one window."""
 
 
 @dataclass(slots=True)
@@ -32,7 +36,6 @@ class _Read:
 
     curves: list[Curve] = field(default_factory=list)
     rejected: list[RejectedPoint] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     remarks: dict[str, None] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
 
@@ -42,8 +45,9 @@ class EntsoeSource:
 
     name = SOURCE
 
-    def __init__(self, client: EntsoeClient, *, parse: Parse = read_documents) -> None:
+    def __init__(self, client: EntsoeClient, *, parse: Parse = read_documents, clock: Clock | None = None) -> None:
         self._client = client
+        self._clock = clock or SystemClock()
         self._parse = parse
         self._cores = asyncio.Semaphore(os.cpu_count() or 1)
 
@@ -51,10 +55,36 @@ class EntsoeSource:
         return request_windows(ITEMS[item], place, interval)
 
     async def fetch(self, item: DataItem, place: Place, window: Interval, statistics: FetchStatistics) -> Fetched:
-        """Everything the platform has for the window, also what it sends beyond it; raises SourceError."""
-        spec = ITEMS[item]
+        """Everything the platform has for the window, also what it sends beyond it; raises SourceError.
+
+        An end of the window that should have values and has none is asked for by itself, until an answer has nothing
+        more: one that stops early looks like one that is whole.
+        """
+        spec, read = ITEMS[item], _Read()
+        await self._read(spec, place, window, statistics, read)
+        first = statistics.question
+        blocks = to_blocks(spec, place, read.curves)
+        parts = unread(spec, place, window, blocks, self._clock.now())
+        for _ in range(MOST_PARTS):
+            if not parts:
+                return Fetched(
+                    blocks, tuple(read.rejected), damaged="; ".join(read.damaged), remarks=tuple(read.remarks)
+                )
+            part, count = parts.pop(), len(read.curves)
+            await self._read(spec, place, part, statistics, read)
+            brought = to_blocks(spec, place, read.curves[count:])
+            statistics.question = first
+            if brings(brought, part):
+                parts += unread(spec, place, part, brought, self._clock.now())
+                blocks = to_blocks(spec, place, read.curves)
+        raise RequestTooLarge(
+            f"the answer is cut: {MOST_PARTS} questions did not bring all of it; ask for a shorter period"
+        )
+
+    async def _read(
+        self, spec: ItemSpec, place: Place, window: Interval, statistics: FetchStatistics, read: _Read
+    ) -> None:
         pages = await self._client.query(spec, place, window, statistics)
-        read = _Read(notes=list(pages.notes))
         found: list[Document] = []
         for body in pages.bodies:
             for document in await self._documents(body, statistics):
@@ -63,10 +93,6 @@ class EntsoeSource:
         # Final and intermediate values may stand on different pages.
         for document in settle(found) if len(pages.bodies) > 1 else found:
             _take(document, read)
-        blocks = to_blocks(spec, place, read.curves)
-        return Fetched(
-            blocks, tuple(read.rejected), tuple(read.notes), "; ".join(read.damaged), remarks=tuple(read.remarks)
-        )
 
     async def _documents(self, body: bytes, statistics: FetchStatistics) -> list[Document]:
         """One body at a time for each core, beside the event loop, which a month of generation would hold up."""
