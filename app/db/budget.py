@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from app.db.engine import Database
 
+SLACK = timedelta(seconds=1)
+"""A request may start so much later than its slot."""
 NOTABLE_WAIT = 3.0
 """Seconds of waiting that are worth telling a person about."""
 
@@ -64,13 +66,22 @@ def token_id(secret: str) -> str:
 def pace(requests_per_minute: int, burst: int) -> tuple[timedelta, timedelta]:
     """The step between two requests, and how far ahead of the steady pace a request may start.
 
-    The steady pace leaves room for the burst, so that both together keep the budget: within a minute can start at most
-    `burst` requests at once and then one each step, in all ceil(60 / step) + burst - 1. A burst above a quarter of the
-    budget would leave the steady pace too little, and is cut to that.
+    The steady pace leaves room for the burst, so that both together keep the budget: within a minute, its first and
+    last instant included, can start at most `burst` requests at once and then one each step, in all
+    floor(60 / step) + burst. A minute counts as `SLACK` longer, so that a request that starts a little late may stay
+    where it is. A burst above a quarter of the budget would leave the steady pace too little, and is cut to that.
     """
     burst = max(1, min(burst, requests_per_minute // 4))
-    step = timedelta(microseconds=-(-60_000_000 // (requests_per_minute - burst + 1)))
+    step = (timedelta(minutes=1) + SLACK) / (requests_per_minute - burst + 1)
     return step, step * burst
+
+
+async def slept(sleep: Callable[[float], Awaitable[None]], seconds: float) -> bool:
+    """Waits for a slot; False where this process woke up so late that the slot is none any more."""
+    loop = asyncio.get_running_loop()
+    due = loop.time() + seconds
+    await sleep(seconds)
+    return loop.time() - due <= SLACK.total_seconds()
 
 
 class PostgresBudget:
@@ -100,7 +111,8 @@ class PostgresBudget:
                 return question
             if self._on_wait and seconds >= NOTABLE_WAIT:
                 self._on_wait(seconds, "the platform asked everybody to wait" if blocked else "request budget")
-            await self._sleep(seconds)
+            if not await slept(self._sleep, seconds):
+                continue
             # A slot from before a block is void: all that waited would start at once when it ends.
             if (started := await self.start()) is not None:
                 return started

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from app.db.budget import PLAUSIBLE, PostgresBudget, pace
+from app.db.budget import PLAUSIBLE, PostgresBudget, pace, slept
 
 if TYPE_CHECKING:
     from app.db.engine import Database
@@ -133,7 +133,8 @@ class LaneBudget:
     async def acquire(self) -> int:
         """Returns when a request may start, with its number."""
         while True:
-            await self._sleep(await self._taken())
+            if not await slept(self._sleep, await self._taken()):
+                continue
             if (started := await self._live.start()) is not None:
                 return started
 
