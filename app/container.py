@@ -39,7 +39,6 @@ from app.db.budget import PostgresBudget, token_id
 from app.db.budget_lanes import Lane, LaneBudget, steady_rate
 from app.db.engine import Database
 from app.db.leader import process_name
-from app.db.reader import RULE_READER
 from app.kit.yaml_tree import Problem
 from app.market.areas import Place
 from app.market.series import DataItem
@@ -176,7 +175,7 @@ def _unwell(scheduler: SchedulerService, alerts: AlertService, delivery: Deliver
             return "the scheduler is not ready"
         if alerts.status().tick_age > WELL_WITHIN:
             return "no rule is evaluated"
-        return "no message is delivered" if delivery.age > WELL_WITHIN else ""
+        return "no message is delivered" if delivery.age > WELL_WITHIN else delivery.mute
 
     return why
 
@@ -449,7 +448,6 @@ class Container(containers.DeclarativeContainer):
         PostgresRunner,
         providers.Callable(_rule_databases, database, rule_book),
         connections=providers.Callable(_rule_connections, settings.provided.alerting),
-        logins={OUR_DATABASE: RULE_READER},
     )
     rule_evaluator: providers.Singleton[RuleEvaluator] = providers.Singleton(RuleEvaluator, query_runner)
     alert_rows: providers.Singleton[AlertRepository] = providers.Singleton(

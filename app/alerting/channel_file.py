@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,9 +19,8 @@ from app.alerting.channels.log import LogChannel
 from app.alerting.channels.registry import KINDS
 from app.alerting.routing import Route, Routes
 from app.alerting.silences import Matcher, parse_matcher
-from app.alerting.yaml_reader import Entry, read_content, suggestion
+from app.alerting.yaml_reader import Entry, read_bytes, read_content, secret_files, suggestion
 from app.errors import ConfigurationError
-from app.kit.files import read_bytes
 from app.kit.yaml_tree import Problem, Report
 
 LOOK_SECONDS = 1.0
@@ -37,11 +37,15 @@ class ChannelBook:
     routes: Routes = field(default_factory=Routes)
     fallback: str = ""
     heartbeat_url: SecretStr | None = None
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """Channels whose entry is wrong, and why: what goes to them waits."""
+    unusable: bool = False
+    """The file says nothing that can be used: whatever happens waits until it does."""
 
     @property
     def reaches_people(self) -> bool:
-        """Whether anything goes further than our own log."""
-        return any(channel.kind != LOG for channel in self.channels.values())
+        """Whether anything is to go further than our own log."""
+        return self.unusable or bool(self.broken) or any(channel.kind != LOG for channel in self.channels.values())
 
     def instead_of(self, channel: str, disabled: frozenset[str] = frozenset()) -> str:
         """The channel that takes what this one cannot: the fallback, else another, rather one that reaches people."""
@@ -57,18 +61,58 @@ def read_channels(content: bytes, name: str) -> tuple[ChannelBook, list[Problem]
     report = Report(name)
     root = read_content(content, report)
     lists = _lists(root.entry("recipients"))
-    channels = {key: made for key, entry in root.named("channels").items() if (made := _channel(key, entry, lists))}
-    if not channels:
+    channels, broken = _channels(root, lists, report)
+    if not channels and not broken and not report.problems:
         channels = {LOG: LogChannel(Common(LOG))}
+    named = [*channels, *broken]
     fallback = root.text("fallback")
-    if fallback and fallback not in channels:
-        root.wrong(f"there is no channel {fallback!r}{suggestion(fallback, channels)}", "fallback")
-    routes = tuple(_route(entry, channels, lists, number) for number, entry in enumerate(root.entries("routes"), 1))
+    if fallback and fallback not in named:
+        root.wrong(f"there is no channel {fallback!r}{suggestion(fallback, named)}", "fallback")
+        fallback = ""
+    routes = _routes(root, named, lists, report)
     _refuse_double_names(root, routes)
-    default = Route("default", (fallback,) if fallback else tuple(channels)[: 1 if routes else None])
-    heartbeat = secret_url(root, "heartbeat_url") if root.has("heartbeat_url") else None
+    default = Route("default", (fallback,) if fallback else tuple(named)[: 1 if routes else None])
+    heartbeat = _heartbeat(root, report)
     root.close()
-    return ChannelBook(channels, Routes(routes, default), fallback, heartbeat), report.problems
+    unusable = not channels and not broken
+    return ChannelBook(channels, Routes(routes, default), fallback, heartbeat, broken, unusable), report.problems
+
+
+def _channels(
+    root: Entry, lists: Mapping[str, tuple[str, ...]], report: Report
+) -> tuple[dict[str, Channel], dict[str, str]]:
+    """The channels that can be used, and what is wrong with the others."""
+    channels: dict[str, Channel] = {}
+    broken: dict[str, str] = {}
+    for name, entry in root.named("channels").items():
+        before = len(report.problems)
+        made = _channel(name, entry, lists)
+        if made is not None and len(report.problems) == before:
+            channels[name] = made
+        else:
+            broken[name] = "; ".join(str(problem) for problem in report.problems[before:])
+    return channels, broken
+
+
+def _routes(
+    root: Entry, channels: Sequence[str], lists: Mapping[str, tuple[str, ...]], report: Report
+) -> tuple[Route, ...]:
+    """The routes that are right, and of a wrong one the channels that there are; one without is left out."""
+    found = []
+    for number, entry in enumerate(root.entries("routes"), 1):
+        before = len(report.problems)
+        route = _route(entry, channels, lists, number)
+        known = tuple(name for name in route.channels if name in channels)
+        wrong_match = any(".match" in problem.field for problem in report.problems[before:])
+        if known and not wrong_match:
+            found.append(replace(route, channels=known))
+    return tuple(found)
+
+
+def _heartbeat(root: Entry, report: Report) -> SecretStr | None:
+    before = len(report.problems)
+    url = secret_url(root, "heartbeat_url") if root.has("heartbeat_url") else None
+    return url if len(report.problems) == before else None
 
 
 def _lists(entry: Entry | None) -> dict[str, tuple[str, ...]]:
@@ -100,7 +144,7 @@ def _channel(name: str, entry: Entry, lists: Mapping[str, tuple[str, ...]]) -> C
     return channel
 
 
-def _route(entry: Entry, channels: Mapping[str, Channel], lists: Mapping[str, tuple[str, ...]], number: int) -> Route:
+def _route(entry: Entry, channels: Sequence[str], lists: Mapping[str, tuple[str, ...]], number: int) -> Route:
     plain = Route("", ())
     names, recipients = entry.texts("channels", required=True), entry.texts("recipients")
     for field_name, known, used in (("channels", channels, names), ("recipients", lists, recipients)):
@@ -152,8 +196,14 @@ class ChannelFile:
         self._used: bytes | None = None
         self._seen: tuple[bytes | None, float] = (None, 0.0)
         self._looked_at = 0.0
+        self._secrets: dict[str, bytes] = {}
         self.problems: tuple[Problem, ...] = ()
         """What is wrong with the file as it stands; the book is the last good one then."""
+
+    @property
+    def _partial(self) -> bool:
+        """Whether what is used is a part of a file that was never right as a whole."""
+        return self._book is not None and bool(self._book.broken or self._book.unusable)
 
     @property
     def path(self) -> Path:
@@ -168,6 +218,7 @@ class ChannelFile:
         if problems:
             raise ConfigurationError("\n".join(str(problem) for problem in problems))
         self._book, self._used, self._seen = book, content, (content, self._monotonic())
+        self._secrets = self._secret_files()
         return book
 
     def current(self) -> ChannelBook:
@@ -180,18 +231,43 @@ class ChannelFile:
             self._look(now)
         return self._book
 
+    def fresh(self, name: str) -> Channel | None:
+        """A channel with its secrets as they are now: the files that hold them are read at each use."""
+        book = self.current()
+        if name in book.channels and self._used is not None and self._secret_files() != self._secrets:
+            self._secrets = self._secret_files()
+            book, problems = read_channels(self._used, str(self._path))
+            if self._book is not None and (not problems or name not in self._book.channels):
+                self._book = book
+                self._log.info("channel_secrets_read", file=str(self._path))
+        return self.current().channels.get(name)
+
+    def _secret_files(self) -> dict[str, bytes]:
+        """The content of each file that holds a secret of the channels."""
+        return secret_files((self._used or b"").decode("utf-8-sig", "replace"), os.environ)
+
     def _first(self) -> ChannelBook:
-        """A service that starts with a wrong file writes alerts to its log rather than not to start."""
+        """What can be used of a file that is wrong at the start; nothing goes to the log in the place of people."""
         try:
             return self.load()
         except ConfigurationError as error:
-            self._log.error("channels file is wrong, alerts go to the log", problem=str(error))
-            content = self._read()
-            _, problems = read_channels(content or b"", str(self._path))
-            self.problems = tuple(problems)
-            self._book, _ = read_channels(b"", str(self._path))
+            self._log.error("channels_file_wrong", problem=str(error), effect="what is for broken channels waits")
+            content = self._try_read()
+            if content is None:
+                self._book = ChannelBook(unusable=True)
+                self.problems = (Problem(str(self._path), 1, "", str(error)),)
+            else:
+                self._book, problems = read_channels(content, str(self._path))
+                self.problems = tuple(problems)
             self._used, self._seen = content, (content, self._monotonic())
+            self._secrets = self._secret_files()
             return self._book
+
+    def _try_read(self) -> bytes | None:
+        try:
+            return self._read()
+        except ConfigurationError:
+            return None
 
     def _look(self, now: float) -> None:
         try:
@@ -201,14 +277,22 @@ class ChannelFile:
             return
         if content != self._seen[0]:
             self._seen = (content, now)
-        elif content is not None and content != self._used and now - self._seen[1] >= SETTLED_SECONDS:
+        elif content is not None and now - self._seen[1] >= SETTLED_SECONDS and self._differs(content):
             self._use(content)
+
+    def _differs(self, content: bytes) -> bool:
+        """Whether the file says something else, or a secret that it names has changed."""
+        return content != self._used or self._secret_files() != self._secrets
 
     def _use(self, content: bytes) -> None:
         self._used = content
+        self._secrets = self._secret_files()
         book, problems = read_channels(content, str(self._path))
         self.problems = tuple(problems)
-        if problems:
+        if problems and self._partial and not book.unusable:
+            # There is no good one to go back to: what has been mended of it counts at once.
+            self._book = book
+        elif problems:
             said = "; ".join(str(problem) for problem in problems[:5])
             self._log.error("channels file is wrong, the last good one is used", problem=said, problems=len(problems))
             return

@@ -7,18 +7,19 @@ import random
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
-from app.alerting.channel_file import ChannelBook, ChannelFile
+from app.alerting.channel_file import LOG, ChannelBook, ChannelFile
 from app.alerting.channels.base import Answer, Channel, Outlet, Part, Verdict
 from app.alerting.channels.masking import redacted
-from app.alerting.delivery_repository import Attempt, Claim, DeliveryRepository, Progress
+from app.alerting.delivery_repository import Attempt, Claim, DeliveryRepository, DueChannel, Progress
 from app.alerting.limits import blocked_until, retry_at
 from app.alerting.messages import Sender
 from app.alerting.models import Severity
+from app.alerting.outbox_repository import UNROUTED
 from app.alerting.repository import SKEW
 from app.clock import Clock, until_beat
 from app.errors import DatabaseUnavailable
@@ -31,6 +32,11 @@ SMALLEST_PIECES = 6
 DATABASE_PAUSE = 2.0
 PRUNE_SECONDS = 3600.0
 WELL_WITHIN = 30.0
+CRITICAL_FIRST = 2.0
+"""So long what is not critical waits for what is, on each channel."""
+ANNOUNCE_SECONDS = 30.0
+UNKNOWN_AFTER = timedelta(minutes=10)
+"""What waits for a channel goes elsewhere when no replica has had the channel in its file for so long."""
 
 Listener = Callable[[str, str, str, float], None]
 """Learns of each attempt: channel, kind of channel, verdict, seconds."""
@@ -71,7 +77,10 @@ class DeliveryWorker:
         self.listeners: list[Listener] = []
         self._away = Outage("delivery_without_database", level="error")
         self._log = structlog.get_logger()
-        self._busy: dict[str, asyncio.Task[int]] = {}
+        self._busy: dict[tuple[str, bool], asyncio.Task[int]] = {}
+        self._announced: frozenset[str] = frozenset()
+        self._announced_at = 0.0
+        self._disabled: frozenset[str] = frozenset()
         self._looked_at = time.monotonic()
         self._pruned_at = 0.0
         self._last_now = clock.now()
@@ -80,6 +89,23 @@ class DeliveryWorker:
     def age(self) -> float:
         """Seconds since the outbox was last looked at with success."""
         return time.monotonic() - self._looked_at
+
+    @property
+    def warnings(self) -> list[str]:
+        """What keeps messages from people, and what a person should do; from memory."""
+        book = self._file.current()
+        found = [f"channels: {name} cannot be used: {why}" for name, why in book.broken.items()]
+        found += [f"channels: {problem}" for problem in self._file.problems[:5]]
+        return found
+
+    @property
+    def mute(self) -> str:
+        """Why nobody can be reached although channels are described; empty where somebody can, or none is."""
+        book = self._file.current()
+        people = {name for name, channel in book.channels.items() if channel.kind != LOG}
+        if (people and not people <= self._disabled) or not (people or book.broken or book.unusable):
+            return ""
+        return "no channel that reaches people works"
 
     @property
     def file(self) -> ChannelFile:
@@ -116,22 +142,55 @@ class DeliveryWorker:
             self._log.warning("clock_set_back", seconds=round((self._last_now - now).total_seconds()))
             await self._repository.clock_set_back(now)
         self._last_now = now
-        for due in await self._repository.due_channels(now):
-            if due.name in self._busy:
+        await self._announce(book)
+        for due in sorted(await self._repository.due_channels(now), key=lambda one: not one.critical):
+            lane = (due.name, due.critical)
+            if lane in self._busy:
                 continue
-            why = due.disabled if due.name in book.channels else "it is no longer in the file of the channels"
-            work = self._work(book.channels[due.name], book) if why is None else self._hand_over(due.name, why, book)
+            work = self._work_on(due, book, now)
+            if work is None:
+                continue
             task = asyncio.create_task(self._bordered(due.name, work))
-            self._busy[due.name] = task
-            task.add_done_callback(lambda _, name=due.name: self._busy.pop(name, None))  # type: ignore[misc]
+            self._busy[lane] = task
+            task.add_done_callback(lambda _, lane=lane: self._busy.pop(lane, None))  # type: ignore[misc]
         self._looked_at = time.monotonic()
 
-    async def _work(self, channel: Channel, book: ChannelBook) -> int:
+    def _work_on(self, due: DueChannel, book: ChannelBook, now: datetime) -> Coroutine[Any, Any, int] | None:
+        """What to do for a channel; nothing where its entry is broken, or where another replica may know it."""
+        if due.name in book.broken or (due.name == UNROUTED and book.unusable):
+            return None
+        if due.name == UNROUTED:
+            return self._repository.route_waiting(book, now)
+        if due.name in book.channels:
+            if due.disabled is None:
+                return self._work(due.name, due.critical)
+            return self._hand_over(due.name, due.disabled, book)
+        if now - max(due.since, due.seen_at or due.since) < UNKNOWN_AFTER:
+            return None
+        return self._hand_over(due.name, "it is no longer in the file of the channels", book, gone=True)
+
+    async def _announce(self, book: ChannelBook) -> None:
+        """Say at times which channels this replica knows: while the file rolls out, others leave them alone."""
+        known = frozenset(book.channels) | frozenset(book.broken)
+        if known == self._announced and time.monotonic() - self._announced_at < ANNOUNCE_SECONDS:
+            return
+        await self._repository.seen(sorted(known), self._clock.now())
+        self._disabled = await self._repository.disabled_channels()
+        self._announced, self._announced_at = known, time.monotonic()
+
+    async def _work(self, name: str, critical: bool) -> int:
         """Send one message of the channel after the other, as long as there is one and it may be sent."""
         sent = 0
-        common = channel.common
-        while claim := await self._repository.claim(common.name, common.per_minute, self._clock.now()):
-            sent += await self._deliver(channel, claim, book)
+        # What is critical has a lane of its own: a slow answer to a long digest holds it up no more than the digest.
+        while channel := self._file.fresh(name):
+            urgent = self._busy.get((name, True))
+            if urgent is not None and not critical:
+                await asyncio.wait([urgent], timeout=CRITICAL_FIRST)
+            limit, now = channel.common.per_minute, self._clock.now()
+            claim = await self._repository.claim(name, limit, now, critical=critical)
+            if claim is None:
+                break
+            sent += await self._deliver(channel, claim, self._file.current())
         return sent
 
     async def _bordered(self, name: str, work: Coroutine[Any, Any, int]) -> int:
@@ -148,13 +207,20 @@ class DeliveryWorker:
             self._log.exception("delivery failed", channel=name, error=type(error).__name__)
         return 0
 
-    async def _hand_over(self, channel: str, why: str, book: ChannelBook) -> int:
+    async def _hand_over(self, channel: str, why: str, book: ChannelBook, *, gone: bool = False) -> int:
         disabled = await self._repository.disabled_channels()
-        instead = book.instead_of(channel, disabled)
-        moved = await self._repository.hand_over(channel, instead, why, self._clock.now())
+        instead = self._instead(channel, book, disabled)
+        moved = await self._repository.hand_over(channel, instead, why, self._clock.now(), gone=gone)
         if moved:
             self._log.error("channel takes nothing", channel=channel, reason=why, messages=moved, instead=instead)
         return 0
+
+    @staticmethod
+    def _instead(channel: str, book: ChannelBook, disabled: frozenset[str]) -> str:
+        """Who takes what this channel cannot: somebody who reaches people, never our log in the place of people."""
+        instead = book.instead_of(channel, disabled)
+        chosen = book.channels.get(instead)
+        return instead if chosen is not None and (chosen.kind != LOG or not book.reaches_people) else ""
 
     async def _deliver(self, channel: Channel, claim: Claim, book: ChannelBook) -> int:
         """Send the parts that have not arrived; gives 1 where the message is complete."""
@@ -188,7 +254,7 @@ class DeliveryWorker:
         if until is not None:
             await self._repository.postponed(claim, until, progress)
             return None
-        answer, attempt = await self._attempt(channel, part, progress.done)
+        answer, attempt = await self._attempt(channel, claim, part, progress.done)
         progress = replace(
             progress,
             delivered=(*progress.delivered, *answer.delivered),
@@ -207,8 +273,15 @@ class DeliveryWorker:
             answer, attempt, progress = outcome
         return answer, attempt, progress
 
-    async def _attempt(self, channel: Channel, part: Part, done: frozenset[str]) -> tuple[Answer, Attempt]:
-        answer, kept = await attempt(channel, part, done, self._outlet, self._clock)
+    async def _attempt(
+        self, channel: Channel, claim: Claim, part: Part, done: frozenset[str]
+    ) -> tuple[Answer, Attempt]:
+        keeping = asyncio.create_task(self._keep(claim))
+        try:
+            answer, kept = await attempt(channel, part, done, self._outlet, self._clock)
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
         name, seconds = channel.common.name, round(kept.seconds, 3)
         for listen in self.listeners:
             listen(name, channel.kind, kept.verdict, kept.seconds)
@@ -224,6 +297,15 @@ class DeliveryWorker:
         )
         return answer, kept
 
+    async def _keep(self, claim: Claim) -> None:
+        """Renew the lease as long as an attempt lasts: a mail server may take ten minutes."""
+        while True:
+            await asyncio.sleep(self._repository.lease.total_seconds() / 3)
+            try:
+                await self._repository.renew(claim, self._clock.now())
+            except DatabaseUnavailable as error:
+                self._away.met(error)
+
     async def _settle(
         self, channel: Channel, claim: Claim, answer: Answer, attempt: Attempt, *, progress: Progress, book: ChannelBook
     ) -> None:
@@ -231,10 +313,11 @@ class DeliveryWorker:
         name = channel.common.name
         if answer.verdict is Verdict.DISABLED:
             self._log.error("channel disabled", channel=name, reason=answer.text)
+            self._disabled |= {name}
             await self._repository.disable(name, answer.text, attempt.at, (claim, attempt))
             await self._hand_over(name, answer.text, book)
             return
-        instead = book.instead_of(name, await self._repository.disabled_channels())
+        instead = self._instead(name, book, await self._repository.disabled_channels())
         over = attempt.at - claim.created_at >= self._patience.give_up
         if answer.verdict is Verdict.REFUSED and instead and not claim.moved:
             await self._repository.refused(claim, attempt, progress, instead)

@@ -33,13 +33,13 @@ _MESSAGES = """
 _AGAIN = """
     update notifications
     set status = 'waiting', ended_at = null, not_before = $2, created_at = $2, attempts = 0, claimed_until = null
-    where notification_id = $1 and (status = 'failed' or (status = 'waiting' and not_before > $2))
+    where notification_id = $1 and (status = 'failed' or (status = 'waiting' and (claimed_until is null or claimed_until <= $2)))
     returning channel
 """
 
 _ENABLE = """
     update channel_states
-    set disabled_at = null, disabled_reason = '', failures = 0, blocked_until = null, last_error = ''
+    set disabled_at = null, disabled_reason = '', failures = 0, blocked_until = null, last_error = '', try_at = null
     where channel = $1 and (disabled_at is not null or failures > 0 or blocked_until is not null)
 """
 

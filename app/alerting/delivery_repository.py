@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from app.alerting.channel_file import ChannelBook
+from app.alerting.channels.base import part_key
 from app.alerting.delivery_statements import (
     ADD_ATTEMPT,
     CHANNELS_SET_BACK,
     CLAIM,
+    DELIVERED,
     DIGEST,
     DISABLE,
     DUE_CHANNELS,
     END,
+    ENDS_FOLLOW,
     EVENTS,
+    KEEP_ENDS,
     LOCK_CHANNEL,
     MERGE_EVENTS,
     MERGED,
@@ -31,13 +36,19 @@ from app.alerting.delivery_statements import (
     RELEASE,
     RESERVE,
     RETRY,
+    SEEN,
     SUCCEEDED,
+    THREAD,
+    TO_HAND_OVER,
     TROUBLED,
+    TRY,
 )
+from app.alerting.ends import END_EMPTY
 from app.alerting.limits import Due, choose, free_slots, in_last_minute, kept_back, next_slot
 from app.alerting.messages import NOBODY, Content, Message, Sender, Told, compose, notice, told_from_json
 from app.alerting.models import Severity
-from app.alerting.outbox_repository import post_notice
+from app.alerting.outbox_repository import post_notice, route_waiting
+from app.alerting.sending_checks import still_to_send
 from app.db.engine import Database
 
 if TYPE_CHECKING:
@@ -47,6 +58,8 @@ PRUNED_AT_ONCE = 5000
 NOTICE_AGAIN = timedelta(hours=4)
 """Least distance of two notices that the same channel is disabled."""
 CRITICAL = Severity.CRITICAL.rank
+TRY_AGAIN = timedelta(minutes=15)
+"""A disabled channel is tried with one message so often: what disabled it may have been mended elsewhere."""
 OUTAGE = 3
 """After so many failures in a row, the first success brings forward what waits for its next attempt."""
 
@@ -96,10 +109,15 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class DueChannel:
-    """A channel with due messages; `disabled` says why it takes none."""
+    """A channel with due messages of one kind; `disabled` says why it takes none."""
 
     name: str
+    critical: bool
     disabled: str | None
+    since: datetime
+    """When the oldest of them was made."""
+    seen_at: datetime | None = None
+    """When a replica last had the channel in its file."""
 
 
 class DeliveryRepository:
@@ -111,6 +129,10 @@ class DeliveryRepository:
         self._worker = worker
         self._lease = lease
 
+    @property
+    def lease(self) -> timedelta:
+        return self._lease
+
     async def clock_set_back(self, now: datetime) -> None:
         """Let nothing wait for an instant that was near before the clock was set back; it may be tried at once."""
         async with self._database.transaction() as connection:
@@ -121,21 +143,38 @@ class DeliveryRepository:
         """The channels that have something to send now, or to hand over because they are disabled."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(DUE_CHANNELS, now)
-        return [DueChannel(row["channel"], row["disabled_reason"] if row["disabled_at"] else None) for row in rows]
+        return [
+            DueChannel(
+                row["channel"],
+                row["critical"],
+                row["disabled_reason"] if row["disabled"] and not row["trial"] else None,
+                row["since"],
+                row["seen_at"],
+            )
+            for row in rows
+        ]
+
+    async def seen(self, channels: Sequence[str], now: datetime) -> None:
+        """Say that this replica has these channels in its file."""
+        async with self._database.connection() as connection:
+            await connection.execute(SEEN, sorted(channels), now)
 
     async def disabled_channels(self) -> frozenset[str]:
         async with self._database.connection() as connection:
             rows = await connection.fetch("select channel from channel_states where disabled_at is not null")
         return frozenset(row["channel"] for row in rows)
 
-    async def claim(self, channel: str, per_minute: int, now: datetime) -> Claim | None:
+    async def claim(
+        self, channel: str, per_minute: int, now: datetime, *, critical: bool | None = None
+    ) -> Claim | None:
         """The next message of the channel, or a digest of all that are due where they are more than its limit takes.
 
-        Its events are frozen with the first claim: whatever happens later joins another message.
+        Its events are frozen with the first claim: whatever happens later joins another message. With `critical` only
+        messages are looked at that are, or are not, of that severity.
         """
         async with self._database.transaction() as connection:
             state = await connection.fetchrow(LOCK_CHANNEL, channel)
-            if state is None or state["disabled_at"] or (state["blocked_until"] or now) > now:
+            if state is None or not await _may_send(connection, state, now):
                 return None
             free = free_slots(state["recent"], per_minute, now)
             if free <= 0:
@@ -143,17 +182,19 @@ class DeliveryRepository:
                 await connection.execute(RESERVE, channel, in_last_minute(state["recent"], now))
                 await _block(connection, channel, next_slot(state["recent"], per_minute, now))
                 return None
-            rows = await connection.fetch(READY, channel, now, CRITICAL if free <= kept_back(per_minute) else 0)
-            due = [
-                Due(row["notification_id"], row["whole"], tuple(row["recipients"]), row["severity"] >= CRITICAL)
-                for row in rows
-            ]
-            chosen = choose(due, free, per_minute)
+            least = CRITICAL if critical or free <= kept_back(per_minute) else 0
+            most = CRITICAL - 1 if critical is False else CRITICAL
+            chosen = await _choose(connection, channel, (least, most), free=free, per_minute=per_minute, now=now)
             if not chosen:
                 return None
             number = chosen[0] if len(chosen) == 1 else await self._digest(connection, chosen, now)
             row = await connection.fetchrow(CLAIM, number, now, now + self._lease, self._worker)
             return await _claim_of(connection, row, self._sender) if row else None
+
+    async def renew(self, claim: Claim, now: datetime) -> None:
+        """Keep a message while an attempt at it takes long."""
+        async with self._database.connection() as connection:
+            await connection.execute(RENEW, claim.notification_id, self._worker, now + self._lease)
 
     async def _digest(self, connection: Connection, merged: Sequence[int], now: datetime) -> int:
         number: int = await connection.fetchval(DIGEST, merged, now)
@@ -182,6 +223,7 @@ class DeliveryRepository:
             refused = "; ".join(f"{address}: {why}" for address, why in progress.refused.items())
             if last:
                 await self._end(connection, claim, "sent", attempt.at, error=refused, progress=progress)
+                await connection.execute(DELIVERED, claim.notification_id, claim.channel)
             else:
                 await self._renew(connection, claim, attempt.at, progress)
             await self._works(connection, claim, attempt)
@@ -241,6 +283,7 @@ class DeliveryRepository:
             await self._keep(connection, claim, attempt)
             await connection.execute(TROUBLED, claim.channel, attempt.at, attempt.answer, None)
             await connection.execute(RETRY, claim.notification_id, self._worker, attempt.at, progress.as_json(), "", "")
+            await _leave_ends(connection, [claim.notification_id], claim.channel, attempt.at)
             await connection.execute(MOVE, [claim.notification_id], instead, attempt.at, attempt.answer)
 
     async def disable(self, channel: str, why: str, now: datetime, attempt: tuple[Claim, Attempt] | None) -> None:
@@ -250,25 +293,19 @@ class DeliveryRepository:
                 await self._keep(connection, *attempt)
                 await connection.execute(TROUBLED, channel, now, attempt[1].answer, None)
                 await connection.execute(RELEASE, attempt[0].notification_id, self._worker)
-            await connection.execute(DISABLE, channel, now, why)
+            await connection.execute(DISABLE, channel, now, why, now + TRY_AGAIN)
 
-    async def hand_over(self, channel: str, instead: str, why: str, now: datetime) -> int:
-        """Give what waits for a channel that takes nothing to another, with a word about it; without one it fails."""
-        query = """
-            select notification_id from notifications
-            where channel = $1 and status = 'waiting' and (claimed_until is null or claimed_until <= $2)
-            order by notification_id
-            for update skip locked
+    async def hand_over(self, channel: str, instead: str, why: str, now: datetime, *, gone: bool = False) -> int:
+        """Give what waits for a channel that takes nothing to another, with a word about it; without one it waits.
+
+        Ends of what this channel has said wait for it, unless it is `gone` for good: nobody else knows of them.
         """
         async with self._database.transaction() as connection:
-            numbers = [row["notification_id"] for row in await connection.fetch(query, channel, now)]
+            rows = await connection.fetch(TO_HAND_OVER, channel, now, gone) if instead else []
+            numbers = [row["notification_id"] for row in rows]
             if not numbers:
                 return 0
-            if not instead:
-                end = "update notifications set status = 'failed', ended_at = $2, frozen_at = coalesce(frozen_at, $2), "
-                end += "error = $3 where notification_id = any ($1::bigint[])"
-                await connection.execute(end, numbers, now, f"{why}; there is no other channel")
-                return len(numbers)
+            await _leave_ends(connection, numbers, channel, now)
             await connection.execute(MOVE, numbers, instead, now, why)
             if await connection.fetchval(NOTICED, instead, channel, now - NOTICE_AGAIN):
                 return len(numbers)
@@ -282,6 +319,11 @@ class DeliveryRepository:
             )
             await post_notice(connection, instead, told, now)
         return len(numbers)
+
+    async def route_waiting(self, book: ChannelBook, now: datetime) -> int:
+        """Give what happened while nothing was known of channels to those that the file names now."""
+        async with self._database.transaction() as connection:
+            return await route_waiting(connection, book, now)
 
     async def prune(self, before: datetime) -> int:
         """Erase messages that ended before the instant, with their events and attempts."""
@@ -316,7 +358,8 @@ class DeliveryRepository:
 
     async def _renew(self, connection: Connection, claim: Claim, now: datetime, progress: Progress) -> None:
         query = """
-            update notifications set progress = $3::jsonb, claimed_until = $4
+            update notifications
+            set progress = $3::jsonb, claimed_until = $4
             where notification_id = $1 and claimed_by = $2 and status = 'waiting'
         """
         await connection.execute(query, claim.notification_id, self._worker, progress.as_json(), now + self._lease)
@@ -324,6 +367,45 @@ class DeliveryRepository:
 
 async def _block(connection: Connection, channel: str, until: datetime) -> None:
     await connection.execute("update channel_states set blocked_until = $2 where channel = $1", channel, until)
+
+
+RENEW = """
+    update notifications set claimed_until = $3
+    where notification_id = $1 and claimed_by = $2 and status = 'waiting' and claimed_until is not null
+"""
+
+
+async def _may_send(connection: Connection, state: asyncpg.Record, now: datetime) -> bool:
+    """Whether a message may go out now; a disabled channel is tried with one message at times."""
+    if state["disabled_at"] is None:
+        return (state["blocked_until"] or now) <= now
+    if (state["try_at"] or now) > now:
+        return False
+    await connection.execute(TRY, state["channel"], now + TRY_AGAIN)
+    return True
+
+
+async def _choose(
+    connection: Connection, channel: str, severities: tuple[int, int], *, free: int, per_minute: int, now: datetime
+) -> list[int]:
+    """The messages to send next, those that make a digest together; what must not be sent any more is passed over."""
+    while True:
+        rows = await connection.fetch(READY, channel, now, *severities)
+        due = [
+            Due(row["notification_id"], row["whole"], tuple(row["recipients"]), row["severity"] >= CRITICAL)
+            for row in rows
+        ]
+        chosen = choose(due, free, per_minute)
+        left = await still_to_send(connection, chosen, now)
+        if left or not chosen:
+            return left
+
+
+async def _leave_ends(connection: Connection, numbers: Sequence[int], channel: str, now: datetime) -> None:
+    """Before messages go to another channel: which ends go with them, and which stay."""
+    await connection.execute(KEEP_ENDS, numbers, now)
+    followed = [row["notification_id"] for row in await connection.fetch(ENDS_FOLLOW, numbers, channel)]
+    await connection.execute(END_EMPTY, followed, now, "told with its beginning on another channel")
 
 
 async def _claim_of(connection: Connection, row: asyncpg.Record, sender: Sender) -> Claim:
@@ -334,13 +416,16 @@ async def _claim_of(connection: Connection, row: asyncpg.Record, sender: Sender)
     else:
         rows = await connection.fetch(EVENTS, row["notification_id"])
         events = [told_from_json(json.loads(event["content"])) for event in rows]
+    before = await connection.fetch(THREAD, row["notification_id"], row["channel"], row["frozen_at"])
+    thread = tuple(part_key(one["key"], 1, int(one["parts"] or 1)) for one in before)
+    message = compose(row["key"], row["frozen_at"], events, content, sender)
     return Claim(
         row["notification_id"],
         row["channel"],
         tuple(row["recipients"]),
         row["created_at"],
         row["attempts"],
-        compose(row["key"], row["frozen_at"], events, content, sender),
+        replace(message, thread=thread),
         _progress(json.loads(row["progress"])),
         row["moved_from"] is not None,
     )

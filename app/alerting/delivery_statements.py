@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 DUE_CHANNELS = """
-    select distinct n.channel, s.disabled_at, s.disabled_reason
+    select distinct
+        n.channel,
+        n.severity >= 2 as critical,
+        s.disabled_reason,
+        s.disabled_at is not null as disabled,
+        s.disabled_at is not null and s.try_at <= $1 as trial,
+        s.seen_at,
+        min(n.created_at) over (partition by n.channel) as since
     from notifications as n
     left join channel_states as s using (channel)
     where
@@ -13,6 +20,12 @@ DUE_CHANNELS = """
         and (s.blocked_until is null or s.blocked_until <= $1 or s.disabled_at is not null)
 """
 
+SEEN = """
+    insert into channel_states as s (channel, seen_at)
+    select channel, $2 from unnest($1::text[]) as channel
+    on conflict (channel) do update set seen_at = excluded.seen_at
+"""
+
 # Whoever holds this row decides for the channel: two replicas neither exceed its limit nor make two digests.
 LOCK_CHANNEL = """
     insert into channel_states as s (channel) values ($1)
@@ -20,8 +33,9 @@ LOCK_CHANNEL = """
     returning s.*
 """
 
-# A group keeps its order, and so does an alert whose news went into a digest; but one message that a receiver chokes on
-# must not hold up what comes after it for a day: after five attempts, better late in order than never told.
+# A group keeps its order; but one message that a receiver chokes on must not hold up what comes after it for a day:
+# after five attempts, better late in order than never. What is critical waits for nothing but this: an end never
+# overtakes the message on the same channel that says that the alert fires.
 READY = """
     select
         n.notification_id,
@@ -33,31 +47,33 @@ READY = """
         n.channel = $1
         and n.status = 'waiting'
         and n.not_before <= $2
-        and n.severity >= $3
+        and n.severity between $3 and $4
         and (n.claimed_until is null or n.claimed_until <= $2)
-        and not exists (
-            select from notifications as earlier
-            where
-                earlier.channel = n.channel
-                and earlier.group_key = n.group_key
-                and earlier.status = 'waiting'
-                and earlier.attempts < 5
-                and earlier.notification_id < n.notification_id
+        and (
+            n.severity >= 2
+            or not exists (
+                select from notifications as earlier
+                where
+                    earlier.channel = n.channel
+                    and earlier.group_key = n.group_key
+                    and earlier.status = 'waiting'
+                    and earlier.attempts < 5
+                    and earlier.notification_id < n.notification_id
+            )
         )
-        and not exists (
-            select from notifications as digest
-            where
-                digest.channel = n.channel
-                and digest.group_key = 'digest'
-                and digest.status = 'waiting'
-                and digest.attempts < 5
-                and digest.notification_id < n.notification_id
-                and exists (
-                    select from notification_events as mine
-                    join notification_events as its on its.alert_id = mine.alert_id
-                    where
-                        mine.notification_id = n.notification_id and its.notification_id = digest.notification_id
-                )
+        and not (
+            n.group_key like 'after:%'
+            and exists (
+                select from notification_events as mine
+                join notification_events as its on its.alert_id = mine.alert_id
+                join notifications as firing on firing.notification_id = its.notification_id
+                where
+                    mine.notification_id = n.notification_id
+                    and its.kind in ('fired', 'reminded', 'severity')
+                    and firing.channel = n.channel
+                    and firing.status = 'waiting'
+                    and firing.notification_id <> n.notification_id
+            )
         )
     order by n.severity desc, n.notification_id
     limit 5000
@@ -157,7 +173,7 @@ MOVE = """
 SUCCEEDED = """
     with before as (select failures from channel_states where channel = $1 for update)
     update channel_states as s
-    set failures = 0, last_sent_at = $2, last_error = ''
+    set failures = 0, last_sent_at = $2, last_error = '', disabled_at = null, disabled_reason = '', try_at = null
     from before
     where s.channel = $1
     returning before.failures
@@ -180,9 +196,117 @@ TROUBLED = """
 """
 
 DISABLE = """
-    insert into channel_states as s (channel, disabled_at, disabled_reason) values ($1, $2, $3)
+    insert into channel_states as s (channel, disabled_at, disabled_reason, try_at) values ($1, $2, $3, $4)
     on conflict (channel) do update
-    set disabled_at = coalesce(s.disabled_at, excluded.disabled_at), disabled_reason = excluded.disabled_reason
+    set
+        disabled_at = coalesce(s.disabled_at, excluded.disabled_at),
+        disabled_reason = excluded.disabled_reason,
+        try_at = excluded.try_at
+"""
+
+TRY = "update channel_states set try_at = $2 where channel = $1"
+
+# What has reached people: the events of the message, each by its alert, kind and instant.
+DELIVERED = """
+    update alert_events as a
+    set delivered = array_append(a.delivered, $2)
+    from notification_events as e
+    where
+        e.notification_id = $1
+        and a.alert_id = e.alert_id
+        and (a.kind = e.kind or (e.kind = 'resolved' and e.content ->> 'late' = 'true' and a.kind = 'fired'))
+        and a.at <= e.at
+        and not a.delivered @> array[$2]
+"""
+
+THREAD = """
+    select m.idempotency_key::text as key, m.progress ->> 'parts' as parts
+    from notifications as m
+    where
+        m.channel = $2
+        and m.status = 'sent'
+        and m.notification_id <> $1
+        and m.frozen_at < $3
+        and m.notification_id in (
+            select theirs.notification_id
+            from notification_events as mine
+            join notification_events as theirs using (alert_id)
+            where mine.notification_id = $1
+        )
+    order by m.notification_id
+    limit 20
+"""
+
+# The ends of what another channel is to say now go with it, unless this channel has said before that the alert fires.
+ENDS_FOLLOW = """
+    update notification_events as e
+    set
+        notification_id = split_part(w.group_key, ':', 2)::bigint,
+        content = jsonb_set(e.content, '{late}', 'true')
+    from notifications as w
+    where
+        e.notification_id = w.notification_id
+        and w.channel = $2
+        and w.status = 'waiting'
+        and w.group_key like 'after:%'
+        and split_part(w.group_key, ':', 2)::bigint = any ($1::bigint[])
+        and not exists (
+            select from notification_events as told
+            join notifications as m using (notification_id)
+            where
+                told.alert_id = e.alert_id
+                and told.kind in ('fired', 'reminded', 'severity')
+                and m.channel = w.channel
+                and m.status = 'sent'
+        )
+    returning w.notification_id
+"""
+
+# Waiting messages of a channel, without those that only end what this channel has said: nobody else knows of it.
+TO_HAND_OVER = """
+    select n.notification_id
+    from notifications as n
+    where
+        n.channel = $1
+        and n.status = 'waiting'
+        and (n.claimed_until is null or n.claimed_until <= $2)
+        and (
+            $3
+            or n.content is not null
+            or exists (
+                select from notification_events as e where e.notification_id = n.notification_id and e.kind <> 'resolved'
+            )
+            or exists (
+                select from notification_events as e
+                where e.notification_id = n.notification_id and e.content ->> 'late' = 'true'
+            )
+        )
+    order by n.notification_id
+    for update of n skip locked
+"""
+
+# The other ends of a message that is handed over stay with the channel that said that the alerts fire.
+KEEP_ENDS = """
+    with mine as (
+        select e.event_id, e.notification_id
+        from notification_events as e
+        where
+            e.notification_id = any ($1::bigint[])
+            and e.kind = 'resolved'
+            and e.content ->> 'late' is distinct from 'true'
+    ),
+    kept as (
+        insert into notifications (channel, group_key, recipients, severity, created_at, not_before)
+        select channel, 'kept:' || gen_random_uuid(), '{}', max(severity), $2, $2
+        from notifications
+        where notification_id in (select notification_id from mine)
+        group by channel
+        returning notification_id
+    )
+    update notification_events as e
+    set notification_id = kept.notification_id
+    from mine, kept
+    where e.event_id = mine.event_id
 """
 
 NOTICED = """
@@ -196,6 +320,17 @@ NOTICED = """
 PRUNE = """
     delete from notifications
     where notification_id in (
-        select notification_id from notifications where ended_at < $1 order by ended_at limit $2
+        select n.notification_id
+        from notifications as n
+        where
+            n.ended_at < $1
+            -- Who was notified of an alert that lasts is asked when it ends.
+            and not exists (
+                select from notification_events as e
+                join alerts as a using (alert_id)
+                where e.notification_id = n.notification_id and (a.phase <> 'resolved' or a.resolved_at >= $1)
+            )
+        order by n.ended_at
+        limit $2
     )
 """

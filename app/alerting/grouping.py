@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 from app.alerting.models import TOLD, AlertEvent, EventKind, Severity
 from app.alerting.routing import Route, Routes, routing_labels
@@ -15,8 +14,6 @@ URGENT = frozenset({EventKind.FIRED, EventKind.SEVERITY, EventKind.RESOLVED})
 NOW = timedelta(0)
 DELIVERY_FAILING = "delivery_failing"
 """The shipped rule whose alerts name a channel that fails."""
-
-NONE_HEARD: Mapping[int | None, Collection[str]] = MappingProxyType({})
 
 Target = tuple[str, str]
 """A channel and the key of a group."""
@@ -50,6 +47,23 @@ def is_urgent(event: AlertEvent) -> bool:
     return event.alert.severity is Severity.CRITICAL and event.kind in URGENT
 
 
+def urgent_end(event: AlertEvent) -> bool:
+    """Whether an end is one that people wait for: of what they were told is critical, whatever it has become since."""
+    return Severity.CRITICAL in {event.alert.severity, event.alert.told_severity}
+
+
+def merged(planned: Iterable[Planned]) -> list[Planned]:
+    """One message for each channel and group."""
+    found: dict[Target, Planned] = {}
+    for one in planned:
+        known = found.setdefault(one.target, one)
+        if known is not one:
+            for event in one.events:
+                known.add(event, one.wait, one.interval)
+            known.severity = max(known.severity, one.severity, key=lambda severity: severity.rank)
+    return list(found.values())
+
+
 def group_key(route: Route, labels: Mapping[str, str]) -> str:
     """The text that is equal for all events of a group of this route."""
     values = {name: labels.get(name, "") for name in sorted(route.group_by)}
@@ -61,24 +75,21 @@ def plan_notifications(
     routes: Routes,
     told: Mapping[tuple[str, int | None], datetime],
     instead: Callable[[str], str] = lambda _: "",
-    heard: Mapping[int | None, Collection[str]] = NONE_HEARD,
 ) -> list[Planned]:
-    """The messages that take the events; `told` says when a channel was last told that an alert fires.
+    """The messages that say that alerts fire; `told` says when a channel was last told so.
 
     `instead` names the channel that takes what another cannot: none tells of its own failing where there is another.
-    `heard` are the channels that were told that an alert fires, which its end must reach.
     """
     planned: dict[Target, Planned] = {}
     for event in events:
-        if event.kind not in TOLD:
+        if event.kind not in TOLD or event.kind is EventKind.RESOLVED:
             continue
         labels = routing_labels(event)
         seen: set[tuple[str, tuple[str, ...]]] = set()
         chosen = routes.of(labels, event.rule.route)
-        stood_in = _stood_in(event, chosen, heard)
         for route in chosen:
             key = group_key(route, labels)
-            for channel in _channels(event, route, instead, stood_in):
+            for channel in _channels(event, route, instead):
                 # Two routes may name the same channel; it is told once.
                 place = (channel, route.recipients)
                 if place in seen or _too_soon(event, route, told.get((channel, event.alert.alert_id))):
@@ -88,26 +99,10 @@ def plan_notifications(
     return list(planned.values())
 
 
-def _stood_in(
-    event: AlertEvent, routes: Sequence[Route], heard: Mapping[int | None, Collection[str]]
-) -> Collection[str] | None:
-    """Who heard of an alert that ends without being named for it; None where nobody is known to have heard."""
-    told = heard.get(event.alert.alert_id) if event.kind is EventKind.RESOLVED else None
-    named = {channel for route in routes for channel in route.channels}
-    return [channel for channel in told if channel not in named or _fails(event, channel)] if told else None
-
-
-def _channels(
-    event: AlertEvent, route: Route, instead: Callable[[str], str], stood_in: Collection[str] | None
-) -> Iterator[str]:
-    """The channels of a route, or those that stand in for one: of an end, whoever stood in when it fired."""
+def _channels(event: AlertEvent, route: Route, instead: Callable[[str], str]) -> Iterator[str]:
+    """The channels of a route, or those that stand in for one."""
     for named in route.channels:
-        if not _fails(event, named):
-            yield named
-        elif stood_in is not None:
-            yield from stood_in
-        else:
-            yield instead(named) or named
+        yield (instead(named) or named) if _fails(event, named) else named
 
 
 def _put(planned: dict[Target, Planned], event: AlertEvent, route: Route, channel: str, key: str) -> None:

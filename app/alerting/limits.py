@@ -15,6 +15,10 @@ LONGEST_PATIENCE = timedelta(hours=6)
 """A receiver that asks for more patience than this is asked again all the same."""
 
 
+FLOOD = 10
+"""More messages than so many times the limit are a flood."""
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """A message that could be sent now; one that was claimed before, or is made of no events, is sent as it is."""
@@ -27,7 +31,7 @@ class Due:
 
 def kept_back(limit: int) -> int:
     """How many of a minute's messages are for critical ones alone: a flood of others must not hold these up."""
-    return limit // 10
+    return max(limit // 4, 1) if limit > 1 else 0
 
 
 def free_slots(recent: Sequence[datetime], limit: int, now: datetime) -> int:
@@ -51,17 +55,20 @@ def choose(due: Sequence[Due], free: int, limit: int) -> tuple[int, ...]:
 
     The most urgent ones, a quarter of the limit, go alone and at once; the rest of the limit is for the parts of the
     digest, so that all of it may arrive within the minute. `due` is ordered, the most urgent first; what is critical
-    makes a digest of its own, and what is not leaves some of the limit for it.
+    makes a digest of its own, and what is not leaves some of the limit for it. Of a flood of critical ones none goes
+    alone: all of the limit is for the digest that names them.
     """
     if not due:
         return ()
     first = due[0]
-    free -= 0 if first.critical else kept_back(limit)
+    kept = 0 if first.critical else kept_back(limit)
+    free, limit = free - kept, limit - kept
     if free <= 0:
         return ()
     alone = (first.notification_id,)
     alike = [message for message in due if message.critical == first.critical]
-    if first.whole or len(alike) <= free or free > limit - limit // 4:
+    begun = free <= limit - limit // 4 or (first.critical and len(alike) > FLOOD * limit)
+    if first.whole or len(alike) <= free or not begun:
         return alone
     merged = tuple(
         message.notification_id for message in alike if not message.whole and message.recipients == first.recipients

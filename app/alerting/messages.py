@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urljoin
 
 from app.alerting.models import AlertEvent, EventKind, Severity, labels_of
-from app.alerting.rows import number
 from app.alerting.silences import Matcher, Operator
 from app.market.time import iso
 
@@ -60,9 +59,13 @@ class Told:
     annotations: tuple[tuple[str, str], ...] = ()
     unit: str = ""
     """Of value and threshold."""
+    late: bool = False
+    """It ended before the channel could say that it fires: one message says both."""
 
     @property
     def state(self) -> str:
+        if self.late:
+            return "WAS FIRING"
         return _STATES.get(self.kind, self.kind.upper())
 
     @property
@@ -78,8 +81,8 @@ class Told:
             "at": iso(self.at),
             "alert_id": self.alert_id,
             "labels": dict(self.labels),
-            "value": number(self.value),
-            "threshold": number(self.threshold),
+            "value": self.value,
+            "threshold": self.threshold,
             "operator": self.operator,
             "unit": self.unit,
             "since": iso(self.since) if self.since else None,
@@ -87,6 +90,7 @@ class Told:
             "runbook": self.runbook,
             "note": self.note,
             "annotations": dict(self.annotations),
+            "late": self.late,
         }
 
 
@@ -175,7 +179,7 @@ class Dialect:
 PLAIN = Dialect(mark=lambda text: text, bold=lambda text: text, link=lambda name, url: f"{name}: {url}")
 
 
-def told_of(event: AlertEvent) -> Told:
+def told_of(event: AlertEvent, *, late: bool = False) -> Told:
     """The event as it is kept: foreign texts without control characters, and cut."""
     alert, rule = event.alert, event.rule
     return Told(
@@ -190,6 +194,7 @@ def told_of(event: AlertEvent) -> Told:
         operator=rule.threshold.operator if rule.threshold else "",
         unit=one_line(rule.unit, LONGEST_LABEL),
         since=alert.since,
+        late=late,
         description=one_line(rule.description, LONGEST_TEXT),
         runbook=one_line(rule.runbook, LONGEST_TEXT),
         note=one_line(event.note, LONGEST_TEXT),
@@ -215,8 +220,8 @@ def told_from_json(content: Mapping[str, Any]) -> Told:
         at=datetime.fromisoformat(content["at"]),
         alert_id=content["alert_id"],
         labels=labels_of(content["labels"]),
-        value=_number_of(content["value"]),
-        threshold=_number_of(content["threshold"]),
+        value=content["value"],
+        threshold=content["threshold"],
         operator=content["operator"],
         unit=content.get("unit", ""),
         since=datetime.fromisoformat(since) if since else None,
@@ -224,12 +229,8 @@ def told_from_json(content: Mapping[str, Any]) -> Told:
         runbook=content["runbook"],
         note=content["note"],
         annotations=labels_of(content["annotations"]),
+        late=content.get("late", False),
     )
-
-
-def _number_of(value: float | str | None) -> float | None:
-    """The number of JSON, which has infinite ones as text."""
-    return None if value is None else float(value)
 
 
 def clean(text: str, longest: int) -> str:
@@ -311,7 +312,9 @@ def _detailed(event: Told, dialect: Dialect, at: datetime) -> list[str]:
         lines.append(escape(labels_text(event)))
     if value := value_text(event):
         lines.append(escape(value))
-    if event.since:
+    if event.since and event.late:
+        lines.append(escape(f"was firing from {iso(event.since)} to {iso(event.at)} ({duration_text(event, at)})"))
+    elif event.since:
         lines.append(escape(f"since {iso(event.since)} ({duration_text(event, at)})"))
     lines += [escape(text) for text in (event.description, event.note) if text]
     lines += [escape(f"{name}: {value}") for name, value in event.annotations if value]
@@ -337,7 +340,9 @@ def _compact(told: Sequence[Told], dialect: Dialect) -> list[str]:
             lines.append(dialect.bold(dialect.escape(f"{event.state} {event.severity}: {event.rule}")))
         value = "" if event.value is None else f" = {quantity(event.value, event.unit)}"
         number = "" if event.alert_id is None else f"#{event.alert_id} "
-        lines.append(dialect.escape(f"{number}{one_line(labels_text(event) or event.description, 300)}{value}"))
+        lasted = f", from {iso(event.since)} to {iso(event.at)}" if event.late and event.since else ""
+        named = one_line(labels_text(event) or event.description, 300)
+        lines.append(dialect.escape(f"{number}{named}{value}{lasted}"))
     return lines
 
 

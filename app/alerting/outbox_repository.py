@@ -3,63 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from app.alerting.channel_file import ChannelFile
-from app.alerting.grouping import DELIVERY_FAILING, Planned, Target, plan_notifications
-from app.alerting.messages import Content, Told, told_of
-from app.alerting.models import AlertEvent, EventKind, Severity
+from app.alerting.channel_file import ChannelBook, ChannelFile
+from app.alerting.ends import notified, plan_ends, write_ends
+from app.alerting.grouping import DELIVERY_FAILING, Planned, Target, merged, plan_notifications
+from app.alerting.messages import Content, Told, told_from_json, told_of
+from app.alerting.models import Alert, AlertEvent, EventKind, Phase, Rule, Severity, labels_of
+from app.alerting.notification_events import add_events
+from app.alerting.routing import Route, Routes
+from app.alerting.schedules import Every
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
 
+UNROUTED = ""
+"""The channel of what happens while the file of the channels says nothing that can be used."""
+UNROUTED_BOOK = Routes((), Route("", (UNROUTED,)))
 ENDED = frozenset({EventKind.RESOLVED, EventKind.ENDED})
-
-# The rows are locked, so that a claim that comes at the same moment takes them as they were before, or after.
-_LOCK_UNSENT = """
-    select n.notification_id, n.channel
-    from notifications as n
-    where
-        n.status = 'waiting'
-        and n.frozen_at is null
-        and exists (
-            select from notification_events as e
-            where e.notification_id = n.notification_id and e.alert_id = any ($1::bigint[])
-        )
-    order by n.notification_id
-    for update of n
-"""
-
-# Of an alert that fires within a message that nobody has read, everything goes but an earlier end.
-_DROP_UNSENT = """
-    with dropped as (
-        delete from notification_events as e
-        where
-            e.notification_id = any ($1::bigint[])
-            and e.alert_id = any ($2::bigint[])
-            and e.kind <> 'resolved'
-            and exists (
-                select from notification_events as fired
-                where
-                    fired.notification_id = e.notification_id and fired.alert_id = e.alert_id and fired.kind = 'fired'
-            )
-        returning e.notification_id, e.alert_id
-    )
-    select distinct n.channel, d.alert_id
-    from dropped as d
-    join notifications as n using (notification_id)
-"""
-
-_END_EMPTY = """
-    update notifications as n
-    set status = 'dropped', frozen_at = $2, ended_at = $2, subject = 'resolved before anybody was told'
-    where
-        n.notification_id = any ($1::bigint[])
-        and n.content is null
-        and not exists (select from notification_events as e where e.notification_id = n.notification_id)
-"""
 
 _LAST_TOLD = """
     select n.channel, e.alert_id, max(e.at) as at
@@ -106,14 +69,6 @@ _HURRY = """
         and (channel, group_key) in (select * from unnest($1::text[], $2::text[]))
 """
 
-_ADD_EVENTS = """
-    insert into notification_events (notification_id, alert_id, kind, rule, severity, at, content)
-    select *
-    from unnest(
-        $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[]::jsonb[]
-    )
-"""
-
 _ANNOUNCE = """
     insert into notifications (channel, group_key, recipients, severity, content, created_at, not_before)
     select channel, $2, string_to_array($3, ','), $4, $5::jsonb, $6, $6
@@ -131,22 +86,20 @@ class NotificationOutbox:
     async def enqueue(self, connection: Connection, events: Sequence[AlertEvent], now: datetime) -> None:
         """Attach events to the messages that will tell them, in the caller's transaction.
 
-        An alert that ends before anybody was told of it takes its news with it.
+        The end of an alert goes to everybody who was notified that it fires, and to nobody else.
         """
-        heard = await _heard(connection, events)
-        over = await self._drop_unsent(connection, events, now)
-        book, told = self._file.current(), await _last_told(connection, events)
-        failing = await _failing(connection, events)
+        ended = [event for event in events if event.kind in ENDED]
+        book = self._file.current()
+        ends = plan_ends(ended, await notified(connection, ended), book.routes)
+        await write_ends(connection, ends, now)
+        told, failing = await _last_told(connection, events), await _failing(connection, events)
         planned = plan_notifications(
             events,
-            book.routes,
+            UNROUTED_BOOK if book.unusable else book.routes,
             told,
             lambda channel: book.instead_of(channel, failing) or book.instead_of(channel),
-            heard,
         )
-        for message in planned:
-            message.events = [event for event in message.events if not _is_over(message, event, over)]
-        await _collect(connection, [message for message in planned if message.events], now)
+        await _collect(connection, merged([*planned, *ends.planned]), now)
 
     async def announce(
         self, connection: Connection, content: Content, now: datetime, *, labels: dict[str, str], key: str
@@ -169,23 +122,45 @@ class NotificationOutbox:
             made += int((await connection.execute(_ANNOUNCE, *arguments)).split()[-1])
         return made
 
-    async def _drop_unsent(
-        self, connection: Connection, events: Sequence[AlertEvent], now: datetime
-    ) -> frozenset[tuple[str, int]]:
-        """The channels and alerts whose news were dropped before anybody read them."""
-        ended = [event.alert.alert_id for event in events if event.kind in ENDED]
-        if not ended:
-            return frozenset()
-        locked = [row["notification_id"] for row in await connection.fetch(_LOCK_UNSENT, ended)]
-        if not locked:
-            return frozenset()
-        dropped = await connection.fetch(_DROP_UNSENT, locked, ended)
-        await connection.execute(_END_EMPTY, locked, now)
-        return frozenset((row["channel"], row["alert_id"]) for row in dropped)
+
+_UNROUTED = """
+    select e.content::text as content, s.about::text as about, n.notification_id
+    from notifications as n
+    join notification_events as e using (notification_id)
+    left join rule_states as s on s.rule = e.rule
+    where n.channel = '' and n.status = 'waiting' and e.alert_id is not null
+    order by e.event_id
+    for update of n
+"""
+
+_ROUTED = """
+    update notifications
+    set status = 'dropped', frozen_at = $2, ended_at = $2, subject = 'sent to its channels once they could be read'
+    where notification_id = any ($1::bigint[])
+"""
 
 
-def _is_over(message: Planned, event: AlertEvent, over: frozenset[tuple[str, int]]) -> bool:
-    return event.kind is EventKind.RESOLVED and (message.channel, event.alert.alert_id) in over
+async def route_waiting(connection: Connection, book: ChannelBook, now: datetime) -> int:
+    """Give what happened while nothing was known of channels to those that the file names now; how many events."""
+    rows = await connection.fetch(_UNROUTED)
+    texts = []
+    for row in rows:
+        told = told_from_json(json.loads(row["content"]))
+        texts.append((_event_of(told, json.loads(row["about"] or "{}")), told))
+    planned = plan_notifications([event for event, _ in texts], book.routes, {})
+    await _collect(connection, planned, now, texts)
+    await connection.execute(_ROUTED, [row["notification_id"] for row in rows], now)
+    return len(rows)
+
+
+def _event_of(told: Told, about: Mapping[str, Any]) -> AlertEvent:
+    """The event as far as routes look at it; an end that came meanwhile goes where its beginning would have gone."""
+    rule = Rule(
+        told.rule, Every(timedelta(days=1)), labels=labels_of(about.get("labels", {})), route=about.get("route", "")
+    )
+    since = told.since or told.at
+    alert = Alert(told.rule, told.labels, told.severity, Phase.FIRING, since, told.at, alert_id=told.alert_id)
+    return AlertEvent(EventKind.FIRED if told.ended else EventKind(told.kind), alert, rule, told.at)
 
 
 async def _announced(connection: Connection, channel: str, group: str) -> bool:
@@ -201,23 +176,15 @@ async def _failing(connection: Connection, events: Sequence[AlertEvent]) -> froz
     return frozenset(row["channel"] for row in rows)
 
 
-async def _heard(connection: Connection, events: Sequence[AlertEvent]) -> dict[int | None, list[str]]:
-    """The channels that were told of alerts which end; asked for only where another channel may have stood in."""
-    ended = [event.alert.alert_id for event in events if event.kind in ENDED and event.rule.name == DELIVERY_FAILING]
-    rows = await connection.fetch(_LAST_TOLD, ended) if ended else []
-    heard: dict[int | None, list[str]] = {}
-    for row in rows:
-        heard.setdefault(row["alert_id"], []).append(row["channel"])
-    return {alert: sorted(channels) for alert, channels in heard.items()}
-
-
 async def _last_told(connection: Connection, events: Sequence[AlertEvent]) -> dict[tuple[str, int | None], datetime]:
     reminded = [event.alert.alert_id for event in events if event.kind is EventKind.REMINDED]
     rows = await connection.fetch(_LAST_TOLD, reminded) if reminded else []
     return {(row["channel"], row["alert_id"]): row["at"] for row in rows}
 
 
-async def _collect(connection: Connection, planned: Sequence[Planned], now: datetime) -> None:
+async def _collect(
+    connection: Connection, planned: Sequence[Planned], now: datetime, texts: Sequence[tuple[AlertEvent, Told]] = ()
+) -> None:
     if not planned:
         return
     # In one order for everybody: two transactions that wait for each other's group would never end.
@@ -234,22 +201,13 @@ async def _collect(connection: Connection, planned: Sequence[Planned], now: date
     urgent = [message.target for message in ordered if not message.wait]
     await connection.execute(_HURRY, [channel for channel, _ in urgent], [key for _, key in urgent], now)
     numbers: dict[Target, int] = {(row["channel"], row["group_key"]): row["notification_id"] for row in rows}
-    pairs = [(numbers[message.target], told_of(event)) for message in ordered for event in message.events]
+    known = {id(event): told for event, told in texts}
+    pairs = [
+        (numbers[message.target], known.get(id(event)) or told_of(event))
+        for message in ordered
+        for event in message.events
+    ]
     await add_events(connection, pairs)
-
-
-async def add_events(connection: Connection, pairs: Sequence[tuple[int, Told]]) -> None:
-    """Write events into their messages."""
-    await connection.execute(
-        _ADD_EVENTS,
-        [number for number, _ in pairs],
-        [told.alert_id for _, told in pairs],
-        [told.kind for _, told in pairs],
-        [told.rule for _, told in pairs],
-        [told.severity.value for _, told in pairs],
-        [told.at for _, told in pairs],
-        [json.dumps(told.as_json()) for _, told in pairs],
-    )
 
 
 async def post_notice(connection: Connection, channel: str, told: Told, now: datetime) -> None:

@@ -78,7 +78,8 @@ _PAUSE = "update rule_states set paused_at = coalesce(paused_at, $2), paused_by 
 _RESUME = "update rule_states set paused_at = null, paused_by = '' where rule = $1 returning rule"
 
 _EVENTS = """
-    select at, kind, alert_id, alert_events.rule, labels::text as labels, alert_events.severity, alert_events.value, told, note
+    select at, kind, alert_id, alert_events.rule, labels::text as labels, alert_events.severity, alert_events.value,
+        cardinality(delivered) > 0 as told, note, delivered
     from alert_events
     join alerts using (alert_id)
     where at >= $1 and at < $2 and ($3::text is null or alert_events.rule = $3)
@@ -143,7 +144,10 @@ class PastEvent:
     severity: str
     value: float | None
     told: bool
+    """Whether some channel has taken it."""
     note: str
+    delivered: tuple[str, ...] = ()
+    """The channels that have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ class AlertRepository:
             names = [row["rule"] for row in rows]
             rules = {row["rule"]: gone[row["rule"]] or _remembered(row["rule"], row["about"]) for row in rows}
             found = await connection.fetch(sql.ALERTS, names, now, [], now)
-            quiets = await _quiets(connection, now)
+            quiets = await active_quiets(connection, now)
             steps = [
                 ended(alert, rules[alert.rule], now, note, _silence_of(alert, rules[alert.rule], quiets))
                 for alert in map(alert_of, found)
@@ -219,7 +219,7 @@ class AlertRepository:
         states = await connection.fetch(sql.PARENTS, list(parents)) if parents else []
         around = Surroundings(
             rules=rules,
-            quiets=await _quiets(connection, now) if signals or found else [],
+            quiets=await active_quiets(connection, now) if signals or found else [],
             alerts={row["rule"]: Standing(alerts[row["rule"]].values()) for row in states},
             evaluated={row["rule"]: row["evaluated_at"] or LONG_AGO for row in states},
             inhibit_wait=self._inhibit_wait,
@@ -256,7 +256,7 @@ def _numbered(event: AlertEvent, numbers: Mapping[tuple[str, Labels], int]) -> A
     return replace(event, alert=replace(event.alert, alert_id=number))
 
 
-async def _quiets(connection: Connection, now: datetime) -> list[Quiet]:
+async def active_quiets(connection: Connection, now: datetime) -> list[Quiet]:
     """The silences and maintenance windows that are active; a row that another hand broke silences nothing."""
     quiets: list[Quiet] = []
     silences, windows = await connection.fetch(sql.SILENCES, now), await connection.fetch(sql.WINDOWS)

@@ -23,7 +23,7 @@ class Route:
     """Names of recipient lists that take the place of the e-mail channel's own."""
     group_by: tuple[str, ...] = ("rule",)
     group_wait: timedelta = timedelta(seconds=10)
-    group_interval: timedelta = timedelta(minutes=5)
+    group_interval: timedelta = timedelta(seconds=20)
     repeat_interval: timedelta = timedelta(0)
     """Least distance of two reminders of an alert; zero leaves it to the rule."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import typer
@@ -86,4 +87,13 @@ def _shown(settings: Settings, name: str) -> str:
         value = getattr(value, part)
     if isinstance(value, tuple):
         return ",".join(value)
-    return "" if value is None else str(value)
+    return "" if value is None else _without_login(str(value))
+
+
+def _without_login(text: str) -> str:
+    """An address without the login and the values of its query: what is printed here ends up in tickets."""
+    text = re.sub(r"(?<=://)[^/@\s]+@", "***@", text)
+    if "://" not in text:
+        return text
+    address, mark, query = text.partition("?")
+    return address + mark + re.sub(r"=[^&#]+", "=***", query)

@@ -90,6 +90,7 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
         instance=settings.instance_name,
         rules_age=lambda: container.alert_service().status().tick_age,
         delivery_age=lambda: container.delivery_worker().age,
+        channels=lambda: container.delivery_worker().warnings,
     )
     async with serve_http(create_app(probes), settings.web) as url:
         structlog.get_logger().info(

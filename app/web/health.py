@@ -47,6 +47,8 @@ class Probes:
     """Seconds since this process last looked for rules that are due with success."""
     delivery_age: Callable[[], float] = float
     """Seconds since this process last looked for due messages with success."""
+    channels: Callable[[], list[str]] = list
+    """What is wrong with the channels by which people are reached."""
 
 
 def why_dead(status: SchedulerStatus) -> str:
@@ -125,6 +127,7 @@ def router(probes: Probes) -> APIRouter:
         platform = probes.platform.state
         told = {"status": "unready" if reasons else "ready", "reasons": reasons}
         found = warnings(status, platform) + alert_warnings(state, probes.rules_age(), probes.delivery_age())
+        found += map(redact, probes.channels())
         content = told | {"warnings": found}
         parts = {"work": _work(status, probes.tasks()), "platform": _platform(platform)}
         return _answer(content | _scheduler(status) | _database(state) | parts, ok=not reasons)

@@ -102,9 +102,9 @@ def test_channels_and_messages_are_listed_and_put_right(
     receiver.replies = [Reply(404, b"no_service")]
     deliver(database_url, file)
     [channel] = json.loads(command("alerts", "channels", "--json")[1])
-    assert (channel["state"], channel["failed"], channel["problem"]) == ("disabled", 1, "no_service")
-    [message] = json.loads(command("alerts", "notifications", "--failed", "--json")[1])
-    assert (message["status"], message["events"]) == ("failed", 1)
+    assert (channel["state"], channel["waiting"], channel["problem"]) == ("disabled", 1, "no_service")
+    [message] = json.loads(command("alerts", "notifications", "--waiting", "--json")[1])
+    assert (message["status"], message["events"]) == ("waiting", 1)
     assert command("alerts", "enable", "chat")[2] == "chat is used again\n"
     assert command("alerts", "enable", "chat")[2] == "chat was not disabled\n"
     number = str(message["notification_id"])

@@ -126,7 +126,8 @@ def test_a_service_starts_with_a_wrong_file_and_says_so(make_folder: Callable[[]
     path = make_folder() / "channels.yaml"
     path.write_text("channels: 7")
     file = ChannelFile(path, monotonic=Ticks())
-    assert list(file.current().channels) == ["log"]
+    book = file.current()
+    assert (list(book.channels), book.unusable, book.reaches_people) == ([], True, True)
     assert file.problems
     with pytest.raises(ConfigurationError, match="line 1"):
         file.load()

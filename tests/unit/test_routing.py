@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.alerting.ends import Ways, plan_ends
 from app.alerting.grouping import plan_notifications
 from app.alerting.limits import (
     LONGEST_PATIENCE,
@@ -78,10 +81,8 @@ def test_one_urgent_event_hurries_its_group() -> None:
     routes = Routes((route("a"),))
     [calm] = plan_notifications([event(1)], routes, {})
     [urgent] = plan_notifications([event(1), event(2, severity=Severity.CRITICAL)], routes, {})
-    [over] = plan_notifications([event(2, EventKind.RESOLVED, severity=Severity.CRITICAL)], routes, {})
-    assert (calm.wait, calm.interval) == (timedelta(seconds=10), timedelta(minutes=5))
+    assert (calm.wait, calm.interval) == (timedelta(seconds=10), timedelta(seconds=20))
     assert (urgent.wait, urgent.interval, urgent.severity) == (timedelta(0), timedelta(0), Severity.CRITICAL)
-    assert (over.wait, over.interval) == (timedelta(0), timedelta(0))
 
 
 def test_a_channel_does_not_tell_of_its_own_failing_where_there_is_another() -> None:
@@ -99,18 +100,37 @@ def test_a_channel_does_not_tell_of_its_own_failing_where_there_is_another() -> 
     assert told_by({"mail": "pager"}, event(1, channel="mail")) == ["mail", "chat"]
 
 
-def test_an_end_goes_to_whoever_heard_that_a_channel_fails() -> None:
-    routes = Routes((route("a", channels=("mail",), go_on=True), route("b", channels=("chat",))))
-    ended = event(1, EventKind.RESOLVED, of=rule("delivery_failing"), channel="mail")
+def ended(number: int = 1, **fields: Any) -> AlertEvent:
+    return event(number, EventKind.RESOLVED, **fields)
 
-    def told_by(*heard: str) -> list[str]:
-        planned = plan_notifications([ended], routes, {}, lambda _: "pager", {1: heard})
-        return [message.channel for message in planned]
 
-    assert told_by("pager2", "chat") == ["pager2", "chat"]
-    assert told_by("chat") == ["chat"]
-    assert told_by("mail", "chat") == ["mail", "chat"]
-    assert told_by() == ["pager", "chat"]
+def test_an_end_goes_to_those_who_were_notified_whatever_the_routes_say_now() -> None:
+    routes = Routes((route("critical", "severity=critical", channels=("pager",)), route("all", channels=("chat",))))
+    ways: dict[int | None, list[Ways]] = {1: [Ways("pager", (), sent=['["critical", [], {}]'])]}
+    [message] = plan_ends([ended(), ended(2)], ways, routes).planned
+    assert (message.channel, message.group_key) == ("pager", '["critical", [], {}]')
+
+
+def test_an_end_follows_the_message_that_is_under_way_and_joins_one_that_still_collects() -> None:
+    routes = Routes((route("all", channels=("chat",)),))
+    [message] = plan_ends([ended()], {1: [Ways("chat", (), under_way=[7], collecting=[9])]}, routes).planned
+    assert message.group_key == "after:7"
+    ends = plan_ends([ended()], {1: [Ways("chat", (), collecting=[9])]}, routes)
+    assert [(number, told.late) for number, told, _ in ends.joined] == [(9, True)]
+    assert (ends.planned, ends.stale) == ([], [(9, 1)])
+
+
+def test_an_end_of_what_was_critical_waits_for_nothing() -> None:
+    fell = ended()
+    fell = replace(fell, alert=replace(fell.alert, told_severity=Severity.CRITICAL))
+    [message] = plan_ends([fell], {1: [Ways("chat", (), sent=['["all", [], {}]'])]}, Routes()).planned
+    assert (message.wait, message.interval, message.severity) == (timedelta(0), timedelta(0), Severity.CRITICAL)
+
+
+def test_a_route_may_say_that_it_takes_no_ends() -> None:
+    routes = Routes((route("pages", "kind!=resolved", channels=("pager",)),))
+    ends = plan_ends([ended()], {1: [Ways("pager", (), sent=['["pages", [], {}]'])]}, routes)
+    assert (ends.planned, ends.joined, ends.stale) == ([], [], [])
 
 
 def test_a_reminder_waits_for_the_repeat_interval() -> None:
@@ -163,15 +183,18 @@ def test_an_overflow_goes_into_one_digest_after_the_most_urgent_ones() -> None:
 
 def test_what_is_not_critical_leaves_some_of_the_limit_for_what_is() -> None:
     critical = Due(7, whole=False, critical=True)
-    assert choose(waiting(1), 2, 20) == ()
-    assert choose(waiting(1), 3, 20) == (0,)
+    assert choose(waiting(1), 5, 20) == ()
+    assert choose(waiting(1), 6, 20) == (0,)
     assert choose([critical, *waiting(1)], 1, 20) == (7,)
-    assert choose(waiting(1), 1, 5) == (0,)
+    assert choose(waiting(1), 1, 5) == ()
+    assert choose(waiting(1), 1, 1) == (0,)
 
 
 def test_critical_alerts_are_not_lost_sight_of_in_a_digest_of_others() -> None:
     critical = [Due(number, whole=False, critical=True) for number in range(1000, 1100)]
     assert choose([*critical, *waiting(1000)], 10, 20) == tuple(range(1000, 1100))
+    flood = [Due(number, whole=False, critical=True) for number in range(1000)]
+    assert choose(flood, 20, 20) == tuple(range(1000))
     assert choose([*critical[:2], *waiting(1000)], 10, 20) == (1000,)
 
 

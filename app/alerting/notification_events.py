@@ -1,0 +1,34 @@
+"""Events within their messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from app.alerting.messages import Told
+
+if TYPE_CHECKING:
+    from app.db.engine import Connection
+
+_ADD_EVENTS = """
+    insert into notification_events (notification_id, alert_id, kind, rule, severity, at, content)
+    select *
+    from unnest(
+        $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[]::jsonb[]
+    )
+"""
+
+
+async def add_events(connection: Connection, pairs: Sequence[tuple[int, Told]]) -> None:
+    """Write events into their messages."""
+    await connection.execute(
+        _ADD_EVENTS,
+        [number for number, _ in pairs],
+        [told.alert_id for _, told in pairs],
+        [told.kind for _, told in pairs],
+        [told.rule for _, told in pairs],
+        [told.severity.value for _, told in pairs],
+        [told.at for _, told in pairs],
+        [json.dumps(told.as_json()) for _, told in pairs],
+    )
