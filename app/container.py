@@ -39,6 +39,7 @@ from app.db.budget import PostgresBudget, token_id
 from app.db.budget_lanes import Lane, LaneBudget, steady_rate
 from app.db.engine import Database
 from app.db.leader import process_name
+from app.db.reader import RULE_READER
 from app.kit.yaml_tree import Problem
 from app.market.areas import Place
 from app.market.series import DataItem
@@ -448,6 +449,7 @@ class Container(containers.DeclarativeContainer):
         PostgresRunner,
         providers.Callable(_rule_databases, database, rule_book),
         connections=providers.Callable(_rule_connections, settings.provided.alerting),
+        logins={OUR_DATABASE: RULE_READER},
     )
     rule_evaluator: providers.Singleton[RuleEvaluator] = providers.Singleton(RuleEvaluator, query_runner)
     alert_rows: providers.Singleton[AlertRepository] = providers.Singleton(

@@ -19,8 +19,9 @@ from app.alerting.channels.log import LogChannel
 from app.alerting.channels.registry import KINDS
 from app.alerting.routing import Route, Routes
 from app.alerting.silences import Matcher, parse_matcher
-from app.alerting.yaml_reader import Entry, read_bytes, read_content, secret_files, suggestion
+from app.alerting.yaml_reader import Entry, read_content, secret_files, suggestion
 from app.errors import ConfigurationError
+from app.kit.files import read_bytes
 from app.kit.yaml_tree import Problem, Report
 
 LOOK_SECONDS = 1.0

@@ -26,7 +26,7 @@ from app.alerting.models import (
     Verdict,
     labels_of,
 )
-from app.alerting.runner import QueryFailed, QueryRunner, Row
+from app.alerting.runner import Beside, QueryFailed, QueryRunner, Row
 from app.market.time import iso
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
@@ -41,6 +41,8 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
 )
 LONGEST_LABEL = 500
 LONGEST_TEXT = 4_000
+EXPORTED = {"rule": "exported_rule"}
+"""Columns that are called like what alerts are matched by; renamed as Prometheus renames such labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def judge_row(rule: Rule, row: Row) -> Judged:
         if column in {"value", "threshold", "severity"} or cell is None:
             continue
         if isinstance(cell, str) and column != "summary":
-            labels[column] = cell[:LONGEST_LABEL]
+            labels[EXPORTED.get(column, column)] = cell[:LONGEST_LABEL]
         else:
             annotations[column] = _as_text(cell)[:LONGEST_TEXT]
     value = _number(row, "value")
@@ -199,7 +201,9 @@ def _number(row: Row, column: str) -> float | None:
 
 
 def _kind(cell: object) -> str:
-    names = {"str": "text", "timedelta": "an interval", "datetime": "a moment", "date": "a date", "dict": "a JSON text"}
+    names = {"str": "text", "timedelta": "an interval", "datetime": "a moment", "date": "a date", "list": "a list"}
+    if isinstance(cell, Beside):
+        return cell.kind
     return names.get(type(cell).__name__, f"of type {type(cell).__name__}")
 
 
@@ -265,4 +269,5 @@ def _badness(one: Judged) -> tuple[bool, float]:
     value = one.value or 0.0
     limit = one.threshold.limit if one.threshold else 0.0
     falling = one.threshold is not None and one.threshold.operator in {"<", "<="}
-    return bool(one.fires), limit - value if falling else value - limit
+    distance = limit - value if falling else value - limit
+    return bool(one.fires), 0.0 if math.isnan(distance) else distance

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from app.alerting.models import AlertEvent, EventKind, Severity, labels_of
+from app.alerting.rows import number
 from app.alerting.silences import Matcher, Operator
 from app.market.time import iso
 
@@ -81,8 +82,8 @@ class Told:
             "at": iso(self.at),
             "alert_id": self.alert_id,
             "labels": dict(self.labels),
-            "value": self.value,
-            "threshold": self.threshold,
+            "value": number(self.value),
+            "threshold": number(self.threshold),
             "operator": self.operator,
             "unit": self.unit,
             "since": iso(self.since) if self.since else None,
@@ -220,8 +221,8 @@ def told_from_json(content: Mapping[str, Any]) -> Told:
         at=datetime.fromisoformat(content["at"]),
         alert_id=content["alert_id"],
         labels=labels_of(content["labels"]),
-        value=content["value"],
-        threshold=content["threshold"],
+        value=_number_of(content["value"]),
+        threshold=_number_of(content["threshold"]),
         operator=content["operator"],
         unit=content.get("unit", ""),
         since=datetime.fromisoformat(since) if since else None,
@@ -231,6 +232,11 @@ def told_from_json(content: Mapping[str, Any]) -> Told:
         annotations=labels_of(content["annotations"]),
         late=content.get("late", False),
     )
+
+
+def _number_of(value: float | str | None) -> float | None:
+    """The number of JSON, which has infinite ones as text."""
+    return None if value is None else float(value)
 
 
 def clean(text: str, longest: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -14,9 +14,10 @@ from app.alerting.calendars import Calendar
 from app.alerting.conditions import CONDITIONS
 from app.alerting.models import Rule
 from app.alerting.rules import OUR_DATABASE, Change, Known, read_calendar, read_change, read_rule
-from app.alerting.yaml_reader import Entry, read_bytes, read_content, suggestion
+from app.alerting.yaml_reader import Entry, read_content, suggestion
 from app.db.address import Address
 from app.errors import ConfigurationError
+from app.kit.files import read_bytes, read_stream
 from app.kit.yaml_tree import FileProblems, Problem, Report
 
 BUILT_IN = Path(__file__).with_name("book")
@@ -67,15 +68,25 @@ def built_in_files() -> list[RuleFile]:
 
 def files_of(path: Path) -> list[RuleFile]:
     """The files of a folder, hidden ones left out, or one file; a folder that is not there has none."""
-    if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.suffix in ENDINGS and not file.name.startswith("."))
-        return [_read(file) for file in found]
-    return [_read(path)] if path.is_file() else []
-
-
-def _read(path: Path) -> RuleFile:
     try:
-        return RuleFile(str(path), read_bytes(path))
+        found = sorted(file for file in path.iterdir() if file.suffix in ENDINGS and not file.name.startswith("."))
+    except NotADirectoryError:
+        return [_read(path)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        return [RuleFile(str(path), error=f"{path} cannot be read: {error.strerror or error}")]
+    return [_read(file) for file in found]
+
+
+def named_files(path: Path) -> list[RuleFile]:
+    """The files that a person named: those of a folder, a file, or a pipe of another command."""
+    return files_of(path) if path.is_dir() else [_read(path, read_stream)]
+
+
+def _read(path: Path, read: Callable[[Path], bytes] = read_bytes) -> RuleFile:
+    try:
+        return RuleFile(str(path), read(path))
     except ConfigurationError as error:
         return RuleFile(str(path), error=str(error))
 

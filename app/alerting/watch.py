@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +150,8 @@ class RuleBook:
         self._watch = FileWatch(folder, monotonic=monotonic)
         self._book: Book | None = None
         self._problems: tuple[Problem, ...] = ()
+        self._good: list[RuleFile] = []
+        """The files of the book in force."""
         self._log = structlog.get_logger()
 
     @property
@@ -172,10 +174,11 @@ class RuleBook:
         files = self._watch.changed()
         if files is None:
             return False
-        reading = read_book(files)
+        reading = read_book(self._doubted(files))
         self._take_note(reading)
         if reading.problems:
             return False
+        self._good = files
         changes = difference(before, reading.book)
         if reading.book == before:
             return False
@@ -196,11 +199,26 @@ class RuleBook:
     def _first(self) -> Book:
         """A service that starts with a wrong file works with what is right in it: it is there to tell of faults."""
         self._require()
-        reading = read_book(self._watch.read())
+        self._good = self._watch.read()
+        reading = read_book(self._good)
         self._take_note(reading)
         self._book = reading.book
         self._log.info("rules_read", rules=len(reading.book.rules), folder=str(self._folder))
         return self._book
+
+    def _doubted(self, files: list[RuleFile]) -> list[RuleFile]:
+        """The files; a folder that went, and a file that was emptied, are no wish to have no rules."""
+        if not files and self._good and not self._folder.exists():
+            said = "this was there and is not any more; put it back, or make an empty folder to have no rules of yours"
+            return [RuleFile(str(self._folder), error=said)]
+        before = {file.name for file in self._good if _says_something(file.content)}
+        said = "this file was emptied; write `rules: []` to have none in it, or delete it"
+        return [
+            replace(file, error=said)
+            if file.name in before and not file.error and not _says_something(file.content)
+            else file
+            for file in files
+        ]
 
     def _require(self) -> None:
         if self._required and not self._folder.exists():
@@ -215,6 +233,12 @@ class RuleBook:
         elif self._problems and not reading.problems:
             self._log.info("rules_mended")
         self._problems = reading.problems
+
+
+def _says_something(content: bytes) -> bool:
+    """Whether there is anything but blanks and comments."""
+    lines = (line.strip() for line in content.lstrip(b"\xef\xbb\xbf").splitlines())
+    return any(line and not line.startswith((b"#", b"---", b"...")) for line in lines)
 
 
 def _logged(changes: Difference) -> dict[str, list[str]]:

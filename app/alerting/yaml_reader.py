@@ -30,8 +30,8 @@ from pydantic import SecretStr
 
 from app.errors import ConfigurationError
 from app.kit.durations import LONGEST, parse_duration, show_duration
+from app.kit.files import read_bytes
 from app.kit.yaml_tree import (
-    LARGEST_FILE,
     Mapping,
     Node,
     Report,
@@ -48,18 +48,6 @@ E = TypeVar("E", bound=Enum)
 TRUE, FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def read_bytes(path: Path) -> bytes:
-    """The content of a file; ConfigurationError where it cannot be read or is larger than any file of ours."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(content) > LARGEST_FILE:
-        raise ConfigurationError(f"{path} is larger than {LARGEST_FILE:,} bytes; split it into several files")
-    return content
 
 
 def read_content(content: bytes, report: Report) -> Entry:

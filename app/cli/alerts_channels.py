@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,6 +22,7 @@ from app.cli.codes import OK, UNAVAILABLE
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.errors import ConfigurationError
+from app.kit.json_text import dumps
 from app.lifecycle import database
 from app.logging import configure_logging
 from app.market.time import iso
@@ -170,7 +170,7 @@ def _message_as_json(message: PastMessage) -> dict[str, Any]:
 
 
 def _print_json(content: Sequence[dict[str, Any]]) -> int:
-    sys.stdout.write(json.dumps(list(content), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(dumps(list(content), indent=2, letters=True) + "\n")
     return OK
 
 

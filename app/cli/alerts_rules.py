@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ import typer
 
 from app.alerting.evaluate import RuleEvaluator
 from app.alerting.models import Evaluation, Rule, Threshold, Verdict
-from app.alerting.rule_files import Book, RuleFile, files_of, read_book
+from app.alerting.rule_files import Book, RuleFile, files_of, named_files, read_book
 from app.alerting.runner import Row
 from app.alerting.schedules import NEVER
 from app.alerting.watch import RuleBook
@@ -24,6 +23,7 @@ from app.cli.tables import one_line, print_table, printable
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.durations import show_duration
+from app.kit.json_text import dumps
 from app.kit.yaml_tree import Problem
 from app.lifecycle import database
 from app.logging import configure_logging
@@ -46,7 +46,7 @@ def check_command(path: Path | None, *, as_json: bool) -> int:
     if as_json:
         problems = [_problem_as_json(problem) for problem in reading.problems]
         content = {"valid": not problems, "rules": own, "built_in": shipped, "problems": problems}
-        sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(dumps(content, indent=2, letters=True) + "\n")
     else:
         for problem in reading.problems:
             sys.stdout.write(f"{printable(str(problem))}\n")
@@ -56,9 +56,14 @@ def check_command(path: Path | None, *, as_json: bool) -> int:
 
 
 def _files(path: Path, *, named: bool) -> list[RuleFile]:
-    if named and not path.exists():
+    if not named:
+        return files_of(path)
+    if not path.exists():
         raise ConfigurationError(f"there is no file or folder {path}")
-    return files_of(path)
+    try:
+        return named_files(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def rules_command(*, as_json: bool) -> int:
@@ -67,7 +72,7 @@ def rules_command(*, as_json: bool) -> int:
     rules = sorted(book.rules.values(), key=lambda rule: (rule.built_in, rule.name))
     if as_json:
         content = [_rule_as_json(rule, iso(rule.schedule.next_slot(now))) for rule in rules]
-        sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(dumps(content, indent=2, letters=True) + "\n")
         return OK
     rows = []
     for rule in rules:
@@ -92,7 +97,7 @@ def try_command(name: str | None, file: Path | None, *, as_json: bool) -> int:
     tried = asyncio.run(_try(settings, rules, book))
     if as_json:
         content = [_tried_as_json(rule, rows, evaluation) for rule, rows, evaluation in tried]
-        sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(dumps(content, indent=2, letters=True) + "\n")
     else:
         for rule, rows, evaluation in tried:
             _show_tried(rule, rows, evaluation)
@@ -119,10 +124,12 @@ async def _try(settings: Settings, rules: list[Rule], book: Book) -> list[tuple[
     from app.alerting.evaluate import failed, judge
     from app.alerting.rules import OUR_DATABASE
     from app.alerting.runner import PostgresRunner, QueryFailed
+    from app.db.reader import RULE_READER
 
     async with database(settings, _say) as opened:
         others = {name: url.get_secret_value() for name, url in book.databases.items()}
-        runner = PostgresRunner(lambda: {**others, OUR_DATABASE: opened.address.dsn})
+        urls = {**others, OUR_DATABASE: opened.address.dsn}
+        runner = PostgresRunner(lambda: urls, logins={OUR_DATABASE: RULE_READER})
         evaluator = RuleEvaluator(runner)
         tried: list[tuple[Rule, list[Row], Evaluation]] = []
         try:
@@ -158,7 +165,7 @@ def run_command(name: str, *, as_json: bool) -> int:
     configure_logging(settings.log)
     evaluation = asyncio.run(_run(settings, name))
     if as_json:
-        sys.stdout.write(json.dumps(_evaluation_as_json(evaluation), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(dumps(_evaluation_as_json(evaluation), indent=2, letters=True) + "\n")
     else:
         sys.stdout.write(f"{name}: {evaluation.verdict.value}, {len(evaluation.signals)} signals\n")
         if evaluation.error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import shlex
@@ -23,6 +22,7 @@ from app.cli.tables import one_line, print_table
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.durations import parse_duration
+from app.kit.json_text import dumps
 from app.lifecycle import database
 from app.logging import configure_logging
 from app.market.moments import parse_instant, parse_interval
@@ -267,7 +267,7 @@ def _say(text: str) -> None:
 
 
 def _print_json(content: object) -> int:
-    sys.stdout.write(json.dumps(content, indent=2) + "\n")
+    sys.stdout.write(dumps(content, indent=2) + "\n")
     return OK
 
 

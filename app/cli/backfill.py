@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -20,6 +19,7 @@ from app.collection.backfill_models import BackfillRequest, BackfillState, Chunk
 from app.collection.backfill_plan import BackfillPlan
 from app.collection.requests import Selection, select
 from app.errors import ConfigurationError, DatabaseUnavailable
+from app.kit.json_text import dumps
 from app.lifecycle import collecting, database, require_token
 from app.logging import configure_logging
 from app.market.moments import parse_interval
@@ -57,7 +57,7 @@ def plan_command(
     request = _request(settings, areas, items, start, end, now, reprocess, oldest_first=oldest_first, concurrency=None)
     plan = asyncio.run(_planned(settings, request, now))
     if as_json:
-        sys.stdout.write(json.dumps(_plan_as_json(plan, request), indent=2) + "\n")
+        sys.stdout.write(dumps(_plan_as_json(plan, request), indent=2) + "\n")
     else:
         _print_plan(plan, settings)
     return OK
@@ -106,7 +106,7 @@ def status_command(backfill_id: int | None, *, as_json: bool) -> int:
         limit = None if as_json else FAILURES_SHOWN + 1
         failures = await service.failures(backfill_id, limit) if backfill_id is not None else []
         if as_json:
-            sys.stdout.write(json.dumps(as_json_document(found, failures, service.time_left), indent=2) + "\n")
+            sys.stdout.write(dumps(as_json_document(found, failures, service.time_left), indent=2) + "\n")
         elif found:
             print_progress(found, service.time_left)
             print_failures(failures)

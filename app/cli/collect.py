@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.collection.models import CollectionRun, Summary, Tally, Work
 from app.collection.requests import Selection, select
+from app.kit.json_text import dumps
 from app.lifecycle import collecting, require_token
 from app.logging import configure_logging
 from app.market.moments import parse_interval
@@ -114,7 +114,7 @@ class Report:
     def finish(self, *, as_json: bool) -> None:
         self.progress.stop()
         if as_json:
-            sys.stdout.write(json.dumps(self._as_json(), indent=2) + "\n")
+            sys.stdout.write(dumps(self._as_json(), indent=2) + "\n")
         else:
             self._print_table()
             self._print_problems()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import calendar
-import json
 import sys
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -21,6 +20,7 @@ from app.collection.gap_reasons import Reason
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.collection.requests import Selection, select
 from app.errors import ConfigurationError
+from app.kit.json_text import dumps
 from app.lifecycle import collecting, database, require_token
 from app.logging import configure_logging
 from app.market.moments import parse_interval
@@ -105,7 +105,7 @@ class _Filling:
 
 
 def _write(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    sys.stdout.write(dumps(document, indent=2) + "\n")
 
 
 def coverage_command(
@@ -123,7 +123,7 @@ def coverage_command(
     by_day = len(selection.requests) == 1
     cells = asyncio.run(_covered(settings, selection.requests, now, by_day=by_day))
     if as_json:
-        sys.stdout.write(json.dumps([_cell_as_json(cell) for cell in cells], indent=2) + "\n")
+        sys.stdout.write(dumps([_cell_as_json(cell) for cell in cells], indent=2) + "\n")
     else:
         _print_matrix(cells, every=every, by_day=by_day)
     return OK

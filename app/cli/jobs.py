@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from app.clock import SystemClock
 from app.db.engine import Database
 from app.db.leader import LeaderView, read_leader
 from app.errors import Conflict
+from app.kit.json_text import dumps
 from app.lifecycle import collecting, database
 from app.logging import configure_logging
 from app.market.time import iso
@@ -40,7 +40,7 @@ def list_command(*, as_json: bool) -> int:
     views, leader = asyncio.run(_read(settings))
     if as_json:
         content = {"leader": _leader_as_json(leader, settings), "jobs": [_view_as_json(view) for view in views]}
-        sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        sys.stdout.write(dumps(content, indent=2) + "\n")
         return OK
     print_table(LIST_COLUMNS, [_view_row(view) for view in views], right={"seconds", "late", "attempt"})
     unreadable = [view.job for view in views if view.job.unreadable]
@@ -82,7 +82,7 @@ def run_command(name: str, *, sandbox: bool, as_json: bool) -> int:
         _say(f"{name} did not begin: the leader has not taken it within {TAKEN_WITHIN:g} s; it stays asked for")
         return UNAVAILABLE
     if as_json:
-        sys.stdout.write(json.dumps(_run_as_json(run), indent=2) + "\n")
+        sys.stdout.write(dumps(_run_as_json(run), indent=2) + "\n")
     else:
         _say(f"{run.job}: {run.outcome}; {run.summary}")
         for reason in run.skipped:
@@ -133,7 +133,7 @@ def pause_command(name: str, *, paused: bool, as_json: bool) -> int:
     """Pauses or resumes a job; what became due while it was paused runs once when it is resumed."""
     asyncio.run(_pause(_settings(), name, paused=paused))
     if as_json:
-        sys.stdout.write(json.dumps({"job": name, "paused": paused}) + "\n")
+        sys.stdout.write(dumps({"job": name, "paused": paused}) + "\n")
     else:
         _say(f"{name} is paused" if paused else f"{name} runs again; what became due meanwhile runs once")
     return OK
@@ -157,7 +157,7 @@ def _say_what_replaces(name: str, found: str) -> None:
 def history_command(name: str | None, *, limit: int, as_json: bool) -> int:
     runs = asyncio.run(_history(_settings(), name, limit))
     if as_json:
-        sys.stdout.write(json.dumps([_run_as_json(run) for run in runs], indent=2) + "\n")
+        sys.stdout.write(dumps([_run_as_json(run) for run in runs], indent=2) + "\n")
     else:
         print_table(HISTORY_COLUMNS, [_history_row(run) for run in runs], right={"seconds", "late", "attempt"})
     return OK

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 
 from app.cli.tables import print_table
+from app.kit.json_text import dumps
 from app.market.areas import Area, areas
 from app.sources.entsoe.items import ITEMS, ItemSpec
 
@@ -58,6 +58,6 @@ def _item_row(spec: ItemSpec) -> tuple[str, ...]:
 def _print(columns: Sequence[str], rows: Sequence[tuple[str, ...]], *, as_json: bool) -> None:
     if as_json:
         names = [column.replace(" ", "_") for column in columns]
-        sys.stdout.write(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2) + "\n")
+        sys.stdout.write(dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2) + "\n")
         return
     print_table(columns, rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from app.cli.each_file import DONE, WRONG, each_file
 from app.errors import ConfigurationError
+from app.kit.json_text import dumps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,7 +179,7 @@ def _calendar_grid(start: int, end: int, resolution: str) -> np.ndarray[tuple[in
 def _as_json(found: Structure, example: str) -> str:
     figures = {name: getattr(found, name) for name in _FIGURES}
     gaps = [[_written_like(example, stamp), count] for stamp, count in found.gaps]
-    return json.dumps({**figures, "gaps": gaps}) + "\n"
+    return dumps({**figures, "gaps": gaps}) + "\n"
 
 
 _FIGURES = ("n_expected", "n_missing", "n_duplicates", "n_offgrid", "n_outside", "n_unsorted")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import json
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +17,7 @@ from app.cli.codes import OK
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.errors import ConfigurationError
+from app.kit.json_text import dumps
 from app.lifecycle import database
 from app.logging import configure_logging
 from app.market.moments import parse_interval
@@ -68,7 +68,7 @@ def scan_command(
         os.nice(BACKGROUND)
     figures = asyncio.run(_scan(settings, (areas, items, start, end), now, nightly=nightly))
     if as_json:
-        sys.stdout.write(json.dumps(figures) + "\n")
+        sys.stdout.write(dumps(figures) + "\n")
     else:
         _say(", ".join(f"{number} {name.replace('_', ' ')}" for name, number in figures.items()))
     return OK
@@ -109,7 +109,7 @@ def score_command(
     settings, now = _start()
     rows = asyncio.run(_scores(settings, areas, items, _windows(start, end, now), now))
     if as_json:
-        sys.stdout.write(json.dumps([_score_as_json(row) for row in rows], indent=2) + "\n")
+        sys.stdout.write(dumps([_score_as_json(row) for row in rows], indent=2) + "\n")
     elif rows:
         print_table(SCORE_COLUMNS, [_score_row(row) for row in rows], right=set(SCORE_COLUMNS[4:]))
     else:
@@ -146,7 +146,7 @@ def findings_command(
     wanted_states = _states(states) if states else None
     rows = asyncio.run(_findings(settings, areas, items, _windows(start, end, now).hull, wanted_states))
     if as_json:
-        sys.stdout.write(json.dumps([_finding_as_json(row) for row in rows], indent=2) + "\n")
+        sys.stdout.write(dumps([_finding_as_json(row) for row in rows], indent=2) + "\n")
     elif rows:
         print_table(FINDING_COLUMNS, [_finding_row(row) for row in rows], right={"id", "values", "score"})
     else:
@@ -182,7 +182,7 @@ def accept_command(finding_id: int, note: str, *, as_json: bool) -> int:
     settings, now = _start()
     row = asyncio.run(_accepted(settings, finding_id, note.strip(), now))
     if as_json:
-        sys.stdout.write(json.dumps(_finding_as_json(row), indent=2) + "\n")
+        sys.stdout.write(dumps(_finding_as_json(row), indent=2) + "\n")
     else:
         _say(f"finding {finding_id} is accepted; its {row['affected']} values count as sound in the scores")
     return OK
@@ -198,7 +198,7 @@ def recheck_command(ids: Sequence[int] | None, *, as_json: bool) -> int:
     settings, now = _start()
     states = asyncio.run(_rechecked(settings, ids, now))
     if as_json:
-        sys.stdout.write(json.dumps(states) + "\n")
+        sys.stdout.write(dumps(states) + "\n")
     else:
         _say(", ".join(f"{number} {state}" for state, number in states.items()) or "there is no finding to look at")
     return OK

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import typer
 from app.cli.codes import OK
 from app.clock import SystemClock
 from app.errors import ConfigurationError
+from app.kit.json_text import dumps
 from app.lifecycle import database
 from app.logging import configure_logging
 from app.market.areas import Area, borders_of, find_place
@@ -137,7 +137,7 @@ def _written(report: OperationsReport, kind: str) -> str:
 
 
 def _json(content: dict[str, Any]) -> str:
-    return json.dumps(content, indent=2) + "\n"
+    return dumps(content, indent=2) + "\n"
 
 
 def _page(document: Document, kind: str) -> str:

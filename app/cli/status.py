@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from app.cli.tables import table_lines
 from app.clock import SystemClock
 from app.collection.platform import PlatformState, state_after
 from app.errors import DatabaseUnavailable
+from app.kit.json_text import dumps
 from app.lifecycle import database
 from app.logging import configure_logging, redact
 from app.market.time import Resolution, iso
@@ -137,7 +137,7 @@ def status_command(*, as_json: bool = False, watch: float | None = None) -> int:
         return _watch(settings, watch)
     found = asyncio.run(_status(settings))
     if as_json:
-        sys.stdout.write(json.dumps(_document(found), indent=2, default=_text) + "\n")
+        sys.stdout.write(dumps(_document(found), indent=2, default=_text) + "\n")
     else:
         typer.echo("\n".join(status_lines(found)))
     return UNAVAILABLE if found.problems else OK

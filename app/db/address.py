@@ -34,6 +34,7 @@ class Address:
 
     dsn: str = field(repr=False)
     name: str
+    without_password: bool = field(default=False, compare=False, repr=False)
 
     @classmethod
     def parse(cls, url: str) -> Address:
@@ -55,7 +56,8 @@ class Address:
         options = dict(_translated(key, value) for key, value in query if key not in _LIBPQ_ONLY)
         dsn = f"postgresql://{_quoted(login)}{hosts}{parts.path}" + (f"?{urlencode(options)}" if options else "")
         host = hosts or options.get("host") or "the default host"
-        return cls(dsn, f"{host}/{unquote(parts.path.lstrip('/')) or options.get('dbname', '')}".rstrip("/"))
+        name = f"{host}/{unquote(parts.path.lstrip('/')) or options.get('dbname', '')}".rstrip("/")
+        return cls(dsn, name, without_password=":" not in login and not options.keys() & {"password", "passfile"})
 
 
 def _is_host(text: str) -> bool:

@@ -122,14 +122,14 @@ def _upgrade(connection: SyncConnection) -> str | None:
 
 async def _complete(connection: Connection, options: MigrationOptions) -> tuple[str, ...]:
     """What no revision can do: it depends on the server, or on the vocabulary of this program."""
-    from app.db.reader import admit_reader
+    from app.db.reader import admit_readers
     from app.db.reference import refresh_areas
     from app.db.timescale import apply
 
     await refresh_areas(connection)
     now = SystemClock().now()
     notes = await apply(connection, now=now, retention=options.retention, upgrade=options.timescale, tell=options.tell)
-    return notes + await admit_reader(connection)
+    return notes + await admit_readers(connection)
 
 
 def _config(connection: SyncConnection) -> Config:

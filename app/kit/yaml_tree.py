@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import yaml
 
 from app.errors import ConfigurationError
 
-LARGEST_FILE = 8_000_000
-"""Bytes: room for more than 20,000 rules."""
 MOST_NODES = 1_000_000
 """Fields and values, each alias counted with all that it stands for."""
+MOST_ALIASES = 10_000
 DEEPEST = 20
 MOST_SHOWN = 50
+
+_UNQUOTED = re.compile(r"(?:^\s*|[:,-]\s+|[\[{]\s*)([@`%*][^#\]}]*)")
+"""A value that begins with what YAML keeps for itself."""
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -97,10 +100,10 @@ class _Refused(Exception):
     """The rest of the file is not read."""
 
 
-def read_tree(text: str, report: Report) -> Node | None:
+def read_tree(text: str, report: Report, *, most_nodes: int = MOST_NODES) -> Node | None:
     """The tree of a text; None where it is empty, or is no YAML we read: then the report says why."""
     try:
-        return _Builder(report).build(text)
+        return _Builder(report, most_nodes).build(text)
     except _Refused:
         return None
     except yaml.reader.ReaderError as error:
@@ -111,17 +114,36 @@ def read_tree(text: str, report: Report) -> Node | None:
         return None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        hint = "; write a value that begins with > or | in quotes" if "expected comment" in problem else ""
-        report.add(mark.line + 1 if mark else 0, "", f"this is no YAML: {problem}{hint}")
+        report.add(mark.line + 1 if mark else 0, "", f"this is no YAML: {explain(error, text)}")
         return None
+
+
+def explain(error: yaml.YAMLError, text: str) -> str:
+    """What the library says, and the remedy where it is one of the usual mistakes."""
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    mark = getattr(error, "problem_mark", None)
+    lines = text.splitlines()
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    indentation = line[: len(line) - len(line.lstrip())]
+    if "\t" in indentation or "tab character" in problem:
+        return f"{problem}; indent with spaces, YAML takes no tabs"
+    found = _UNQUOTED.search(line)
+    if found and (problem.startswith("found character") or "alias" in str(getattr(error, "context", ""))):
+        return f'{problem}; write the value in quotes, as "{found[1].strip()}"'
+    if "expected comment" in problem or "expected a comment" in problem:
+        return f"{problem}; write a value that begins with > or | in quotes"
+    if problem.startswith("mapping values are not allowed"):
+        return f"{problem}; write a value with a colon and a space in it in quotes"
+    return problem
 
 
 class _Builder:
     """Makes nodes of the parser's events, without recursion: nesting is bounded by us, not by the stack."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, most_nodes: int) -> None:
         self._report = report
+        self._most_nodes = most_nodes
+        self._aliases = 0
         self._open: list[Sequence | Mapping] = []
         self._anchors: dict[str, Node | None] = {}
         self._names: list[str | None] = []
@@ -198,8 +220,11 @@ class _Builder:
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         name = event.anchor
+        self._aliases += 1
+        if self._aliases > MOST_ALIASES:
+            self._refuse(event, f"there are more than {MOST_ALIASES:,} aliases; write the values out")
         if name not in self._anchors:
-            self._refuse(event, f"*{name} stands for nothing: there is no &{name} above")
+            self._refuse(event, f"*{name} stands for nothing: there is no &{name} above; write the value in quotes")
         node = self._anchors[name]
         if node is None:
             self._refuse(event, f"*{name} contains itself; write the values out")
@@ -214,8 +239,10 @@ class _Builder:
             return
         top = self._open[-1]
         top.size += size
-        if top.size > MOST_NODES:
-            self._report.add(node.line, "", f"more than {MOST_NODES:,} values, aliases written out; use fewer aliases")
+        if top.size > self._most_nodes:
+            self._report.add(
+                node.line, "", f"more than {self._most_nodes:,} values, aliases written out; use fewer aliases"
+            )
             raise _Refused
         if isinstance(top, Sequence):
             top.elements.append(node)
@@ -242,3 +269,29 @@ def place_in_list(node: Node, index: int) -> str:
     """What an element of a list is called in messages: by its name where it has one, else by its number."""
     name = node.items.get("name") if isinstance(node, Mapping) else None
     return f"[{name.text}]" if isinstance(name, Scalar) and 0 < len(name.text) <= 100 else f"[{index}]"
+
+
+def content_of(node: Node | None) -> Any:
+    """The values that YAML means by a tree, as `yaml.safe_load` makes them."""
+    if isinstance(node, Mapping):
+        return {
+            _value(Scalar(node.lines[name], name, plain=True)): content_of(inner) for name, inner in node.items.items()
+        }
+    if isinstance(node, Sequence):
+        return [content_of(element) for element in node.elements]
+    return None if node is None else _value(node)
+
+
+def _value(scalar: Scalar) -> Any:
+    if not scalar.plain:
+        return scalar.text
+    constructor, resolver = _untyped()
+    tag = resolver.resolve(yaml.ScalarNode, scalar.text, (True, False))
+    try:
+        return constructor.construct_object(yaml.ScalarNode(tag, scalar.text))
+    except (ValueError, yaml.YAMLError):
+        return scalar.text  # 2024-02-31 is no date
+
+
+def _untyped() -> tuple[Any, Any]:
+    return yaml.constructor.SafeConstructor(), yaml.resolver.Resolver()

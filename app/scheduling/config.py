@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import time
+from dataclasses import replace
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from app.errors import ConfigurationError
+from app.kit.durations import parse_duration
+from app.kit.files import read_bytes
+from app.kit.yaml_tree import Mapping, Node, Report, Sequence, content_of, read_tree
 from app.market.areas import find_place
 from app.market.series import find_item
 from app.scheduling.plan import RETIRED, RULES, Line, LineRule, Plan, retired_line
 from app.scheduling.schedules import Daily, Every, Schedule, Weekly, Within, parse_clock, parse_weekday, parse_zone
 from app.settings import CollectionSettings
 
-_MINUTES = re.compile(r"(\d{1,6})\s*(m|min|minutes?|h|hours?)?")
 LARGEST_FILE = 1_000_000
+MOST_NODES = 20_000
+"""Names and values, aliases written out: a plan has some hundred."""
 T = TypeVar("T")
 
 
 def _minutes(value: Any) -> int:
-    match = _MINUTES.fullmatch(str(value).strip())
-    if match is None or isinstance(value, bool):
+    text = str(value).strip()
+    try:
+        minutes = parse_duration(text, bare="min") / timedelta(minutes=1)
+    except ConfigurationError:
+        minutes = 0.5
+    if isinstance(value, bool) or minutes != int(minutes):
         raise ValueError(f"{value!r} is no interval; write it as 30 min or 6 h")
-    return int(match[1]) * (60 if (match[2] or "m").startswith("h") else 1)
+    return int(minutes)
 
 
 def _clock(value: Any) -> time:
@@ -137,14 +144,13 @@ def default_plan(settings: CollectionSettings) -> Plan:
 
 def read_plan(text: str, name: str, settings: CollectionSettings) -> Plan:
     """The plan that the text describes; ConfigurationError naming file, line and field otherwise."""
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}, line {mark.line + 1}" if mark else name
-        raise ConfigurationError(f"{where}: this is no YAML: {getattr(error, 'problem', None) or error}") from error
-    lines = dict(_lines(tree, (), name)) if tree is not None else {}
+    report = Report(name)
+    tree = read_tree(text, report, most_nodes=MOST_NODES)
+    if report.problems:
+        problem = report.problems[0]
+        raise ConfigurationError(str(replace(problem, line=min(problem.line, text.count("\n") + 1))))
+    lines = dict(_lines(tree, ())) if tree is not None else {}
+    content = content_of(tree)
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
@@ -179,20 +185,16 @@ def _refuse_double_jobs(plan: Plan, name: str) -> None:
         seen.add(job.name)
 
 
-def _lines(node: yaml.Node, path: tuple[str, ...], name: str) -> Iterator[tuple[tuple[str, ...], int]]:
-    """The line of every field of the file, by its path; a key that stands twice is an error."""
-    yield path, node.start_mark.line + 1
-    if isinstance(node, yaml.SequenceNode):
-        for index, element in enumerate(node.value):
-            yield from _lines(element, (*path, str(index)), name)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                raise _wrong(name, {(): key.start_mark.line + 1}, (*path, key.value), "this stands here twice")
-            seen.add(key.value)
-            yield from _lines(value, (*path, key.value), name)
-            yield (*path, key.value), key.start_mark.line + 1
+def _lines(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    """The line of every field of the file, by its path."""
+    yield path, node.line
+    if isinstance(node, Sequence):
+        for index, element in enumerate(node.elements):
+            yield from _lines(element, (*path, str(index)))
+    if isinstance(node, Mapping):
+        for key, value in node.items.items():
+            yield from _lines(value, (*path, key))
+            yield (*path, key), node.lines[key]
 
 
 def _path(loc: tuple[int | str, ...]) -> tuple[str, ...]:
@@ -262,10 +264,10 @@ class PlanFile:
         """The content; None while there is no file."""
         last, self._text = self._text, None
         try:
-            text = self._path.read_bytes()[:LARGEST_FILE].decode()
-        except FileNotFoundError:
-            self._gone = self._seen and last is None
-            return None
+            if not self._path.exists():
+                self._gone = self._seen and last is None
+                return None
+            text = read_bytes(self._path, most=LARGEST_FILE).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{self._path} cannot be read: {error}") from error
         self._text, self._seen, self._gone = last, True, False

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,15 @@ def test_a_rule_is_run_with_all_that_follows(server: Path, capsys: pytest.Captur
     assert run(["alerts", "history"]) == 0
     assert "many" in capsys.readouterr().out
     assert run(["alerts", "run", "none"]) == 1
+
+
+def test_rules_of_another_command_are_read_through_a_pipe(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text, code in (("rules:\n- {nam: x}\n", 1), (RULES, 0)):
+        reading, writing = os.pipe()
+        os.write(writing, text.encode())
+        os.close(writing)
+        assert run(["alerts", "check", f"/dev/fd/{reading}"]) == code
+        os.close(reading)
+        said = capsys.readouterr()
+        assert ("there is no such field" in said.out) is bool(code)
+    assert "3 rules of yours" in said.err

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.alerting.models import AlertEvent, Severity
+from app.alerting.evaluate import judge
+from app.alerting.models import AlertEvent, Severity, Threshold
 from app.alerting.outbox_repository import NotificationOutbox
 from tests.alert_factory import Told, rule, scene, signal
 from tests.delivery_factory import Mailbox, a_post, mail_server, receiving
@@ -59,3 +63,42 @@ channels:
         "[2 RESOLVED, warning] calm",
     ]
     assert len(mailbox.mails) == 4
+
+
+async def test_infinite_values_are_told_with_valid_json_and_mute_nobody_else(
+    database_url: str, make_folder: Callable[[], Path]
+) -> None:
+    def refuse(name: str) -> float:
+        raise ValueError(name)
+
+    async with opened(database_url) as database, receiving() as receiver:
+        text = f"channels:\n  hook: {{type: webhook, url: '{receiver.url}'}}\n"
+        async with a_post(database, make_folder(), text) as post:
+            told = Posted(outbox=post.outbox)
+            odd = rule("odd", severity=Severity.CRITICAL, threshold=Threshold(">", 1))
+            it = scene(database, odd, rule("plain", severity=Severity.CRITICAL), clock=post.clock, told=told)
+            await it.round()
+            rows = [
+                {"area": "A", "value": 2.0},
+                {"area": "B", "value": inf},
+                {"area": "C", "value": Decimal("Infinity")},
+            ]
+            rows += [{"area": "D", "value": -inf}, {"area": "E", "value": 3, "threshold": -inf}]
+            it.world.faults = {
+                "odd": list(judge(odd, rows, post.clock.now()).signals),
+                "plain": [signal(area="FR")],
+            }
+            await it.round(10)
+            assert await post.deliver(after=10) > 0
+            async with database.connection() as connection:
+                fired = await connection.fetch("select labels ->> 'area', value from alerts where phase = 'firing'")
+    assert sorted(tuple(row) for row in fired) == [
+        ("A", 2.0), ("B", inf), ("C", inf), ("E", 3.0), ("FR", 1.0),
+    ]  # fmt: skip
+    alerts = [
+        alert for request in receiver.requests for alert in json.loads(request.body, parse_constant=refuse)["alerts"]
+    ]
+    values = {alert["labels"]["area"]: (alert["value"], alert["threshold"]) for alert in alerts}
+    assert values["B"] == ("inf", 1.0)
+    assert values["E"] == (3.0, "-inf")
+    assert set(values) == {"A", "B", "C", "E", "FR"}

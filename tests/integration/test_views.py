@@ -13,7 +13,7 @@ import pytest
 
 from app.db.engine import Database
 from app.db.migrate import migrate
-from app.db.reader import READER, admit_reader
+from app.db.reader import READER, admit_readers
 from app.db.reference import has_market_days, refresh_areas
 from app.market.areas import areas
 from app.market.series import SeriesBlock, SeriesKey
@@ -307,7 +307,7 @@ async def test_a_user_who_may_not_create_roles_is_told_what_to_run(database: Dat
             async with connection.transaction():
                 await connection.execute(f"alter role {READER} rename to elsewhere")
                 await connection.execute("set local role humble")
-                notes = await admit_reader(connection)
+                notes = await admit_readers(connection)
                 await connection.execute("reset role")
                 await connection.execute(f"alter role elsewhere rename to {READER}")
         finally:

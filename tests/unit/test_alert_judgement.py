@@ -9,7 +9,7 @@ import pytest
 from app.alerting.conditions import clock_apart, database_unreachable
 from app.alerting.evaluate import RuleEvaluator, failed, judge
 from app.alerting.models import Evaluation, Override, Policy, Rule, Severity, Signal, Threshold, Verdict
-from app.alerting.runner import QueryFailed, Row
+from app.alerting.runner import Beside, QueryFailed, Row
 from app.alerting.schedules import Every
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -74,6 +74,15 @@ def test_text_is_a_label_everything_else_an_annotation() -> None:
         "summary": "s", "n": "7", "share": "0.123457", "at": "2026-01-01T12:00:00Z", "naive": "2026-01-01 12:00:00",
         "day": "2026-01-01",
     }  # fmt: skip
+
+
+def test_json_stays_beside_the_labels_and_a_column_called_rule_is_renamed() -> None:
+    row: Row = {"area": "FR", "rule": "x", "details": Beside('{"n": 1}', "jsonb"), "tags": ["a", "b"], "value": 1}
+    [signal] = judged([row]).signals
+    assert signal.labels == (("area", "FR"), ("exported_rule", "x"))
+    assert dict(signal.annotations) == {"details": '{"n": 1}', "tags": "['a', 'b']"}
+    with pytest.raises(QueryFailed, match="column `value` is json and no number"):
+        judged([{"value": Beside("1", "json")}])
 
 
 def test_no_rows_are_good_unless_the_rule_says_otherwise() -> None:

@@ -213,3 +213,74 @@ async def test_the_book_follows_its_files_until_it_is_stopped(tmp_path: Path, ti
     stop.set()
     await running
     assert list(own(book)) == ["comes"]
+
+
+@pytest.mark.parametrize("content", ["", "\n", "# nothing\n", "---\n"])
+def test_a_file_that_was_emptied_leaves_the_last_good_book(tmp_path: Path, ticks: Ticks, content: str) -> None:
+    write(tmp_path, rule("r"))
+    write(tmp_path, rule("q"), name="b.yaml")
+    book = RuleBook(tmp_path, monotonic=ticks)
+    before = book.current()
+    (tmp_path / "a.yaml").write_text(content)
+    for _ in range(3):
+        assert not settle(book, ticks)
+    assert book.current() is before
+    [problem] = book.problems
+    assert "was emptied; write `rules: []`" in problem.message
+    write(tmp_path, rule("r"))
+    assert not settle(book, ticks)
+    assert book.problems == ()
+    (tmp_path / "a.yaml").write_text("rules: []\n")
+    assert settle(book, ticks)
+    assert set(own(book)) == {"q"}
+
+
+def test_a_folder_that_went_leaves_the_last_good_book(tmp_path: Path, ticks: Ticks) -> None:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    write(folder, rule("r"))
+    book = RuleBook(folder, required=True, monotonic=ticks)
+    before = book.current()
+    folder.rename(tmp_path / "away")
+    for _ in range(3):
+        assert not settle(book, ticks)
+    assert book.current() is before
+    assert "was there and is not any more" in book.problems[0].message
+    (tmp_path / "away").rename(folder)
+    assert not settle(book, ticks)
+    assert (book.current(), book.problems) == (before, ())
+
+
+def test_a_pipe_in_the_folder_is_named_and_holds_nobody_up(tmp_path: Path, ticks: Ticks) -> None:
+    write(tmp_path, rule("r"))
+    book = RuleBook(tmp_path, monotonic=ticks)
+    assert set(own(book)) == {"r"}
+    os.mkfifo(tmp_path / "pipe.yaml")
+    write(tmp_path, rule("r", every="9 s"))
+    assert not settle(book, ticks)
+    [problem] = book.problems
+    assert "is a pipe and no file" in problem.message
+    (tmp_path / "pipe.yaml").unlink()
+    assert settle(book, ticks)
+    assert own(book) == {"r": "every 9 s"}
+
+
+def test_a_folder_that_cannot_be_read_is_a_problem_and_ends_nothing(
+    tmp_path: Path, ticks: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, rule("r"))
+    book = RuleBook(tmp_path, monotonic=ticks)
+    before = book.current()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", _refused)
+        assert not settle(book, ticks)
+        assert "cannot be read" in book.problems[0].message
+        started = RuleBook(tmp_path, monotonic=ticks)
+        assert own(started) == {}
+        assert "cannot be read" in started.problems[0].message
+    assert not settle(book, ticks)
+    assert (book.current(), book.problems) == (before, ())
+
+
+def _refused(path: Path) -> Iterator[Path]:
+    raise PermissionError(13, "Permission denied", str(path))

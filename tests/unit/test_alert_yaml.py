@@ -1,21 +1,23 @@
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
 import pytest
+import yaml
 
 from app.alerting.yaml_reader import (
     Entry,
-    read_bytes,
     read_content,
     read_text,
     resolve,
     suggestion,
 )
 from app.errors import ConfigurationError
-from app.kit.yaml_tree import LARGEST_FILE, MOST_SHOWN, FileProblems, Problem, Report
+from app.kit.files import LARGEST_FILE, read_bytes, read_stream
+from app.kit.yaml_tree import MOST_SHOWN, FileProblems, Problem, Report, content_of, read_tree
 
 
 class Colour(StrEnum):
@@ -222,3 +224,51 @@ def test_a_suggestion_names_the_nearest_or_all() -> None:
     assert suggestion("treshold", ["threshold", "name"]) == "; did you mean threshold?"
     assert suggestion("xyz", ["a", "b"]) == "; known are a, b"
     assert suggestion("xyz", []) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("cron: */15 * * * *", 'write the value in quotes, as "*/15 * * * *"'),
+        ("cron: @daily", 'write the value in quotes, as "@daily"'),
+        ("a: [@x, 1]", 'write the value in quotes, as "@x'),
+        ("- `x`", 'write the value in quotes, as "`x`"'),
+        ("a: %d", 'write the value in quotes, as "%d"'),
+        ("cron: * * * * *", "write the value in quotes"),
+        ("a: *x", "there is no &x above; write the value in quotes"),
+        ("a:\n\tb: 1", "indent with spaces"),
+        ("a:\n  b: 1\n\tc: 2", "indent with spaces"),
+        ("a: b: c", "in quotes"),
+        ("threshold: > 5", "write a value that begins with > or | in quotes"),
+    ],
+)
+def test_the_usual_mistakes_of_yaml_are_told_with_the_remedy(text: str, remedy: str) -> None:
+    [problem] = problems_of(text)
+    assert remedy in problem
+
+
+def test_aliases_are_counted() -> None:
+    text = "a: &a x\nb: [" + "*a, " * 10_001 + "]"
+    assert "more than 10,000 aliases" in problems_of(text)[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: 1\nb: [1.5, yes, ~, 2024-01-31, 12:45, 'no', x, 0x10, null, NO]\nc: {d: '1', 2: e}", "", "5", "[a, {b: c}]"],
+)
+def test_the_content_of_a_tree_is_what_yaml_means(text: str) -> None:
+    assert content_of(read_tree(text, Report("x"))) == yaml.safe_load(text)
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    pipe, folder = tmp_path / "pipe", tmp_path / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    with pytest.raises(ConfigurationError, match="is a pipe and no file"):
+        read_bytes(pipe)
+    with pytest.raises(ConfigurationError, match="is a folder and no file"):
+        read_bytes(folder)
+    with pytest.raises(ConfigurationError, match="is a device and no file"):
+        read_bytes(Path("/dev/zero"))
+    with pytest.raises(ConfigurationError, match="larger than 1,000 bytes"):
+        read_stream(Path("/dev/zero"), most=1000)

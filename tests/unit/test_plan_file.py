@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_areas_and_items_of_the_file_win_over_the_settings() -> None:
         ("jobs:\n  housekeeping: {zone: Europe/Atlantis}", "line 2: jobs.housekeeping: unknown time zone"),
         ("jobs:\n  near_real_time: {every: soon}", "line 2: jobs.near_real_time.every: 'soon' is no interval"),
         ("jobs:\n  near_real_time: {every: true}", "line 2: jobs.near_real_time.every: true is no interval"),
-        ("jobs:\n  prices: {every: 5}\n  prices: {every: 6}", "line 3: jobs.prices: this stands here twice"),
+        ("jobs:\n  prices: {every: 5}\n  prices: {every: 6}", "line 3: jobs.prices: this stands on line 2 already"),
         ("jobs: {", "line 1: this is no YAML"),
         ("just words", "line 1: the file: must be a mapping"),
         ("jobs:\n  forecasts: {items: [load_actual]}", "collect:load_actual stands in two lines"),
@@ -117,6 +118,64 @@ def test_a_wrong_file_is_told_once_and_an_unreadable_one_named(tmp_path: Path) -
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         file.changed()
+
+
+def bomb(levels: int = 9) -> str:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, levels)]
+    return "\n".join([*lines, "jobs: {}"])
+
+
+def test_aliases_that_grow_without_bound_are_refused_and_the_mended_file_is_taken_up(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    file = PlanFile(path, SETTINGS)
+    path.write_text("areas: [NL]\njobs: {}")
+    assert file.changed() is not None
+    path.write_text(bomb())
+    with pytest.raises(ConfigurationError, match="more than 20,000 values, aliases written out"):
+        file.changed()
+    path.write_text("areas: [NL]\njobs: {}")
+    mended = file.changed()
+    assert mended is not None
+    assert mended.areas == ("NL",)
+
+
+def test_what_stands_in_the_place_of_the_file_is_named_and_the_file_taken_up_afterwards(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    file = PlanFile(path, SETTINGS)
+    path.write_text("areas: [NL]\njobs: {}")
+    assert file.changed() is not None
+    for make, kind in ((Path.mkdir, "a folder"), (os.mkfifo, "a pipe")):
+        path.unlink()
+        make(path)
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match=f"is {kind} and no file"):
+                file.changed()
+        path.rmdir() if path.is_dir() else path.unlink()
+        path.write_text("areas: [NL]\njobs: {}")
+        assert file.changed() is not None
+    path.write_bytes(b"# " + b"x" * 1_000_000 + b"\njobs: {}")
+    with pytest.raises(ConfigurationError, match="is larger than 1,000,000 bytes"):
+        file.changed()
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("jobs:\n  prices: {zone: @daily}", 'write the value in quotes, as "@daily"'),
+        ("jobs:\n  prices:\n    from: */15 * * * *", r'write the value in quotes, as "\*/15 \* \* \* \*"'),
+        ("jobs:\n\tprices: {}", "indent with spaces, YAML takes no tabs"),
+        ("jobs:\n  prices: {every: 30 parsecs}", "write it as 30 min or 6 h"),
+    ],
+)
+def test_the_usual_mistakes_are_told_with_the_remedy(text: str, remedy: str) -> None:
+    with pytest.raises(ConfigurationError, match=remedy):
+        read_plan(text, "plan.yaml", SETTINGS)
+
+
+def test_durations_are_those_of_every_other_file() -> None:
+    plan = read_plan("jobs:\n  forecasts: {every: 1h30m}\n", "plan.yaml", SETTINGS)
+    assert str(next(iter(plan.lines.values())).schedule) == "every 90m"
 
 
 def test_a_plan_that_was_named_must_be_there(tmp_path: Path) -> None:
