@@ -17,7 +17,18 @@ from typer.core import TyperGroup
 from app.cli.alert_groups import alerts
 from app.cli.codes import BROKEN_PIPE, INTERRUPTED, OK, UNAVAILABLE, USAGE
 from app.cli.groups import GROUPS, watch
-from app.cli.options import Areas, AsJson, ExportFormat, From, Items, ParseFormat, Sandbox, To
+from app.cli.options import (
+    Aggregation,
+    Areas,
+    AsJson,
+    AuctionChoice,
+    ExportFormat,
+    From,
+    Items,
+    ParseFormat,
+    Sandbox,
+    To,
+)
 from app.cli.quality_groups import findings as findings
 from app.cli.report_groups import report
 
@@ -78,15 +89,37 @@ def export(
     start: From = "-7d",
     end: To = None,
     as_of: Annotated[
-        str | None, typer.Option("--as-of", help="What we believed at this instant (2024-01-01T00:00:00Z).")
+        str | None,
+        typer.Option("--as-of", help="What we believed at this moment: an instant, a date, -7d, as --from takes it."),
     ] = None,
     assume_published: Annotated[
         bool,
         typer.Option("--assume-published", help="With --as-of: count a first value as known from its legal deadline."),
     ] = False,
-    output_format: Annotated[ExportFormat, typer.Option("--format", "-f")] = ExportFormat.CSV,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="A row for each start of delivery, a column for each series.")
+    ] = False,
+    tz: Annotated[
+        str | None, typer.Option("--tz", help="Zone in which deliveries start, as Europe/Berlin; default: UTC.")
+    ] = None,
+    resolution: Annotated[
+        str | None, typer.Option("--resolution", help="Longer units than stored: PT60M, P1D, P1M …", metavar="PT60M")
+    ] = None,
+    aggregate: Annotated[
+        Aggregation | None, typer.Option("--aggregate", help="With --resolution: default mean.")
+    ] = None,
+    auction: Annotated[
+        AuctionChoice,
+        typer.Option("--auction", help="Of day-ahead prices: preferred is one an instant, SDAC's, else another's."),
+    ] = AuctionChoice.PREFERRED,
+    continuous: Annotated[
+        bool, typer.Option("--continuous", help="With the zones that an area continues: DE_AT_LU, then DE_LU.")
+    ] = False,
+    output_format: Annotated[
+        ExportFormat | None, typer.Option("--format", "-f", help="Default: by the name of --output, else csv.")
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; default: standard output.")
+        Path | None, typer.Option("--output", "-o", help="File to write, .csv or .parquet; default: standard output.")
     ] = None,
 ) -> None:
     """Write stored values as CSV or Parquet, ordered by series, then time.
@@ -94,9 +127,13 @@ def export(
     With --as-of the values are those that were known at that instant, so that a backtest never sees the future.
     Backfilled history was learned late; --assume-published counts it as known from the publication deadline on.
 
+    With --resolution a unit of which a part is not stored has no value; `coverage` says how much of it is stored.
+    Days are those of the area, of 23, 24 or 25 hours. Sequence 1 of day-ahead prices is SDAC's auction, 2 is EXAA's.
+
     Example: gridkeeper export --area DE_LU --item load_actual --from 2024-01-01 --to 2024-02-01 -o load.csv
     """
-    from app.cli.export import export_command
+    from app.cli.export import ExportOptions, export_command
+    from app.timeseries.shape import Aggregate, Auction
 
     raise typer.Exit(
         export_command(
@@ -106,7 +143,15 @@ def export(
             end,
             as_of=as_of,
             assume_published=assume_published,
-            kind=output_format.value,
+            options=ExportOptions(
+                output_format and output_format.value,
+                wide=wide,
+                tz=tz,
+                resolution=resolution,
+                aggregate=Aggregate(aggregate.value) if aggregate else None,
+                auction=Auction(auction.value),
+                continuous=continuous,
+            ),
             output=output,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,7 +41,7 @@ def collect_command(
     configure_logging(settings.log)
     selection = _select(settings, areas, items, start, end, SystemClock().now())
     require_token(settings)
-    report = Report(quiet=quiet)
+    report = Report(quiet=quiet, span=_span(start, end))
     for reason in selection.skipped:
         report.skip(reason)
     for warning in selection.warnings:
@@ -85,8 +86,9 @@ async def _collect(settings: Settings, selection: Selection, report: Report) -> 
 class Report:
     """What the person at the terminal sees: progress on standard error, the summary on standard output."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, span: str = "") -> None:
         self.summary = Summary()
+        self._span = span
         self.interrupted = False
         self._quiet = quiet
         self._skipped: list[str] = []
@@ -160,10 +162,17 @@ class Report:
 
     def _print_next(self) -> None:
         stored = next((tally for tally in self.summary.tallies if tally.received), None)
-        if stored is not None and not self._quiet:
+        if stored is not None and not self._quiet and not self.summary.failures and not self.interrupted:
             area = f"'{stored.area}'" if ">" in stored.area else stored.area
             program = _program()
-            self.say(f"\nnext: {program} export --area {area} --item {stored.item} | head\n      {program} --help")
+            self.say(
+                f"\nnext: {program} export --area {area} --item {stored.item}{self._span} | head\n      {program} --help"
+            )
+
+
+def _span(start: str, end: str | None) -> str:
+    """The range as options of a further command."""
+    return "".join(f" {name} {shlex.quote(text)}" for name, text in (("--from", start), ("--to", end)) if text)
 
 
 def _program() -> str:

@@ -7,14 +7,17 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
 from app.cli.codes import OK
+from app.cli.options import kind_by_name
 from app.clock import SystemClock
 from app.collection.requests import select
 from app.errors import ConfigurationError
@@ -22,11 +25,14 @@ from app.lifecycle import database
 from app.logging import configure_logging
 from app.market.areas import Place
 from app.market.calendar import deadlines
-from app.market.moments import parse_instant, parse_interval
+from app.market.moments import parse_interval, parse_moment
 from app.market.series import DataItem, SeriesKey
-from app.market.time import Interval, Resolution, iso_microseconds
+from app.market.text import counted
+from app.market.time import MARKET_ZONE, Interval, Resolution, iso_microseconds
 from app.settings import Settings, load_settings
 from app.sources.entsoe.items import ITEMS, places_for
+from app.timeseries.query import Query
+from app.timeseries.shape import Aggregate, Auction, Resampling, history_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,14 +42,20 @@ if TYPE_CHECKING:
     from app.timeseries.repository import TimeSeriesRepository
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What is to be written: per item its places by canonical area, with the interval of each."""
+_KINDS = {".csv": "csv", ".parquet": "parquet"}
 
-    wanted: dict[DataItem, dict[str, Place]]
-    intervals: dict[str, Interval]
-    as_of: datetime | None
-    assume_published: bool
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What the values are to look like."""
+
+    kind: str | None = None
+    wide: bool = False
+    tz: str | None = None
+    resolution: str | None = None
+    aggregate: Aggregate | None = None
+    auction: Auction = Auction.PREFERRED
+    continuous: bool = False
 
 
 def export_command(
@@ -54,37 +66,81 @@ def export_command(
     *,
     as_of: str | None,
     assume_published: bool,
-    kind: str,
+    options: ExportOptions,
     output: Path | None,
 ) -> int:
     settings = load_settings()
     configure_logging(settings.log)
     if assume_published and as_of is None:
         raise ConfigurationError("--assume-published needs --as-of: it says what counts as known at that instant")
+    output = None if output == Path("-") else output
+    kind = options.kind or kind_by_name(output, _KINDS, "csv")
     if kind == "parquet" and output is None and sys.stdout is not None and sys.stdout.isatty():
         raise ConfigurationError("parquet is binary: name a file with -o, or pipe the output")
-    output = None if output == Path("-") else output
-    instant = parse_instant(as_of, name="--as-of") if as_of else None
-    question = _question(settings, areas, items, start, end, instant, assume_published=assume_published)
+    zone = _zone(options.tz)
+    query = _query(settings, areas, items, start, end, as_of, options)
+    if assume_published:
+        query = replace(query, published=_published)
     with _target(output) as stream:
-        count = asyncio.run(_write(settings, question, kind, stream))
+        count, later = asyncio.run(_write(settings, query, kind, options, zone, stream))
     if not count:
-        typer.echo("no stored value matches; `gridkeeper collect` with the same options asks the source", err=True)
+        typer.echo(_nothing(query, later), err=True)
     elif output:
         typer.echo(f"{count} values written to {output}", err=True)
     return OK
 
 
-def _question(
+def _known_at(text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """An instant with its offset, however late, or a moment as --from takes it."""
+    try:
+        instant = datetime.fromisoformat(text.strip())
+    except ValueError:
+        instant = None
+    if instant is not None and instant.tzinfo is not None:
+        return instant.astimezone(UTC)
+    return parse_moment(text, zone, now, name="--as-of")
+
+
+def _zone(name: str | None) -> ZoneInfo | None:
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigurationError(f"--tz {name!r} is no time zone: write it as Europe/Berlin or UTC") from None
+
+
+def _resampling(options: ExportOptions) -> Resampling | None:
+    if options.resolution is None:
+        if options.aggregate is not None:
+            raise ConfigurationError("--aggregate needs --resolution: it says what becomes of shorter units")
+        return None
+    try:
+        resolution = Resolution.parse(options.resolution.strip().upper())
+    except ValueError as error:
+        raise ConfigurationError(f"--resolution: {error}") from None
+    return Resampling(resolution, options.aggregate or Aggregate.MEAN)
+
+
+def _nothing(query: Query, later: int) -> str:
+    if query.as_of is None or not later:
+        return "no stored value matches; `gridkeeper collect` with the same options asks the source"
+    known = "were learned after that instant" if later > 1 else "was learned after that instant"
+    said = f"nothing of this range was known then: {counted(later, 'value')} stored, which {known}"
+    if query.published is None:
+        return f"{said}; --assume-published counts a first value as known from its legal deadline on"
+    return f"{said} and had to be published later"
+
+
+def _query(
     settings: Settings,
     areas: Sequence[str] | None,
     items: Sequence[str] | None,
     start: str,
     end: str | None,
-    as_of: datetime | None,
-    *,
-    assume_published: bool,
-) -> _Question:
+    as_of: str | None,
+    options: ExportOptions,
+) -> Query:
     now = SystemClock().now()
     selection = select(
         areas or settings.collection.areas,
@@ -92,11 +148,30 @@ def _question(
         lambda place: parse_interval(start, end, place.zone, now),
         lambda item, place: places_for(ITEMS[item], place),
     )
-    wanted: dict[DataItem, dict[str, Place]] = {}
+    wanted: dict[DataItem, dict[str, Interval]] = {}
+    continues: dict[tuple[DataItem, str], tuple[str, ...]] = {}
     for request in selection.requests:
-        wanted.setdefault(request.item, {})[request.place.eic] = request.place
-    intervals = {request.place.eic: request.interval for request in selection.requests}
-    return _Question(wanted, intervals, as_of, assume_published)
+        of_item = wanted.setdefault(request.item, {})
+        kinds = ITEMS[request.item].kinds
+        whole: list[tuple[Place, Interval]] = [(request.place, request.interval)]
+        if options.continuous:
+            whole = [*history_of(request.place, request.interval, kinds)]
+        for place, interval in whole:
+            asked = of_item.get(place.eic, interval)
+            of_item[place.eic] = Interval(min(asked.start, interval.start), max(asked.end, interval.end))
+            shown = continues.get((request.item, place.eic), ())
+            continues[request.item, place.eic] = tuple(dict.fromkeys((*shown, request.place.eic)))
+    for warning in selection.warnings if not options.continuous else ():
+        typer.echo(f"note: {warning}; --continuous joins them", err=True)
+    zones = {request.place.zone for request in selection.requests}
+    zone = zones.pop() if len(zones) == 1 else MARKET_ZONE
+    return Query(
+        wanted,
+        as_of=_known_at(as_of, zone, now) if as_of else None,
+        auction=options.auction,
+        resampling=_resampling(options),
+        continues=continues,
+    )
 
 
 @contextmanager
@@ -123,27 +198,29 @@ def _standard_output() -> BinaryIO:
     return sys.stdout.buffer
 
 
-async def _write(settings: Settings, question: _Question, kind: str, stream: BinaryIO) -> int:
+async def _write(
+    settings: Settings, query: Query, kind: str, options: ExportOptions, zone: ZoneInfo | None, stream: BinaryIO
+) -> tuple[int, int]:
+    """The number of values written, and where none was, how many are stored that were learned later."""
+    from app.timeseries.query import read_shaped
     from app.timeseries.repository import TimeSeriesRepository
 
-    count = 0
     async with database(settings, lambda text: typer.echo(text, err=True)) as opened:
         repository = TimeSeriesRepository(opened)
-        as_of = await _as_of(repository, question.as_of)
-        with _writer(kind, stream, as_of) as writer:
-            for item in sorted(question.wanted):
-                places = question.wanted[item]
-                batches = repository.read(
-                    items=[item],
-                    areas={eic: question.intervals[eic] for eic in places},
-                    as_of=as_of,
-                    published=_published if question.assume_published else None,
-                )
-                async with aclosing(batches):
-                    async for batch in batches:
-                        writer.write(batch)
-                        count += len(batch)
-    return count
+        query = replace(query, as_of=await _as_of(repository, query.as_of))
+        count = 0
+        with _writer(kind, stream, query, zone, wide=options.wide) as writer:
+            async with aclosing(read_shaped(repository, query)) as found:
+                async for shaped in found:
+                    writer.write(shaped)
+                    count += len(shaped)
+        later = 0
+        if not count and query.as_of is not None:
+            whole = replace(query, as_of=None, published=None, resampling=None)
+            async with aclosing(read_shaped(repository, whole)) as stored:
+                async for shaped in stored:
+                    later += len(shaped)
+    return count, later
 
 
 async def _as_of(repository: TimeSeriesRepository, wanted: datetime | None) -> datetime | None:
@@ -157,21 +234,28 @@ async def _as_of(repository: TimeSeriesRepository, wanted: datetime | None) -> d
 
 
 @contextmanager
-def _writer(kind: str, stream: BinaryIO, as_of: datetime | None) -> Iterator[Writer]:
+def _writer(kind: str, stream: BinaryIO, query: Query, zone: ZoneInfo | None, *, wide: bool) -> Iterator[Writer]:
     import io
 
-    from app.timeseries.export import CsvWriter, ParquetWriter
+    from app.timeseries.export import CsvWriter, ParquetWriter, WideCsvWriter, WideParquetWriter
+    from app.timeseries.query import shown_under
 
+    shown = partial(shown_under, query=query)
+    coverage = query.resampling is not None
+    writer: Writer
     if kind == "parquet":
-        parquet = ParquetWriter(stream, as_of=as_of)
-        yield parquet
-        parquet.close()
+        if wide:
+            writer = WideParquetWriter(stream, zone, shown, as_of=query.as_of)
+        else:
+            writer = ParquetWriter(stream, zone, coverage=coverage, as_of=query.as_of)
+        yield writer
+        writer.close()
         return
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)
     try:
-        csv = CsvWriter(text)
-        yield csv
-        csv.close()
+        writer = WideCsvWriter(text, zone, shown) if wide else CsvWriter(text, zone, coverage=coverage)
+        yield writer
+        writer.close()
     finally:
         text.detach()
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from app.errors import ConfigurationError
 
 Areas = Annotated[
     list[str] | None,
@@ -53,3 +57,35 @@ class ExportFormat(StrEnum):
 
     CSV = "csv"
     PARQUET = "parquet"
+
+
+class Aggregation(StrEnum):
+    """What `export` makes of shorter units."""
+
+    MEAN = "mean"
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+    LAST = "last"
+    COUNT = "count"
+
+
+class AuctionChoice(StrEnum):
+    """Which day-ahead prices `export` writes."""
+
+    PREFERRED = "preferred"
+    SDAC = "sdac"
+    EXAA = "exaa"
+    ALL = "all"
+
+
+def kind_by_name(output: Path | None, kinds: Mapping[str, str], usual: str) -> str:
+    """The form that the name of a file asks for; ConfigurationError where its ending is none of a known form."""
+    if output is None:
+        return usual
+    found = kinds.get(output.suffix.lower())
+    if found is None:
+        raise ConfigurationError(
+            f"--output {output}: the ending {output.suffix!r} names no form; use {' or '.join(kinds)}, or say --format"
+        )
+    return found

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from app.cli.codes import OK
+from app.cli.options import kind_by_name
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.json_text import dumps
@@ -83,7 +84,7 @@ def _day(kind: Kind, text: str, option: str, now: datetime) -> date:
 
 
 def _by_name(output: Path | None) -> str:
-    return _BY_SUFFIX.get(output.suffix.lower(), "md") if output else "md"
+    return kind_by_name(output, _BY_SUFFIX, "md")
 
 
 def _eics(areas: Sequence[str] | None) -> list[str] | None:

@@ -30,6 +30,7 @@ from app.sources.entsoe.items import ITEMS, ItemSpec
 from app.sources.entsoe.source import EntsoeSource
 from app.timeseries.export import CsvWriter
 from app.timeseries.repository import TimeSeriesRepository
+from app.timeseries.shape import Shaped
 from tests.http_fakes import OpenBudget
 
 ENTSOE = Path(__file__).parents[3] / "shared" / "entsoe"
@@ -118,7 +119,7 @@ async def exported(case: Recorded, url: str) -> list[dict[str, str]]:
     writer = CsvWriter(text)
     century = Interval(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
     async for batch in store.read(items=[case.spec.item], areas={case.place.eic: century}):
-        writer.write(batch)
+        writer.write(Shaped(batch))
     await database.close()
     text.seek(0)
     return list(csv.DictReader(text))

@@ -178,7 +178,13 @@ def test_an_export_without_data_is_a_header_and_a_hint(store: str, capsys: pytes
         (["collect", "--sandbox", "--from", "2024-02-01", "--to", "2024-01-01"], "is not before"),
         (["collect", "--sandbox", "--from", "yesteryear"], "--from 'yesteryear' is no moment"),
         (["collect", "--sandbox", "--area", "DE_50HZ", "--item", "price_day_ahead"], "DE_50HZ is CTA"),
-        (["export", "--as-of", "then"], "--as-of 'then' is no instant"),
+        (["export", "--as-of", "then"], "--as-of 'then' is no moment"),
+        (["export", "-o", "x.xlsx"], "the ending '.xlsx' names no form"),
+        (["export", "-o", "load"], "the ending '' names no form"),
+        (["export", "--tz", "Berlin"], "--tz 'Berlin' is no time zone"),
+        (["export", "--aggregate", "mean"], "--aggregate needs --resolution"),
+        (["export", "--resolution", "PT7M"], "--resolution: unknown resolution 'PT7M'"),
+        (["report", "daily", "-o", "day.pdf"], "the ending '.pdf' names no form"),
         (["export", "--assume-published"], "needs --as-of"),
         (["export", "--format", "xlsx"], "xlsx"),
         (["export", "-o", "/nonexistent/x.csv"], "/nonexistent/x.csv"),
@@ -397,3 +403,31 @@ def test_an_interrupted_command_that_asks_keeps_what_it_stored(
     assert ("load_actual" in out) == (words == ["collect"])
     assert "stored" in err
     assert "Traceback" not in err
+
+
+def test_the_name_of_the_file_chooses_the_form(store: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    collected(capsys, *LOAD)
+    target = tmp_path / "load.parquet"
+    assert run(["export", *LOAD, "--resolution", "PT60M", "--tz", "Europe/Berlin", "-o", str(target)]) == 0
+    table = parquet.read_table(target)
+    assert (table.num_rows, str(table.schema.field("delivery_start").type)) == (48, "timestamp[us, tz=Europe/Berlin]")
+    assert set(table["coverage"].to_pylist()) == {1.0}
+    wide = exported(capsys, tmp_path, *LOAD, "--wide")
+    assert (len(wide), list(wide[0])) == (192, ["delivery_start", "load_actual DE_LU"])
+
+
+def test_an_instant_at_which_nothing_was_known_says_what_is_stored(
+    store: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    collected(capsys, *LOAD)
+    assert run(["export", *LOAD, "--as-of", "2026-01-20", "-o", str(tmp_path / "x.csv")]) == 0
+    said = capsys.readouterr().err
+    assert "192 values stored, which were learned after that instant; --assume-published counts" in said
+
+
+def test_the_next_step_repeats_the_range(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["collect", "--sandbox", *LOAD]) == 0
+    said = capsys.readouterr().err
+    assert "--item load_actual --from 2026-01-20 --to 2026-01-22 | head" in said
