@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import httpx
 from dependency_injector import containers, providers
+from pydantic import SecretStr
 
 from app.alerting.channel_file import ChannelFile
 from app.alerting.channels.base import Outlet
@@ -140,6 +141,11 @@ def _names_rules(settings: AlertingSettings) -> bool:
     return "rules_dir" in settings.model_fields_set
 
 
+def _token_headers(settings: EntsoeSettings) -> dict[str, SecretStr]:
+    """A service of rules alone has no token; what asks without one is refused with the remedy by the platform."""
+    return secret_headers(settings) if settings.token else {}
+
+
 def _rule_databases(database: Database, book: RuleBook) -> Callable[[], dict[str, str]]:
     """Where rules may read: our own database, and those that the book names now."""
 
@@ -215,7 +221,7 @@ class Container(containers.DeclarativeContainer):
         settings.provided.entsoe,
         budget,
         judge,
-        secret_headers=providers.Callable(secret_headers, settings.provided.entsoe),
+        secret_headers=providers.Callable(_token_headers, settings.provided.entsoe),
         on_wait=echo,
         clock=clock,
     )
@@ -248,7 +254,7 @@ class Container(containers.DeclarativeContainer):
         settings.provided.entsoe,
         backfill_budget,
         judge,
-        secret_headers=providers.Callable(secret_headers, settings.provided.entsoe),
+        secret_headers=providers.Callable(_token_headers, settings.provided.entsoe),
         on_wait=echo,
         clock=clock,
     )
@@ -280,7 +286,7 @@ class Container(containers.DeclarativeContainer):
         settings.provided.entsoe,
         gap_budget,
         judge,
-        secret_headers=providers.Callable(secret_headers, settings.provided.entsoe),
+        secret_headers=providers.Callable(_token_headers, settings.provided.entsoe),
         on_wait=echo,
         clock=clock,
     )

@@ -72,9 +72,13 @@ def favour_the_event_loop() -> None:
 
 
 @asynccontextmanager
-async def collecting(settings: Settings, echo: Echo) -> AsyncIterator[Container]:
-    """Everything that a collection needs, with the sandbox where it is chosen, ready in a container."""
-    require_token(settings)
+async def collecting(settings: Settings, echo: Echo, *, asks: bool = True) -> AsyncIterator[Container]:
+    """Everything that a collection needs, with the sandbox where it is chosen, ready in a container.
+
+    One that `asks` the platform for nothing needs no token.
+    """
+    if asks:
+        require_token(settings)
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(database(settings, echo))
         async with opened.transaction() as connection:
@@ -109,7 +113,8 @@ async def serve(
     A part that fails ends the others too: whoever started the process starts it anew.
     """
     lean_memory()
-    async with collecting(settings, echo) as container:
+    asks = asks_platform(settings)
+    async with collecting(settings, echo, asks=asks) as container:
         stopping = _Stopping(stop)
         # Made before anything runs: a wrong plan ends the service here.
         parts = (container.scheduler(), container.resource_sampler(), container.monitoring_upkeep())
@@ -124,7 +129,7 @@ async def serve(
             async with asyncio.TaskGroup() as group:
                 for part in (*parts, *rules, *messages, *checks):
                     group.create_task(stopping.after(part.run(stop)))
-                if backfills and settings.scheduler.profile != "cautious":
+                if asks and backfills and settings.scheduler.profile != "cautious":
                     group.create_task(_work_backfills(container, stop, settings.scheduler.drain_seconds))
                 for side in sides:
                     group.create_task(stopping.after(side(container, stop)))
@@ -134,6 +139,16 @@ async def serve(
             await container.backfill_http().aclose()
             await container.gap_http().aclose()
             await container.query_runner().close()
+
+
+def asks_platform(settings: Settings) -> bool:
+    """Whether the plan, as it stands at the start, has a job that asks the platform: a service of rules alone has none."""
+    from app.scheduling.config import PlanFile
+    from app.scheduling.plan import ASKING
+
+    chosen = settings.scheduler
+    file = PlanFile(chosen.plan_file, settings.collection, required="plan_file" in chosen.model_fields_set)
+    return any(job.kind in ASKING for job in file.load().jobs())
 
 
 async def _watch_runs(container: Container) -> None:

@@ -53,9 +53,14 @@ def _begin(settings: Settings, *, once: bool) -> None:
         else "of GRIDKEEPER_DATABASE__URL",
         stop="Ctrl-C",
     )
-    from app.lifecycle import require_token
+    if not settings.sandbox and settings.entsoe.token is None:
+        from app.lifecycle import asks_platform, require_token
 
-    require_token(settings)
+        if asks_platform(settings):
+            require_token(settings)
+        structlog.get_logger().info(
+            "platform_not_asked", note="the plan has no job that asks it, so no token is needed"
+        )
 
 
 def _sides() -> Sequence[Side]:

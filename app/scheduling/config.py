@@ -163,8 +163,6 @@ def read_plan(text: str, name: str, settings: CollectionSettings) -> Plan:
     notes = tuple(f"{name}, line {lines['jobs', job]}: {retired_line(job)}" for job in file.jobs if job in RETIRED)
     plan = Plan(file.areas or default.areas, file.items or default.items, found, notes)
     _refuse_double_jobs(plan, name)
-    if not plan.jobs():
-        raise ConfigurationError(f"{name}: jobs: every job is switched off; leave one on, or pause them one by one")
     return plan
 
 

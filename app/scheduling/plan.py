@@ -43,6 +43,10 @@ class Kind(StrEnum):
 REPORTS = frozenset({Kind.REPORT_QUALITY, Kind.REPORT_DAILY, Kind.REPORT_WEEKLY})
 WITHOUT_SELECTION = REPORTS | {Kind.HOUSEKEEPING, Kind.METRIC_ANOMALIES, Kind.QUALITY, Kind.QUALITY_REPAIR}
 """What these do concerns everything that is stored."""
+ASKING = frozenset(
+    {Kind.COLLECT, Kind.REPOLL, Kind.GAP_ANALYSIS, Kind.BACKFILL_ANALYSIS, Kind.PLATFORM_HEALTH, Kind.QUALITY_REPAIR}
+)
+"""These ask the platform, so they need a token."""
 
 
 @dataclass(frozen=True, slots=True)

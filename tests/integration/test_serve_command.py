@@ -271,3 +271,26 @@ async def damage(url: str) -> None:
         await rows(
             database, "insert into scheduler_jobs (id, next_run_time, job_state) values ('stranger', 4e9, $1)", b"\x80"
         )
+
+
+async def test_a_service_of_rules_alone_needs_no_job_and_no_token(tmp_path: Path, database_url: str) -> None:
+    from app.lifecycle import serve as serving
+    from app.scheduling.plan import RULES
+    from app.settings import load_settings
+
+    (tmp_path / "config" / "alerts").mkdir(parents=True)
+    lines = "".join(f"  {name}: {{enabled: false}}\n" for name in RULES)
+    (tmp_path / "config" / "collection.yaml").write_text(f"jobs:\n{lines}")
+    (tmp_path / "config" / "alerts" / "own.yaml").write_text(
+        "rules:\n- {name: own, every: 1 s, sql: select 'x' as a}\n"
+    )
+    settings, stop = load_settings(), asyncio.Event()
+    assert settings.entsoe.token is None
+    running = asyncio.create_task(serving(settings, lambda _text: None, stop))
+    async with asyncio.timeout(60), opened(database_url) as database:
+        while not await rows(database, "select 1 from alerts where rule = 'own' and phase = 'firing'"):
+            assert not running.done()
+            await asyncio.sleep(0.05)
+        assert await rows(database, "select 1 from scheduler_jobs") == []
+    stop.set()
+    await running
