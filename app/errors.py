@@ -6,7 +6,8 @@ AppError
 │   └── SchemaMismatch            the database has another schema version or another origin
 ├── SourceError                   no usable document
 │   ├── SourceUnavailable         time-out, 5xx, dropped, HTML instead of XML, 404 for everything: retry later
-│   │   └── RateLimited           everyone who shares the token waits until `until`
+│   │   ├── RateLimited           everyone who shares the token waits until `until`
+│   │   └── AnswerTooSlow         the answer did not come in time: ask again, then for less
 │   ├── AccessDenied              401/403: tell a person, do not retry
 │   ├── RequestTooLarge           split the window and try again
 │   ├── RequestRejected           the platform refuses these parameters: do not retry
@@ -54,6 +55,10 @@ class RateLimited(SourceUnavailable):
     def __init__(self, message: str, until: datetime) -> None:
         super().__init__(message)
         self.until = until
+
+
+class AnswerTooSlow(SourceUnavailable):
+    """The source took the request and did not finish its answer in time; a shorter window may be answered."""
 
 
 class AccessDenied(SourceError):

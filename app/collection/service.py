@@ -17,11 +17,13 @@ from app.collection.repository import RunRepository
 from app.errors import (
     AccessDenied,
     AnswerOutdated,
+    AnswerTooSlow,
     AppError,
     DatabaseUnavailable,
     MalformedDocument,
     RequestTooLarge,
     SourceError,
+    SourceUnavailable,
 )
 from app.market.time import Interval, halve
 from app.sources.source import Fetched, FetchStatistics, Source
@@ -30,6 +32,9 @@ from app.timeseries.repository import StoreResult, TimeSeriesRepository
 STORE_ATTEMPTS = 5
 """A restarting database is back within seconds; what was fetched waits for it."""
 
+
+MOST_HALVINGS = 4
+"""Of a window that is not answered in time: with two attempts first and one for each half as many as ever."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -112,6 +117,7 @@ class CollectionService:
 
     async def _gather_once(self, run: CollectionRun, malformed: list[bytes]) -> CollectionRun:
         """Fetch and store; a window that is too large in halves, each stored before the next is asked for."""
+        run.statistics.time_outs = _time_outs(run)
         try:
             fetched = await self._source.fetch(run.item, run.place, run.window, run.statistics)
         except RequestTooLarge as error:
@@ -122,11 +128,26 @@ class CollectionService:
             if first.error_class == RequestTooLarge.__name__:
                 return replace(first, window=run.window)
             return first.joined_with(await self._gather(replace(run, window=halves[1]), malformed))
+        except AnswerTooSlow as error:
+            return await self._gather_less(run, error, malformed)
         except SourceError as error:
             if isinstance(error, MalformedDocument):
                 malformed.append(error.body)
             return _failed(run, error, self._clock.now())
         return await self._store(run, fetched)
+
+    async def _gather_less(self, run: CollectionRun, error: AnswerTooSlow, malformed: list[bytes]) -> CollectionRun:
+        """The halves of a window that was not answered in time; a source that answers nothing is unavailable."""
+        halvings = run.statistics.halvings
+        halves = halve(run.window, run.place.zone)
+        if halves is None or halvings >= MOST_HALVINGS:
+            return _failed(run, SourceUnavailable(str(error)), self._clock.now())
+        run.statistics.halvings = halvings + 1
+        first = await self._gather(replace(run, window=halves[0]), malformed)
+        if first.error_class == SourceUnavailable.__name__:
+            return replace(first, window=run.window)
+        run.statistics.halvings = halvings + 1
+        return first.joined_with(await self._gather(replace(run, window=halves[1]), malformed))
 
     async def _store(self, run: CollectionRun, fetched: Fetched) -> CollectionRun:
         begun = time.perf_counter()
@@ -190,6 +211,13 @@ class CollectionService:
             outcome=Outcome.FAILED,
             statistics=statistics,
         )
+
+
+def _time_outs(run: CollectionRun) -> int:
+    """How many time-outs end a request: none where nothing shorter can be asked for."""
+    if halve(run.window, run.place.zone) is None and not run.statistics.halvings:
+        return 0
+    return 1 if run.statistics.halvings else 2
 
 
 def _outcome(fetched: Fetched) -> Outcome:

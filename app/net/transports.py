@@ -17,7 +17,7 @@ import httpx
 from pydantic import SecretStr
 
 from app.clock import Clock
-from app.errors import RateLimited, SourceError, SourceUnavailable
+from app.errors import AnswerTooSlow, RateLimited, SourceError, SourceUnavailable
 from app.net.answers import Answer, Judge, read_body
 from app.net.breaker import Breaker, ServerDown
 from app.net.budget import Budget
@@ -40,6 +40,7 @@ class Meter(Protocol):
     api_seconds: float
     question: int | None
     """The number of the latest attempt among the requests of all who share the budget."""
+    time_outs: int
 
 
 def full_jitter(longest: float) -> float:
@@ -114,7 +115,9 @@ class AnswerTransport(Wrapping):
         except SourceError as error:
             return error
         except TimeoutError:
-            return SourceUnavailable(f"{request.url.host} did not finish its answer within {self._deadline:g} s")
+            return AnswerTooSlow(f"{request.url.host} did not finish its answer within {self._deadline:g} s")
+        except httpx.ReadTimeout as error:
+            return AnswerTooSlow(self._without_secrets(describe(error, request.url.host)))
         except httpx.RequestError as error:
             return SourceUnavailable(self._without_secrets(describe(error, request.url.host)))
 
@@ -260,7 +263,8 @@ class BreakerTransport(Wrapping):
 class RetryTransport(Wrapping):
     """Repeats attempts that may succeed later, with exponential backoff and full jitter.
 
-    A 429 is no attempt, but after `BANS` of them the request is given up.
+    A 429 is no attempt, but after `BANS` of them the request is given up. So it is after as many time-outs as its
+    meter allows, because the caller would rather ask for less.
     """
 
     def __init__(
@@ -279,7 +283,9 @@ class RetryTransport(Wrapping):
         self._jitter = jitter
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        failed = bans = 0
+        failed = bans = slow = 0
+        meter = _meter(request)
+        patience = meter.time_outs if meter else 0
         while True:
             try:
                 return await self._inner.handle_async_request(request)
@@ -291,9 +297,11 @@ class RetryTransport(Wrapping):
                     raise
             except SourceUnavailable as error:
                 failed += 1
+                slow += isinstance(error, AnswerTooSlow)
+                if 0 < patience <= slow:
+                    raise AnswerTooSlow(str(error)) from error
                 if failed >= self._attempts:
                     raise SourceUnavailable(f"{error} (given up after {failed} attempts)") from error
                 await self._sleep(self._jitter(min(self._backoff * 2.0 ** (failed - 1), LONGEST_BACKOFF)))
-            meter = _meter(request)
             if meter is not None:
                 meter.retries += 1

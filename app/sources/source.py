@@ -25,7 +25,8 @@ class FetchStatistics:
     """What a fetch cost; filled while it runs, so that a failed fetch is accounted for too.
 
     `question` numbers what was asked in the order in which all processes asked; of an answer in several pages it is the
-    first. None where a source does not number its questions.
+    first. None where a source does not number its questions. After `time_outs` answers that did not come in time a
+    request is given up (0: only after all attempts); `halvings` counts how often its window was halved for that.
     """
 
     requests: int = 0
@@ -34,6 +35,8 @@ class FetchStatistics:
     api_seconds: float = 0.0
     parse_seconds: float = 0.0
     question: int | None = None
+    time_outs: int = 0
+    halvings: int = 0
 
 
 @dataclass(frozen=True, slots=True)

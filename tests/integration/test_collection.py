@@ -11,9 +11,9 @@ import pytest
 from app.clock import FixedClock
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Summary, Work
 from app.collection.repository import RunRepository
-from app.collection.service import CollectionService
+from app.collection.service import MOST_HALVINGS, CollectionService
 from app.db.engine import Database
-from app.errors import DatabaseUnavailable, MalformedDocument, RequestTooLarge, SourceUnavailable
+from app.errors import AnswerTooSlow, DatabaseUnavailable, MalformedDocument, RequestTooLarge, SourceUnavailable
 from app.market.areas import Place, find_place
 from app.market.series import DataItem, SeriesBlock
 from app.market.time import Interval
@@ -108,6 +108,21 @@ async def test_of_a_halved_window_what_succeeded_stays(database: Database) -> No
     assert (run.outcome, run.error_message) == (Outcome.FAILED, "gone")
     assert run.new > 0
     assert await rows(database, "select count(*) from observations") == [(run.new,)]
+
+
+async def test_a_window_that_is_not_answered_in_time_is_stored_half_by_half(database: Database) -> None:
+    def answer(item: DataItem, place: Place, window: Interval) -> Fetched | AnswerTooSlow:
+        return AnswerTooSlow("no end") if window.duration > timedelta(days=2) else hourly(item, place, window)
+
+    run = await service(database, FakeSource(answer)).collect(Work(LOAD, FR, WEEK))
+    assert (run.outcome, run.received, run.window) == (Outcome.STORED, 7 * 24, WEEK)
+
+
+async def test_a_source_that_answers_nothing_in_time_is_unavailable_after_few_questions(database: Database) -> None:
+    source = FakeSource(lambda *_: AnswerTooSlow("no end"))
+    run = await service(database, source).collect(Work(LOAD, FR, WEEK))
+    assert (run.outcome, run.error_class, run.window) == (Outcome.FAILED, "SourceUnavailable", WEEK)
+    assert len(source.asked) == 1 + MOST_HALVINGS
 
 
 async def test_an_hour_that_is_still_too_large_fails(database: Database) -> None:

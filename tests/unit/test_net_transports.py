@@ -9,6 +9,7 @@ import pytest
 from app.clock import FixedClock
 from app.errors import (
     AccessDenied,
+    AnswerTooSlow,
     DatabaseUnavailable,
     RateLimited,
     RequestTooLarge,
@@ -72,6 +73,16 @@ async def test_the_number_of_attempts_is_a_setting() -> None:
         with pytest.raises(SourceUnavailable, match="after 8 attempts"):
             await caller.get()
     assert len(wire.requests) == 8
+
+
+@pytest.mark.parametrize(("allowed", "attempts"), [(2, 2), (1, 1), (0, 6)])
+async def test_a_request_is_given_up_after_as_many_time_outs_as_its_caller_allows(allowed: int, attempts: int) -> None:
+    meter = FetchStatistics(time_outs=allowed)
+    async with calling(wire := ScriptedWire(httpx.ReadTimeout("slow"))) as caller:
+        with pytest.raises(SourceUnavailable) as caught:
+            await caller.http.get(caller.url, extensions={METER: meter})
+    assert len(wire.requests) == attempts
+    assert isinstance(caught.value, AnswerTooSlow) is bool(allowed)
 
 
 async def test_the_wait_doubles_up_to_a_minute() -> None:
