@@ -27,6 +27,8 @@ _CLOCK = """
     create table clock.moment (at timestamptz not null);
     insert into clock.moment values (pg_catalog.now());
     create function clock.now() returns timestamptz stable language sql as 'select at from clock.moment';
+    grant usage on schema clock to public;
+    grant select on clock.moment to public;
 """
 
 _WINDOW = """
