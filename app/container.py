@@ -29,6 +29,7 @@ from app.collection.backfill_models import Patience
 from app.collection.backfill_repository import BackfillRepository
 from app.collection.backfill_worker import BackfillWorker
 from app.collection.corrections import CorrectionService
+from app.collection.empty_incidents import EmptyIncidents
 from app.collection.gap_records import GapUpkeep
 from app.collection.gaps import GapService
 from app.collection.models import RunObserver
@@ -416,6 +417,7 @@ class Container(containers.DeclarativeContainer):
         platform=platform,
         chores=chores,
         anomalies=providers.Singleton(AnomalyWatch, database),
+        incidents=providers.Singleton(EmptyIncidents, database),
         nightly_quality=nightly_quality.provided.run,
         quality_repair=nightly_quality.provided.repair,
         reports=report_mail.provided.handlers.call(),

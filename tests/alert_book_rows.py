@@ -49,6 +49,13 @@ def gap(reason: str, *, due: str) -> str:
     """
 
 
+def incident(ended: str) -> str:
+    return f"""
+        insert into empty_incidents (began_at, ended_at, windows, summary)
+        values (now() - interval '1 hour', {ended}, 6, 'nothing came back')
+    """
+
+
 def hour_of_runs(count: int, failed: int) -> str:
     return f"""
         insert into collection_hourly
@@ -201,6 +208,7 @@ CASES = (
         (runs(1, ago="2 hours"), gap("ours", due="3 hours"), backfill(created="9 hours")),
     ),
     Case("gap_ours", (runs(1, ago="2 hours"), gap("ours", due="3 hours")), PAIR, (gap("ours", due="3 hours"),)),
+    Case("answers_empty", (incident("null"),), {}, (incident("now()"),), "nothing came back"),
     Case(
         "backfill_stuck",
         (backfill(created="3 hours"),),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from app.cli.backfill_view import FAILURES_SHOWN, Follower, as_json_document, in_words, print_failures, print_progress
-from app.cli.codes import FAILED, INTERRUPTED, OK
+from app.cli.codes import EMPTY, FAILED, INTERRUPTED, OK
 from app.clock import SystemClock
 from app.collection.backfill_models import BackfillRequest, BackfillState, ChunkState, Progress, Reprocess
 from app.collection.backfill_plan import BackfillPlan
@@ -195,12 +195,19 @@ def _follow(settings: Settings, backfill_id: int) -> int:
     print_progress([progress], lambda _: None)
     if progress.state is BackfillState.PAUSED:
         _say(f"paused ({progress.reason}); go on with: gridkeeper backfill resume {backfill_id} --follow")
+    if empty := progress.counts[ChunkState.EMPTY]:
+        _say(
+            f"completed, {counted(empty, 'window')} empty: the source had nothing for them; a running `gridkeeper serve` "
+            "asks for them again by itself, `gridkeeper gaps` shows what was asked how often"
+        )
     if failed := progress.counts[ChunkState.FAILED]:
         _say(
             f"{counted(failed, 'window')} failed; `gridkeeper backfill status {backfill_id}` lists them, "
             f"`gridkeeper backfill retry-failed {backfill_id} --follow` asks for them again"
         )
-    return OK if progress.state is BackfillState.COMPLETED and not failed else FAILED
+    if progress.state is not BackfillState.COMPLETED or failed:
+        return FAILED
+    return EMPTY if empty and empty == progress.planned else OK
 
 
 async def _work_and_show(settings: Settings, backfill_id: int, follower: Follower) -> Progress:
@@ -305,6 +312,7 @@ def _request(
         newest_first=not oldest_first,
         concurrency=_concurrency(concurrency, settings),
         description=_description(areas, items, start, end),
+        stays=True,
     )
 
 
@@ -339,6 +347,8 @@ def _print_plan(plan: BackfillPlan, settings: Settings) -> None:
         f"({settings.entsoe.requests_per_minute} requests a minute), at most {in_words(plan.seconds_at_share)} "
         f"while live collection wants all of it (share {settings.backfill.share:.0%})"
     )
+    if plan.empty_before:
+        _say(f"{counted(plan.empty_before, 'window')} of them came back empty before, too seldom to prove anything")
     for reason in _left_out(plan):
         _say(f"left out: {reason}")
 
@@ -348,7 +358,17 @@ def _left_out(plan: BackfillPlan) -> list[str]:
     public = f", public from {iso(plan.due)} on" if plan.due else ""
     counted = (
         (plan.complete, "windows that lack nothing; --reprocess all asks for them anew"),
-        (plan.absent, "windows whose missing values the source did not have; --reprocess all asks for them anew"),
+        (
+            plan.absent - plan.never_existed,
+            "windows whose missing values the source did not have, each time it was asked; --reprocess all asks for them anew",
+        ),
+        (
+            plan.never_existed,
+            (
+                "windows of a time for which the source never had anything, each time it was asked; "
+                "--reprocess all asks for them anew"
+            ),
+        ),
         (plan.not_due, f"windows that lack only what is not published yet{public}"),
         (plan.queued, "windows that are queued in another backfill already"),
     )
@@ -372,6 +392,8 @@ def _plan_as_json(plan: BackfillPlan, request: BackfillRequest) -> dict[str, Any
         "seconds_at_share": round(plan.seconds_at_share, 1),
         "complete": plan.complete,
         "absent": plan.absent,
+        "never_existed": plan.never_existed,
+        "empty_before": plan.empty_before,
         "not_due": plan.not_due,
         "public_from": iso(plan.due) if plan.due else None,
         "beyond_life": list(plan.beyond_life),

@@ -98,6 +98,8 @@ def reason_of(progress: Progress) -> str:
             "waiting for a worker: start `gridkeeper serve`, or "
             f"`gridkeeper backfill resume {progress.backfill_id} --follow`"
         )
+    if progress.state is BackfillState.COMPLETED and (empty := progress.counts[ChunkState.EMPTY]):
+        return f"completed, {counted(empty, 'window')} empty"
     return progress.reason
 
 

@@ -13,7 +13,7 @@ from app.cli.codes import FAILED, INTERRUPTED, OK
 from app.cli.progress import WindowProgress, run_interruptibly, where
 from app.cli.tables import print_table
 from app.clock import SystemClock
-from app.collection.models import CollectionRun, Summary, Tally, Work
+from app.collection.models import CollectionRequest, CollectionRun, Outcome, Summary, Tally, Work
 from app.collection.requests import Selection, select
 from app.kit.json_text import dumps
 from app.lifecycle import collecting, require_token
@@ -79,6 +79,9 @@ async def _collect(settings: Settings, selection: Selection, report: Report) -> 
         report.plan(selection, work)
         try:
             await service.collect_all(work, report.add)
+            if report.empty:
+                requests = [CollectionRequest(run.item, run.place, run.window) for run in report.empty]
+                await container.gaps().keep_asked(requests, container.clock().now())
         finally:
             report.progress.stop()
 
@@ -92,6 +95,7 @@ class Report:
         self.interrupted = False
         self._quiet = quiet
         self._skipped: list[str] = []
+        self.empty: list[CollectionRun] = []
         self.progress = WindowProgress(quiet=quiet)
 
     def say(self, text: str) -> None:
@@ -111,6 +115,8 @@ class Report:
 
     def add(self, run: CollectionRun) -> None:
         self.summary.add(run)
+        if run.outcome is Outcome.EMPTY:
+            self.empty.append(run)
         self.progress.add(run)
 
     def finish(self, *, as_json: bool) -> None:
@@ -146,6 +152,13 @@ class Report:
             self.say(f"rejected: {len(rejections) - SHOWN_PROBLEMS} more; all stand in the table rejected_points")
         for note in dict.fromkeys(note for tally in self.summary.tallies for note in tally.notes):
             self.say(f"note: {note}")
+        if self.empty:
+            named = [where(run) for run in self.empty[:SHOWN_PROBLEMS]]
+            more = f" and {len(self.empty) - SHOWN_PROBLEMS} more" if len(self.empty) > SHOWN_PROBLEMS else ""
+            self.say(
+                f"empty: {counted(len(self.empty), 'window')} came back without a value, which one answer does not prove; "
+                f"a running `gridkeeper serve` asks for them again: {', '.join(named)}{more}"
+            )
         failures = self.summary.failures
         if failures:
             self.say(

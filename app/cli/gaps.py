@@ -6,8 +6,8 @@ import asyncio
 import calendar
 import sys
 from collections import Counter
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -17,6 +17,7 @@ from app.cli.progress import WindowProgress, run_interruptibly
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.collection.gap_reasons import Reason
+from app.collection.gap_windows import Evidence
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.collection.requests import Selection, select
 from app.errors import ConfigurationError
@@ -26,7 +27,7 @@ from app.logging import configure_logging
 from app.market.moments import parse_interval
 from app.market.series import SeriesKey
 from app.market.text import counted
-from app.market.time import iso
+from app.market.time import Interval, iso
 from app.settings import Settings, load_settings
 from app.sources.entsoe.items import ITEMS, places_for
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from app.collection.gap_windows import Gap
 
 _TELLING = ("psr_type", "direction", "business_type", "contract", "sequence", "flow_direction", "category", "unit_eic")
-GAP_COLUMNS = ("item", "area", "series", "from", "to", "resolution", "missing", "reason", "due", "asked")
+GAP_COLUMNS = ("item", "area", "series", "from", "to", "resolution", "missing", "reason", "due", "asked", "evidence")
 
 
 def gaps_command(
@@ -121,12 +122,27 @@ def coverage_command(
     """Month by month, and day by day where one item of one place is asked for."""
     settings, selection, now = _asked(areas, items, start, end, sandbox=sandbox)
     by_day = len(selection.requests) == 1
-    cells = asyncio.run(_covered(settings, selection.requests, now, by_day=by_day))
+    cells, gaps = asyncio.run(_covered(settings, selection.requests, now, by_day=by_day))
+    lacking = [hours_missing(cell, gaps, by_day=by_day) for cell in cells]
     if as_json:
-        sys.stdout.write(dumps([_cell_as_json(cell) for cell in cells], indent=2) + "\n")
+        content = [_cell_as_json(cell, hours) for cell, hours in zip(cells, lacking, strict=True)]
+        sys.stdout.write(dumps(content, indent=2) + "\n")
     else:
-        _print_matrix(cells, every=every, by_day=by_day)
+        _print_matrix(cells, lacking, every=every, by_day=by_day)
     return OK
+
+
+def hours_missing(cell: Cell, gaps: Sequence[Gap], *, by_day: bool) -> dict[str, float]:
+    """The hours of gaps in a month or day, by what the questions for them say; of several series the longest."""
+    end = cell.begin + timedelta(days=1 if by_day else calendar.monthrange(cell.begin.year, cell.begin.month)[1])
+    inside = Interval(*(datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (cell.begin, end)))
+    found: dict[str, float] = {}
+    for gap in gaps:
+        part = gap.interval.intersection(inside)
+        if part and (gap.item, gap.place) == (cell.item, cell.place) and gap.evidence is not Evidence.NOT_DUE:
+            name = gap.evidence.value
+            found[name] = max(found.get(name, 0.0), part.duration.total_seconds() / 3600)
+    return found
 
 
 def _say(text: str) -> None:
@@ -180,14 +196,17 @@ async def _filled(
 
 async def _covered(
     settings: Settings, requests: Sequence[CollectionRequest], now: datetime, *, by_day: bool
-) -> list[Cell]:
+) -> tuple[list[Cell], list[Gap]]:
     from app.collection.coverage import CoverageService
+    from app.container import Container
     from app.timeseries.coverage import Step
     from app.timeseries.repository import TimeSeriesRepository
 
     async with database(settings, _say) as opened:
         service = CoverageService(opened, TimeSeriesRepository(opened))
-        return await service.matrix(requests, now, Step.DAY if by_day else Step.MONTH)
+        cells = await service.matrix(requests, now, Step.DAY if by_day else Step.MONTH)
+        gaps = Container(settings=settings, database=opened, echo=_say).gaps()
+        return cells, await gaps.analyse(requests, now, adding=False)
 
 
 def _print_gaps(gaps: Sequence[Gap]) -> None:
@@ -203,6 +222,7 @@ def _print_gaps(gaps: Sequence[Gap]) -> None:
             gap.reason.value,
             iso(gap.since),
             str(gap.asked),
+            _evidence(gap),
         )
         for gap in gaps
     ]
@@ -211,6 +231,13 @@ def _print_gaps(gaps: Sequence[Gap]) -> None:
     numbers = Counter(gap.reason.value for gap in gaps)
     said = ", ".join(f"{number} {reason}" for reason, number in sorted(numbers.items()))
     _say(f"{counted(len(gaps), 'gap')}{': ' if said else ''}{said}")
+
+
+def _evidence(gap: Gap) -> str:
+    """What the questions say: `empty after 3 questions`, `never asked`."""
+    if not gap.answers:
+        return gap.evidence.value
+    return f"{gap.evidence} after {counted(gap.answers, 'question')}"
 
 
 def _name(key: SeriesKey | None) -> str:
@@ -236,6 +263,8 @@ def _as_json(gaps: Sequence[Gap] | None, runs: Sequence[CollectionRun]) -> dict[
                 "reason": gap.reason.value,
                 "due": iso(gap.since),
                 "asked": gap.asked,
+                "answers": gap.answers,
+                "evidence": gap.evidence.value,
                 "last_asked": iso(gap.last_asked) if gap.last_asked else None,
                 "next_ask": iso(gap.next_ask),
             }
@@ -256,7 +285,7 @@ def _as_json(gaps: Sequence[Gap] | None, runs: Sequence[CollectionRun]) -> dict[
     }
 
 
-def _cell_as_json(cell: Cell) -> dict[str, Any]:
+def _cell_as_json(cell: Cell, missing: Mapping[str, float]) -> dict[str, Any]:
     share = cell.share
     return {
         "item": cell.item.value,
@@ -265,19 +294,31 @@ def _cell_as_json(cell: Cell) -> dict[str, Any]:
         "expected_hours": cell.expected / 3600,
         "covered_hours": cell.covered / 3600,
         "share": None if share is None else round(share, 6),
+        "missing_hours": dict(missing),
     }
 
 
-def _print_matrix(cells: Sequence[Cell], *, every: bool, by_day: bool) -> None:
+SIGNS = {Evidence.NEVER_ASKED: "?", Evidence.NO_ANSWER: "!", Evidence.EMPTY: "e", Evidence.NEVER_EXISTED: "n"}
+"""Where no series is expected, what the questions for the time say; the first that applies."""
+
+
+def _print_matrix(cells: Sequence[Cell], lacking: Sequence[Mapping[str, float]], *, every: bool, by_day: bool) -> None:
     """A line for each item, area and year (or month), a column for each month (or day); `-` where nothing was due."""
     lines: dict[tuple[str, str, str], dict[int, str]] = {}
-    for cell in cells:
+    used: set[Evidence] = set()
+    for cell, missing in zip(cells, lacking, strict=True):
         line, column = (f"{cell.begin:%Y-%m}", cell.begin.day) if by_day else (str(cell.begin.year), cell.begin.month)
         lines.setdefault((cell.item.value, cell.place.code, line), {})[column] = percent(cell.share)
-    told = {line: there for line, there in lines.items() if every or set(there.values()) != {"-"}}
+        if cell.share is None and (evidence := next((one for one in SIGNS if one in missing), None)):
+            used.add(evidence)
+            lines[cell.item.value, cell.place.code, line][column] = SIGNS[evidence]
+    silent = {"-", SIGNS[Evidence.NEVER_ASKED]}
+    told = {line: there for line, there in lines.items() if every or not set(there.values()) <= silent}
     names = [f"{day:02}" for day in range(1, 32)] if by_day else [calendar.month_abbr[month] for month in range(1, 13)]
     rows = [(*line, *(there.get(column, "") for column in range(1, len(names) + 1))) for line, there in told.items()]
     print_table(("item", "area", "month" if by_day else "year", *names), rows, right=set(names))
+    if used:
+        _say(", ".join(f"{sign} {evidence}" for evidence, sign in SIGNS.items() if evidence in used))
     if len(told) < len(lines):
         _say(f"not shown: {counted(len(lines) - len(told), 'line')} in which nothing was expected; --all shows them")
 

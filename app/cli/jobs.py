@@ -21,9 +21,10 @@ from app.lifecycle import collecting, database
 from app.logging import configure_logging
 from app.market.time import iso
 from app.scheduling.config import PlanFile
+from app.scheduling.cost import Cost, cost_of
 from app.scheduling.dispatcher import Dispatcher
 from app.scheduling.models import UNREADABLE, JobOutcome, JobRun, StoredJob, Trigger
-from app.scheduling.plan import cautious
+from app.scheduling.plan import Plan, cautious
 from app.scheduling.repository import JobRunRepository, JobView, find_job, readable
 from app.scheduling.retries import RetryPolicy
 from app.settings import Settings, load_settings
@@ -39,7 +40,11 @@ def list_command(*, as_json: bool) -> int:
     settings = _settings()
     views, leader = asyncio.run(_read(settings))
     if as_json:
-        content = {"leader": _leader_as_json(leader, settings), "jobs": [_view_as_json(view) for view in views]}
+        content = {
+            "leader": _leader_as_json(leader, settings),
+            "jobs": [_view_as_json(view) for view in views],
+            "requests_a_day": _cost_as_json(settings),
+        }
         sys.stdout.write(dumps(content, indent=2) + "\n")
         return OK
     print_table(LIST_COLUMNS, [_view_row(view) for view in views], right={"seconds", "late", "attempt"})
@@ -49,7 +54,31 @@ def list_command(*, as_json: bool) -> int:
     if unreadable:
         _say(f"unreadable: {UNREADABLE}")
     _say(_leader_line(leader, settings))
+    _say(_cost_line(settings))
     return OK
+
+
+def _cost_as_json(settings: Settings) -> dict[str, Any]:
+    cost = _cost(settings)
+    return {
+        "items_and_places": cost.pairs,
+        "cycles": round(cost.cycles),
+        "corrections": round(cost.corrections),
+        "budget": settings.entsoe.requests_per_minute * 1440,
+    }
+
+
+def _cost_line(settings: Settings) -> str:
+    cost = _cost(settings)
+    return (
+        f"cost: about {cost.total:.0f} requests a day ({cost.total / 24:.0f} an hour) for {cost.pairs} items and places: "
+        f"{cost.cycles:.0f} for what appears, {cost.corrections:.0f} for corrections; missing values and backfills come "
+        f"on top, all of it within {settings.entsoe.requests_per_minute} a minute"
+    )
+
+
+def _cost(settings: Settings) -> Cost:
+    return cost_of(_plan(settings), SystemClock().now())
 
 
 async def _read(settings: Settings) -> tuple[list[JobView], LeaderView]:
@@ -63,15 +92,18 @@ async def _known_jobs(opened: Database, settings: Settings) -> list[JobView]:
     """The stored jobs, and those of the plan that no leader has stored yet."""
     views = await JobRunRepository(opened).jobs()
     stored = {view.job.name for view in views}
-    plan = PlanFile(settings.scheduler.plan_file, settings.collection).load()
-    if settings.scheduler.profile == "cautious":
-        plan = cautious(plan)
+    plan = _plan(settings)
     planned = [
         JobView(StoredJob(job.name, job.kind, job.schedule, job.params, None), None)
         for job in plan.jobs()
         if job.name not in stored
     ]
     return sorted(views + planned, key=lambda view: view.job.name)
+
+
+def _plan(settings: Settings) -> Plan:
+    plan = PlanFile(settings.scheduler.plan_file, settings.collection).load()
+    return cautious(plan) if settings.scheduler.profile == "cautious" else plan
 
 
 def run_command(name: str, *, sandbox: bool, as_json: bool) -> int:

@@ -36,7 +36,9 @@ class GapCompleteness:
 
     async def lacks(self, requests: Sequence[CollectionRequest], now: datetime, *, promised: bool) -> Sequence[Lack]:
         return [
-            Lack(gap.item.value, gap.place.eic, gap.interval.start, gap.interval.end, gap.reason, gap.since)
+            Lack(
+                gap.item.value, gap.place.eic, gap.interval.start, gap.interval.end, gap.reason, gap.since, gap.evidence
+            )
             for gap in await self._gaps.analyse(requests, now, adding=promised)
         ]
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from app.collection.gap_reasons import Reason
+from app.collection.gap_windows import Evidence
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.errors import AccessDenied, RateLimited, SourceUnavailable
 
@@ -52,13 +53,17 @@ class BackfillState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BackfillRequest:
-    """What is to be backfilled; `concurrency` is the number of windows under way at once, over all processes."""
+    """What is to be backfilled; `concurrency` is the number of windows under way at once, over all processes.
+
+    `stays`: a person asked for it, so that what the source lacks now stays asked for.
+    """
 
     requests: tuple[CollectionRequest, ...]
     reprocess: Reprocess = Reprocess.MISSING
     newest_first: bool = True
     concurrency: int = 4
     description: str = ""
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class Lack:
     end: datetime
     reason: Reason = Reason.OURS
     since: datetime | None = None
+    evidence: Evidence = Evidence.NEVER_ASKED
 
     @property
     def wanted(self) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from app.collection.backfill_models import Lack
 from app.collection.gap_reasons import Reason
+from app.collection.gap_windows import Evidence
 from app.collection.models import CollectionRequest, Work
 from app.market.areas import Border, before_it_existed
 from app.market.time import Interval, midnight
@@ -18,8 +19,9 @@ from app.market.time import Interval, midnight
 class BackfillPlan:
     """The windows to ask for, in order; those of the range that are not asked for are only counted.
 
-    `complete` lack nothing, `not_due` only what is public from `due` on, `absent` what the source lacked when it was
-    asked, `queued` are those of another backfill. `beyond_life` tells of requests for a time without the place.
+    `complete` lack nothing, `not_due` only what is public from `due` on, `absent` what the source lacked each time it was
+    asked; of `never_existed` of them it never had anything. `empty_before` of the windows to ask for came back empty
+    before, too seldom to prove anything. `queued` are those of another backfill. `beyond_life` tells of requests for a time without the place.
     """
 
     work: tuple[Work, ...]
@@ -30,6 +32,8 @@ class BackfillPlan:
     not_due: int = 0
     due: datetime | None = None
     absent: int = 0
+    never_existed: int = 0
+    empty_before: int = 0
     beyond_life: tuple[str, ...] = ()
 
     @property
@@ -66,6 +70,8 @@ def plan_backfill(
         not_due=len(not_due),
         due=min((one.since for one in later if one.since), default=None) if not_due else None,
         absent=len(absent),
+        never_existed=len(_meeting(absent, [one for one in known if one.evidence is Evidence.NEVER_EXISTED])),
+        empty_before=len(_meeting(work, [one for one in known if one.wanted and one.evidence is Evidence.EMPTY])),
     )
 
 

@@ -26,6 +26,7 @@ from app.collection.backfill_models import (
     Progress,
     Reprocess,
 )
+from app.collection.gap_records import keep_asked
 from app.collection.models import Work
 from app.errors import Conflict, NotFound
 from app.market.areas import find_place
@@ -61,6 +62,8 @@ class BackfillRepository:
                 [one.window.end for one in work],
             )
             await connection.execute(statements.COMPLETE, backfill_id)
+            if request.stays:
+                await keep_asked(connection, request.requests, backfill_id=backfill_id)
         return backfill_id
 
     async def queued(self, work: Sequence[Work]) -> list[Lack]:
@@ -156,6 +159,7 @@ class BackfillRepository:
         """Ends the backfill for good; the number of windows that are given up. Conflict where it has ended."""
         async with self._database.transaction() as connection:
             await _changed(connection, backfill_id, "cancel", statements.CANCEL, backfill_id)
+            await connection.execute(statements.FORGET_ASKED, backfill_id)
             return len(await connection.fetch(statements.CANCEL_CHUNKS, backfill_id))
 
     async def retry_failed(self, backfill_id: int) -> int:

@@ -219,6 +219,8 @@ CANCEL = f"""
     returning backfill_id
 """  # noqa: S608  constants
 
+FORGET_ASKED = "delete from asked_ranges where backfill_id = $1"
+
 CANCEL_CHUNKS = """
     update backfill_chunks
     set state = 'cancelled', lease = null, lease_until = null, ended_at = clock_timestamp()

@@ -14,6 +14,7 @@ from app.collection.gap_questions import pair_of, series_of
 from app.collection.models import CollectionRequest
 from app.collection.question_records import Answers, QuestionRecords
 from app.collection.question_schedule import Pace, eagerness, next_of_stored, pace_of, ripe_spans
+from app.market.calendar import AfterDelivery, DaysBefore
 from app.market.series import DataItem
 from app.market.time import Interval
 from app.sources.entsoe.items import ITEMS
@@ -59,7 +60,7 @@ class CorrectionService:
 
         The end of a request is where values may lie by now; its start says how far back to look, None of it further.
         """
-        known = await self._known(requests, now)
+        known = await self._known(requests)
         if not known:
             return []
         answers = await self._records.answers(known, now)
@@ -69,7 +70,7 @@ class CorrectionService:
             for window in windows_again(one.interval, answers[pair_of(one)], item_pace(one.item), now)
         ]
 
-    async def _known(self, requests: Sequence[CollectionRequest], now: datetime) -> list[CollectionRequest]:
+    async def _known(self, requests: Sequence[CollectionRequest]) -> list[CollectionRequest]:
         """The requests from the first value on that is stored; of what has none, nothing can be corrected."""
         series = await series_of(self._timeseries, requests)
         places = {number: one.place for one in requests for number, _ in series.get(pair_of(one), ())}
@@ -80,8 +81,9 @@ class CorrectionService:
             lives = [extents[number] for number, _ in series.get(pair_of(one), ()) if number in extents]
             if not lives:
                 continue
-            # What is published for the future may appear at any time; behind the last measured value nothing is stored.
-            end = one.interval.end if one.interval.end > now + timedelta(hours=1) else max(life.end for life in lives)
+            # What a cycle asks for anyway is asked for as it appears; what is published for weeks and years, here.
+            each_cycle = isinstance(ITEMS[one.item].publication, AfterDelivery | DaysBefore)
+            end = max(life.end for life in lives) if each_cycle else one.interval.end
             stored = Interval(min(life.first for life in lives), max(end, min(life.first for life in lives)))
             if part := one.interval.intersection(stored):
                 found.append(CollectionRequest(one.item, one.place, part))

@@ -12,16 +12,25 @@ from app.collection.gap_history import GapChange, gap_changes
 from app.collection.gap_reasons import Asked, Reason
 from app.collection.gap_rows import GapRow
 from app.collection.models import CollectionRequest
+from app.market.areas import find_place
+from app.market.series import DataItem
 from app.market.text import counted
 from app.market.time import Interval, Resolution
 
 if TYPE_CHECKING:
     from app.db.engine import Connection, Database
 
-# Each run once, however many of the gaps its window meets.
+# What came back empty in an incident that is over proves nothing. Each run once, however many of the gaps its window meets.
 _ASKED = """
     select distinct wanted.number, runs.finished_at, runs.run_id, runs.window_start, runs.window_end,
-        runs.outcome <> 'failed' and runs.rejected = 0 as usable
+        runs.outcome <> 'failed'
+        and runs.rejected = 0
+        and not (
+            runs.outcome = 'empty'
+            and exists (
+                select from empty_incidents where runs.finished_at >= began_at and runs.finished_at <= ended_at
+            )
+        ) as usable
     from unnest($1::integer[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
         as wanted (number, item, area, first, last)
     join collection_runs as runs
@@ -83,12 +92,29 @@ _TELL = """
     )
 """
 
+# Of what is collected every gap stays, however old, and of the rest what a person asked for.
 _FORGET = """
     delete from gaps
     where
         reason in ('ours', 'late')
+        and not exists (
+            select from asked_ranges
+            where
+                asked_ranges.item = gaps.item
+                and asked_ranges.area = gaps.area
+                and range_start < gap_end
+                and range_end > gap_start
+        )
         and (
             gap_end <= $1
+            and not exists (
+                select from collection_runs
+                where
+                    collection_runs.item = gaps.item
+                    and collection_runs.area = gaps.area
+                    and collection_runs.window_end > gap_start
+                    and collection_runs.window_start < gap_end
+            )
             or not exists (
                 select from collection_runs
                 where
@@ -97,6 +123,34 @@ _FORGET = """
                     and collection_runs.finished_at > $2
             )
         )
+"""
+
+# $1, $2: items and areas of the plan, with the moments $3 before which nothing else looks at them.
+_OPEN = """
+    select gaps.item, gaps.area, gap_start, least(gap_end, coalesce(planned.before, 'infinity')) as gap_end
+    from gaps
+    left join unnest($1::text[], $2::text[], $3::timestamptz[]) as planned (item, area, before)
+        on planned.item = gaps.item and planned.area = gaps.area
+    where
+        planned.before > gap_start
+        or planned.before is null
+        and exists (
+            select from asked_ranges
+            where
+                asked_ranges.item = gaps.item
+                and asked_ranges.area = gaps.area
+                and range_start < gap_end
+                and range_end > gap_start
+        )
+    order by 1, 2, 3
+"""
+
+_STAYS = """
+    insert into asked_ranges (item, area, range_start, range_end, backfill_id)
+    select item, area, range_start, range_end, $5
+    from unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+        as asked (item, area, range_start, range_end)
+    on conflict on constraint asked_ranges_once do nothing
 """
 
 GIVEN_UP = timedelta(days=2)
@@ -127,6 +181,27 @@ class GapRecords:
         for row in rows:
             found.setdefault(pairs[row["number"]], []).append(row)
         return {pair: _columns(group) for pair, group in found.items()}
+
+    async def open_before(self, planned: Sequence[CollectionRequest]) -> list[CollectionRequest]:
+        """The kept gaps that lie before the planned requests, and those that a person asked for outside of them."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                _OPEN,
+                [one.item.value for one in planned],
+                [one.place.eic for one in planned],
+                [one.interval.start for one in planned],
+            )
+        return [
+            CollectionRequest(
+                DataItem(row["item"]), find_place(row["area"]), Interval(row["gap_start"], row["gap_end"])
+            )
+            for row in rows
+        ]
+
+    async def keep_asked(self, requests: Sequence[CollectionRequest]) -> None:
+        """Keep what a person asked for, so that it stays asked for."""
+        async with self._database.connection() as connection:
+            await keep_asked(connection, requests)
 
     async def last_asked(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
         """When each item and area was asked for last; those that never were are left out."""
@@ -167,6 +242,20 @@ class GapRecords:
             if changes:
                 await connection.execute(_TELL, *zip(*map(_told, changes), strict=True), now)
         return len(gone) + len(new)
+
+
+async def keep_asked(
+    connection: Connection, requests: Sequence[CollectionRequest], *, backfill_id: int | None = None
+) -> None:
+    """Keep what a person asked for, so that it stays asked for."""
+    await connection.execute(
+        _STAYS,
+        [one.item.value for one in requests],
+        [one.place.eic for one in requests],
+        [one.interval.start for one in requests],
+        [one.interval.end for one in requests],
+        backfill_id,
+    )
 
 
 class GapUpkeep:

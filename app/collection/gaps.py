@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from app.collection.service import CollectionService
     from app.db.engine import Database
 
+STRETCH = timedelta(days=31)
+"""Old gaps that lie closer together are looked at together."""
 SERIES_AT_ONCE = 64
 """Memory stays flat: 64 series of two years have 47,000 counts."""
 
@@ -141,6 +143,23 @@ class GapService:
             on_plan(work)
         await collection.collect_all(work, told)
         return runs
+
+    async def open_before(self, planned: Sequence[CollectionRequest]) -> list[CollectionRequest]:
+        """Where gaps are kept that the planned requests do not reach, in stretches."""
+        found: list[CollectionRequest] = []
+        for one in await self._records.open_before(planned):
+            last = found[-1] if found else None
+            if last and pair_of(last) == pair_of(one) and one.interval.start <= last.interval.end + STRETCH:
+                window = Interval(last.interval.start, max(last.interval.end, one.interval.end))
+                found[-1] = replace(last, interval=window)
+            else:
+                found.append(one)
+        return found
+
+    async def keep_asked(self, requests: Sequence[CollectionRequest], now: datetime) -> None:
+        """Keep what a person asked for and the source did not have, so that it stays asked for."""
+        await self._records.keep_asked(requests)
+        await self.analyse(requests, now)
 
     async def last_asked(self, work: Sequence[Work]) -> Mapping[tuple[str, str], datetime]:
         """When each item and place was asked for last, for whatever window."""

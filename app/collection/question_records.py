@@ -16,14 +16,23 @@ from app.collection.question_schedule import DAY, SHORTEST_PAUSE
 if TYPE_CHECKING:
     from app.db.engine import Database
 
+# What is published while a question waits for its answer may be in none: its start counts.
 # Of the questions of each cycle for the last hours only the latest tell anything: later ones have covered the same time.
 _ANSWERS = """
     select
         wanted.number,
         runs.window_start,
         runs.window_end,
-        runs.finished_at,
-        runs.outcome <> 'failed' and runs.rejected = 0 as usable,
+        runs.started_at,
+        runs.outcome <> 'failed'
+        and runs.rejected = 0
+        and not (
+            runs.outcome = 'empty'
+            and exists (
+                select from empty_incidents
+                where runs.finished_at >= began_at and coalesce(runs.finished_at <= ended_at, true)
+            )
+        ) as usable,
         runs.revised + runs.vanished > 0 as corrected
     from unnest($1::integer[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
         as wanted (number, item, area, first, last)
@@ -38,17 +47,17 @@ _ANSWERS = """
                 or runs.window_end - runs.window_start > interval '4 hours'
                 or runs.finished_at - runs.window_end > interval '20 hours'
             )
-    order by wanted.number, runs.finished_at, runs.run_id
+    order by wanted.number, runs.started_at, runs.run_id
 """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """The questions for one item and area, as columns in the order in which they ended; times in seconds since 1970."""
+    """The questions for one item and area, as columns in the order in which they began; times in seconds since 1970."""
 
     begins: NDArray[np.int64]
     ends: NDArray[np.int64]
-    finished: NDArray[np.int64]
+    asked: NDArray[np.int64]
     usable: NDArray[np.bool_]
     corrected: NDArray[np.bool_]
 
@@ -63,15 +72,15 @@ class Answers:
 
     def about_the_past(self) -> tuple[int, int]:
         """How many answers were about values that were days old, and how many of them found a correction."""
-        past = self.usable & (self.finished - self.ends > 2 * DAY)
+        past = self.usable & (self.asked - self.ends > 2 * DAY)
         return int(past.sum()), int((past & self.corrected).sum())
 
     def _latest(self, edges: NDArray[np.int64], which: NDArray[np.bool_]) -> NDArray[np.int64]:
         found = np.zeros(len(edges) - 1, np.int64)
         firsts = np.searchsorted(edges, self.begins[which])
         lasts = np.searchsorted(edges, self.ends[which], "right") - 1
-        for first, last, finished in zip(firsts.tolist(), lasts.tolist(), self.finished[which].tolist(), strict=True):
-            found[first:last] = finished
+        for first, last, asked in zip(firsts.tolist(), lasts.tolist(), self.asked[which].tolist(), strict=True):
+            found[first:last] = asked
         return found
 
 
@@ -107,7 +116,7 @@ class QuestionRecords:
 
 
 def _columns(rows: Sequence[Any]) -> Answers:
-    times = [[row[name].timestamp() for row in rows] for name in ("window_start", "window_end", "finished_at")]
-    begins, ends, finished = (np.array(column, np.float64).astype(np.int64) for column in times)
+    times = [[row[name].timestamp() for row in rows] for name in ("window_start", "window_end", "started_at")]
+    begins, ends, asked = (np.array(column, np.float64).astype(np.int64) for column in times)
     usable, corrected = (np.array([row[name] for row in rows], np.bool_) for name in ("usable", "corrected"))
-    return Answers(begins, ends, finished, usable, corrected)
+    return Answers(begins, ends, asked, usable, corrected)

@@ -89,8 +89,10 @@ class GapDue:
         missing = list(windows_due(gaps, now=now, again=again).requests)
         missing += [one for gap in gaps if (one := expected(gap, now))]
         fresh = [found for one in selection.requests if (found := fresh_request(one, now))]
-        stored = await self._again.again(selection.requests, now)
-        return Selection(merged([*missing, *fresh, *stored]), selection.skipped)
+        asked = [*missing, *fresh]
+        pairs = {(one.item, one.place.eic) for one in asked}
+        beside = [one for one in selection.requests if (one.item, one.place.eic) in pairs]
+        return Selection(merged([*asked, *await self._again.again(beside, now)]), selection.skipped)
 
 
 def considered(item: DataItem, place: Place, days: int, now: datetime) -> Interval:

@@ -53,7 +53,9 @@ class Backfills(Protocol):
 
 
 class Analyst(Analysis, Protocol):
-    """An analysis that also knows when each item and place was asked for last."""
+    """An analysis that also knows when each item and place was asked for last, and which old gaps are open."""
+
+    async def open_before(self, planned: Sequence[CollectionRequest]) -> Sequence[CollectionRequest]: ...
 
     async def last_asked(self, work: Sequence[Work]) -> Mapping[tuple[str, str], datetime]: ...
 
@@ -62,6 +64,12 @@ class Anomalies(Protocol):
     """Keeps the hours in which the collection went unusually; those it found, the latest first."""
 
     async def look(self, now: datetime) -> Sequence[Anomaly]: ...
+
+
+class Incidents(Protocol):
+    """Notices that many windows come back empty where values are expected, and that this is over; says so."""
+
+    async def look(self, now: datetime) -> str: ...
 
 
 class Jobs:
@@ -83,12 +91,14 @@ class Jobs:
         platform: PlatformWatch,
         chores: Sequence[Chore] = (),
         anomalies: Anomalies | None = None,
+        incidents: Incidents | None = None,
         nightly_quality: Handler | None = None,
         quality_repair: Handler | None = None,
         reports: Mapping[str, Handler] = MappingProxyType({}),
     ) -> None:
         self._chores = chores
         self._anomalies = anomalies
+        self._incidents = incidents
         self._nightly_quality = nightly_quality
         self._quality_repair = quality_repair
         self._reports = reports
@@ -146,7 +156,9 @@ class Jobs:
 
         now = self._clock.now()
         selection = wanted_by(ticket).select(self._settings.analysis_days, now)
-        gaps = await self._analysis.analyse(selection.requests, now)
+        # What is older is known from the gaps that are kept: their questions never end.
+        requests = [*selection.requests, *await self._analysis.open_before(selection.requests)]
+        gaps = await self._analysis.analyse(requests, now)
         windows = windows_due(gaps, now=now, again=ticket.attempt > 1)
         # First: a source that does not answer now raises below, and the backfill has all the time it needs.
         handed = await self._hand_over(windows.large, ticket)
@@ -166,6 +178,8 @@ class Jobs:
     async def platform_health(self, ticket: Ticket) -> RunReport:
         """The outcome of the last window tells whether the platform answers; where it is old, a small request does."""
         now = self._clock.now()
+        if self._incidents is not None and (told := await self._incidents.look(now)):
+            return RunReport(JobOutcome.SUCCEEDED, told)
         last = await self._runs.last_window()
         if last is not None and now - last.finished_at < HEALTH_AGE:
             self._platform.learn(last)
@@ -253,6 +267,8 @@ def _analysed(gaps: Sequence[Gap], report: RunReport, handed: str) -> RunReport:
     """What was found, and what was done about it; whatever waits for a later question is said to wait."""
     counts = Counter(gap.reason.value for gap in gaps)
     told = ["gaps: " + (", ".join(f"{count} {reason}" for reason, count in sorted(counts.items())) or "none")]
+    if oldest := min((gap.since for gap in gaps if gap.reason != "not_due"), default=None):
+        told.append(f"the oldest open since {oldest:%Y-%m-%d}")
     outcome = report.outcome
     if outcome is not JobOutcome.NOTHING_DUE:
         told.append(report.summary)

@@ -64,11 +64,13 @@ def test_tables_are_for_people(commands: None, capsys: pytest.CaptureFixture[str
     shown = capsys.readouterr()
     assert shown.out.splitlines()[1].split() == [
         "load_actual", "FR", "*", "2024-02-29T23:00:00Z", "2024-03-02T23:00:00Z", "PT60M", "48", "ours",
-        "2024-03-01T01:00:00Z", "0",
+        "2024-03-01T01:00:00Z", "0", "never", "asked",
     ]  # fmt: skip
     assert shown.err.splitlines()[-1] == "2 gaps: 2 ours"
     assert coverage_command(*asked, sandbox=True, as_json=False) == 0
-    assert capsys.readouterr().out.splitlines()[1].split() == ["load_actual", "FR", "2024", "-", "-"]
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[1].split() == ["load_actual", "FR", "2024", "?", "?"]
+    assert shown.err.splitlines()[-1] == "? never asked"
     assert coverage_command(["FR"], *asked[1:], sandbox=True, as_json=False) == 0
     assert capsys.readouterr().out.splitlines()[0].split()[:4] == ["item", "area", "month", "01"]
 

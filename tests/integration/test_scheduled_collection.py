@@ -220,7 +220,7 @@ async def test_an_analysis_that_hands_everything_over_does_not_call_it_complete(
     station = Station(database)
     report = await station.jobs.gap_analysis(station.ticket())
     assert report.outcome is JobOutcome.SUCCEEDED
-    assert report.summary.endswith("1 ours; 1 handed over")
+    assert report.summary.endswith("1 ours; the oldest open since 2024-03-23; 1 handed over")
 
 
 async def test_an_analysis_hands_over_long_gaps_also_where_the_platform_is_down(database: Database) -> None:
@@ -242,7 +242,8 @@ async def test_an_analysis_says_what_waits_for_its_next_question(database: Datab
     report = await station.jobs.gap_analysis(station.ticket())
     assert report.outcome is JobOutcome.NOTHING_DUE
     assert (
-        report.summary == "gaps: 1 late, 1 not_due; 1 wait for their next question, the first until 2024-03-30 16:00Z"
+        report.summary
+        == "gaps: 1 late, 1 not_due; the oldest open since 2024-03-30; 1 wait for their next question, the first until 2024-03-30 16:00Z"
     )
 
 
