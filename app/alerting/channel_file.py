@@ -21,7 +21,7 @@ from app.alerting.routing import Route, Routes
 from app.alerting.silences import Matcher, parse_matcher
 from app.alerting.yaml_reader import Entry, read_content, secret_files, suggestion
 from app.errors import ConfigurationError
-from app.kit.files import read_bytes
+from app.kit.files import read_bytes, says_something
 from app.kit.yaml_tree import Problem, Report
 
 LOOK_SECONDS = 1.0
@@ -198,6 +198,8 @@ class ChannelFile:
         self._seen: tuple[bytes | None, float] = (None, 0.0)
         self._looked_at = 0.0
         self._secrets: dict[str, bytes] = {}
+        self._missed = ""
+        """Why the file cannot be read at present."""
         self.problems: tuple[Problem, ...] = ()
         """What is wrong with the file as it stands; the book is the last good one then."""
 
@@ -274,12 +276,29 @@ class ChannelFile:
         try:
             content = self._read()
         except ConfigurationError as error:
-            self._log.error("channels file cannot be read, the last good one is used", problem=str(error))
+            self._miss(str(error))
             return
         if content != self._seen[0]:
             self._seen = (content, now)
-        elif content is not None and now - self._seen[1] >= SETTLED_SECONDS and self._differs(content):
+        elif now - self._seen[1] >= SETTLED_SECONDS:
+            self._settled(content)
+
+    def _settled(self, content: bytes | None) -> None:
+        """A file that went, or was emptied, is no wish to reach nobody."""
+        if content is None:
+            if self._used is not None:
+                self._miss("the file was there and is not any more; put it back, or write `channels: {}` to have none")
+        elif says_something(self._used or b"") and not says_something(content):
+            self._miss("the file was emptied; write `channels: {}` to have none")
+        elif self._missed or self._differs(content):
+            self._missed = ""
             self._use(content)
+
+    def _miss(self, message: str) -> None:
+        if message != self._missed:
+            self._missed = message
+            self.problems = (Problem(str(self._path), 0, "", message),)
+            self._log.error("channels file cannot be read, the last good one is used", problem=message)
 
     def _differs(self, content: bytes) -> bool:
         """Whether the file says something else, or a secret that it names has changed."""
@@ -309,4 +328,8 @@ class ChannelFile:
 
     def _read(self) -> bytes | None:
         """The content; None while there is no file: one that is being replaced is back in a moment."""
-        return read_bytes(self._path) if self._path.exists() else None
+        try:
+            present = self._path.exists()
+        except OSError as error:
+            raise ConfigurationError(f"{self._path} cannot be read: {error.strerror or error}") from error
+        return read_bytes(self._path) if present else None

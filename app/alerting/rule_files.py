@@ -209,7 +209,7 @@ class _Reader:
 
 
 def _address(entry: Entry, name: str) -> SecretStr | None:
-    url = entry.secret(name, required=True)
+    url = entry.secret(name, required=True, example="postgresql://secret@secret.invalid/secret")
     if url is None:
         return None
     try:

@@ -16,6 +16,7 @@ from app.alerting.rule_files import ENDINGS, Book, Reading, RuleFile, files_of, 
 from app.clock import until_beat
 from app.errors import ConfigurationError
 from app.kit.durations import show_duration
+from app.kit.files import says_something
 from app.kit.yaml_tree import FileProblems, Problem
 
 LOOK_SECONDS = 1.0
@@ -211,11 +212,11 @@ class RuleBook:
         if not files and self._good and not self._folder.exists():
             said = "this was there and is not any more; put it back, or make an empty folder to have no rules of yours"
             return [RuleFile(str(self._folder), error=said)]
-        before = {file.name for file in self._good if _says_something(file.content)}
+        before = {file.name for file in self._good if says_something(file.content)}
         said = "this file was emptied; write `rules: []` to have none in it, or delete it"
         return [
             replace(file, error=said)
-            if file.name in before and not file.error and not _says_something(file.content)
+            if file.name in before and not file.error and not says_something(file.content)
             else file
             for file in files
         ]
@@ -233,12 +234,6 @@ class RuleBook:
         elif self._problems and not reading.problems:
             self._log.info("rules_mended")
         self._problems = reading.problems
-
-
-def _says_something(content: bytes) -> bool:
-    """Whether there is anything but blanks and comments."""
-    lines = (line.strip() for line in content.lstrip(b"\xef\xbb\xbf").splitlines())
-    return any(line and not line.startswith((b"#", b"---", b"...")) for line in lines)
 
 
 def _logged(changes: Difference) -> dict[str, list[str]]:

@@ -19,8 +19,10 @@ import difflib
 import math
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Names
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
@@ -48,6 +50,7 @@ E = TypeVar("E", bound=Enum)
 TRUE, FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WITHOUT_SECRETS: ContextVar[bool] = ContextVar("without_secrets", default=False)
 
 
 def read_content(content: bytes, report: Report) -> Entry:
@@ -268,8 +271,13 @@ class Entry:
         }
         return {key: entry for key, entry in made.items() if entry is not None}
 
-    def secret(self, name: str, *, required: bool = False, literal: bool = False) -> SecretStr | None:
-        """A text whose secret parts are `${NAME}` of the environment; without one it is refused unless `literal`."""
+    def secret(
+        self, name: str, *, required: bool = False, literal: bool = False, example: str = "secret"
+    ) -> SecretStr | None:
+        """A text whose secret parts are `${NAME}` of the environment; without one it is refused unless `literal`.
+
+        Where files are read without secrets, `example` stands for one with which the text begins.
+        """
         node = self._find(name, required=required)
         if node is None:
             return None
@@ -279,6 +287,12 @@ class Entry:
         if not literal and not _REFERENCE.search(node.text):
             self.wrong("a secret does not stand in a file; write ${NAME} and set NAME in the environment", name)
             return None
+        if _WITHOUT_SECRETS.get():
+            unknown = [name for name in _REFERENCE.findall(node.text) if not _VARIABLE.fullmatch(name)]
+            for variable in unknown:
+                self.wrong(f"${{{variable}}} names no variable; write it as ${{NAME}}", name)
+            begun = _REFERENCE.sub(example, node.text, count=1) if node.text.startswith("${") else node.text
+            return None if unknown else SecretStr(_REFERENCE.sub("secret", begun))
         try:
             return SecretStr(resolve(node.text, os.environ))
         except ConfigurationError as error:
@@ -301,6 +315,16 @@ class Entry:
             return Entry(node, path, self._report)
         self._report.add(line, path, f"this must be a mapping of fields, not {_shown(node)}")
         return None
+
+
+@contextmanager
+def without_secrets() -> Iterator[None]:
+    """Files are read without the secrets they refer to, as where they are checked before they are rolled out."""
+    token = _WITHOUT_SECRETS.set(True)
+    try:
+        yield
+    finally:
+        _WITHOUT_SECRETS.reset(token)
 
 
 def resolve(text: str, environment: Names[str, str]) -> str:

@@ -207,14 +207,19 @@ def migrate(
 
 
 @cli.command("check-config")
-def check_config(sandbox: Sandbox = False) -> None:
+def check_config(
+    sandbox: Sandbox = False,
+    syntax: Annotated[
+        bool, typer.Option("--syntax", help="Check the files without the secrets they refer to, as in CI.")
+    ] = False,
+) -> None:
     """Validate the settings and the files that operators edit, without starting anything; show them without secrets.
 
     Exit code: 0 all is valid, 2 something is wrong, each named with file, line and remedy.
     """
     from app.cli.check_config import check_config_command
 
-    raise typer.Exit(check_config_command(sandbox=sandbox))
+    raise typer.Exit(check_config_command(sandbox=sandbox, syntax=syntax))
 
 
 @cli.command()

@@ -19,8 +19,11 @@ alerts = typer.Typer(
 @alerts.command("check")
 def alerts_check(
     path: Annotated[
-        Path | None, typer.Argument(help="A file or a folder of rules; default: the configured one.")
+        Path | None, typer.Argument(help="A file, a pipe or a folder of rules; default: the configured one.")
     ] = None,
+    syntax: Annotated[
+        bool, typer.Option("--syntax", help="Check without the secrets that the rules refer to, as in CI.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read the rules and list every problem with file, line, field and remedy; starts nothing.
@@ -31,7 +34,7 @@ def alerts_check(
     """
     from app.cli.alerts_rules import check_command
 
-    raise typer.Exit(check_command(path, as_json=as_json))
+    raise typer.Exit(check_command(path, as_json=as_json, syntax=syntax))
 
 
 @alerts.command("rules")

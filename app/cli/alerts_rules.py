@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from app.alerting.rule_files import Book, RuleFile, files_of, named_files, read_
 from app.alerting.runner import Row
 from app.alerting.schedules import NEVER
 from app.alerting.watch import RuleBook
-from app.alerting.yaml_reader import suggestion
+from app.alerting.yaml_reader import suggestion, without_secrets
 from app.cli.codes import OK, UNAVAILABLE
 from app.cli.tables import one_line, print_table, printable
 from app.clock import SystemClock
@@ -37,10 +37,12 @@ MOST_ROWS = 20
 RULE_COLUMNS = ("rule", "severity", "schedule", "next slot", "threshold", "for", "where")
 
 
-def check_command(path: Path | None, *, as_json: bool) -> int:
+def check_command(path: Path | None, *, as_json: bool, syntax: bool = False) -> int:
     """Every problem of the rules; 0 where there is none."""
     settings = load_settings()
-    reading = read_book(_files(path or settings.alerting.rules_dir, named=path is not None))
+    files = _files(path or settings.alerting.rules_dir, named=path is not None)
+    with without_secrets() if syntax else nullcontext():
+        reading = read_book(files)
     own = sum(not rule.built_in for rule in reading.book.rules.values())
     shipped = len(reading.book.rules) - own
     if as_json:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import typer
 
+from app.alerting.yaml_reader import without_secrets
 from app.cli.codes import OK, USAGE
+from app.cli.tables import printable
 from app.errors import ConfigurationError
 from app.settings import Settings, load_settings, variables
 
@@ -56,17 +59,18 @@ CHECKERS: tuple[Checker, ...] = (check_database, check_plan, check_rules, check_
 """Whoever adds a file that people edit adds its checker here."""
 
 
-def check_config_command(*, sandbox: bool) -> int:
+def check_config_command(*, sandbox: bool, syntax: bool = False) -> int:
     settings = load_settings(**({"sandbox": True} if sandbox else {}))
     for name in variables():
         typer.echo(f"{name}={_shown(settings, name)}")
     wrong = 0
     for check in CHECKERS:
         try:
-            typer.echo(check(settings), err=True)
+            with without_secrets() if syntax else nullcontext():
+                typer.echo(printable(check(settings)), err=True)
         except ConfigurationError as error:
             wrong += 1
-            typer.echo(f"wrong: {error}", err=True)
+            typer.echo(printable(f"wrong: {error}"), err=True)
     typer.echo(f"{wrong} of {len(CHECKERS)} checks failed" if wrong else _verdict(settings), err=True)
     return USAGE if wrong else OK
 

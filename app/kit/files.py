@@ -55,3 +55,9 @@ def _within(content: bytes, path: Path, most: int) -> bytes:
     if len(content) > most:
         raise ConfigurationError(f"{path} is larger than {most:,} bytes; split it into several files")
     return content
+
+
+def says_something(content: bytes) -> bool:
+    """Whether there is anything but blanks and comments."""
+    lines = (line.strip() for line in content.lstrip(b"\xef\xbb\xbf").splitlines())
+    return any(line and not line.startswith((b"#", b"---", b"...")) for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,3 +149,32 @@ def test_a_signature_covers_time_and_body(monkeypatch: pytest.MonkeyPatch) -> No
     assert signature(SECRET, b"{}", NOW) == signature(SECRET, b"{}", NOW)
     assert signature(SECRET, b"{}", NOW) != signature(SECRET, b"[]", NOW)
     assert SECRET not in repr(channel)
+
+
+def test_a_file_that_went_was_emptied_or_is_none_leaves_the_last_good_book(tmp_path: Path) -> None:
+    path, ticks = tmp_path / "channels.yaml", Ticks()
+    text = "channels: {ops: {type: webhook, url: 'https://example.org/x'}}\n"
+    path.write_text(text)
+    file = ChannelFile(path, monotonic=ticks)
+
+    def look() -> list[str]:
+        for _ in range(3):
+            ticks.now += 2
+            file.current()
+        return list(file.current().channels)
+
+    assert look() == ["ops"]
+    for replace, reason in (
+        (lambda: path.write_text("# nothing\n"), "was emptied"),
+        (path.unlink, "is not any more"),
+        (path.mkdir, "is a folder and no file"),
+        (lambda: (path.rmdir(), os.mkfifo(path)), "is a pipe and no file"),
+    ):
+        replace()
+        assert look() == ["ops"]
+        assert reason in file.problems[0].message
+    path.unlink()
+    path.write_text(text)
+    assert (look(), file.problems) == (["ops"], ())
+    path.write_text("channels: {}\n")
+    assert look() == ["log"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.cli import run
 from app.cli.check_config import check_config_command
 from app.settings import variables
 
@@ -49,3 +50,37 @@ def test_every_wrong_file_and_setting_is_named_with_its_remedy(
     assert "wrong: GRIDKEEPER_DATABASE__URL" in told.err
     assert "2 of" in told.err
     assert PASSWORD not in told.out + told.err
+
+
+CHANNELS = """
+channels:
+  mail: {type: email, host: mx.example.org, username: me, password: "${MAIL_PASSWORD}", from: g@example.org, to: [a@example.org]}
+  chat: {type: slack, url: "${SLACK_URL}"}
+  hook: {type: webhook, url: "${HOOK_URL}", headers: {Authorization: "Bearer ${HOOK_TOKEN}"}}
+routes:
+- {channels: [chat], match: [severity=critical]}
+fallback: mail
+"""
+
+
+def test_files_are_checked_without_the_secrets_they_refer_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config" / "channels.yaml").write_text(CHANNELS)
+    (tmp_path / "config" / "alerts").mkdir()
+    rules = tmp_path / "config" / "alerts" / "own.yaml"
+    rules.write_text(
+        "databases: {other: '${OTHER_URL}'}\nrules:\n- {name: r, every: 5 s, sql: select 1, database: other}\n"
+    )
+    assert run(["check-config"]) == 2
+    assert "the environment has no MAIL_PASSWORD" in capsys.readouterr().err
+    assert run(["check-config", "--syntax"]) == 0
+    assert run(["alerts", "check"]) == 1
+    assert run(["alerts", "check", "--syntax"]) == 0
+    capsys.readouterr()
+    (tmp_path / "config" / "channels.yaml").write_text(CHANNELS.replace("${SLACK_URL}", "https://hooks.example.org/x"))
+    assert run(["check-config", "--syntax"]) == 2
+    assert "a secret does not stand in a file" in capsys.readouterr().err
+    rules.write_text("databases: {other: '${OTHER URL}'}\n")
+    assert run(["alerts", "check", "--syntax"]) == 1
+    assert "names no variable" in capsys.readouterr().out

@@ -14,7 +14,7 @@ _UNSET = SecretStr("http://unset.invalid")
 
 def secret_url(entry: Entry, name: str, *, literal: bool = False) -> SecretStr:
     """A URL that is itself a secret; reported where it is missing or no http address."""
-    value = entry.secret(name, required=True, literal=literal)
+    value = entry.secret(name, required=True, literal=literal, example="https://secret.invalid/secret")
     if value is None:
         return _UNSET
     text = value.get_secret_value().strip()
