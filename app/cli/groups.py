@@ -183,7 +183,8 @@ def backfill_start(
 @backfill.command("status")
 def backfill_status(
     number: Annotated[
-        int | None, typer.Argument(help="Number of the backfill; default: the open and the latest.")
+        int | None,
+        typer.Argument(help="Number of the backfill; default: the open and the latest.", min=1, max=LARGEST_NUMBER),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

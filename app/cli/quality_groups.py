@@ -78,7 +78,10 @@ def quality_findings(
 Number = Annotated[
     int, typer.Argument(help="Number of the finding; `quality findings` lists them.", min=1, max=LARGEST_NUMBER)
 ]
-Numbers = Annotated[list[int] | None, typer.Argument(help="Numbers of findings; default: all that stand.")]
+Numbers = Annotated[
+    list[int] | None,
+    typer.Argument(help="Numbers of findings; default: all that stand.", min=1, max=LARGEST_NUMBER),
+]
 Note = Annotated[str, typer.Option("--note", help="Why the values are right.")]
 
 

@@ -212,3 +212,14 @@ def test_moments_of_a_silence_may_stand_in_any_zone() -> None:
     assert planned.ends_at == datetime(2024, 7, 2, 10, tzinfo=UTC)
     with pytest.raises(ConfigurationError, match="--until '2024-07-01T22:00Z Europe/Berlin' is no instant"):
         zoned_instant("2024-07-01T22:00Z Europe/Berlin", name="--until")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["backfill", "status", "9" * 20], ["backfill", "pause", "9" * 20], ["quality", "accept", "9" * 20, "--note", "x"]],
+)
+def test_numbers_beyond_the_database_are_refused_by_every_command(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    assert "9223372036854775807" in capsys.readouterr().err
