@@ -16,7 +16,7 @@ install = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(BIN)/uv pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test smoke check format lint types imports coverage bench soak chaos lock clean
+.PHONY: help setup run test smoke check format lint types imports coverage bench soak chaos chaos-delivery lock clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | \
@@ -85,6 +85,9 @@ soak: $(READY)  ## Run the service for HOURS against a faulty sandbox; fails whe
 KILLS ?= 50
 chaos: $(READY)  ## Kill the service KILLS times under a faulty sandbox, then look whether anything was lost
 	@$(BIN)/python scripts/chaos.py --kills $(KILLS)
+
+chaos-delivery: $(READY)  ## Kill two replicas 20 times while receivers answer badly, then look who heard what
+	@$(BIN)/python scripts/chaos_delivery.py --kills 20
 
 lock: $(READY)  ## Pin the dependencies of pyproject.toml with hashes
 	@$(COMPILE) pyproject.toml --extra embedded -o requirements/runtime.txt
