@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from app.db.embedded import embedded_notice, guarded, start_embedded
+from app.db.embedded import embedded_notice, guarded, has_database, start_embedded
 from app.db.engine import Database
 from app.db.migrate import check_schema, claim_origin, migrate
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, DatabaseUnavailable
 from app.settings import Settings
 from app.tasks.memory import MemoryKeeper, lean_memory
 
@@ -37,12 +37,22 @@ def require_token(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def database(settings: Settings, echo: Echo, *, migrated: bool = True) -> AsyncIterator[Database]:
-    """The open database of the settings; the embedded one is started and migrated, another must have our schema."""
+async def database(
+    settings: Settings, echo: Echo, *, migrated: bool = True, made: bool = False
+) -> AsyncIterator[Database]:
+    """The open database of the settings; the embedded one is started and migrated, another must have our schema.
+
+    `made`: an embedded one that is not there yet is made. Who only looks must not leave a database behind.
+    """
     async with AsyncExitStack() as stack:
         url = settings.database.url.get_secret_value() if settings.database.url else None
         embedded = url is None
         if url is None:
+            if not made and not has_database(settings.data_dir):
+                raise DatabaseUnavailable(
+                    f"there is no database below {settings.data_dir} yet: `gridkeeper serve` or `gridkeeper collect` makes "
+                    "one; for another, set GRIDKEEPER_DATA_DIR or GRIDKEEPER_DATABASE__URL"
+                )
             server = await asyncio.to_thread(start_embedded, settings.data_dir)
             stack.callback(server.release)
             await stack.enter_async_context(guarded(server))
@@ -79,8 +89,10 @@ async def collecting(settings: Settings, echo: Echo, *, asks: bool = True) -> As
     """
     if asks:
         require_token(settings)
+    if not settings.sandbox and (doubt := settings.entsoe.doubt):
+        echo(doubt)
     async with AsyncExitStack() as stack:
-        opened = await stack.enter_async_context(database(settings, echo))
+        opened = await stack.enter_async_context(database(settings, echo, made=True))
         async with opened.transaction() as connection:
             await claim_origin(connection, settings.origin)
         if settings.sandbox:

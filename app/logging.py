@@ -56,6 +56,11 @@ class Outage:
             self._since, self._met = None, 0
 
 
+def _moments(form: str) -> str:
+    """People read to the second; what falls within one stands in order."""
+    return "iso" if form == "json" else "%Y-%m-%dT%H:%M:%SZ"
+
+
 def configure_logging(settings: LogSettings) -> None:
     """Send all events to standard error in the chosen form."""
     renderer: Any = (
@@ -67,7 +72,7 @@ def configure_logging(settings: LogSettings) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.TimeStamper(fmt=_moments(settings.format), utc=True),
             structlog.processors.format_exc_info,
             _mask,
             renderer,

@@ -93,6 +93,7 @@ def prepared(folder: Path) -> Stage:
         "DATA_DIR": str(folder / "data"),
         "ENTSOE__BASE_URL": f"http://127.0.0.1:{port}/api",
         "SCHEDULER__PLAN_FILE": str(plan),
+        "LOG__LEVEL": "debug",
     }
     chosen |= {"DATABASE__URL": url} if url else {}
     os.environ.update({f"GRIDKEEPER_{name}": value for name, value in chosen.items()})

@@ -297,6 +297,14 @@ def _open_output() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  it lasts as long as the process
+        _show_what_the_terminal_lacks(getattr(sys, name))
+
+
+def _show_what_the_terminal_lacks(stream: Any) -> None:
+    """A character that the terminal's encoding does not have is written as its number, and ends no command."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None and (stream.encoding or "").lower().replace("-", "") != "utf8":
+        reconfigure(errors="backslashreplace")
 
 
 def _discard_output() -> None:

@@ -25,7 +25,7 @@ async def _migrate(settings: Settings, *, timescale: bool) -> None:
     options = MigrationOptions(
         timescale=timescale, retention=settings.retention, tell=lambda step: typer.echo(f"made: {step}")
     )
-    async with database(settings, lambda text: typer.echo(text, err=True), migrated=False) as opened:
+    async with database(settings, lambda text: typer.echo(text, err=True), migrated=False, made=True) as opened:
         result = await migrate(opened, options)
     for note in result.notes:
         typer.echo(f"note: {note}", err=True)

@@ -82,7 +82,8 @@ def _verdict(settings: Settings) -> str:
         from app.lifecycle import SIGN_UP
 
         return f"the settings are valid, but nothing can be collected yet: {SIGN_UP}"
-    return "the settings are valid"
+    doubt = settings.entsoe.doubt
+    return f"the settings are valid, but {doubt}" if doubt else "the settings are valid"
 
 
 def _shown(settings: Settings, name: str) -> str:

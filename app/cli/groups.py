@@ -40,6 +40,13 @@ def serve(
     once: Annotated[
         bool, typer.Option("--once", help="Run every collection job and the gap analysis once, then stop.")
     ] = False,
+    host: Annotated[str | None, typer.Option(help="Address to listen on, in place of GRIDKEEPER_WEB__HOST.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on, in place of GRIDKEEPER_WEB__PORT.", min=0, max=65535)
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log everything, also what is as it was before.")
+    ] = False,
 ) -> None:
     """Keep every configured series complete until stopped: scheduler, backfill worker, health and metrics.
 
@@ -48,7 +55,16 @@ def serve(
     """
     from app.cli.serve import serve_command
 
-    raise typer.Exit(serve_command(profile=profile and profile.value, sandbox=sandbox, once=once))
+    chosen = {"host": host, "port": port}
+    raise typer.Exit(
+        serve_command(
+            profile=profile and profile.value,
+            sandbox=sandbox,
+            once=once,
+            web={name: value for name, value in chosen.items() if value is not None},
+            verbose=verbose,
+        )
+    )
 
 
 @watch.command()

@@ -10,12 +10,31 @@ from typing import Annotated
 import typer
 
 from app.errors import ConfigurationError
+from app.market.text import listed
+
+
+def _flat(values: list[str] | None) -> list[str] | None:
+    """The option given several times, each with one or several parts."""
+    try:
+        return [part for value in values for part in listed(value)] if values is not None else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
 
 Areas = Annotated[
     list[str] | None,
-    typer.Option("--area", "-a", help="Area by code or EIC, border as 'FR>DE_LU'; repeat for several.", metavar="AREA"),
+    typer.Option(
+        "--area",
+        "-a",
+        callback=_flat,
+        help="Area by code or EIC, border as 'FR>DE_LU'; several with commas, or repeat it.",
+        metavar="AREA",
+    ),
 ]
-Items = Annotated[list[str] | None, typer.Option("--item", "-i", help="Data item; repeat for several.", metavar="ITEM")]
+Items = Annotated[
+    list[str] | None,
+    typer.Option("--item", "-i", callback=_flat, help="Data item; several with commas, or repeat it.", metavar="ITEM"),
+]
 From = Annotated[
     str, typer.Option("--from", help="First moment: a date (midnight of the area), an instant, -7d, -12h, today.")
 ]

@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -25,9 +26,16 @@ CLOSING_SECONDS = 8.0
 """After running work has drained: so long may it take to close what is open. A database that hangs would never end it."""
 
 
-def serve_command(*, profile: str | None, sandbox: bool, once: bool = False) -> int:
+def serve_command(
+    *,
+    profile: str | None,
+    sandbox: bool,
+    once: bool = False,
+    web: Mapping[str, str | int] | None = None,
+    verbose: bool = False,
+) -> int:
     """Runs until SIGINT or SIGTERM, then drains; a second signal ends it at once. `once`: for one cycle."""
-    settings = _settings(profile, sandbox=sandbox)
+    settings = _settings(profile, web or {}, sandbox=sandbox, verbose=verbose)
     configure_logging(settings.log)
     _begin(settings, once=once)
     try:
@@ -37,9 +45,12 @@ def serve_command(*, profile: str | None, sandbox: bool, once: bool = False) -> 
         return INTERRUPTED
 
 
-def _settings(profile: str | None, *, sandbox: bool) -> Settings:
+def _settings(profile: str | None, web: Mapping[str, str | int], *, sandbox: bool, verbose: bool) -> Settings:
     chosen: dict[str, Any] = {"sandbox": True} if sandbox else {}
-    return load_settings(**chosen, **({"scheduler": {"profile": profile}} if profile else {}))
+    chosen |= {"scheduler": {"profile": profile}} if profile else {}
+    chosen |= {"web": dict(web)} if web else {}
+    chosen |= {"log": {"level": "debug"}} if verbose else {}
+    return load_settings(**chosen)
 
 
 def _begin(settings: Settings, *, once: bool) -> None:
@@ -67,7 +78,25 @@ def _sides() -> Sequence[Side]:
     """What runs beside the scheduler."""
     from app.web.app import http_side
 
-    return (http_side,)
+    return (http_side, _name_commands)
+
+
+async def _name_commands(container: Container, stop: asyncio.Event) -> None:
+    """Say once what to try next, as it can be pasted into another terminal."""
+    me, plan = _own_name(), container.scheduler().plan
+    structlog.get_logger().info(
+        "next_commands",
+        health=f"{me} status",
+        holes=f"{me} gaps",
+        values=f"{me} export --area {plan.areas[0]} --item {plan.items[0]} -o {plan.items[0]}.csv",
+    )
+    await stop.wait()
+
+
+def _own_name() -> str:
+    """How this program was called, where that is a command and not `python -m app`."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "gridkeeper" and called.is_file() else "gridkeeper"
 
 
 async def _serve(settings: Settings) -> int:

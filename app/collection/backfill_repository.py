@@ -187,6 +187,12 @@ class BackfillRepository:
             raise _unknown(backfill_id)
         return [_progress(row) for row in rows]
 
+    async def states(self, backfill_ids: Collection[int]) -> dict[int, tuple[BackfillState, str]]:
+        """The state of each backfill, and why where there is a reason."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(statements.STATES, list(backfill_ids))
+        return {row["backfill_id"]: (BackfillState(row["state"]), row["reason"]) for row in rows}
+
     async def failures(self, backfill_id: int, *, limit: int | None = None) -> list[FailedWindow]:
         """The windows that failed or wait for another attempt, all or the first, in the order of the plan."""
         async with self._database.connection() as connection:

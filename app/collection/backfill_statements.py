@@ -323,6 +323,25 @@ PROGRESS = f"""
     order by backfill_id desc
 """  # noqa: S608  constants
 
+STATES = """
+    select
+        backfill_id,
+        case
+            when cancelled_at is not null then 'cancelled'
+            when finished_at is not null then 'completed'
+            when paused_at is not null then 'paused'
+            when held_until > clock_timestamp() then 'held'
+            else 'running'
+        end as state,
+        case
+            when paused_at is not null then pause_reason
+            when held_until > clock_timestamp() then last_error
+            else ''
+        end as reason
+    from backfills
+    where backfill_id = any($1::bigint[])
+"""
+
 FAILURES = """
     select item, area, window_start as start, window_end as "end", attempts, error_class, error_message, run_id
     from backfill_chunks

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from app.clock import until_beat
-from app.collection.backfill_models import Attempt, Chunk, Patience, Verdict, judge
+from app.collection.backfill_models import Attempt, BackfillState, Chunk, Patience, Verdict, judge
 from app.collection.backfill_repository import BackfillRepository
 from app.collection.models import CollectionRun, Work
 from app.errors import DatabaseUnavailable
@@ -63,6 +63,7 @@ class BackfillWorker:
         self._poll = poll_seconds
         self._name = name or f"{socket.gethostname()}:{os.getpid()}"
         self._asked: Counter[int] = Counter()
+        self._begun: set[int] = set()
         self._under_way: dict[UUID, asyncio.Task[None]] = {}
         self._lost: set[UUID] = set()
         self._wake = asyncio.Event()
@@ -103,6 +104,7 @@ class BackfillWorker:
             openings = await self._repository.openings(only)
             if held := self._backend.stats().held:
                 await self._repository.slowed(held, only)
+            await self._tell_of_changes({opening.backfill_id for opening in openings})
         except DatabaseUnavailable as error:
             self._away.met(error)
             return
@@ -112,6 +114,22 @@ class BackfillWorker:
             for _ in range(missing):
                 self._asked[opening.backfill_id] += 1
                 await self._backend.submit(Task(KIND, str(opening.backfill_id), Priority.BACKFILL))
+
+    async def _tell_of_changes(self, open_now: set[int]) -> None:
+        """Log which backfills began, and in which state those are that have no window left to begin."""
+        for backfill_id in sorted(open_now - self._begun):
+            self._log.info("backfill_begun", backfill=backfill_id)
+        self._begun |= open_now
+        if not (quiet := self._begun - open_now):
+            return
+        states = await self._repository.states(quiet)
+        for backfill_id in sorted(quiet):
+            state, reason = states.get(backfill_id, (BackfillState.CANCELLED, "it is not there any more"))
+            if state is BackfillState.RUNNING:
+                continue  # its windows are all under way, or wait for another attempt
+            self._begun.discard(backfill_id)
+            event = "backfill_ended" if state.terminal else "backfill_paused"
+            self._log.info(event, backfill=backfill_id, state=state.value, **({"reason": reason} if reason else {}))
 
     async def _pause(self) -> None:
         """Until a window has ended, or for a while; after a quiet while those of dead workers are looked at."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import re
+import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from app.errors import ConfigurationError
@@ -24,8 +27,29 @@ _LIBPQ_ONLY = frozenset(
         "keepalives_idle",
         "keepalives_interval",
         "tcp_user_timeout",
+        # Their defaults, and what changes no connection that comes about.
+        "sslcompression",
+        "sslsni",
+        "gssdelegation",
     }
 )
+# Each would make the connection another one, so that leaving it out without a word were wrong.
+_NOT_KNOWN = {
+    "hostaddr": "name the address as the host",
+    "requirepeer": "leave it out",
+    "require_auth": "leave it out; the server's pg_hba.conf decides how a user signs in",
+    "requiressl": "write sslmode=require",
+    "sslcertmode": "leave it out; sslcert and sslkey name a certificate",
+    "sslcrldir": "write sslcrl with one file",
+    "sslkeylogfile": "leave it out",
+    "sslnegotiation": "leave it out; the server is asked for TLS first",
+    "min_protocol_version": "leave it out",
+    "max_protocol_version": "leave it out",
+    "scram_client_key": "write the password",
+    "scram_server_key": "write the password",
+    "replication": "leave it out",
+}
+_IGNORED_VALUES = {"gssencmode": {"prefer", "disable"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +77,10 @@ class Address:
             raise _wrong(
                 "the part after @ is no host:port (ports end at 65535; in a password write / as %2F and ? as %3F)"
             )
-        options = dict(_translated(key, value) for key, value in query if key not in _LIBPQ_ONLY)
-        dsn = f"postgresql://{_quoted(login)}{hosts}{parts.path}" + (f"?{urlencode(options)}" if options else "")
+        options, tried = _options(query), hosts
+        if options.pop("load_balance_hosts", "disable") == "random":
+            tried = ",".join(random.sample(tried.split(","), tried.count(",") + 1))
+        dsn = f"postgresql://{_quoted(login)}{tried}{parts.path}" + (f"?{urlencode(options)}" if options else "")
         host = hosts or options.get("host") or "the default host"
         name = f"{host}/{unquote(parts.path.lstrip('/')) or options.get('dbname', '')}".rstrip("/")
         return cls(dsn, name, without_password=":" not in login and not options.keys() & {"password", "passfile"})
@@ -71,6 +97,34 @@ def _quoted(login: str) -> str:
         return ""
     user, colon, password = login.partition(":")
     return f"{quote(unquote(user), safe='')}{colon}{quote(unquote(password), safe='')}@"
+
+
+def _options(query: list[tuple[str, str]]) -> dict[str, str]:
+    """The parameters for the driver; ConfigurationError names one that it cannot keep to."""
+    for key, value in query:
+        if key in _NOT_KNOWN or key.startswith("oauth_"):
+            raise _wrong(f"{key} cannot be used here; {_NOT_KNOWN.get(key, 'leave it out')}")
+        if value not in _IGNORED_VALUES.get(key, {value}):
+            raise _wrong(f"{key}={value} cannot be kept to; leave it out")
+    options = dict(_translated(key, value) for key, value in query if key not in _LIBPQ_ONLY)
+    if options.get("sslrootcert") == "system":
+        options |= {"sslrootcert": _system_certificates(), "sslmode": "verify-full"}
+    return options
+
+
+def _system_certificates() -> str:
+    """The file with the authorities that this machine trusts."""
+    paths = ssl.get_default_verify_paths()
+    candidates = (
+        paths.cafile,
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/cert.pem",
+    )
+    for file in candidates:
+        if file and Path(file).is_file():
+            return file
+    raise _wrong("sslrootcert=system: this machine has no file of trusted authorities; name one in its place")
 
 
 def _translated(key: str, value: str) -> tuple[str, str]:

@@ -175,6 +175,19 @@ class Database:
         self._opened.add(connection)
         return connection
 
+    @staticmethod
+    def _remedy(cause: BaseException) -> str:
+        """What a person can do about a loss in the middle of the work."""
+        text = str(cause)
+        if isinstance(cause, pg.DiskFullError) or "No space left on device" in text:
+            return "the disk of the database is full; make room on it, then run the command again: what was committed stays"
+        if isinstance(cause, pg.ReadOnlySQLTransactionError):
+            return (
+                "this server is a standby, or read-only; let GRIDKEEPER_DATABASE__URL name the primary, or all hosts and "
+                "target_session_attrs=read-write"
+            )
+        return "what was committed stays, mend the database and run the command again"
+
     def _unreachable(self, error: BaseException) -> DatabaseUnavailable:
         reason = str(error) or f"no answer within {self._settings.connect_timeout:g} s"
         remedy = _POOLER if "unsupported startup parameter" in reason else _REMEDY
@@ -195,7 +208,7 @@ class Database:
                 raise
             raise DatabaseUnavailable(
                 f"the database at {self.name} failed in the middle of the work: {str(cause) or type(cause).__name__}; "
-                "what was committed stays, mend the database and run the command again"
+                f"{self._remedy(cause)}"
             ) from error
 
 

@@ -8,6 +8,7 @@ ENTSO-E area list; `since` and `until` are local dates of the zone's first day a
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -314,13 +315,29 @@ def _expected_check(eic: str) -> str:
 
 
 def _suggestion(wanted: str) -> str:
-    by_name = {area.name.upper(): area.code for area in areas().values()}
-    spelled = wanted.replace("-", "_").replace(" ", "_")
-    near = difflib.get_close_matches(spelled, areas(), n=3, cutoff=0.5)
-    near += [by_name[name] for name in difflib.get_close_matches(wanted, by_name, n=2, cutoff=0.6)]
-    near += [code for code in areas() if spelled and code.startswith(spelled)][:3]
-    unique = list(dict.fromkeys(near))[:4]
-    return f", did you mean {' or '.join(unique)}?" if unique else ""
+    near = list(dict.fromkeys(_near(wanted)))[:3]
+    return f", did you mean {' or '.join(near)}?" if near else ""
+
+
+def _near(wanted: str) -> list[str]:
+    """Codes that whoever wrote this may have meant, the likeliest first; none where nothing is like it."""
+    plain = re.sub(r"[\W_]", "", wanted)
+    if same := [code for code in areas() if code.replace("_", "") == plain]:
+        return same
+    named = [area for area in areas().values() if len(plain) > 3 and area.name.upper().startswith(wanted)]
+    near = [area.code for area in sorted(named, key=_likelihood)]
+    names = {area.name.upper(): area.code for area in areas().values()}
+    near += [names[name] for name in difflib.get_close_matches(wanted, names, n=2, cutoff=0.8)]
+    if len(plain) == 3 and plain[:2] in areas():
+        near.append(plain[:2])
+    if len(plain) > 1:
+        near += sorted((code for code in areas() if code.replace("_", "").startswith(plain)), key=len)
+    return near + difflib.get_close_matches(wanted.replace("-", "_"), areas(), n=2, cutoff=0.75)
+
+
+def _likelihood(area: Area) -> tuple[bool, bool, int]:
+    """The zones that trade now before parts and what has ended; of a country's name, the plainest first."""
+    return "," in area.name, area.until is not None, len(area.name)
 
 
 def find_place(text: str) -> Place:

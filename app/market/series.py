@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -93,6 +94,18 @@ def find_item(text: str) -> DataItem:
     try:
         return DataItem(text.strip().lower())
     except ValueError:
-        near = difflib.get_close_matches(text.strip().lower(), list(DataItem), n=3, cutoff=0.4)
+        near = _near(text.strip().lower())
         hint = f", did you mean {' or '.join(near)}?" if near else ""
         raise ConfigurationError(f"unknown item {text!r}{hint}; `gridkeeper items` lists what is known") from None
+
+
+def _near(wanted: str) -> list[str]:
+    """Items that share the most words with what was written, a view's name among them; else those spelled like it."""
+    if spelled := difflib.get_close_matches(wanted, list(DataItem), n=1, cutoff=0.85):
+        return list(spelled)
+    words = {word.rstrip("s") for word in re.split(r"[\W_]+", wanted.removeprefix("v_")) if len(word) > 2}
+    shared = {item: len(words & {word.rstrip("s") for word in item.split("_")}) for item in DataItem}
+    most = max(shared.values())
+    if most:
+        return [item.value for item in DataItem if shared[item] == most][:3]
+    return difflib.get_close_matches(wanted, list(DataItem), n=3, cutoff=0.7)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DAY = 86_400
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a list as people write it: with commas, spaces, semicolons or lines between, or as JSON."""
+    if text.lstrip().startswith("["):
+        try:
+            parts = json.loads(text)
+        except ValueError:
+            parts = None
+        if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+            raise ValueError('this is no list of texts in JSON; write DE_LU,FR or ["DE_LU", "FR"]')
+    else:
+        # The spaces of `FR > DE_LU` part nothing.
+        parts = re.split(r"[,;\s]+", re.sub(r"\s*>\s*", ">", text))
+    return [part.strip().strip("'\"") for part in parts if part.strip()]
 
 
 def counted(number: int, what: str) -> str:

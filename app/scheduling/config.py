@@ -17,6 +17,7 @@ from app.kit.files import read_bytes
 from app.kit.yaml_tree import Mapping, Node, Report, Sequence, content_of, read_tree
 from app.market.areas import find_place
 from app.market.series import find_item
+from app.market.text import listed
 from app.scheduling.plan import RETIRED, RULES, Line, LineRule, Plan, retired_line
 from app.scheduling.schedules import Daily, Every, Schedule, Weekly, Within, parse_clock, parse_weekday, parse_zone
 from app.settings import CollectionSettings
@@ -51,12 +52,25 @@ def _told(read: Callable[[str], T], value: str) -> T:
         raise ValueError(str(error)) from error
 
 
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        raise ValueError(  # noqa: TRY004  pydantic turns this one into a problem of the field
+            'YAML reads NO, OFF, ON and YES without quotes as false and true; quote it: "NO"'
+        )
+    return str(value)
+
+
 def _area(value: Any) -> str:
-    return _told(find_place, str(value)).code
+    return _told(find_place, _text(value)).code
 
 
 def _item(value: Any) -> str:
-    return _told(find_item, str(value)).value
+    return _told(find_item, _text(value)).value
+
+
+def _several(value: Any) -> Any:
+    """A list as YAML has it, or as people write it in one line."""
+    return listed(value) if isinstance(value, str) else [value] if isinstance(value, bool) else value
 
 
 def _weekday(value: Any) -> int:
@@ -68,6 +82,8 @@ Clock = Annotated[time, BeforeValidator(_clock)]
 Weekday = Annotated[int, BeforeValidator(_weekday)]
 Area = Annotated[str, BeforeValidator(_area)]
 Item = Annotated[str, BeforeValidator(_item)]
+Areas = Annotated[tuple[Area, ...], BeforeValidator(_several)]
+Items = Annotated[tuple[Item, ...], BeforeValidator(_several)]
 
 
 class _Entry(BaseModel):
@@ -80,8 +96,8 @@ class _Entry(BaseModel):
     at: Clock | None = None
     since: Clock | None = Field(default=None, alias="from")
     zone: str | None = None
-    areas: tuple[Area, ...] = ()
-    items: tuple[Item, ...] = ()
+    areas: Areas = ()
+    items: Items = ()
     enabled: bool = True
 
     def line(self, rule: LineRule) -> Line:
@@ -119,8 +135,8 @@ class _File(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    areas: tuple[Area, ...] | None = Field(default=None, min_length=1)
-    items: tuple[Item, ...] | None = Field(default=None, min_length=1)
+    areas: Annotated[Areas, Field(min_length=1)] | None = None
+    items: Annotated[Items, Field(min_length=1)] | None = None
     jobs: dict[str, _Entry]
 
     @model_validator(mode="before")
@@ -147,32 +163,43 @@ def read_plan(text: str, name: str, settings: CollectionSettings) -> Plan:
     report = Report(name)
     tree = read_tree(text, report, most_nodes=MOST_NODES)
     if report.problems:
-        problem = report.problems[0]
-        raise ConfigurationError(str(replace(problem, line=min(problem.line, text.count("\n") + 1))))
+        last = text.count("\n") + 1
+        raise ConfigurationError(
+            "\n".join(str(replace(problem, line=min(problem.line, last))) for problem in report.problems)
+        )
     lines = dict(_lines(tree, ())) if tree is not None else {}
     content = content_of(tree)
-    try:
-        file = _File.model_validate(content)
-    except ValidationError as error:
-        detail = error.errors()[0]
-        raise _wrong(
-            name, lines, _path(detail["loc"]), _explain(detail["type"], detail["loc"], detail["msg"])
-        ) from None
+    if wrong := [_wrong(name, lines, path, message) for path, message in _mistakes(content)]:
+        raise ConfigurationError("\n".join(dict.fromkeys(map(str, wrong))))
+    file = _File.model_validate(content)
     default = default_plan(settings)
-    found = {job: _line(job, entry, name, lines) for job, entry in file.jobs.items() if job not in RETIRED}
+    found = {job: entry.line(RULES[job]) for job, entry in file.jobs.items() if job not in RETIRED}
     notes = tuple(f"{name}, line {lines['jobs', job]}: {retired_line(job)}" for job in file.jobs if job in RETIRED)
     plan = Plan(file.areas or default.areas, file.items or default.items, found, notes)
     _refuse_double_jobs(plan, name)
     return plan
 
 
-def _line(job: str, entry: _Entry, name: str, lines: dict[tuple[str, ...], int]) -> Line:
-    if job not in RULES:
-        raise _wrong(name, lines, ("jobs", job), f"there is no such job{_suggestion(job, RULES)}")
+def _mistakes(content: Any) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Everything that is wrong with the file, each with its path: whoever mends it wants to mend it once."""
     try:
-        return entry.line(RULES[job])
-    except ValueError as error:
-        raise _wrong(name, lines, ("jobs", job), str(error)) from error
+        _File.model_validate(content)
+    except ValidationError as error:
+        for detail in error.errors():
+            yield _path(detail["loc"]), _explain(detail["type"], detail["loc"], detail["msg"])
+    jobs = content.get("jobs") if isinstance(content, dict) else None
+    for job, entry in jobs.items() if isinstance(jobs, dict) else ():
+        if job in RETIRED:
+            continue
+        if job not in RULES:
+            yield ("jobs", str(job)), f"there is no such job{_suggestion(str(job), RULES)}"
+            continue
+        try:
+            _Entry.model_validate(entry or {}).line(RULES[job])
+        except ValidationError:
+            continue  # named above
+        except ValueError as error:
+            yield ("jobs", job), str(error)
 
 
 def _refuse_double_jobs(plan: Plan, name: str) -> None:
@@ -196,7 +223,8 @@ def _lines(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
 
 
 def _path(loc: tuple[int | str, ...]) -> tuple[str, ...]:
-    return tuple(str(part) for part in loc)
+    # A field that may be left out has its kinds in the path.
+    return tuple(str(part) for part in loc if not str(part).startswith(("function-", "constrained-")))
 
 
 def _explain(kind: str, loc: tuple[int | str, ...], message: str) -> str:
@@ -210,7 +238,7 @@ def _explain(kind: str, loc: tuple[int | str, ...], message: str) -> str:
         )
         return f"there is no such field{_suggestion(str(loc[-1]), known)}"
     message = message.removeprefix("Value error, ")
-    return message[0].lower() + message[1:]
+    return message[0].lower() + message[1:] if message[1:2].islower() else message
 
 
 def _suggestion(wrong: str, known: Iterable[str]) -> str:

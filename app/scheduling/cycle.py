@@ -36,7 +36,7 @@ class Cycle:
         self._due = frozenset(due)
         self._begun = self._told = time.monotonic()
         if due:
-            self._log.info("first_cycle_begins", jobs=len(due), names=sorted(due))
+            self._log.info("first_cycle_begins", jobs=len(due))
         else:
             self._log.info("nothing_is_due", next="`gridkeeper jobs list` shows when each job runs")
 

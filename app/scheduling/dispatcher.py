@@ -48,6 +48,7 @@ class Dispatcher:
         self._free = asyncio.Semaphore(concurrent_runs)
         self._misfire_grace = misfire_grace
         self._observers = observers
+        self._told: dict[str, tuple[JobOutcome, str]] = {}
         self._busy: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: list[Ticket] = []
@@ -150,10 +151,19 @@ class Dispatcher:
             else:
                 return
 
+    def _is_news(self, end: RunEnd) -> bool:
+        """Whether the run ended in another way than the job's last one; what somebody asked for is news to them."""
+        ticket, came = end.ticket, (end.report.outcome, end.report.summary)
+        before = self._told.get(ticket.job)
+        self._told[ticket.job] = came
+        if end.report.outcome is JobOutcome.NOTHING_DUE and before is not None:
+            return before[0] is not JobOutcome.NOTHING_DUE and before[0] is not JobOutcome.SUCCEEDED
+        return came != before or ticket.trigger not in {Trigger.CRON, Trigger.CATCH_UP} or ticket.attempt > 1
+
     def _tell(self, end: RunEnd) -> None:
         ticket, report = end.ticket, end.report
         failed = report.outcome in {JobOutcome.FAILED, JobOutcome.MISSED}
-        tell = self._log.error if failed else self._log.info
+        tell = self._log.error if failed else self._log.info if self._is_news(end) else self._log.debug
         told = {
             "job": ticket.job,
             "outcome": report.outcome.value,

@@ -111,6 +111,7 @@ class SchedulerService:
         self._plan_error = ""
         self._database_error = ""
         self._stepped_down = ""
+        self._stands_by = False
         self._short_terms = 0
         self._failing_since: float | None = None
         self._worked_in_term = False
@@ -186,6 +187,10 @@ class SchedulerService:
         self._database_error = ""
         if epoch is None:
             self._stepped_down, self._short_terms, self._failing_since = "", 0, None
+        if epoch is None and not self._stands_by:
+            note = "another replica leads; this one works on backfills and takes over when that one stops"
+            self._log.info("standing_by", name=self._leadership.name, note=note)
+        self._stands_by = epoch is None
         return epoch
 
     async def _lead(self, epoch: int, stop: asyncio.Event) -> None:

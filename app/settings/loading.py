@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import socket
 from enum import StrEnum
@@ -53,7 +54,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         env_nested_delimiter="__",
         env_file=".env",
-        env_file_encoding="utf-8",
+        env_file_encoding="utf-8-sig",
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
@@ -129,16 +130,33 @@ def variables() -> dict[str, FieldInfo]:
 
 
 def _refuse_unknown_variables() -> None:
-    from dotenv import dotenv_values
-
-    file = Path(str(Settings.model_config.get("env_file")))
-    given = {*os.environ, *(dotenv_values(file) if file.is_file() else ())}
+    given = {*os.environ, *_names_in_file(Path(str(Settings.model_config.get("env_file"))))}
     known = variables()
     for name in sorted(given):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             near = difflib.get_close_matches(name.upper(), known, n=1)
             hint = f"; did you mean {near[0]}?" if near else "; .env.example lists them all"
             raise ConfigurationError(f"{name} is no setting of this program{hint}")
+
+
+def _names_in_file(file: Path) -> list[str]:
+    """The names in `.env`; ConfigurationError where there is something of that name that is no file of text."""
+    from dotenv.main import DotEnv
+
+    if not file.exists():
+        return []
+    if file.is_dir():
+        raise ConfigurationError(f"{file} is a folder; it must be a file of lines NAME=value, or not be there")
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigurationError(f"{file}, line {line}: this is not UTF-8; save the file as UTF-8") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} cannot be read ({error.strerror}); let user {os.getuid()} read it, or remove it"
+        ) from None
+    return list(DotEnv(None, stream=io.StringIO(text), encoding="utf-8").dict())
 
 
 def _explain(detail: ErrorDetails) -> str:

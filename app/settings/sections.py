@@ -26,12 +26,15 @@ from pydantic_settings import NoDecode
 from app.errors import ConfigurationError
 from app.market.areas import find_place
 from app.market.series import find_item
+from app.market.text import listed
 
 _BASE_URL = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[\w.~%/-]*)?")
 
+_UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 
 def _split(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    return listed(value) if isinstance(value, str) else value
 
 
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -107,6 +110,16 @@ class EntsoeSettings(Section):
         if not all("!" <= character <= "~" for character in text):
             raise ValueError("a token has only visible ASCII characters; copy it again from your account")
         return text or None
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the platform will refuse the token, as far as its form says; the platform issues UUIDs."""
+        if self.token is None or "base_url" in self.model_fields_set or _UUID.fullmatch(self.token.get_secret_value()):
+            return None
+        return (
+            "GRIDKEEPER_ENTSOE__TOKEN does not have the form of a token of the platform (five groups of 8, 4, 4, 4 and 12 "
+            "characters 0-9, a-f, parted by -); copy it again from your account"
+        )
 
 
 class DatabaseSettings(Section):

@@ -115,6 +115,7 @@ def environment(folder: Path, sandbox_port: int) -> dict[str, str]:
         "GRIDKEEPER_SCHEDULER__PLAN_FILE": str(plan),
         "GRIDKEEPER_WEB__PORT": "0",
         "GRIDKEEPER_LOG__FORMAT": "json",
+        "GRIDKEEPER_LOG__LEVEL": "debug",
     }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import NoReturn
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.collection.backfill_models import Attempt, BackfillState, ChunkState, Patience, Reprocess
 from app.collection.models import CollectionRun, Outcome, Work
@@ -82,6 +83,33 @@ async def test_every_window_is_collected_once_and_points_at_its_run(database: Da
         "select count(*), count(distinct run_id) from backfill_chunks join collection_runs using (run_id)"
     ) == [(10, 10)]
     assert await scene.rows("select count(*) from observations") == [(240,)]
+
+
+async def test_begin_pause_and_end_of_a_backfill_are_logged(database: Database) -> None:
+    scene = Scene(database)
+    with capture_logs() as logs:
+        backfill_id = await scene.start()
+        async with local() as backend:
+            worker = scene.worker(backend)
+            working = asyncio.create_task(worker.work())
+            await until_logged(logs, "backfill_begun")
+            await scene.service.pause(backfill_id)
+            await until_logged(logs, "backfill_paused")
+            await scene.service.resume(backfill_id)
+            await until_logged(logs, "backfill_ended")
+            worker.stop()
+            await working
+    told = [log for log in logs if log["event"] in {"backfill_begun", "backfill_paused", "backfill_ended"}]
+    assert [(log["event"], log["backfill"]) for log in told] == [
+        (event, backfill_id) for event in ("backfill_begun", "backfill_paused", "backfill_begun", "backfill_ended")
+    ]
+    assert told[-1]["state"] == "completed"
+
+
+async def until_logged(logs: Sequence[Mapping[str, object]], event: str) -> None:
+    async with asyncio.timeout(60):
+        while event not in {log["event"] for log in logs}:  # noqa: ASYNC110  a log wakes nobody
+            await asyncio.sleep(0.02)
 
 
 async def test_newest_windows_come_first_unless_the_oldest_are_wanted(database: Database) -> None:

@@ -431,3 +431,34 @@ def test_the_next_step_repeats_the_range(store: str, capsys: pytest.CaptureFixtu
     assert run(["collect", "--sandbox", *LOAD]) == 0
     said = capsys.readouterr().err
     assert "--item load_actual --from 2026-01-20 --to 2026-01-22 | head" in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("status",), ("gaps",), ("coverage",), ("export",), ("jobs", "list"), ("backfill", "status"), ("alerts", "list"),
+     ("quality", "findings"), ("report", "daily")],
+)  # fmt: skip
+def test_whoever_looks_into_an_empty_folder_leaves_it_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    assert run(list(command)) == 1
+    said = capsys.readouterr().err
+    assert "there is no database below" in said
+    assert "gridkeeper serve" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_without_an_encoding_for_all_shows_what_it_can() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
+    environment |= {"PYTHONPATH": str(ROOT), "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for command in (["areas"], ["items"], ["--help"], ["serve", "--help"], ["collect", "--area", "Tromsø"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "app", *command], capture_output=True, text=True, check=False, env=environment
+        )
+        assert "Traceback" not in done.stderr, command
+        assert done.returncode == (2 if "collect" in command else 0)
+
+
+def test_areas_of_an_option_may_stand_together(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["collect", "--sandbox", "--area", "FR, DE_LU;XQ", "--item", "load_actual"]) == 2
+    assert "unknown area 'XQ'" in capsys.readouterr().err

@@ -285,3 +285,17 @@ async def test_sessions_that_a_failover_left_read_only_are_thrown_away_at_the_fi
         with pytest.raises(DatabaseUnavailable, match="read-only transaction"):
             await write()
         await asyncio.gather(*(write() for _ in range(4)))
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        ("53100", "the disk of the database is full; make room on it"),
+        ("25006", "this server is a standby, or read-only"),
+    ],
+)
+async def test_what_a_person_can_mend_is_said(database_url: str, code: str, remedy: str) -> None:
+    async with opened(database_url) as database:
+        with pytest.raises(DatabaseUnavailable, match=remedy):
+            async with database.connection() as connection:
+                await connection.execute(f"do $$ begin raise exception 'could not' using errcode = '{code}'; end $$")

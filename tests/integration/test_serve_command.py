@@ -127,6 +127,7 @@ def test_a_service_collects_at_once_takes_orders_and_ends_in_order(
     for event in (
         "starting",
         "http_listens",
+        "next_commands",
         "first_cycle_begins",
         "first_cycle_done",
         "reload_requested",

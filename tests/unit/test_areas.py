@@ -20,6 +20,7 @@ from app.market.areas import (
     is_eic,
     label,
 )
+from app.market.series import find_item
 from app.market.time import Interval
 
 
@@ -151,3 +152,33 @@ def test_borders_that_the_platform_answers_for_are_known(code: str) -> None:
 
 def test_great_britain_left_the_platform() -> None:
     assert not areas()["GB"].exists_at(datetime(2022, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x", ""), ("zz", ""), ("False", ""), ("load", ""), ("QQQQ", ""), ("Norge", ""),
+        ("DELU", "DE_LU"), ("de-lu", "DE_LU"), ("NO1", "NO_1"), ("France", "FR"), ("Spain", "ES"), ("ESP", "ES"),
+        ("Germany", "DE or DE_LU"), ("Italy", "IT"), ("DE_LX", "DE_LU"),
+    ],
+)  # fmt: skip
+def test_suggestions_are_what_somebody_may_have_meant(text: str, expected: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        find_area(text)
+    said = str(caught.value)
+    assert said.startswith(f"unknown area {text!r}" + (f", did you mean {expected}" if expected else ";")), said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("foo", ""), ("zzz", ""), ("v_prices", "price_day_ahead"), ("prices", "price_day_ahead"),
+        ("v_load", "load_actual"), ("actual_load", "load_actual?"), ("lode_actual", "load_actual?"),
+        ("day_ahead_prices", "price_day_ahead?"), ("flows", "flow_physical?"),
+    ],
+)  # fmt: skip
+def test_an_unknown_item_suggests_those_that_share_its_words(text: str, expected: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        find_item(text)
+    said = str(caught.value)
+    assert said.startswith(f"unknown item {text!r}" + (f", did you mean {expected}" if expected else ";")), said

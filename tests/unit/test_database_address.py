@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -53,3 +55,38 @@ def test_a_url_that_cannot_be_read_is_refused_without_quoting_it(url: str) -> No
 
 def test_the_address_does_not_show_its_dsn() -> None:
     assert repr(Address.parse("postgresql://u:se3cret@h/d")) == "Address(name='h/d')"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "dsn"),
+    [
+        ("load_balance_hosts=disable", "postgresql://u@h/d"),
+        ("load_balance_hosts=random", "postgresql://u@h/d"),
+        ("channel_binding=require&gssencmode=disable&sslsni=1", "postgresql://u@h/d"),
+        ("target_session_attrs=read-write", "postgresql://u@h/d?target_session_attrs=read-write"),
+    ],
+)
+def test_parameters_of_libpq_that_change_no_connection_are_taken(parameters: str, dsn: str) -> None:
+    assert Address.parse(f"postgresql://u@h/d?{parameters}").dsn == dsn
+
+
+def test_hosts_in_any_order_keep_their_name() -> None:
+    address = Address.parse("postgresql://u@a:1,b:2,c:3/d?load_balance_hosts=random")
+    assert address.name == "a:1,b:2,c:3/d"
+    assert sorted(address.dsn.removeprefix("postgresql://u@").removesuffix("/d").split(",")) == ["a:1", "b:2", "c:3"]
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    ["require_auth=scram-sha-256", "hostaddr=10.0.0.1", "gssencmode=require",
+     "sslcertmode=require", "requirepeer=postgres", "min_protocol_version=3.2", "oauth_issuer=x", "replication=database"],
+)  # fmt: skip
+def test_a_parameter_that_cannot_be_kept_to_is_named(parameter: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"DATABASE__URL: {parameter.partition('=')[0]}"):
+        Address.parse(f"postgresql://u@h/d?{parameter}")
+
+
+def test_the_system_s_authorities_are_a_file_and_the_host_is_checked() -> None:
+    options = dict(parse_qsl(urlsplit(Address.parse("postgresql://u@h/d?sslrootcert=system").dsn).query))
+    assert options["sslmode"] == "verify-full"
+    assert Path(options["sslrootcert"]).is_file()

@@ -222,3 +222,39 @@ def test_lines_of_earlier_versions_are_accepted_and_explained(line: str) -> None
     assert note.startswith(
         f"plan.yaml, line 3: jobs.{line.split(':', maxsplit=1)[0]} has no effect any more: the job `corrections` "
     )
+
+
+EVERYTHING_WRONG = """\
+areas: [NO, FRX, DE_LU]
+items: load_actual, price
+jobs:
+  prices: {evry: 5}
+  near_real_time: {every: 3 min}
+  nosuch: {}
+  gap_analysis: {at: "25:00"}
+  forecasts: {areas: [ON]}
+"""
+
+
+def test_all_mistakes_of_a_plan_are_named_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_plan(EVERYTHING_WRONG, "plan.yaml", SETTINGS)
+    found = str(caught.value).splitlines()
+    expected = {
+        "plan.yaml, line 1: areas.0: YAML reads NO": 'quote it: "NO"',
+        "plan.yaml, line 1: areas.1: unknown area 'FRX'": "did you mean FR?",
+        "plan.yaml, line 2: items.1: unknown item 'price'": "price_day_ahead",
+        "plan.yaml, line 4: jobs.prices.evry: there is no such field": "did you mean every?",
+        "plan.yaml, line 5: jobs.near_real_time: every must lie between 5 and 120": "not 3",
+        "plan.yaml, line 6: jobs.nosuch: there is no such job": "known are",
+        "plan.yaml, line 7: jobs.gap_analysis.at: '25:00'": "HH:MM",
+        "plan.yaml, line 8: jobs.forecasts.areas.0: YAML reads NO": "quote it",
+    }
+    assert len(found) == len(expected), found
+    for begin, remedy in expected.items():
+        assert [line for line in found if line.startswith(begin) and remedy in line], begin
+
+
+@pytest.mark.parametrize("written", ["[DE_LU, FR>NL]", "DE_LU, FR > NL", "DE_LU FR>NL", "DE_LU; FR>NL"])
+def test_areas_of_a_plan_are_a_list_or_a_line(written: str) -> None:
+    assert read_plan(f"areas: {written}\njobs: {{}}", "plan.yaml", SETTINGS).areas == ("DE_LU", "FR>NL")

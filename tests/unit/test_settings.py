@@ -99,3 +99,69 @@ def test_the_example_file_names_every_variable_and_no_other() -> None:
 
 def test_every_setting_is_described() -> None:
     assert [name for name, field in variables().items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "DE_LU,FR>NL",
+        "DE_LU, FR > NL",
+        "DE_LU FR>NL",
+        "DE_LU; FR>NL",
+        "DE_LU\nFR>NL",
+        '["DE_LU", "FR>NL"]',
+        "'DE_LU','FR>NL'",
+    ],
+)
+def test_a_list_is_understood_in_every_usual_form(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDKEEPER_COLLECTION__AREAS", written)
+    assert load_settings().collection.areas == ("DE_LU", "FR>NL")
+
+
+@pytest.mark.parametrize("written", ["[DE_LU", "[1, 2]", '["DE_LU", ["FR"]]'])
+def test_a_list_that_is_no_json_is_refused_with_both_forms(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDKEEPER_COLLECTION__AREAS", written)
+    with pytest.raises(ConfigurationError, match=r"COLLECTION__AREAS: .*write DE_LU,FR or"):
+        load_settings()
+
+
+def test_a_file_of_settings_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.mkdir()
+    with pytest.raises(ConfigurationError, match=r"\.env is a folder"):
+        load_settings()
+    file.rmdir()
+    for content in ("# ok\nA=\xe9\n".encode("latin-1"), "# ok\nA=\u00e9".encode("utf-16")):
+        file.write_bytes(content)
+        with pytest.raises(ConfigurationError, match=r"\.env, line \d: this is not UTF-8; save the file as UTF-8"):
+            load_settings()
+
+
+def test_a_file_of_settings_that_this_user_may_not_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("A=1\n")
+
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    # Root, who runs some of these tests, may read everything.
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(ConfigurationError, match=r"\.env cannot be read \(Permission denied\); let user \d+ read it"):
+        load_settings()
+
+
+def test_a_mark_at_the_begin_of_the_file_of_settings_hides_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("\ufeffGRIDKEEPER_INSTANCE=here\n".encode())
+    assert load_settings().instance_name == "here"
+
+
+@pytest.mark.parametrize(
+    ("token", "doubted"),
+    [("01234567-89ab-cdef-0123-456789ABCDEF", False), ("se3cret", True), ("01234567-89ab-cdef-0123-456789abcde", True)],
+)
+def test_a_token_that_is_no_uuid_is_doubted_without_showing_it(token: str, doubted: bool) -> None:
+    doubt = load_settings(entsoe={"token": token}).entsoe.doubt
+    assert bool(doubt) == doubted
+    assert doubt is None or (token not in doubt and "copy it again" in doubt)
+    assert load_settings(entsoe={"token": token, "base_url": "http://127.0.0.1:1/api"}).entsoe.doubt is None

@@ -98,6 +98,14 @@ def locate(data_dir: Path) -> Place:
     return _locate_for_root(asked, home, SHARED)
 
 
+def has_database(data_dir: Path) -> bool:
+    """Whether there is a database of this directory; nothing is made."""
+    asked = data_dir.expanduser().absolute().resolve()
+    homes = (asked / "postgresql", spare_home(asked, SHARED))
+    # A folder that this user may not enter is for `locate` to name.
+    return any((home / "data").exists() or (home.exists() and not os.access(home, os.X_OK)) for home in homes)
+
+
 def _locate_for_root(asked: Path, home: Path, shared: Path) -> Place:
     spare, servants = spare_home(asked, shared), _servants()
     moved = (spare / "data").exists()
