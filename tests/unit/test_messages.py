@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,6 +20,7 @@ from app.alerting.messages import (
     clean,
     compose,
     duration_text,
+    how_to_stop,
     html_page,
     notice,
     numbered,
@@ -31,7 +33,9 @@ from app.alerting.messages import (
     utf16_units,
     value_text,
 )
-from app.alerting.models import EventKind, Severity
+from app.alerting.models import Alert, AlertEvent, EventKind, Phase, Rule, Severity, labels_of
+from app.alerting.schedules import Every
+from app.alerting.silences import described, parse_matchers
 from tests.delivery_factory import HOSTILE, NOW, event, rule
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -224,3 +228,14 @@ def test_a_page_escapes_its_title() -> None:
     page = html_page(compose("k", NOW, (), Content("<b>", "x\ny\n\nz")))
     assert "<title>&lt;b&gt;</title>" in page
     assert "<p>x<br>y</p>\n<p>z</p>" in page
+
+
+def test_the_printed_silence_can_be_pasted_for_any_label() -> None:
+    labels = {"Area Name": "x, y", "größe": "a'b\"c", "exported_rule": "r=~x", "plain": "FR>DE_LU"}
+    alert = Alert("own: rule", labels_of(labels), Severity.WARNING, Phase.FIRING, NOW, NOW, alert_id=7)
+    fired = AlertEvent(EventKind.FIRED, alert, Rule("own: rule", Every(timedelta(minutes=1))), NOW)
+    words = shlex.split(how_to_stop(told_of(fired))[1])
+    matchers = parse_matchers(words[3 : words.index("--for")])
+    assert len(matchers) == 5
+    seen = described(alert.labels, alert.severity, alert.rule)
+    assert all(matcher.matches(seen) for matcher in matchers)
