@@ -202,14 +202,19 @@ async def _write(
     settings: Settings, query: Query, kind: str, options: ExportOptions, zone: ZoneInfo | None, stream: BinaryIO
 ) -> tuple[int, int]:
     """The number of values written, and where none was, how many are stored that were learned later."""
+    from app.db.migrate import is_synthetic
     from app.timeseries.query import read_shaped
     from app.timeseries.repository import TimeSeriesRepository
 
     async with database(settings, lambda text: typer.echo(text, err=True)) as opened:
         repository = TimeSeriesRepository(opened)
         query = replace(query, as_of=await _as_of(repository, query.as_of))
+        async with opened.connection() as connection:
+            synthetic = await is_synthetic(connection)
+        if synthetic:
+            typer.echo("SYNTHETIC data, as the column origin says: nothing here comes from the platform", err=True)
         count = 0
-        with _writer(kind, stream, query, zone, wide=options.wide) as writer:
+        with _writer(kind, stream, query, zone, wide=options.wide, synthetic=synthetic) as writer:
             async with aclosing(read_shaped(repository, query)) as found:
                 async for shaped in found:
                     writer.write(shaped)
@@ -234,7 +239,9 @@ async def _as_of(repository: TimeSeriesRepository, wanted: datetime | None) -> d
 
 
 @contextmanager
-def _writer(kind: str, stream: BinaryIO, query: Query, zone: ZoneInfo | None, *, wide: bool) -> Iterator[Writer]:
+def _writer(
+    kind: str, stream: BinaryIO, query: Query, zone: ZoneInfo | None, *, wide: bool, synthetic: bool
+) -> Iterator[Writer]:
     import io
 
     from app.timeseries.export import CsvWriter, ParquetWriter, WideCsvWriter, WideParquetWriter
@@ -245,15 +252,18 @@ def _writer(kind: str, stream: BinaryIO, query: Query, zone: ZoneInfo | None, *,
     writer: Writer
     if kind == "parquet":
         if wide:
-            writer = WideParquetWriter(stream, zone, shown, as_of=query.as_of)
+            writer = WideParquetWriter(stream, zone, shown, as_of=query.as_of, synthetic=synthetic)
         else:
-            writer = ParquetWriter(stream, zone, coverage=coverage, as_of=query.as_of)
+            writer = ParquetWriter(stream, zone, coverage=coverage, as_of=query.as_of, synthetic=synthetic)
         yield writer
         writer.close()
         return
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)
     try:
-        writer = WideCsvWriter(text, zone, shown) if wide else CsvWriter(text, zone, coverage=coverage)
+        if wide:
+            writer = WideCsvWriter(text, zone, shown, synthetic=synthetic)
+        else:
+            writer = CsvWriter(text, zone, coverage=coverage, synthetic=synthetic)
         yield writer
         writer.close()
     finally:

@@ -30,6 +30,9 @@ KEY_COLUMNS = (
 )  # fmt: skip
 COLUMNS = ("delivery_start", "resolution", "value", "filled", *KEY_COLUMNS, "recorded_at")
 
+ORIGIN, SYNTHETIC = "origin", "SYNTHETIC"
+"""The last column of what the sandbox made, and what it says: such a file must not be taken for one of real data."""
+
 
 class Writer(Protocol):
     """Writes values in the order in which they come."""
@@ -47,10 +50,14 @@ class CsvWriter:
     Deliveries start in UTC, or in local time with its offset where a zone is given.
     """
 
-    def __init__(self, stream: IO[str], zone: ZoneInfo | None = None, *, coverage: bool = False) -> None:
+    def __init__(
+        self, stream: IO[str], zone: ZoneInfo | None = None, *, coverage: bool = False, synthetic: bool = False
+    ) -> None:
         self._stream = stream
         self._zone = zone
-        self._stream.write(",".join((*COLUMNS, "coverage") if coverage else COLUMNS) + "\n")
+        self._last = f",{SYNTHETIC}" if synthetic else ""
+        header = [*COLUMNS, *(["coverage"] if coverage else []), *([ORIGIN] if synthetic else [])]
+        self._stream.write(",".join(header) + "\n")
 
     def write(self, shaped: Shaped) -> None:
         batch = shaped.batch
@@ -69,7 +76,7 @@ class CsvWriter:
         )
         self._stream.write(
             "".join(
-                f"{start},{resolution},{value},{filled},{key},{recorded_at}{share}\n"
+                f"{start},{resolution},{value},{filled},{key},{recorded_at}{share}{self._last}\n"
                 for start, resolution, value, filled, recorded_at, share in columns
             )
         )
@@ -82,7 +89,13 @@ class ParquetWriter:
     """Parquet with typed instants; `filled` is a boolean, and the metadata of the schema say `as_of`."""
 
     def __init__(
-        self, stream: IO[bytes], zone: ZoneInfo | None = None, *, coverage: bool = False, as_of: datetime | None = None
+        self,
+        stream: IO[bytes],
+        zone: ZoneInfo | None = None,
+        *,
+        coverage: bool = False,
+        as_of: datetime | None = None,
+        synthetic: bool = False,
     ) -> None:
         import pyarrow as pa
         from pyarrow import parquet
@@ -93,13 +106,19 @@ class ParquetWriter:
         fields = [(name, types.get(name, text)) for name in COLUMNS]
         self._arrow = pa
         said = {"as_of": iso_microseconds(as_of)} if as_of else None
-        self._schema = pa.schema([*fields, ("coverage", pa.float64())] if coverage else fields, metadata=said)
+        fields += [("coverage", pa.float64())] if coverage else []
+        fields += [(ORIGIN, text)] if synthetic else []
+        self._synthetic = synthetic
+        self._schema = pa.schema(fields, metadata=said)
         self._parquet = parquet.ParquetWriter(stream, self._schema, compression="zstd")
 
     def write(self, shaped: Shaped) -> None:
         arrays = self._arrays(shaped.batch)
         if shaped.coverage is not None:
             arrays.append(self._arrow.array(shaped.coverage))
+        if self._synthetic:
+            rows = np.zeros(len(shaped.batch), dtype=np.int32)
+            arrays.append(self._arrow.DictionaryArray.from_arrays(rows, [SYNTHETIC]))
         self._parquet.write_table(self._arrow.table(arrays, schema=self._schema))
 
     def close(self) -> None:
@@ -152,17 +171,24 @@ class WideCsvWriter(WideTable):
     """The table as CSV."""
 
     def __init__(
-        self, stream: IO[str], zone: ZoneInfo | None, shown_under: Callable[[SeriesKey], Sequence[SeriesKey]]
+        self,
+        stream: IO[str],
+        zone: ZoneInfo | None,
+        shown_under: Callable[[SeriesKey], Sequence[SeriesKey]],
+        *,
+        synthetic: bool = False,
     ) -> None:
         super().__init__(shown_under)
         self._stream = stream
+        self._synthetic = synthetic
         self._zone = zone
 
     def close(self) -> None:
         starts, columns = self.table()
         lines = csv.writer(self._stream, lineterminator="\n")
-        lines.writerow(["delivery_start", *columns])
-        lines.writerows(zip(local_instants(starts, self._zone), *map(known, columns.values()), strict=True))
+        lines.writerow(["delivery_start", *columns, *([ORIGIN] if self._synthetic else [])])
+        last = [[SYNTHETIC] * len(starts)] if self._synthetic else []
+        lines.writerows(zip(local_instants(starts, self._zone), *map(known, columns.values()), *last, strict=True))
         self._stream.flush()
 
 
@@ -176,8 +202,10 @@ class WideParquetWriter(WideTable):
         shown_under: Callable[[SeriesKey], Sequence[SeriesKey]],
         *,
         as_of: datetime | None = None,
+        synthetic: bool = False,
     ) -> None:
         super().__init__(shown_under)
+        self._synthetic = synthetic
         self._stream = stream
         self._zone = zone
         self._as_of = as_of
@@ -190,6 +218,7 @@ class WideParquetWriter(WideTable):
         instant = pa.timestamp("us", tz=self._zone.key if self._zone else "UTC")
         named = {"delivery_start": pa.array(starts * 1_000_000).cast(instant)}
         named |= {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
+        named |= {ORIGIN: pa.array([SYNTHETIC] * len(starts), pa.string())} if self._synthetic else {}
         said = {"as_of": iso_microseconds(self._as_of)} if self._as_of else None
         parquet.write_table(pa.table(named).replace_schema_metadata(said), self._stream, compression="zstd")
 

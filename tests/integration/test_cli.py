@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -21,6 +22,7 @@ import structlog
 
 from app.cli import run
 from app.settings import variables
+from tests.store_factory import opened
 
 ROOT = Path(__file__).parents[2]
 PERIOD = ["--from", "2026-01-20", "--to", "2026-01-22"]
@@ -136,7 +138,19 @@ def test_the_csv_has_exactly_the_promised_columns(
         "unit",
         "currency",
         "recorded_at",
+        "origin",
     ]
+    assert {row["origin"] for row in exported(capsys, tmp_path, *LOAD)} == {"SYNTHETIC"}
+    assert {row["origin"] for row in exported(capsys, tmp_path, *LOAD, "--wide")} == {"SYNTHETIC"}
+    assert run(["export", *LOAD, "-o", str(tmp_path / "again.csv")]) == 0
+    assert "SYNTHETIC data" in capsys.readouterr().err
+    asyncio.run(_of_the_platform(store))
+    assert "origin" not in exported(capsys, tmp_path, *LOAD)[0]
+
+
+async def _of_the_platform(url: str) -> None:
+    async with opened(url) as database, database.connection() as connection:
+        await connection.execute("update database_origin set origin = 'platform'")
 
 
 def test_parquet_holds_the_same_values(store: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
