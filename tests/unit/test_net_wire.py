@@ -14,6 +14,7 @@ import pytest
 
 from app.clock import FixedClock
 from app.errors import AccessDenied, RequestRejected, RequestTooLarge, SourceError, SourceUnavailable
+from app.net import answers
 from app.net.transports import AnswerTransport
 from app.sources.entsoe.answers import judge
 from tests.http_fakes import (
@@ -45,6 +46,15 @@ async def test_a_gzipped_answer_is_unpacked() -> None:
     pieces = [head("Content-Encoding: gzip", f"Content-Length: {len(packed)}"), packed]
     async with serving(sending(pieces)) as url, calling(None, base_url=url) as caller:
         assert (await caller.get()).content == LONG
+
+
+async def test_an_answer_that_is_packed_denser_than_documents_are_is_left_while_it_is_small(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(answers, "MOST_UNPACKED", 500_000)
+    error = await failure_of([head("Content-Encoding: gzip"), gzip.compress(LONG)])
+    assert isinstance(error, RequestTooLarge)
+    assert "as no document of the platform does" in str(error)
 
 
 class Packed(httpx.AsyncBaseTransport, httpx.AsyncByteStream):

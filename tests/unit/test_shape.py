@@ -186,3 +186,21 @@ def test_the_two_hours_of_an_autumn_night_are_told_apart_by_their_offsets() -> N
     writer.write(Shaped(batch(LOAD, HOUR, {"2024-10-27T00:00Z": 1.0, "2024-10-27T01:00Z": 2.0})))
     starts = [row["delivery_start"] for row in csv.DictReader(io.StringIO(out.getvalue()))]
     assert starts == ["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"]
+
+
+def test_an_auction_that_is_covered_wholly_hides_nothing_itself() -> None:
+    whole = prices("1", HOUR, {"2024-01-15T00:00Z": 1.0, "2024-01-15T01:00Z": 2.0})
+    third = prices("3", HOUR, {"2024-01-15T02:00Z": 3.0})
+    found = chosen(Auction.PREFERRED, join([whole]), EXAA_PRICES, third)
+    assert found == [("00:00", 1.0), ("01:00", 2.0), ("02:00", 3.0)]
+
+
+@pytest.mark.parametrize(("year", "zone"), [(2017, "DE_AT_LU"), (2019, "DE_LU")])
+def test_a_history_on_one_side_of_the_change_is_one_zone(year: int, zone: str) -> None:
+    one = Interval(datetime(year, 1, 1, tzinfo=UTC), datetime(year, 2, 1, tzinfo=UTC))
+    found = history_of(areas()["DE_LU"], one, frozenset({AreaKind.BIDDING_ZONE}))
+    assert [(place.code, part) for place, part in found] == [(zone, one)]
+
+
+def test_values_know_their_number() -> None:
+    assert len(Shaped(SDAC_PRICES)) == 1
