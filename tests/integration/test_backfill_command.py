@@ -166,3 +166,10 @@ def test_the_status_says_whether_anybody_works_on_a_backfill(capsys: pytest.Capt
     backfill.pause_command(1)
     paused = status(capsys, 1)
     assert (paused["waiting"], paused["seconds_left"], paused["reason"]) == (False, None, "paused by hand")
+
+
+def test_a_backfill_that_brought_nothing_says_so_and_its_exit_code_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(start="2030-01-01", end="2030-02-01", reprocess="all", follow=True) == 5
+    assert "completed, 2 windows empty: the source had nothing for them" in capsys.readouterr().err
+    found = status(capsys, 1)
+    assert (found["state"], found["reason"]) == ("completed", "completed, 2 windows empty")

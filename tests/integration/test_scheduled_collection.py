@@ -16,7 +16,7 @@ from app.collection.backfill_repository import BackfillRepository
 from app.collection.corrections import CorrectionService
 from app.collection.gap_reasons import Reason
 from app.collection.gaps import GapService
-from app.collection.models import CollectionRequest
+from app.collection.models import CollectionRequest, Work
 from app.collection.platform import PlatformWatch
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
@@ -103,7 +103,7 @@ class Station:
             for source in (self.source, self.gap_source)
         )
         self.gaps, corrections = GapService(database, series), CorrectionService(database, series)
-        self.queue = Queue()
+        self.live, self.queue = live, Queue()
         self.jobs = Jobs(
             live,
             GapDue(self.gaps, corrections, recent_days=2),
@@ -384,3 +384,40 @@ async def test_long_gaps_become_windows_of_one_backfill_and_are_not_queued_twice
 def test_a_stored_job_does_nothing_outside_the_scheduler() -> None:
     with pytest.raises(SchedulerStateError, match="gridkeeper jobs run"):
         run("collect", {"item": "load_actual"})
+
+
+async def test_what_the_source_fills_in_long_after_every_plan_is_found(database: Database) -> None:
+    station = Station(database)
+    begin = START.replace(second=0) - timedelta(days=2)
+    hole = Interval(begin, begin + timedelta(hours=2))
+    station.platform.holes.append(hole)
+    request = CollectionRequest(
+        DataItem.LOAD_ACTUAL, FR, Interval(begin - timedelta(days=1), begin + timedelta(days=1))
+    )
+    for part in (Interval(request.interval.start, hole.start), hole, Interval(hole.end, request.interval.end)):
+        await station.live.collect(Work(request.item, FR, part))
+    await station.gaps.analyse([request], START)
+    station.clock.set(START + timedelta(days=400))
+    station.platform.holes.clear()
+    report = await station.jobs.gap_analysis(station.ticket())
+    assert "the oldest open since 2024-03-28" in report.summary
+    [(_, _, window)] = [one for one in station.gap_source.asked if one[2].start < START]
+    assert window == hole
+
+
+async def test_a_range_that_a_person_asked_for_stays_asked_for_outside_the_plan(database: Database) -> None:
+    station = Station(database)
+    silent = station.source._answer
+    station.source._answer = lambda *_: Fetched([])
+    asked = CollectionRequest(DataItem.FLOW_PHYSICAL, find_place("FR>BE"), Interval(START - timedelta(days=90), START))
+    for work in station.live.plan([asked]):
+        await station.live.collect(work)
+    await station.gaps.keep_asked([asked], START)
+    station.source._answer = silent
+    station.clock.set(START + timedelta(hours=1, minutes=5))
+    await station.jobs.gap_analysis(station.ticket())
+    assert {(item, code) for item, code, _ in station.gap_source.asked} >= {(DataItem.FLOW_PHYSICAL, "FR>BE")}
+    found = await rows(
+        database, "select count(*) from observations join series using (series_id) where item = 'flow_physical'"
+    )
+    assert found[0][0] > 80 * 24

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.cli.backfill_view import reason_of
 from app.collection.backfill_models import (
     BackfillState,
     ChunkState,
@@ -70,3 +71,11 @@ def test_a_worker_waits_for_others_only_while_no_window_is_free_for_it() -> None
     assert replace(full, concurrency=3).held_by_others("host:2") == ()
     assert replace(full, concurrency=3, claimable=False).held_by_others("host:2") == (dead,)
     assert replace(full, holders=()).held_by_others("host:2") == ()
+
+
+def test_a_completed_backfill_says_how_many_windows_were_empty() -> None:
+    ended = replace(PROGRESS, state=BackfillState.COMPLETED, reason="")
+    counts = dict.fromkeys(ChunkState, 0)
+    empty = replace(ended, counts=counts | {ChunkState.STORED: 3, ChunkState.EMPTY: 2})
+    assert reason_of(empty) == "completed, 2 windows empty"
+    assert reason_of(replace(ended, counts=counts | {ChunkState.STORED: 3})) == ""
