@@ -1,8 +1,8 @@
 """Which market time units a series should have, and which of them are not stored.
 
 The grid of a series follows from its values. A resolution holds from its first unit on until another takes over. Where
-two cover the same time, the one that covers more of the longer unit is current, of equals the finer; a hole belongs to
-the resolution before it. Resolutions below a day divide the UTC day, so days of 23 and 25 hours need no rule of their
+several cover the same time, the finest that covers at least half of what the one with most covers of the longer unit is
+current: one quarter that is missing beside an hourly value is a gap. A hole belongs to the resolution before it. Resolutions below a day divide the UTC day, so days of 23 and 25 hours need no rule of their
 own; calendar units are stepped in the local time of the area from the stored unit before them.
 
 A series is expected from the local day of its first value on. It ends with the area, or when it has been silent for
@@ -214,9 +214,10 @@ def _columns(held: Held) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _current(held: Held) -> int:
-    """The resolution that covers the most time, of equals the finer."""
+    """The finest resolution that covers at least half of the most time that one covers."""
     ids, numbers = np.unique(held.resolutions, return_counts=True)
-    return int(ids[np.argmax(numbers * _SECONDS[ids])])
+    covered = numbers * _SECONDS[ids]
+    return int(ids[np.argmax(2 * covered >= covered.max())])
 
 
 def _units(pieces: Sequence[tuple[int, NDArray[np.int64]]]) -> Units:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from app.db.budget import pace, token_id
 from app.db.engine import Database
 from app.db.status import DatabaseProbe
 from app.errors import ConfigurationError
+from app.monitoring.resources import disk
 from app.settings import EntsoeSettings, WebSettings
 from app.web import errors, health, pages
 from app.web.connections import Room, limited
@@ -70,6 +72,14 @@ def pool_state(database: Database) -> PoolState:
     return PoolState(size, used)
 
 
+def disk_of(folder: Path) -> tuple[int, int] | None:
+    """The disk of the data directory; None where that cannot be looked at."""
+    try:
+        return disk(folder)
+    except OSError:
+        return None
+
+
 async def http_side(container: Container, stop: asyncio.Event) -> None:
     """Health and metrics of the service in the container, until the event is set."""
     settings, database = container.settings(), container.database()
@@ -91,6 +101,7 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
         rules_age=lambda: container.alert_service().status().tick_age,
         delivery_age=lambda: container.delivery_worker().age,
         channels=lambda: container.delivery_worker().warnings,
+        disk=lambda: None if settings.database.url else disk_of(settings.data_dir),
     )
     async with serve_http(create_app(probes), settings.web) as url:
         structlog.get_logger().info(

@@ -14,6 +14,7 @@ from app.alerting.delivery import WELL_WITHIN
 from app.collection.platform import PlatformState, PlatformWatch
 from app.db.status import Check, DatabaseState
 from app.logging import redact
+from app.monitoring.health import SHORT, SHORT_BYTES
 from app.scheduling.models import UNREADABLE
 from app.scheduling.service import SchedulerStatus
 from app.settings import Origin
@@ -21,6 +22,8 @@ from app.tasks.backend import TaskStats
 from app.web.metrics import Metrics, PoolState
 
 READ = ["GET", "HEAD"]
+FULL_BYTES = 64_000_000
+"""PostgreSQL stops where it cannot begin another file of its log, of 16 MB, and what it sorts needs room too."""
 
 
 class DatabaseLook(Protocol):
@@ -49,6 +52,8 @@ class Probes:
     """Seconds since this process last looked for due messages with success."""
     channels: Callable[[], list[str]] = list
     """What is wrong with the channels by which people are reached."""
+    disk: Callable[[], tuple[int, int] | None] = lambda: None
+    """Bytes that are free on the disk of the data directory, and all there are; None where that holds no data."""
 
 
 def why_dead(status: SchedulerStatus) -> str:
@@ -75,6 +80,20 @@ def why_unready(status: SchedulerStatus, state: DatabaseState, origin: Origin) -
     elif not status.ready:
         reasons.append(status.database_error or "the scheduler has not looked at its jobs yet")
     return reasons
+
+
+def full_disk(disk: tuple[int, int] | None) -> str:
+    """Why nothing can be stored on the disk of the data directory; empty while something can."""
+    if disk is None or disk[0] >= FULL_BYTES:
+        return ""
+    return f"disk: no space is left in the data directory ({disk[0] / 1e6:.0f} MB); free some, nothing can be stored"
+
+
+def disk_warnings(disk: tuple[int, int] | None) -> list[str]:
+    """That the disk of the data directory fills up."""
+    if disk is None or full_disk(disk) or disk[0] >= min(SHORT * disk[1], SHORT_BYTES):
+        return []
+    return [f"disk: {disk[0] / 1e9:.1f} GB of {disk[1] / 1e9:.1f} GB are left in the data directory; free some"]
 
 
 def warnings(status: SchedulerStatus, platform: PlatformState) -> list[str]:
@@ -123,11 +142,13 @@ def router(probes: Probes) -> APIRouter:
     async def ready() -> JSONResponse:
         state = await probes.database.look()
         status = probes.scheduler()
-        reasons = why_unready(status, state, probes.origin)
+        disk = probes.disk()
+        reasons = why_unready(status, state, probes.origin) + list(filter(None, [full_disk(disk)]))
         platform = probes.platform.state
         told = {"status": "unready" if reasons else "ready", "reasons": reasons}
         found = warnings(status, platform) + alert_warnings(state, probes.rules_age(), probes.delivery_age())
         found += map(redact, probes.channels())
+        found += disk_warnings(disk)
         content = told | {"warnings": found}
         parts = {"work": _work(status, probes.tasks()), "platform": _platform(platform)}
         return _answer(content | _scheduler(status) | _database(state) | parts, ok=not reasons)

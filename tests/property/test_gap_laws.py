@@ -106,13 +106,17 @@ def test_gaps_and_stored_units_partition_the_grid(stored: Stored, interval: Inte
 
 @laws
 @given(stocks(), intervals())
-def test_time_that_two_units_cover_is_no_gap_where_one_of_them_is_complete(stored: Stored, interval: Interval) -> None:
+def test_time_that_two_units_cover_is_no_gap_where_one_is_complete_and_no_finer_one_has_half(
+    stored: Stored, interval: Interval
+) -> None:
     gaps = missing(look(stored, interval))
     kinds = {resolution for _, resolution in stored}
     block = max((resolution.seconds for resolution in kinds), default=0)
-    for start, _ in gaps:
+    for start, missed in gaps:
         begin = start // block * block
-        for resolution in kinds:
+        steps = range(begin, begin + block, missed.seconds)
+        half = 2 * sum((step, missed) in stored for step in steps) >= len(steps)
+        for resolution in kinds if not half else [one for one in kinds if one.seconds <= missed.seconds]:
             steps = range(begin, begin + block, resolution.seconds)
             assert not all((step, resolution) in stored for step in steps)
 

@@ -17,6 +17,7 @@ from app.timeseries.gaps import (
     FAR,
     SILENT_ALONE,
     SILENT_BESIDE_OTHERS,
+    Examined,
     Extent,
     Held,
     Units,
@@ -60,6 +61,28 @@ def days(first: int, last: int) -> Interval:
 def test_only_days_whose_finest_unit_is_incomplete_are_looked_into() -> None:
     rows = counts((0, HOUR, 24), (1, QUARTER, 96), (1, HOUR, 3), (2, QUARTER, 95), (2, HOUR, 24), (3, HOUR, 23))
     assert short_days(rows).tolist() == [False, False, False, True, False, True]
+
+
+def mixed(*lost: int) -> Examined:
+    """A day of hours beside quarters, some of which (by number) are missing."""
+    quarters = [number for number in range(96) if number not in lost]
+    units = [(T0 + timedelta(hours=hour), HOUR) for hour in range(24)]
+    units += [(T0 + timedelta(minutes=15 * number), QUARTER) for number in quarters]
+    stored = held(*sorted(units, key=lambda unit: (unit[0], unit[1].id)))
+    return examine(counts((0, QUARTER, len(quarters)), (0, HOUR, 24)), {DAY0: stored}, days(0, 1))
+
+
+@pytest.mark.parametrize("lost", [(0,), (41,), (41, 42), (3, 4), (95,), (40, 50, 60, 61)])
+def test_a_missing_quarter_beside_hourly_values_is_a_gap(lost: tuple[int, ...]) -> None:
+    found = mixed(*lost)
+    assert ((found.missing.starts - DAY0 * DAY) // 900).tolist() == list(lost)
+    assert [change.resolution for change in found.changes] == [QUARTER]
+
+
+def test_hours_without_any_quarter_are_hourly_again() -> None:
+    found = mixed(*range(40, 96))
+    assert len(found.missing) == 0
+    assert [change.resolution for change in found.changes] == [QUARTER, HOUR]
 
 
 def test_days_without_counts_are_missing_whole_without_a_look() -> None:

@@ -17,7 +17,7 @@ from app.scheduling.service import STANDBY
 from app.settings import Origin
 from app.web.app import create_app
 from app.web.errors import status_of
-from app.web.health import why_dead, why_unready
+from app.web.health import disk_warnings, full_disk, why_dead, why_unready
 from tests.web_factory import GOOD, IDLE, NOW, KnownDatabase, Service, asking, collection_run, status
 
 SANDBOX = Origin.SANDBOX
@@ -47,6 +47,16 @@ def test_a_process_that_gives_no_sign_of_life_is_dead_because_of_that(tick_age: 
 
 def test_a_leader_that_ticks_on_a_good_database_is_ready() -> None:
     assert why_unready(status(), GOOD, SANDBOX) == []
+
+
+@pytest.mark.parametrize(
+    ("free", "unready", "warned"),
+    [(10_000_000, True, False), (1_000_000_000, False, True), (9_000_000_000, False, False)],
+)
+def test_a_disk_that_fills_up_is_warned_of_and_a_full_one_is_not_ready(free: int, unready: bool, warned: bool) -> None:
+    disk = (free, 100_000_000_000)
+    assert ("no space is left" in full_disk(disk), bool(disk_warnings(disk))) == (unready, warned)
+    assert (full_disk(None), disk_warnings(None)) == ("", [])
 
 
 def test_a_standby_on_a_good_database_is_ready() -> None:
