@@ -336,6 +336,46 @@ def test_a_killed_server_is_started_again_with_its_data(machine: Machine) -> Non
     eventually(lambda: not machine.runs())
 
 
+def test_a_server_whose_socket_folder_was_removed_is_replaced(machine: Machine) -> None:
+    machine.start()
+    machine.sql("create table if not exists reached as select 5 as value")
+    deaf = machine.postmaster()
+    shutil.rmtree((machine.home / "data" / "postmaster.pid").read_text().splitlines()[4])
+
+    machine.start()
+
+    assert machine.postmaster() != deaf
+    assert machine.sql("select value from reached") == "5"
+    for other in machine.users:
+        machine.leave(other, signal.SIGKILL)
+    eventually(lambda: not lives(deaf) and not machine.runs())
+
+
+def test_a_server_whose_lock_was_deleted_is_replaced_and_none_is_left(machine: Machine) -> None:
+    machine.start()
+    unlocked = machine.postmaster()
+    (machine.home / "server.lock").unlink()
+
+    machine.start()
+
+    replaced = machine.postmaster()
+    assert replaced != unlocked
+    assert machine.sql("select 1") == "1"
+    for other in machine.users:
+        machine.leave(other, signal.SIGKILL)
+    eventually(lambda: not lives(unlocked) and not lives(replaced) and not machine.runs())
+
+
+def test_no_server_is_left_where_its_directory_has_another_name(machine: Machine) -> None:
+    machine.data = machine.folder / "renamed from"
+    user = machine.start()
+    server, aside = machine.postmaster(), machine.folder / "renamed to"
+    machine.data.rename(aside)
+    machine.leave(user)
+    eventually(lambda: not lives(server))
+    assert user.returncode == 0
+
+
 def test_a_stale_pid_file_whose_number_belongs_to_somebody_else_is_no_obstacle(machine: Machine) -> None:
     user = machine.start()
     owner = machine.postmaster()

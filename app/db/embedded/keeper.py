@@ -134,8 +134,11 @@ def send(process: int, number: signal.Signals) -> None:
             os.kill(process, number)
 
 
-def stop(home: Path, lock: int) -> None:
-    """Stop whatever holds server.lock: fast, then immediately, then by force."""
+def stop(home: Path, lock: int, known: int | None = None) -> None:
+    """Stop whatever holds server.lock: fast, then immediately, then by force.
+
+    `known` is the process that was started; where its directory has another name by now, no file tells it.
+    """
     for number, patience in (FAST, IMMEDIATE, KILL):
         until = time.monotonic() + patience
         signalled = False
@@ -143,10 +146,42 @@ def stop(home: Path, lock: int) -> None:
             if seize(lock):
                 return
             told = postmaster(home)
-            if told and not signalled:
-                send(told[0], number)
+            process = told[0] if told else known
+            if process and not signalled:
+                send(process, number)
                 signalled = True
             time.sleep(0.02)
+
+
+def leads_session(process: int) -> bool:
+    try:
+        return os.getsid(process) == process
+    except ProcessLookupError:
+        return False
+
+
+def stop_unlocked(home: Path, sockets: Path) -> None:
+    """Stop a server of ours that runs though nobody holds server.lock: somebody has deleted the file."""
+    told = postmaster(home)
+    if told is None or not is_ours(told[0], home / "data", sockets):
+        return
+    for number, patience in (FAST, IMMEDIATE, KILL):
+        send(told[0], number)
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            if not leads_session(told[0]):
+                return
+            time.sleep(0.02)
+
+
+def is_ours(process: int, data: Path, sockets: Path) -> bool:
+    """Whether the process works in this directory and was started with these sockets; where the system does not tell, no."""
+    about = Path(f"/proc/{process}")
+    try:
+        listens = os.fsencode(f"unix_socket_directories={sockets}") in (about / "cmdline").read_bytes().split(b"\0")
+        return leads_session(process) and listens and (about / "cwd").samefile(data)
+    except OSError:
+        return False
 
 
 def watch(users: int, log: int) -> None:
@@ -190,10 +225,12 @@ def keep(home: Path, sockets: Path, command: list[str], account: tuple[int, int]
         sign(keeper)
     if seize(server):
         cap(log)
+        stop_unlocked(home, sockets)
         clear(home, sockets)
         if not started(home, spawn(command, server)):
             tidy(sockets)
             return
+    told = postmaster(home)
     os.close(server)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the server
     os.write(report, READY)
@@ -202,7 +239,7 @@ def keep(home: Path, sockets: Path, command: list[str], account: tuple[int, int]
         fcntl.flock(keeper, fcntl.LOCK_EX)
         sign(keeper)
     watch(users, log)
-    stop(home, probe)
+    stop(home, probe, told[0] if told else None)
     tidy(sockets)
     # A newcomer waits for users.lock and then looks for a keeper: it must not find this one.
     os.close(keeper)

@@ -58,6 +58,9 @@ class Hold:
         try:
             if self._lock is not None and keeper.held(home, "server.lock") and not keeper.held(home, "keeper.lock"):
                 _launch(self.place, ())
+        except FileNotFoundError:
+            # The directory has another name by now; its keeper knows the server all the same.
+            return
         finally:
             self.close()
 
@@ -87,12 +90,17 @@ class EmbeddedServer:
     url: str
     data_dir: Path
     _hold: Hold = field(repr=False, compare=False)
+    _socket: Path = field(repr=False, compare=False)
     _options: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def runs(self) -> bool:
-        """Whether the server and the keeper that would stop it live; looks at two locks, so it may be asked often."""
-        return keeper.held(self.data_dir, "server.lock") and keeper.held(self.data_dir, "keeper.lock")
+        """Whether server and keeper live and can be reached; looks at two locks and a file, so it may be asked often."""
+        try:
+            alive = keeper.held(self.data_dir, "server.lock") and keeper.held(self.data_dir, "keeper.lock")
+        except FileNotFoundError:
+            return False
+        return alive and self._socket.exists()
 
     def revive(self) -> None:
         """Start again what was killed while we use it; the address stays the same. Blocks: call it in a thread."""
@@ -124,7 +132,8 @@ def start_embedded(data_dir: Path, *, tuning: Mapping[str, str] = NO_TUNING) -> 
             undo.pop_all()
     except OSError as error:
         raise explain(str(error), place) from error
-    return EmbeddedServer(f"postgresql://{USER}@/{DATABASE}?host={sockets}&port=5432", place.home, hold, options)
+    url = f"postgresql://{USER}@/{DATABASE}?host={sockets}&port=5432"
+    return EmbeddedServer(url, place.home, hold, keeper.socket_files(sockets)[0], options)
 
 
 def embedded_notice(data_dir: Path) -> str | None:
@@ -155,6 +164,9 @@ def _run(place: Place, options: tuple[str, ...]) -> Path:
     sockets = socket_dir(place.home, place.account)
     for _ in range(ATTEMPTS):
         running = _ready(place)
+        if running and not keeper.socket_files(sockets)[0].exists():
+            _stop_deaf(place)
+            running = False
         if running and keeper.held(place.home, "keeper.lock"):
             return sockets
         if not running:
@@ -202,6 +214,15 @@ def _ready(place: Place) -> bool:
             raise _too_slow(place)
         time.sleep(0.02)
     return False
+
+
+def _stop_deaf(place: Place) -> None:
+    """Stop a server whose socket somebody has removed: it listens on, and nobody can reach it."""
+    lock = keeper.open_lock(place.home, "server.lock")
+    try:
+        keeper.stop(place.home, lock)
+    finally:
+        os.close(lock)
 
 
 def _too_slow(place: Place) -> DatabaseUnavailable:
