@@ -256,6 +256,7 @@ class Container(containers.DeclarativeContainer):
         backfill_budget,
         judge,
         secret_headers=providers.Callable(_token_headers, settings.provided.entsoe),
+        concurrency=settings.provided.backfill.concurrency,
         on_wait=echo,
         clock=clock,
     )
@@ -332,6 +333,9 @@ class Container(containers.DeclarativeContainer):
         task_backend,
         patience,
         poll_seconds=settings.provided.backfill.poll_seconds,
+        requests_per_second=providers.Callable(
+            steady_rate, settings.provided.entsoe.requests_per_minute, settings.provided.entsoe.burst
+        ),
     )
 
     platform: providers.Singleton[PlatformWatch] = providers.Singleton(PlatformWatch)

@@ -327,8 +327,8 @@ def _reprocess(text: str) -> Reprocess:
 def _concurrency(given: int | None, settings: Settings) -> int:
     if given is None:
         return settings.backfill.concurrency
-    if not 1 <= given <= 64:
-        raise ConfigurationError(f"--concurrency {given} must lie between 1 and 64")
+    if not 1 <= given <= 96:
+        raise ConfigurationError(f"--concurrency {given} must lie between 1 and 96")
     return given
 
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from app.collection.backfill_models import BackfillRequest, BackfillState, FailedWindow, Lack, Progress, Reprocess
+from app.collection.backfill_models import (
+    BackfillRequest,
+    BackfillState,
+    FailedWindow,
+    Lack,
+    Progress,
+    Reprocess,
+    windows_per_second,
+)
 from app.collection.backfill_plan import BackfillPlan, beyond_life, plan_backfill
 from app.collection.backfill_repository import BackfillRepository
 from app.collection.gaps import GapService
+from app.collection.life_signs import dead_workers
 from app.collection.models import CollectionRequest, Work
 from app.market.areas import Place
 from app.market.series import DataItem
 from app.market.time import Interval
 
+Dead = Callable[[Collection[str]], Collection[str]]
+"""Which of the workers of these names are known to be dead."""
 Windows = Callable[[DataItem, Place, Interval], Sequence[Interval]]
 """Cuts an interval into what one request to the source may ask for."""
 
@@ -54,12 +65,14 @@ class BackfillService:
         *,
         requests_per_second: float,
         share: float,
+        dead: Dead = dead_workers,
     ) -> None:
         self._repository = repository
         self._completeness = completeness
         self._windows = windows
         self._rate = requests_per_second
         self._share = share
+        self._dead = dead
 
     async def plan(self, request: BackfillRequest, now: datetime, *, promised: bool = True) -> BackfillPlan:
         """The windows that the request would ask for, and how long that takes.
@@ -72,12 +85,16 @@ class BackfillService:
             lacks = list(await self._completeness.lacks(request.requests, now, promised=promised))
             if request.reprocess is Reprocess.MISSING_AND_FAILED:
                 lacks += await self._repository.failed(windows)
+        measured = await self._repository.measured(windows)
+        requests, seconds = measured or (1.0, 0.0)
+        pace = windows_per_second(self._rate, requests, seconds, request.concurrency)
         plan = plan_backfill(
             windows,
             lacks,
             await self._repository.queued(windows) if lacks is not None else [],
             newest_first=request.newest_first,
-            requests_per_second=self._rate,
+            requests_per_second=pace * max(1.0, requests),
+            requests_each=requests,
             share=self._share,
         )
         return replace(plan, beyond_life=tuple(filter(None, map(beyond_life, request.requests))))
@@ -88,18 +105,20 @@ class BackfillService:
 
     async def progress(self, backfill_id: int) -> Progress:
         """One backfill; NotFound where there is none of this number."""
+        await self._repository.free_dead(self._dead)
         (found,) = await self._repository.progress(backfill_id)
         return found
 
     async def newest(self, limit: int = 20) -> list[Progress]:
         """The newest backfills, and every open one however old."""
+        await self._repository.free_dead(self._dead)
         return await self._repository.progress(limit=limit)
 
     async def failures(self, backfill_id: int, limit: int | None = None) -> list[FailedWindow]:
         return await self._repository.failures(backfill_id, limit=limit)
 
     def time_left(self, progress: Progress) -> timedelta | None:
-        """What the remaining windows take at the token's rate, never guessed from the share that is done.
+        """What the remaining windows take by what was measured, never guessed from the share that is done.
 
         None where nothing is asked for at present.
         """

@@ -13,6 +13,13 @@ from app.collection.gap_windows import Evidence
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.errors import AccessDenied, RateLimited, SourceUnavailable
 
+UNANSWERED_BY = frozenset({SourceUnavailable.__name__, RateLimited.__name__})
+"""The errors of windows that the source did not answer."""
+LONGEST_HOLD = timedelta(minutes=10)
+"""One window asks so often whether a source is back that was down for long."""
+TELLING, TELLING_SECONDS = 10, 3.0
+"""So many windows, ended over so long, tell the pace of a backfill."""
+
 
 class Reprocess(StrEnum):
     """Which windows of the range are asked for."""
@@ -111,6 +118,10 @@ class Patience:
     retry: timedelta = timedelta(seconds=60)
     lease: timedelta = timedelta(seconds=60)
 
+    def hold(self, rounds: int) -> timedelta:
+        """How long a backfill waits for its source after so many rounds of failures."""
+        return min(self.pause(rounds), max(self.retry, LONGEST_HOLD))
+
     def pause(self, failures: int) -> timedelta:
         """The pause after so many failures: doubled each time, an hour at most."""
         doublings = max(0, min(failures, 20) - 1)
@@ -131,8 +142,7 @@ def judge(run: CollectionRun, attempts: int, patience: Patience) -> Verdict:
         return Verdict.ENDED
     if run.error_class == AccessDenied.__name__:
         return Verdict.REFUSED
-    unavailable = run.error_class in {SourceUnavailable.__name__, RateLimited.__name__}
-    return Verdict.LATER if unavailable and attempts < patience.attempts else Verdict.ENDED
+    return Verdict.LATER if run.error_class in UNANSWERED_BY and attempts < patience.attempts else Verdict.ENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +191,7 @@ class Holder:
 class Progress:
     """A backfill and its windows by state; `requests` is what the ended ones cost.
 
+    The `recent_windows` ended within `recent_seconds`, each after `window_seconds` of work without waiting for the budget.
     `claimable`: a window could be claimed now if fewer were under way; `last_ended` is when one ended last. `waiting`:
     nobody holds one that could be claimed, and none has ended for a while.
     """
@@ -200,6 +211,9 @@ class Progress:
     holders: tuple[Holder, ...] = ()
     last_ended: datetime | None = None
     waiting: bool = False
+    recent_windows: int = 0
+    recent_seconds: float = 0.0
+    window_seconds: float | None = None
 
     @property
     def planned(self) -> int:
@@ -217,7 +231,16 @@ class Progress:
         return () if self.claimable and free > 0 else self.holders
 
     def seconds_left(self, requests_per_second: float) -> float:
-        """What the remaining windows take at the token's rate, at the requests a window cost so far."""
+        """What the remaining windows take by what is measured: requests and seconds of each, and the pace of late."""
         answered = sum(self.counts[state] for state in (ChunkState.STORED, ChunkState.EMPTY, ChunkState.FAILED))
         each = max(1.0, self.requests / answered) if answered else 1.0
-        return (self.planned - self.ended) * each / requests_per_second
+        pace = windows_per_second(requests_per_second, each, self.window_seconds or 0.0, self.concurrency)
+        if self.recent_windows >= TELLING and self.recent_seconds >= TELLING_SECONDS:
+            pace = min(pace, (self.recent_windows - 1) / self.recent_seconds)
+        return (self.planned - self.ended) / pace
+
+
+def windows_per_second(requests_per_second: float, requests: float, seconds: float, concurrency: int) -> float:
+    """How fast windows can be worked on that take so many requests and seconds each."""
+    pace = requests_per_second / max(1.0, requests)
+    return min(pace, concurrency / seconds) if seconds > 0 else pace

@@ -34,12 +34,13 @@ class BackfillPlan:
     absent: int = 0
     never_existed: int = 0
     empty_before: int = 0
+    requests_each: float = 1.0
     beyond_life: tuple[str, ...] = ()
 
     @property
     def requests(self) -> int:
-        """Each window is one request, more only where the source pages or a window proves too large."""
-        return len(self.work)
+        """Each window is one request, more where earlier ones took more: the source pages, or they were too large."""
+        return round(len(self.work) * max(1.0, self.requests_each))
 
 
 def plan_backfill(
@@ -50,13 +51,14 @@ def plan_backfill(
     newest_first: bool,
     requests_per_second: float,
     share: float,
+    requests_each: float = 1.0,
 ) -> BackfillPlan:
     """The windows that meet a wanted lack (all of them for None) and that no open backfill holds, in order."""
     known = list(lacks or ())
     lacking = list(windows) if lacks is None else _meeting(windows, [one for one in known if one.wanted])
     taken = set(_meeting(lacking, queued))
     work = in_order([one for one in lacking if one not in taken], newest_first=newest_first)
-    seconds = len(work) / requests_per_second
+    seconds = len(work) * max(1.0, requests_each) / requests_per_second
     others = set(windows) - set(lacking)
     absent = set(_meeting(others, [one for one in known if one.reason is Reason.MISSING_AT_SOURCE]))
     later = [one for one in known if one.reason is Reason.NOT_DUE]
@@ -72,6 +74,7 @@ def plan_backfill(
         absent=len(absent),
         never_existed=len(_meeting(absent, [one for one in known if one.evidence is Evidence.NEVER_EXISTED])),
         empty_before=len(_meeting(work, [one for one in known if one.wanted and one.evidence is Evidence.EMPTY])),
+        requests_each=requests_each,
     )
 
 

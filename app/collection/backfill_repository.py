@@ -6,13 +6,14 @@ processes, and of two that end the last two windows at once the later one sees t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.collection import backfill_statements as statements
 from app.collection.backfill_models import (
+    UNANSWERED_BY,
     Attempt,
     BackfillRequest,
     BackfillState,
@@ -75,8 +76,12 @@ class BackfillRepository:
         return await self._lacks(statements.LAST_FAILED, work)
 
     async def openings(self, only: int | None = None) -> list[Opening]:
-        """How many windows of each open backfill (or of one) can be claimed now, oldest backfill first."""
+        """How many windows of each open backfill (or of one) can be claimed now, oldest backfill first.
+
+        One that waits for the source goes on once anybody was answered.
+        """
         async with self._database.connection() as connection:
+            await connection.execute(statements.RELEASE, list(UNANSWERED_BY))
             rows = await connection.fetch(statements.OPENINGS, only)
         return [Opening(row["backfill_id"], row["windows"]) for row in rows]
 
@@ -109,7 +114,11 @@ class BackfillRepository:
         return bool(ended)
 
     async def retry_later(self, chunk: Chunk, attempt: Attempt) -> bool:
-        """Puts the window back for a later attempt; after several in a row the backfill waits as a whole."""
+        """Puts the window back for a later attempt; after several in a row the backfill waits as a whole.
+
+        It waits longer after each round of failures, not after each window; and what the source left unanswered while
+        it was down counts as no attempt.
+        """
         async with self._database.transaction() as connection:
             await connection.execute(statements.LOCK, chunk.backfill_id)
             returned = await connection.fetchval(
@@ -118,9 +127,13 @@ class BackfillRepository:
                 attempt.error_class, attempt.error_message, attempt.run_id, attempt.requests,
             )  # fmt: skip
             if returned:
-                failures = await connection.fetchval(statements.UNANSWERED, chunk.backfill_id, attempt.error_message)
+                [(failures, counted)] = await connection.fetch(
+                    statements.UNANSWERED, chunk.backfill_id, attempt.error_message, chunk.chunk_id
+                )
                 if failures >= statements.HOLD_AFTER:
-                    pause = self._patience.pause(failures - statements.HOLD_AFTER + 1)
+                    await connection.execute(statements.REFUND, chunk.chunk_id)
+                if failures >= statements.HOLD_AFTER and counted:
+                    pause = self._patience.hold(failures - statements.HOLD_AFTER + 1)
                     await connection.execute(statements.HOLD, chunk.backfill_id, pause)
         return bool(returned)
 
@@ -141,6 +154,20 @@ class BackfillRepository:
             for backfill_id in backfills:
                 await connection.execute(statements.COMPLETE, backfill_id)
         return len(failed)
+
+    async def free_dead(self, dead: Callable[[Collection[str]], Collection[str]]) -> int:
+        """Frees the windows of workers that are known to be dead before their leases end; how many."""
+        async with self._database.connection() as connection:
+            holders = [row["claimed_by"] for row in await connection.fetch(statements.LIVE_HOLDERS)]
+            gone = list(dead(holders)) if holders else []
+            return len(await connection.fetch(statements.FREE, gone)) if gone else 0
+
+    async def measured(self, work: Sequence[Work]) -> tuple[float, float] | None:
+        """What a window of these items and areas took lately: requests and seconds of work; None where nothing is known."""
+        items, areas = {one.item.value for one in work}, {one.place.eic for one in work}
+        async with self._database.connection() as connection:
+            [found] = await connection.fetch(statements.MEASURED, sorted(items), sorted(areas))
+        return None if found["requests"] is None else (found["requests"], found["seconds"])
 
     async def slowed(self, reason: str, only: int | None = None) -> None:
         """Notes for those who ask why the open backfills (or one) go slower than they might."""
@@ -251,4 +278,7 @@ def _progress(row: Record) -> Progress:
         ),
         last_ended=row["last_ended"],
         waiting=row["waiting"],
+        recent_windows=row["recent_windows"],
+        recent_seconds=row["recent_seconds"],
+        window_seconds=row["window_seconds"],
     )

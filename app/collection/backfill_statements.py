@@ -4,6 +4,11 @@ from __future__ import annotations
 
 HOLD_AFTER = 3
 """So many windows without an answer in a row, and the source is taken to be down: the backfill waits."""
+ROUNDS_AT_MOST = "interval '1 day'"
+"""A source that is down uses up no attempts of a window for so long."""
+
+# While the source is down one window at a time finds out whether it is back.
+_ALLOWED = f"case when failures_in_row >= {HOLD_AFTER} then 1 else concurrency end"
 
 _OPEN = "cancelled_at is null and finished_at is null"
 _WORKABLE = f"{_OPEN} and paused_at is null and coalesce(held_until <= clock_timestamp(), true)"
@@ -66,7 +71,7 @@ LAST_FAILED = """
 """
 
 OPENINGS = f"""
-    select backfill_id, least(claimable.windows, concurrency - underway.windows)::integer as windows
+    select backfill_id, least(claimable.windows, {_ALLOWED} - underway.windows)::integer as windows
     from backfills
     cross join lateral (
         select count(*) as windows
@@ -83,7 +88,7 @@ OPENINGS = f"""
         ) as first_ones
     ) as claimable
     where {_WORKABLE} and ($1::bigint is null or backfill_id = $1)
-        and least(claimable.windows, concurrency - underway.windows) > 0
+        and least(claimable.windows, {_ALLOWED} - underway.windows) > 0
     order by backfill_id
 """  # noqa: S608  constants
 
@@ -98,6 +103,7 @@ CLAIM = f"""
         state = 'claimed',
         attempts = attempts + 1,
         claimed_by = $2,
+        claimed_at = clock_timestamp(),
         lease = gen_random_uuid(),
         lease_until = clock_timestamp() + $3::interval
     from (
@@ -111,7 +117,7 @@ CLAIM = f"""
                 select count(*)
                 from backfill_chunks as underway
                 where underway.backfill_id = $1 and state = 'claimed' and lease_until > clock_timestamp()
-            ) < (select concurrency from backfills where backfill_id = $1)
+            ) < (select {_ALLOWED} from backfills where backfill_id = $1)
         order by attempts, position
         limit 1
         for update skip locked
@@ -144,7 +150,7 @@ END = """
 
 ANSWERED = """
     update backfills
-    set failures_in_row = 0, held_until = null, last_error = ''
+    set failures_in_row = 0, held_until = null, held_at = null, failing_since = null, last_error = ''
     where backfill_id = $1 and (failures_in_row > 0 or held_until is not null)
 """
 
@@ -163,14 +169,74 @@ RETRY_LATER = """
     returning true
 """
 
+# One round is what was claimed before the source was known to be down, however many windows fail of it.
 UNANSWERED = """
     update backfills
-    set failures_in_row = failures_in_row + 1, last_error = $2
-    where backfill_id = $1
-    returning failures_in_row
+    set
+        failures_in_row = failures_in_row + (claimed_at >= coalesce(held_at, '-infinity'))::integer,
+        failing_since = coalesce(failing_since, clock_timestamp()),
+        last_error = $2
+    from backfill_chunks as chunk
+    where backfills.backfill_id = $1 and chunk.chunk_id = $3
+    returning failures_in_row, claimed_at >= coalesce(held_at, '-infinity') as counted
 """
 
-HOLD = "update backfills set held_until = clock_timestamp() + $2::interval where backfill_id = $1"
+HOLD = """
+    update backfills
+    set held_until = clock_timestamp() + $2::interval, held_at = clock_timestamp()
+    where backfill_id = $1
+"""
+
+# The source was down, which says nothing of the window.
+REFUND = f"""
+    update backfill_chunks as chunk
+    set attempts = chunk.attempts - 1
+    from backfills
+    where
+        chunk.chunk_id = $1
+        and chunk.attempts > 0
+        and backfills.backfill_id = chunk.backfill_id
+        and failing_since > clock_timestamp() - {ROUNDS_AT_MOST}
+"""  # noqa: S608  constants
+
+# Somebody else was answered since: what waits for the source goes on at once.
+RELEASE = f"""
+    with released as (
+        update backfills
+        set held_until = null, held_at = null, failing_since = null, failures_in_row = 0
+        where
+            {_OPEN}
+            and held_at is not null
+            and exists (
+                select
+                from collection_runs
+                where
+                    finished_at > held_at
+                    and started_at > held_at
+                    and (outcome <> 'failed' or error_class <> all($1::text[]))
+            )
+        returning backfill_id
+    )
+    update backfill_chunks as chunk
+    set not_before = '-infinity'
+    from released
+    where chunk.backfill_id = released.backfill_id and state = 'pending' and error_class = any($1::text[])
+    returning chunk.backfill_id
+"""  # noqa: S608  constants
+
+# Only what is left of a lease counts.
+LIVE_HOLDERS = """
+    select distinct claimed_by
+    from backfill_chunks
+    where state = 'claimed' and lease_until > clock_timestamp()
+"""
+
+FREE = """
+    update backfill_chunks
+    set lease_until = clock_timestamp()
+    where claimed_by = any($1::text[]) and state = 'claimed' and lease_until > clock_timestamp()
+    returning chunk_id
+"""
 
 HAND_BACK = """
     update backfill_chunks
@@ -207,7 +273,9 @@ PAUSE = f"""
 
 RESUME = f"""
     update backfills
-    set paused_at = null, pause_reason = '', held_until = null, failures_in_row = 0
+    set
+        paused_at = null, pause_reason = '', held_until = null, held_at = null, failing_since = null,
+        failures_in_row = 0
     where backfill_id = $1 and {_OPEN}
     returning backfill_id
 """  # noqa: S608  constants
@@ -243,7 +311,9 @@ RETRY_FAILED = """
 
 REOPEN = """
     update backfills
-    set finished_at = null, held_until = null, failures_in_row = 0, last_error = ''
+    set
+        finished_at = null, held_until = null, held_at = null, failing_since = null, failures_in_row = 0,
+        last_error = ''
     where backfill_id = $1
 """
 
@@ -282,12 +352,14 @@ PROGRESS = f"""
             else ''
         end as reason,
         counts.*,
+        recent.*,
         live.*
     from backfills
     cross join lateral (
         select
-            count(*) filter (where state = 'pending') as pending,
-            count(*) filter (where state = 'claimed') as claimed,
+            -- A window whose worker is gone waits like any other.
+            count(*) filter (where state = 'pending' or state = 'claimed' and lease_until <= clock_timestamp()) as pending,
+            count(*) filter (where state = 'claimed' and lease_until > clock_timestamp()) as claimed,
             count(*) filter (where state = 'stored') as stored,
             count(*) filter (where state = 'empty') as empty,
             count(*) filter (where state = 'failed') as failed,
@@ -298,6 +370,24 @@ PROGRESS = f"""
         from backfill_chunks as chunk
         where chunk.backfill_id = backfills.backfill_id
     ) as counts
+    -- What the last windows took: how many ended within how long, and how long each was worked on.
+    cross join lateral (
+        select
+            count(*) as recent_windows,
+            coalesce(extract(epoch from max(latest.ended_at) - min(latest.ended_at)), 0)::float8 as recent_seconds,
+            avg(api_seconds + parse_seconds + store_seconds) as window_seconds
+        from (
+            select ended_at, run_id
+            from backfill_chunks as chunk
+            where
+                chunk.backfill_id = backfills.backfill_id
+                and state in ('stored', 'empty', 'failed')
+                and ended_at > clock_timestamp() - interval '3 minutes'
+            order by ended_at desc
+            limit 200
+        ) as latest
+        left join collection_runs using (run_id)
+    ) as recent
     cross join lateral (
         select
             coalesce(array_agg(claimed_by order by claimed_by), '{{}}') as holders,
@@ -340,6 +430,18 @@ STATES = """
         end as reason
     from backfills
     where backfill_id = any($1::bigint[])
+"""
+
+# What windows of these items and areas took lately: requests each, and seconds of work each.
+MEASURED = """
+    select avg(requests)::float8 as requests, avg(api_seconds + parse_seconds + store_seconds) as seconds
+    from (
+        select requests, api_seconds, parse_seconds, store_seconds
+        from collection_runs
+        where outcome <> 'failed' and requests > 0 and item = any($1::text[]) and area = any($2::text[])
+        order by finished_at desc
+        limit 200
+    ) as latest
 """
 
 FAILURES = """

@@ -14,7 +14,9 @@ import structlog
 
 from app.clock import until_beat
 from app.collection.backfill_models import Attempt, BackfillState, Chunk, Patience, Verdict, judge
+from app.collection.backfill_pace import Pace
 from app.collection.backfill_repository import BackfillRepository
+from app.collection.life_signs import dead_workers, sign_of_life
 from app.collection.models import CollectionRun, Work
 from app.errors import DatabaseUnavailable
 from app.logging import Outage
@@ -53,6 +55,7 @@ class BackfillWorker:
         patience: Patience,
         *,
         poll_seconds: float = 2.0,
+        requests_per_second: float = 6.0,
         name: str | None = None,
     ) -> None:
         self._repository = repository
@@ -61,6 +64,7 @@ class BackfillWorker:
         self._backend = backend
         self._patience = patience
         self._poll = poll_seconds
+        self._pace = Pace(requests_per_second)
         self._name = name or f"{socket.gethostname()}:{os.getpid()}"
         self._asked: Counter[int] = Counter()
         self._begun: set[int] = set()
@@ -78,7 +82,12 @@ class BackfillWorker:
 
     async def work(self, only: int | None = None) -> None:
         """Work on all backfills (or one) until stopped or cancelled; then what is under way is handed back."""
+        with sign_of_life(self._name):
+            await self._work(only)
+
+    async def _work(self, only: int | None) -> None:
         self._backend.bind(KIND, self._run_one)
+        await self._sweep()
         beat = asyncio.create_task(self._keep_leases(), name="backfill leases")
         try:
             while not self._stopped:
@@ -111,7 +120,8 @@ class BackfillWorker:
         self._away.over()
         for opening in openings:
             missing = opening.windows - self._asked[opening.backfill_id]
-            for _ in range(missing):
+            room = self._pace.windows() - self._asked.total() - len(self._under_way)
+            for _ in range(min(missing, room)):
                 self._asked[opening.backfill_id] += 1
                 await self._backend.submit(Task(KIND, str(opening.backfill_id), Priority.BACKFILL))
 
@@ -142,6 +152,8 @@ class BackfillWorker:
 
     async def _sweep(self) -> None:
         try:
+            if freed := await self._repository.free_dead(dead_workers):
+                self._log.info("backfill_windows_freed", windows=freed)
             if given_up := await self._repository.give_up_lost():
                 self._log.error("backfill_windows_given_up", windows=given_up)
         except DatabaseUnavailable as error:
@@ -184,7 +196,9 @@ class BackfillWorker:
 
     async def _collect(self, chunk: Chunk) -> None:
         try:
+            self._pace.begin()
             run = await self._collection.collect(chunk.work)
+            self._pace.learn(run)
             # Before the window ends: what has come is no gap any more, and people and rules see both.
             await self._analysis.look_again(chunk.work, run.finished_at)
             await self._return(chunk, Attempt.of_run(run), judge(run, chunk.attempts, self._patience))

@@ -47,6 +47,7 @@ def build_client(
     clock: Clock | None = None,
     sleep: Sleep = asyncio.sleep,
     wire: httpx.AsyncBaseTransport | None = None,
+    concurrency: int | None = None,
 ) -> httpx.AsyncClient:
     """A client for the endpoint of the settings; whoever builds it closes it. Its requests fail with SourceErrors."""
     clock = clock or SystemClock()
@@ -58,7 +59,7 @@ def build_client(
         max_answer_bytes=settings.max_answer_bytes,
         deadline=LONGEST_ANSWER * settings.read_timeout,
     )
-    paid = BudgetTransport(answers, budget, concurrency=settings.concurrency, on_wait=on_wait)
+    paid = BudgetTransport(answers, budget, concurrency=concurrency or settings.concurrency, on_wait=on_wait)
     breaker = Breaker(pause=timedelta(seconds=2 * settings.backoff))
     guarded = BreakerTransport(paid, breaker, clock, sleep=sleep, on_wait=on_wait)
     return httpx.AsyncClient(

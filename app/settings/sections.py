@@ -288,7 +288,10 @@ class BackfillSettings(Section):
     """How backfills are worked on; live collection and gaps go first."""
 
     concurrency: int = Field(
-        default=4, ge=1, le=64, description="Windows of one backfill under way at once, over all processes."
+        default=96,
+        ge=1,
+        le=96,
+        description="Most windows of one backfill under way at once, over all processes; how many there are follows what they take.",
     )
     share: float = Field(
         default=0.2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -12,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.collection.backfill_models import Attempt, BackfillState, ChunkState, Patience, Reprocess
+from app.collection.life_signs import sign_of_life
 from app.collection.models import CollectionRun, Outcome, Work
 from app.db.engine import Database
 from app.errors import AccessDenied, Conflict, MalformedDocument, NotFound, SourceUnavailable
@@ -347,6 +349,65 @@ async def test_a_window_that_kills_its_workers_fails_in_the_end(database: Databa
     assert (await scene.service.progress(backfill_id)).state is BackfillState.COMPLETED
     (failure,) = await scene.service.failures(backfill_id)
     assert failure.error_class == "WorkerLost"
+
+
+async def failed(scene: Scene, backfill_id: int, count: int) -> None:
+    """So many windows are claimed at once, and the source answers none of them."""
+    chunks = [await scene.repository.claim(backfill_id, "worker") for _ in range(count)]
+    for chunk in chunks:
+        assert chunk
+        await scene.repository.retry_later(chunk, Attempt(Outcome.FAILED, error_class="SourceUnavailable"))
+
+
+async def test_windows_that_fail_together_are_one_round_and_use_up_no_attempts(database: Database) -> None:
+    scene = Scene(database, patience=Patience(attempts=3, retry=timedelta(minutes=1)))
+    backfill_id = await scene.start(ten_days(concurrency=8))
+    await failed(scene, backfill_id, 8)
+    wait = "select extract(epoch from held_until - held_at)::integer, failures_in_row from backfills"
+    assert await scene.rows(wait) == [(60, 3)]
+    assert await scene.repository.openings() == []
+    for seconds in (120, 240, 480, 600, 600):
+        await scene.rows("update backfills set held_until = clock_timestamp()")
+        await scene.rows("update backfill_chunks set not_before = '-infinity'")
+        # One window asks whether the source is back.
+        assert [opening.windows for opening in await scene.repository.openings()] == [1]
+        await failed(scene, backfill_id, 1)
+        [(held, _)] = await scene.rows(wait)
+        assert held == seconds
+    assert await scene.rows("select state, max(attempts) from backfill_chunks group by state") == [("pending", 1)]
+
+
+async def test_a_backfill_goes_on_as_soon_as_anybody_is_answered(database: Database) -> None:
+    scene = Scene(database, patience=Patience(retry=timedelta(hours=1)))
+    backfill_id = await scene.start(ten_days(concurrency=3))
+    await failed(scene, backfill_id, 3)
+    run = "insert into collection_runs (source, item, area, window_start, window_end, outcome, error_class, started_at, finished_at) values ('entsoe', 'load_actual', 'x', now(), now(), {}, clock_timestamp(), clock_timestamp())"
+    await scene.rows(run.format("'failed', 'SourceUnavailable'"))
+    assert await scene.repository.openings() == []
+    await scene.rows(run.format("'empty', ''"))
+    assert [opening.windows for opening in await scene.repository.openings()] == [3]
+    assert (await scene.service.progress(backfill_id)).state is BackfillState.RUNNING
+
+
+async def test_the_windows_of_a_worker_that_died_are_free_at_once_on_its_machine(database: Database) -> None:
+    scene = Scene(database)
+    backfill_id = await scene.start(ten_days(concurrency=9))
+    with sign_of_life("living"):
+        for worker in ("living", "elsewhere"):
+            assert await scene.repository.claim(backfill_id, worker)
+        script = (
+            "import os, time, sys; from app.collection.life_signs import sign_of_life\n"
+            "with sign_of_life('dying'):\n    print(flush=True); time.sleep(60)"
+        )
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+        assert process.stdout
+        await process.stdout.readline()
+        assert await scene.repository.claim(backfill_id, "dying")
+        assert (await scene.counts(backfill_id))[ChunkState.CLAIMED] == 3
+        process.kill()
+        await process.wait()
+        assert await scene.counts(backfill_id) == {PENDING: 8, ChunkState.CLAIMED: 2}
+    assert [opening.windows for opening in await scene.repository.openings()] == [7]
 
 
 async def test_an_unforeseen_error_is_tried_again_and_fails_in_the_end(database: Database) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -106,16 +105,6 @@ async def kill_at_work(scene: Scene, running: asyncio.subprocess.Process) -> Non
     await running.wait()
 
 
-async def until_said(running: asyncio.subprocess.Process, text: str) -> None:
-    assert running.stdout is not None
-    seen = ""
-    async with asyncio.timeout(120):
-        while text not in seen:
-            line = await running.stdout.readline()
-            assert line, f"it ended without saying {text!r}: {seen}"
-            seen += line.decode()
-
-
 async def test_a_killed_backfill_goes_on_where_it_was_in_another_process(
     database: Database, database_url: str, sandbox: SandboxServer
 ) -> None:
@@ -124,12 +113,10 @@ async def test_a_killed_backfill_goes_on_where_it_was_in_another_process(
     first = await process(database_url, sandbox, backfill_id)
     await until_stored(scene, backfill_id, 5)
     await kill_at_work(scene, first)
-    # However slow the machine is, the leases of the dead outlast the start of the next process.
+    # However slow the machine is, the leases of the dead outlast the start of the next process, which need not wait.
     held = await held_until(scene, "clock_timestamp() + '1 hour'")
     assert 1 <= held <= CONCURRENCY
     second = await process(database_url, sandbox, backfill_id)
-    await until_said(second, f"waiting for {held} windows of process {socket.gethostname()}:{first.pid} until ")
-    assert await held_until(scene, "clock_timestamp()") >= held
     output = await said(second)
     assert second.returncode == 0, output
     await assert_complete(scene, backfill_id)

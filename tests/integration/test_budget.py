@@ -74,7 +74,7 @@ async def test_who_wakes_up_after_its_slot_takes_another(database_url: str) -> N
         try:
             await budget.acquire()
         finally:
-            del loop.time  # type: ignore[attr-defined]
+            del loop.time
     assert len(slept) == 2
 
 

@@ -56,6 +56,10 @@ def test_the_time_left_is_what_remains_at_the_rate_and_never_an_extrapolation_of
     halved = replace(begun, counts={**begun.counts, ChunkState.STORED: 8, ChunkState.EMPTY: 2}, requests=20)
     assert (halved.planned, halved.ended) == (110, 10)
     assert halved.seconds_left(5.0) == 40.0
+    # As many as were under way, each two seconds long; then the pace of the last windows, where that is lower.
+    assert replace(begun, window_seconds=2.0, concurrency=4).seconds_left(5.0) == 50.0
+    assert replace(begun, recent_windows=21, recent_seconds=10.0).seconds_left(5.0) == 50.0
+    assert replace(begun, recent_windows=9, recent_seconds=90.0).seconds_left(5.0) == 20.0
 
 
 def test_pending_and_claimed_windows_have_not_ended() -> None:
