@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.quality.companions import Role
-from app.quality.detect import CERTAIN, gated
 from app.quality.evidence import SHORTEST_DAY
+from app.quality.gate import CERTAIN, gated
 from app.quality.models import Evidence, Flags, Limit, Rule, Series, Values
 from app.timeseries.rolling import all_known, before, by_day, moving_mean, run_lengths, trailing_median, whole_runs
 

@@ -2,50 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
+from app.quality.blame import Companion, companion, confirmed, departure_of, upheld
 from app.quality.evidence import own_evidence
-from app.quality.models import Evidence, Flags, Rule, Series, Values, Verdict
-from app.quality.peers import peer_evidence
+from app.quality.forecast import Forecaster
+from app.quality.gate import CERTAIN, any_of, gated
+from app.quality.models import Flags, Kind, Rule, Series, Values, Verdict
+from app.quality.peers import peer_evidence, usual_distance
 from app.quality.signatures import signatures
 from app.quality.validity import violations
-from app.timeseries.rolling import habit
 
-HABIT_DAYS = 56
-HABIT_QUANTILE = 0.9
-"""Not the maximum: an earlier fault would raise the gate and hide the next one."""
-HABIT_MINIMUM = 14
-PASSES = 2
+MOST_PASSES = 4
+"""Each distrusts what the one before found; where a series has few faults the second finds nothing new and is the last."""
+NO_ALARM = 0.99
+"""The score of what would be an alarm, were it not excused."""
+
+Scores = list[tuple[Rule, Values]]
+
 UTMOST = 1e4
 """Times the usual size of a series: greater values are alarms anyway."""
-CERTAIN = 10.0
-"""The score of a rule or signature, which has no degrees."""
 
 
 def detect(series: Series) -> Verdict:
     """The verdict on every value.
 
-    What the first pass flags is distrusted by the second: no reference, spread or habit is learned from it.
+    What one pass flags is distrusted by the next: no reference, spread or habit is learned from it. Where faults are
+    many they hide each other, so passes go on until they change nothing.
     """
     if not len(series.values):
         return Verdict(np.zeros(0), np.zeros(0, dtype=np.str_))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         certain = violations(series) | signatures(series)
-        distrusted = np.logical_or.reduce([np.zeros(len(series.values), dtype=bool), *certain.values()])
-        bounded = _bounded(series)
-        scores: list[tuple[Rule, Values]] = []
-        flagged = doubted = distrusted
-        for _ in range(PASSES):
-            trusted = np.where(flagged, np.nan, bounded.values)
-            scores = [(found.rule, gated(found, series.per_day)) for found in _evidence(bounded, trusted, doubted)]
-            doubted = distrusted | _any_alarm(
-                [one for one in scores if one[0] is not Rule.ROUGHNESS], len(series.values)
-            )
-            flagged = distrusted | _any_alarm(scores, len(series.values))
+        distrusted = any_of(certain.values(), len(series.values))
+        scores = _excused(series, _settled(_bounded(_netted(series)), distrusted))
     return _verdict(certain, scores, len(series.values))
+
+
+def _netted(series: Series) -> Series:
+    """A flow less that of the other direction: both rest at zero for most of the time, what is between them does not."""
+    if series.kind is not Kind.FLOW or len(series.opposites) != 1:
+        return series
+    return replace(series, values=series.values - series.opposites[0])
+
+
+def _excused(series: Series, scores: Scores) -> Scores:
+    """The scores less those of zeros while energy flows the other way."""
+    if series.kind is not Kind.FLOW or len(series.opposites) != 1:
+        return scores
+    excused = (series.values == 0) & (series.opposites[0] > 0)
+    return [(rule, np.where(excused, np.fmin(score, NO_ALARM), score)) for rule, score in scores]
+
+
+def _settled(series: Series, distrusted: Flags) -> Scores:
+    """The soft scores of the last pass."""
+    size, flagged, doubted, shifted = len(series.values), distrusted, distrusted, None
+    forecaster = Forecaster()
+    peers = [companion(replace(series, values=peer, peers={})) for peer in series.forecasts]
+    scores: Scores = []
+    for _ in range(MOST_PASSES):
+        trusted, before = np.where(flagged, np.nan, series.values), flagged
+        own = [(one.rule, gated(one, series.per_day)) for one in own_evidence(series, trusted, doubted, forecaster)]
+        scores = own
+        for peer in peers:
+            scores = _with_companion(series, trusted, scores, own, peer)
+        if shifted is None:  # what is shifted for weeks is the new habit: later passes must not go on without it
+            shifted = any_of((score >= 1.0 for rule, score in scores if rule is Rule.SHIFT), size)
+        smooth = [score >= 1.0 for rule, score in scores if rule not in {Rule.ROUGHNESS, Rule.SHIFT}]
+        doubted = any_of([distrusted, shifted, *smooth], size)
+        flagged = any_of([doubted, *(score >= 1.0 for rule, score in scores if rule is Rule.ROUGHNESS)], size)
+        if np.array_equal(flagged, before):
+            break
+    return scores
+
+
+def _with_companion(series: Series, trusted: Values, scores: Scores, own: Scores, peer: Companion) -> Scores:
+    """The scores less what the companion confirms, and what speaks for a fault of the series beside it."""
+    bias = usual_distance(trusted, peer.values, series.per_day)
+    right = confirmed(series, trusted, peer, bias)
+    found = [
+        (rule, score if rule is Rule.ROUGHNESS else np.where(right, np.fmin(score, NO_ALARM), score))
+        for rule, score in scores
+    ]
+    departure = departure_of((score for _, score in own), len(trusted))
+    for one in peer_evidence(series, trusted, peer.values, bias):
+        score = gated(one, series.per_day)
+        kept = upheld(score >= 1.0, departure, peer.departure, series.per_hour)
+        found.append((one.rule, np.where(kept, score, np.fmin(score, NO_ALARM))))
+    return found
 
 
 def _bounded(series: Series) -> Series:
@@ -55,26 +102,6 @@ def _bounded(series: Series) -> Series:
         return series
     bound = UTMOST * np.quantile(known, 0.9)
     return replace(series, values=np.clip(series.values, -bound, bound) if bound > 0 else series.values)
-
-
-def _evidence(series: Series, trusted: Values, doubted: Flags) -> Iterator[Evidence]:
-    yield from own_evidence(series, trusted, doubted)
-    yield from peer_evidence(series, trusted)
-
-
-def gated(found: Evidence, per_day: int) -> Values:
-    """The score in units of its limit; 0 while too little is known of the series' habit."""
-    known = np.where(found.clean, found.score, np.nan)
-    usual = habit(known, per_day, quantile=HABIT_QUANTILE, days=HABIT_DAYS, minimum=HABIT_MINIMUM)
-    limit = np.where(np.isnan(usual), np.inf, np.fmax(found.limit.least, found.limit.times * usual))
-    return np.nan_to_num(found.score / limit, posinf=CERTAIN)
-
-
-def _any_alarm(scores: Iterable[tuple[Rule, Values]], size: int) -> Flags:
-    alarm = np.zeros(size, dtype=bool)
-    for _, score in scores:
-        alarm |= score >= 1.0
-    return alarm
 
 
 def _verdict(certain: dict[Rule, Flags], scores: Iterable[tuple[Rule, Values]], size: int) -> Verdict:

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from app.quality.forecast import RECENT_LAGS, forecast
+from app.quality.forecast import RECENT_LAGS, Forecaster
 from app.quality.models import Evidence, Flags, Kind, Limit, Rule, Series, Values
 from app.timeseries.rolling import (
     MAD,
     all_known,
     before,
-    fill_backwards,
     habit,
     median_before,
     moving_mean,
@@ -29,36 +28,58 @@ SCALE_DAYS = 28
 RANGE_DAYS = 56
 SHORTEST_DAY = 4
 """Below four values a day there is no daily shape to speak of."""
-RATIOS = frozenset({Kind.LOAD, Kind.GENERATION})
-POSITIVE = frozenset({Kind.LOAD, Kind.GENERATION, Kind.WIND})
-COMPRESSION = dict.fromkeys(Kind, 0.1) | {Kind.PRICE: 0.3}
+RATIOS = frozenset({Kind.LOAD, Kind.GENERATION, Kind.NUCLEAR, Kind.RESERVOIR})
+POSITIVE = frozenset({Kind.LOAD, Kind.GENERATION, Kind.WIND, Kind.RESERVOIR})
+MARKETS = frozenset({Kind.PRICE, Kind.IMBALANCE})
+COMPRESSION = dict.fromkeys(Kind, 0.1) | dict.fromkeys(MARKETS, 0.3)
 """Where the scale of steps bends, as a share of the usual size (of solar: of the peak)."""
-ONE_STEP = dict.fromkeys(Kind, Limit(19.2, 3.84)) | {Kind.PRICE: Limit(16.3, 3.26)}
+ONE_STEP = dict.fromkeys(Kind, Limit(19.2, 3.84)) | dict.fromkeys(MARKETS, Limit(16.3, 3.26))
 """Prices jump on their own, and their gate is high enough: less above it is a fault already."""
-LEAST_FLOOR, SOLAR_FLOOR, SOLAR_STEP = 1e-6, 0.01, 0.05
+LEAST_FLOOR, SOLAR_FLOOR = 5e-4, 0.01
+"""Of the peak: less is no spread, however well a series rests, lies at zero or follows its forecast."""
+LEAST_STEP = dict.fromkeys(Kind, 0.001) | {Kind.GENERATION: 0.003, Kind.SOLAR: 0.05, Kind.NUCLEAR: 0.03}
+"""Plants hold a level and leave it when the market calls."""
+LEAST_MISFIT = 0.002
+"""Of the peak: what the mean change of an hour may miss a model by, before another hour can fit better."""
+ABOVE_PLATEAU = 0.03
+HOURS_OF_A_DENT, DEPTH_OF_A_DENT = 5, 0.08
 TINY = 1e-9
 
 
-def own_evidence(series: Series, trusted: Values, doubted: Flags) -> Iterator[Evidence]:
+def own_evidence(series: Series, trusted: Values, doubted: Flags, forecaster: Forecaster) -> Iterator[Evidence]:
     """What the series' own past says; references and spreads come from trusted values only.
 
     What is `doubted` for another reason than roughness does not make the hours after it rough.
     """
     if series.per_day < SHORTEST_DAY:
         return
-    base = seasonal_base(trusted, series.per_day)
-    yield seasonal_residual(series, trusted, base)
-    yield step(series, trusted)
+    yield from plain_evidence(series, trusted)
+    if series.kind is Kind.NUCLEAR:
+        yield above_plateau(series, trusted)
+        yield dent(series, trusted)
+        return
     yield roughness(series, trusted, doubted)
-    yield shift(series, trusted, base, days=1, limit=Limit(2.1, 4.8))
-    yield shift(series, trusted, base, days=2, limit=Limit(1.4, 3.2))
-    yield one_step(series, trusted)
-    if series.kind in RATIOS:
-        yield ratio(series, trusted, base)
+    yield one_step(series, trusted, forecaster)
     if series.kind in POSITIVE:
         yield beyond_range(series, trusted)
     if series.kind is Kind.SOLAR:
         yield beyond_daylight_range(series, trusted)
+
+
+def plain_evidence(series: Series, trusted: Values) -> Iterator[Evidence]:
+    """What is soon said: enough to tell which of two series departs from its own history."""
+    if series.per_day < SHORTEST_DAY:
+        return
+    base = seasonal_base(trusted, series.per_day)
+    yield step(series, trusted)
+    if series.kind is Kind.NUCLEAR:
+        yield ratio(series, trusted, base)
+        return
+    yield seasonal_residual(series, trusted, base)
+    yield shift(series, trusted, base, days=1, limit=Limit(2.1, 4.8))
+    yield shift(series, trusted, base, days=2, limit=Limit(1.4, 3.2))
+    if series.kind in RATIOS:
+        yield ratio(series, trusted, base)
 
 
 def seasonal_base(trusted: Values, per_day: int) -> Values:
@@ -77,9 +98,13 @@ def spread(errors: Values, clean: Flags, per_day: int) -> Values:
 
 
 def floor_of(series: Series, trusted: Values) -> Values:
-    """What spreads count at least: next to nothing, but a hundredth of the peak of solar, whose dawn moves every day."""
-    peak = np.nan_to_num(habit(np.abs(trusted), series.per_day, days=SCALE_DAYS, minimum=1))
-    return (SOLAR_FLOOR if series.kind is Kind.SOLAR else LEAST_FLOOR) * peak + TINY
+    """What spreads count at least, of solar a hundredth of the peak: its dawn moves every day."""
+    return (SOLAR_FLOOR if series.kind is Kind.SOLAR else LEAST_FLOOR) * peak_of(series, trusted) + TINY
+
+
+def peak_of(series: Series, trusted: Values) -> Values:
+    """What the series reached on all but the highest days of four weeks; 0 before anything is known."""
+    return np.nan_to_num(habit(np.abs(trusted), series.per_day, days=SCALE_DAYS, minimum=1))
 
 
 def in_spreads(errors: Values, clean: Flags, series: Series, trusted: Values) -> Values:
@@ -110,8 +135,7 @@ def step(series: Series, trusted: Values) -> Evidence:
     clean = all_known(trusted, 2)
     known = np.where(clean, change, np.nan)
     errors = change - median_before(known, [7 * series.per_day * week for week in range(1, WEEKS + 1)])
-    floor = SOLAR_STEP if series.kind is Kind.SOLAR else LEAST_FLOOR
-    score = np.abs(errors) / (spread(errors, clean, series.per_day) + floor)
+    score = np.abs(errors) / (spread(errors, clean, series.per_day) + LEAST_STEP[series.kind])
     return Evidence(Rule.STEP, score, clean, Limit(21.8, 4.36))
 
 
@@ -134,7 +158,7 @@ def shift(series: Series, trusted: Values, base: Values, *, days: int, limit: Li
     hour, window = series.per_hour, days * series.per_day
     smooth, model = moving_mean(series.values, hour, hour), moving_mean(base, hour, hour)
     smooth, model = smooth - before(smooth, hour), model - before(model, hour)
-    misfit, moved = misfits(smooth, model, hour, window)
+    misfit, moved = misfits(smooth, model, hour, window, least_misfit(series, trusted))
     clean = all_known(trusted, window + 3 * hour)
     usual = trailing_median(np.where(clean, misfit, np.nan), SCALE_DAYS * series.per_day, 7 * series.per_day)
     credible = (misfit > 2 * usual) & (moved <= 3 * usual)
@@ -142,16 +166,21 @@ def shift(series: Series, trusted: Values, base: Values, *, days: int, limit: Li
     return Evidence(Rule.SHIFT, np.where(credible | np.isnan(gain), gain, 0.0), clean, limit)
 
 
-def misfits(values: Values, model: Values, hour: int, window: int) -> tuple[Values, Values]:
+def least_misfit(series: Series, trusted: Values) -> Values:
+    """What squared errors of a shift count at least."""
+    return (LEAST_MISFIT * peak_of(series, trusted)) ** 2
+
+
+def misfits(values: Values, model: Values, hour: int, window: int, least: Values) -> tuple[Values, Values]:
     """Mean squared errors against the model as it is, and moved by an hour to the side that fits better.
 
-    Both are an hour late, because the model an hour ahead must be known.
+    Both are an hour late, because the model an hour ahead must be known, and both are greater by the `least` error.
     """
     late = before(values, hour)
     in_place = moving_mean((late - before(model, hour)) ** 2, window, window // 2)
     earlier = moving_mean((late - before(model, 2 * hour)) ** 2, window, window // 2)
     later = moving_mean((late - model) ** 2, window, window // 2)
-    return in_place, np.fmin(earlier, later)
+    return in_place + least, np.fmin(earlier, later) + least
 
 
 def log_of_ratio(above: Values, below: Values) -> Values:
@@ -159,10 +188,9 @@ def log_of_ratio(above: Values, below: Values) -> Values:
     return np.asarray(np.log(np.maximum(above, TINY) / np.maximum(below, TINY)))
 
 
-def one_step(series: Series, trusted: Values) -> Evidence:
+def one_step(series: Series, trusted: Values, forecaster: Forecaster) -> Evidence:
     """The error of the one-step forecast."""
-    announced = [fill_backwards(peer, series.per_day) for peer in series.forecasts if np.isnan(peer).mean() <= 0.5]
-    errors = series.values - forecast(series.values, trusted, series.per_day, announced)
+    errors = series.values - forecaster.forecast(series.values, trusted, series.per_day)
     clean = all_known(trusted, 1 + max(RECENT_LAGS))
     return Evidence(Rule.FORECAST, in_spreads(errors, clean, series, trusted), clean, ONE_STEP[series.kind])
 
@@ -172,6 +200,26 @@ def ratio(series: Series, trusted: Values, base: Values) -> Evidence:
     positive = (series.values > 0) & (base > 0)
     score = np.abs(np.log(np.where(positive, series.values, 1.0) / np.where(positive, base, 1.0)))
     return Evidence(Rule.RATIO, score, ~np.isnan(trusted), Limit(1.2, 3.84))
+
+
+def above_plateau(series: Series, trusted: Values) -> Evidence:
+    """By how much output exceeds the highest of eight weeks, in shares of it."""
+    highest = habit(trusted, series.per_day, quantile=1.0, days=RANGE_DAYS, minimum=14)
+    score = np.maximum(series.values / np.where(highest > 0, highest, np.nan) - 1, 0.0)
+    return Evidence(Rule.RANGE, score, ~np.isnan(trusted), Limit(ABOVE_PLATEAU, 3.0))
+
+
+def dent(series: Series, trusted: Values) -> Evidence:
+    """How deep output falls between equal values some hours before and after: a plant that stops is not back so soon."""
+    peak = peak_of(series, trusted)
+    score = np.zeros(len(series.values))
+    for hours in range(1, HOURS_OF_A_DENT):
+        earlier = before(series.values, hours * series.per_hour)
+        later = before(series.values[::-1], (HOURS_OF_A_DENT - hours) * series.per_hour)[::-1]
+        apart = np.minimum(np.abs(series.values - earlier), np.abs(series.values - later))
+        depth = (apart - 2 * np.abs(earlier - later)) / np.where(peak > 0, peak, np.nan)
+        score = np.fmax(score, np.maximum(depth, 0.0))
+    return Evidence(Rule.STEP, score, ~np.isnan(trusted), Limit(DEPTH_OF_A_DENT, 3.0))
 
 
 def beyond_range(series: Series, trusted: Values) -> Evidence:

@@ -16,9 +16,10 @@ from app.market.time import Interval
 from app.quality.clocks import BY_NATURE, places_on_clocks
 from app.quality.companions import Role
 from app.quality.cross import Company, Testimony, excused, testimonies
-from app.quality.detect import CERTAIN, detect
+from app.quality.detect import detect
 from app.quality.evidence import SHORTEST_DAY, seasonal_base
 from app.quality.findings import VALIDITY, Detected, family
+from app.quality.gate import CERTAIN, any_of
 from app.quality.hard_checks import hard_violations
 from app.quality.laying import Instants, Laid, informed
 from app.quality.models import DAY, Flags, Kind, Rule, Series, Values
@@ -28,7 +29,7 @@ KNOWN_DAYS = 28
 """Before so many days of a series are known its habits are not, and silence of the detectors means nothing."""
 JOINED = 3 * 3600
 """Flagged values no further apart than this, in seconds, are one event."""
-RESTING = frozenset({Kind.GENERATION, Kind.FLOW})
+RESTING = frozenset({Kind.GENERATION, Kind.NUCLEAR, Kind.RESERVOIR, Kind.FLOW})
 MOSTLY = 0.3
 """A plant, a store or a line that rests for so much of the time runs when the market calls, not by habit."""
 DIGITS = 6
@@ -78,7 +79,7 @@ def examine(subject: Subject, laid: Laid, company: Company, zone: ZoneInfo) -> E
         score,
         rules,
         checked,
-        (informed(laid, KNOWN_DAYS) & _has_habits(subject, laid)) | (score >= 1.0),
+        (informed(laid, KNOWN_DAYS) & _has_habits(subject, laid, company)) | (score >= 1.0),
         _expected(series, score >= 1.0) if broken or (score >= 1.0).any() else np.full(len(known), np.nan),
         series.peers,
         said,
@@ -89,17 +90,24 @@ def _series(subject: Subject, laid: Laid, company: Company) -> Series:
     forecasts = {f"forecast {name}": values for name, values in company.get(Role.FORECAST, {}).items()}
     capacities = list(company.get(Role.CAPACITY, {}).values())
     capacity = {"capacity": capacities[0]} if capacities else {}
-    peers = {**forecasts, **capacity, **company.get(Role.NEIGHBOUR, {})}
-    return Series(subject.kind or Kind.FLOW, int(laid.starts[0]), laid.step, laid.values, peers)
+    opposites = {f"opposite {name}": values for name, values in company.get(Role.OPPOSITE, {}).items()}
+    peers = {**forecasts, **capacity, **opposites, **company.get(Role.NEIGHBOUR, {})}
+    return Series(subject.kind or Kind.IMBALANCE, int(laid.starts[0]), laid.step, laid.values, peers)
 
 
-def _has_habits(subject: Subject, laid: Laid) -> bool:
+def _has_habits(subject: Subject, laid: Laid, company: Company) -> bool:
     """Whether detectors apply: not to what follows no clock or mostly rests, nor to units of a day and longer."""
     if subject.kind is None or not laid.resolution.seconds or laid.step * SHORTEST_DAY > DAY:
         return False
-    known = laid.values[~np.isnan(laid.values)]
-    resting = float((known == 0).mean()) if len(known) else 0.0
+    known = ~np.isnan(laid.values)
+    at_rest = (laid.values == 0) & ~_flows_back(laid.values, company)
+    resting = float(at_rest[known].mean()) if known.any() else 0.0
     return subject.kind not in RESTING or resting < MOSTLY
+
+
+def _flows_back(values: Values, company: Company) -> Flags:
+    """Where energy flows in the opposite direction."""
+    return any_of((other > 0 for other in company.get(Role.OPPOSITE, {}).values()), len(values))
 
 
 def _judge(
@@ -110,7 +118,7 @@ def _judge(
     After a change of the clocks people live by the new ones and machines may not: a value is implausible where it is on
     both. Sun and wind know no clocks.
     """
-    if not _has_habits(subject, laid):
+    if not _has_habits(subject, laid, company):
         return np.zeros(len(laid.values)), np.zeros(len(laid.values), dtype="U20"), []
     series = _series(subject, laid, company)
     score, rules, said = _hear(series, company, violating)

@@ -23,32 +23,68 @@ HUBER = 1.345
 ROUNDS = 3
 TINY = 1e-300
 BLOCK_ROWS = 512
-MOST_ROWS = 100_000
-"""Of seconds, weights are learned from every n-th row: more than so many teach nothing new."""
+REFERENCE_DAYS = 21
+"""Values so long before a row may stand in its columns: lags of two weeks, filled up by a week before."""
+MOST_ROWS = 2_700
+"""Of quarter-hours and shorter units weights are learned from every n-th row: more than so many teach nothing new."""
+ROWS_AT_ONCE = 100_000
 WAVES = ((np.ones_like, 0), (np.sin, 1), (np.cos, 1), (np.sin, 2), (np.cos, 2))
 
 
-def forecast(observed: Values, trusted: Values, per_day: int, announced: Sequence[Values] = ()) -> Values:
-    """Each value's forecast from what was known before it; NaN until three weeks are known.
+class Forecaster:
+    """Forecasts one series again and again with fewer and fewer trusted values; what did not change is kept."""
 
-    Recent lags are taken as observed, so that the forecast follows the series; older ones, and all that weights are
-    learned from, are trusted values. `announced` series (forecasts of others) are known for the value itself.
-    """
-    columns = _columns(observed, trusted, per_day, announced)
-    learnable = _all_there(columns) & all_known(trusted, 1 + max(RECENT_LAGS))
-    forecasts = np.full(len(observed), np.nan)
-    for start in range(SHORTEST_TRAINING_DAYS * per_day, len(observed), REFIT_DAYS * per_day):
-        first = max(0, start - TRAINING_DAYS * per_day)
-        every = -(-(start - first) // MOST_ROWS)
-        rows = learnable[first:start:every]
-        if rows.sum() < 7 * per_day / every + 2 * (len(columns) + len(WAVES)):
-            continue
-        table = _features(columns, per_day, slice(first, start, every))
-        weights = _fit(table[rows], trusted[first:start:every][rows])
-        end = min(start + REFIT_DAYS * per_day, len(observed))
-        for begin in range(start, end, MOST_ROWS):
-            ahead = slice(begin, min(begin + MOST_ROWS, end), 1)
-            forecasts[ahead] = _times(_features(columns, per_day, ahead), weights)
+    def __init__(self) -> None:
+        self._trusted: Values | None = None
+        self._forecasts: Values = np.zeros(0)
+
+    def forecast(self, observed: Values, trusted: Values, per_day: int, announced: Sequence[Values] = ()) -> Values:
+        """Each value's forecast from what was known before it; NaN until three weeks are known.
+
+        Recent lags are taken as observed, so that the forecast follows the series; older ones, and all that weights
+        are learned from, are trusted values. `announced` series (forecasts of others) are known for the value itself.
+        """
+        columns = _columns(observed, trusted, per_day, announced)
+        learnable = _all_there(columns) & all_known(trusted, 1 + max(RECENT_LAGS))
+        forecasts = np.full(len(observed), np.nan)
+        changed = self._changed(trusted)
+        for start in range(SHORTEST_TRAINING_DAYS * per_day, len(observed), REFIT_DAYS * per_day):
+            end = min(start + REFIT_DAYS * per_day, len(observed))
+            if changed[max(0, start - (TRAINING_DAYS + REFERENCE_DAYS) * per_day) : end].any():
+                period = slice(start, end)
+                forecasts[period] = _forecast_period(columns, np.where(learnable, trusted, np.nan), per_day, period)
+            else:
+                forecasts[start:end] = self._forecasts[start:end]
+        self._trusted, self._forecasts = trusted, forecasts
+        return forecasts
+
+    def _changed(self, trusted: Values) -> Flags:
+        if self._trusted is None:
+            return np.ones(len(trusted), np.bool_)
+        changed: Flags = np.isnan(trusted) != np.isnan(self._trusted)
+        return changed
+
+
+def forecast(observed: Values, trusted: Values, per_day: int, announced: Sequence[Values] = ()) -> Values:
+    """The forecast of a series that is asked for once."""
+    return Forecaster().forecast(observed, trusted, per_day, announced)
+
+
+def _forecast_period(columns: Sequence[Column], target: Values, per_day: int, period: slice) -> Values:
+    """The forecasts of one period, learned from the known targets of the weeks before it."""
+    forecasts = np.full(period.stop - period.start, np.nan)
+    first = max(0, period.start - TRAINING_DAYS * per_day)
+    every = -(-(period.start - first) // MOST_ROWS)
+    known = target[first : period.start : every]
+    rows = ~np.isnan(known)
+    if rows.sum() < 7 * per_day / every + 2 * (len(columns) + len(WAVES)):
+        return forecasts
+    weights = _fit(_features(columns, per_day, slice(first, period.start, every))[rows], known[rows])
+    for begin in range(period.start, period.stop, ROWS_AT_ONCE):
+        ahead = slice(begin, min(begin + ROWS_AT_ONCE, period.stop), 1)
+        forecasts[begin - period.start : ahead.stop - period.start] = _times(
+            _features(columns, per_day, ahead), weights
+        )
     return forecasts
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.quality.clocks import heed_clocks
-from app.quality.detect import CERTAIN, detect
+from app.quality.detect import detect
+from app.quality.gate import CERTAIN
 from app.quality.models import DAY, HOUR, Flags, Kind, Rule, Series, Values, Verdict
 from app.quality.structure import Stamps
 

@@ -37,7 +37,7 @@ def hard_violations(subject: Subject, series: Series, filled: Flags | None = Non
             Rule.NIGHT: output_at_night(subject, series),
             Rule.SEASONAL_BOUNDS: beyond_seasonal_bounds(subject, series),
         }
-        if subject.item is DataItem.PRICE_DAY_AHEAD:
+        if subject.item in {DataItem.PRICE_DAY_AHEAD, DataItem.IMBALANCE_PRICE}:
             found[Rule.PRICE_BOUNDS] = outside_price_bounds(series, subject.country)
         if subject.psr_type not in STORAGE:
             found[Rule.NEGATIVE] = negative(series) & ~found[Rule.SIGN]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from app.quality.models import Rule
 
 CACM = "https://eur-lex.europa.eu/eli/reg/2015/1222/oj"
+BALANCING = "https://eur-lex.europa.eu/eli/reg/2017/2195/oj"
 TRANSPARENCY = "https://eur-lex.europa.eu/eli/reg/2013/543/oj"
 
 
@@ -67,10 +68,22 @@ The minimum falls by 100 once prices come near it in the observation window (met
 came near it in spring 2026: a price beyond a bound is a finding, never a refusal.
 """
 
+IMBALANCE_BOUNDS = (
+    PriceBounds(_ALWAYS, -99_999.0, 99_999.0, "methodology for pricing balancing energy, art. 30(1)", BALANCING),
+    PriceBounds(
+        datetime(2022, 6, 30, 22, tzinfo=UTC),
+        -15_000.0,
+        15_000.0,
+        "the same, as amended in 2022",
+        BALANCING,
+    ),
+)
+"""Imbalance prices follow those of balancing energy, not those of the day-ahead auction."""
+
 HARD_RULES = (
     HardRule(
         Rule.PRICE_BOUNDS,
-        "a day-ahead price lies within the harmonised bounds",
+        "a day-ahead price lies within the harmonised bounds, an imbalance price within those of balancing energy",
         "Regulation (EU) 2015/1222 (CACM) art. 41(1) and 54(1); each bound names its document",
         CACM,
     ),

@@ -26,7 +26,11 @@ class Kind(StrEnum):
     GENERATION = "generation"
     WIND = "wind"
     SOLAR = "solar"
+    NUCLEAR = "nuclear"
+    """Any plant that rests at a plateau for weeks."""
+    RESERVOIR = "reservoir"
     FLOW = "flow"
+    IMBALANCE = "imbalance"
 
 
 class Rule(StrEnum):
@@ -67,8 +71,9 @@ class Rule(StrEnum):
 class Series:
     """Values on a regular grid from `start` (seconds since 1970), one every `step` seconds; NaN where none is known.
 
-    The names of peers say what they are: `forecast…` announces the same quantity, `capacity` bounds it, any other is
-    a series of the same kind from another place. Peers lie on the same grid.
+    The names of peers say what they are: `forecast…` announces the same quantity, `capacity` bounds it, `opposite…` is
+    the other direction of a border, any other is a series of the same kind from another place. Peers lie on the same
+    grid.
     """
 
     kind: Kind
@@ -88,6 +93,10 @@ class Series:
     @property
     def forecasts(self) -> list[Values]:
         return [peer for name, peer in self.peers.items() if name.startswith("forecast")]
+
+    @property
+    def opposites(self) -> list[Values]:
+        return [peer for name, peer in self.peers.items() if name.startswith("opposite")]
 
     @property
     def neighbours(self) -> list[Values]:

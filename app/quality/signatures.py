@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from app.quality.models import Flags, Kind, Rule, Series, Values
-from app.timeseries.rolling import before, habit, moving_mean, run_lengths, slot_median, whole_runs
+from app.timeseries.rolling import before, habit, moving_mean, run_lengths, slot_median, trailing_median, whole_runs
 
 HABIT_FACTOR = 1.5
 HABIT_DAYS = 56
+RESTS_IN_A_ROW = 2
+"""What holds each level for hours may hold the same twice."""
 SHORTEST_PATTERN = 5
 HOURS, HOURS_OF_A_PRICE = 3, 5
 """A price rests for hours where one plant or neighbour sets it."""
@@ -17,10 +19,15 @@ GLIMMER, BRIGHT = 0.01, 0.05
 USUAL_AGREEMENT = 0.04
 """Neighbours that agree more often than this (coupled prices) may agree for far longer, the more so the more there are."""
 LONGEST_OUTAGE_DAYS = 7
+LONGEST_PAUSE_DAYS = 1
 DECIMALS = (3, 2, 1, 0)
 UNITS_OF_A_BEND, UNITS_OF_A_SLOPE = 50, 20
 """Of the last published decimal: where a series usually bends by more, three straight bends in a row are no chance."""
-NEVER_ZERO = frozenset({Kind.LOAD, Kind.GENERATION, Kind.WIND})
+NEVER_ZERO = frozenset({Kind.LOAD, Kind.GENERATION, Kind.WIND, Kind.NUCLEAR})
+CALM = 0.03
+"""Of the peak: the output of a calm, in whole MW, is the same for hours."""
+FALL_TO_ZERO = 0.15
+"""Of the usual price: nearer to zero than this a price may well fall to it and stay for hours."""
 
 
 def signatures(series: Series) -> dict[Rule, Flags]:
@@ -50,18 +57,33 @@ def _too_long(condition: Flags, lengths: Values, allowed: Values) -> Flags:
 
 
 def stuck(series: Series) -> Flags:
-    """The same value, not zero, longer than some hours and longer than usual; what solar plants show in the dark is zero."""
+    """The same value, not zero, longer than some hours and longer than usual.
+
+    What solar plants show in the dark is zero; a line rests at its limit while the prices of its ends differ.
+    """
     same = (series.values == before(series.values, 1)) & (series.values != 0)
     if series.kind is Kind.SOLAR:
         same &= ~(series.values <= GLIMMER * habit(series.values, series.per_day, days=28))
     lengths = np.where(same, run_lengths(same) + 1, 0)
+    if series.kind is Kind.WIND:
+        same &= ~(series.values <= CALM * habit(series.values, series.per_day, days=28))
     hours = HOURS_OF_A_PRICE if series.kind is Kind.PRICE else HOURS
-    return _too_long(same, lengths, allowed_run(lengths, series, hours * series.per_hour))
+    allowed = allowed_run(lengths, series, hours * series.per_hour)
+    usual = habit(lengths, series.per_day, days=HABIT_DAYS)
+    allowed = np.fmax(allowed, RESTS_IN_A_ROW * usual)
+    if series.kind is Kind.FLOW:
+        highest = habit(series.values, series.per_day, quantile=1.0, days=28)
+        allowed = np.where(series.values >= highest, np.fmax(allowed, LONGEST_OUTAGE_DAYS * series.per_day), allowed)
+    if series.kind is Kind.NUCLEAR:  # at its plateau it rests: the longest rest of eight weeks is usual
+        allowed = np.fmax(allowed, HABIT_FACTOR * habit(lengths, series.per_day, quantile=1.0, days=HABIT_DAYS))
+    return _too_long(same, lengths, allowed)
 
 
 def zero_run(series: Series) -> Flags:
     """Zero where the series is not used to it; an outage of more than a week is a state, not a fault."""
     zero = series.values == 0
+    for other in series.opposites:
+        zero &= ~(other > 0)
     lengths = np.where(zero, run_lengths(zero), 0)
     allowed = allowed_run(lengths, series, HOURS * series.per_hour)
     if series.kind in NEVER_ZERO:
@@ -69,7 +91,19 @@ def zero_run(series: Series) -> Flags:
     found = _too_long(zero, lengths, allowed)
     if series.kind is Kind.SOLAR:
         found |= zero & _usually_bright(series)
+    if series.kind is Kind.PRICE:
+        found = whole_runs(found, found & _from_afar(series))
+    if series.kind is Kind.FLOW:  # a line that is switched off is off for days
+        return found & ~whole_runs(zero, zero & (lengths > LONGEST_PAUSE_DAYS * series.per_day))
     return found & (lengths <= LONGEST_OUTAGE_DAYS * series.per_day)
+
+
+def _from_afar(series: Series) -> Flags:
+    """Zeros next to a price that is not near zero, before or after."""
+    size = trailing_median(np.abs(series.values), 28 * series.per_day, series.per_day)
+    earlier, later = before(series.values, 1), before(series.values[::-1], 1)[::-1]
+    far: Flags = np.fmax(np.abs(earlier), np.abs(later)) > FALL_TO_ZERO * size
+    return far
 
 
 def _usually_bright(series: Series) -> Flags:

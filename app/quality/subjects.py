@@ -10,7 +10,7 @@ from app.quality.models import Kind
 
 STORAGE = frozenset({"B10", "B25"})
 """Pumped storage and batteries: what they take in may be written as negative output."""
-_SOLAR, _WIND = frozenset({"B16"}), frozenset({"B18", "B19"})
+_OF_TYPE = {"B14": Kind.NUCLEAR, "B12": Kind.RESERVOIR, "B16": Kind.SOLAR, "B18": Kind.WIND, "B19": Kind.WIND}
 _BY_TYPE = frozenset(
     {
         DataItem.GENERATION_ACTUAL,
@@ -26,6 +26,7 @@ _KINDS = {
     DataItem.GENERATION_FORECAST_DAY_AHEAD: Kind.GENERATION,
     DataItem.FLOW_PHYSICAL: Kind.FLOW,
     DataItem.EXCHANGE_SCHEDULED: Kind.FLOW,
+    DataItem.IMBALANCE_PRICE: Kind.IMBALANCE,
 }
 
 
@@ -44,14 +45,14 @@ class Subject:
 
     @property
     def kind(self) -> Kind | None:
-        """The kind for the detectors; None for what they know nothing about (capacities, imbalances, single units).
+        """The kind for the detectors; None for what they know nothing about (capacities, imbalance volumes, single units).
 
         What stores take in and give back follows the price of the hour, not a clock: to the detectors it is a flow.
         """
         if self.item in _BY_TYPE and (self.psr_type in STORAGE or self.direction == "consumption"):
             return Kind.FLOW
         if self.item in _BY_TYPE:
-            return Kind.SOLAR if self.psr_type in _SOLAR else Kind.WIND if self.psr_type in _WIND else Kind.GENERATION
+            return _OF_TYPE.get(self.psr_type, Kind.GENERATION)
         return _KINDS.get(self.item)
 
     @property

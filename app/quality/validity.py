@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.quality.hard_rules import bounds_for
+from app.quality.hard_rules import IMBALANCE_BOUNDS, bounds_for
 from app.quality.models import Flags, Kind, Rule, Series
 from app.timeseries.rolling import habit, slot_median
 
 CAPACITY_MARGIN = 1.05
 """Tables of installed capacity lag behind what is built."""
-NEVER_NEGATIVE = frozenset({Kind.LOAD, Kind.GENERATION, Kind.WIND, Kind.SOLAR})
-PRODUCTION = frozenset({Kind.GENERATION, Kind.WIND, Kind.SOLAR})
+PRODUCTION = frozenset({Kind.GENERATION, Kind.WIND, Kind.SOLAR, Kind.NUCLEAR, Kind.RESERVOIR})
+NEVER_NEGATIVE = PRODUCTION | {Kind.LOAD, Kind.FLOW}
 DARK, GLOW = 0.001, 0.03
 """Shares of the peak: what counts as dark, and what output in the dark is worth a finding."""
 
@@ -31,10 +31,10 @@ def violations(series: Series) -> dict[Rule, Flags]:
 def outside_price_bounds(series: Series, country: str = "") -> Flags:
     """Prices beyond the bounds in force when their delivery starts; the bounds themselves are allowed."""
     outside = np.zeros(len(series.values), dtype=bool)
-    if series.kind is not Kind.PRICE:
+    if series.kind not in {Kind.PRICE, Kind.IMBALANCE}:
         return outside
     starts = series.start + series.step * np.arange(len(series.values), dtype=np.int64)
-    for bounds in bounds_for(country):
+    for bounds in IMBALANCE_BOUNDS if series.kind is Kind.IMBALANCE else bounds_for(country):
         in_force = starts >= bounds.since.timestamp()
         beyond = (series.values < bounds.least) | (series.values > bounds.greatest)
         outside = np.where(in_force, beyond, outside)
@@ -54,7 +54,11 @@ def negative(series: Series) -> Flags:
     if series.kind not in NEVER_NEGATIVE:
         return np.zeros(len(series.values), dtype=bool)
     usual = habit(np.fmax(-series.values, 0.0), series.per_day)
-    return (series.values < 0) & ~(usual > 0)
+    if series.kind is Kind.FLOW:  # net flows and stores are negative from the first day on
+        never: Flags = usual == 0
+    else:
+        never = ~(usual > 0)
+    return (series.values < 0) & never
 
 
 def solar_at_night(series: Series) -> Flags:

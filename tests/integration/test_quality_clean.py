@@ -21,7 +21,8 @@ from app.sources.entsoe.source import EntsoeSource
 from app.sources.source import FetchStatistics
 from tests.quality_world import QualityWorld, quality_world
 
-FIRST_START_DAYS, BACKFILLED_DAYS = 8, 100
+FIRST_START_DAYS, KNOWN_DAYS, BACKFILLED_DAYS = 8, 64, 100
+"""After the second, a month is judged of every item, a change of the clocks in it."""
 FINDINGS = """
     select series.item, series.area, psr_type, rule, interval_start, affected, round(score::numeric, 2)
     from quality_findings join series using (series_id) order by 1, 2, 3, 4
@@ -59,6 +60,14 @@ async def collect(world: QualityWorld, now: datetime, days: Mapping[DataItem, in
                     for part in request_windows(ITEMS[item], place, window):
                         fetched = await source.fetch(item, place, part, FetchStatistics())
                         await world.repository.store(fetched.blocks, learned_at=now)
+
+
+async def test_sound_values_of_every_item_give_no_finding(database_url: str) -> None:
+    now = datetime(2026, 4, 20, 6, tzinfo=UTC)
+    async with quality_world(database_url) as world:
+        await collect(world, now, dict.fromkeys(ITEMS, KNOWN_DAYS))
+        await world.scan(now, days=KNOWN_DAYS)
+        assert await world.rows(FINDINGS) == []
 
 
 async def test_a_first_start_and_the_backfill_of_one_item_give_no_finding(database_url: str) -> None:

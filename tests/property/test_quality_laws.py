@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.quality.detect import CERTAIN, detect
+from app.quality.detect import detect
 from app.quality.evidence import own_evidence
+from app.quality.forecast import Forecaster
+from app.quality.gate import CERTAIN
 from app.quality.grid import judge_rows
-from app.quality.models import DAY, Kind, Series
-from app.quality.peers import peer_evidence
+from app.quality.models import DAY, Evidence, Flags, Kind, Series
+from app.quality.peers import peer_evidence, usual_distance
 from app.quality.structure import check_structure
 from tests.quality_series import START, forecast_of, load, price, solar, wind
 
@@ -61,14 +64,19 @@ def test_scores_are_bounded_and_alarms_have_a_rule(series: Series) -> None:
     assert np.array_equal(verdict.flags, verdict.rule != "")
 
 
+def evidence(series: Series, doubted: Flags) -> Iterator[Evidence]:
+    yield from own_evidence(series, series.values, doubted, Forecaster())
+    for peer in series.forecasts:
+        yield from peer_evidence(series, series.values, peer, usual_distance(series.values, peer, series.per_day))
+
+
 @few
 @given(series=disturbed(), cut=st.integers(24 * 20, 24 * DAYS))
 def test_evidence_needs_no_future(series: Series, cut: int) -> None:
     past = replace(series, values=series.values[:cut], peers={name: peer[:cut] for name, peer in series.peers.items()})
     doubted = np.zeros(len(series.values), np.bool_)
     with np.errstate(all="ignore"):
-        whole = [*own_evidence(series, series.values, doubted), *peer_evidence(series, series.values)]
-        early = [*own_evidence(past, past.values, doubted[:cut]), *peer_evidence(past, past.values)]
+        whole, early = (list(evidence(each, doubted[: len(each.values)])) for each in (series, past))
 
     for then, now in zip(early, whole, strict=True):
         np.testing.assert_allclose(then.score, now.score[:cut], rtol=1e-6, atol=1e-6)
@@ -112,7 +120,7 @@ def test_nothing_is_learned_from_what_is_distrusted(name: str, place: int, size:
     other = replace(base, values=np.where(distrusted, wrong, base.values))
     later = place + size + 3 * DAY // HOUR
     with np.errstate(all="ignore"):
-        one, two = (own_evidence(each, trusted, distrusted) for each in (base, other))
+        one, two = (own_evidence(each, trusted, distrusted, Forecaster()) for each in (base, other))
 
     for honest, lied in zip(one, two, strict=True):
         np.testing.assert_allclose(honest.score[later:], lied.score[later:], rtol=1e-6, atol=1e-6)

@@ -83,3 +83,14 @@ def test_load_has_no_capacity() -> None:
     series = Series(Kind.LOAD, START, 3600, np.array([200.0]), {"capacity": np.array([100.0])})
 
     assert Rule.ABOVE_CAPACITY not in violations(series)
+
+
+def test_a_flow_that_was_never_negative_is_not_negative_now() -> None:
+    values = np.full(24 * 20, 100.0)
+    values[400] = -100.0
+    assert np.flatnonzero(negative(Series(Kind.FLOW, START, 3600, values))).tolist() == [400]
+
+
+def test_imbalance_prices_have_bounds_of_their_own() -> None:
+    values = np.array([4000.5, -9000.0, 15_001.0, -15_000.0])
+    assert outside_price_bounds(Series(Kind.IMBALANCE, START, 3600, values)).tolist() == [False, False, True, False]

@@ -1,0 +1,77 @@
+"""Who is at fault where a series and its companion disagree: the one that departs from its own history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.quality.evidence import plain_evidence
+from app.quality.gate import CERTAIN, any_of, gated
+from app.quality.models import Flags, Series, Values
+from app.quality.signatures import signatures
+from app.quality.validity import violations
+from app.timeseries.rolling import MAD, all_known, trailing_median
+
+HOURS_BEFORE, HOURS_AFTER = 12, 6
+"""A disagreement shows later than the change that caused it."""
+LEAST_DEPARTURE = 0.25
+"""Of an alarm: less is an ordinary day."""
+CLEARLY = 1.25
+"""Who departs by so many times what the other does is at fault."""
+CONFIRMED_SPREADS = 1.5
+SHORTEST_SPREAD = 0.004
+"""Of the usual size: a forecast that is nearer than this is a copy, and confirms nothing."""
+HOURS_OF_AGREEMENT = 2
+JOINED_HOURS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Companion:
+    """A series beside the one that is judged: its values, unknown where they cannot be, and how far they depart."""
+
+    values: Values
+    departure: Values
+
+
+def companion(series: Series) -> Companion:
+    """What a companion's own history says about it, each value by the strongest evidence."""
+    broken = any_of([*violations(series).values(), *signatures(series).values()], len(series.values))
+    trusted = np.where(broken, np.nan, series.values)
+    scores = [gated(found, series.per_day) for found in plain_evidence(series, trusted)]
+    departure = departure_of(scores, len(series.values))
+    return Companion(trusted, np.where(broken & ~np.isnan(series.values), CERTAIN, departure))
+
+
+def departure_of(scores: Iterable[Values], size: int) -> Values:
+    """The strongest of some scores."""
+    found: Values = np.maximum.reduce([np.zeros(size), *scores])
+    return found
+
+
+def upheld(alarm: Flags, own: Values, other: Values, per_hour: int) -> Flags:
+    """The alarms that the series itself is to blame for, decided for each disagreement as a whole."""
+    kept = np.zeros(len(alarm), np.bool_)
+    places = np.flatnonzero(alarm)
+    if not len(places):
+        return kept
+    breaks = np.flatnonzero(np.diff(places) > JOINED_HOURS * per_hour + 1)
+    firsts, lasts = places[np.r_[0, breaks + 1]], places[np.r_[breaks, len(places) - 1]]
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        around = slice(max(0, first - HOURS_BEFORE * per_hour), last + 1 + HOURS_AFTER * per_hour)
+        mine, theirs = own[around].max(), other[around].max()
+        kept[first : last + 1] = mine >= max(LEAST_DEPARTURE, CLEARLY * theirs)
+    return kept & alarm
+
+
+def confirmed(series: Series, trusted: Values, peer: Companion, bias: Values) -> Flags:
+    """Where a companion that usually differs says the same: what the series alone would doubt is right."""
+    errors = series.values - peer.values - bias
+    usual = MAD * trailing_median(
+        np.where(np.isnan(trusted), np.nan, np.abs(errors)), 28 * series.per_day, 7 * series.per_day
+    )
+    size = trailing_median(np.abs(trusted), 28 * series.per_day, 7 * series.per_day)
+    near: Flags = (np.abs(errors) <= CONFIRMED_SPREADS * usual) & (usual >= SHORTEST_SPREAD * size)
+    calm: Flags = near & all_known(np.where(near, 0.0, np.nan), HOURS_OF_AGREEMENT * series.per_hour + 1)
+    return calm
