@@ -109,7 +109,7 @@ class Tier:
         return "TimescaleDB tier: not asked for by the selected tests"
 
 
-TIER = pytest.StashKey[Tier]()
+TIER: pytest.StashKey[Tier] = pytest.StashKey()
 
 
 REPORTS = pytest.StashKey[list[str]]()
