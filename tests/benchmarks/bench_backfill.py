@@ -1,8 +1,9 @@
 """How much of the token's budget a backfill uses: python -m tests.benchmarks.bench_backfill.
 
 One-day documents of load from the sandbox in a process of its own, which answers 429 above 370 requests in 60 seconds;
-workers in processes of their own. 240 documents and one worker, or with BENCH_LONG=1 1,200 documents, by one worker and
-by four. The budget allows its burst and the steady pace from the first request to the last answer. Prints JSON lines.
+workers in processes of their own. 240 documents, one worker and answers of 0.1 s (BENCH_LATENCY), or with BENCH_LONG=1
+1,200 documents and answers of 0.1, 2 and 10 s, and four workers at 0.1 s. The budget allows its burst and the steady pace
+from the first request to the last, an answer before the end. Prints JSON lines.
 """
 
 from __future__ import annotations
@@ -26,20 +27,21 @@ from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import claim_origin, migrate
 from app.market.areas import find_place
-from app.settings import DatabaseSettings, EntsoeSettings, Origin
+from app.settings import BackfillSettings, DatabaseSettings, EntsoeSettings, Origin
 from tests.backfill_factory import LOAD, days
 from tests.conftest import wait_until_stopped
 
 _MOST = 370
 _TARGET = 0.9
+_LATENCY = float(os.environ.get("BENCH_LATENCY", "0.1"))
 _LONG = bool(os.environ.get("BENCH_LONG"))
 _FOLLOW = "import sys; from app.cli.backfill import resume_command as r; sys.exit(r({}, follow=True, sandbox=True))"
 
 
 @asynccontextmanager
-async def sandbox() -> AsyncIterator[str]:
+async def sandbox(latency: float) -> AsyncIterator[str]:
     """The address of a sandbox in a process of its own."""
-    arguments = ("-m", "app", "sandbox", "--port", "0", "--limit", str(_MOST), "--latency", "0.1")
+    arguments = ("-m", "app", "sandbox", "--port", "0", "--limit", str(_MOST), "--latency", str(latency))
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, env=environment
@@ -62,7 +64,7 @@ async def plan(database: Database, documents: int) -> int:
             "truncate backfills, collection_runs, observations, daily_counts, token_budgets cascade"
         )
     work = [Work(LOAD, find_place("NL"), days(number - 400, number - 399)) for number in range(documents)]
-    request = BackfillRequest((), Reprocess.ALL, concurrency=4, description="bench")
+    request = BackfillRequest((), Reprocess.ALL, concurrency=BackfillSettings().concurrency, description="bench")
     return await BackfillRepository(database, Patience()).add(request, work)
 
 
@@ -80,9 +82,9 @@ async def follow(url: str, address: str, backfill_id: int) -> None:
     assert process.returncode == 0, errors.decode()
 
 
-async def measure(database: Database, url: str, documents: int, processes: int) -> None:
+async def measure(database: Database, url: str, documents: int, processes: int, latency: float) -> None:
     backfill_id = await plan(database, documents)
-    async with sandbox() as address:
+    async with sandbox(latency) as address:
         await asyncio.gather(*(follow(url, address, backfill_id) for _ in range(processes)))
     async with database.connection() as connection:
         [row] = await connection.fetch("""
@@ -96,9 +98,9 @@ async def measure(database: Database, url: str, documents: int, processes: int) 
     settings = EntsoeSettings()
     step, lead = pace(settings.requests_per_minute, settings.burst)
     rate = steady_rate(settings.requests_per_minute, settings.burst)
-    allowed = lead / step + rate * row["seconds"]
+    allowed = lead / step + rate * (row["seconds"] - latency)
     figure = {
-        "name": f"backfill_{documents}_documents_{processes}_processes",
+        "name": f"backfill_{documents}_documents_{processes}_processes_{latency:g}_s",
         "value": round(row["requests"] / row["seconds"], 3),
         "unit": "requests/s",
         "reference": round(allowed / row["seconds"], 3),
@@ -115,8 +117,8 @@ async def run(url: str) -> None:
     await migrate(url)
     database = Database(DatabaseSettings(), url)
     try:
-        for processes in (1, 4) if _LONG else (1,):
-            await measure(database, url, 1200 if _LONG else 240, processes)
+        for processes, latency in ((1, 0.1), (1, 2.0), (1, 10.0), (4, 0.1)) if _LONG else ((1, _LATENCY),):
+            await measure(database, url, 1200 if _LONG else 240, processes, latency)
     finally:
         await database.close()
 
