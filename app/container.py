@@ -9,67 +9,68 @@ import httpx
 from dependency_injector import containers, providers
 from pydantic import SecretStr
 
-from app.alerting.channel_file import ChannelFile
-from app.alerting.channels.base import Outlet
-from app.alerting.delivery import WELL_WITHIN, DeliveryWorker, sender_of
-from app.alerting.delivery_repository import DeliveryRepository
-from app.alerting.evaluate import RuleEvaluator
-from app.alerting.heartbeat import Heartbeat, Unwell
-from app.alerting.lanes import Lanes
-from app.alerting.outbox_repository import NotificationOutbox
-from app.alerting.problems import ProblemBoard
-from app.alerting.repository import AlertRepository
-from app.alerting.rules import OUR_DATABASE
-from app.alerting.runner import PostgresRunner
-from app.alerting.service import AlertService, damping_of
-from app.alerting.watch import RuleBook
+from app.alerting.config_problems import ProblemBoard
+from app.alerting.delivery.channels.base import HttpSender
+from app.alerting.delivery.config import ChannelFile
+from app.alerting.delivery.heartbeat import Heartbeat, Unwell
+from app.alerting.delivery.outbox import NotificationOutbox
+from app.alerting.delivery.repository import DeliveryRepository
+from app.alerting.delivery.worker import WELL_WITHIN, DeliveryWorker, sender_of
+from app.alerting.evaluation.concurrency import Lanes
+from app.alerting.evaluation.evaluator import RuleEvaluator
+from app.alerting.evaluation.query_runner import PostgresRunner
+from app.alerting.evaluation.repository import AlertRepository
+from app.alerting.evaluation.service import AlertService, damping_of
+from app.alerting.rules.parse import OUR_DATABASE
+from app.alerting.rules.reload import RuleBook
 from app.clock import SystemClock
-from app.collection.backfill import BackfillService, GapCompleteness
-from app.collection.backfill_models import Patience
-from app.collection.backfill_repository import BackfillRepository
-from app.collection.backfill_worker import BackfillWorker
+from app.collection.backfill.models import BackfillRetryPolicy
+from app.collection.backfill.repository import BackfillRepository
+from app.collection.backfill.service import BackfillService, GapCompleteness
+from app.collection.backfill.worker import BackfillWorker
 from app.collection.corrections import CorrectionService
 from app.collection.empty_incidents import EmptyIncidents
-from app.collection.gap_records import GapUpkeep
-from app.collection.gaps import GapService
+from app.collection.gaps.question_schedule import AskPolicy as GapPatience
+from app.collection.gaps.repository import GapRetention
+from app.collection.gaps.service import GapService
 from app.collection.models import RunObserver
-from app.collection.platform import PlatformWatch
-from app.collection.question_schedule import Patience as GapPatience
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
-from app.db.budget import PostgresBudget, token_id
-from app.db.budget_lanes import Lane, LaneBudget, steady_rate
+from app.collection.source_health import SourceHealth
+from app.db.dashboard_role import RULE_READER
 from app.db.engine import Database
 from app.db.leader import process_name
-from app.db.reader import RULE_READER
-from app.kit.yaml_tree import Problem
+from app.db.rate_limit import PostgresBudget, token_id
+from app.db.rate_limit_lanes import Lane, LaneBudget, steady_rate
+from app.entsoe.items import ITEMS, request_windows
+from app.kit.yaml.tree import Problem
 from app.market.areas import Place
 from app.market.series import DataItem
 from app.market.time import Interval
-from app.monitoring.anomaly_watch import AnomalyWatch
+from app.monitoring.anomalies.service import AnomalyWatch
 from app.monitoring.data_disk import DataDisk
-from app.monitoring.figure_reads import FigureReads
 from app.monitoring.lateness import LatenessKeeper
+from app.monitoring.queries import FigureReads
 from app.monitoring.recorder import MetricsRecorder
 from app.monitoring.repository import MonitoringRepository
+from app.monitoring.rollup_maintenance import MonitoringUpkeep
 from app.monitoring.sampler import Replica, ResourceSampler
 from app.monitoring.service import MonitoringService
-from app.monitoring.upkeep import MonitoringUpkeep
 from app.net.client import build_client
-from app.net.guarded import GuardedClients
+from app.net.egress_guard import GuardedClients
 from app.quality.check import QueuedChecks, RunCheck
-from app.quality.repair import RepairService
+from app.quality.repair.service import RepairService
 from app.quality.repository import QualityRepository
-from app.reporting.operations_service import OperationsReporting
-from app.reporting.quality_service import QualityReporting
-from app.scheduling.backfills import QueuedBackfills
-from app.scheduling.config import PlanFile
-from app.scheduling.cycle import Cycle
+from app.reporting.operations.service import OperationsReporting
+from app.reporting.quality.service import QualityReporting
 from app.scheduling.due import GapDue
-from app.scheduling.handlers import Jobs, largest_run
+from app.scheduling.first_cycle import Cycle
+from app.scheduling.jobs.backfills import QueuedBackfills
+from app.scheduling.jobs.handlers import Jobs, largest_run
+from app.scheduling.jobs.quality import NightlyQuality
+from app.scheduling.jobs.reports import ReportMail
 from app.scheduling.models import Chore, JobObserver
-from app.scheduling.quality import NightlyQuality
-from app.scheduling.reports import ReportMail
+from app.scheduling.plan_file import PlanFile
 from app.scheduling.repository import JobRunRepository
 from app.scheduling.service import LEADER, SchedulerService
 from app.settings import (
@@ -81,11 +82,10 @@ from app.settings import (
     SchedulerSettings,
     Settings,
 )
-from app.sources.entsoe.answers import judge
 from app.sources.entsoe.client import EntsoeClient, secret_headers
-from app.sources.entsoe.items import ITEMS, request_windows
+from app.sources.entsoe.responses import classify_response
 from app.sources.entsoe.source import EntsoeSource
-from app.tasks.local import Limits, LocalBackend, memory_pressure
+from app.tasks.local import LocalBackend, TaskLimits, memory_pressure
 from app.timeseries.repository import TimeSeriesRepository
 
 Echo = Callable[[str], None]
@@ -95,8 +95,8 @@ def _token_id(settings: EntsoeSettings) -> str:
     return token_id(settings.token.get_secret_value() if settings.token else "")
 
 
-def _patience(settings: BackfillSettings) -> Patience:
-    return Patience(
+def _patience(settings: BackfillSettings) -> BackfillRetryPolicy:
+    return BackfillRetryPolicy(
         settings.attempts, timedelta(seconds=settings.retry_seconds), timedelta(seconds=settings.lease_seconds)
     )
 
@@ -105,8 +105,8 @@ def _gap_patience(settings: GapSettings) -> GapPatience:
     return GapPatience(settings.asks, timedelta(days=settings.horizon_days))
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(
+def _limits(settings: Settings) -> TaskLimits:
+    return TaskLimits(
         in_flight=settings.entsoe.concurrency + settings.backfill.concurrency,
         backfill=settings.backfill.concurrency,
         share=settings.backfill.share,
@@ -221,7 +221,7 @@ class Container(containers.DeclarativeContainer):
         build_client,
         settings.provided.entsoe,
         budget,
-        judge,
+        classify_response,
         secret_headers=providers.Callable(_token_headers, settings.provided.entsoe),
         on_wait=echo,
         clock=clock,
@@ -254,7 +254,7 @@ class Container(containers.DeclarativeContainer):
         build_client,
         settings.provided.entsoe,
         backfill_budget,
-        judge,
+        classify_response,
         secret_headers=providers.Callable(_token_headers, settings.provided.entsoe),
         concurrency=settings.provided.backfill.concurrency,
         on_wait=echo,
@@ -287,7 +287,7 @@ class Container(containers.DeclarativeContainer):
         build_client,
         settings.provided.entsoe,
         gap_budget,
-        judge,
+        classify_response,
         secret_headers=providers.Callable(_token_headers, settings.provided.entsoe),
         on_wait=echo,
         clock=clock,
@@ -308,7 +308,7 @@ class Container(containers.DeclarativeContainer):
     gaps: providers.Singleton[GapService] = providers.Singleton(
         GapService, database, time_series, patience=providers.Callable(_gap_patience, settings.provided.gaps)
     )
-    patience: providers.Singleton[Patience] = providers.Singleton(_patience, settings.provided.backfill)
+    patience: providers.Singleton[BackfillRetryPolicy] = providers.Singleton(_patience, settings.provided.backfill)
     backfill_rows: providers.Singleton[BackfillRepository] = providers.Singleton(BackfillRepository, database, patience)
     backfills: providers.Singleton[BackfillService] = providers.Singleton(
         BackfillService,
@@ -338,7 +338,7 @@ class Container(containers.DeclarativeContainer):
         ),
     )
 
-    platform: providers.Singleton[PlatformWatch] = providers.Singleton(PlatformWatch)
+    platform: providers.Singleton[SourceHealth] = providers.Singleton(SourceHealth)
     cycle: providers.Singleton[Cycle] = providers.Singleton(Cycle)
     job_runs: providers.Singleton[JobRunRepository] = providers.Singleton(JobRunRepository, database)
     corrections: providers.Singleton[CorrectionService] = providers.Singleton(CorrectionService, database, time_series)
@@ -401,8 +401,8 @@ class Container(containers.DeclarativeContainer):
     )
 
     # Whatever housekeeping erases, once a day.
-    gap_upkeep: providers.Singleton[GapUpkeep] = providers.Singleton(
-        GapUpkeep, database, kept=providers.Callable(_kept_complete, settings.provided.scheduler)
+    gap_upkeep: providers.Singleton[GapRetention] = providers.Singleton(
+        GapRetention, database, kept=providers.Callable(_kept_complete, settings.provided.scheduler)
     )
     chores: providers.Singleton[list[Chore]] = providers.Singleton(_listed, monitoring_upkeep, gap_upkeep)
 
@@ -473,8 +473,8 @@ class Container(containers.DeclarativeContainer):
         inhibit_wait=providers.Callable(_seconds, settings.provided.alerting.inhibit_wait),
     )
     # The worker and the heartbeat each close their own.
-    outlet: providers.Factory[Outlet] = providers.Factory(
-        Outlet,
+    outlet: providers.Factory[HttpSender] = providers.Factory(
+        HttpSender,
         providers.Factory(GuardedClients),
         clock,
         timeout=settings.provided.notifications.timeout_seconds,

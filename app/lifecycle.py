@@ -155,8 +155,8 @@ async def serve(
 
 def asks_platform(settings: Settings) -> bool:
     """Whether the plan, as it stands at the start, has a job that asks the platform: a service of rules alone has none."""
-    from app.scheduling.config import PlanFile
     from app.scheduling.plan import ASKING
+    from app.scheduling.plan_file import PlanFile
 
     chosen = settings.scheduler
     file = PlanFile(chosen.plan_file, settings.collection, required="plan_file" in chosen.model_fields_set)

@@ -32,12 +32,12 @@ from chaos_leader import overthrow
 from chaos_stage import AREAS, DAYS, ITEMS, ROOT, Stage, prepared, quiet, stopped, tell
 from soak import FAULTS, _wait_for_the_database
 
-from app.collection.backfill_models import BackfillRequest, Reprocess
+from app.collection.backfill.models import BackfillRequest, Reprocess
 from app.errors import Conflict
 from app.lifecycle import collecting, database
 from app.market.series import DataItem
-from app.scheduling.due import Wanted
-from app.scheduling.models import StoredJob, Trigger
+from app.scheduling.due import ItemSelection
+from app.scheduling.models import RunTrigger, StoredJob
 from app.settings import load_settings
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Chaos:
         if await rows(self.container.database(), OPEN_BACKFILL):
             return
         now, item = datetime.now(UTC), self.chance.choice(BACKFILLED)
-        wanted = Wanted(AREAS, (item.value,)).select(DAYS, now)
+        wanted = ItemSelection(AREAS, (item.value,)).select(DAYS, now)
         request = BackfillRequest(wanted.requests, Reprocess.ALL, concurrency=8, description="chaos")
         service = self.container.backfills()
         await service.start(request, await service.plan(request, now))
@@ -113,7 +113,7 @@ async def _elected(container: Container, process: asyncio.subprocess.Process) ->
 
 async def _ask_for(container: Container, job: StoredJob) -> None:
     try:
-        await container.job_runs().request(job, datetime.now(UTC), Trigger.MANUAL)
+        await container.job_runs().request(job, datetime.now(UTC), RunTrigger.MANUAL)
     except Conflict as error:
         tell({"not_asked_for": str(error)})
 
@@ -138,7 +138,7 @@ async def finish(stage: Stage, container: Container) -> list[str]:
 
 
 def _requests() -> Sequence[CollectionRequest]:
-    return Wanted(AREAS, ITEMS).select(DAYS, datetime.now(UTC)).requests
+    return ItemSelection(AREAS, ITEMS).select(DAYS, datetime.now(UTC)).requests
 
 
 async def crash(stage: Stage, kills: int, chance: random.Random) -> list[str]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from app.collection.gap_reasons import Reason
+from app.collection.gaps.classification import Reason
 from app.collection.models import CollectionRequest
 from app.market.areas import find_place
 from app.market.series import KEY_FIELDS, SeriesKey

@@ -26,18 +26,18 @@ from pathlib import Path
 
 import structlog
 
-from app.alerting.channel_file import ChannelFile
-from app.alerting.channels.base import Outlet
-from app.alerting.delivery import DeliveryWorker
-from app.alerting.delivery_repository import DeliveryRepository
+from app.alerting.delivery.channels.base import HttpSender
+from app.alerting.delivery.config import ChannelFile
+from app.alerting.delivery.outbox import NotificationOutbox
+from app.alerting.delivery.repository import DeliveryRepository
+from app.alerting.delivery.worker import DeliveryWorker
 from app.alerting.models import Alert, AlertEvent, EventKind, Phase, Rule, Severity, labels_of
-from app.alerting.outbox_repository import NotificationOutbox
-from app.alerting.schedules import Every
+from app.alerting.rules.schedules import EveryInterval
 from app.clock import SystemClock
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
-from app.net.guarded import GuardedClients
+from app.net.egress_guard import GuardedClients
 from app.settings import DatabaseSettings, NotificationSettings
 
 BAD = 0.4
@@ -110,7 +110,7 @@ async def replica(url: str, file: str, name: str) -> None:
     clock = SystemClock()
     database = Database(DatabaseSettings(), url)
     repository = DeliveryRepository(database, name, lease=timedelta(seconds=8))
-    outlet = Outlet(GuardedClients(), clock, timeout=PATIENCE)
+    outlet = HttpSender(GuardedClients(), clock, timeout=PATIENCE)
     worker = DeliveryWorker(repository, ChannelFile(Path(file)), outlet, clock, settings=NotificationSettings())
     await worker.run(asyncio.Event())
 
@@ -152,7 +152,7 @@ class Story:
     def _event(self, number: int, kind: EventKind) -> AlertEvent:
         now, (_, severity, told) = datetime.now(UTC), self.live[number]
         phase = Phase.RESOLVED if kind is EventKind.RESOLVED else Phase.FIRING
-        rule = Rule(f"rule_{number % 7}", Every(timedelta(minutes=1)))
+        rule = Rule(f"rule_{number % 7}", EveryInterval(timedelta(minutes=1)))
         labels = labels_of({"area": f"A{number}"})
         alert = Alert(rule.name, labels, severity, phase, now, now, now, alert_id=number, told_severity=told)
         return AlertEvent(kind, alert, rule, now)

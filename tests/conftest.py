@@ -24,7 +24,7 @@ from app.db.embedded import EmbeddedServer, binaries, keeper, start_embedded
 from app.db.embedded.programs import environment, version
 from app.errors import ConfigurationError
 
-pytest_plugins = ["tests.timescale_fixtures"]
+pytest_plugins = ["tests.support.timescale_fixtures"]
 
 # Machines are shared and noisy: how long an example takes says nothing. The gate draws the same examples each time.
 hypothesis.settings.register_profile(

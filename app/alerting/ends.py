@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from app.alerting.grouping import NOW, Planned, urgent_end
-from app.alerting.messages import Told, told_of
+from app.alerting.delivery.grouping import NOW, Planned, urgent_end
+from app.alerting.delivery.messages import NotificationItem, told_of
+from app.alerting.delivery.routing import Route, Routes
 from app.alerting.models import AlertEvent, EventKind, Severity
 from app.alerting.notification_events import add_events
-from app.alerting.routing import Route, Routes
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
@@ -92,7 +92,7 @@ class Ends:
     """What is to be written: new messages, ends that join a message that still collects, and news that are stale."""
 
     planned: list[Planned] = field(default_factory=list)
-    joined: list[tuple[int, Told, AlertEvent]] = field(default_factory=list)
+    joined: list[tuple[int, NotificationItem, AlertEvent]] = field(default_factory=list)
     stale: list[tuple[int, int]] = field(default_factory=list)
 
 

@@ -28,7 +28,7 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
-class Policy(StrEnum):
+class NoDataPolicy(StrEnum):
     """What an evaluation without rows, or one that failed, means for the alerts of its rule."""
 
     ALERT = "alert"
@@ -89,8 +89,8 @@ class Rule:
     keep_firing: timedelta = timedelta(0)
     remind_every: timedelta = timedelta(hours=4)
     time_out: timedelta = timedelta(seconds=10)
-    no_data: Policy = Policy.OK
-    on_error: Policy = Policy.KEEP
+    no_data: NoDataPolicy = NoDataPolicy.OK
+    on_error: NoDataPolicy = NoDataPolicy.KEEP
     labels: Labels = ()
     route: str = ""
     depends_on: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ class Signal:
     """Where an override names one, it goes before the rule's."""
 
 
-class Verdict(StrEnum):
+class EvaluationStatus(StrEnum):
     """What an evaluation found."""
 
     FIRING = "firing"
@@ -140,7 +140,7 @@ class Evaluation:
     rule: str
     at: datetime
     seconds: float
-    verdict: Verdict
+    verdict: EvaluationStatus
     signals: tuple[Signal, ...] = ()
     keep: bool = False
     kept: tuple[Labels, ...] = ()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from app.alerting.messages import Told
+from app.alerting.delivery.messages import NotificationItem
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
@@ -20,7 +20,7 @@ _ADD_EVENTS = """
 """
 
 
-async def add_events(connection: Connection, pairs: Sequence[tuple[int, Told]]) -> None:
+async def add_events(connection: Connection, pairs: Sequence[tuple[int, NotificationItem]]) -> None:
     """Write events into their messages."""
     await connection.execute(
         _ADD_EVENTS,

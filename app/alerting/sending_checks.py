@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from app.alerting.ends import END_EMPTY
-from app.alerting.repository import active_quiets
-from app.alerting.silences import silenced_by
+from app.alerting.evaluation.repository import active_quiets
+from app.alerting.state.silences import silenced_by
 
 if TYPE_CHECKING:
     from app.db.engine import Connection

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from app.cli.alert_groups import alerts
-from app.cli.codes import BROKEN_PIPE, INTERRUPTED, OK, UNAVAILABLE, USAGE
+from app.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, OK, UNAVAILABLE, USAGE
 from app.cli.groups import GROUPS, watch
 from app.cli.options import (
     Aggregation,
@@ -181,7 +181,7 @@ def parse(
 @cli.command()
 def areas(as_json: AsJson = False) -> None:
     """List the known areas: code, EIC, kinds, zone, validity."""
-    from app.cli.lists import print_areas
+    from app.cli.catalogue import print_areas
 
     print_areas(as_json=as_json)
 
@@ -189,7 +189,7 @@ def areas(as_json: AsJson = False) -> None:
 @cli.command()
 def items(as_json: AsJson = False) -> None:
     """List the known data items: article, documents, limits, deadline, kinds of areas that have them."""
-    from app.cli.lists import print_items
+    from app.cli.catalogue import print_items
 
     print_items(as_json=as_json)
 

@@ -6,7 +6,7 @@ import asyncio
 
 import typer
 
-from app.cli.codes import OK
+from app.cli.exit_codes import OK
 from app.lifecycle import database
 from app.logging import configure_logging
 from app.settings import Settings, load_settings

@@ -12,21 +12,21 @@ from uuid import uuid4
 
 import typer
 
-from app.alerting.channel_file import ChannelBook, ChannelFile
-from app.alerting.channels.base import Channel, Outlet, Verdict
-from app.alerting.delivery import attempt, sender_of
-from app.alerting.delivery_records import ChannelState, DeliveryRecords, PastMessage
-from app.alerting.messages import Content, Message, compose
-from app.alerting.yaml_reader import suggestion
-from app.cli.codes import OK, UNAVAILABLE
+from app.alerting.delivery.administration import ChannelState, DeliveryAdministration, PastMessage
+from app.alerting.delivery.channels.base import Channel, DeliveryStatus, HttpSender
+from app.alerting.delivery.config import ChannelBook, ChannelFile
+from app.alerting.delivery.messages import Content, Message, compose
+from app.alerting.delivery.worker import attempt, sender_of
+from app.cli.exit_codes import OK, UNAVAILABLE
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.json_text import dumps
+from app.kit.yaml.fields import suggestion
 from app.lifecycle import database
 from app.logging import configure_logging
 from app.market.time import iso
-from app.net.guarded import GuardedClients
+from app.net.egress_guard import GuardedClients
 from app.settings import Settings, load_settings
 
 CHANNEL_COLUMNS = ("channel", "type", "sends to", "state", "waiting", "failed", "last sent", "problem")
@@ -41,19 +41,19 @@ def test_command(name: str) -> int:
     answers = asyncio.run(_try(channel, settings))
     for part, verdict, text in answers:
         _say(f"{name}, part {part}: {verdict}: {text or 'no answer text'}")
-    return OK if all(verdict is Verdict.SENT for _, verdict, _ in answers) else UNAVAILABLE
+    return OK if all(verdict is DeliveryStatus.SENT for _, verdict, _ in answers) else UNAVAILABLE
 
 
-async def _try(channel: Channel, settings: Settings) -> list[tuple[str, Verdict, str]]:
+async def _try(channel: Channel, settings: Settings) -> list[tuple[str, DeliveryStatus, str]]:
     clock = SystemClock()
-    outlet = Outlet(GuardedClients(), clock, timeout=settings.notifications.timeout_seconds)
+    outlet = HttpSender(GuardedClients(), clock, timeout=settings.notifications.timeout_seconds)
     message = _test_message(channel.common.name, clock.now(), settings)
     try:
         answers = []
         for part in channel.parts(message, ()):
             answer, _ = await attempt(channel, part, frozenset(), outlet, clock)
             refused = "; ".join(f"{address}: {why}" for address, why in answer.refused.items())
-            verdict = Verdict.REFUSED if refused and answer.verdict is Verdict.SENT else answer.verdict
+            verdict = DeliveryStatus.REFUSED if refused and answer.verdict is DeliveryStatus.SENT else answer.verdict
             answers.append((part.name, verdict, answer.text))
         return answers
     finally:
@@ -83,7 +83,7 @@ def channels_command(*, as_json: bool) -> int:
 
 async def _states(settings: Settings) -> dict[str, ChannelState]:
     async with database(settings, _say) as opened:
-        return await DeliveryRecords(opened).channels()
+        return await DeliveryAdministration(opened).channels()
 
 
 def _channel_view(name: str, channel: Channel, state: ChannelState | None) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def notifications_command(*, failed: bool, waiting: bool, limit: int, as_json: b
 
 async def _messages(settings: Settings, status: str | None, limit: int) -> list[PastMessage]:
     async with database(settings, _say) as opened:
-        return await DeliveryRecords(opened).messages(status, limit=limit)
+        return await DeliveryAdministration(opened).messages(status, limit=limit)
 
 
 def retry_command(notification_id: int) -> int:
@@ -121,7 +121,7 @@ def retry_command(notification_id: int) -> int:
 
     async def again() -> str:
         async with database(settings, _say) as opened:
-            return await DeliveryRecords(opened).again(notification_id, SystemClock().now())
+            return await DeliveryAdministration(opened).again(notification_id, SystemClock().now())
 
     _say(f"message {notification_id} is tried again on {asyncio.run(again())} by the running service")
     return OK
@@ -133,7 +133,7 @@ def enable_command(name: str) -> int:
 
     async def enable() -> bool:
         async with database(settings, _say) as opened:
-            return await DeliveryRecords(opened).enable(name)
+            return await DeliveryAdministration(opened).enable(name)
 
     _say(f"{name} is used again" if asyncio.run(enable()) else f"{name} was not disabled")
     return OK

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.alerting.evaluate import RuleEvaluator
-from app.alerting.models import Evaluation, Rule, Threshold, Verdict
-from app.alerting.rule_files import Book, RuleFile, files_of, named_files, read_book
-from app.alerting.runner import Row
-from app.alerting.schedules import NEVER
-from app.alerting.watch import RuleBook
-from app.alerting.yaml_reader import suggestion, without_secrets
-from app.cli.codes import OK, UNAVAILABLE
-from app.cli.tables import one_line, print_table, printable
+from app.alerting.evaluation.evaluator import RuleEvaluator
+from app.alerting.evaluation.query_runner import QueryRow
+from app.alerting.models import Evaluation, EvaluationStatus, Rule, Threshold
+from app.alerting.rules.book import Book, RuleFile, files_of, named_files, read_book
+from app.alerting.rules.reload import RuleBook
+from app.alerting.rules.schedules import NEVER
+from app.cli.exit_codes import OK, UNAVAILABLE
+from app.cli.tables import print_table, printable, single_line
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.durations import show_duration
 from app.kit.json_text import dumps
-from app.kit.yaml_tree import Problem
+from app.kit.yaml.fields import suggestion, without_secrets
+from app.kit.yaml.tree import Problem
 from app.lifecycle import database
 from app.logging import configure_logging
 from app.market.time import iso
@@ -103,7 +103,7 @@ def try_command(name: str | None, file: Path | None, *, as_json: bool) -> int:
     else:
         for rule, rows, evaluation in tried:
             _show_tried(rule, rows, evaluation)
-    return UNAVAILABLE if any(one.verdict is Verdict.ERROR for _, _, one in tried) else OK
+    return UNAVAILABLE if any(one.verdict is EvaluationStatus.ERROR for _, _, one in tried) else OK
 
 
 def _chosen(settings: Settings, name: str | None, file: Path | None) -> tuple[list[Rule], Book]:
@@ -122,24 +122,24 @@ def _chosen(settings: Settings, name: str | None, file: Path | None) -> tuple[li
     return [book.rules[name]], book
 
 
-async def _try(settings: Settings, rules: list[Rule], book: Book) -> list[tuple[Rule, list[Row], Evaluation]]:
-    from app.alerting.evaluate import failed, judge
-    from app.alerting.rules import OUR_DATABASE
-    from app.alerting.runner import PostgresRunner, QueryFailed
-    from app.db.reader import RULE_READER
+async def _try(settings: Settings, rules: list[Rule], book: Book) -> list[tuple[Rule, list[QueryRow], Evaluation]]:
+    from app.alerting.evaluation.evaluator import evaluate_rows, failed
+    from app.alerting.evaluation.query_runner import PostgresRunner, QueryFailed
+    from app.alerting.rules.parse import OUR_DATABASE
+    from app.db.dashboard_role import RULE_READER
 
     async with database(settings, _say) as opened:
         others = {name: url.get_secret_value() for name, url in book.databases.items()}
         urls = {**others, OUR_DATABASE: opened.address.dsn}
         runner = PostgresRunner(lambda: urls, logins={OUR_DATABASE: RULE_READER})
         evaluator = RuleEvaluator(runner)
-        tried: list[tuple[Rule, list[Row], Evaluation]] = []
+        tried: list[tuple[Rule, list[QueryRow], Evaluation]] = []
         try:
             for rule in rules:
-                now, rows = SystemClock().now(), list[Row]()
+                now, rows = SystemClock().now(), list[QueryRow]()
                 try:
                     rows = await evaluator.rows(rule, now)
-                    tried.append((rule, rows, judge(rule, rows, now)))
+                    tried.append((rule, rows, evaluate_rows(rule, rows, now)))
                 except QueryFailed as error:
                     tried.append((rule, rows, failed(rule, str(error), now)))
         finally:
@@ -147,10 +147,10 @@ async def _try(settings: Settings, rules: list[Rule], book: Book) -> list[tuple[
     return tried
 
 
-def _show_tried(rule: Rule, rows: list[Row], evaluation: Evaluation) -> None:
+def _show_tried(rule: Rule, rows: list[QueryRow], evaluation: Evaluation) -> None:
     sys.stdout.write(f"{rule.name}: {evaluation.verdict.value}\n")
     if evaluation.error:
-        sys.stdout.write(f"  {one_line(evaluation.error)}\n")
+        sys.stdout.write(f"  {single_line(evaluation.error)}\n")
     if rows:
         columns = tuple(rows[0])
         print_table(columns, [tuple(_cell(row[column]) for column in columns) for row in rows[:MOST_ROWS]])
@@ -171,8 +171,8 @@ def run_command(name: str, *, as_json: bool) -> int:
     else:
         sys.stdout.write(f"{name}: {evaluation.verdict.value}, {len(evaluation.signals)} signals\n")
         if evaluation.error:
-            sys.stdout.write(f"  {one_line(evaluation.error)}\n")
-    return UNAVAILABLE if evaluation.verdict is Verdict.ERROR else OK
+            sys.stdout.write(f"  {single_line(evaluation.error)}\n")
+    return UNAVAILABLE if evaluation.verdict is EvaluationStatus.ERROR else OK
 
 
 async def _run(settings: Settings, name: str) -> Evaluation:
@@ -245,7 +245,7 @@ def _evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _tried_as_json(rule: Rule, rows: list[Row], evaluation: Evaluation) -> dict[str, Any]:
+def _tried_as_json(rule: Rule, rows: list[QueryRow], evaluation: Evaluation) -> dict[str, Any]:
     return {"rule": rule.name, "rows": [_row_as_json(row) for row in rows], **_evaluation_as_json(evaluation)}
 
 
@@ -255,4 +255,4 @@ def _row_as_json(row: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _say(text: str) -> None:
-    typer.echo(one_line(text), err=True)
+    typer.echo(single_line(text), err=True)

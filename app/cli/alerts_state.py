@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from app.alerting.models import Alert, Labels, Phase
-from app.alerting.silences import Matcher, Silence, Window, described, parse_matchers
-from app.cli.codes import OK
-from app.cli.tables import one_line, print_table
+from app.alerting.state.silences import Matcher, Silence, Window, described, parse_matchers
+from app.cli.exit_codes import OK
+from app.cli.tables import print_table, single_line
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.durations import parse_duration
@@ -31,7 +31,7 @@ from app.market.time import from_local, iso
 from app.settings import load_settings
 
 if TYPE_CHECKING:
-    from app.alerting.records import AlertRecords, AlertView, PastEvent, RuleSummary
+    from app.alerting.administration import AlertAdministration, AlertView, PastEvent, RuleSummary
 
 T = TypeVar("T")
 UTC_ZONE = ZoneInfo("UTC")
@@ -105,7 +105,7 @@ def silence_command(
     return OK
 
 
-async def _kept(records: AlertRecords, adding: Awaitable[int], matchers: tuple[Matcher, ...]) -> tuple[int, str]:
+async def _kept(records: AlertAdministration, adding: Awaitable[int], matchers: tuple[Matcher, ...]) -> tuple[int, str]:
     """The number of what was added, and how many alerts its matchers meet now."""
     number = await adding
     views = await records.alerts([Phase.FIRING, Phase.PENDING], limit=MOST_COUNTED)
@@ -189,7 +189,7 @@ def silences_command(*, everything: bool, as_json: bool) -> int:
     if silences:
         rows = [
             (str(one.silence_id), _state(one, now), iso(one.starts_at), iso(one.ends_at), one.problem or _matchers(one.matchers),
-             one_line(one.author, 40), one_line(one.comment, 200))
+             single_line(one.author, 40), single_line(one.comment, 200))
             for one in silences
         ]  # fmt: skip
         print_table(SILENCE_COLUMNS, rows, right={"id"})
@@ -221,8 +221,8 @@ def maintenance_command(
 def _add_window(
     matchers: Sequence[str], cron: str | None, lasts: str, zone: str, *, by: str, comment: str, now: datetime
 ) -> int:
-    from app.alerting.records import NewWindow
-    from app.alerting.schedules import parse_cron
+    from app.alerting.administration import NewWindow
+    from app.alerting.rules.schedules import parse_cron
 
     if cron is None:
         raise ConfigurationError("say when it begins: --cron '0 3 * * 0' for Sundays at 03:00")
@@ -248,22 +248,22 @@ def _spans(window: Window, now: datetime) -> str:
     return f"{active}next from {iso(coming)} to {iso(coming + window.duration)}"
 
 
-def _ask(act: Callable[[AlertRecords], Awaitable[T]]) -> T:
+def _ask(act: Callable[[AlertAdministration], Awaitable[T]]) -> T:
     """What the records answer, with the database open for that long."""
-    from app.alerting.records import AlertRecords
+    from app.alerting.administration import AlertAdministration
 
     settings = load_settings()
     configure_logging(settings.log)
 
     async def ask() -> T:
         async with database(settings, _say) as opened:
-            return await act(AlertRecords(opened))
+            return await act(AlertAdministration(opened))
 
     return asyncio.run(ask())
 
 
 def _say(text: str) -> None:
-    typer.echo(one_line(text), err=True)
+    typer.echo(single_line(text), err=True)
 
 
 def _print_json(content: object) -> int:
@@ -276,12 +276,12 @@ def _me() -> str:
 
 
 def _labels(labels: Labels) -> str:
-    return one_line(" ".join(f"{name}={value}" for name, value in labels), 80) or "-"
+    return single_line(" ".join(f"{name}={value}" for name, value in labels), 80) or "-"
 
 
 def _matchers(matchers: Sequence[Matcher]) -> str:
     """As they can be pasted into a shell."""
-    return one_line(" ".join(_pasted(str(matcher)) for matcher in matchers), 500)
+    return single_line(" ".join(_pasted(str(matcher)) for matcher in matchers), 500)
 
 
 def _pasted(text: str) -> str:
@@ -313,8 +313,8 @@ def _alert_row(view: AlertView) -> tuple[str, ...]:
     told = iso(alert.told_at) if alert.told_at else "no"
     return (
         str(alert.alert_id), alert.severity.value, alert.phase.value, alert.rule, _labels(alert.labels),
-        _number(alert.value), iso(alert.fired_at or alert.since), told, one_line(alert.acknowledged_by, 20),
-        one_line(_standing(alert), 60),
+        _number(alert.value), iso(alert.fired_at or alert.since), told, single_line(alert.acknowledged_by, 20),
+        single_line(_standing(alert), 60),
     )  # fmt: skip
 
 
@@ -353,7 +353,7 @@ def _finite(value: float | None) -> float | str | None:
 def _event_row(event: PastEvent) -> tuple[str, ...]:
     return (
         iso(event.at), event.kind, str(event.alert_id), event.severity, event.rule, _labels(event.labels),
-        _number(event.value), "yes" if event.told else "no", one_line(event.note, 80),
+        _number(event.value), "yes" if event.told else "no", single_line(event.note, 80),
     )  # fmt: skip
 
 
@@ -414,7 +414,7 @@ def _window_row(window: Window, now: datetime) -> tuple[str, ...]:
     return (
         str(window.window_id), "unusable" if window.problem else "active" if window.active(now) else "waiting",
         str(window.slots), _length(window.duration), window.problem or _matchers(window.matchers),
-        one_line(window.author, 40), one_line(window.comment, 200),
+        single_line(window.author, 40), single_line(window.comment, 200),
     )  # fmt: skip
 
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from app.cli.backfill_view import FAILURES_SHOWN, Follower, as_json_document, in_words, print_failures, print_progress
-from app.cli.codes import EMPTY, FAILED, INTERRUPTED, OK
+from app.cli.exit_codes import EMPTY, FAILED, INTERRUPTED, OK
 from app.clock import SystemClock
-from app.collection.backfill_models import BackfillRequest, BackfillState, ChunkState, Progress, Reprocess
-from app.collection.backfill_plan import BackfillPlan
-from app.collection.requests import Selection, select
+from app.collection.backfill.models import BackfillProgress, BackfillRequest, BackfillState, ChunkState, Reprocess
+from app.collection.backfill.plan import BackfillPlan
+from app.collection.selection import Selection, select
+from app.entsoe.items import ITEMS, places_for
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.kit.json_text import dumps
 from app.lifecycle import collecting, database, require_token
@@ -26,10 +27,9 @@ from app.market.moments import parse_interval
 from app.market.text import counted
 from app.market.time import iso
 from app.settings import Settings, load_settings
-from app.sources.entsoe.items import ITEMS, places_for
 
 if TYPE_CHECKING:
-    from app.collection.backfill import BackfillService
+    from app.collection.backfill.service import BackfillService
     from app.container import Container
 
 T = TypeVar("T")
@@ -210,7 +210,7 @@ def _follow(settings: Settings, backfill_id: int) -> int:
     return EMPTY if empty and empty == progress.planned else OK
 
 
-async def _work_and_show(settings: Settings, backfill_id: int, follower: Follower) -> Progress:
+async def _work_and_show(settings: Settings, backfill_id: int, follower: Follower) -> BackfillProgress:
     """Works until the backfill has ended or is paused; SIGTERM ends it like Ctrl-C."""
     task = asyncio.current_task()
     if task is not None:
@@ -232,7 +232,7 @@ async def _work_and_show(settings: Settings, backfill_id: int, follower: Followe
             await asyncio.wait([working])
 
 
-async def _looked(service: BackfillService, backfill_id: int) -> Progress:
+async def _looked(service: BackfillService, backfill_id: int) -> BackfillProgress:
     for _ in range(OUTAGE):
         try:
             return await service.progress(backfill_id)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
 from app.cli.tables import print_table
-from app.collection.backfill_models import BackfillState, ChunkState, FailedWindow, Progress
+from app.collection.backfill.models import BackfillProgress, BackfillState, ChunkState, FailedWindow
 from app.market.areas import find_place
 from app.market.text import counted
 from app.market.time import iso
@@ -22,7 +22,7 @@ FAILURES_SHOWN = 20
 LINE_EACH = 20
 """Without a terminal a line is written each so many looks."""
 
-TimeLeft = Callable[[Progress], timedelta | None]
+TimeLeft = Callable[[BackfillProgress], timedelta | None]
 
 
 class Follower:
@@ -46,7 +46,7 @@ class Follower:
     def say(self, text: str) -> None:
         self._bar.console.print(text, markup=False)
 
-    def show(self, progress: Progress, left: timedelta | None, worker: str) -> None:
+    def show(self, progress: BackfillProgress, left: timedelta | None, worker: str) -> None:
         """`worker` is this process: what only others hold is waited for, and that is said."""
         rest = _rest(progress, left, worker)
         if self._task is None:
@@ -64,7 +64,7 @@ class Follower:
         self._bar.stop()
 
 
-def _rest(progress: Progress, left: timedelta | None, worker: str) -> str:
+def _rest(progress: BackfillProgress, left: timedelta | None, worker: str) -> str:
     if progress.state is not BackfillState.RUNNING:
         return f"{progress.state}: {progress.reason}" if progress.reason else progress.state
     failed = progress.counts[ChunkState.FAILED]
@@ -91,7 +91,7 @@ def in_words(seconds: float) -> str:
     return " ".join(part for part in parts if not part.startswith("0 ")) or "0 s"
 
 
-def reason_of(progress: Progress) -> str:
+def reason_of(progress: BackfillProgress) -> str:
     """Why it stands where it stands, with the remedy where nobody works on it."""
     if progress.waiting:
         return (
@@ -103,17 +103,17 @@ def reason_of(progress: Progress) -> str:
     return progress.reason
 
 
-def _left(progress: Progress, left: timedelta | None) -> str:
+def _left(progress: BackfillProgress, left: timedelta | None) -> str:
     if left is None or progress.waiting or progress.state.terminal:
         return ""
     return in_words(left.total_seconds())
 
 
-def _workers(progress: Progress) -> str:
+def _workers(progress: BackfillProgress) -> str:
     return ", ".join(f"{one.name} ({one.windows} until {one.until:%H:%M:%S}Z)" for one in progress.holders)
 
 
-def print_progress(found: Sequence[Progress], time_left: TimeLeft) -> None:
+def print_progress(found: Sequence[BackfillProgress], time_left: TimeLeft) -> None:
     columns = (
         "id", "state", *(state.value for state in SHOWN), "windows", "left", "worked on by", "last ended", "what",
     )  # fmt: skip
@@ -155,7 +155,7 @@ def print_failures(failures: Sequence[FailedWindow]) -> None:
 
 
 def as_json_document(
-    found: Sequence[Progress], failures: Sequence[FailedWindow], time_left: TimeLeft
+    found: Sequence[BackfillProgress], failures: Sequence[FailedWindow], time_left: TimeLeft
 ) -> dict[str, Any]:
     return {
         "backfills": [

@@ -8,10 +8,10 @@ from contextlib import nullcontext
 
 import typer
 
-from app.alerting.yaml_reader import without_secrets
-from app.cli.codes import OK, USAGE
+from app.cli.exit_codes import OK, USAGE
 from app.cli.tables import printable
 from app.errors import ConfigurationError
+from app.kit.yaml.fields import without_secrets
 from app.settings import Settings, load_settings, variables
 
 Checker = Callable[[Settings], str]
@@ -19,15 +19,15 @@ Checker = Callable[[Settings], str]
 
 
 def check_database(settings: Settings) -> str:
-    from app.db.address import Address
+    from app.db.address import DatabaseAddress
 
     if settings.database.url is None:
         return f"database: embedded, below {settings.data_dir}"
-    return f"database: {Address.parse(settings.database.url.get_secret_value()).name}"
+    return f"database: {DatabaseAddress.parse(settings.database.url.get_secret_value()).name}"
 
 
 def check_plan(settings: Settings) -> str:
-    from app.scheduling.config import PlanFile
+    from app.scheduling.plan_file import PlanFile
 
     chosen = settings.scheduler
     file = PlanFile(chosen.plan_file, settings.collection, required="plan_file" in chosen.model_fields_set)
@@ -38,7 +38,7 @@ def check_plan(settings: Settings) -> str:
 
 
 def check_rules(settings: Settings) -> str:
-    from app.alerting.watch import RuleBook
+    from app.alerting.rules.reload import RuleBook
 
     chosen = settings.alerting
     book = RuleBook(chosen.rules_dir, required="rules_dir" in chosen.model_fields_set).check()
@@ -47,7 +47,7 @@ def check_rules(settings: Settings) -> str:
 
 
 def check_channels(settings: Settings) -> str:
-    from app.alerting.channel_file import ChannelFile
+    from app.alerting.delivery.config import ChannelFile
 
     chosen = settings.notifications
     book = ChannelFile(chosen.channels_file, required="channels_file" in chosen.model_fields_set).load()

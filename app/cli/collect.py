@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from app.cli.codes import FAILED, INTERRUPTED, OK
+from app.cli.exit_codes import FAILED, INTERRUPTED, OK
 from app.cli.progress import WindowProgress, run_interruptibly, where
 from app.cli.tables import print_table
 from app.clock import SystemClock
-from app.collection.models import CollectionRequest, CollectionRun, Outcome, Summary, Tally, Work
-from app.collection.requests import Selection, select
+from app.collection.models import CollectionRequest, CollectionRun, Outcome, RunSums, Summary, Work
+from app.collection.selection import Selection, select
+from app.entsoe.items import ITEMS, places_for
 from app.kit.json_text import dumps
 from app.lifecycle import collecting, require_token
 from app.logging import configure_logging
 from app.market.moments import parse_interval
 from app.market.text import counted
 from app.settings import Settings, load_settings
-from app.sources.entsoe.items import ITEMS, places_for
 
 COUNTS = ("received", "new", "revised", "unchanged", "vanished", "rejected", "empty", "failed", "requests")
 SHOWN_PROBLEMS = 10
@@ -41,7 +41,7 @@ def collect_command(
     configure_logging(settings.log)
     selection = _select(settings, areas, items, start, end, SystemClock().now())
     require_token(settings)
-    report = Report(quiet=quiet, span=_span(start, end))
+    report = CollectReport(quiet=quiet, span=_span(start, end))
     for reason in selection.skipped:
         report.skip(reason)
     for warning in selection.warnings:
@@ -72,7 +72,7 @@ def _select(
     )
 
 
-async def _collect(settings: Settings, selection: Selection, report: Report) -> None:
+async def _collect(settings: Settings, selection: Selection, report: CollectReport) -> None:
     async with collecting(settings, report.say) as container:
         service = container.collection()
         work = service.plan(selection.requests)
@@ -86,7 +86,7 @@ async def _collect(settings: Settings, selection: Selection, report: Report) -> 
             report.progress.stop()
 
 
-class Report:
+class CollectReport:
     """What the person at the terminal sees: progress on standard error, the summary on standard output."""
 
     def __init__(self, *, quiet: bool, span: str = "") -> None:
@@ -196,7 +196,7 @@ def _program() -> str:
     return called if "/" not in called else os.path.relpath(called)
 
 
-def _tally_as_json(tally: Tally) -> dict[str, Any]:
+def _tally_as_json(tally: RunSums) -> dict[str, Any]:
     counts = {name: getattr(tally, name) for name in COUNTS}
     return {
         "item": tally.item,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from app.cli.each_file import each_file
+from app.cli.file_batch import each_file
 from app.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,19 +31,19 @@ def detect_command(files: Sequence[Path], kind: str, output_dir: Path | None, ou
 
 
 def _scored(file: Path) -> str:
-    from app.cli.series_csv import read_series
+    from app.cli.series_csv import read_series_file
 
-    table = read_series(file, of_metric=True)
-    scores = scores_of(table).tolist()
+    table = read_series_file(file, of_metric=True)
+    scores = metric_scores(table).tolist()
     rows = zip(table.written, scores, strict=True)
     return "timestamp,score\n" + "".join([f"{stamp},{score:.4f}\n" for stamp, score in rows])
 
 
-def scores_of(table: SeriesTable) -> Values:
+def metric_scores(table: SeriesTable) -> Values:
     """A score for each row; judged in the order of time, whatever the order in the file."""
     import numpy as np
 
-    from app.monitoring.surprise import surprise
+    from app.monitoring.anomalies.score import surprise
 
     order = np.argsort(table.stamps, kind="stable")
     steps = np.diff(table.stamps[order])

@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from app.cli.codes import OK
+from app.cli.exit_codes import OK
 from app.cli.options import kind_by_name
 from app.clock import SystemClock
-from app.collection.requests import select
+from app.collection.selection import select
+from app.entsoe.items import ITEMS, places_for
 from app.errors import ConfigurationError
 from app.lifecycle import database
 from app.logging import configure_logging
@@ -30,7 +31,6 @@ from app.market.series import DataItem, SeriesKey
 from app.market.text import counted
 from app.market.time import MARKET_ZONE, Interval, Resolution, iso_microseconds
 from app.settings import Settings, load_settings
-from app.sources.entsoe.items import ITEMS, places_for
 from app.timeseries.query import Query
 from app.timeseries.shape import Aggregate, Auction, Resampling, history_of
 

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.cli.codes import FAILED, INTERRUPTED, OK
+from app.cli.exit_codes import FAILED, INTERRUPTED, OK
 from app.cli.progress import WindowProgress, run_interruptibly
 from app.cli.tables import print_table
 from app.clock import SystemClock
-from app.collection.gap_reasons import Reason
-from app.collection.gap_windows import Evidence
+from app.collection.gaps.classification import Reason
+from app.collection.gaps.windows import Evidence
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
-from app.collection.requests import Selection, select
+from app.collection.selection import Selection, select
+from app.entsoe.items import ITEMS, places_for
 from app.errors import ConfigurationError
 from app.kit.json_text import dumps
 from app.lifecycle import collecting, database, require_token
@@ -29,11 +30,10 @@ from app.market.series import SeriesKey
 from app.market.text import counted
 from app.market.time import Interval, iso
 from app.settings import Settings, load_settings
-from app.sources.entsoe.items import ITEMS, places_for
 
 if TYPE_CHECKING:
-    from app.collection.coverage import Cell
-    from app.collection.gap_windows import Gap
+    from app.collection.gaps.coverage import Cell
+    from app.collection.gaps.windows import Gap
 
 _TELLING = ("psr_type", "direction", "business_type", "contract", "sequence", "flow_direction", "category", "unit_eic")
 GAP_COLUMNS = ("item", "area", "series", "from", "to", "resolution", "missing", "reason", "due", "asked", "evidence")
@@ -197,14 +197,14 @@ async def _filled(
 async def _covered(
     settings: Settings, requests: Sequence[CollectionRequest], now: datetime, *, by_day: bool
 ) -> tuple[list[Cell], list[Gap]]:
-    from app.collection.coverage import CoverageService
+    from app.collection.gaps.coverage import CoverageService
     from app.container import Container
-    from app.timeseries.coverage import Step
+    from app.timeseries.coverage import Granularity
     from app.timeseries.repository import TimeSeriesRepository
 
     async with database(settings, _say) as opened:
         service = CoverageService(opened, TimeSeriesRepository(opened))
-        cells = await service.matrix(requests, now, Step.DAY if by_day else Step.MONTH)
+        cells = await service.matrix(requests, now, Granularity.DAY if by_day else Granularity.MONTH)
         gaps = Container(settings=settings, database=opened, echo=_say).gaps()
         return cells, await gaps.analyse(requests, now, adding=False)
 
@@ -308,7 +308,7 @@ def _print_matrix(cells: Sequence[Cell], lacking: Sequence[Mapping[str, float]],
     used: set[Evidence] = set()
     for cell, missing in zip(cells, lacking, strict=True):
         line, column = (f"{cell.begin:%Y-%m}", cell.begin.day) if by_day else (str(cell.begin.year), cell.begin.month)
-        lines.setdefault((cell.item.value, cell.place.code, line), {})[column] = percent(cell.share)
+        lines.setdefault((cell.item.value, cell.place.code, line), {})[column] = format_percent(cell.share)
         if cell.share is None and (evidence := next((one for one in SIGNS if one in missing), None)):
             used.add(evidence)
             lines[cell.item.value, cell.place.code, line][column] = SIGNS[evidence]
@@ -323,7 +323,7 @@ def _print_matrix(cells: Sequence[Cell], lacking: Sequence[Mapping[str, float]],
         _say(f"not shown: {counted(len(lines) - len(told), 'line')} in which nothing was expected; --all shows them")
 
 
-def percent(share: float | None) -> str:
+def format_percent(share: float | None) -> str:
     """Whole percents, rounded so that 100 means complete and 0 means nothing."""
     if share is None:
         return "-"

@@ -23,7 +23,7 @@ quality = typer.Typer(
     help="Scores and findings of stored series; detectors and checks on any CSV.",
 )
 
-Reprocess = Annotated[str, typer.Option(help="missing, missing+failed or all: which windows to ask for.")]
+ReprocessOption = Annotated[str, typer.Option(help="missing, missing+failed or all: which windows to ask for.")]
 Number = Annotated[
     int, typer.Argument(help="Number of the backfill; `backfill status` lists them.", min=1, max=LARGEST_NUMBER)
 ]
@@ -152,7 +152,7 @@ def backfill_plan(
     item: Items = None,
     start: From = "-365d",
     end: To = None,
-    reprocess: Reprocess = "missing",
+    reprocess: ReprocessOption = "missing",
     oldest_first: Oldest = False,
     sandbox: Sandbox = False,
     as_json: AsJson = False,
@@ -173,7 +173,7 @@ def backfill_start(
     item: Items = None,
     start: From = "-365d",
     end: To = None,
-    reprocess: Reprocess = "missing",
+    reprocess: ReprocessOption = "missing",
     oldest_first: Oldest = False,
     concurrency: Annotated[int | None, typer.Option(min=1, max=1000, help="Windows worked on at once.")] = None,
     follow: Follow = False,

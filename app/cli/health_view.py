@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from app.market.text import counted
 from app.monitoring.data_disk import UNKNOWN
 from app.monitoring.health import Health
-from app.monitoring.models import Objective, Sample, Tally
+from app.monitoring.models import Objective, RunTotals, Sample
 
 SHOWN = 5
 
@@ -71,13 +71,13 @@ def _jobs(health: Health) -> str:
     return ", ".join([str(jobs.total), *told])
 
 
-def _tally(tally: Tally) -> str:
+def _tally(tally: RunTotals) -> str:
     if tally.success_rate is None:
         return "no runs"
     return f"{tally.success_rate:.1%} of {tally.runs}"
 
 
-def _response(tally: Tally) -> str:
+def _response(tally: RunTotals) -> str:
     if tally.p95 is None:
         return "nothing asked in 24 h"
     mean = tally.store_seconds / tally.runs * 1000

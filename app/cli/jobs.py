@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from app.cli.codes import FAILED, OK, UNAVAILABLE
+from app.cli.exit_codes import FAILED, OK, UNAVAILABLE
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.db.engine import Database
@@ -20,11 +20,11 @@ from app.kit.json_text import dumps
 from app.lifecycle import collecting, database
 from app.logging import configure_logging
 from app.market.time import iso
-from app.scheduling.config import PlanFile
 from app.scheduling.cost import Cost, cost_of
 from app.scheduling.dispatcher import Dispatcher
-from app.scheduling.models import UNREADABLE, JobOutcome, JobRun, StoredJob, Trigger
+from app.scheduling.models import UNREADABLE, JobOutcome, JobRun, RunTrigger, StoredJob
 from app.scheduling.plan import Plan, cautious
+from app.scheduling.plan_file import PlanFile
 from app.scheduling.repository import JobRunRepository, JobView, find_job, readable
 from app.scheduling.retries import RetryPolicy
 from app.settings import Settings, load_settings
@@ -137,7 +137,7 @@ async def _run(settings: Settings, name: str) -> JobRun | None:
 
 async def _followed(opened: Database, job: StoredJob) -> JobRun | None:
     repository = JobRunRepository(opened)
-    key = await repository.request(job, SystemClock().now(), Trigger.MANUAL)
+    key = await repository.request(job, SystemClock().now(), RunTrigger.MANUAL)
     waited = 0.0
     while True:
         run = await repository.run_of(key)
@@ -152,7 +152,7 @@ async def _followed(opened: Database, job: StoredJob) -> JobRun | None:
 async def _run_here(settings: Settings, job: StoredJob) -> JobRun | None:
     async with collecting(settings, _say) as container:
         runs, clock = container.job_runs(), container.clock()
-        key = await runs.request(job, clock.now(), Trigger.MANUAL)
+        key = await runs.request(job, clock.now(), RunTrigger.MANUAL)
         ticket = await runs.claim_requested(key, clock.now())
         if ticket is not None:
             # A person sees the failure and asks again.

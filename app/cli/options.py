@@ -56,7 +56,7 @@ class Profile(StrEnum):
 
 
 class GapReason(StrEnum):
-    """Why a value is missing, as `app.collection.gap_reasons` has it."""
+    """Why a value is missing, as `app.collection.gaps.classification` has it."""
 
     LATE = "late"
     MISSING_AT_SOURCE = "missing_at_source"

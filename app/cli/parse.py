@@ -15,7 +15,7 @@ from unicodedata import category
 from app.errors import MalformedDocument
 
 if TYPE_CHECKING:
-    from app.sources.entsoe.documents import Curve, Document, Outage, Rejection, SeriesHeader
+    from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Outage, Rejection, SeriesHeader
 
 OutputFormat = Literal["csv", "json"]
 
@@ -85,7 +85,7 @@ _ROWS_AT_ONCE = 20_000
 class _Writer(Protocol):
     """Writes what it wants of each document."""
 
-    def document(self, file: str, document: Document) -> None: ...
+    def document(self, file: str, document: MarketDocument) -> None: ...
 
     def close(self) -> None: ...
 
@@ -103,7 +103,7 @@ class _OutageCsv:
         self._out = out
         out.write(",".join(OUTAGE_COLUMNS) + "\n")
 
-    def document(self, file: str, document: Document) -> None:
+    def document(self, file: str, document: MarketDocument) -> None:
         self._out.writelines(_quoted(row) + "\n" for row in _outage_rows(file, document))
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ class _OutageJson:
         self._separator = "\n"
         out.write("[")
 
-    def document(self, file: str, document: Document) -> None:
+    def document(self, file: str, document: MarketDocument) -> None:
         for row in _outage_rows(file, document):
             named: dict[str, Any] = dict(zip(OUTAGE_COLUMNS, row, strict=True))
             named["available_mw"] = float(named["available_mw"]) if named["available_mw"] else None
@@ -136,7 +136,7 @@ class _Csv:
         self._out = out
         out.write(",".join(COLUMNS) + "\n")
 
-    def document(self, file: str, document: Document) -> None:
+    def document(self, file: str, document: MarketDocument) -> None:
         _print_rows(file, document, self)
 
     def write(self, constants: Sequence[str], starts: list[str], values: list[str], filled: list[str]) -> None:
@@ -157,7 +157,7 @@ class _Json:
         self._separator = ""
         out.write("[")
 
-    def document(self, file: str, document: Document) -> None:
+    def document(self, file: str, document: MarketDocument) -> None:
         _print_rows(file, document, self)
 
     def write(self, constants: Sequence[str], starts: list[str], values: list[str], filled: list[str]) -> None:
@@ -231,7 +231,7 @@ def _parse_file(file: Path, writer: _Writer, err: TextIO) -> int:
     return max(_print_document(name, document, writer, err) for document in documents)
 
 
-def _print_document(file: str, document: Document, writer: _Writer, err: TextIO) -> int:
+def _print_document(file: str, document: MarketDocument, writer: _Writer, err: TextIO) -> int:
     name = _printable(f"{file}!{document.member}" if document.member else file)
     writer.document(file, document)
     if document.malformed:
@@ -251,7 +251,7 @@ def _print_document(file: str, document: Document, writer: _Writer, err: TextIO)
     return DATA
 
 
-def _print_rows(file: str, document: Document, writer: _Rows) -> None:
+def _print_rows(file: str, document: MarketDocument, writer: _Rows) -> None:
     """The values, and of notices in minutes the intervals, which would be as many values as minutes."""
     for curve in document.curves:
         _print_curve(file, document, curve, writer)
@@ -260,7 +260,7 @@ def _print_rows(file: str, document: Document, writer: _Rows) -> None:
             _print_interval(file, document, outage, writer)
 
 
-def _print_curve(file: str, document: Document, curve: Curve, writer: _Rows) -> None:
+def _print_curve(file: str, document: MarketDocument, curve: ExpandedCurve, writer: _Rows) -> None:
     from app.market.text import instants, shortest
 
     constants = _constants(file, document, curve.header, curve.resolution_text, ("", "", "", ""))
@@ -269,7 +269,7 @@ def _print_curve(file: str, document: Document, curve: Curve, writer: _Rows) -> 
         writer.write(constants, instants(curve.starts[rows]), shortest(curve.values[rows]), filled)
 
 
-def _print_interval(file: str, document: Document, outage: Outage, writer: _Rows) -> None:
+def _print_interval(file: str, document: MarketDocument, outage: Outage, writer: _Rows) -> None:
     from app.market.time import iso
 
     details = (iso(outage.end), outage.nominal, outage.unit_name, outage.reason)
@@ -286,7 +286,7 @@ def _available(outage: Outage) -> str:
 
 
 def _constants(
-    file: str, document: Document, header: SeriesHeader, resolution: str, details: tuple[str, ...]
+    file: str, document: MarketDocument, header: SeriesHeader, resolution: str, details: tuple[str, ...]
 ) -> tuple[str, ...]:
     """What all rows of a curve or interval share, in the order of the columns."""
     return (
@@ -315,7 +315,7 @@ def _constants(
     )
 
 
-def _outage_rows(file: str, document: Document) -> Iterator[tuple[str, ...]]:
+def _outage_rows(file: str, document: MarketDocument) -> Iterator[tuple[str, ...]]:
     """The intervals of a notice; an available power of "" is one that the notice does not give."""
     from app.market.time import iso
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from app.cli.each_file import DONE, WRONG, each_file
+from app.cli.file_batch import DONE, WRONG, each_file
 from app.errors import ConfigurationError
 from app.kit.json_text import dumps
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from app.cli.series_csv import SeriesTable
-    from app.quality.models import Kind, Values, Verdict
-    from app.quality.structure import Structure
+    from app.quality.detectors.structure import Structure
+    from app.quality.models import DetectionResult, SeriesKind, Values
 
 ROWS_AT_ONCE = 65_536
 """Rows whose numbers become text together."""
@@ -39,32 +39,32 @@ def detect_files(
     return each_file(files, output_dir, lambda file: _judged(file, known, others, err), out, err)
 
 
-def _kind(text: str) -> Kind:
-    from app.quality.models import Kind
+def _kind(text: str) -> SeriesKind:
+    from app.quality.models import SeriesKind
 
     try:
-        return Kind(text.lower())
+        return SeriesKind(text.lower())
     except ValueError:
-        raise ConfigurationError(f"--kind {text!r} is unknown: one of {', '.join(Kind)}") from None
+        raise ConfigurationError(f"--kind {text!r} is unknown: one of {', '.join(SeriesKind)}") from None
 
 
 def _peers(peers: Sequence[str]) -> dict[str, SeriesTable]:
-    from app.cli.series_csv import read_series
+    from app.cli.series_csv import read_series_file
 
     tables = {}
     for peer in peers:
         name, separator, file = peer.partition("=")
         if not (name and separator and file):
             raise ConfigurationError(f"--peer {peer!r} is not NAME=FILE, such as forecast=load_forecast.csv")
-        tables[name] = read_series(Path(file))
+        tables[name] = read_series_file(Path(file))
     return tables
 
 
-def _judged(file: Path, kind: Kind, peers: dict[str, SeriesTable], err: TextIO) -> str:
-    from app.cli.series_csv import read_series
-    from app.quality.grid import judge_rows
+def _judged(file: Path, kind: SeriesKind, peers: dict[str, SeriesTable], err: TextIO) -> str:
+    from app.cli.series_csv import read_series_file
+    from app.quality.assessment.regular_grid import judge_rows
 
-    table = read_series(file)
+    table = read_series_file(file)
     if table.left_out:
         err.write(f"gridkeeper: {file}: columns of text are no peers: {', '.join(table.left_out)}\n")
     columns = table.others | {name: _aligned(peer, table, name) for name, peer in peers.items()}
@@ -88,7 +88,7 @@ def _aligned(peer: SeriesTable, table: SeriesTable, name: str) -> Values:
     return aligned
 
 
-def _verdict(table: SeriesTable, verdict: Verdict) -> str:
+def _verdict(table: SeriesTable, verdict: DetectionResult) -> str:
     pieces = [
         _lines(table.written[first : first + ROWS_AT_ONCE], verdict, slice(first, first + ROWS_AT_ONCE))
         for first in range(0, len(table.written), ROWS_AT_ONCE)
@@ -96,7 +96,7 @@ def _verdict(table: SeriesTable, verdict: Verdict) -> str:
     return "".join(["timestamp,flag,rule,score\n", *pieces])
 
 
-def _lines(written: Sequence[str], verdict: Verdict, rows: slice) -> str:
+def _lines(written: Sequence[str], verdict: DetectionResult, rows: slice) -> str:
     scores, rules = verdict.score[rows], verdict.rule[rows].tolist()
     judged = zip(written, (scores >= 1.0).astype(int).tolist(), rules, scores.tolist(), strict=True)
     return "".join(f"{stamp},{flag},{rule},{score:.3f}\n" for stamp, flag, rule, score in judged)
@@ -109,12 +109,12 @@ def structure_file(
 
     Stamps without an offset count as UTC, and so do `start` and `end`.
     """
-    from app.cli.series_csv import read_series
-    from app.quality.structure import check_structure
+    from app.cli.series_csv import read_series_file
+    from app.quality.detectors.structure import check_structure
 
     try:
         expected = _grid(_moment(start, "--start"), _moment(end, "--end"), resolution)
-        table = read_series(file, stamps_only=True)
+        table = read_series_file(file, stamps_only=True)
     except ConfigurationError as error:
         err.write(f"gridkeeper: {error}\n")
         return WRONG

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.cli.codes import OK
+from app.cli.exit_codes import OK
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.errors import ConfigurationError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from app.db.engine import Database
     from app.market.areas import Place
     from app.quality.repository import QualityRepository
-    from app.quality.scan import Wanted
+    from app.quality.scan import ScanSelection
     from app.quality.service import QualityService
 
 DIMENSIONS = ("completeness", "timeliness", "validity", "accuracy", "overall")
@@ -85,7 +85,7 @@ async def _scan(
     days = settings.quality.scan_days
     async with _quality(settings) as (opened, service, _):
         if nightly:
-            from app.quality.trend_rows import TrendService
+            from app.quality.trend_service import TrendService
 
             done = await service.scan_recent(days, now)
             degrading = {"degrading_series": await TrendService(opened).update(now)}
@@ -121,7 +121,7 @@ async def _scores(
     settings: Settings,
     areas: Sequence[str] | None,
     items: Sequence[str] | None,
-    windows: Windows,
+    windows: DayRange,
     now: datetime,
 ) -> list[Any]:
     async with _quality(settings) as (_, service, repository):
@@ -171,7 +171,7 @@ async def _findings(
     states: list[Any] | None,
 ) -> list[Any]:
     async with _quality(settings) as (_, service, repository):
-        wanted: Wanted = await service.wanted(areas, items)
+        wanted: ScanSelection = await service.wanted(areas, items)
         return await repository.findings(items=wanted.items, areas=wanted.areas, interval=interval, states=states)
 
 
@@ -209,7 +209,7 @@ async def _rechecked(settings: Settings, ids: Sequence[int] | None, now: datetim
         return (await service.recheck(ids or None, now)).states
 
 
-class Windows:
+class DayRange:
     """The asked range as whole local days of each place."""
 
     def __init__(self, start: str, end: str | None, now: datetime) -> None:
@@ -232,14 +232,14 @@ class Windows:
     def holds(self, row: Any) -> bool:
         """Whether the day of a score lies in the range, in the time of its area."""
         from app.market.areas import find_place
-        from app.quality.tally import days_of
+        from app.quality.assessment.day_counts import days_of
 
         place = find_place(row["area_eic"])
         return row["day"] in days_of(self(place), place.zone).days
 
 
-def _windows(start: str, end: str | None, now: datetime) -> Windows:
-    return Windows(start, end, now)
+def _windows(start: str, end: str | None, now: datetime) -> DayRange:
+    return DayRange(start, end, now)
 
 
 def _start() -> tuple[Settings, datetime]:
@@ -250,7 +250,7 @@ def _start() -> tuple[Settings, datetime]:
 
 @asynccontextmanager
 async def _quality(settings: Settings) -> AsyncIterator[tuple[Database, QualityService, QualityRepository]]:
-    from app.collection.gaps import GapService
+    from app.collection.gaps.service import GapService
     from app.quality.repository import QualityRepository
     from app.quality.scan import QualityScanner
     from app.quality.service import QualityService

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.cli.codes import OK
+from app.cli.exit_codes import OK
 from app.cli.options import kind_by_name
 from app.clock import SystemClock
 from app.errors import ConfigurationError
@@ -23,13 +23,13 @@ from app.market.areas import Area, borders_of, find_place
 from app.market.moments import parse_interval, parse_moment
 from app.market.series import find_item
 from app.market.time import MARKET_ZONE, Interval, local_day
-from app.reporting.periods import Kind, Period, last_complete, period_of
+from app.reporting.periods import Period, ReportLength, last_complete, period_of
 from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from app.reporting.operations import OperationsReport
-    from app.reporting.quality import QualityReport
-    from app.reporting.render import Document
+    from app.reporting.operations.models import OperationsReport
+    from app.reporting.quality.document import QualityReport
+    from app.reporting.render import ReportDocument
 
 _BY_SUFFIX = {".html": "html", ".htm": "html", ".md": "md", ".json": "json"}
 _WEEK = re.compile(r"\d{4}-?W\d{2}")
@@ -59,12 +59,12 @@ def operations_command(period: str, day: str | None, option: str, *, kind: str |
     settings = load_settings()
     configure_logging(settings.log)
     now = SystemClock().now()
-    report = asyncio.run(_operations(settings, chosen_period(Kind(period), day, option, now), now))
+    report = asyncio.run(_operations(settings, chosen_period(ReportLength(period), day, option, now), now))
     _write(_written(report, kind or _by_name(output)), output)
     return OK
 
 
-def chosen_period(kind: Kind, text: str | None, option: str, now: datetime) -> Period:
+def chosen_period(kind: ReportLength, text: str | None, option: str, now: datetime) -> Period:
     """The period that holds the named day, or is the named ISO week; ConfigurationError where it is neither."""
     if text is None:
         return last_complete(kind, now)
@@ -74,8 +74,8 @@ def chosen_period(kind: Kind, text: str | None, option: str, now: datetime) -> P
     return period
 
 
-def _day(kind: Kind, text: str, option: str, now: datetime) -> date:
-    if kind is Kind.WEEKLY and _WEEK.fullmatch(text):
+def _day(kind: ReportLength, text: str, option: str, now: datetime) -> date:
+    if kind is ReportLength.WEEKLY and _WEEK.fullmatch(text):
         try:
             text = date.fromisoformat(text).isoformat()
         except ValueError:
@@ -100,7 +100,7 @@ async def _made(
     settings: Settings, interval: Interval, items: list[str] | None, areas: list[str] | None
 ) -> QualityReport:
     from app.quality.repository import QualityRepository
-    from app.reporting.quality_service import QualityReporting
+    from app.reporting.quality.service import QualityReporting
 
     async with database(settings, lambda text: typer.echo(text, err=True)) as opened:
         reporting = QualityReporting(opened, QualityRepository(opened), settings.quality.weights)
@@ -108,10 +108,10 @@ async def _made(
 
 
 async def _operations(settings: Settings, period: Period, now: datetime) -> OperationsReport:
-    from app.monitoring.figure_reads import FigureReads
+    from app.monitoring.queries import FigureReads
     from app.monitoring.service import MonitoringService
     from app.quality.repository import QualityRepository
-    from app.reporting.operations_service import OperationsReporting
+    from app.reporting.operations.service import OperationsReporting
 
     async with database(settings, lambda text: typer.echo(text, err=True)) as opened:
         reporting = OperationsReporting(
@@ -125,23 +125,23 @@ async def _operations(settings: Settings, period: Period, now: datetime) -> Oper
 
 
 def _quality(report: QualityReport, kind: str) -> str:
-    from app.reporting.quality import as_document, as_json
+    from app.reporting.quality.document import quality_as_document, quality_as_json
 
-    return _json(as_json(report)) if kind == "json" else _page(as_document(report), kind)
+    return _json(quality_as_json(report)) if kind == "json" else _page(quality_as_document(report), kind)
 
 
 def _written(report: OperationsReport, kind: str) -> str:
-    from app.reporting.operations_document import as_document
-    from app.reporting.operations_json import as_json
+    from app.reporting.operations.document import operations_as_document
+    from app.reporting.operations.schemas import operations_as_json
 
-    return _json(as_json(report)) if kind == "json" else _page(as_document(report), kind)
+    return _json(operations_as_json(report)) if kind == "json" else _page(operations_as_document(report), kind)
 
 
 def _json(content: dict[str, Any]) -> str:
     return dumps(content, indent=2) + "\n"
 
 
-def _page(document: Document, kind: str) -> str:
+def _page(document: ReportDocument, kind: str) -> str:
     from app.reporting.render import to_html, to_markdown
 
     return to_html(document) if kind == "html" else to_markdown(document)

@@ -54,7 +54,7 @@ class SeriesTable:
         return dict(list(self.columns.items())[1:])
 
 
-def read_series(path: Path, *, stamps_only: bool = False, of_metric: bool = False) -> SeriesTable:
+def read_series_file(path: Path, *, stamps_only: bool = False, of_metric: bool = False) -> SeriesTable:
     """The rows of a CSV file; ConfigurationError where it is none. With `stamps_only` it may hold anything beside them.
 
     One `of_metric` may call its first column anything, and its stamps may have fractions of a second, which are cut off,

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from app.cli.codes import INTERRUPTED, OK, UNAVAILABLE
+from app.cli.exit_codes import INTERRUPTED, OK, UNAVAILABLE
 from app.logging import configure_logging
 from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from app.container import Container
     from app.lifecycle import Side
-    from app.scheduling.once import CycleResult
+    from app.scheduling.single_cycle import CycleResult
 
 
 CLOSING_SECONDS = 8.0
@@ -116,7 +116,7 @@ async def _once(settings: Settings) -> int:
     results: list[CycleResult] = []
 
     async def cycle(container: Container, stop: asyncio.Event) -> None:
-        from app.scheduling.once import one_cycle
+        from app.scheduling.single_cycle import one_cycle
 
         planned = container.scheduler().plan.jobs()
         running = asyncio.create_task(one_cycle(container.job_runs(), planned, container.clock()))

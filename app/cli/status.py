@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from app.cli.codes import OK, UNAVAILABLE
+from app.cli.exit_codes import OK, UNAVAILABLE
 from app.cli.health_view import health_lines
 from app.cli.tables import table_lines
 from app.clock import SystemClock
-from app.collection.platform import PlatformState, state_after
+from app.collection.source_health import PlatformState, state_after
 from app.errors import DatabaseUnavailable
 from app.kit.json_text import dumps
 from app.lifecycle import database
 from app.logging import configure_logging, redact
 from app.market.time import Resolution, iso
-from app.monitoring.health import Health, as_document, read_health
+from app.monitoring.health import Health, health_as_document, read_health
 from app.monitoring.lateness import lateness
 from app.settings import Settings, load_settings
 
@@ -188,8 +188,8 @@ async def _status(settings: Settings) -> Status:
 
 
 async def _read(opened: Database, settings: Settings, now: datetime) -> Status:
-    from app.db.budget import token_id
-    from app.monitoring.figure_reads import FigureReads
+    from app.db.rate_limit import token_id
+    from app.monitoring.queries import FigureReads
     from app.monitoring.service import MonitoringService
 
     entsoe = settings.entsoe
@@ -207,18 +207,18 @@ async def _read(opened: Database, settings: Settings, now: datetime) -> Status:
 def _document(found: Status) -> dict[str, object]:
     """The state as JSON has it; its keys stay."""
     content = asdict(replace(found, health=None))
-    return content | {"problems": found.problems, "health": as_document(found.health) if found.health else None}
+    return content | {"problems": found.problems, "health": health_as_document(found.health) if found.health else None}
 
 
 async def read_status(database: Database, now: datetime) -> Status:
     """The state of the database, from one snapshot."""
     from app.collection.repository import latest_windows
-    from app.db.timescale import detect
+    from app.db.timescale import detect_server_level
     from app.scheduling.repository import JobRunRepository
 
     views = await JobRunRepository(database).jobs()
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
-        server = await detect(connection)
+        server = await detect_server_level(connection)
         [schema] = await connection.fetch(_SCHEMA)
         return Status(
             database=database.name,

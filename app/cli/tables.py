@@ -14,7 +14,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right:
 
 def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> Iterator[str]:
     """The lines of such a table, headings first."""
-    shown = [tuple(map(one_line, row)) for row in (columns, *rows)]
+    shown = [tuple(map(single_line, row)) for row in (columns, *rows)]
     widths = [max(map(len, cells)) for cells in zip(*shown, strict=True)]
     for row in shown:
         cells = (
@@ -24,7 +24,7 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right:
         yield "  ".join(cells).rstrip()
 
 
-def one_line(text: str, longest: int = 100_000) -> str:
+def single_line(text: str, longest: int = 100_000) -> str:
     """One line of the text, without what steers a terminal, cut where it is longer."""
     if not text.isprintable():
         text = "".join(character if character.isprintable() else " " for character in text)
@@ -33,4 +33,4 @@ def one_line(text: str, longest: int = 100_000) -> str:
 
 def printable(text: str) -> str:
     """The lines of the text without what steers a terminal."""
-    return "\n".join(map(one_line, text.split("\n")))
+    return "\n".join(map(single_line, text.split("\n")))

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from app.collection.gap_questions import pair_of, series_of
+from app.collection.gaps.expectation import pair_of, series_of
+from app.collection.gaps.question_schedule import Pace, eagerness, next_of_stored, pace_of, ripe_spans
 from app.collection.models import CollectionRequest
 from app.collection.question_records import Answers, QuestionRecords
-from app.collection.question_schedule import Pace, eagerness, next_of_stored, pace_of, ripe_spans
+from app.entsoe.items import ITEMS
 from app.market.calendar import AfterDelivery, DaysBefore
 from app.market.series import DataItem
 from app.market.time import Interval
-from app.sources.entsoe.items import ITEMS
-from app.timeseries.gap_repository import GapRepository
 from app.timeseries.repository import TimeSeriesRepository
+from app.timeseries.stored_units import StoredUnitsRepository
 
 if TYPE_CHECKING:
     from app.db.engine import Database
@@ -52,7 +52,7 @@ class CorrectionService:
 
     def __init__(self, database: Database, timeseries: TimeSeriesRepository) -> None:
         self._timeseries = timeseries
-        self._stock = GapRepository(database)
+        self._stock = StoredUnitsRepository(database)
         self._records = QuestionRecords(database)
 
     async def again(self, requests: Sequence[CollectionRequest], now: datetime) -> list[CollectionRequest]:

@@ -89,7 +89,7 @@ class RunObserver(Protocol):
 
 
 @dataclass(slots=True)
-class Tally:
+class RunSums:
     """The sums over the runs of one item and area. `seconds` is the time from the first start to the last end."""
 
     item: str
@@ -136,16 +136,16 @@ class Summary:
     """A tally per item and area, in the order in which they were first seen."""
 
     def __init__(self) -> None:
-        self._tallies: dict[tuple[str, str], Tally] = {}
+        self._tallies: dict[tuple[str, str], RunSums] = {}
 
     def add(self, run: CollectionRun) -> None:
         self.tally(run.item, run.place).add(run)
 
-    def tally(self, item: DataItem, place: Place) -> Tally:
-        return self._tallies.setdefault((item, place.code), Tally(item, place.code))
+    def tally(self, item: DataItem, place: Place) -> RunSums:
+        return self._tallies.setdefault((item, place.code), RunSums(item, place.code))
 
     @property
-    def tallies(self) -> list[Tally]:
+    def tallies(self) -> list[RunSums]:
         return list(self._tallies.values())
 
     @property

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.collection.gaps.question_schedule import DAY, SHORTEST_PAUSE
 from app.collection.models import CollectionRequest
-from app.collection.question_schedule import DAY, SHORTEST_PAUSE
 
 if TYPE_CHECKING:
     from app.db.engine import Database

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.collection.models import CollectionRun
-from app.collection.platform import LastWindow, PlatformState, state_after
+from app.collection.source_health import LastWindow, PlatformState, state_after
 from app.db.engine import Database
 
 if TYPE_CHECKING:

@@ -53,7 +53,7 @@ _IGNORED_VALUES = {"gssencmode": {"prefer", "disable"}}
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class DatabaseAddress:
     """A database: `dsn` for the driver (secret), `name` for messages (host, port and database only)."""
 
     dsn: str = field(repr=False)
@@ -61,7 +61,7 @@ class Address:
     without_password: bool = field(default=False, compare=False, repr=False)
 
     @classmethod
-    def parse(cls, url: str) -> Address:
+    def parse(cls, url: str) -> DatabaseAddress:
         """The address that a `postgresql://` URL names; no message quotes the URL, because it may hold a password."""
         try:
             parts = urlsplit(url.strip())

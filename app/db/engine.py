@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from app.db.address import Address
+from app.db.address import DatabaseAddress
 from app.db.failures import DRIVER_FAILURES
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.settings import DatabaseSettings
@@ -50,7 +50,7 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings, url: str) -> None:
         self._settings = settings
-        self._address = Address.parse(url)
+        self._address = DatabaseAddress.parse(url)
         self._opened: WeakSet[Connection] = WeakSet()
         self._read_only: WeakSet[Connection] = WeakSet()
         """Connections from before a server was found read-only: after a failover they lead to the one that was demoted."""
@@ -75,7 +75,7 @@ class Database:
         return self._address.name
 
     @property
-    def address(self) -> Address:
+    def address(self) -> DatabaseAddress:
         """Where the database is, for connections outside the pool; its `dsn` is secret."""
         return self._address
 

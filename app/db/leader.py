@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from app.db.address import Address
+from app.db.address import DatabaseAddress
 from app.db.failures import DRIVER_FAILURES
 from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
 
@@ -118,7 +118,7 @@ class Leadership:
     """One process's part in the election; every method that fails leaves this process without the lock."""
 
     def __init__(
-        self, address: Address, *, heartbeat: float = 2.0, takeover_after: float = 6.0, name: str | None = None
+        self, address: DatabaseAddress, *, heartbeat: float = 2.0, takeover_after: float = 6.0, name: str | None = None
     ) -> None:
         self._address = address
         self._heartbeat = heartbeat

@@ -122,8 +122,8 @@ def _upgrade(connection: SyncConnection) -> str | None:
 
 async def _complete(connection: Connection, options: MigrationOptions) -> tuple[str, ...]:
     """What no revision can do: it depends on the server, or on the vocabulary of this program."""
-    from app.db.reader import admit_readers
-    from app.db.reference import refresh_areas
+    from app.db.dashboard_role import admit_readers
+    from app.db.reference_data import refresh_areas
     from app.db.timescale import apply
 
     await refresh_areas(connection)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
 
-from app.db.address import Address
+from app.db.address import DatabaseAddress
 from app.db.failures import DRIVER_FAILURES
 from app.db.migrate import check_schema, revisions
-from app.db.timescale import Server, detect
+from app.db.timescale import ServerLevel, detect_server_level
 from app.errors import SchemaMismatch
 from app.logging import redact
 
@@ -68,7 +68,7 @@ class AlertCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class HealthCheck:
     """One check: what it found, or why it failed; `seconds` is how long it took."""
 
     found: str = ""
@@ -80,20 +80,20 @@ class Check:
         return not self.error
 
 
-NOT_ASKED = Check(error="not asked, because a check before it failed")
+NOT_ASKED = HealthCheck(error="not asked, because a check before it failed")
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
     """The answers of one look at the database."""
 
-    database: Check = NOT_ASKED
-    schema: Check = NOT_ASKED
-    level: Check = NOT_ASKED
-    origin: Check = NOT_ASKED
-    server: Server | None = None
+    database: HealthCheck = NOT_ASKED
+    schema: HealthCheck = NOT_ASKED
+    level: HealthCheck = NOT_ASKED
+    origin: HealthCheck = NOT_ASKED
+    server: ServerLevel | None = None
     backlog: Backlog | None = None
-    alerting: Check = NOT_ASKED
+    alerting: HealthCheck = NOT_ASKED
     alerts: AlertCounts | None = None
 
     @property
@@ -101,13 +101,13 @@ class DatabaseState:
         return self.database.ok and self.schema.ok
 
 
-class DatabaseProbe:
+class DatabaseHealthCheck:
     """Looks at the database; each check has `timeout` seconds. However many ask, one look is under way at a time.
 
-    `lead` is how far ahead of the steady pace a request of the token may start (`app.db.budget.pace`).
+    `lead` is how far ahead of the steady pace a request of the token may start (`app.db.rate_limit.pace`).
     """
 
-    def __init__(self, address: Address, *, token_id: str, lead: timedelta, timeout: float) -> None:
+    def __init__(self, address: DatabaseAddress, *, token_id: str, lead: timedelta, timeout: float) -> None:
         self._address = address
         self._token_id = token_id
         self._lead = lead
@@ -140,7 +140,7 @@ class DatabaseProbe:
         if not state.database.ok:
             return state
         state = replace(state, schema=(await self._timed(self._schema))[0])
-        level, server = await self._timed(detect)
+        level, server = await self._timed(detect_server_level)
         state = replace(state, level=level, server=server)
         if not state.schema.ok:
             return state
@@ -149,18 +149,18 @@ class DatabaseProbe:
         alerting, alerts = await self._timed(self._alerts)
         return replace(state, alerting=alerting, alerts=alerts)
 
-    async def _timed(self, ask: Callable[[Connection], Awaitable[T]]) -> tuple[Check, T | None]:
+    async def _timed(self, ask: Callable[[Connection], Awaitable[T]]) -> tuple[HealthCheck, T | None]:
         """One check under its own time-out; a connection on which one failed is not used again."""
         begun = time.monotonic()
         try:
             async with asyncio.timeout(self._timeout):
                 found = await ask(await self._connected())
         except SchemaMismatch as error:
-            return Check(error=str(error), seconds=time.monotonic() - begun), None
+            return HealthCheck(error=str(error), seconds=time.monotonic() - begun), None
         except DRIVER_FAILURES as error:
             self._drop()
-            return Check(error=self._reason(error), seconds=time.monotonic() - begun), None
-        return Check(str(found), seconds=time.monotonic() - begun), found
+            return HealthCheck(error=self._reason(error), seconds=time.monotonic() - begun), None
+        return HealthCheck(str(found), seconds=time.monotonic() - begun), found
 
     def _reason(self, error: BaseException) -> str:
         if isinstance(error, TimeoutError):

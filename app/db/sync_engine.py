@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Engine, create_engine, event
 
-from app.db.address import Address
+from app.db.address import DatabaseAddress
 
 CONNECT_TIMEOUT = 3
 # Shorter than the time after which a standby takes over: a frozen process must not hold a row lock longer.
@@ -16,7 +16,7 @@ IDLE_TIMEOUT = 4
 STATEMENT_TIMEOUT = 5
 
 
-def small_sync_engine(address: Address) -> Engine:
+def small_sync_engine(address: DatabaseAddress) -> Engine:
     """At most two connections; whoever makes it disposes of it."""
     settings = {
         "statement_timeout": f"{STATEMENT_TIMEOUT}s",

@@ -19,7 +19,7 @@ from app.db.timescale_steps import (
     AGGREGATES,
     REFRESHED_UNTIL,
     Aggregate,
-    Step,
+    TimescaleStep,
     aggregate_columnstore_steps,
     aggregate_steps,
     columnstore_steps,
@@ -54,7 +54,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerLevel:
     """The level of a database and the version of its extension; `installable` where the extension is there unused."""
 
     level: Level
@@ -81,12 +81,12 @@ _DETECT = """
 _INSTALLABLE = "select exists (select from pg_available_extensions where name = 'timescaledb')"
 
 
-async def detect(connection: Connection) -> Server:
+async def detect_server_level(connection: Connection) -> ServerLevel:
     """What this database can do."""
     [found] = await connection.fetch(_DETECT)
     if found["version"] is None:
-        return Server(Level.PLAIN, installable=await connection.fetchval(_INSTALLABLE))
-    return Server(Level.COMMUNITY if found["license"] == "timescale" else Level.APACHE, found["version"])
+        return ServerLevel(Level.PLAIN, installable=await connection.fetchval(_INSTALLABLE))
+    return ServerLevel(Level.COMMUNITY if found["license"] == "timescale" else Level.APACHE, found["version"])
 
 
 def include_name(name: str | None, kind: str, _parents: object) -> bool:
@@ -102,7 +102,7 @@ async def apply(
     `upgrade` creates the extension where it is missing, and converts filled tables, during which nobody can write.
     Without it a database that holds plain tables keeps them. `tell` hears of every step that was made.
     """
-    server = await detect(connection)
+    server = await detect_server_level(connection)
     if upgrade:
         server = await _with_extension(connection, server, tell)
     if server.version and not server.current:
@@ -153,7 +153,7 @@ def _unused(retention: RetentionSettings) -> tuple[str, ...]:
     )
 
 
-async def _with_extension(connection: Connection, server: Server, tell: Tell) -> Server:
+async def _with_extension(connection: Connection, server: ServerLevel, tell: Tell) -> ServerLevel:
     from asyncpg.exceptions import PostgresError
 
     if server.level is not Level.PLAIN:
@@ -173,10 +173,10 @@ async def _with_extension(connection: Connection, server: Server, tell: Tell) ->
             "restart the server, and create it as the owner of the database"
         ) from error
     tell("extension timescaledb")
-    return await detect(connection)
+    return await detect_server_level(connection)
 
 
-async def _make(connection: Connection, step: Step, tell: Tell) -> None:
+async def _make(connection: Connection, step: TimescaleStep, tell: Tell) -> None:
     if await connection.fetchval(step.done):
         return
     async with connection.transaction():

@@ -21,7 +21,7 @@ RETENTION_MARGIN = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TimescaleStep:
     """One change: `done` asks for it, `statements` make it."""
 
     name: str
@@ -109,10 +109,10 @@ AGGREGATES = (
 )
 
 
-def hypertable_steps() -> Iterator[Step]:
+def hypertable_steps() -> Iterator[TimescaleStep]:
     """Tables become hypertables with all their rows, or stay as they are."""
     for table in HYPERTABLES:
-        yield Step(
+        yield TimescaleStep(
             f"hypertable {table.name}",
             f"""
                 select exists (
@@ -133,17 +133,17 @@ def hypertable_steps() -> Iterator[Step]:
         )
 
 
-def columnstore_steps() -> Iterator[Step]:
+def columnstore_steps() -> Iterator[TimescaleStep]:
     """Old chunks become columns: a series is a segment, in the order of delivery."""
     for table in HYPERTABLES:
         hypertable, after = f"'{table.name}'", table.compress_after
         yield from _columnstore("table", table.name, hypertable, table.order, after, segment=table.segment)
 
 
-def aggregate_steps() -> Iterator[Step]:
+def aggregate_steps() -> Iterator[TimescaleStep]:
     """The aggregates, empty."""
     for aggregate in AGGREGATES:
-        yield Step(
+        yield TimescaleStep(
             f"continuous aggregate {aggregate.name}",
             f"select to_regclass('{aggregate.name}') is not null",
             (
@@ -174,8 +174,8 @@ def aggregate_steps() -> Iterator[Step]:
 
 def _columnstore(
     kind: str, name: str, hypertable: str, order: str, after: str, *, segment: str = "series_id"
-) -> Iterator[Step]:
-    yield Step(
+) -> Iterator[TimescaleStep]:
+    yield TimescaleStep(
         f"columnstore of {name}",
         f"""
             select exists (
@@ -196,7 +196,7 @@ def _columnstore(
             """,
         ),
     )
-    yield Step(
+    yield TimescaleStep(
         f"columnstore policy of {name}",
         _policy_exists("policy_compression", name),
         (f"call add_columnstore_policy('{name}', after => interval '{after}')",),
@@ -234,13 +234,13 @@ def materialization(aggregate: str) -> str:
     """
 
 
-def policy_steps(retention: RetentionSettings, aggregates: Iterable[Aggregate] = AGGREGATES) -> Iterator[Step]:
+def policy_steps(retention: RetentionSettings, aggregates: Iterable[Aggregate] = AGGREGATES) -> Iterator[TimescaleStep]:
     """Aggregates follow all changes, or those within the horizon once values are erased; a horizon is never widened."""
     horizon = refresh_horizon(retention)
     start = "null" if horizon is None else f"interval '{horizon.days} days'"
     known = "true" if horizon is None else f"coalesce((config->>'start_offset')::interval <= {start}, false)"
     for aggregate in aggregates:
-        yield Step(
+        yield TimescaleStep(
             f"refresh policy of {aggregate.name}",
             _policy_exists("policy_refresh_continuous_aggregate", aggregate.name, known),
             (
@@ -257,7 +257,7 @@ def policy_steps(retention: RetentionSettings, aggregates: Iterable[Aggregate] =
         )
 
 
-def aggregate_columnstore_steps() -> Iterator[Step]:
+def aggregate_columnstore_steps() -> Iterator[TimescaleStep]:
     """The aggregates' own columnstore; its policy wants the refresh policy to be there."""
     for aggregate in AGGREGATES:
         hypertable = materialization(aggregate.name)
@@ -265,17 +265,17 @@ def aggregate_columnstore_steps() -> Iterator[Step]:
         yield from _columnstore("materialized view", aggregate.name, hypertable, order, aggregate.compress_after)
 
 
-def reading_steps() -> Iterator[Step]:
+def reading_steps() -> Iterator[TimescaleStep]:
     """The base views read the aggregates; their columns stay."""
     for aggregate in AGGREGATES:
-        yield Step(
+        yield TimescaleStep(
             f"view {aggregate.base}",
             f"select pg_get_viewdef('{aggregate.base}'::regclass) like '%{aggregate.name}%'",
             (f"create or replace view {aggregate.base} as {aggregate.reading}",),
         )
 
 
-def retention_steps(retention: RetentionSettings) -> Iterator[Step]:
+def retention_steps(retention: RetentionSettings) -> Iterator[TimescaleStep]:
     """What is erased, last of all: the aggregates hold it by now."""
     for table, days in (
         ("observations", retention.observations_days),
@@ -283,13 +283,13 @@ def retention_steps(retention: RetentionSettings) -> Iterator[Step]:
     ):
         if days is None:
             present = _policy_exists("policy_retention", table)
-            yield Step(
+            yield TimescaleStep(
                 f"no retention of {table}",
                 f"select not ({present})",
                 (f"select remove_retention_policy('{table}', if_exists => true)",),
             )
             continue
-        yield Step(
+        yield TimescaleStep(
             f"retention of {table}: {days} days",
             _policy_exists("policy_retention", table, f"(config->>'drop_after')::interval = interval '{days} days'"),
             (

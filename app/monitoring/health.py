@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.market.time import Interval
-from app.monitoring.models import Lateness, Objective, Sample, Tally
+from app.monitoring.models import Lateness, Objective, RunTotals, Sample
 from app.monitoring.overview import Overview, read_overview
 from app.monitoring.service import MonitoringService
 
@@ -30,7 +30,7 @@ class Health:
     at: datetime
     overview: Overview
     replicas: tuple[Sample, ...]
-    collection: Mapping[str, Tally]
+    collection: Mapping[str, RunTotals]
     availability: Objective
     reliability: Objective
     lateness: tuple[Lateness, ...]
@@ -118,7 +118,7 @@ async def read_health(
     )
 
 
-def as_document(health: Health) -> dict[str, object]:
+def health_as_document(health: Health) -> dict[str, object]:
     """The health as JSON has it; its keys stay."""
     overview, leader = health.overview, health.overview.leader
     return {
@@ -160,7 +160,7 @@ def _fields(found: object, names: Sequence[str] | Mapping[str, object]) -> dict[
     return {name: getattr(found, name) for name in names}
 
 
-def _tally(tally: Tally) -> dict[str, object]:
+def _tally(tally: RunTotals) -> dict[str, object]:
     names = ("runs", "failed", "received", "new", "revised", "rejected", "requests", "retries", "bytes")
     mean_store = tally.store_seconds / tally.runs if tally.runs else None
     return {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from app.db.engine import Database
+from app.entsoe.items import ITEMS
 from app.market.areas import by_eic
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE, Resolution
-from app.sources.entsoe.items import ITEMS
 
 _NEWEST = """
     select distinct on (s.item, s.area) s.item, s.area, o.delivery_start, o.resolution, run.finished_at as asked_at

@@ -98,7 +98,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class RunTotals:
     """Runs of a period, added up. `p50` to `p99` are response times per request in seconds; None without an answer."""
 
     runs: int = 0
@@ -129,7 +129,7 @@ class PairTally:
 
     item: str
     area: str
-    tally: Tally
+    tally: RunTotals
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import astuple, fields
 from datetime import datetime, timedelta
 
 from app.db.engine import Database
-from app.db.erase import erase_before
+from app.db.retention import erase_before
 from app.monitoring import rollup
 from app.monitoring.models import RunMetrics, Sample
 
@@ -39,7 +39,7 @@ OVERLAP = timedelta(minutes=5)
 
 
 class MonitoringRepository:
-    """Writes what is measured and keeps the rollups; `app.monitoring.figure_reads` reads."""
+    """Writes what is measured and keeps the rollups; `app.monitoring.queries` reads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

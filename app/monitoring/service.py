@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from app.market.time import Interval
-from app.monitoring.figure_reads import FigureReads, Served
-from app.monitoring.models import Lateness, Objective, PairTally, Sample, Tally
+from app.monitoring.models import Lateness, Objective, PairTally, RunTotals, Sample
+from app.monitoring.queries import FigureReads, Served
 from app.settings import MonitoringSettings
 
 OBJECTIVE_DAYS = 30
@@ -28,13 +28,13 @@ class MonitoringService:
         """Success, response times and volumes of each item and area (EIC); the interval is widened to whole hours."""
         return await self._reads.tallies(interval, items=items, areas=areas)
 
-    async def by_item(self, interval: Interval) -> dict[str, Tally]:
+    async def by_item(self, interval: Interval) -> dict[str, RunTotals]:
         """The same of each item over all its areas."""
         return await self._reads.by_item(interval)
 
     async def overall(
         self, interval: Interval, *, items: Sequence[str] | None = None, areas: Sequence[str] | None = None
-    ) -> Tally:
+    ) -> RunTotals:
         """The same of all of them together."""
         return await self._reads.overall(interval, items=items, areas=areas)
 

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 
 from app.clock import Clock, SystemClock
 from app.errors import ConfigurationError
-from app.net.answers import Judge
 from app.net.breaker import Breaker
 from app.net.budget import Budget
+from app.net.responses import Judge
 from app.net.transports import (
     AnswerTransport,
     BreakerTransport,

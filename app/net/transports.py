@@ -18,9 +18,9 @@ from pydantic import SecretStr
 
 from app.clock import Clock
 from app.errors import AnswerTooSlow, RateLimited, SourceError, SourceUnavailable
-from app.net.answers import Answer, Judge, read_body
 from app.net.breaker import Breaker, ServerDown
 from app.net.budget import Budget
+from app.net.responses import HttpResponse, Judge, read_body
 
 LONGEST_BACKOFF = 60.0
 BANS = 3
@@ -95,7 +95,7 @@ class AnswerTransport(Wrapping):
             raise failure
         return httpx.Response(answer.status, content=answer.body)
 
-    async def _measured(self, request: httpx.Request) -> Answer | SourceError:
+    async def _measured(self, request: httpx.Request) -> HttpResponse | SourceError:
         begun = time.perf_counter()
         try:
             answer = await self._ask(request)
@@ -104,11 +104,11 @@ class AnswerTransport(Wrapping):
             if meter is not None:
                 meter.requests += 1
                 meter.api_seconds += time.perf_counter() - begun
-        if meter is not None and isinstance(answer, Answer):
+        if meter is not None and isinstance(answer, HttpResponse):
             meter.bytes += len(answer.body)
         return answer
 
-    async def _ask(self, request: httpx.Request) -> Answer | SourceError:
+    async def _ask(self, request: httpx.Request) -> HttpResponse | SourceError:
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._exchange(request)
@@ -121,7 +121,7 @@ class AnswerTransport(Wrapping):
         except httpx.RequestError as error:
             return SourceUnavailable(self._without_secrets(describe(error, request.url.host)))
 
-    async def _exchange(self, request: httpx.Request) -> Answer:
+    async def _exchange(self, request: httpx.Request) -> HttpResponse:
         for name, secret in self._secrets.items():
             request.headers[name] = secret.get_secret_value()
         try:
@@ -134,7 +134,7 @@ class AnswerTransport(Wrapping):
             for name in self._secrets:
                 del request.headers[name]
         headers = {name.lower(): self._without_secrets(value) for name, value in response.headers.items()}
-        return Answer(response.status_code, headers, self._bytes_without_secrets(body))
+        return HttpResponse(response.status_code, headers, self._bytes_without_secrets(body))
 
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets.values():

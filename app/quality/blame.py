@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.quality.evidence import plain_evidence
+from app.quality.detectors.patterns import signatures
+from app.quality.detectors.residuals import plain_evidence
+from app.quality.detectors.validity import violations
 from app.quality.gate import CERTAIN, any_of, gated
 from app.quality.models import Flags, Series, Values
-from app.quality.signatures import signatures
-from app.quality.validity import violations
 from app.timeseries.rolling import MAD, all_known, trailing_median
 
 HOURS_BEFORE, HOURS_AFTER = 12, 6

@@ -19,19 +19,19 @@ from app.collection.models import CollectionRun
 from app.market.areas import Place
 from app.market.series import SeriesKey
 from app.market.time import Interval, Resolution
-from app.quality.companions import Role, companions
-from app.quality.examine import breaches, off_grid_event
-from app.quality.findings import VALIDITY, Detected, Finding, Look, family, reconcile
-from app.quality.laying import NOTHING, Observed, aligned, lay, off_grid
-from app.quality.look import last_learned
-from app.quality.models import Rule
+from app.quality.assessment.alignment import NOTHING, StoredValues, align, aligned, off_grid
+from app.quality.assessment.assess import last_learned
+from app.quality.assessment.series_assessment import breaches, off_grid_event
+from app.quality.detectors.related_series import Role, companions
+from app.quality.findings import VALIDITY, Detected, Finding, Reassessment, family, reconcile
+from app.quality.models import EvidenceRule
 from app.quality.repository import QualityRepository, ScanReader
-from app.quality.subjects import Subject
-from app.timeseries.gaps import Change
+from app.quality.rules.series_kinds import Subject
+from app.timeseries.grid import ResolutionChange
 from app.timeseries.repository import TimeSeriesRepository
 
 REFERENCE = timedelta(days=15)
-QUICK = VALIDITY - {Rule.SEASONAL_BOUNDS}
+QUICK = VALIDITY - {EvidenceRule.SEASONAL_BOUNDS}
 """Rules that two weeks of a series are enough for."""
 FAMILIES = frozenset(family(rule) for rule in QUICK)
 
@@ -41,8 +41,8 @@ Members = Sequence[tuple[int, SeriesKey]]
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stock:
     members: Members
-    values: dict[int, Observed]
-    capacities: dict[int, Observed]
+    values: dict[int, StoredValues]
+    capacities: dict[int, StoredValues]
 
 
 class RunCheck:
@@ -72,7 +72,7 @@ class RunCheck:
         values = await reader.values([number for number, _ in members], loaded)
         found = [(number, key) for number, key in members if len(values[number])]
         wanted = {number: one for number, key in found for one in companions(key) if one.role is Role.CAPACITY}
-        capacities: dict[int, Observed] = {}
+        capacities: dict[int, StoredValues] = {}
         if wanted:
             installed = await self._timeseries.series(items=["installed_capacity"], areas=[place.eic])
             years = Interval(window.start - timedelta(days=400), window.end)
@@ -82,7 +82,7 @@ class RunCheck:
                 capacities[number] = fitting[0] if fitting else NOTHING
         return _Stock(found, values, capacities)
 
-    async def _write(self, ids: Sequence[int], looks: dict[int, Look], stock: _Stock, window: Interval) -> int:
+    async def _write(self, ids: Sequence[int], looks: dict[int, Reassessment], stock: _Stock, window: Interval) -> int:
         written = 0
         async with self._repository.writing(ids) as writer:
             findings = await writer.findings(ids, window)
@@ -93,11 +93,11 @@ class RunCheck:
         return written
 
 
-def _learned(known: Sequence[Finding], observed: Observed) -> dict[int, datetime | None]:
+def _learned(known: Sequence[Finding], observed: StoredValues) -> dict[int, datetime | None]:
     return {one.finding_id or 0: last_learned(observed, one.interval) for one in known}
 
 
-def _look(number: int, key: SeriesKey, stock: _Stock, place: Place, window: Interval) -> Look:
+def _look(number: int, key: SeriesKey, stock: _Stock, place: Place, window: Interval) -> Reassessment:
     """What rules say about the values of the window; each resolution that has values there is a grid of its own."""
     observed = stock.values[number]
     begin, end = (int(instant.timestamp()) for instant in (window.start, window.end))
@@ -106,14 +106,14 @@ def _look(number: int, key: SeriesKey, stock: _Stock, place: Place, window: Inte
     loaded = Interval(window.start - REFERENCE, window.end)
     for resolution in np.unique(observed.resolutions[within]).tolist():
         first = int(observed.starts[observed.resolutions == resolution][0])
-        for laid in lay(observed, [Change(first, Resolution.from_id(resolution))], loaded, place.zone):
+        for laid in align(observed, [ResolutionChange(first, Resolution.from_id(resolution))], loaded, place.zone):
             inside = (laid.starts >= begin) & (laid.starts < end)
             capacity = aligned(stock.capacities.get(number, NOTHING), laid.starts, laid.step)
             events += breaches(Subject.of(key), laid, capacity, inside, QUICK)
     beside = np.intersect1d(off_grid(observed), observed.starts[within])
     if len(beside):
         events.append(off_grid_event(beside, observed.recorded[np.isin(observed.starts, beside)]))
-    return Look(number, window, tuple(events))
+    return Reassessment(number, window, tuple(events))
 
 
 class QueuedChecks:

@@ -13,11 +13,11 @@ from enum import StrEnum
 from typing import Any
 
 from app.market.time import Interval
-from app.quality.models import Rule
+from app.quality.models import EvidenceRule
 from app.quality.scoring import Dimension
 
 
-class Severity(StrEnum):
+class FindingSeverity(StrEnum):
     """How much a finding matters: a hint, something to look at, something that cannot be."""
 
     INFO = "info"
@@ -42,24 +42,32 @@ GONE = frozenset({State.REPAIRED, State.WITHDRAWN})
 
 VALIDITY = frozenset(
     {
-        Rule.DUPLICATE,
-        Rule.OFF_GRID,
-        Rule.PRICE_BOUNDS,
-        Rule.ABOVE_CAPACITY,
-        Rule.NEGATIVE,
-        Rule.NIGHT,
-        Rule.SIGN,
-        Rule.FLAT_FILL,
-        Rule.SEASONAL_BOUNDS,
+        EvidenceRule.DUPLICATE,
+        EvidenceRule.OFF_GRID,
+        EvidenceRule.PRICE_BOUNDS,
+        EvidenceRule.ABOVE_CAPACITY,
+        EvidenceRule.NEGATIVE,
+        EvidenceRule.NIGHT,
+        EvidenceRule.SIGN,
+        EvidenceRule.FLAT_FILL,
+        EvidenceRule.SEASONAL_BOUNDS,
     }
 )
-IMPOSSIBLE = frozenset({Rule.DUPLICATE, Rule.OFF_GRID, Rule.NEGATIVE, Rule.SIGN})
-PATTERNS = frozenset({Rule.ZERO_RUN, Rule.STUCK, Rule.STRAIGHT_LINE, Rule.STALE_COPY, Rule.PEER_COPY})
+IMPOSSIBLE = frozenset({EvidenceRule.DUPLICATE, EvidenceRule.OFF_GRID, EvidenceRule.NEGATIVE, EvidenceRule.SIGN})
+PATTERNS = frozenset(
+    {
+        EvidenceRule.ZERO_RUN,
+        EvidenceRule.STUCK,
+        EvidenceRule.STRAIGHT_LINE,
+        EvidenceRule.STALE_COPY,
+        EvidenceRule.PEER_COPY,
+    }
+)
 STRONG = 2.0
 """A soft score from which a finding is worth a look."""
 
 
-def dimension_of(rule: Rule) -> Dimension:
+def dimension_of(rule: EvidenceRule) -> Dimension:
     return Dimension.VALIDITY if rule in VALIDITY else Dimension.ACCURACY
 
 
@@ -68,19 +76,19 @@ def family(rule: str) -> str:
     return rule if rule in VALIDITY or rule in PATTERNS else "implausible"
 
 
-def severity_of(rule: Rule, score: float) -> Severity:
+def severity_of(rule: EvidenceRule, score: float) -> FindingSeverity:
     if rule in IMPOSSIBLE:
-        return Severity.ERROR
+        return FindingSeverity.ERROR
     if rule in VALIDITY or rule in PATTERNS or score >= STRONG:
-        return Severity.WARNING
-    return Severity.INFO
+        return FindingSeverity.WARNING
+    return FindingSeverity.INFO
 
 
 @dataclass(frozen=True, slots=True)
 class Detected:
     """What speaks against the values of an interval; `known_until` is the latest moment one of them was learned."""
 
-    rule: Rule
+    rule: EvidenceRule
     interval: Interval
     affected: int
     score: float
@@ -92,7 +100,7 @@ class Detected:
         return dimension_of(self.rule)
 
     @property
-    def severity(self) -> Severity:
+    def severity(self) -> FindingSeverity:
         return severity_of(self.rule, self.score)
 
 
@@ -102,7 +110,7 @@ class Finding:
 
     finding_id: int | None
     series_id: int
-    rule: Rule
+    rule: EvidenceRule
     interval: Interval
     affected: int
     score: float
@@ -119,7 +127,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Reassessment:
     """What another look at a series found, and in which interval it looked."""
 
     series_id: int
@@ -135,7 +143,9 @@ class Changes:
     absorbed: tuple[int, ...]
 
 
-def reconcile(known: Sequence[Finding], look: Look, learned: Mapping[int, datetime | None], now: datetime) -> Changes:
+def reconcile(
+    known: Sequence[Finding], look: Reassessment, learned: Mapping[int, datetime | None], now: datetime
+) -> Changes:
     """What a look changes; the same look again changes nothing.
 
     `learned` gives for each known finding when the latest of its present values was learned, None where none is left.
@@ -172,7 +182,7 @@ def _meet(one: Interval, other: Interval) -> bool:
     return one.intersection(other) is not None
 
 
-def _is_told(finding: Finding, look: Look) -> bool:
+def _is_told(finding: Finding, look: Reassessment) -> bool:
     """Whether the look covers the whole finding, and nothing of it speaks for it any more."""
     if not (look.interval.start <= finding.interval.start and finding.interval.end <= look.interval.end):
         return False
@@ -211,7 +221,7 @@ def _new(one: Detected, series_id: int, now: datetime) -> Finding:
     )  # fmt: skip
 
 
-def _seen_again(kept: Finding, one: Detected, look: Look, now: datetime) -> Finding:
+def _seen_again(kept: Finding, one: Detected, look: Reassessment, now: datetime) -> Finding:
     """The finding with what is seen now; what lies before the look's interval stays in it."""
     start = min(kept.interval.start, one.interval.start) if kept.interval.start < look.interval.start else None
     end = max(kept.interval.end, one.interval.end) if kept.interval.end > look.interval.end else None

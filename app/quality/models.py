@@ -18,7 +18,7 @@ DAY = 86_400
 HOUR = 3_600
 
 
-class Kind(StrEnum):
+class SeriesKind(StrEnum):
     """What a series measures, as far as detectors care."""
 
     LOAD = "load"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
     IMBALANCE = "imbalance"
 
 
-class Rule(StrEnum):
+class EvidenceRule(StrEnum):
     """Which evidence speaks against a value."""
 
     NONE = ""
@@ -76,7 +76,7 @@ class Series:
     grid.
     """
 
-    kind: Kind
+    kind: SeriesKind
     start: int
     step: int
     values: Values
@@ -115,14 +115,14 @@ class Limit:
 class Evidence:
     """A soft score a value; `clean` marks the scores in which no distrusted value takes part."""
 
-    rule: Rule
+    rule: EvidenceRule
     score: Values
     clean: Flags
     limit: Limit
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DetectionResult:
     """Per value how strongly the strongest evidence speaks against it (alarm from 1 on) and which rule that is."""
 
     score: Values

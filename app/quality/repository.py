@@ -14,20 +14,20 @@ import numpy as np
 
 from app.errors import Conflict, NotFound
 from app.market.time import Interval, Resolution
-from app.quality import statements
+from app.quality import sql as statements
+from app.quality.assessment.alignment import NOTHING, StoredValues
 from app.quality.findings import Changes, Finding, State, dimension_of, severity_of
-from app.quality.laying import NOTHING, Observed
-from app.quality.models import Rule
+from app.quality.models import EvidenceRule
 from app.quality.scoring import DayScore, Dimension
 from app.timeseries.binary_copy import RowFormat
-from app.timeseries.gaps import Change
+from app.timeseries.grid import ResolutionChange
 
 if TYPE_CHECKING:
     from asyncpg import Record
 
     from app.db.engine import Connection, Database
 
-Row = Any
+ViewRow = Any
 """A row of a view, whose columns its document names; read by name."""
 
 _LOCKS = 0x7175616C
@@ -72,11 +72,11 @@ class ScanReader:
         rows = await self.connection.fetch(statements.SCANS, sorted(ids))
         return {row["series_id"]: (row["fingerprint"], row["window_start"]) for row in rows}
 
-    async def changes(self, ids: Collection[int]) -> dict[int, list[Change]]:
+    async def changes(self, ids: Collection[int]) -> dict[int, list[ResolutionChange]]:
         """The resolutions of each series, oldest first."""
-        found: dict[int, list[Change]] = {}
+        found: dict[int, list[ResolutionChange]] = {}
         for row in await self.connection.fetch(statements.CHANGES, sorted(ids)):
-            change = Change(int(row["valid_from"].timestamp()), Resolution.from_id(row["resolution"]))
+            change = ResolutionChange(int(row["valid_from"].timestamp()), Resolution.from_id(row["resolution"]))
             found.setdefault(row["series_id"], []).append(change)
         return found
 
@@ -85,7 +85,7 @@ class ScanReader:
         rows = await self.connection.fetch(statements.ANY_FINDINGS, sorted(ids), interval.start, interval.end)
         return {row["series_id"] for row in rows}
 
-    async def values(self, ids: Collection[int], interval: Interval) -> dict[int, Observed]:
+    async def values(self, ids: Collection[int], interval: Interval) -> dict[int, StoredValues]:
         """The present values of each series with the moment at which each was first known."""
         with io.BytesIO() as received:
             await self.connection.copy_from_query(
@@ -98,7 +98,7 @@ class ScanReader:
         numbers, firsts = np.unique(columns["series_id"], return_index=True)
         for number, first, end in zip(numbers, firsts, np.append(firsts, len(columns["value"]))[1:], strict=True):
             starts, *rest = (columns[name][first:end] for name in names)
-            found[int(number)] = Observed(starts // 1_000_000, *rest)
+            found[int(number)] = StoredValues(starts // 1_000_000, *rest)
         return found
 
 
@@ -129,7 +129,7 @@ class QualityRepository:
         areas: Collection[str] | None = None,
         interval: Interval | None = None,
         states: Collection[State] | None = None,
-    ) -> list[Row]:
+    ) -> list[ViewRow]:
         """The rows of `v_quality_findings` that meet all of it, the latest interval first."""
         async with self._database.connection() as connection:
             return await connection.fetch(
@@ -144,7 +144,7 @@ class QualityRepository:
         items: Collection[str] | None = None,
         areas: Collection[str] | None = None,
         interval: Interval | None = None,
-    ) -> list[Row]:
+    ) -> list[ViewRow]:
         """The rows of `v_quality_scores` whose day begins in the interval, by series and day."""
         async with self._database.connection() as connection:
             return await connection.fetch(
@@ -235,7 +235,7 @@ def _finding_row(one: Finding) -> tuple[Any, ...]:
 def finding_of(row: Mapping[str, Any] | Record) -> Finding:
     """A finding of a row of its table."""
     return Finding(
-        row["finding_id"], row["series_id"], Rule(row["rule"]),
+        row["finding_id"], row["series_id"], EvidenceRule(row["rule"]),
         Interval(row["interval_start"].astimezone(UTC), row["interval_end"].astimezone(UTC)),
         row["affected"], row["score"], row["known_until"], row["evidence"], State(row["state"]),
         row["first_seen"], row["last_seen"], row["state_since"],

@@ -14,24 +14,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from app.collection.gap_questions import Publication, Question, deadline_rule, pair_of, question_of
-from app.collection.gap_reasons import NEVER_ASKED, Asked
-from app.collection.gap_records import GapRecords
-from app.collection.gap_windows import Gap
+from app.collection.gaps.classification import NEVER_ASKED, Asked
+from app.collection.gaps.expectation import Publication, Question, deadline_rule, pair_of, question_of
+from app.collection.gaps.repository import GapRepository
+from app.collection.gaps.windows import Gap
 from app.collection.models import CollectionRequest
 from app.market.areas import find_place
 from app.market.series import DataItem, SeriesKey
 from app.market.time import Interval
-from app.quality.companions import companions
+from app.quality.assessment.assess import AssessmentTarget, Looked, Stock, last_learned, look_at
+from app.quality.assessment.day_counts import DeliveryDays, MissingRun, days_of, scores_of, tally
+from app.quality.detectors.related_series import companions
 from app.quality.findings import Finding, is_revised, reconcile
-from app.quality.look import Looked, Stock, Target, last_learned, look_at
 from app.quality.repository import QualityRepository, QualityWriter, Scan
 from app.quality.scoring import DEFAULT_WEIGHTS, Weights
-from app.quality.tally import Days, Hole, days_of, scores_of, tally
-from app.timeseries.gap_repository import GapRepository
+from app.timeseries.stored_units import StoredUnitsRepository
 
 if TYPE_CHECKING:
-    from app.collection.gaps import GapService
+    from app.collection.gaps.service import GapService
     from app.db.engine import Database
     from app.market.areas import Place
     from app.timeseries.repository import TimeSeriesRepository
@@ -46,7 +46,7 @@ SERIES_AT_ONCE = 16
 PAIRS_AT_ONCE = 16
 
 Windows = Callable[["Place"], Interval]
-Known = Sequence[tuple[int, SeriesKey]]
+SeriesKeys = Sequence[tuple[int, SeriesKey]]
 Written = tuple[int, int]
 """Findings and scores."""
 
@@ -66,7 +66,7 @@ class ScanReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ScanSelection:
     """Which series to scan; None means any."""
 
     items: Collection[str] | None = None
@@ -96,13 +96,13 @@ class QualityScanner:
     ) -> None:
         self._timeseries = timeseries
         self._gaps = gaps
-        self._stock = GapRepository(database)
-        self._records = GapRecords(database)
+        self._stock = StoredUnitsRepository(database)
+        self._records = GapRepository(database)
         self._repository = repository
         self._weights = weights
         self._publication = publication
 
-    async def scan(self, wanted: Wanted, windows: Windows, now: datetime, *, again: bool = False) -> ScanReport:
+    async def scan(self, wanted: ScanSelection, windows: Windows, now: datetime, *, again: bool = False) -> ScanReport:
         """Scan the wanted series over the local days of their window; `again` looks also at what has not changed."""
         known = await self._timeseries.series()
         report = ScanReport()
@@ -112,7 +112,7 @@ class QualityScanner:
                 await self._examine(targets[first : first + SERIES_AT_ONCE], known, now, report, again=again)
         return report
 
-    async def _targets(self, pairs: Sequence[_Pair], known: Known, now: datetime) -> list[Target]:
+    async def _targets(self, pairs: Sequence[_Pair], known: SeriesKeys, now: datetime) -> list[AssessmentTarget]:
         """The series of the pairs with what is missing of them, as the analysis of gaps sees it."""
         requests = [CollectionRequest(pair.item, pair.place, pair.loaded) for pair in pairs]
         # A scan looks further back than anybody has promised to be complete.
@@ -127,7 +127,7 @@ class QualityScanner:
         places = {n: pair.place for pair, group in zip(pairs, members, strict=True) for n, _ in group}
         async with self._stock.reading(places) as reader:
             extents = await reader.extents(list(places))
-        found: list[Target] = []
+        found: list[AssessmentTarget] = []
         for pair, request, group in zip(pairs, requests, members, strict=True):
             question = question_of(request, group, extents, now)
             runs = asked.get(pair_of(request), NEVER_ASKED)
@@ -135,15 +135,15 @@ class QualityScanner:
         return found
 
     def _of_pair(
-        self, pair: _Pair, group: Known, question: Question | None, gaps: Sequence[Gap], asked: Asked
-    ) -> Iterator[Target]:
+        self, pair: _Pair, group: SeriesKeys, question: Question | None, gaps: Sequence[Gap], asked: Asked
+    ) -> Iterator[AssessmentTarget]:
         lines = {n: line for line in (question.lines if question else ()) for n in line.ids}
         rule = self._publication(pair.item)
         for number, key in group:
             line = lines.get(number)
             # Of series that complete each other the first answers for what is missing.
             answers = line is not None and line.ids[0] == number
-            yield Target(
+            yield AssessmentTarget(
                 number,
                 key,
                 pair.place.zone,
@@ -157,7 +157,7 @@ class QualityScanner:
             )
 
     async def _examine(
-        self, targets: Sequence[Target], known: Known, now: datetime, report: ScanReport, *, again: bool
+        self, targets: Sequence[AssessmentTarget], known: SeriesKeys, now: datetime, report: ScanReport, *, again: bool
     ) -> None:
         company = _company(targets, known)
         report.series += len(targets)
@@ -179,7 +179,7 @@ class QualityScanner:
         report.examined += len(changed)
 
     async def _read(
-        self, targets: Sequence[Target], company: Mapping[int, Known], *, again: bool
+        self, targets: Sequence[AssessmentTarget], company: Mapping[int, SeriesKeys], *, again: bool
     ) -> tuple[Stock, dict[int, Scan]]:
         """The values of the series that have to be looked at and of their companions, and what their scan will be."""
         hull = Interval(min(one.loaded.start for one in targets), max(one.loaded.end for one in targets))
@@ -199,7 +199,9 @@ class QualityScanner:
             changes = await reader.changes({one.line for one in targets if one.series_id in scans})
         return Stock(values, changes), scans
 
-    def _scan_of(self, target: Target, company: Known, digests: Mapping[int, tuple[str, datetime | None]]) -> Scan:
+    def _scan_of(
+        self, target: AssessmentTarget, company: SeriesKeys, digests: Mapping[int, tuple[str, datetime | None]]
+    ) -> Scan:
         parts = [str(RULES_VERSION), repr(self._weights), f"{target.loaded.start:%Y-%m-%d}", *map(str, target.lacking)]
         parts += [digests.get(number, ("-", None))[0] for number in (target.series_id, *(n for n, _ in company))]
         digest = hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
@@ -228,12 +230,12 @@ class _Pair:
 
     item: DataItem
     place: Place
-    days: Days
+    days: DeliveryDays
     loaded: Interval
     ids: frozenset[int]
 
 
-def _pairs(known: Known, wanted: Wanted, windows: Windows) -> list[_Pair]:
+def _pairs(known: SeriesKeys, wanted: ScanSelection, windows: Windows) -> list[_Pair]:
     numbers: dict[tuple[str, str], set[int]] = {}
     for number, key in known:
         if wanted.includes(number, key):
@@ -265,14 +267,14 @@ def _portions(pairs: Sequence[_Pair]) -> Iterator[list[_Pair]]:
         yield portion
 
 
-def _holes(gaps: Sequence[Gap], pair: _Pair, key: SeriesKey) -> Iterator[Hole]:
+def _holes(gaps: Sequence[Gap], pair: _Pair, key: SeriesKey) -> Iterator[MissingRun]:
     """What is missing of a line within the scored days."""
     for gap in gaps:
         if (gap.item, gap.place.eic) == (pair.item, pair.place.eic) and gap.series_key == key:
-            yield Hole(gap.interval, gap.resolution, gap.reason.value)
+            yield MissingRun(gap.interval, gap.resolution, gap.reason.value)
 
 
-def _company(targets: Sequence[Target], known: Known) -> dict[int, Known]:
+def _company(targets: Sequence[AssessmentTarget], known: SeriesKeys) -> dict[int, SeriesKeys]:
     """The stored series that can speak about each."""
     places: dict[tuple[str, str], list[tuple[int, SeriesKey]]] = {}
     for number, key in known:

@@ -28,7 +28,7 @@ DEFAULT_WEIGHTS: Weights = (40.0, 20.0, 20.0, 20.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ScoreCounts:
     """What was looked at on one day.
 
     `expected` market time units are `stored` or missing for one of four reasons. Of `timed` values the moment of
@@ -81,7 +81,7 @@ class DayScore:
 
     day: date
     day_start: datetime
-    counts: Counts
+    counts: ScoreCounts
     weights: Weights
 
     @property
@@ -89,7 +89,7 @@ class DayScore:
         return score(self.counts, self.weights)
 
 
-def score(counts: Counts, weights: Weights = DEFAULT_WEIGHTS) -> Score:
+def score(counts: ScoreCounts, weights: Weights = DEFAULT_WEIGHTS) -> Score:
     """The score that the counts come to."""
     parts = (
         _share(counts.stored, counts.due),

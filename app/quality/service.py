@@ -12,8 +12,8 @@ from app.market.areas import Place, find_area
 from app.market.series import find_item
 from app.market.time import Interval
 from app.quality.findings import GONE, State
-from app.quality.repository import QualityRepository, Row
-from app.quality.scan import QualityScanner, ScanReport, Wanted, Windows
+from app.quality.repository import QualityRepository, ViewRow
+from app.quality.scan import QualityScanner, ScanReport, ScanSelection, Windows
 from app.timeseries.repository import TimeSeriesRepository
 
 STANDING = frozenset(State) - GONE
@@ -40,24 +40,24 @@ class QualityService:
         self._repository = repository
         self._scanner = scanner
 
-    async def wanted(self, areas: Sequence[str] | None, items: Sequence[str] | None) -> Wanted:
+    async def wanted(self, areas: Sequence[str] | None, items: Sequence[str] | None) -> ScanSelection:
         """The stored series of these items and areas; an area stands also for its borders. None means any."""
         names = None if items is None else [find_item(text).value for text in items]
         if areas is None:
-            return Wanted(names)
+            return ScanSelection(names)
         named = {_canonical(text) for text in areas}
         stored = {key.area for _, key in await self._timeseries.series(items=names)}
-        return Wanted(names, [one for one in stored if one in named or named & set(one.split(">"))])
+        return ScanSelection(names, [one for one in stored if one in named or named & set(one.split(">"))])
 
-    async def scan(self, wanted: Wanted, windows: Windows, now: datetime, *, again: bool = False) -> ScanReport:
+    async def scan(self, wanted: ScanSelection, windows: Windows, now: datetime, *, again: bool = False) -> ScanReport:
         """Score the wanted series over their windows and find what is wrong; the same again changes nothing."""
         return await self._scanner.scan(wanted, windows, now, again=again)
 
     async def scan_recent(self, days: int, now: datetime) -> ScanReport:
         """Scan all series over the last days."""
-        return await self.scan(Wanted(), lambda _: Interval(now - timedelta(days=days), now + AHEAD), now)
+        return await self.scan(ScanSelection(), lambda _: Interval(now - timedelta(days=days), now + AHEAD), now)
 
-    async def accept(self, finding_id: int, *, note: str, by: str, now: datetime) -> Row:
+    async def accept(self, finding_id: int, *, note: str, by: str, now: datetime) -> ViewRow:
         """The accepted finding, whose values count as sound in the scores from now on."""
         finding = await self._repository.accept(finding_id, note=note, by=by, now=now)
         await self._look_again(finding.series_id, finding.interval, now)
@@ -84,7 +84,7 @@ class QualityService:
         def window(_: Place) -> Interval:
             return interval
 
-        return await self.scan(Wanted(ids={series_id}), window, now, again=True)
+        return await self.scan(ScanSelection(ids={series_id}), window, now, again=True)
 
 
 def _canonical(text: str) -> str:

@@ -15,7 +15,7 @@ import bottleneck as bn
 import numpy as np
 from numpy.typing import NDArray
 
-from app.collection.gap_reasons import Asked
+from app.collection.gaps.classification import Asked
 from app.quality.models import DAY, HOUR, Flags, Values
 from app.timeseries.rolling import MAD
 
@@ -34,7 +34,7 @@ HABIT_FLOOR = timedelta(hours=1)
 """A habit is not told more exactly than the values are asked for."""
 
 
-class Told(IntEnum):
+class PublicationTiming(IntEnum):
     """On which side of its deadline a value appeared."""
 
     UNTOLD = 0
@@ -57,18 +57,18 @@ class Publications:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Punctuality:
-    """Per value what is told (`Told`), and the seconds from the end of delivery to the learning; NaN where untold."""
+    """Per value what is told (`PublicationTiming`), and the seconds from the end of delivery to the learning; NaN where untold."""
 
     told: NDArray[np.int8]
     lags: Values
 
     @property
     def on_time(self) -> int:
-        return int((self.told == Told.ON_TIME).sum())
+        return int((self.told == PublicationTiming.ON_TIME).sum())
 
     @property
     def late(self) -> int:
-        return int((self.told == Told.LATE).sum())
+        return int((self.told == PublicationTiming.LATE).sum())
 
     @property
     def examined(self) -> int:
@@ -98,10 +98,10 @@ def punctuality(values: Publications, asked: Asked, *, grace: timedelta = GRACE)
     known = values.learned != NEVER
     # Differences of NEVER would overflow; an unknown value is on neither side by its learning.
     learned = np.where(known, values.learned, 0)
-    told = np.full(len(values), Told.UNTOLD, np.int8)
-    told[known & (learned <= values.due + tolerance)] = Told.ON_TIME
-    told[lacked_at >= values.due] = Told.LATE
-    lags = np.where(known & (told != Told.UNTOLD), (learned - values.ends).astype(np.float64), np.nan)
+    told = np.full(len(values), PublicationTiming.UNTOLD, np.int8)
+    told[known & (learned <= values.due + tolerance)] = PublicationTiming.ON_TIME
+    told[lacked_at >= values.due] = PublicationTiming.LATE
+    lags = np.where(known & (told != PublicationTiming.UNTOLD), (learned - values.ends).astype(np.float64), np.nan)
     return Punctuality(told, lags)
 
 

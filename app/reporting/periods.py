@@ -11,7 +11,7 @@ from app.market.time import MARKET_ZONE, Interval, local_day, midnight
 DAY = timedelta(days=1)
 
 
-class Kind(StrEnum):
+class ReportLength(StrEnum):
     """How long a report's period is."""
 
     DAILY = "daily"
@@ -19,14 +19,14 @@ class Kind(StrEnum):
 
     @property
     def days(self) -> int:
-        return 1 if self is Kind.DAILY else 7
+        return 1 if self is ReportLength.DAILY else 7
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
     """So many local days from the first one on."""
 
-    kind: Kind
+    kind: ReportLength
     first: date
 
     @property
@@ -44,16 +44,16 @@ class Period:
     @property
     def name(self) -> str:
         """The day, or the week as ISO 8601 names it."""
-        if self.kind is Kind.DAILY:
+        if self.kind is ReportLength.DAILY:
             return self.first.isoformat()
         return f"{self.first:%G-W%V}"
 
 
-def period_of(kind: Kind, day: date) -> Period:
+def period_of(kind: ReportLength, day: date) -> Period:
     """The period that holds the day."""
-    return Period(kind, day if kind is Kind.DAILY else day - day.weekday() * DAY)
+    return Period(kind, day if kind is ReportLength.DAILY else day - day.weekday() * DAY)
 
 
-def last_complete(kind: Kind, now: datetime) -> Period:
+def last_complete(kind: ReportLength, now: datetime) -> Period:
     """The last period that is over."""
     return period_of(kind, local_day(now, MARKET_ZONE)).before

@@ -19,7 +19,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class PlotLine:
     """Values over instants (seconds since 1970, increasing); NaN breaks the line."""
 
     name: str
@@ -76,7 +76,7 @@ class _Frame:
 
 
 def time_chart(
-    curves: Sequence[Curve],
+    curves: Sequence[PlotLine],
     *,
     title: str,
     unit: str = "",
@@ -98,7 +98,7 @@ def time_chart(
     return "".join([*parts, "</svg>"])
 
 
-def _frame(curves: Sequence[Curve], bounds: tuple[float, float] | None, width: int, height: int) -> _Frame | None:
+def _frame(curves: Sequence[PlotLine], bounds: tuple[float, float] | None, width: int, height: int) -> _Frame | None:
     instants = [instant for curve in curves for instant in curve.instants]
     values = [value for curve in curves for value in curve.values if isfinite(value)]
     if not values:
@@ -153,7 +153,7 @@ def _axis(frame: _Frame) -> Iterator[str]:
         day += every
 
 
-def _lines(frame: _Frame, curves: Sequence[Curve]) -> Iterator[str]:
+def _lines(frame: _Frame, curves: Sequence[PlotLine]) -> Iterator[str]:
     for number, curve in enumerate(curves):
         for points in _pieces(frame, curve):
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
@@ -161,7 +161,7 @@ def _lines(frame: _Frame, curves: Sequence[Curve]) -> Iterator[str]:
             yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.4"/>'
 
 
-def _pieces(frame: _Frame, curve: Curve) -> Iterator[list[Point]]:
+def _pieces(frame: _Frame, curve: PlotLine) -> Iterator[list[Point]]:
     """The points between unknown values; of many in one column of pixels the lowest and the highest stay."""
     piece: list[Point] = []
     for instant, value in zip(curve.instants, curve.values, strict=True):
@@ -186,7 +186,7 @@ def _thinned(points: list[Point]) -> list[Point]:
     return kept if len(kept) > 1 else [*kept, (kept[0][0] + 1, kept[0][1])]
 
 
-def _legend(curves: Sequence[Curve], unit: str) -> Iterator[str]:
+def _legend(curves: Sequence[PlotLine], unit: str) -> Iterator[str]:
     x = LEFT
     for number, curve in enumerate(curves):
         name = curve.name + (f" [{unit}]" if unit else "")

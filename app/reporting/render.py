@@ -38,7 +38,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """A heading with what stands below it, in this order; paragraphs write commands and names between backticks."""
 
     title: str
@@ -48,22 +48,22 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ReportDocument:
     """A whole report; `subtitle` says what time it is about and when it was made."""
 
     title: str
     subtitle: str
-    sections: tuple[Section, ...]
+    sections: tuple[ReportSection, ...]
     synthetic: bool = False
     """Nothing in it comes from the platform, which every form of it says, and every picture."""
 
 
-def to_html(document: Document) -> str:
+def to_html(document: ReportDocument) -> str:
     """One page without scripts or outside resources, for a browser."""
     return _template("document.html.j2").render(document=document, pictures=True)
 
 
-def to_mail(document: Document) -> str:
+def to_mail(document: ReportDocument) -> str:
     """The same for mail: its readers throw SVG away, so words stand in the place of pictures."""
     return _template("document.html.j2").render(document=document, pictures=False)
 
@@ -98,7 +98,7 @@ def _pieces(text: str) -> list[tuple[str, bool]]:
     return [(part, number % 2 == 1) for number, part in enumerate(parts) if part]
 
 
-def to_markdown(document: Document) -> str:
+def to_markdown(document: ReportDocument) -> str:
     """The same without pictures, of which captions and words stay."""
     parts = [f"# {_inline(document.title)}", _inline(document.subtitle)]
     parts += [f"**{SYNTHETIC}**"] if document.synthetic else []

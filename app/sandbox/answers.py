@@ -11,18 +11,25 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from app.entsoe.items import ItemSpec
+from app.entsoe.market_document import (
+    DocumentPeriod,
+    TimeSeries,
+    file_stamp,
+    write_acknowledgement,
+    write_document,
+    zipped,
+)
+from app.entsoe.request import NAMES, Refused, Request, no_matching_data, read_request
 from app.market.areas import Border, borders
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution, local_day, midnight
-from app.sandbox.documents import Period, TimeSeries, file_stamp, write_acknowledgement, write_document, zipped
 from app.sandbox.noise import key_of
 from app.sandbox.profiles import segments
-from app.sandbox.protocol import NAMES, Refused, Request, no_matching_data, read_request
 from app.sandbox.publication import corrected, missing, published_count, within
 from app.sandbox.series import Identity, identities
 from app.sandbox.settings import Hole, SandboxSettings
-from app.sandbox.values import Grid, Times, Values, Wanted, values
-from app.sources.entsoe.items import ItemSpec
+from app.sandbox.values import Grid, Times, ValueRequest, Values, values
 
 _WHOLE_DAYS = {DataItem.PRICE_DAY_AHEAD}
 _SEQUENTIAL = {DataItem.EXCHANGE_SCHEDULED}
@@ -31,7 +38,7 @@ _ZIPPED = {DataItem.IMBALANCE_PRICE, DataItem.IMBALANCE_VOLUME}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SandboxResponse:
     """An answer before it meets the wire."""
 
     status: int
@@ -54,7 +61,7 @@ class World:
         return cls(settings.seed, settings.hole_share, settings.correction_share, settings.holes)
 
 
-def answer(parameters: Mapping[str, str], world: World, now: datetime) -> Answer:
+def answer(parameters: Mapping[str, str], world: World, now: datetime) -> SandboxResponse:
     """The platform's answer to these query parameters at this instant."""
     try:
         request = read_request(parameters)
@@ -67,21 +74,21 @@ def answer(parameters: Mapping[str, str], world: World, now: datetime) -> Answer
     return _data_answer(request, write_document(request.spec, request.place, series, mrid, now))
 
 
-def acknowledgement(status: int, text: str, now: datetime) -> Answer:
+def acknowledgement(status: int, text: str, now: datetime) -> SandboxResponse:
     """An answer without data."""
     mrid = f"{key_of(text, now):016x}"
     body = write_acknowledgement(text, f"{mrid[:8]}-{mrid[8:12]}-4", now)
-    return Answer(status, "text/xml", body, "acknowledgement.xml")
+    return SandboxResponse(status, "text/xml", body, "acknowledgement.xml")
 
 
-def _data_answer(request: Request, document: bytes) -> Answer:
+def _data_answer(request: Request, document: bytes) -> SandboxResponse:
     stamp = file_stamp(request.interval)
     name = NAMES[request.spec.item].partition(" ")[0]
     if request.spec.item in _ZIPPED:
         content = zipped(f"001-{name}_{stamp}.xml", document)
-        return Answer(200, "application/zip", content, f"{name}_{stamp}.zip")
+        return SandboxResponse(200, "application/zip", content, f"{name}_{stamp}.zip")
     title = name.removesuffix("_R3").replace("_", " ").title()
-    return Answer(200, "text/xml", document, f"{title} {stamp}.xml")
+    return SandboxResponse(200, "text/xml", document, f"{title} {stamp}.xml")
 
 
 def paged(spec: ItemSpec, series: list[TimeSeries], offset: int) -> list[TimeSeries]:
@@ -153,7 +160,7 @@ def _unit_day(day: date, step: Resolution) -> date:
     return day.replace(month=1, day=1) if step is Resolution.P1Y else day
 
 
-def _grouped(item: DataItem, periods: list[Period], zone: ZoneInfo) -> list[list[Period]]:
+def _grouped(item: DataItem, periods: list[DocumentPeriod], zone: ZoneInfo) -> list[list[DocumentPeriod]]:
     """The Periods of a series as the platform spreads them over TimeSeries: a day each, a run each, or all in one."""
     if item is DataItem.IMBALANCE_VOLUME:
         return [[period] for period in periods]
@@ -163,7 +170,7 @@ def _grouped(item: DataItem, periods: list[Period], zone: ZoneInfo) -> list[list
     return [list(group) for _, group in days]
 
 
-def _periods(request: Request, identity: Identity, grid: Grid, world: World, now: datetime) -> Iterator[Period]:
+def _periods(request: Request, identity: Identity, grid: Grid, world: World, now: datetime) -> Iterator[DocumentPeriod]:
     """What is public of a series on one grid, as Periods without holes (A03) or with positions left out (A01)."""
     spec, instant = request.spec, int(now.timestamp())
     key = key_of(world.seed, spec.item, request.place.eic, identity)
@@ -171,7 +178,7 @@ def _periods(request: Request, identity: Identity, grid: Grid, world: World, now
     if not public:
         return
     grid = Grid(grid.resolution, grid.zone, grid.bounds[: public + 1])
-    numbers = values(Wanted(world.seed, spec.item, request.place, identity, grid, instant))
+    numbers = values(ValueRequest(world.seed, spec.item, request.place, identity, grid, instant))
     numbers = corrected(key, grid, numbers, instant, world.correction_share)
     holes = [one for one in world.holes if _meets(one, request, identity) and one.lasts(now)]
     absent = missing(key, grid, instant, world.hole_share) | within(grid, [one for one in holes if not one.garbled])
@@ -192,9 +199,9 @@ def _meets(hole: Hole, request: Request, identity: Identity) -> bool:
     return asked == (hole.item, hole.place) and hole.psr_type in {"", identity.psr_type}
 
 
-def _period(grid: Grid, numbers: Values, first: int, last: int, positions: NDArray[np.intp]) -> Period:
+def _period(grid: Grid, numbers: Values, first: int, last: int, positions: NDArray[np.intp]) -> DocumentPeriod:
     start, end = int(grid.bounds[first]), int(grid.bounds[last])
-    return Period(start, end, grid.resolution, positions + 1, numbers[first:last][positions])
+    return DocumentPeriod(start, end, grid.resolution, positions + 1, numbers[first:last][positions])
 
 
 def _written(numbers: Values, *, whole: bool) -> NDArray[np.intp]:

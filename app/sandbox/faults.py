@@ -6,7 +6,7 @@ from collections import deque
 from datetime import datetime, timedelta
 from enum import Enum
 
-from app.sandbox.answers import Answer
+from app.sandbox.answers import SandboxResponse
 from app.sandbox.noise import fraction
 from app.sandbox.settings import SandboxSettings
 
@@ -68,7 +68,7 @@ class Throttle:
         return None
 
 
-def throttled(limit: int | None, until: datetime) -> Answer:
+def throttled(limit: int | None, until: datetime) -> SandboxResponse:
     """The HTML 429; only its text tells when the platform answers again."""
     whole = until.replace(microsecond=0) + timedelta(seconds=1 if until.microsecond else 0)
     text = (
@@ -76,10 +76,10 @@ def throttled(limit: int | None, until: datetime) -> Answer:
         f"The platform will respond again at {whole:%Y-%m-%d %H:%M:%S} UTC."
     )
     page = f"<!DOCTYPE html>\n<html><head><title>429</title></head><body><h1>Too Many Requests</h1><p>{text}</p></body></html>\n"
-    return Answer(429, "text/html", page.encode())
+    return SandboxResponse(429, "text/html", page.encode())
 
 
-def unavailable() -> Answer:
+def unavailable() -> SandboxResponse:
     """The maintenance page with a 503; like the platform's it is mostly style sheet, about 100 kB."""
     styles = "".join(f".page-{number}{{margin:{number % 16}px;color:#{number:06x}}}\n" for number in range(2600))
     page = (
@@ -87,10 +87,10 @@ def unavailable() -> Answer:
         f"{styles}</style></head><body><h1>Service Temporarily Unavailable</h1>"
         "<p>The sandbox plays a maintenance: please try again later.</p></body></html>\n"
     )
-    return Answer(503, "text/html", page.encode())
+    return SandboxResponse(503, "text/html", page.encode())
 
 
-def html_instead() -> Answer:
+def html_instead() -> SandboxResponse:
     """A web page with status 200 where a document belongs."""
     page = "<html><head><title>Sandbox</title></head><body>This page needs JavaScript.</body></html>\n"
-    return Answer(200, "text/html", page.encode())
+    return SandboxResponse(200, "text/html", page.encode())

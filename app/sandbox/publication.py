@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from app.entsoe.items import ItemSpec
 from app.market.calendar import AfterDelivery
 from app.market.series import DataItem
 from app.sandbox.noise import fraction, uniform
 from app.sandbox.settings import Hole
 from app.sandbox.values import Grid, Values
-from app.sources.entsoe.items import ItemSpec
 
 _DAY = 86_400
 _AUCTION_RESULTS = timedelta(minutes=48)

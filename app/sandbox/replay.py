@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from app.errors import ConfigurationError
-from app.sandbox.answers import Answer
+from app.sandbox.answers import SandboxResponse
 
 MANIFEST = "manifest.csv"
 _SUFFIXES = {".zip": "application/zip", ".html": "text/html", ".txt": "text/plain"}
@@ -28,8 +28,8 @@ class Recording:
     content_type: str
     query: Mapping[str, str]
 
-    def answer(self) -> Answer:
-        return Answer(self.status, self.content_type, self.path.read_bytes(), self.path.name)
+    def answer(self) -> SandboxResponse:
+        return SandboxResponse(self.status, self.content_type, self.path.read_bytes(), self.path.name)
 
 
 class Replay:
@@ -50,7 +50,7 @@ class Replay:
         known = (one for one in self._recordings if one.path == path)
         return next(known, Recording(path, 200, _SUFFIXES.get(path.suffix, "text/xml"), {}))
 
-    def find(self, parameters: Mapping[str, str]) -> Answer | None:
+    def find(self, parameters: Mapping[str, str]) -> SandboxResponse | None:
         """The recorded answer to the most similar request; None where document, areas or period differ."""
         if self._only:
             return self._only.answer()

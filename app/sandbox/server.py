@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 import h11
 import structlog
 
+from app.entsoe.request import TOKEN_PARAMETER, Refused, no_matching_data, read_request
 from app.errors import ConfigurationError
-from app.sandbox.answers import Answer, World, acknowledgement, answer
+from app.sandbox.answers import SandboxResponse, World, acknowledgement, answer
 from app.sandbox.faults import Fault, Throttle, fault_of, html_instead, throttled, unavailable
-from app.sandbox.protocol import TOKEN_PARAMETER, Refused, no_matching_data, read_request
 from app.sandbox.replay import Replay
 from app.sandbox.settings import SandboxSettings
 from app.sandbox.wire import Connection, Query, encoded
@@ -140,7 +140,7 @@ class SandboxServer:
         self._note(query, reply.status)
         return await connection.send(reply)
 
-    async def _answer(self, query: Query, fault: Fault) -> Answer:
+    async def _answer(self, query: Query, fault: Fault) -> SandboxResponse:
         """The request border: whatever fails inside becomes a 500 and a line in the log."""
         refused = self._turned_away(query) or self._faulty(fault)
         if refused:
@@ -150,14 +150,14 @@ class SandboxServer:
             return await asyncio.to_thread(self._content, parameters)
         except Exception:  # noqa: BLE001  the border of a request: the next one is to be answered
             self._log.exception("sandbox request failed", query=urlencode(parameters))
-            return Answer(500, "text/plain", b"500 internal server error\n")
+            return SandboxResponse(500, "text/plain", b"500 internal server error\n")
 
-    def _turned_away(self, query: Query) -> Answer | None:
+    def _turned_away(self, query: Query) -> SandboxResponse | None:
         """The answer to a request that never reaches the data: wrong path, method or token, or too many."""
         if query.path != PATH:
-            return Answer(404, "text/plain", b"404 page not found\n")
+            return SandboxResponse(404, "text/plain", b"404 page not found\n")
         if query.method != "GET":
-            return Answer(405, "text/plain", b"405 method not allowed\n")
+            return SandboxResponse(405, "text/plain", b"405 method not allowed\n")
         now = self._settings.clock.now()
         lowered = {name.lower(): value for name, value in query.parameters.items()}
         token = query.headers.get("security_token") or lowered.get(TOKEN_PARAMETER, "")
@@ -168,14 +168,14 @@ class SandboxServer:
             return throttled(self._settings.limit_per_minute, now + timedelta(seconds=wait))
         return None
 
-    def _faulty(self, fault: Fault) -> Answer | None:
+    def _faulty(self, fault: Fault) -> SandboxResponse | None:
         if fault is Fault.UNAVAILABLE:
             return unavailable()
         if fault is Fault.THROTTLED:
             return throttled(self._settings.limit_per_minute, self._settings.clock.now() + _WAKE_UP)
         return html_instead() if fault is Fault.HTML else None
 
-    def _content(self, parameters: dict[str, str]) -> Answer:
+    def _content(self, parameters: dict[str, str]) -> SandboxResponse:
         now = self._settings.clock.now()
         if self._replay is None:
             return answer(parameters, self._world, now)
@@ -187,7 +187,7 @@ class SandboxServer:
         self.log.append(Logged(query.method, query.path, urlencode(shown), status))
 
 
-def _nothing_recorded(parameters: dict[str, str], settings: SandboxSettings) -> Answer:
+def _nothing_recorded(parameters: dict[str, str], settings: SandboxSettings) -> SandboxResponse:
     """The refusal that the platform would give, or that nothing matches."""
     now = settings.clock.now()
     try:

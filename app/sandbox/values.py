@@ -45,7 +45,7 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ValueRequest:
     """One series on one grid, as seen at `now` (seconds since 1970)."""
 
     seed: int
@@ -78,7 +78,7 @@ class Wanted:
         return np.round(numbers, decimals(self.area) if digits is None else digits) + 0.0
 
 
-def values(wanted: Wanted) -> Values:
+def values(wanted: ValueRequest) -> Values:
     """The value of each unit of the grid; NaN where the series has none (the other direction of an imbalance)."""
     return _VALUES[wanted.item](wanted)
 
@@ -109,15 +109,15 @@ def load_forecast(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> Value
     return load(seed, area, starts, zone) * (1 + error)
 
 
-def _load_actual(wanted: Wanted) -> Values:
+def _load_actual(wanted: ValueRequest) -> Values:
     return wanted.rounded(load(wanted.seed, wanted.area, wanted.starts, wanted.zone))
 
 
-def _load_forecast(wanted: Wanted) -> Values:
+def _load_forecast(wanted: ValueRequest) -> Values:
     return wanted.rounded(load_forecast(wanted.seed, wanted.area, wanted.starts, wanted.zone))
 
 
-def _load_extreme(wanted: Wanted) -> Values:
+def _load_extreme(wanted: ValueRequest) -> Values:
     """The least (A60) or greatest (A61) hour of each day or week."""
     bounds = wanted.grid.bounds
     hours = np.arange(bounds[0], bounds[-1], _HOUR, dtype=np.int64)
@@ -126,23 +126,23 @@ def _load_extreme(wanted: Wanted) -> Values:
     return wanted.rounded(extreme.reduceat(hourly, (wanted.starts - bounds[0]) // _HOUR))
 
 
-def _years_since_2020(wanted: Wanted) -> Times:
+def _years_since_2020(wanted: ValueRequest) -> Times:
     return ((wanted.starts + 30 * _DAY) / _DAY / _YEAR).astype(np.int64) - 50
 
 
-def _margin(wanted: Wanted) -> Values:
+def _margin(wanted: ValueRequest) -> Values:
     share = 0.05 + 0.1 * uniform(key_of(wanted.seed, "margin", wanted.area.eic), _years_since_2020(wanted))
     return wanted.rounded(peak_load(wanted.area) * share, 0)
 
 
-def _installed(wanted: Wanted) -> Values:
+def _installed(wanted: ValueRequest) -> Values:
     """Whole MW, 0 for types that the area does not have; wind and sun grow fast."""
     psr = wanted.identity.psr_type
     growth = 1 + (0.04 if psr in WIND_AND_SOLAR else 0.003) * _years_since_2020(wanted)
     return wanted.rounded(capacities(wanted.area).get(psr, 0.0) * np.maximum(growth, 0.3), 0)
 
 
-def _reservoir(wanted: Wanted) -> Values:
+def _reservoir(wanted: ValueRequest) -> Values:
     season = 0.6 + 0.25 * np.sin(2 * np.pi * (wanted.starts / _DAY / _YEAR - 0.5))
     wobble = 0.05 * smooth(key_of(wanted.seed, "reservoir", wanted.area.eic), wanted.starts, 60 * _DAY)
     return wanted.rounded(peak_load(wanted.area) * 400 * (season + wobble), 2)
@@ -197,7 +197,7 @@ def _share(seed: int, area: Area, psr: str, starts: Times, zone: ZoneInfo) -> Va
     return np.clip(following + 0.2 * smooth(key, starts, 30 * _HOUR) + 0.02 * uniform(key, starts), 0.02, 0.98)
 
 
-def generation(wanted: Wanted) -> Values:
+def generation(wanted: ValueRequest) -> Values:
     """The output (or the pumping) of the production type in MW, not rounded."""
     psr, common = wanted.identity.psr_type, (wanted.starts, wanted.zone)
     capacity = capacities(wanted.area)[psr]
@@ -207,11 +207,11 @@ def generation(wanted: Wanted) -> Values:
     return capacity * np.maximum(0.0, _share(wanted.seed, wanted.area, psr, *common))
 
 
-def _generation(wanted: Wanted) -> Values:
+def _generation(wanted: ValueRequest) -> Values:
     return wanted.rounded(generation(wanted))
 
 
-def _unit_generation(wanted: Wanted) -> Values:
+def _unit_generation(wanted: ValueRequest) -> Values:
     """A part of the type's output; a unit stands still on some days, a wind farm or solar park never."""
     unit = wanted.identity
     days = uniform(key_of(wanted.seed, "outage", unit.unit_eic), wanted.starts // _DAY)
@@ -220,17 +220,17 @@ def _unit_generation(wanted: Wanted) -> Values:
     return wanted.rounded(np.where(stopped, 0.0, part * generation(wanted)), 1)
 
 
-def _generation_forecast(wanted: Wanted) -> Values:
+def _generation_forecast(wanted: ValueRequest) -> Values:
     types = [replace(wanted, identity=Identity("A01", psr)) for psr in capacities(wanted.area)]
     total = np.sum([generation(one) for one in types], axis=0)
     key = key_of(wanted.seed, "generation forecast", wanted.area.eic)
     return wanted.rounded(total * (1 + 0.03 * smooth(key, wanted.starts, 4 * _HOUR)))
 
 
-def _wind_solar_forecast(renewed: int) -> Callable[[Wanted], Values]:
+def _wind_solar_forecast(renewed: int) -> Callable[[ValueRequest], Values]:
     """A forecast made once (0), or renewed every so many seconds until delivery, each time nearer to the truth."""
 
-    def forecast(wanted: Wanted) -> Values:
+    def forecast(wanted: ValueRequest) -> Values:
         ahead = np.full(len(wanted.starts), 36 * _HOUR, dtype=np.int64)
         if renewed:
             ahead = wanted.starts - np.minimum(wanted.starts, wanted.now) // renewed * renewed
@@ -250,7 +250,7 @@ def price(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> Values:
     return 85 + 70 * (demand(starts, zone) - 0.6) + common + own - windy - valley
 
 
-def _price(wanted: Wanted) -> Values:
+def _price(wanted: ValueRequest) -> Values:
     auction = (wanted.area.eic, wanted.identity.contract, wanted.identity.sequence)
     spread = 1.5 if wanted.identity.sequence == "1" else 9.0
     noise = spread * (2 * uniform(key_of(wanted.seed, "auction", *auction), wanted.starts) - 1)
@@ -280,11 +280,11 @@ def exchange(seed: int, border: Border, starts: Times) -> Values:
     return _sign(border) * transfer_limit(border) * np.clip(signal, -1, 1)
 
 
-def _flow(wanted: Wanted) -> Values:
+def _flow(wanted: ValueRequest) -> Values:
     return wanted.rounded(np.maximum(0.0, exchange(wanted.seed, wanted.border, wanted.starts)))
 
 
-def _schedule(wanted: Wanted) -> Values:
+def _schedule(wanted: ValueRequest) -> Values:
     """Day-ahead schedules (A01), and the total (A05), to which intraday trade adds."""
     border = wanted.border
     planned = exchange(wanted.seed, border, wanted.starts // _HOUR * _HOUR)
@@ -294,7 +294,7 @@ def _schedule(wanted: Wanted) -> Values:
     return wanted.rounded(np.maximum(0.0, planned), 0)
 
 
-def _transfer_capacity(wanted: Wanted) -> Values:
+def _transfer_capacity(wanted: ValueRequest) -> Values:
     level = 0.7 + 0.3 * steps(key_of(wanted.seed, "capacity", wanted.border.eic), wanted.starts, 8 * _HOUR)
     return wanted.rounded(transfer_limit(wanted.border) * level, 0)
 
@@ -305,7 +305,7 @@ def imbalance(seed: int, area: Area, starts: Times) -> Values:
     return 0.7 * smooth(key, starts, 4 * _HOUR) + 0.3 * (2 * uniform(key, starts) - 1)
 
 
-def _imbalance_price(wanted: Wanted) -> Values:
+def _imbalance_price(wanted: ValueRequest) -> Values:
     """One price for both categories but in every twentieth period."""
     common = (wanted.seed, wanted.area, wanted.starts)
     settled = price(*common, wanted.zone) - 90 * imbalance(*common)
@@ -315,7 +315,7 @@ def _imbalance_price(wanted: Wanted) -> Values:
     return wanted.rounded(settled, 2)
 
 
-def _imbalance_volume(wanted: Wanted) -> Values:
+def _imbalance_volume(wanted: ValueRequest) -> Values:
     """A period is either a surplus (A01) or a deficit (A02); its volume is written without a sign."""
     size = 0.012 * peak_load(wanted.area)
     volume = wanted.rounded(size * imbalance(wanted.seed, wanted.area, wanted.starts), 2)
@@ -323,7 +323,7 @@ def _imbalance_volume(wanted: Wanted) -> Values:
     return np.where(mine, np.abs(volume), np.nan)
 
 
-_VALUES: dict[DataItem, Callable[[Wanted], Values]] = {
+_VALUES: dict[DataItem, Callable[[ValueRequest], Values]] = {
     DataItem.LOAD_ACTUAL: _load_actual,
     DataItem.LOAD_FORECAST_DAY_AHEAD: _load_forecast,
     DataItem.LOAD_FORECAST_WEEK_AHEAD: _load_extreme,

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.collection.corrections import item_pace
-from app.collection.question_schedule import DAY, PART_OF_AGE_STORED, PRICE_SLOTS, Pace
+from app.collection.gaps.question_schedule import DAY, PART_OF_AGE_STORED, PRICE_SLOTS, Pace
+from app.entsoe.items import ITEMS
 from app.errors import ConfigurationError
 from app.market.calendar import DaysBefore
 from app.market.series import DataItem
-from app.scheduling.due import Wanted
+from app.scheduling.due import ItemSelection
 from app.scheduling.plan import CORRECTIONS, NEAR_REAL_TIME, PRICES, Plan, group_of
-from app.scheduling.schedules import Every
-from app.sources.entsoe.items import ITEMS
+from app.scheduling.schedules import EveryMinutes
 
 FRESH_DAYS, EVER_DAYS = 7, 20 * 366
 UNTIL_PRICES_ARE_THERE = timedelta(minutes=15)
@@ -53,7 +53,7 @@ def cost_of(plan: Plan, now: datetime) -> Cost:
 
 def _places(areas: tuple[str, ...], item: str, now: datetime) -> int:
     try:
-        return len(Wanted(areas, (item,)).select(1, now).requests)
+        return len(ItemSelection(areas, (item,)).select(1, now).requests)
     except ConfigurationError:
         return 0
 
@@ -64,7 +64,7 @@ def _cycle(plan: Plan, item: DataItem) -> float:
     schedule = plan.line(group).schedule
     if group == PRICES:
         return UNTIL_PRICES_ARE_THERE / timedelta(minutes=getattr(schedule, "minutes", 5))
-    each = 1440 / schedule.minutes if isinstance(schedule, Every) else 1.0
+    each = 1440 / schedule.minutes if isinstance(schedule, EveryMinutes) else 1.0
     return each if group == NEAR_REAL_TIME or isinstance(ITEMS[item].publication, DaysBefore) else 0.0
 
 

@@ -12,11 +12,11 @@ import structlog
 from app.clock import Clock
 from app.errors import DatabaseUnavailable
 from app.logging import redact
-from app.scheduling.models import JobObserver, JobOutcome, RunEnd, RunReport, Ticket, Trigger
+from app.scheduling.models import JobObserver, JobOutcome, RunEnd, RunReport, RunTrigger, Ticket
 from app.scheduling.repository import JobRunRepository
 from app.scheduling.retries import RetryPolicy, error_chain
 
-Handler = Callable[[Ticket], Awaitable[RunReport]]
+JobHandler = Callable[[Ticket], Awaitable[RunReport]]
 
 FINISH_ATTEMPTS = 6
 STARTED_AT_ONCE = 50
@@ -28,7 +28,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        handlers: Mapping[str, Handler],
+        handlers: Mapping[str, JobHandler],
         runs: JobRunRepository,
         clock: Clock,
         retries: RetryPolicy,
@@ -131,7 +131,11 @@ class Dispatcher:
     def _refused(self, ticket: Ticket) -> RunReport | None:
         """Why a run does not even begin."""
         late = self._clock.now() - ticket.scheduled_for
-        if ticket.trigger in {Trigger.CRON, Trigger.CATCH_UP} and ticket.attempt == 1 and late > self._misfire_grace:
+        if (
+            ticket.trigger in {RunTrigger.CRON, RunTrigger.CATCH_UP}
+            and ticket.attempt == 1
+            and late > self._misfire_grace
+        ):
             return RunReport(JobOutcome.MISSED, f"{late} late, more than GRIDKEEPER_SCHEDULER__MISFIRE_GRACE allows")
         if ticket.kind not in self._handlers:
             known = ", ".join(sorted(self._handlers))
@@ -158,7 +162,7 @@ class Dispatcher:
         self._told[ticket.job] = came
         if end.report.outcome is JobOutcome.NOTHING_DUE and before is not None:
             return before[0] is not JobOutcome.NOTHING_DUE and before[0] is not JobOutcome.SUCCEEDED
-        return came != before or ticket.trigger not in {Trigger.CRON, Trigger.CATCH_UP} or ticket.attempt > 1
+        return came != before or ticket.trigger not in {RunTrigger.CRON, RunTrigger.CATCH_UP} or ticket.attempt > 1
 
     def _tell(self, end: RunEnd) -> None:
         ticket, report = end.ticket, end.report
@@ -172,7 +176,7 @@ class Dispatcher:
             "attempt": ticket.attempt,
             # A run that makes good for time without a service is not late: its slot and its trigger say what it is.
             "late": ""
-            if ticket.trigger is Trigger.CATCH_UP
+            if ticket.trigger is RunTrigger.CATCH_UP
             else round((end.started_at - ticket.scheduled_for).total_seconds(), 3),
             "seconds": round((end.finished_at - end.started_at).total_seconds(), 3),
             "summary": report.summary,

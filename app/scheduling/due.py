@@ -9,16 +9,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from app.collection.models import CollectionRequest, Work
-from app.collection.requests import Selection, select
+from app.collection.selection import Selection, select
+from app.entsoe.items import ITEMS, places_for
 from app.errors import ConfigurationError
 from app.market.areas import Place
 from app.market.calendar import AfterDelivery, DayOfMonthBeforeYear, DaysBefore, DaysBeforeMonth, FridayBefore
 from app.market.series import DataItem
 from app.market.time import Interval, local_day, midnight
-from app.sources.entsoe.items import ITEMS, places_for
 
 if TYPE_CHECKING:
-    from app.collection.gap_windows import Gap
+    from app.collection.gaps.windows import Gap
 
 HOUR = timedelta(hours=1)
 FRESH_HOURS = 2
@@ -34,7 +34,7 @@ class Analysis(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ItemSelection:
     """Items for areas, as the plan names them."""
 
     areas: tuple[str, ...]
@@ -59,7 +59,7 @@ class Wanted:
 class Due(Protocol):
     """Tells what to ask for."""
 
-    async def due(self, wanted: Wanted, now: datetime, *, again: bool = False) -> Selection:
+    async def due(self, wanted: ItemSelection, now: datetime, *, again: bool = False) -> Selection:
         """`again`: this repeats a run that failed, so that what is missing through us does not wait."""
         ...
 
@@ -81,8 +81,8 @@ class GapDue:
         self._again = again
         self._days = recent_days
 
-    async def due(self, wanted: Wanted, now: datetime, *, again: bool = False) -> Selection:
-        from app.collection.gap_windows import windows_due
+    async def due(self, wanted: ItemSelection, now: datetime, *, again: bool = False) -> Selection:
+        from app.collection.gaps.windows import windows_due
 
         selection = wanted.select(self._days, now)
         gaps = await self._analysis.analyse(selection.requests, now)

@@ -17,7 +17,7 @@ UNREADABLE = (
 """How a job whose definition cannot be read is mended."""
 
 
-class Trigger(StrEnum):
+class RunTrigger(StrEnum):
     """Why a run exists."""
 
     CRON = "cron"
@@ -71,7 +71,7 @@ class Ticket:
     kind: str
     params: Params
     scheduled_for: datetime
-    trigger: Trigger
+    trigger: RunTrigger
     attempt: int = 1
 
     @property
@@ -118,7 +118,7 @@ class JobRun:
 
     job: str
     scheduled_for: datetime
-    trigger: Trigger
+    trigger: RunTrigger
     attempt: int
     outcome: JobOutcome | None
     epoch: int | None

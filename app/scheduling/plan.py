@@ -9,12 +9,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from app.entsoe.items import ITEMS
 from app.market.calendar import AfterDelivery
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE
 from app.scheduling.models import JobSpec, StoredJob
-from app.scheduling.schedules import Daily, Every, Schedule, Weekly, Within, parse_schedule
-from app.sources.entsoe.items import ITEMS
+from app.scheduling.schedules import Daily, EveryMinutes, SlotSchedule, Weekly, Within, parse_schedule
 
 UTC_ZONE = ZoneInfo("UTC")
 NEAR_REAL_TIME, FORECASTS, PRICES, CORRECTIONS = "near_real_time", "forecasts", "prices", "corrections"
@@ -23,7 +23,7 @@ CLOCKS_APART = timedelta(minutes=1)
 """Clocks of two leaders may differ by so much without a job being moved."""
 
 
-class Kind(StrEnum):
+class JobType(StrEnum):
     """What a job does; a handler is bound to each."""
 
     COLLECT = "collect"
@@ -40,20 +40,27 @@ class Kind(StrEnum):
     REPORT_WEEKLY = "report_weekly"
 
 
-REPORTS = frozenset({Kind.REPORT_QUALITY, Kind.REPORT_DAILY, Kind.REPORT_WEEKLY})
-WITHOUT_SELECTION = REPORTS | {Kind.HOUSEKEEPING, Kind.METRIC_ANOMALIES, Kind.QUALITY, Kind.QUALITY_REPAIR}
+REPORTS = frozenset({JobType.REPORT_QUALITY, JobType.REPORT_DAILY, JobType.REPORT_WEEKLY})
+WITHOUT_SELECTION = REPORTS | {JobType.HOUSEKEEPING, JobType.METRIC_ANOMALIES, JobType.QUALITY, JobType.QUALITY_REPAIR}
 """What these do concerns everything that is stored."""
 ASKING = frozenset(
-    {Kind.COLLECT, Kind.REPOLL, Kind.GAP_ANALYSIS, Kind.BACKFILL_ANALYSIS, Kind.PLATFORM_HEALTH, Kind.QUALITY_REPAIR}
+    {
+        JobType.COLLECT,
+        JobType.REPOLL,
+        JobType.GAP_ANALYSIS,
+        JobType.BACKFILL_ANALYSIS,
+        JobType.PLATFORM_HEALTH,
+        JobType.QUALITY_REPAIR,
+    }
 )
 """These ask the platform, so they need a token."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlanLine:
     """One line of the plan: when, and for which areas and items where it does not take the plan's."""
 
-    schedule: Schedule
+    schedule: SlotSchedule
     areas: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     enabled: bool = True
@@ -63,14 +70,14 @@ class Line:
 class LineRule:
     """What a line of the plan may say: its default schedule and the range of its minutes."""
 
-    kind: Kind
-    default: Every | Daily | Weekly | Within
+    kind: JobType
+    default: EveryMinutes | Daily | Weekly | Within
     least: int = 1
     most: int = 1440
 
 
-def _every(minutes: int) -> Every:
-    return Every(minutes)
+def _every(minutes: int) -> EveryMinutes:
+    return EveryMinutes(minutes)
 
 
 def _daily(text: str) -> Daily:
@@ -79,20 +86,20 @@ def _daily(text: str) -> Daily:
 
 RULES: Mapping[str, LineRule] = MappingProxyType(
     {
-        NEAR_REAL_TIME: LineRule(Kind.COLLECT, _every(30), 5, 120),
-        FORECASTS: LineRule(Kind.COLLECT, _every(360), 60, 1440),
-        PRICES: LineRule(Kind.COLLECT, Within(time(12, 45), 5, MARKET_ZONE), 1, 60),
-        CORRECTIONS: LineRule(Kind.REPOLL, _every(10), 5, 240),
-        "gap_analysis": LineRule(Kind.GAP_ANALYSIS, _every(240), 60, 1440),
-        "backfill_analysis": LineRule(Kind.BACKFILL_ANALYSIS, _daily("02:00")),
-        "platform_health": LineRule(Kind.PLATFORM_HEALTH, _every(2), 1, 60),
-        "housekeeping": LineRule(Kind.HOUSEKEEPING, _daily("01:20")),
-        "metric_anomalies": LineRule(Kind.METRIC_ANOMALIES, _every(60), 15, 1440),
-        "quality": LineRule(Kind.QUALITY, _daily("05:00")),
-        "quality_repair": LineRule(Kind.QUALITY_REPAIR, _every(60), 15, 1440),
-        "report_quality": LineRule(Kind.REPORT_QUALITY, Daily(time(7), MARKET_ZONE)),
-        "report_daily": LineRule(Kind.REPORT_DAILY, Daily(time(7), MARKET_ZONE)),
-        "report_weekly": LineRule(Kind.REPORT_WEEKLY, Weekly(0, time(7), MARKET_ZONE)),
+        NEAR_REAL_TIME: LineRule(JobType.COLLECT, _every(30), 5, 120),
+        FORECASTS: LineRule(JobType.COLLECT, _every(360), 60, 1440),
+        PRICES: LineRule(JobType.COLLECT, Within(time(12, 45), 5, MARKET_ZONE), 1, 60),
+        CORRECTIONS: LineRule(JobType.REPOLL, _every(10), 5, 240),
+        "gap_analysis": LineRule(JobType.GAP_ANALYSIS, _every(240), 60, 1440),
+        "backfill_analysis": LineRule(JobType.BACKFILL_ANALYSIS, _daily("02:00")),
+        "platform_health": LineRule(JobType.PLATFORM_HEALTH, _every(2), 1, 60),
+        "housekeeping": LineRule(JobType.HOUSEKEEPING, _daily("01:20")),
+        "metric_anomalies": LineRule(JobType.METRIC_ANOMALIES, _every(60), 15, 1440),
+        "quality": LineRule(JobType.QUALITY, _daily("05:00")),
+        "quality_repair": LineRule(JobType.QUALITY_REPAIR, _every(60), 15, 1440),
+        "report_quality": LineRule(JobType.REPORT_QUALITY, Daily(time(7), MARKET_ZONE)),
+        "report_daily": LineRule(JobType.REPORT_DAILY, Daily(time(7), MARKET_ZONE)),
+        "report_weekly": LineRule(JobType.REPORT_WEEKLY, Weekly(0, time(7), MARKET_ZONE)),
     }
 )
 
@@ -115,11 +122,11 @@ class Plan:
 
     areas: tuple[str, ...]
     items: tuple[str, ...]
-    lines: Mapping[str, Line] = field(default_factory=dict)
+    lines: Mapping[str, PlanLine] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def line(self, name: str) -> Line:
-        return self.lines.get(name) or Line(RULES[name].default)
+    def line(self, name: str) -> PlanLine:
+        return self.lines.get(name) or PlanLine(RULES[name].default)
 
     def jobs(self) -> tuple[JobSpec, ...]:
         """The jobs of all enabled lines; a collecting line is one job for each of its items."""
@@ -127,7 +134,7 @@ class Plan:
             job
             for name, rule in RULES.items()
             if self.line(name).enabled
-            for job in (self._collecting(name) if rule.kind is Kind.COLLECT else [self._single(name, rule)])
+            for job in (self._collecting(name) if rule.kind is JobType.COLLECT else [self._single(name, rule)])
         ]
         return tuple(found)
 
@@ -135,9 +142,9 @@ class Plan:
         line = self.line(name)
         items = [item for item in line.items or self.items if line.items or group_of(DataItem(item)) == name]
         areas = ",".join(line.areas or self.areas)
-        schedules = spread(line.schedule, len(items))
+        schedules = spread_offset(line.schedule, len(items))
         return [
-            JobSpec(f"collect:{item}", Kind.COLLECT, str(schedule), {"item": item, "areas": areas}, at_once=True)
+            JobSpec(f"collect:{item}", JobType.COLLECT, str(schedule), {"item": item, "areas": areas}, at_once=True)
             for item, schedule in zip(items, schedules, strict=True)
         ]
 
@@ -146,7 +153,7 @@ class Plan:
         params = {"areas": ",".join(line.areas or self.areas), "items": ",".join(line.items or self.items)}
         if rule.kind in WITHOUT_SELECTION:
             params = {}
-        return JobSpec(name, rule.kind, str(line.schedule), params, at_once=rule.kind is Kind.PLATFORM_HEALTH)
+        return JobSpec(name, rule.kind, str(line.schedule), params, at_once=rule.kind is JobType.PLATFORM_HEALTH)
 
 
 def group_of(item: DataItem) -> str:
@@ -159,21 +166,21 @@ def group_of(item: DataItem) -> str:
     return FORECASTS
 
 
-def spread(schedule: Schedule, count: int) -> list[Schedule]:
+def spread_offset(schedule: SlotSchedule, count: int) -> list[SlotSchedule]:
     """The schedule for each of so many jobs, moved so that an interval's jobs do not all begin at once."""
-    if not isinstance(schedule, Every):
+    if not isinstance(schedule, EveryMinutes):
         return [schedule] * count
     return [replace(schedule, offset=schedule.minutes * 60 * index // count) for index in range(count)]
 
 
 def cautious(plan: Plan) -> Plan:
     """The plan for a first week: a long cycle and no backfill."""
-    near = replace(plan.line(NEAR_REAL_TIME), schedule=Every(CAUTIOUS_CYCLE))
+    near = replace(plan.line(NEAR_REAL_TIME), schedule=EveryMinutes(CAUTIOUS_CYCLE))
     without = {name: replace(plan.line(name), enabled=False) for name in ("backfill_analysis", "quality_repair")}
     return replace(plan, lines={**plan.lines, NEAR_REAL_TIME: near, **without})
 
 
-_KINDS = frozenset(kind.value for kind in Kind)
+_KINDS = frozenset(kind.value for kind in JobType)
 
 
 class Action(StrEnum):
@@ -187,7 +194,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PlanDiff:
     """One difference between the plan and the store; `next_run` None leaves the job's next run as it is."""
 
     action: Action
@@ -221,7 +228,7 @@ def _moved(name: str, old: str, new: str) -> str:
     return " ".join(moved) or "in another order"
 
 
-def plan_changes(wanted: Iterable[JobSpec], stored: Sequence[StoredJob], now: datetime) -> list[Change]:
+def plan_changes(wanted: Iterable[JobSpec], stored: Sequence[StoredJob], now: datetime) -> list[PlanDiff]:
     """What has to change in the store; what is equal is not touched, so that its next run stays.
 
     A stored job that the plan does not have is removed only if its kind is one of the plan's: one of another version
@@ -231,29 +238,29 @@ def plan_changes(wanted: Iterable[JobSpec], stored: Sequence[StoredJob], now: da
     specs = {spec.name: spec for spec in wanted}
     changes = [change for spec in specs.values() if (change := _change(spec, by_name.get(spec.name), now))]
     gone = [job for job in stored if job.name not in specs and job.kind in _KINDS and not job.unreadable]
-    return changes + [Change(Action.REMOVE, JobSpec(job.name, job.kind, job.schedule, job.params)) for job in gone]
+    return changes + [PlanDiff(Action.REMOVE, JobSpec(job.name, job.kind, job.schedule, job.params)) for job in gone]
 
 
-def _change(spec: JobSpec, job: StoredJob | None, now: datetime) -> Change | None:
+def _change(spec: JobSpec, job: StoredJob | None, now: datetime) -> PlanDiff | None:
     schedule = parse_schedule(spec.schedule)
     if job is None:
-        return Change(Action.ADD, spec, _first_slot(spec, schedule, now))
+        return PlanDiff(Action.ADD, spec, _first_slot(spec, schedule, now))
     if job.unreadable:
-        return Change(Action.MEND, spec, job.next_run or schedule.next_slot(now))
+        return PlanDiff(Action.MEND, spec, job.next_run or schedule.next_slot(now))
     if job.schedule != spec.schedule:
         overdue = job.next_run is not None and job.next_run <= now
         # An overdue run is not lost to the new schedule: the last slot of it is due now.
         following = schedule.last_slot(now) if overdue else schedule.next_slot(now)
-        return Change(Action.RESCHEDULE, spec, following, differences(job, spec))
+        return PlanDiff(Action.RESCHEDULE, spec, following, differences(job, spec))
     found = differences(job, spec)
     if job.next_run is None or job.next_run > schedule.next_slot(now + CLOCKS_APART):
         # The clock went back since: waiting for it to come here again may take an hour, or years. What ran has its ticket.
         told = f"next run: {_moment(job.next_run)} is no slot that follows now"
-        return Change(Action.RESCHEDULE, spec, _first_slot(spec, schedule, now), (told, *found))
-    return Change(Action.CHANGE, spec, differences=found) if found else None
+        return PlanDiff(Action.RESCHEDULE, spec, _first_slot(spec, schedule, now), (told, *found))
+    return PlanDiff(Action.CHANGE, spec, differences=found) if found else None
 
 
-def _first_slot(spec: JobSpec, schedule: Schedule, now: datetime) -> datetime:
+def _first_slot(spec: JobSpec, schedule: SlotSchedule, now: datetime) -> datetime:
     return schedule.last_slot(now) if spec.at_once else schedule.next_slot(now)
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from app.collection.platform import LastWindow
 from app.collection.repository import latest_windows
+from app.collection.source_health import LastWindow
 from app.db.engine import Database
 from app.db.leader import process_name
 from app.errors import Conflict, NotFound
-from app.scheduling.models import UNREADABLE, JobOutcome, JobRun, Params, RunEnd, StoredJob, Ticket, Trigger
+from app.scheduling.models import UNREADABLE, JobOutcome, JobRun, Params, RunEnd, RunTrigger, StoredJob, Ticket
 from app.scheduling.plan import CORRECTIONS, RETIRED
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class JobRunRepository:
             rows = await connection.fetch(_CLAIM_WAITING, epoch, now, list(busy))
         return [_ticket(row) for row in sorted(rows, key=lambda row: (row["scheduled_for"], row["job"]))]
 
-    async def request(self, job: StoredJob, now: datetime, trigger: Trigger) -> tuple[str, datetime]:
+    async def request(self, job: StoredJob, now: datetime, trigger: RunTrigger) -> tuple[str, datetime]:
         """Ask for a run now; the leader takes it within a second. Conflict if one was asked for at this very moment."""
         async with self._database.connection() as connection:
             inserted = await connection.fetchval(
@@ -257,14 +257,14 @@ def readable(job: StoredJob) -> StoredJob:
 
 def _ticket(row: asyncpg.Record) -> Ticket:
     params: Params = json.loads(row["params"])
-    return Ticket(row["job"], row["kind"], params, row["scheduled_for"], Trigger(row["trigger"]), row["attempt"])
+    return Ticket(row["job"], row["kind"], params, row["scheduled_for"], RunTrigger(row["trigger"]), row["attempt"])
 
 
 def _run(row: Any) -> JobRun:
     return JobRun(
         job=row["job"],
         scheduled_for=row["scheduled_for"],
-        trigger=Trigger(row["trigger"]),
+        trigger=RunTrigger(row["trigger"]),
         attempt=row["attempt"],
         outcome=JobOutcome(row["outcome"]) if row["outcome"] else None,
         epoch=row["epoch"],

@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-class Schedule(Protocol):
+class SlotSchedule(Protocol):
     """Names slots; `str` of it is its text form, which `parse_schedule` reads."""
 
     def next_slot(self, after: datetime) -> datetime:
@@ -33,7 +33,7 @@ class Schedule(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Every:
+class EveryMinutes:
     """Every so many minutes, counted from 1970 plus an offset: any number works, 90 as well as 7."""
 
     minutes: int
@@ -133,7 +133,7 @@ def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:
     return from_local(datetime.combine(day, clock), zone)
 
 
-def due_slots(schedule: Schedule, last: datetime, now: datetime) -> list[datetime]:
+def due_slots(schedule: SlotSchedule, last: datetime, now: datetime) -> list[datetime]:
     """The slots after `last` that are not later than `now`, oldest first."""
     found: list[datetime] = []
     slot = schedule.next_slot(last)
@@ -149,11 +149,11 @@ _WEEKLY = re.compile(r"weekly ([a-z]+) (\d\d:\d\d) (\S+)")
 _WITHIN = re.compile(r"from (\d\d:\d\d) every (\d+)m (\S+)")
 
 
-def parse_schedule(text: str) -> Schedule:
+def parse_schedule(text: str) -> SlotSchedule:
     """The schedule of a text form; ConfigurationError where it is none."""
     if match := _EVERY.fullmatch(text):
         if minutes := int(match[1]):
-            return Every(minutes, int(match[2] or 0))
+            return EveryMinutes(minutes, int(match[2] or 0))
     elif match := _DAILY.fullmatch(text):
         return Daily(parse_clock(match[1]), parse_zone(match[2]))
     elif match := _WEEKLY.fullmatch(text):

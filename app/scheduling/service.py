@@ -18,11 +18,11 @@ from app.db.leader import Leadership, LeadershipLost
 from app.db.sync_engine import small_sync_engine
 from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
 from app.logging import Outage
-from app.scheduling.config import PlanFile
-from app.scheduling.cycle import Cycle
-from app.scheduling.dispatcher import Dispatcher, Handler
+from app.scheduling.dispatcher import Dispatcher, JobHandler
+from app.scheduling.first_cycle import Cycle
 from app.scheduling.models import UNREADABLE, JobObserver, Ticket
-from app.scheduling.plan import Kind, Plan, cautious, plan_changes
+from app.scheduling.plan import JobType, Plan, cautious, plan_changes
+from app.scheduling.plan_file import PlanFile
 from app.scheduling.repository import JobRunRepository
 from app.scheduling.retries import RetryPolicy
 from app.scheduling.store import PostgresJobStore
@@ -87,7 +87,7 @@ class SchedulerService:
         self,
         database: Database,
         runs: JobRunRepository,
-        handlers: Mapping[str, Handler],
+        handlers: Mapping[str, JobHandler],
         plan_file: PlanFile,
         *,
         settings: SchedulerSettings,
@@ -285,7 +285,7 @@ class SchedulerService:
         if self._cycle is not None:
             now = self._clock.now()
             due = [job.name for job in term.store.stored() if job.next_run and job.next_run <= now and not job.paused]
-            self._cycle.begin([name for name in due if name.startswith(f"{Kind.COLLECT}:")])
+            self._cycle.begin([name for name in due if name.startswith(f"{JobType.COLLECT}:")])
 
     def _apply(self, term: _Term, plan: Plan) -> None:
         """Bring the store to the plan: also rows that somebody damaged or deleted meanwhile."""

@@ -24,8 +24,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
 from app.scheduling import jobs
 from app.scheduling.models import JobSpec, Params, StoredJob, Ticket
-from app.scheduling.plan import Action, Change
-from app.scheduling.schedules import Schedule, parse_schedule
+from app.scheduling.plan import Action, PlanDiff
+from app.scheduling.schedules import SlotSchedule, parse_schedule
 
 TABLE = "scheduler_jobs"
 _VERSION = 2
@@ -73,7 +73,7 @@ class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # the library has no type
 
     __slots__ = ("schedule",)
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: SlotSchedule) -> None:
         self.schedule = schedule
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
@@ -203,7 +203,7 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
             rows = connection.execute(select(self.jobs_t).order_by(self.jobs_t.c.id)).all()
         return [stored_job(row.id, row.next_run_time, row.job_state, row.paused, row.unreadable) for row in rows]
 
-    def apply(self, changes: Iterable[Change], epoch: int) -> None:
+    def apply(self, changes: Iterable[PlanDiff], epoch: int) -> None:
         """Bring the table to the plan, in one transaction of the leader."""
         statements = {Action.ADD: _ADD, Action.REMOVE: _REMOVE}
         with self._transaction() as connection:

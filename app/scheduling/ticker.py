@@ -18,7 +18,7 @@ from app.clock import Clock
 from app.errors import DatabaseUnavailable, SchedulerStateError
 from app.logging import Outage
 from app.scheduling import jobs
-from app.scheduling.models import Ticket, Trigger
+from app.scheduling.models import RunTrigger, Ticket
 from app.scheduling.store import PostgresJobStore, SlotTrigger
 
 RETRY_SECONDS = 2.0
@@ -121,7 +121,7 @@ def ticket_for(job: Job, now: datetime, since: datetime) -> Ticket:
     # A clock that went back behind `since` tells nothing.
     earlier = slot < since <= now
     late = slot != job.next_run_time or earlier or now - slot > CATCH_UP_AFTER
-    return Ticket(job.id, kind, params, slot, Trigger.CATCH_UP if late else Trigger.CRON)
+    return Ticket(job.id, kind, params, slot, RunTrigger.CATCH_UP if late else RunTrigger.CRON)
 
 
 def _schedule(job: Job) -> Any:

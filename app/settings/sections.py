@@ -322,18 +322,18 @@ class BackfillSettings(Section):
     )
 
 
-Days = Annotated[int | None, BeforeValidator(lambda value: None if value == "" else value)]
+RetentionDays = Annotated[int | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 
 class RetentionSettings(Section):
     """What is erased when it is old, on TimescaleDB's community edition; nothing unless a number of days is set."""
 
-    observations_days: Days = Field(
+    observations_days: RetentionDays = Field(
         default=None,
         ge=90,
         description="Days after their delivery for which values are kept, hourly and daily sums for ever; empty: all.",
     )
-    revisions_days: Days = Field(
+    revisions_days: RetentionDays = Field(
         default=None,
         ge=90,
         description="Days after their delivery for which replaced values are kept; never fewer than of values; empty: all.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
-Handler = Callable[[str], Awaitable[None]]
+TaskHandler = Callable[[str], Awaitable[None]]
 """Does the work of one kind that a key names."""
 
 
@@ -42,7 +42,7 @@ class TaskStats:
 class TaskBackend(Protocol):
     """Runs tasks, in this process or elsewhere; a task that is lost must be found and submitted again by its owner."""
 
-    def bind(self, kind: str, handler: Handler) -> None:
+    def bind(self, kind: str, handler: TaskHandler) -> None:
         """Name the handler of a kind, before the first task of that kind is submitted."""
         ...
 

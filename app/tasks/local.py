@@ -13,7 +13,7 @@ from typing import Self
 import structlog
 
 from app.errors import Conflict
-from app.tasks.backend import Handler, Priority, Task, TaskStats
+from app.tasks.backend import Priority, Task, TaskHandler, TaskStats
 
 Pressure = Callable[[], str | None]
 """Tells why the process should do less, or None."""
@@ -22,7 +22,7 @@ Counts = Mapping[Priority, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TaskLimits:
     """`in_flight` tasks run at once, `backfill` of them at most of that priority, `queued` wait at most.
 
     `share`: the part of the starts that backfill gets while others wait too.
@@ -46,7 +46,7 @@ class Turn:
 
     credit: float = 0.0
 
-    def choose(self, waiting: Counts, running: Counts, limits: Limits, *, pressed: bool) -> Priority | None:
+    def choose(self, waiting: Counts, running: Counts, limits: TaskLimits, *, pressed: bool) -> Priority | None:
         """Whose task starts next; None where nothing waits or the limits are reached."""
         if sum(running.values()) >= limits.in_flight:
             return None
@@ -57,7 +57,7 @@ class Turn:
             return first
         return Priority.BACKFILL if first is None or self.credit >= 1 else first
 
-    def after(self, chosen: Priority, waiting: Counts, limits: Limits) -> Turn:
+    def after(self, chosen: Priority, waiting: Counts, limits: TaskLimits) -> Turn:
         """The credit once the chosen task has started; `waiting` counts it still."""
         if chosen is Priority.BACKFILL:
             return replace(self, credit=max(0.0, self.credit - 1))
@@ -69,10 +69,10 @@ class Turn:
 class LocalBackend:
     """Runs tasks on the event loop; leaving its context ends what still runs."""
 
-    def __init__(self, limits: Limits, pressure: Pressure = lambda: None) -> None:
+    def __init__(self, limits: TaskLimits, pressure: Pressure = lambda: None) -> None:
         self._limits = limits
         self._pressure = pressure
-        self._handlers: dict[str, Handler] = {}
+        self._handlers: dict[str, TaskHandler] = {}
         self._waiting: dict[Priority, deque[Task]] = {priority: deque() for priority in Priority}
         self._running: dict[asyncio.Task[None], Task] = {}
         self._room = asyncio.Semaphore(limits.queued)
@@ -93,7 +93,7 @@ class LocalBackend:
             queue.clear()
         await _end(list(self._running))
 
-    def bind(self, kind: str, handler: Handler) -> None:
+    def bind(self, kind: str, handler: TaskHandler) -> None:
         self._handlers[kind] = handler
 
     async def submit(self, task: Task) -> None:

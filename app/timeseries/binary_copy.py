@@ -25,7 +25,7 @@ _ROWS_AT_ONCE = 1024
 
 _TYPES = {"int2": ">i2", "int4": ">i4", "float8": ">f8", "bool": "?", "timestamptz": ">i8", "date": ">i4"}
 
-Columns = Mapping[str, NDArray[Any]]
+CopyColumns = Mapping[str, NDArray[Any]]
 
 
 def microseconds(instant: datetime) -> int:
@@ -47,7 +47,7 @@ class RowFormat:
         for name in columns:
             self._blank[f".length of {name}"] = self._dtype[name].itemsize
 
-    async def encode(self, columns: Columns) -> AsyncIterator[bytes]:
+    async def encode(self, columns: CopyColumns) -> AsyncIterator[bytes]:
         """The rows in portions, as the driver's `copy_to_table` reads them."""
         yield _HEADER
         number = len(next(iter(columns.values())))
@@ -56,7 +56,7 @@ class RowFormat:
             yield self._rows(part)
         yield _END
 
-    def _rows(self, columns: Columns) -> bytes:
+    def _rows(self, columns: CopyColumns) -> bytes:
         rows = np.repeat(self._blank, len(next(iter(columns.values()))))
         for name, kind in self.columns.items():
             rows[name] = columns[name] - _OFFSETS[kind] if kind in _OFFSETS else columns[name]

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.time import Interval, Resolution
-from app.timeseries.gaps import Held
+from app.timeseries.grid import Held
 
 DAY = 86_400
 EPOCH = date(1970, 1, 1)
 
 
-class Step(StrEnum):
+class Granularity(StrEnum):
     """What one cell of the matrix stands for."""
 
     MONTH = "month"
@@ -46,23 +46,23 @@ class Buckets:
         return np.array([(bound - EPOCH).days * DAY for bound in self.bounds], np.int64)
 
 
-def buckets(interval: Interval, step: Step) -> Buckets:
+def buckets(interval: Interval, step: Granularity) -> Buckets:
     first, last = interval.start.date(), (interval.end - timedelta(microseconds=1)).date()
     edges = {first, first + timedelta(days=1), last, last + timedelta(days=1)}
     return Buckets(tuple(sorted(edges | set(_firsts(first, last, step)))))
 
 
-def _firsts(first: date, last: date, step: Step) -> Iterator[date]:
+def _firsts(first: date, last: date, step: Granularity) -> Iterator[date]:
     day = first
     while day <= last:
-        if step is Step.DAY or day.day == 1:
+        if step is Granularity.DAY or day.day == 1:
             yield day
         day += timedelta(days=1)
 
 
-def begin_of(day: date, step: Step) -> date:
+def begin_of(day: date, step: Granularity) -> date:
     """The first day of the cell to which the day belongs."""
-    return day if step is Step.DAY else day.replace(day=1)
+    return day if step is Granularity.DAY else day.replace(day=1)
 
 
 def expected_seconds(interval: Interval | None, portions: Buckets) -> NDArray[np.int64]:

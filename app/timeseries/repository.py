@@ -20,8 +20,8 @@ from app.errors import AnswerOutdated, Conflict, DatabaseUnavailable
 from app.market.areas import by_eic
 from app.market.series import KEY_FIELDS, SeriesBlock, SeriesKey
 from app.market.time import MARKET_ZONE, Interval
-from app.timeseries import statements
-from app.timeseries.binary_copy import Columns, RowFormat, microseconds
+from app.timeseries import sql as statements
+from app.timeseries.binary_copy import CopyColumns, RowFormat, microseconds
 from app.timeseries.blocks import DayCounts, Rows, count_by_day, merge
 from app.timeseries.reads import ObservationBatch, Published, read_series
 from app.timeseries.spans import Span, spans_of
@@ -274,7 +274,7 @@ async def _add_counts(connection: Connection, counts: DayCounts, ids: NDArray[np
         edge.stored.tolist(),
     )
     if len(inner.days):
-        columns: Columns = {
+        columns: CopyColumns = {
             "series_id": ids[inner.series],
             "day": inner.days,
             "resolution": inner.resolutions,
@@ -283,7 +283,7 @@ async def _add_counts(connection: Connection, counts: DayCounts, ids: NDArray[np
         await _copy_into(connection, "daily_counts", _COUNTS, columns)
 
 
-async def _copy_into(connection: Connection, table: str, rows: RowFormat, columns: Columns) -> None:
+async def _copy_into(connection: Connection, table: str, rows: RowFormat, columns: CopyColumns) -> None:
     await copy_binary(connection, table, rows.encode(columns), list(columns))
 
 

@@ -15,22 +15,23 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from app.clock import until_beat
-from app.db.budget import pace, token_id
 from app.db.engine import Database
-from app.db.status import DatabaseProbe
+from app.db.rate_limit import pace, token_id
+from app.db.status import DatabaseHealthCheck
 from app.errors import ConfigurationError
 from app.monitoring.resources import disk
 from app.settings import EntsoeSettings, WebSettings
-from app.web import errors, health, pages
+from app.web import health, pages
+from app.web import problem_details as errors
 from app.web.connections import Room, limited
-from app.web.health import Probes
+from app.web.health import ServiceState
 from app.web.metrics import Metrics, PoolState, Snapshot
 
 if TYPE_CHECKING:
     from app.container import Container
 
 
-def create_app(probes: Probes) -> FastAPI:
+def create_app(probes: ServiceState) -> FastAPI:
     """The application; it closes the probe of the database when it ends."""
 
     @asynccontextmanager
@@ -59,11 +60,11 @@ def create_app(probes: Probes) -> FastAPI:
     return app
 
 
-def database_probe(database: Database, entsoe: EntsoeSettings, web: WebSettings) -> DatabaseProbe:
+def database_probe(database: Database, entsoe: EntsoeSettings, web: WebSettings) -> DatabaseHealthCheck:
     """The probe of the service's database, and of the budget of its token."""
     token = token_id(entsoe.token.get_secret_value() if entsoe.token else "")
     _, lead = pace(entsoe.requests_per_minute, entsoe.burst)
-    return DatabaseProbe(database.address, token_id=token, lead=lead, timeout=web.check_timeout)
+    return DatabaseHealthCheck(database.address, token_id=token, lead=lead, timeout=web.check_timeout)
 
 
 def pool_state(database: Database) -> PoolState:
@@ -89,7 +90,7 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
     metrics.follow_rules(lambda: container.alert_service().status().tick_age)
     container.run_observers().append(metrics.observer)
     container.job_observers().append(metrics.observer)
-    probes = Probes(
+    probes = ServiceState(
         scheduler=container.scheduler().status,
         tasks=container.task_backend().stats,
         pool=lambda: pool_state(database),

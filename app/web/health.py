@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from app.alerting.delivery import WELL_WITHIN
-from app.collection.platform import PlatformState, PlatformWatch
-from app.db.status import Check, DatabaseState
+from app.alerting.delivery.worker import WELL_WITHIN
+from app.collection.source_health import PlatformState, SourceHealth
+from app.db.status import DatabaseState, HealthCheck
 from app.logging import redact
 from app.monitoring.health import SHORT, SHORT_BYTES
 from app.scheduling.models import UNREADABLE
@@ -35,7 +35,7 @@ class DatabaseLook(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Probes:
+class ServiceState:
     """What health and metrics ask of the running service. All but `database` read memory only."""
 
     scheduler: Callable[[], SchedulerStatus]
@@ -44,7 +44,7 @@ class Probes:
     database: DatabaseLook
     origin: Origin
     metrics: Metrics
-    platform: PlatformWatch
+    platform: SourceHealth
     instance: str = ""
     rules_age: Callable[[], float] = float
     """Seconds since this process last looked for rules that are due with success."""
@@ -127,7 +127,7 @@ def alert_warnings(state: DatabaseState, rules_age: float, delivery_age: float) 
     return found
 
 
-def router(probes: Probes) -> APIRouter:
+def router(probes: ServiceState) -> APIRouter:
     """The routes below /health."""
     routes = APIRouter(prefix="/health")
 
@@ -167,7 +167,7 @@ def _scheduler(status: SchedulerStatus) -> dict[str, Any]:
 
 
 def _database(state: DatabaseState) -> dict[str, Any]:
-    def shown(check: Check) -> dict[str, Any]:
+    def shown(check: HealthCheck) -> dict[str, Any]:
         told = {"found": check.found} if check.ok else {"error": check.error}
         return {"ok": check.ok} | told | {"seconds": round(check.seconds, 4)}
 

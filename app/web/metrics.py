@@ -13,15 +13,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from app.alerting.delivery import DeliveryWorker
-from app.alerting.heartbeat import Heartbeat
+from app.alerting.delivery.heartbeat import Heartbeat
+from app.alerting.delivery.worker import DeliveryWorker
 from app.clock import until_beat
 from app.collection.models import CollectionRun, Outcome
-from app.collection.platform import Condition, PlatformWatch
+from app.collection.source_health import PlatformCondition, SourceHealth
 from app.db.status import Backlog, DatabaseState
 from app.monitoring.recorder import MetricsRecorder
-from app.scheduling.models import RunEnd, Trigger
-from app.scheduling.plan import Kind
+from app.scheduling.models import RunEnd, RunTrigger
+from app.scheduling.plan import JobType
 from app.scheduling.service import LEADER, SchedulerStatus
 from app.tasks.backend import TaskStats
 from app.web.delivery_metrics import DeliveryMetrics
@@ -142,10 +142,10 @@ class MetricsObserver:
         """An attempt at a run of a job has ended."""
         ticket = end.ticket
         # A stored job may have any kind; only ours become labels.
-        kind = ticket.kind if ticket.kind in set(Kind) else "unknown"
+        kind = ticket.kind if ticket.kind in set(JobType) else "unknown"
         self._jobs.labels(kind, end.report.outcome).inc()
         self._job_duration.labels(kind).observe(max(0.0, (end.finished_at - end.started_at).total_seconds()))
-        if ticket.attempt == 1 and ticket.trigger in {Trigger.CRON, Trigger.CATCH_UP}:
+        if ticket.attempt == 1 and ticket.trigger in {RunTrigger.CRON, RunTrigger.CATCH_UP}:
             late = max(0.0, (end.started_at - ticket.scheduled_for).total_seconds())
             self._lateness.labels(ticket.trigger).observe(late)
 
@@ -180,7 +180,7 @@ class Snapshot:
 class Metrics:
     """All metrics of one process, in a registry of their own."""
 
-    def __init__(self, platform: PlatformWatch) -> None:
+    def __init__(self, platform: SourceHealth) -> None:
         self._platform = platform
         # A process-wide switch of the library: without it every counter doubles as a gauge of its creation.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library types only a part of itself
@@ -297,7 +297,7 @@ class Metrics:
         state = self._platform.state
         self._platform_failures.set(state.failures)
         self._platform_checked.set(state.checked_at.timestamp() if state.checked_at else float("nan"))
-        for condition in Condition:
+        for condition in PlatformCondition:
             self._platform_state.labels(condition).set(condition is state.condition)
 
     def _show_scheduler(self, status: SchedulerStatus) -> None:

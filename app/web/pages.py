@@ -6,15 +6,15 @@ from html import escape
 
 from fastapi import APIRouter, Response
 
-from app.alerting import runbook
+from app.alerting.rules import runbook
 from app.errors import NotFound
 from app.settings import Origin
-from app.web.health import READ, Probes
+from app.web.health import READ, ServiceState
 
 _LINKS = ("health/ready", "health/live", "metrics", runbook.PATH)
 
 
-def router(probes: Probes) -> APIRouter:
+def router(probes: ServiceState) -> APIRouter:
     """The pages; their links are relative, so that a proxy may put a path before them."""
     routes = APIRouter()
 

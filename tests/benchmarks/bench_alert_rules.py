@@ -17,17 +17,17 @@ from pathlib import Path
 
 import structlog
 
-from app.alerting.evaluate import RuleEvaluator
+from app.alerting.evaluation.evaluator import RuleEvaluator
+from app.alerting.evaluation.query_runner import PostgresRunner
 from app.alerting.models import Rule
-from app.alerting.rules import OUR_DATABASE
-from app.alerting.runner import PostgresRunner
+from app.alerting.rules.parse import OUR_DATABASE
 from app.clock import SystemClock
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
 from app.settings import AlertingSettings, DatabaseSettings
-from tests.alert_factory import Told, rows, scene, service_of
 from tests.conftest import wait_until_stopped
+from tests.support.alert_factory import Told, rows, scene, service_of
 
 RULES = 1000
 TARGET_SECONDS = 10.0

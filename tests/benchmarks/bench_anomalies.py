@@ -18,8 +18,8 @@ from collections.abc import Callable
 import bottleneck as bn
 import numpy as np
 
-from app.monitoring.anomalies import DAY, JUDGES, WEEK, Hourly, Metric, Table
-from app.monitoring.surprise import surprise
+from app.monitoring.anomalies.hours import DAY, JUDGES, WEEK, Hourly, HourTable, Metric
+from app.monitoring.anomalies.score import surprise
 from app.timeseries.rolling import Flags, Values
 
 SEED = 4711
@@ -48,7 +48,7 @@ def usual(random: np.random.Generator) -> Hourly:
     return Hourly(runs, failed, runs.copy(), runs * seconds, new)
 
 
-def _delayed(random: np.random.Generator, new: Table) -> Table:
+def _delayed(random: np.random.Generator, new: HourTable) -> HourTable:
     """Some values come an hour or two later than others of their kind."""
     late = random.binomial(new.astype(int), 0.2).astype(float)
     moved = new - late
@@ -96,7 +96,7 @@ def recall_and_false_alarms(alarms: Flags, spans: Spans, per_day: int = DAY) -> 
     return found / total, false / watched
 
 
-def rolling_z(values: Table, threshold: float, sign: float) -> Flags:
+def rolling_z(values: HourTable, threshold: float, sign: float) -> Flags:
     mean, deviation = bn.move_mean(values, DAY, axis=1), bn.move_std(values, DAY, axis=1)
     off = np.full(values.shape, np.nan)
     off[:, 1:] = sign * (values[:, 1:] - mean[:, :-1]) / (deviation[:, :-1] + 1e-9)
@@ -104,7 +104,7 @@ def rolling_z(values: Table, threshold: float, sign: float) -> Flags:
     return alarms
 
 
-def reference(values: Table, spans: Spans, sign: float) -> tuple[float, float]:
+def reference(values: HourTable, spans: Spans, sign: float) -> tuple[float, float]:
     tried = [
         recall_and_false_alarms(_warm(rolling_z(values, at, sign)), spans) for at in (2, 2.5, 3, 3.5, 4, 5, 6, 8, 10)
     ]
@@ -117,7 +117,7 @@ def _warm(alarms: Flags) -> Flags:
     return alarms
 
 
-def looked_at(hourly: Hourly, metric: Metric) -> tuple[Table, float]:
+def looked_at(hourly: Hourly, metric: Metric) -> tuple[HourTable, float]:
     if metric is Metric.LATENCY:
         return hourly.response_seconds / hourly.requests, 1.0
     return (hourly.new, -1.0) if metric is Metric.VOLUME else (hourly.failed / hourly.runs, 1.0)

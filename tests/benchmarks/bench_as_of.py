@@ -22,7 +22,7 @@ from app.db.migrate import migrate
 from app.settings import DatabaseSettings
 from app.timeseries.repository import TimeSeriesRepository
 from tests.conftest import wait_until_stopped
-from tests.store_factory import block, key, rows_of
+from tests.support.store_factory import block, key, rows_of
 
 _SNAPSHOTS = int(os.environ.get("BENCH_SNAPSHOTS", "1000"))
 _WRITERS = 4

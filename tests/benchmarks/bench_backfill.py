@@ -18,18 +18,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from app.collection.backfill_models import BackfillRequest, Patience, Reprocess
-from app.collection.backfill_repository import BackfillRepository
+from app.collection.backfill.models import BackfillRequest, BackfillRetryPolicy, Reprocess
+from app.collection.backfill.repository import BackfillRepository
 from app.collection.models import Work
-from app.db.budget import pace
-from app.db.budget_lanes import steady_rate
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import claim_origin, migrate
+from app.db.rate_limit import pace
+from app.db.rate_limit_lanes import steady_rate
 from app.market.areas import find_place
 from app.settings import BackfillSettings, DatabaseSettings, EntsoeSettings, Origin
-from tests.backfill_factory import LOAD, days
 from tests.conftest import wait_until_stopped
+from tests.support.backfill_factory import LOAD, days
 
 _MOST = 370
 _TARGET = 0.9
@@ -65,7 +65,7 @@ async def plan(database: Database, documents: int) -> int:
         )
     work = [Work(LOAD, find_place("NL"), days(number - 400, number - 399)) for number in range(documents)]
     request = BackfillRequest((), Reprocess.ALL, concurrency=BackfillSettings().concurrency, description="bench")
-    return await BackfillRepository(database, Patience()).add(request, work)
+    return await BackfillRepository(database, BackfillRetryPolicy()).add(request, work)
 
 
 async def follow(url: str, address: str, backfill_id: int) -> None:

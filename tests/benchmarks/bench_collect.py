@@ -25,6 +25,7 @@ from app.container import Container
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
+from app.entsoe.items import ITEMS
 from app.lifecycle import favour_the_event_loop
 from app.logging import configure_logging
 from app.market.areas import find_place
@@ -32,7 +33,6 @@ from app.market.series import DataItem
 from app.market.time import Interval
 from app.settings import DatabaseSettings, EntsoeSettings, LogSettings, Settings
 from app.sources.entsoe.client import TOKEN_HEADER, query_parameters
-from app.sources.entsoe.items import ITEMS
 from app.sources.entsoe.parser import read_documents
 from app.sources.entsoe.source import to_blocks
 from app.timeseries.repository import TimeSeriesRepository

@@ -23,28 +23,28 @@ import structlog
 
 from app.clock import FixedClock
 from app.collection.corrections import CorrectionService
-from app.collection.gaps import GapService
-from app.collection.platform import PlatformWatch
+from app.collection.gaps.service import GapService
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
-from app.db.budget_lanes import steady_rate
+from app.collection.source_health import SourceHealth
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
+from app.db.rate_limit_lanes import steady_rate
+from app.entsoe.items import ITEMS, request_windows
 from app.market.areas import AreaKind, Place, areas
 from app.market.series import DataItem
 from app.market.time import Interval
 from app.scheduling.due import GapDue
-from app.scheduling.handlers import Jobs, largest_run
-from app.scheduling.models import JobSpec, RunReport, Ticket, Trigger
-from app.scheduling.plan import Kind, Plan
+from app.scheduling.jobs.handlers import Jobs, largest_run
+from app.scheduling.models import JobSpec, RunReport, RunTrigger, Ticket
+from app.scheduling.plan import JobType, Plan
 from app.scheduling.repository import JobRunRepository
 from app.scheduling.schedules import due_slots, parse_schedule
 from app.settings import DatabaseSettings, EntsoeSettings, SchedulerSettings
-from app.sources.entsoe.items import ITEMS, request_windows
 from app.sources.source import Fetched
 from app.timeseries.repository import TimeSeriesRepository
-from tests.fakes import FakeSource, hourly
+from tests.support.fakes import FakeSource, hourly
 
 START = datetime(2026, 3, 10, 9, 0, 10, tzinfo=UTC)
 HOURS = 6
@@ -75,7 +75,7 @@ class Bench:
             collection, GapDue(gaps, again, recent_days=7), again, gaps, JobRunRepository(database),
             gap_collection=collection,
             backfills=None, settings=SchedulerSettings(), clock=self.clock,
-            largest_run=largest_run(entsoe.requests_per_minute), platform=PlatformWatch(),
+            largest_run=largest_run(entsoe.requests_per_minute), platform=SourceHealth(),
         )  # fmt: skip
         found = [one for one in areas().values() if one.kinds >= {AreaKind.COUNTRY} or one.code.startswith("DE_")]
         self.plan = Plan(tuple(one.code for one in found[:AREAS]), tuple(item.value for item in DataItem))
@@ -85,11 +85,11 @@ class Bench:
         return hourly(item, place, Interval(window.start, end)) if window.start < end else Fetched([])
 
     async def run(self, job: JobSpec) -> RunReport:
-        return await self.jobs.collect(Ticket(job.name, job.kind, job.params, self.clock.now(), Trigger.CRON))
+        return await self.jobs.collect(Ticket(job.name, job.kind, job.params, self.clock.now(), RunTrigger.CRON))
 
     def due(self, first: bool) -> list[JobSpec]:
         """The jobs whose slots lie in the cycle that ends now; at the start all of them."""
-        collecting = [job for job in self.plan.jobs() if job.kind == Kind.COLLECT]
+        collecting = [job for job in self.plan.jobs() if job.kind == JobType.COLLECT]
         now = self.clock.now()
         return [job for job in collecting if first or list(due_slots(parse_schedule(job.schedule), now - CYCLE, now))]
 

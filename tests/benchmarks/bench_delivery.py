@@ -18,20 +18,20 @@ from pathlib import Path
 import httpx
 import structlog
 
-from app.alerting.channel_file import ChannelFile
-from app.alerting.channels.base import Outlet
-from app.alerting.delivery import DeliveryWorker
-from app.alerting.delivery_repository import DeliveryRepository
+from app.alerting.delivery.channels.base import HttpSender
+from app.alerting.delivery.config import ChannelFile
+from app.alerting.delivery.outbox import NotificationOutbox
+from app.alerting.delivery.repository import DeliveryRepository
+from app.alerting.delivery.worker import DeliveryWorker
 from app.alerting.models import Severity
-from app.alerting.outbox_repository import NotificationOutbox
 from app.clock import SystemClock
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
-from app.net.guarded import GuardedClients
+from app.net.egress_guard import GuardedClients
 from app.settings import DatabaseSettings, NotificationSettings
 from tests.conftest import wait_until_stopped
-from tests.delivery_factory import Receiver, Reply, Request, event, named, receiving, webhooks
+from tests.support.delivery_factory import Receiver, Reply, Request, event, named, receiving, webhooks
 
 ALERTS = 1000
 CRITICAL = 10
@@ -75,7 +75,7 @@ async def bench(url: str, folder: Path) -> None:
         file.write_text(webhooks(receiver, more="routes: [{channels: [hook0], group_by: [rule, area]}]"))
         channels = ChannelFile(file)
         repository = DeliveryRepository(database, "bench", lease=timedelta(seconds=60))
-        outlet = Outlet(GuardedClients(), clock)
+        outlet = HttpSender(GuardedClients(), clock)
         worker = DeliveryWorker(repository, channels, outlet, clock, settings=settings)
         stop = asyncio.Event()
         running = asyncio.create_task(worker.run(stop))

@@ -19,9 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app.collection.coverage import CoverageService
-from app.collection.gap_windows import Gap
-from app.collection.gaps import GapService
+from app.collection.gaps.coverage import CoverageService
+from app.collection.gaps.service import GapService
+from app.collection.gaps.windows import Gap
 from app.collection.models import CollectionRequest
 from app.db.embedded import start_embedded
 from app.db.engine import Database
@@ -30,8 +30,8 @@ from app.market.areas import Place, areas
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution
 from app.settings import DatabaseSettings
-from app.timeseries import gap_repository
-from app.timeseries.coverage import Step
+from app.timeseries import stored_units as gap_repository
+from app.timeseries.coverage import Granularity
 from app.timeseries.repository import TimeSeriesRepository
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -168,7 +168,7 @@ async def measure(url: str) -> None:
     await scan("gaps_100_pt15m_400_hourly_2_years", database, quarters + hours, "< 5", watch)
     decade = await fill(database, DataItem.INSTALLED_CAPACITY, list(known[:25]), Resolution.PT60M, years=10, series=20)
     coverage = CoverageService(database, TimeSeriesRepository(database))
-    seconds = await best(lambda: coverage.matrix(decade, NOW, Step.MONTH))
+    seconds = await best(lambda: coverage.matrix(decade, NOW, Granularity.MONTH))
     report("coverage_500_series_10_years", seconds, "s", "< 1")
     await database.close()
 

@@ -29,17 +29,17 @@ from app.db.engine import Database
 from app.db.migrate import migrate
 from app.market.time import Interval
 from app.monitoring import rollup
-from app.monitoring.figure_reads import FigureReads
+from app.monitoring.queries import FigureReads
 from app.monitoring.recorder import MetricsRecorder
 from app.monitoring.repository import _RUN_FIELDS, MonitoringRepository
 from app.monitoring.service import MonitoringService
 from app.quality.repository import QualityRepository
 from app.quality.scoring import DEFAULT_WEIGHTS
-from app.reporting.operations_service import OperationsReporting
-from app.reporting.periods import Kind, last_complete
+from app.reporting.operations.service import OperationsReporting
+from app.reporting.periods import ReportLength, last_complete
 from app.settings import DatabaseSettings, MonitoringSettings
 from tests.conftest import wait_until_stopped
-from tests.monitoring_factory import collection_run, measured
+from tests.support.monitoring_factory import collection_run, measured
 
 RECORDS = 10_000
 RUNS = int(os.environ.get("RUNS", "10000000"))
@@ -183,7 +183,7 @@ async def report(database: Database) -> None:
         weights=DEFAULT_WEIGHTS,
         target=settings.target,
     )
-    week = last_complete(Kind.WEEKLY, PERIOD.end)
+    week = last_complete(ReportLength.WEEKLY, PERIOD.end)
     found = await reporting.report(week, PERIOD.end)
     took = await timed(lambda: reporting.report(week, PERIOD.end), times=3)
     tell("weekly_report", runs=RUNS, runs_of_the_week=found.now.tally.runs, ms=round(took, 1), target_ms=3000.0)

@@ -18,10 +18,10 @@ from pathlib import Path
 import bottleneck as bn
 import numpy as np
 
-from app.quality.detect import detect
-from app.quality.models import Flags, Kind, Series, Values
+from app.quality.detectors.detect import detect
+from app.quality.models import Flags, Series, SeriesKind, Values
 from app.timeseries.rolling import before
-from tests.quality_series import (
+from tests.support.quality_series import (
     FAULTS,
     START,
     WARM_DAYS,
@@ -38,12 +38,12 @@ from tests.quality_series import (
 
 REAL = Path(__file__).parents[3] / "shared" / "quality" / "data" / "series_raw"
 COLUMNS = (
-    ("opsd_de_tso_2019_60min.csv", "DE_load_actual_entsoe_transparency", Kind.LOAD),
-    ("opsd_de_tso_2019_60min.csv", "DE_transnetbw_load_actual_entsoe_transparency", Kind.LOAD),
-    ("opsd_de_tso_2019_60min.csv", "DE_solar_generation_actual", Kind.SOLAR),
-    ("opsd_de_wind_2017_2019_60min.csv", "DE_wind_generation_actual", Kind.WIND),
-    ("epf_price_DE.csv", "Real price", Kind.PRICE),
-    ("epf_price_NP.csv", "Real price", Kind.PRICE),
+    ("opsd_de_tso_2019_60min.csv", "DE_load_actual_entsoe_transparency", SeriesKind.LOAD),
+    ("opsd_de_tso_2019_60min.csv", "DE_transnetbw_load_actual_entsoe_transparency", SeriesKind.LOAD),
+    ("opsd_de_tso_2019_60min.csv", "DE_solar_generation_actual", SeriesKind.SOLAR),
+    ("opsd_de_wind_2017_2019_60min.csv", "DE_wind_generation_actual", SeriesKind.WIND),
+    ("epf_price_DE.csv", "Real price", SeriesKind.PRICE),
+    ("epf_price_NP.csv", "Real price", SeriesKind.PRICE),
 )
 DAYS = 365
 SEED = 21

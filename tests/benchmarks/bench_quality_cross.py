@@ -16,18 +16,30 @@ from pathlib import Path
 
 import numpy as np
 
-from app.quality.companions import Role
-from app.quality.cross import Company, testimonies
-from app.quality.detect import detect
-from app.quality.models import Flags, Kind, Series, Values
+from app.quality.detectors.consistency import RelatedValues, testimonies
+from app.quality.detectors.detect import detect
+from app.quality.detectors.related_series import Role
+from app.quality.models import Flags, Series, SeriesKind, Values
 from tests.benchmarks.bench_quality import DETECTORS, REAL, tell
-from tests.quality_series import START, WARM_DAYS, f1, forecast_of, inject, load, pieces, price, score, solar, wind
+from tests.support.quality_series import (
+    START,
+    WARM_DAYS,
+    f1,
+    forecast_of,
+    inject,
+    load,
+    pieces,
+    price,
+    score,
+    solar,
+    wind,
+)
 
 PAIRS = Path(__file__).parents[3] / "shared" / "entsoe" / "series"
 DAYS = 420
 SEEDS = (21, 22)
 FLAGS = Callable[[Series], Flags]
-KINDS = {"load": Kind.LOAD, "wind": Kind.WIND, "solar": Kind.SOLAR}
+KINDS = {"load": SeriesKind.LOAD, "wind": SeriesKind.WIND, "solar": SeriesKind.SOLAR}
 AREAS = ("50hertz", "amprion", "tennet", "transnetbw")
 SHIFTS = ("level_shift", "time_shift_1h")
 
@@ -70,19 +82,19 @@ def control_areas() -> tuple[Series, dict[str, Values]]:
         return whole, {name: whole.values * share for name, share in zip(AREAS, (0.2, 0.4, 0.3, 0.1), strict=True)}
     names = [f"DE_{area}_load_actual_entsoe_transparency" for area in AREAS]
     whole_load, *parts = _columns("opsd_de_tso_2019_60min.csv", "DE_load_actual_entsoe_transparency", *names)
-    return Series(Kind.LOAD, START, 3600, whole_load), dict(zip(AREAS, parts, strict=True))
+    return Series(SeriesKind.LOAD, START, 3600, whole_load), dict(zip(AREAS, parts, strict=True))
 
 
 def zones() -> list[Series]:
     """Zones with another zone of the same kind as a peer."""
     _, areas = control_areas()
     couples = (("amprion", "tennet"), ("50hertz", "transnetbw"))
-    found = [Series(Kind.LOAD, START, 3600, areas[one], {"zone": areas[other]}) for one, other in couples]
+    found = [Series(SeriesKind.LOAD, START, 3600, areas[one], {"zone": areas[other]}) for one, other in couples]
     if not REAL.is_dir():
         return [*found, replace(price(DAYS), peers={"zone": price(DAYS, seed=12).values})]
     for one, other in (("FR", "BE"), ("BE", "FR"), ("NP", "PJM")):
         (values,), (zone,) = (_columns(f"epf_price_{name}.csv", _column(name)) for name in (one, other))
-        found.append(Series(Kind.PRICE, START, 3600, values, {"zone": zone}))
+        found.append(Series(SeriesKind.PRICE, START, 3600, values, {"zone": zone}))
     return found
 
 
@@ -119,7 +131,7 @@ def without_peers(series: Series) -> Flags:
     return detect(replace(series, peers={})).flags
 
 
-def heard(company: Company) -> FLAGS:
+def heard(company: RelatedValues) -> FLAGS:
     """What only the company of a series says."""
 
     def flags_of(series: Series) -> Flags:

@@ -23,7 +23,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.clock import FixedClock
-from app.collection.gaps import GapService
+from app.collection.gaps.service import GapService
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
@@ -33,10 +33,10 @@ from app.market.time import Interval, Resolution
 from app.quality.check import RunCheck
 from app.quality.models import Series
 from app.quality.repository import QualityRepository
-from app.quality.scan import QualityScanner, Wanted
+from app.quality.scan import QualityScanner, ScanSelection
 from app.settings import DatabaseSettings
 from app.timeseries.repository import TimeSeriesRepository
-from tests.quality_series import FAULTS, forecast_of, inject, load, price, solar, wind
+from tests.support.quality_series import FAULTS, forecast_of, inject, load, price, solar, wind
 
 DAYS, WINDOW_DAYS = 116, 60
 TYPES = ("B01", "B02", "B04", "B05", "B11", "B12", "B14", "B16", "B17", "B18", "B19", "B20")
@@ -103,7 +103,7 @@ async def scan(database: Database, now: datetime) -> None:
     read = await reading(database, now)
     for name, target in (("quality_scan_500_series", "< 60"), ("quality_scan_unchanged", "")):
         before, begun, cpu = memory(), time.perf_counter(), time.process_time()
-        done = await scanner.scan(Wanted(), window, now)
+        done = await scanner.scan(ScanSelection(), window, now)
         report(
             name, time.perf_counter() - begun, "s", target,
             cpu_seconds=round(time.process_time() - cpu, 2), only_reading=round(read, 3), examined=done.examined,

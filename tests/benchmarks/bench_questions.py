@@ -21,7 +21,7 @@ from app.market.series import DataItem
 from app.market.time import Interval
 from app.scheduling.cost import cost_of
 from app.scheduling.plan import Plan
-from tests.simulated_platform import PublishedSeries, SimulatedService, second
+from tests.support.simulated_platform import PublishedSeries, SimulatedService, second
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)

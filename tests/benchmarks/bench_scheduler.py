@@ -31,7 +31,7 @@ from app.scheduling.service import SchedulerService
 from app.scheduling.store import encode
 from app.settings import DatabaseSettings, SchedulerSettings
 from tests.conftest import wait_until_stopped
-from tests.scheduler_factory import every_kind, rows, service, serving, until
+from tests.support.scheduler_factory import every_kind, rows, service, serving, until
 
 JOBS = 1000
 MINUTE = 60.0

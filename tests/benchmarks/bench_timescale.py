@@ -24,13 +24,13 @@ import numpy as np
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import MigrationOptions, migrate
-from app.db.timescale import Level, detect
+from app.db.timescale import Level, detect_server_level
 from app.market.series import SeriesBlock, SeriesKey
 from app.market.time import Interval, Resolution
 from app.settings import DatabaseSettings
 from app.timeseries.repository import TimeSeriesRepository
 from tests.conftest import wait_until_stopped
-from tests.timescale_server import TierUnavailable, TimescaleServer
+from tests.support.timescale_server import TierUnavailable, TimescaleServer
 
 _ROUNDS = 5
 _YEAR = Interval(datetime(2023, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC))
@@ -147,7 +147,7 @@ async def measure(url: str, series: int) -> dict[str, float]:
     database = Database(DatabaseSettings(), url)
     try:
         async with database.connection() as connection:
-            community = (await detect(connection)).level is Level.COMMUNITY
+            community = (await detect_server_level(connection)).level is Level.COMMUNITY
         figures["filled"] = await fill(database, series)
         [rows] = await fetch(database, "select count(*) from observations")
         if community:

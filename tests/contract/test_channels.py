@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from app.alerting.channels.base import Answer, Channel, Part, Verdict
-from app.alerting.channels.registry import KINDS
-from app.alerting.delivery import attempt
-from app.alerting.delivery_repository import Attempt
-from app.alerting.messages import Content, Message, compose, told_of
+from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, Part
+from app.alerting.delivery.channels.registry import KINDS
+from app.alerting.delivery.messages import Content, Message, compose, told_of
+from app.alerting.delivery.repository import DeliveryAttempt
+from app.alerting.delivery.worker import attempt
 from app.alerting.models import Severity
-from tests.delivery_factory import (
+from tests.support.delivery_factory import (
     HOSTILE,
     NOW,
     SECRET,
@@ -121,7 +121,9 @@ def message(count: int = 1, **fields: Any) -> Message:
     return compose("11111111-2222-3333-4444-555555555555", NOW, events)
 
 
-async def tried(channel: Channel, part: Part | None = None, *, patience: float = 30.0) -> tuple[Answer, Attempt]:
+async def tried(
+    channel: Channel, part: Part | None = None, *, patience: float = 30.0
+) -> tuple[ChannelResponse, DeliveryAttempt]:
     async with an_outlet(timeout=patience) as outlet:
         part = part or channel.parts(message(), ())[0]
         return await attempt(channel, part, frozenset(), outlet, outlet.clock)
@@ -139,7 +141,7 @@ def test_every_kind_of_channel_is_tried_here() -> None:
 async def test_a_success_carries_the_key(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     async with receiving(kind.ok) as receiver:
         answer, kept = await tried(aim(monkeypatch, kind, receiver))
-    assert (answer.verdict, kept.verdict) == (Verdict.SENT, "sent")
+    assert (answer.verdict, kept.verdict) == (DeliveryStatus.SENT, "sent")
     [request] = receiver.requests
     assert request.headers["idempotency-key"] == message().key
     assert message().key in request.body.decode()
@@ -150,7 +152,7 @@ async def test_what_may_pass_is_tried_again(kind: Kind, monkeypatch: pytest.Monk
     for reply in kind.later:
         async with receiving(reply) as receiver:
             answer, _ = await tried(aim(monkeypatch, kind, receiver))
-        assert answer.verdict is Verdict.RETRY, reply
+        assert answer.verdict is DeliveryStatus.RETRY, reply
         if reply.status == 429:
             assert answer.retry_after == timedelta(seconds=7)
 
@@ -161,23 +163,23 @@ async def test_what_is_wrong_with_the_message_leaves_the_channel_alone(
     for reply in kind.refused:
         async with receiving(reply) as receiver:
             answer, _ = await tried(aim(monkeypatch, kind, receiver))
-        assert answer.verdict is Verdict.REFUSED, reply
+        assert answer.verdict is DeliveryStatus.REFUSED, reply
 
 
 async def test_what_is_wrong_with_the_channel_disables_it(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     for reply in (*kind.gone, Reply(302, b"", {"Location": "https://evil.example/x"})):
         async with receiving(reply) as receiver:
             answer, _ = await tried(aim(monkeypatch, kind, receiver))
-        assert answer.verdict is Verdict.DISABLED, reply
+        assert answer.verdict is DeliveryStatus.DISABLED, reply
         assert len(receiver.requests) == 1
 
 
 async def test_silence_and_a_closed_port_are_tried_again(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     async with receiving(Reply(hangs=True)) as receiver:
         channel = aim(monkeypatch, kind, receiver)
-        assert (await tried(channel, patience=0.5))[0].verdict is Verdict.RETRY
+        assert (await tried(channel, patience=0.5))[0].verdict is DeliveryStatus.RETRY
     answer, _ = await tried(channel)
-    assert answer.verdict is Verdict.RETRY
+    assert answer.verdict is DeliveryStatus.RETRY
     assert "ConnectError" in answer.text
 
 
@@ -195,7 +197,7 @@ async def test_metadata_addresses_are_refused_unless_allowed(kind: Kind, monkeyp
         monkeypatch.setenv("URL", f"http://{host}")
         channel = channel_of(f"channels: {{it: {{type: {kind.name}, url: '${{URL}}/{SECRET}'}}}}")
         answer, _ = await tried(channel)
-        assert answer.verdict is Verdict.DISABLED
+        assert answer.verdict is DeliveryStatus.DISABLED
         assert "allow_link_local" in answer.text
         assert SECRET not in answer.text
 
@@ -205,7 +207,7 @@ async def test_hostile_text_arrives_as_text(kind: Kind, monkeypatch: pytest.Monk
     async with receiving(kind.ok) as receiver:
         channel = aim(monkeypatch, kind, receiver)
         for part in channel.parts(hostile, ()):
-            assert (await tried(channel, part))[0].verdict is Verdict.SENT
+            assert (await tried(channel, part))[0].verdict is DeliveryStatus.SENT
     body = receiver.requests[0].json
     text = json.dumps(body, ensure_ascii=False)
     assert "电力市场" in text
@@ -252,7 +254,7 @@ async def test_wecom_names_what_is_too_long_and_waits_for_the_next_minute(monkey
     [wecom] = [kind for kind in WEBS if kind.name == "wecom"]
     async with receiving(errcode(40058, "markdown.content exceed max length"), errcode(45009)) as receiver:
         channel = aim(monkeypatch, wecom, receiver)
-        assert (await tried(channel))[0].verdict is Verdict.TOO_LARGE
+        assert (await tried(channel))[0].verdict is DeliveryStatus.TOO_LARGE
         assert (await tried(channel))[0].retry_after == timedelta(seconds=41)
 
 
@@ -272,7 +274,7 @@ async def test_a_redirect_within_the_host_is_followed(monkeypatch: pytest.Monkey
     [webhook] = [kind for kind in WEBS if kind.name == "webhook"]
     async with receiving(Reply(308, b"", {"Location": "/new"}), Reply()) as receiver:
         answer, _ = await tried(aim(monkeypatch, webhook, receiver))
-    assert answer.verdict is Verdict.SENT
+    assert answer.verdict is DeliveryStatus.SENT
     assert [request.path for request in receiver.requests][1:] == ["/new"]
     assert receiver.requests[0].body == receiver.requests[1].body
 
@@ -280,7 +282,7 @@ async def test_a_redirect_within_the_host_is_followed(monkeypatch: pytest.Monkey
 async def test_the_log_takes_everything() -> None:
     channel = channel_of("channels: {it: {type: log}}")
     answer, _ = await tried(channel)
-    assert answer.verdict is Verdict.SENT
+    assert answer.verdict is DeliveryStatus.SENT
     assert (channel.halves(channel.parts(message(), ())[0]), list(channel.secrets()), channel.where()) == (
         [],
         [],
@@ -295,10 +297,10 @@ async def test_the_mail_server_keeps_the_same_contract(monkeypatch: pytest.Monke
             f"channels: {{it: {{type: email, host: 127.0.0.1, port: {port}, security: none, "
             "from: g@example.org, to: [a@example.org]}}"
         )
-        assert (await tried(channel))[0].verdict is Verdict.SENT
+        assert (await tried(channel))[0].verdict is DeliveryStatus.SENT
         mailbox.data_answer = "451 later"
-        assert (await tried(channel))[0].verdict is Verdict.RETRY
+        assert (await tried(channel))[0].verdict is DeliveryStatus.RETRY
         mailbox.data_answer = "554 spam"
-        assert (await tried(channel))[0].verdict is Verdict.REFUSED
-    assert (await tried(channel))[0].verdict is Verdict.RETRY
+        assert (await tried(channel))[0].verdict is DeliveryStatus.REFUSED
+    assert (await tried(channel))[0].verdict is DeliveryStatus.RETRY
     assert channel.halves(channel.parts(message(), ())[0]) == []

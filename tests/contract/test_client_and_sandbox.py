@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from app.clock import FixedClock
+from app.entsoe.items import ITEMS
 from app.errors import AccessDenied
 from app.market.areas import Border, Place, find_place
 from app.market.series import DataItem, SeriesBlock
@@ -18,9 +19,8 @@ from app.net.client import build_client
 from app.sandbox.server import SandboxServer
 from app.sandbox.settings import SandboxSettings
 from app.settings import EntsoeSettings
-from app.sources.entsoe.answers import judge
 from app.sources.entsoe.client import EntsoeClient, secret_headers
-from app.sources.entsoe.items import ITEMS
+from app.sources.entsoe.responses import classify_response
 from app.sources.entsoe.source import EntsoeSource
 from app.sources.source import Fetched, FetchStatistics
 
@@ -46,7 +46,7 @@ async def sandbox() -> AsyncIterator[SandboxServer]:
 
 async def fetch(sandbox: SandboxServer, item: DataItem, place: Place, window: Interval, token: str = "") -> Fetched:
     settings = EntsoeSettings(base_url=sandbox.url, token=token or sandbox.token)  # type: ignore[arg-type]  # pydantic converts
-    async with build_client(settings, Unlimited(), judge, secret_headers=secret_headers(settings)) as http:
+    async with build_client(settings, Unlimited(), classify_response, secret_headers=secret_headers(settings)) as http:
         source = EntsoeSource(EntsoeClient(http, str(settings.base_url)))
         return await source.fetch(item, place, window, FetchStatistics())
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.errors import MalformedDocument
 from app.market.text import instants
-from app.sources.entsoe.documents import Document
+from app.sources.entsoe.documents import MarketDocument
 from app.sources.entsoe.parser import read_documents
 
 _ENTSOE = Path(__file__).parents[3] / "shared" / "entsoe"
@@ -48,7 +48,7 @@ def _is_value(row: dict[str, str]) -> bool:
     return row["beyond"] != "1" and row["value"] not in {"", "N/A"}
 
 
-def _first_measures(documents: list[Document]) -> set[tuple[str, str, str]]:
+def _first_measures(documents: list[MarketDocument]) -> set[tuple[str, str, str]]:
     """The expansion has one number of each point: the first."""
     first: dict[tuple[str, str], str] = {}
     for document in documents:
@@ -57,7 +57,7 @@ def _first_measures(documents: list[Document]) -> set[tuple[str, str, str]]:
     return {(*series, measure) for series, measure in first.items() if measure not in _READ_SINCE}
 
 
-def _rows(documents: list[Document]) -> list[dict[str, str]]:
+def _rows(documents: list[MarketDocument]) -> list[dict[str, str]]:
     compared = _first_measures(documents)
     return [
         {

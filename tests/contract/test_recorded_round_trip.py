@@ -18,20 +18,20 @@ from app.collection.models import Outcome, Work
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
 from app.db.engine import Database
+from app.entsoe.items import ITEMS, ItemSpec
 from app.market.areas import Place, find_place
 from app.market.time import Interval, Resolution
 from app.net.client import build_client
 from app.sandbox.server import SandboxServer
 from app.sandbox.settings import SandboxSettings
 from app.settings import DatabaseSettings, EntsoeSettings
-from app.sources.entsoe.answers import judge
 from app.sources.entsoe.client import EntsoeClient, secret_headers
-from app.sources.entsoe.items import ITEMS, ItemSpec
+from app.sources.entsoe.responses import classify_response
 from app.sources.entsoe.source import EntsoeSource
 from app.timeseries.export import CsvWriter
 from app.timeseries.repository import TimeSeriesRepository
 from app.timeseries.shape import Shaped
-from tests.http_fakes import OpenBudget
+from tests.support.http_fakes import OpenBudget
 
 ENTSOE = Path(__file__).parents[3] / "shared" / "entsoe"
 MANIFEST = ENTSOE / "recordings" / "manifest.csv"
@@ -110,7 +110,9 @@ async def exported(case: Recorded, url: str) -> list[dict[str, str]]:
     store = TimeSeriesRepository(database)
     async with SandboxServer(SandboxSettings(replay=MANIFEST.parent, limit_per_minute=None)) as server:
         settings = EntsoeSettings.model_validate({"base_url": server.url, "token": server.token})
-        async with build_client(settings, OpenBudget(), judge, secret_headers=secret_headers(settings)) as http:
+        async with build_client(
+            settings, OpenBudget(), classify_response, secret_headers=secret_headers(settings)
+        ) as http:
             source = EntsoeSource(EntsoeClient(http, str(settings.base_url)))
             service = CollectionService(source, store, RunRepository(database), SystemClock(), concurrency=1)
             run = await service.collect(Work(case.spec.item, case.place, case.window))

@@ -10,11 +10,11 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.alerting.evaluation.serialization import alert_of, changes_as_json
 from app.alerting.models import TOLD, Alert, AlertEvent, EventKind, Phase, Rule, Severity, Signal
-from app.alerting.rows import alert_of, changes_as_json
-from app.alerting.settle import Change
-from app.alerting.state import Damping, advance
-from tests.alert_factory import T0, rule
+from app.alerting.state.apply import AlertChange
+from app.alerting.state.transitions import Damping, advance
+from tests.support.alert_factory import T0, rule
 
 DAMPING = Damping(firings=3, window=timedelta(minutes=10), quiet=timedelta(minutes=3))
 REMIND = timedelta(minutes=20)
@@ -99,7 +99,7 @@ class Story:
 
 def stored(alert: Alert) -> Alert:
     """The alert as it comes back from the database."""
-    [row] = json.loads(changes_as_json([Change(alert)]))
+    [row] = json.loads(changes_as_json([AlertChange(alert)]))
     content: dict[str, Any] = dict(row)
     for name in INSTANTS:
         content[name] = datetime.fromisoformat(row[name]) if row[name] else None

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.collection.backfill_models import Attempt, BackfillState, Chunk, ChunkState
+from app.collection.backfill.models import BackfillState, Chunk, ChunkState, WindowAttempt
 from app.collection.models import Outcome
 from app.db.engine import Database
 from app.settings import DatabaseSettings
-from tests.backfill_factory import Scene, ten_days
+from tests.support.backfill_factory import Scene, ten_days
 
 WINDOWS = 5
 STEPS = (
@@ -85,7 +85,9 @@ class Story:
             await self._expire(chunk)
             self._crashed.append(chunk)
         elif step == "retry later":
-            assert await self._repository.retry_later(chunk, Attempt(Outcome.FAILED, error_class="SourceUnavailable"))
+            assert await self._repository.retry_later(
+                chunk, WindowAttempt(Outcome.FAILED, error_class="SourceUnavailable")
+            )
             await self._scene.rows("update backfill_chunks set not_before = '-infinity'")
         elif step == "hand back":
             assert await self._repository.hand_back([chunk.lease]) == 1
@@ -93,7 +95,7 @@ class Story:
             await self._end(chunk, Outcome(step.removeprefix("end ")))
 
     async def _end(self, chunk: Chunk, outcome: Outcome) -> None:
-        if await self._repository.end(chunk, Attempt(outcome)):
+        if await self._repository.end(chunk, WindowAttempt(outcome)):
             self.ends[chunk.chunk_id] += 1
 
     async def _expire(self, chunk: Chunk) -> None:

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from app.alerting.calendars import Calendar, Days
 from app.alerting.models import Schedule
-from app.alerting.schedules import OnDays, parse_cron
+from app.alerting.rules.schedules import OnDays, parse_cron
+from app.kit.holidays import Calendar, DayType
 from app.market.time import local_day
 from app.scheduling.schedules import Daily, Weekly, Within
 
@@ -82,7 +82,7 @@ def test_other_schedules_move_on_in_every_minute_of_such_nights() -> None:
             Daily(time(2, 30), zone),
             Weekly(6, time(0, 30), zone),
             Within(time(1, 45), 20, zone),
-            OnDays(parse_cron("*/30 * * * *", zone), Calendar(), Days.WEEKEND, zone),
+            OnDays(parse_cron("*/30 * * * *", zone), Calendar(), DayType.WEEKEND, zone),
         ]
         for schedule in schedules:
             for minute in list(minutes(middle))[::7]:

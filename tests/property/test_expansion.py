@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from app.market.text import instants, shortest
 from app.market.time import delivery_day
 from app.sources.entsoe import fastpath
-from app.sources.entsoe.curves import Budget
-from app.sources.entsoe.documents import Document
+from app.sources.entsoe.curves import PositionLimit
+from app.sources.entsoe.documents import MarketDocument
 from app.sources.entsoe.expand import Points, UnreadablePoint, expand
 from app.sources.entsoe.parser import _Reader, read_documents
-from tests.documents_factory import document, period, points, series
+from tests.support.documents_factory import document, period, points, series
 
 # Small pieces reach the seams between them with small documents.
 _PIECE = 256
@@ -156,7 +156,7 @@ def documents(draw: st.DrawFn) -> bytes:
     return text.replace(b" xmlns=", b' xmlns:x="urn:x" xmlns=')
 
 
-def _comparable(found: Document) -> tuple[object, ...]:
+def _comparable(found: MarketDocument) -> tuple[object, ...]:
     curves = [
         (c.header, c.period, c.resolution_text, c.starts.tolist(), c.values.tolist(), c.filled.tolist())
         for c in found.curves
@@ -167,8 +167,8 @@ def _comparable(found: Document) -> tuple[object, ...]:
 @settings(max_examples=300)
 @given(documents())
 def test_reading_from_bytes_and_reading_with_the_xml_parser_agree(body: bytes) -> None:
-    cut = _Reader("", Budget()).read(body, cut_out=True)
-    whole = _Reader("", Budget()).read(body, cut_out=False)
+    cut = _Reader("", PositionLimit()).read(body, cut_out=True)
+    whole = _Reader("", PositionLimit()).read(body, cut_out=False)
     assert _comparable(cut) == _comparable(whole)
 
 

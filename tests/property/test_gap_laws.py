@@ -9,11 +9,20 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.collection.gap_reasons import REASONS, Asked, Reason, judge
-from app.collection.question_schedule import Patience
+from app.collection.gaps.classification import REASONS, Asked, Reason, classify_gaps
+from app.collection.gaps.question_schedule import AskPolicy
 from app.market.time import Interval, Resolution, midnight
 from app.timeseries.blocks import DayCounts
-from app.timeseries.gaps import DAY, Examined, Held, Units, examine, examine_calendar, short_days, stretches
+from app.timeseries.grid import (
+    DAY,
+    GridGaps,
+    Held,
+    Units,
+    contiguous_runs,
+    examine_calendar,
+    find_grid_gaps,
+    short_days,
+)
 
 T0 = int(datetime(2024, 3, 29, tzinfo=UTC).timestamp())
 BRUSSELS = ZoneInfo("Europe/Brussels")
@@ -53,7 +62,7 @@ def held(stored: Stored) -> Held:
     return Held(np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.int16))
 
 
-def look(stored: Stored, interval: Interval) -> Examined:
+def look(stored: Stored, interval: Interval) -> GridGaps:
     """The examination as the service does it: by counts, and into the units only of the days that counts cannot judge."""
     units = held(stored)
     days, numbers = np.unique(np.stack([units.starts // DAY, units.resolutions]), axis=1, return_counts=True)
@@ -66,21 +75,21 @@ def look(stored: Stored, interval: Interval) -> Examined:
         day: Held(units.starts[units.starts // DAY == day], units.resolutions[units.starts // DAY == day])
         for day in counts.days[short_days(counts)].tolist()
     }
-    return examine(counts, looked_into, interval)
+    return find_grid_gaps(counts, looked_into, interval)
 
 
-def current(examined: Examined, second: int) -> Resolution | None:
+def current(examined: GridGaps, second: int) -> Resolution | None:
     before = [change.resolution for change in examined.changes if change.start <= second]
     return before[-1] if before else None
 
 
-def missing(examined: Examined) -> Stored:
+def missing(examined: GridGaps) -> Stored:
     units = examined.missing
     pairs = zip(units.starts.tolist(), units.resolutions.tolist(), strict=True)
     return frozenset((start, Resolution.from_id(number)) for start, number in pairs)
 
 
-def grid(examined: Examined, interval: Interval) -> Stored:
+def grid(examined: GridGaps, interval: Interval) -> Stored:
     """Every unit that the resolutions in force make in the interval."""
     found: set[tuple[int, Resolution]] = set()
     first = int(interval.start.timestamp()) // 900 * 900
@@ -125,7 +134,7 @@ def test_time_that_two_units_cover_is_no_gap_where_one_is_complete_and_no_finer_
 @given(stocks(), intervals(), st.data())
 def test_filling_a_gap_removes_exactly_it(stored: Stored, interval: Interval, data: st.DataObject) -> None:
     examined = look(stored, interval)
-    parts = list(stretches(examined.missing, np.zeros(len(examined.missing))))
+    parts = list(contiguous_runs(examined.missing, np.zeros(len(examined.missing))))
     if not parts:
         return
     part = data.draw(st.sampled_from(parts))
@@ -193,7 +202,7 @@ def judged(rows: list[tuple[int, int, int, bool]], now: int) -> list[Reason]:
         np.array([row[2] * 3600 for row in rows], np.int64),
         np.array([row[3] for row in rows], np.bool_),
     )
-    verdict = judge(units, units.ends + 3600, asked, now * 3600, Patience(asks=3))
+    verdict = classify_gaps(units, units.ends + 3600, asked, now * 3600, AskPolicy(asks=3))
     return [REASONS[number] for number in verdict.reasons.tolist()]
 
 

@@ -9,15 +9,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.quality.detect import detect
-from app.quality.evidence import own_evidence
-from app.quality.forecast import Forecaster
+from app.quality.assessment.regular_grid import judge_rows
+from app.quality.detectors.detect import detect
+from app.quality.detectors.forecast import Forecaster
+from app.quality.detectors.peers import peer_evidence, usual_distance
+from app.quality.detectors.residuals import own_evidence
+from app.quality.detectors.structure import check_structure
 from app.quality.gate import CERTAIN
-from app.quality.grid import judge_rows
-from app.quality.models import DAY, Evidence, Flags, Kind, Series
-from app.quality.peers import peer_evidence, usual_distance
-from app.quality.structure import check_structure
-from tests.quality_series import START, forecast_of, load, price, solar, wind
+from app.quality.models import DAY, Evidence, Flags, Series, SeriesKind
+from tests.support.quality_series import START, forecast_of, load, price, solar, wind
 
 HOUR = 3600
 DAYS = 100
@@ -85,8 +85,8 @@ def test_evidence_needs_no_future(series: Series, cut: int) -> None:
 @few
 @given(series=disturbed(), factor=st.sampled_from([1e-3, 0.25, 7.0, 1e4]))
 def test_the_unit_does_not_matter(series: Series, factor: float) -> None:
-    if series.kind is Kind.PRICE:  # its bounds are in EUR/MWh
-        series = replace(series, kind=Kind.FLOW)
+    if series.kind is SeriesKind.PRICE:  # its bounds are in EUR/MWh
+        series = replace(series, kind=SeriesKind.FLOW)
     scaled = replace(
         series, values=series.values * factor, peers={name: peer * factor for name, peer in series.peers.items()}
     )

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.market.time import Interval
-from app.quality.findings import GONE, JUDGED, Detected, Finding, Look, State, family, reconcile
-from app.quality.models import Rule
-from app.quality.scoring import Counts, score, weighted_mean
+from app.quality.findings import GONE, JUDGED, Detected, Finding, Reassessment, State, family, reconcile
+from app.quality.models import EvidenceRule
+from app.quality.scoring import ScoreCounts, score, weighted_mean
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 NOW = T0 + timedelta(days=30)
@@ -18,7 +18,7 @@ WINDOW = Interval(T0, NOW)
 
 
 @st.composite
-def counts(draw: st.DrawFn) -> Counts:
+def counts(draw: st.DrawFn) -> ScoreCounts:
     """Counts that add up, of a day with up to 100 units."""
 
     def number(most: int) -> int:
@@ -26,7 +26,7 @@ def counts(draw: st.DrawFn) -> Counts:
 
     stored, ours, source, late, not_due = (number(100) for _ in range(5))
     timed, checked, examined = (number(100) for _ in range(3))
-    return Counts(
+    return ScoreCounts(
         stored + ours + source + late + not_due, stored, ours, source, late, not_due,
         timed, number(timed), checked, number(checked), examined, number(examined),
     )  # fmt: skip
@@ -37,7 +37,7 @@ WEIGHTS = st.tuples(*(st.floats(0, 1000) for _ in range(4)))
 
 @given(counts(), WEIGHTS)
 def test_scores_lie_between_0_and_100_and_absent_means_that_nothing_was_examined(
-    found: Counts, weights: tuple[float, float, float, float]
+    found: ScoreCounts, weights: tuple[float, float, float, float]
 ) -> None:
     scored = score(found, weights)
     for part, examined in zip(scored.dimensions, (found.due, found.timed, found.checked, found.examined), strict=True):
@@ -50,7 +50,9 @@ def test_scores_lie_between_0_and_100_and_absent_means_that_nothing_was_examined
 
 
 @given(counts(), WEIGHTS)
-def test_a_value_that_is_better_never_lowers_a_score(found: Counts, weights: tuple[float, float, float, float]) -> None:
+def test_a_value_that_is_better_never_lowers_a_score(
+    found: ScoreCounts, weights: tuple[float, float, float, float]
+) -> None:
     before = score(found, weights)
     for better in (
         replace(found, stored=found.stored + found.ours, ours=0),
@@ -71,7 +73,7 @@ def test_weights_mean_only_their_ratio(parts: list[float], factor: float) -> Non
     assert np.isclose(one, other)
 
 
-RULES = (Rule.STUCK, Rule.STEP, Rule.SEASONAL, Rule.NEGATIVE)
+RULES = (EvidenceRule.STUCK, EvidenceRule.STEP, EvidenceRule.SEASONAL, EvidenceRule.NEGATIVE)
 SPANS = st.tuples(st.integers(0, 600), st.integers(1, 48)).map(
     lambda pair: Interval(T0 + timedelta(hours=pair[0]), T0 + timedelta(hours=sum(pair)))
 )
@@ -87,16 +89,16 @@ def apart(spans: list[Interval]) -> list[Interval]:
 
 
 @st.composite
-def looks(draw: st.DrawFn) -> Look:
+def looks(draw: st.DrawFn) -> Reassessment:
     events = [
         Detected(rule, span, 1, 10.0, T0, {"rules": {rule.value: 1}})
-        for rule in draw(st.sets(st.sampled_from((Rule.STUCK, Rule.STEP, Rule.NEGATIVE))))
+        for rule in draw(st.sets(st.sampled_from((EvidenceRule.STUCK, EvidenceRule.STEP, EvidenceRule.NEGATIVE))))
         for span in apart(draw(st.lists(SPANS, max_size=5)))
     ]
-    return Look(1, WINDOW, tuple(events))
+    return Reassessment(1, WINDOW, tuple(events))
 
 
-def kept(known: list[Finding], look: Look, now: datetime = NOW) -> list[Finding]:
+def kept(known: list[Finding], look: Reassessment, now: datetime = NOW) -> list[Finding]:
     """The findings after a look, with numbers for new ones."""
     changes = reconcile(known, look, {one.finding_id or 0: T0 for one in known}, now)
     changed = {one.finding_id or 0: one for one in changes.written if one.finding_id is not None}
@@ -107,14 +109,14 @@ def kept(known: list[Finding], look: Look, now: datetime = NOW) -> list[Finding]
 
 
 @given(looks())
-def test_the_same_look_again_changes_nothing(look: Look) -> None:
+def test_the_same_look_again_changes_nothing(look: Reassessment) -> None:
     once = kept([], look)
     assert kept(once, look, NOW + timedelta(days=1)) == once
 
 
 @given(st.lists(looks(), max_size=4), looks(), st.data())
 def test_after_any_looks_what_stands_is_what_the_last_one_found(
-    looks_before: list[Look], last: Look, data: st.DataObject
+    looks_before: list[Reassessment], last: Reassessment, data: st.DataObject
 ) -> None:
     known: list[Finding] = []
     for look in looks_before:
@@ -138,7 +140,7 @@ def test_after_any_looks_what_stands_is_what_the_last_one_found(
 
 
 @given(looks(), looks())
-def test_an_accepted_finding_is_never_raised_again(first: Look, second: Look) -> None:
+def test_an_accepted_finding_is_never_raised_again(first: Reassessment, second: Reassessment) -> None:
     accepted = [replace(one, state=State.ACCEPTED) for one in kept([], first)]
     after = kept(accepted, second)
     assert [one for one in after if one.state is State.ACCEPTED] == accepted

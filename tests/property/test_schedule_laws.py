@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from app.errors import ConfigurationError
 from app.market.time import local_day
-from app.scheduling.schedules import Daily, Every, Schedule, Weekly, Within, due_slots, parse_schedule
+from app.scheduling.schedules import Daily, EveryMinutes, SlotSchedule, Weekly, Within, due_slots, parse_schedule
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = st.sampled_from([ZoneInfo(name) for name in ("UTC", "Europe/Berlin", "Europe/London", "America/St_Johns")])
 CLOCKS = st.times().map(lambda clock: clock.replace(second=0, microsecond=0))
 INSTANTS = st.datetimes(datetime(2023, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001  the zone follows
-SCHEDULES: st.SearchStrategy[Schedule] = st.one_of(
-    st.builds(Every, st.integers(1, 1440), st.integers(0, 3599)),
+SCHEDULES: st.SearchStrategy[SlotSchedule] = st.one_of(
+    st.builds(EveryMinutes, st.integers(1, 1440), st.integers(0, 3599)),
     st.builds(Daily, CLOCKS, ZONES),
     st.builds(Weekly, st.integers(0, 6), CLOCKS, ZONES),
     st.builds(Within, CLOCKS, st.integers(1, 60), ZONES),
@@ -26,7 +26,7 @@ SCHEDULES: st.SearchStrategy[Schedule] = st.one_of(
 
 
 @given(SCHEDULES, INSTANTS)
-def test_an_instant_lies_between_its_last_slot_and_its_next(schedule: Schedule, now: datetime) -> None:
+def test_an_instant_lies_between_its_last_slot_and_its_next(schedule: SlotSchedule, now: datetime) -> None:
     last, following = schedule.last_slot(now), schedule.next_slot(now)
     assert last <= now < following
     assert schedule.last_slot(last) == last
@@ -37,7 +37,7 @@ def test_an_instant_lies_between_its_last_slot_and_its_next(schedule: Schedule, 
 
 @given(SCHEDULES, INSTANTS, st.integers(0, 3), st.integers(0, 3))
 def test_slots_of_two_spans_are_the_slots_of_both_together(
-    schedule: Schedule, start: datetime, first: int, second: int
+    schedule: SlotSchedule, start: datetime, first: int, second: int
 ) -> None:
     middle = start + timedelta(hours=first * 7)
     end = middle + timedelta(hours=second * 5)
@@ -45,7 +45,7 @@ def test_slots_of_two_spans_are_the_slots_of_both_together(
 
 
 @given(SCHEDULES)
-def test_the_text_of_a_schedule_means_the_schedule(schedule: Schedule) -> None:
+def test_the_text_of_a_schedule_means_the_schedule(schedule: SlotSchedule) -> None:
     assert parse_schedule(str(schedule)) == schedule
 
 
@@ -90,7 +90,7 @@ def test_prices_are_asked_for_from_noon_to_midnight_of_the_market() -> None:
 
 
 def test_ninety_minutes_are_no_problem() -> None:
-    slots = due_slots(Every(90), datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC))
+    slots = due_slots(EveryMinutes(90), datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC))
     assert [slot.strftime("%H:%M") for slot in slots[:3]] == ["01:30", "03:00", "04:30"]
     assert len(slots) == 16
 

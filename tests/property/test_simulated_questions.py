@@ -10,7 +10,7 @@ import pytest
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval
-from tests.simulated_platform import PublishedSeries, SimulatedService, second
+from tests.support.simulated_platform import PublishedSeries, SimulatedService, second
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)

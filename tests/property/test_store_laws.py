@@ -17,7 +17,7 @@ from app.market.series import SeriesBlock
 from app.market.time import Interval, Resolution
 from app.settings import DatabaseSettings
 from app.timeseries.repository import StoreResult, TimeSeriesRepository
-from tests.store_factory import LEARNED, block, hour, hours, key, rows_of
+from tests.support.store_factory import LEARNED, block, hour, hours, key, rows_of
 
 MICROSECOND = timedelta(microseconds=1)
 AREAS = (f"area {number}" for number in itertools.count())

@@ -1,7 +1,7 @@
 """A PostgreSQL of our own, for those who have none: started on demand, stopped after its last user."""
 
 from app.db.embedded.guard import guarded
-from app.db.embedded.place import has_database
+from app.db.embedded.location import has_database
 from app.db.embedded.programs import binaries
 from app.db.embedded.server import EmbeddedServer, embedded_notice, start_embedded
 

@@ -16,7 +16,7 @@ LOOK_SECONDS = 1.0
 LONGEST_PAUSE = 30.0
 
 
-class Server(Protocol):
+class RestartableServer(Protocol):
     """A server that can be looked at and started again; `EmbeddedServer` is one."""
 
     @property
@@ -26,7 +26,7 @@ class Server(Protocol):
 
 
 @asynccontextmanager
-async def guarded(server: Server) -> AsyncIterator[None]:
+async def guarded(server: RestartableServer) -> AsyncIterator[None]:
     """Within the block a server that has died is started again within seconds."""
     guarding = asyncio.create_task(guard(server), name="embedded database")
     try:
@@ -36,7 +36,7 @@ async def guarded(server: Server) -> AsyncIterator[None]:
         await asyncio.wait([guarding])
 
 
-async def guard(server: Server, *, look: float = LOOK_SECONDS) -> None:
+async def guard(server: RestartableServer, *, look: float = LOOK_SECONDS) -> None:
     """Until cancelled. What keeps it from starting is told once, and tried again with growing pauses."""
     log, failing, pause = structlog.get_logger(), Outage("embedded_database_does_not_start", level="error"), look
     while True:

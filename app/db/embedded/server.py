@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from app.db.embedded import keeper
-from app.db.embedded.place import SETTING, Place, claim, give, locate, notice, socket_dir
+from app.db.embedded.location import SETTING, ServerLocation, claim, give, locate, move_notice, socket_dir
 from app.db.embedded.programs import URL_REMEDY, environment, version
 from app.errors import AppError, ConfigurationError, DatabaseUnavailable
 
@@ -46,7 +46,7 @@ class Hold:
     A plain descriptor, so that a forgotten handle keeps the server until the process ends.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ServerLocation) -> None:
         self.place = place
         self._lock: int | None = keeper.open_lock(place.home, "users.lock")
         fcntl.flock(self._lock, fcntl.LOCK_SH)  # waits while a keeper stops the server
@@ -139,7 +139,7 @@ def start_embedded(data_dir: Path, *, tuning: Mapping[str, str] = NO_TUNING) -> 
 def embedded_notice(data_dir: Path) -> str | None:
     """What to tell the user about where the database lives: once, then None."""
     place = locate(data_dir)
-    text, told = notice(place), place.home / "told"
+    text, told = move_notice(place), place.home / "told"
     if text is None or (told.exists() and told.read_text(encoding="utf-8") == text):
         return None
     told.write_text(text, encoding="utf-8")
@@ -147,7 +147,7 @@ def embedded_notice(data_dir: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def _alone(place: Place) -> Iterator[None]:
+def _alone(place: ServerLocation) -> Iterator[None]:
     lock = keeper.open_lock(place.home, "start.lock")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -156,7 +156,7 @@ def _alone(place: Place) -> Iterator[None]:
         os.close(lock)
 
 
-def _run(place: Place, options: tuple[str, ...]) -> Path:
+def _run(place: ServerLocation, options: tuple[str, ...]) -> Path:
     """Bring server and keeper up; the caller holds users.lock shared and start.lock alone.
 
     A second look, because either may be killed just after it has come up.
@@ -177,7 +177,7 @@ def _run(place: Place, options: tuple[str, ...]) -> Path:
     raise explain(_log_since(place.log, 0), place)
 
 
-def _launch(place: Place, options: tuple[str, ...]) -> None:
+def _launch(place: ServerLocation, options: tuple[str, ...]) -> None:
     """Run a keeper, which starts the server unless it runs; raises if no server came of it."""
     sockets = socket_dir(place.home, place.account)
     server = [str(place.programs / "postgres"), "-D", str(place.data)]
@@ -203,7 +203,7 @@ def _launch(place: Place, options: tuple[str, ...]) -> None:
         raise explain(_log_since(place.log, said_before) + result.stderr.decode(errors="replace"), place)
 
 
-def _ready(place: Place) -> bool:
+def _ready(place: ServerLocation) -> bool:
     """Whether a server runs here; waits for one that is starting or stopping, and for a left-over initdb."""
     until = time.monotonic() + PATIENCE
     while keeper.held(place.home, "server.lock"):
@@ -216,7 +216,7 @@ def _ready(place: Place) -> bool:
     return False
 
 
-def _stop_deaf(place: Place) -> None:
+def _stop_deaf(place: ServerLocation) -> None:
     """Stop a server whose socket somebody has removed: it listens on, and nobody can reach it."""
     lock = keeper.open_lock(place.home, "server.lock")
     try:
@@ -225,7 +225,7 @@ def _stop_deaf(place: Place) -> None:
         os.close(lock)
 
 
-def _too_slow(place: Place) -> DatabaseUnavailable:
+def _too_slow(place: ServerLocation) -> DatabaseUnavailable:
     return DatabaseUnavailable(
         f"the embedded PostgreSQL in {place.home} was not ready within {PATIENCE:.0f} s: try again later,"
         f" its log is {place.log}"
@@ -239,7 +239,7 @@ def _log_since(log: Path, size: int) -> str:
     return ""
 
 
-def explain(output: str, place: Place) -> AppError:
+def explain(output: str, place: ServerLocation) -> AppError:
     """The error behind what initdb or the server wrote before it gave up."""
     if "No space left on device" in output:
         return ConfigurationError(
@@ -256,7 +256,7 @@ def explain(output: str, place: Place) -> AppError:
     )
 
 
-def _check_version(place: Place) -> None:
+def _check_version(place: ServerLocation) -> None:
     ours = version(place.programs).partition(".")[0]
     theirs = (place.data / "PG_VERSION").read_text(encoding="ascii").strip()
     if theirs != ours:
@@ -266,7 +266,7 @@ def _check_version(place: Place) -> None:
         )
 
 
-def _make_database(place: Place, options: tuple[str, ...]) -> None:
+def _make_database(place: ServerLocation, options: tuple[str, ...]) -> None:
     """Make cluster and database aside and rename them into place: what a killed process left is made anew.
 
     initdb inherits server.lock, so that one whose parent was killed is waited for.
@@ -285,7 +285,7 @@ def _make_database(place: Place, options: tuple[str, ...]) -> None:
         os.close(lock)
 
 
-def _initdb(place: Place, fresh: Path, lock: int, durable: bool) -> None:
+def _initdb(place: ServerLocation, fresh: Path, lock: int, durable: bool) -> None:
     settings = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={value}")]
     # Trust is enough: only the server's account and root reach a socket in its 0700 directory, and both could read
     # the files anyway. "peer" would add nothing and needs a name for every user id.
@@ -296,7 +296,7 @@ def _initdb(place: Place, fresh: Path, lock: int, durable: bool) -> None:
     _as_server(place, single, f"CREATE DATABASE {DATABASE};\n", lock)
 
 
-def _as_server(place: Place, command: list[str], text: str, lock: int) -> None:
+def _as_server(place: ServerLocation, command: list[str], text: str, lock: int) -> None:
     account = place.account
     result = subprocess.run(  # noqa: S603  our own program
         [str(place.programs / command[0]), *command[1:]],

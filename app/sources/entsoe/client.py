@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from pydantic import SecretStr
 
+from app.entsoe.items import ItemSpec
 from app.errors import ConfigurationError, RequestTooLarge
 from app.market.areas import Place
 from app.market.time import Interval
 from app.net.transports import METER
 from app.settings import EntsoeSettings
-from app.sources.entsoe.answers import ACCESS_REMEDY, read_acknowledgement
-from app.sources.entsoe.items import ItemSpec
+from app.sources.entsoe.responses import ACCESS_REMEDY, read_acknowledgement
 from app.sources.source import FetchStatistics
 
 TOKEN_HEADER = "SECURITY_TOKEN"  # noqa: S105  the name, not the value

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from app.market.areas import by_eic
 from app.market.time import MARKET_ZONE, Interval, Resolution, iso
-from app.sources.entsoe.documents import Curve, Outage, Rejection, SeriesHeader
+from app.sources.entsoe.documents import ExpandedCurve, Outage, Rejection, SeriesHeader
 from app.sources.entsoe.expand import Expansion, Points, Segment, UnreadablePoint, expand, segments
 from app.sources.entsoe.headers import Notice
 
@@ -55,7 +55,7 @@ class WrittenPeriod:
     problem: str = ""
 
 
-class Budget:
+class PositionLimit:
     """How much an answer may still become: positions, and reports of what is refused; shared by all its documents."""
 
     def __init__(self, size: int = 0) -> None:
@@ -83,8 +83,8 @@ class _Refused(Exception):
 
 
 def curves_of(
-    period: WrittenPeriod, header: SeriesHeader, root: str, budget: Budget
-) -> tuple[list[Curve], list[Outage], list[Rejection]]:
+    period: WrittenPeriod, header: SeriesHeader, root: str, budget: PositionLimit
+) -> tuple[list[ExpandedCurve], list[Outage], list[Rejection]]:
     """The curves of a Period, one for each measure and price category, its outages, and what could not be taken."""
     where = f"Period {period.start[:_TEXT_SHOWN]}/{period.end[:_TEXT_SHOWN]}"
     try:
@@ -98,7 +98,7 @@ def curves_of(
         return [], [], [Rejection(header.time_series, where, period.resolution[:_TEXT_SHOWN], str(refusal))]
     grid = _Grid(interval, resolution, zone, where, header.time_series)
     rejections = list(grid.unreadable(period.unreadable))
-    curves: list[Curve] = []
+    curves: list[ExpandedCurve] = []
     outages: list[Outage] = []
     for one in period.measured:
         labelled = _labelled(header, one)
@@ -127,11 +127,11 @@ def _labelled(header: SeriesHeader, one: Measured) -> SeriesHeader:
 
 def _curves(
     period: WrittenPeriod, one: Measured, header: SeriesHeader, grid: _Grid, count: int, *, repeat: bool
-) -> tuple[list[Curve], list[Rejection]]:
+) -> tuple[list[ExpandedCurve], list[Rejection]]:
     expansions = expand(one.points, count, repeat=repeat)
     starts = grid.resolution.starts(grid.interval, grid.zone)
     curves = [
-        Curve(
+        ExpandedCurve(
             header=replace(header, category=part.category) if part.category else header,
             period=grid.interval,
             resolution=grid.resolution,
@@ -240,7 +240,7 @@ def _zone(resolution: Resolution, interval: Interval, header: SeriesHeader) -> Z
         raise _Refused(f"the timeInterval lies beyond the calendar: {error}") from error
 
 
-def _count(resolution: Resolution, interval: Interval, zone: ZoneInfo, measures: int, budget: Budget) -> int:
+def _count(resolution: Resolution, interval: Interval, zone: ZoneInfo, measures: int, budget: PositionLimit) -> int:
     """The number of positions; so many are taken from the budget for each measure that is expanded."""
     try:
         count = resolution.count(interval, zone)

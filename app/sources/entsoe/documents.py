@@ -39,7 +39,7 @@ class SeriesHeader:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Curve:
+class ExpandedCurve:
     """The points of one Period (and price category), expanded; columns of equal length, starts ascending.
 
     `starts`: int64 seconds since 1970 (UTC). `values`: float64. `filled`: bool, True where the A03 rule repeats.
@@ -97,7 +97,7 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class MarketDocument:
     """One market document; `member` is its name inside a zip, else "". An acknowledgement has no curves.
 
     `time_series` counts those written, with or without a Period. `malformed` says why a member of a zip could not be
@@ -110,7 +110,7 @@ class Document:
     document_type: str
     process_type: str
     time_series: int
-    curves: tuple[Curve, ...]
+    curves: tuple[ExpandedCurve, ...]
     rejections: tuple[Rejection, ...]
     acknowledgement: Acknowledgement | None = None
     malformed: str = ""

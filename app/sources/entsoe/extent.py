@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from app.entsoe.items import ItemSpec
 from app.market.areas import Place
 from app.market.calendar import deadlines
 from app.market.series import SeriesBlock, SeriesKey
 from app.market.time import Interval
-from app.sources.entsoe.items import ItemSpec
 
 SPARE = timedelta(days=1)
 """Less than a day without values at an end is usual: a source that is late, a zone whose day begins later."""

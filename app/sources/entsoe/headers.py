@@ -180,7 +180,7 @@ def heading(root: Element) -> Heading:
     )
 
 
-def acknowledgement(root: Element) -> Acknowledgement:
+def read_acknowledgement_reason(root: Element) -> Acknowledgement:
     """The code of the first reason and the texts of all."""
     reasons = [_texts(child) for child in root if local_name(child) == "Reason"]
     code = next((reason["code"] for reason in reasons if reason.get("code")), "")

@@ -17,8 +17,8 @@ from lxml import etree
 
 from app.errors import MalformedDocument
 from app.sources.entsoe import headers
-from app.sources.entsoe.curves import OUTAGES, Budget, WrittenPeriod, bare_outage, curves_of
-from app.sources.entsoe.documents import Curve, Document, Outage, Rejection, SeriesHeader
+from app.sources.entsoe.curves import OUTAGES, PositionLimit, WrittenPeriod, bare_outage, curves_of
+from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Outage, Rejection, SeriesHeader
 from app.sources.entsoe.fastpath import POINT, decode_run, is_price, run_end
 from app.sources.entsoe.headers import Element, local_name
 from app.sources.entsoe.kept import KeptElements
@@ -47,13 +47,13 @@ _DOCTYPE_REFUSED = "the document declares a DOCTYPE, which documents of the plat
 _FEED = 256 * 1024
 
 
-def read_documents(body: bytes) -> list[Document]:
+def read_documents(body: bytes) -> list[MarketDocument]:
     """The documents of an answer, one for each member of a zip; an empty zip has none.
 
     MalformedDocument where nothing of the body is a platform document. A single bad member of a zip is returned as a
     document that says so in `malformed`.
     """
-    budget = Budget(len(body))
+    budget = PositionLimit(len(body))
     if sniff(body).kind is not BodyKind.ZIP:
         return settle([_read_xml(body, "", budget)])
     try:
@@ -69,7 +69,7 @@ def read_documents(body: bytes) -> list[Document]:
     return settle(documents)
 
 
-def _read_member(member: Member, budget: Budget) -> Document:
+def _read_member(member: Member, budget: PositionLimit) -> MarketDocument:
     problem = member.problem
     if not problem:
         try:
@@ -77,10 +77,10 @@ def _read_member(member: Member, budget: Budget) -> Document:
         except MalformedDocument as error:
             problem = str(error)
     rejection = Rejection("", f"member {member.name}", "", problem)
-    return Document(member.name, "", "", "", 0, (), (rejection,), malformed=problem)
+    return MarketDocument(member.name, "", "", "", 0, (), (rejection,), malformed=problem)
 
 
-def _read_xml(body: bytes, member: str, budget: Budget) -> Document:
+def _read_xml(body: bytes, member: str, budget: PositionLimit) -> MarketDocument:
     _check_kind(body)
     try:
         return _Reader(member, budget).read(body, cut_out=True)
@@ -95,7 +95,7 @@ def _read_xml(body: bytes, member: str, budget: Budget) -> Document:
             raise MalformedDocument(f"not well-formed XML: {error.msg}", body[:KEPT_BYTES]) from error
 
 
-def _without_bare_ampersands(body: bytes, member: str, budget: Budget) -> Document | None:
+def _without_bare_ampersands(body: bytes, member: str, budget: PositionLimit) -> MarketDocument | None:
     """The document with every `&` that begins no entity read as text; None where that does not mend it."""
     if not reads_as_ascii(body) or not has_bare_ampersand(body):
         return None
@@ -127,7 +127,7 @@ def _excerpt(body: bytes) -> str:
 class _Reader:
     """Reads one XML document."""
 
-    def __init__(self, member: str, budget: Budget, *, notes: tuple[str, ...] = ()) -> None:
+    def __init__(self, member: str, budget: PositionLimit, *, notes: tuple[str, ...] = ()) -> None:
         self._member = member
         self._budget = budget
         self._notes = dict.fromkeys(notes)
@@ -139,26 +139,26 @@ class _Reader:
         self._periods: list[WrittenPeriod] = []
         self._domain: str | None = None
         self._time_series = 0
-        self._curves: list[Curve] = []
+        self._curves: list[ExpandedCurve] = []
         self._outages: list[Outage] = []
         self._rejections: list[Rejection] = []
         self._parser = etree.XMLPullParser(
             ("end",), tag=_TAGS, resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True
         )
 
-    def read(self, body: bytes, *, cut_out: bool) -> Document:
+    def read(self, body: bytes, *, cut_out: bool) -> MarketDocument:
         """The document; XMLSyntaxError where it is not well-formed."""
         done = self._feed_cutting(body) if cut_out and reads_as_ascii(body) else 0
         self._feed(body, done, len(body))
         return self._end(body)
 
-    def read_pieces(self, pieces: Iterable[bytes], body: bytes) -> Document:
+    def read_pieces(self, pieces: Iterable[bytes], body: bytes) -> MarketDocument:
         """The same for a body that was changed piece by piece."""
         for piece in pieces:
             self._feed(piece, 0, len(piece))
         return self._end(body)
 
-    def _end(self, body: bytes) -> Document:
+    def _end(self, body: bytes) -> MarketDocument:
         root = self._parser.close()
         self._take_events()
         return self._document(root, body)
@@ -267,7 +267,7 @@ class _Reader:
             replace(one, nominal=notice.nominal, unit_name=notice.unit_name, reason=notice.reason) for one in found
         ]
 
-    def _document(self, root: Element, body: bytes) -> Document:
+    def _document(self, root: Element, body: bytes) -> MarketDocument:
         declared: object = root.getroottree().docinfo.internalDTD
         if declared is not None:
             raise MalformedDocument(_DOCTYPE_REFUSED, body[:KEPT_BYTES])
@@ -282,7 +282,7 @@ class _Reader:
         if self._budget.unlisted:
             self._notes[f"{self._budget.unlisted} more points or Periods were refused than are listed"] = None
             self._budget.unlisted = 0
-        return Document(
+        return MarketDocument(
             member=self._member,
             root=name,
             document_type=heading.document_type,
@@ -290,7 +290,7 @@ class _Reader:
             time_series=self._time_series,
             curves=tuple(self._curves),
             rejections=tuple(self._rejections),
-            acknowledgement=headers.acknowledgement(root) if name == _ACKNOWLEDGEMENT else None,
+            acknowledgement=headers.read_acknowledgement_reason(root) if name == _ACKNOWLEDGEMENT else None,
             mrid=heading.mrid,
             doc_status=heading.doc_status,
             revision=heading.revision,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from app.market.time import Resolution
 from app.sources.entsoe.curves import OUTAGES
-from app.sources.entsoe.documents import Curve, Document, SeriesHeader
+from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, SeriesHeader
 
 FINAL = "A02"
 RANKS = {"X01": 0, "A01": 1, FINAL: 3}
@@ -31,20 +31,20 @@ class _Placed:
 
     document: int
     number: int
-    curve: Curve
+    curve: ExpandedCurve
 
 
 @dataclass(slots=True)
 class _Outcome:
     """What became of the curves, and how much contradicted."""
 
-    replaced: dict[tuple[int, int], Curve | None] = field(default_factory=dict)
+    replaced: dict[tuple[int, int], ExpandedCurve | None] = field(default_factory=dict)
     dropped: dict[tuple[int, str], int] = field(default_factory=dict)
     differing: dict[tuple[int, str], int] = field(default_factory=dict)
     contradicting: dict[int, int] = field(default_factory=dict)
 
 
-def settle(documents: Sequence[Document]) -> list[Document]:
+def settle(documents: Sequence[MarketDocument]) -> list[MarketDocument]:
     """The documents without the values that a document of better status replaces, and notes of what contradicts."""
     outcome = _Outcome()
     for group in _groups(documents):
@@ -53,7 +53,7 @@ def settle(documents: Sequence[Document]) -> list[Document]:
     return [_settled(document, number, outcome) for number, document in enumerate(documents)]
 
 
-def _groups(documents: Sequence[Document]) -> Iterable[list[_Placed]]:
+def _groups(documents: Sequence[MarketDocument]) -> Iterable[list[_Placed]]:
     groups: dict[tuple[object, ...], list[_Placed]] = {}
     for number, document in enumerate(documents):
         if document.root == OUTAGES:
@@ -64,13 +64,13 @@ def _groups(documents: Sequence[Document]) -> Iterable[list[_Placed]]:
     return groups.values()
 
 
-def _identity(document: Document, header: SeriesHeader) -> SeriesHeader:
+def _identity(document: MarketDocument, header: SeriesHeader) -> SeriesHeader:
     """What makes it the same series: not the running number; an imbalance has one direction at a time."""
     direction = "" if document.document_type == _IMBALANCE_VOLUME else header.flow_direction
     return replace(header, time_series="", curve_type="", flow_direction=direction)
 
 
-def _settle_group(documents: Sequence[Document], group: Sequence[_Placed], outcome: _Outcome) -> None:
+def _settle_group(documents: Sequence[MarketDocument], group: Sequence[_Placed], outcome: _Outcome) -> None:
     ranks = [RANKS.get(documents[one.document].doc_status, _UNRANKED) for one in group]
     for rank in sorted(set(ranks)):
         same = [one for one, own in zip(group, ranks, strict=True) if own == rank]
@@ -80,7 +80,9 @@ def _settle_group(documents: Sequence[Document], group: Sequence[_Placed], outco
         _count_contradictions(same, outcome)
 
 
-def _drop(documents: Sequence[Document], one: _Placed, better: Sequence[Curve], outcome: _Outcome) -> None:
+def _drop(
+    documents: Sequence[MarketDocument], one: _Placed, better: Sequence[ExpandedCurve], outcome: _Outcome
+) -> None:
     covered = _covered(one.curve, better)
     number = int(covered.sum())
     if not number:
@@ -98,7 +100,7 @@ def _drop(documents: Sequence[Document], one: _Placed, better: Sequence[Curve], 
     outcome.differing[place] = outcome.differing.get(place, 0) + max(0, number - same)
 
 
-def _covered(curve: Curve, better: Sequence[Curve]) -> NDArray[np.bool_]:
+def _covered(curve: ExpandedCurve, better: Sequence[ExpandedCurve]) -> NDArray[np.bool_]:
     """Which units share time with a unit of a better document."""
     covered = np.zeros(len(curve.starts), np.bool_)
     for other in better:
@@ -119,7 +121,7 @@ def _overlapping(
     return overlapping
 
 
-def _equal(curve: Curve, other: Curve) -> int:
+def _equal(curve: ExpandedCurve, other: ExpandedCurve) -> int:
     """How many units both have with the same value."""
     if other.resolution is not curve.resolution or other.header.flow_direction != curve.header.flow_direction:
         return 0
@@ -145,13 +147,13 @@ def _count_contradictions(same: Sequence[_Placed], outcome: _Outcome) -> None:
             outcome.contradicting[last] = outcome.contradicting.get(last, 0) + number
 
 
-def _overlap(curves: Sequence[Curve]) -> bool:
+def _overlap(curves: Sequence[ExpandedCurve]) -> bool:
     """Whether any two share time; most documents write a series in Periods one after the other."""
     bounds = sorted((int(one.starts[0]), int(one.starts[-1])) for one in curves)
     return any(last >= first for (_, last), (first, _) in pairwise(bounds))
 
 
-def _settled(document: Document, number: int, outcome: _Outcome) -> Document:
+def _settled(document: MarketDocument, number: int, outcome: _Outcome) -> MarketDocument:
     notes = [
         f"{count} {_NAMES.get(status, status or 'unmarked')} values are left out, a document of better status in the "
         f"same answer has them; {outcome.differing[place, status]} differ"

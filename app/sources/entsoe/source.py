@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.clock import Clock, SystemClock
+from app.entsoe.items import ITEMS, SOURCE, ItemSpec, request_windows
 from app.errors import MalformedDocument, RequestTooLarge
 from app.market.areas import Place
 from app.market.series import DataItem, SeriesBlock, SeriesKey
 from app.market.time import Interval, Resolution
-from app.sources.entsoe.answers import refusal
 from app.sources.entsoe.client import EntsoeClient
-from app.sources.entsoe.documents import Curve, Document, Rejection, SeriesHeader
+from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Rejection, SeriesHeader
 from app.sources.entsoe.extent import brings, unread
-from app.sources.entsoe.items import ITEMS, SOURCE, ItemSpec, request_windows
 from app.sources.entsoe.parser import read_documents
+from app.sources.entsoe.responses import refusal
 from app.sources.entsoe.settle import settle
 from app.sources.source import Fetched, FetchStatistics, RejectedPoint
 
-Parse = Callable[[bytes], list[Document]]
+Parse = Callable[[bytes], list[MarketDocument]]
 KEPT_BYTES = 1_000_000
 MOST_PARTS = 8
 """So many questions about the ends of one window."""
@@ -34,7 +34,7 @@ MOST_PARTS = 8
 class _Read:
     """What has been read for a window, in document order."""
 
-    curves: list[Curve] = field(default_factory=list)
+    curves: list[ExpandedCurve] = field(default_factory=list)
     rejected: list[RejectedPoint] = field(default_factory=list)
     remarks: dict[str, None] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
@@ -85,7 +85,7 @@ class EntsoeSource:
         self, spec: ItemSpec, place: Place, window: Interval, statistics: FetchStatistics, read: _Read
     ) -> None:
         pages = await self._client.query(spec, place, window, statistics)
-        found: list[Document] = []
+        found: list[MarketDocument] = []
         for body in pages.bodies:
             for document in await self._documents(body, statistics):
                 _check_usable(spec, document, body)
@@ -94,7 +94,7 @@ class EntsoeSource:
         for document in settle(found) if len(pages.bodies) > 1 else found:
             _take(document, read)
 
-    async def _documents(self, body: bytes, statistics: FetchStatistics) -> list[Document]:
+    async def _documents(self, body: bytes, statistics: FetchStatistics) -> list[MarketDocument]:
         """One body at a time for each core, beside the event loop, which a month of generation would hold up."""
         async with self._cores:
             begun = time.perf_counter()
@@ -107,7 +107,7 @@ class EntsoeSource:
                 statistics.parse_seconds += time.perf_counter() - begun
 
 
-def _check_usable(spec: ItemSpec, document: Document, body: bytes) -> None:
+def _check_usable(spec: ItemSpec, document: MarketDocument, body: bytes) -> None:
     """Raises what an acknowledgement means, and where a document is not what was asked for."""
     acknowledgement = document.acknowledgement
     if acknowledgement is not None:
@@ -117,7 +117,7 @@ def _check_usable(spec: ItemSpec, document: Document, body: bytes) -> None:
         _check(spec, document, body)
 
 
-def _take(document: Document, read: _Read) -> None:
+def _take(document: MarketDocument, read: _Read) -> None:
     read.rejected.extend(_rejected(document.member, rejection) for rejection in document.rejections)
     read.remarks.update(dict.fromkeys(document.notes))
     if document.malformed:
@@ -125,7 +125,7 @@ def _take(document: Document, read: _Read) -> None:
     read.curves.extend(document.curves)
 
 
-def _check(spec: ItemSpec, document: Document, body: bytes) -> None:
+def _check(spec: ItemSpec, document: MarketDocument, body: bytes) -> None:
     """MalformedDocument where the types are not those of the request; an item without process type takes any."""
     asked = (spec.document_type, spec.process_type)
     got = (document.document_type, document.process_type if spec.process_type else "")
@@ -181,16 +181,16 @@ def _direction(header: SeriesHeader) -> str:
     return "generation" if header.in_domain else "consumption"
 
 
-def to_blocks(spec: ItemSpec, place: Place, curves: Sequence[Curve]) -> list[SeriesBlock]:
+def to_blocks(spec: ItemSpec, place: Place, curves: Sequence[ExpandedCurve]) -> list[SeriesBlock]:
     """One block for each series and resolution, in the order of first appearance; its rows in document order."""
-    grouped: dict[tuple[SeriesKey, Resolution], list[Curve]] = {}
+    grouped: dict[tuple[SeriesKey, Resolution], list[ExpandedCurve]] = {}
     for curve in curves:
         if len(curve.starts):
             grouped.setdefault((series_key(spec, place, curve.header), curve.resolution), []).append(curve)
     return [_block(key, resolution, group) for (key, resolution), group in grouped.items()]
 
 
-def _block(key: SeriesKey, resolution: Resolution, group: Sequence[Curve]) -> SeriesBlock:
+def _block(key: SeriesKey, resolution: Resolution, group: Sequence[ExpandedCurve]) -> SeriesBlock:
     if len(group) == 1:
         (only,) = group
         return SeriesBlock(key, resolution, only.starts, only.values, only.filled)

@@ -1,0 +1,86 @@
+"""Tells the database what is wrong with the files that this process reads, so that a rule can see it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+
+import structlog
+
+from app.clock import Clock, until_beat
+from app.db.engine import Database
+from app.errors import DatabaseUnavailable
+from app.kit.yaml.tree import Problem
+
+LOOK_SECONDS = 1.0
+REFRESH_SECONDS = 15.0
+"""Rules that read the table count rows as present that are younger than a minute."""
+FORGOTTEN = timedelta(minutes=10)
+MOST_KEPT = 200
+
+_WRITE = """
+    insert into rule_problems (instance, source, file, line, field, message, since, seen_at)
+    select $1, *, $7, $7 from unnest($2::text[], $3::text[], $4::integer[], $5::text[], $6::text[])
+    on conflict (instance, source, file, line, field, message) do update set seen_at = excluded.seen_at
+"""
+_CLEAR = "delete from rule_problems where (instance = $1 and seen_at is distinct from $2) or seen_at < $3"
+
+ProblemSource = Callable[[], Sequence[Problem]]
+
+
+class ProblemBoard:
+    """Keeps `rule_problems` true for one process; each source says at any time what is wrong with its files."""
+
+    def __init__(
+        self, database: Database, clock: Clock, sources: Mapping[str, ProblemSource], *, instance: str
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._sources = dict(sources)
+        self._instance = instance
+        self._written: tuple[tuple[str, Problem], ...] | None = None
+        self._written_at = 0.0
+        self._log = structlog.get_logger()
+        self._away = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow the sources until the event is set; at the end nothing is left of this process."""
+        while not stop.is_set():
+            await self._try(self.look)
+            try:
+                await asyncio.wait_for(stop.wait(), until_beat(LOOK_SECONDS))
+            except TimeoutError:
+                continue
+        await self._try(lambda: self._write(()))
+
+    async def look(self) -> None:
+        """Write what the sources say, where it differs from what stands there, or grows old."""
+        present = tuple((name, problem) for name, source in self._sources.items() for problem in source())[:MOST_KEPT]
+        stale = bool(present) and time.monotonic() - self._written_at >= REFRESH_SECONDS
+        if present != self._written or stale:
+            await self._write(present)
+
+    async def _write(self, present: Sequence[tuple[str, Problem]]) -> None:
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            if present:
+                await connection.execute(_WRITE, self._instance, *_columns(present), now)
+            await connection.execute(_CLEAR, self._instance, now if present else None, now - FORGOTTEN)
+        self._written, self._written_at = tuple(present), time.monotonic()
+
+    async def _try(self, act: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await act()
+        except DatabaseUnavailable as error:
+            if not self._away:
+                self._log.warning("problems_of_files_not_written", error=str(error))
+            self._away = True
+        else:
+            self._away = False
+
+
+def _columns(present: Sequence[tuple[str, Problem]]) -> tuple[list[object], ...]:
+    rows = dict.fromkeys((name, one.file, one.line, one.field, one.message[:2000]) for name, one in present)
+    return tuple([row[index] for row in rows] for index in range(5))

@@ -1,0 +1,400 @@
+"""Sends what is due, in every replica: claim, send, record; a message is sent at least once, with one key."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, HttpSender, Part
+from app.alerting.delivery.channels.masking import redacted
+from app.alerting.delivery.config import LOG, ChannelBook, ChannelFile
+from app.alerting.delivery.messages import Sender
+from app.alerting.delivery.outbox import UNROUTED
+from app.alerting.delivery.rate_limit import blocked_until, retry_at
+from app.alerting.delivery.repository import (
+    DeliveryAttempt,
+    DeliveryClaim,
+    DeliveryProgress,
+    DeliveryRepository,
+    DueChannel,
+)
+from app.alerting.evaluation.repository import SKEW
+from app.alerting.models import Severity
+from app.clock import Clock, until_beat
+from app.errors import DatabaseUnavailable
+from app.logging import Outage
+from app.net.egress_guard import AddressRefused
+from app.settings import NotificationSettings, Origin, Settings
+
+SMALLEST_PIECES = 6
+"""A part is halved at most so many times."""
+DATABASE_PAUSE = 2.0
+PRUNE_SECONDS = 3600.0
+WELL_WITHIN = 30.0
+CRITICAL_FIRST = 2.0
+"""So long what is not critical waits for what is, on each channel."""
+ANNOUNCE_SECONDS = 30.0
+UNKNOWN_AFTER = timedelta(minutes=10)
+"""What waits for a channel goes elsewhere when no replica has had the channel in its file for so long."""
+
+Listener = Callable[[str, str, str, float], None]
+"""Learns of each attempt: channel, kind of channel, verdict, seconds."""
+
+
+def sender_of(settings: Settings) -> Sender:
+    """Who sends the messages of this installation."""
+    return Sender(settings.instance_name, settings.url, settings.origin is Origin.SANDBOX)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRetryPolicy:
+    """How long messages are tried, and the chance that spreads the attempts of many over time."""
+
+    give_up: timedelta
+    chance: Callable[[], float] = random.random
+
+
+class DeliveryWorker:
+    """Delivers the messages of the outbox; each channel at its own pace, so that none waits for another."""
+
+    def __init__(
+        self,
+        repository: DeliveryRepository,
+        file: ChannelFile,
+        outlet: HttpSender,
+        clock: Clock,
+        *,
+        settings: NotificationSettings,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._repository = repository
+        self._file = file
+        self._outlet = outlet
+        self._clock = clock
+        self._settings = settings
+        self._patience = DeliveryRetryPolicy(timedelta(hours=settings.give_up_hours), chance)
+        self.listeners: list[Listener] = []
+        self._away = Outage("delivery_without_database", level="error")
+        self._log = structlog.get_logger()
+        self._busy: dict[tuple[str, bool], asyncio.Task[int]] = {}
+        self._announced: frozenset[str] = frozenset()
+        self._announced_at = 0.0
+        self._disabled: frozenset[str] = frozenset()
+        self._looked_at = time.monotonic()
+        self._pruned_at = 0.0
+        self._last_now = clock.now()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the outbox was last looked at with success."""
+        return time.monotonic() - self._looked_at
+
+    @property
+    def warnings(self) -> list[str]:
+        """What keeps messages from people, and what a person should do; from memory."""
+        book = self._file.current()
+        found = [f"channels: {name} cannot be used: {why}" for name, why in book.broken.items()]
+        found += [f"channels: {problem}" for problem in self._file.problems[:5]]
+        return found
+
+    @property
+    def mute(self) -> str:
+        """Why nobody can be reached although channels are described; empty where somebody can, or none is."""
+        book = self._file.current()
+        people = {name for name, channel in book.channels.items() if channel.kind != LOG}
+        if (people and not people <= self._disabled) or not (people or book.broken or book.unusable):
+            return ""
+        return "no channel that reaches people works"
+
+    @property
+    def file(self) -> ChannelFile:
+        return self._file
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until `stop` is set; attempts under way may end then."""
+        if not self._file.current().reaches_people:
+            self._log.warning("nobody is told of alerts: no channel is configured", file=str(self._file.path))
+        try:
+            while not stop.is_set():
+                pause = self._settings.poll_seconds
+                try:
+                    await self._start_due()
+                    await self._prune()
+                except DatabaseUnavailable as error:
+                    self._away.met(error)
+                    pause = DATABASE_PAUSE
+                else:
+                    self._away.over()
+                await wait(stop, until_beat(pause))
+        finally:
+            await self._drain()
+
+    async def deliver_due(self) -> int:
+        """Send everything that is due now and may be sent now; gives the number of messages sent."""
+        await self._start_due()
+        tasks = list(self._busy.values())
+        return sum(await asyncio.gather(*tasks)) if tasks else 0
+
+    async def _start_due(self) -> None:
+        book, now = self._file.current(), self._clock.now()
+        if now < self._last_now - SKEW:
+            self._log.warning("clock_set_back", seconds=round((self._last_now - now).total_seconds()))
+            await self._repository.clock_set_back(now)
+        self._last_now = now
+        await self._announce(book)
+        for due in sorted(await self._repository.due_channels(now), key=lambda one: not one.critical):
+            lane = (due.name, due.critical)
+            if lane in self._busy:
+                continue
+            work = self._work_on(due, book, now)
+            if work is None:
+                continue
+            task = asyncio.create_task(self._bordered(due.name, work))
+            self._busy[lane] = task
+            task.add_done_callback(lambda _, lane=lane: self._busy.pop(lane, None))  # type: ignore[misc]
+        self._looked_at = time.monotonic()
+
+    def _work_on(self, due: DueChannel, book: ChannelBook, now: datetime) -> Coroutine[Any, Any, int] | None:
+        """What to do for a channel; nothing where its entry is broken, or where another replica may know it."""
+        if due.name in book.broken or (due.name == UNROUTED and book.unusable):
+            return None
+        if due.name == UNROUTED:
+            return self._repository.route_waiting(book, now)
+        if due.name in book.channels:
+            if due.disabled is None:
+                return self._work(due.name, due.critical)
+            return self._hand_over(due.name, due.disabled, book)
+        if now - max(due.since, due.seen_at or due.since) < UNKNOWN_AFTER:
+            return None
+        return self._hand_over(due.name, "it is no longer in the file of the channels", book, gone=True)
+
+    async def _announce(self, book: ChannelBook) -> None:
+        """Say at times which channels this replica knows: while the file rolls out, others leave them alone."""
+        known = frozenset(book.channels) | frozenset(book.broken)
+        if known == self._announced and time.monotonic() - self._announced_at < ANNOUNCE_SECONDS:
+            return
+        await self._repository.seen(sorted(known), self._clock.now())
+        self._disabled = await self._repository.disabled_channels()
+        self._announced, self._announced_at = known, time.monotonic()
+
+    async def _work(self, name: str, critical: bool) -> int:
+        """Send one message of the channel after the other, as long as there is one and it may be sent."""
+        sent = 0
+        # What is critical has a lane of its own: a slow answer to a long digest holds it up no more than the digest.
+        while channel := self._file.fresh(name):
+            urgent = self._busy.get((name, True))
+            if urgent is not None and not critical:
+                await asyncio.wait([urgent], timeout=CRITICAL_FIRST)
+            limit, now = channel.common.per_minute, self._clock.now()
+            claim = await self._repository.claim(name, limit, now, critical=critical)
+            if claim is None:
+                break
+            sent += await self._deliver(channel, claim, self._file.current())
+        return sent
+
+    async def _bordered(self, name: str, work: Coroutine[Any, Any, int]) -> int:
+        """One channel's work; whatever ends it is logged, and the other channels go on.
+
+        What was sent and not recorded is sent again with the same key once the lease has ended.
+        """
+        try:
+            return await work
+        except DatabaseUnavailable as error:
+            self._away.met(error)
+        except Exception as error:  # noqa: BLE001  the border of a job: it is logged, the other channels go on
+            # The work on a channel is a job: a defect in it must not end the deliveries of the others.
+            self._log.exception("delivery failed", channel=name, error=type(error).__name__)
+        return 0
+
+    async def _hand_over(self, channel: str, why: str, book: ChannelBook, *, gone: bool = False) -> int:
+        disabled = await self._repository.disabled_channels()
+        instead = self._instead(channel, book, disabled)
+        moved = await self._repository.hand_over(channel, instead, why, self._clock.now(), gone=gone)
+        if moved:
+            self._log.error("channel takes nothing", channel=channel, reason=why, messages=moved, instead=instead)
+        return 0
+
+    @staticmethod
+    def _instead(channel: str, book: ChannelBook, disabled: frozenset[str]) -> str:
+        """Who takes what this channel cannot: somebody who reaches people, never our log in the place of people."""
+        instead = book.instead_of(channel, disabled)
+        chosen = book.channels.get(instead)
+        return instead if chosen is not None and (chosen.kind != LOG or not book.reaches_people) else ""
+
+    async def _deliver(self, channel: Channel, claim: DeliveryClaim, book: ChannelBook) -> int:
+        """Send the parts that have not arrived; gives 1 where the message is complete."""
+        progress = claim.progress
+        parts = channel.parts(claim.message, claim.recipients)
+        rest = parts[progress.parts :]
+        for part in rest:
+            outcome = await self._send(channel, claim, part, progress)
+            if outcome is None:
+                return 0
+            answer, attempt, progress = outcome
+            if answer.verdict is not DeliveryStatus.SENT:
+                await self._settle(channel, claim, answer, attempt, progress=progress, book=book)
+                return 0
+            # Who was reached counts for one part; who was refused will not be reached by the next either.
+            progress = replace(progress, parts=progress.parts + 1, delivered=())
+            await self._repository.sent(claim, attempt, progress, last=part is rest[-1])
+        if not rest:
+            # The channel was set up anew after some parts had arrived, and now makes fewer of it.
+            nothing = DeliveryAttempt(
+                "0/0", self._clock.now(), 0.0, DeliveryStatus.SENT.value, None, "all parts had arrived"
+            )
+            await self._repository.sent(claim, nothing, progress, last=True)
+        return 1
+
+    async def _send(
+        self, channel: Channel, claim: DeliveryClaim, part: Part, progress: DeliveryProgress, depth: int = 0
+    ) -> tuple[ChannelResponse, DeliveryAttempt, DeliveryProgress] | None:
+        """One part, in smaller ones where the receiver wants it so; None where it has to wait for its turn."""
+        common = channel.common
+        critical = claim.message.severity is Severity.CRITICAL
+        until = await self._repository.reserve(common.name, common.per_minute, self._clock.now(), critical=critical)
+        if until is not None:
+            await self._repository.postponed(claim, until, progress)
+            return None
+        answer, attempt = await self._attempt(channel, claim, part, progress.done)
+        progress = replace(
+            progress,
+            delivered=(*progress.delivered, *answer.delivered),
+            refused={**progress.refused, **answer.refused},
+        )
+        if answer.verdict is not DeliveryStatus.TOO_LARGE:
+            return answer, attempt, progress
+        halves = channel.halves(part) if depth < SMALLEST_PIECES else []
+        if not halves:
+            return replace(answer, verdict=DeliveryStatus.REFUSED), attempt, progress
+        for half in halves:
+            await self._repository.progressed(claim, attempt, progress)
+            outcome = await self._send(channel, claim, half, progress, depth + 1)
+            if outcome is None or outcome[0].verdict is not DeliveryStatus.SENT:
+                return outcome
+            answer, attempt, progress = outcome
+        return answer, attempt, progress
+
+    async def _attempt(
+        self, channel: Channel, claim: DeliveryClaim, part: Part, done: frozenset[str]
+    ) -> tuple[ChannelResponse, DeliveryAttempt]:
+        keeping = asyncio.create_task(self._keep(claim))
+        try:
+            answer, kept = await attempt(channel, part, done, self._outlet, self._clock)
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+        name, seconds = channel.common.name, round(kept.seconds, 3)
+        for listen in self.listeners:
+            listen(name, channel.kind, kept.verdict, kept.seconds)
+        self._log.info(
+            "message attempt",
+            channel=name,
+            key=part.key,
+            part=part.name,
+            verdict=kept.verdict,
+            status=kept.status,
+            seconds=seconds,
+            answer=kept.answer,
+        )
+        return answer, kept
+
+    async def _keep(self, claim: DeliveryClaim) -> None:
+        """Renew the lease as long as an attempt lasts: a mail server may take ten minutes."""
+        while True:
+            await asyncio.sleep(self._repository.lease.total_seconds() / 3)
+            try:
+                await self._repository.renew(claim, self._clock.now())
+            except DatabaseUnavailable as error:
+                self._away.met(error)
+
+    async def _settle(
+        self,
+        channel: Channel,
+        claim: DeliveryClaim,
+        answer: ChannelResponse,
+        attempt: DeliveryAttempt,
+        *,
+        progress: DeliveryProgress,
+        book: ChannelBook,
+    ) -> None:
+        """Record a failure by what it means."""
+        name = channel.common.name
+        if answer.verdict is DeliveryStatus.DISABLED:
+            self._log.error("channel disabled", channel=name, reason=answer.text)
+            self._disabled |= {name}
+            await self._repository.disable(name, answer.text, attempt.at, (claim, attempt))
+            await self._hand_over(name, answer.text, book)
+            return
+        instead = self._instead(name, book, await self._repository.disabled_channels())
+        over = attempt.at - claim.created_at >= self._patience.give_up
+        if answer.verdict is DeliveryStatus.REFUSED and instead and not claim.moved:
+            await self._repository.refused(claim, attempt, progress, instead)
+        elif answer.verdict is DeliveryStatus.REFUSED or over:
+            why = answer.text if not over else f"tried for {self._settings.give_up_hours:g} h, last: {answer.text}"
+            self._log.error("message failed", channel=name, subject=claim.message.subject, reason=why)
+            notice_on = "" if claim.moved else instead
+            await self._repository.failed(claim, attempt, progress, why, notice_on=notice_on)
+        else:
+            await self._again(claim, answer, attempt, progress)
+
+    async def _again(
+        self, claim: DeliveryClaim, answer: ChannelResponse, attempt: DeliveryAttempt, progress: DeliveryProgress
+    ) -> None:
+        chance, now = self._patience.chance(), self._clock.now()
+        again = retry_at(now, claim.attempts, chance, answer.retry_after)
+        # Where some recipients have been reached the channel works: only this message waits, for the others.
+        if answer.postponed and (progress.delivered or progress.parts):
+            await self._repository.put_off(claim, attempt, progress, again, served=bool(answer.delivered))
+            return
+        blocked = blocked_until(now, claim.attempts, chance, answer.retry_after)
+        await self._repository.retry(claim, attempt, progress, again, blocked)
+
+    async def _prune(self) -> None:
+        if time.monotonic() - self._pruned_at < PRUNE_SECONDS and self._pruned_at:
+            return
+        self._pruned_at = time.monotonic()
+        await self._repository.prune(self._clock.now() - timedelta(days=self._settings.history_days))
+
+    async def _drain(self) -> None:
+        """Let attempts under way end; what does not is sent again by whoever takes it over."""
+        tasks = list(self._busy.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._settings.drain_seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._outlet.close()
+
+
+async def attempt(
+    channel: Channel, part: Part, done: frozenset[str], outlet: HttpSender, clock: Clock
+) -> tuple[ChannelResponse, DeliveryAttempt]:
+    """One attempt and what came of it, free of secrets; whatever goes wrong is an answer too."""
+    now, begun = clock.now(), time.perf_counter()
+    try:
+        answer = await channel.send(part, outlet, done)
+    except AddressRefused as error:
+        answer = ChannelResponse(DeliveryStatus.DISABLED, str(error))
+    except Exception as error:  # noqa: BLE001  a delivery attempt is a job: its failure is kept, others go on
+        answer = ChannelResponse(DeliveryStatus.RETRY, f"{type(error).__name__}: {error}")
+    secrets = channel.secrets()
+    text = redacted(answer.text, secrets)
+    refused = {address: redacted(why, secrets) for address, why in answer.refused.items()}
+    kept = DeliveryAttempt(part.name, now, time.perf_counter() - begun, answer.verdict.value, answer.status, text)
+    return replace(answer, text=text, refused=refused), kept
+
+
+async def wait(stop: asyncio.Event, seconds: float) -> None:
+    """Until `stop` is set, at most so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

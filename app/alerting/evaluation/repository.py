@@ -1,0 +1,361 @@
+"""The rows of evaluation: which rules are due, and what their evaluations make of alerts. Each method is a transaction.
+
+Whoever changes alerts holds the rows of their rules in `rule_states`; an evaluation is written only by the holder of
+its lease. So two replicas never write the same evaluation, and none overwrites what the other has written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import structlog
+
+from app.alerting.delivery.outbox_port import Outbox
+from app.alerting.evaluation import sql
+from app.alerting.evaluation.concurrency import SLOW_SECONDS
+from app.alerting.evaluation.serialization import (
+    alert_of,
+    changes_as_json,
+    clean_label,
+    events_as_json,
+    json_number,
+    pairs,
+    row_as_json,
+)
+from app.alerting.models import Alert, AlertEvent, Evaluation, Labels, Rule, Schedule, Severity, Trigger, labels_of
+from app.alerting.rules.schedules import EveryInterval, parse_cron
+from app.alerting.state.apply import AlertChange, RuleSnapshot, apply_evaluations
+from app.alerting.state.silences import Matcher, Mute, Silence, Window, described, silenced_by, stored_matchers
+from app.alerting.state.suppression import AlertIndex, SuppressionContext
+from app.alerting.state.transitions import Damping, ended
+from app.db.engine import Database
+from app.db.retention import erase_before
+from app.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from app.db.engine import Connection
+
+SKEW = timedelta(seconds=5)
+"""So far the clocks of replicas may lie apart."""
+UNSEEN = timedelta(minutes=3)
+"""A rule that no process has had in its book for so long is gone."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationClaim:
+    """A rule that this process may evaluate; `seconds` is how long the last evaluation took."""
+
+    rule: str
+    lease: UUID
+    due_at: datetime
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationOutcome:
+    """What came of a claim; without a next slot the rule's own stays."""
+
+    claim: EvaluationClaim
+    rule: Rule
+    evaluation: Evaluation
+    trigger: Trigger
+    next_due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how long evaluations, those that found nothing, and alerts with their events are kept."""
+
+    executions: timedelta
+    quiet_executions: timedelta
+    history: timedelta
+
+
+class AlertRepository:
+    """States of rules, alerts and their events."""
+
+    def __init__(
+        self, database: Database, outbox: Outbox, *, lease: timedelta, damping: Damping, inhibit_wait: timedelta
+    ) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._lease = lease
+        self._damping = damping
+        self._inhibit_wait = inhibit_wait
+
+    async def enter(self, rules: Iterable[tuple[Rule, datetime]], now: datetime) -> None:
+        """Take rules of the book with their next slots up, or up to date."""
+        rows = [
+            {
+                "rule": rule.name,
+                "schedule": str(rule.schedule),
+                "about": _about(rule),
+                "next_due": next_due,
+            }
+            for rule, next_due in rules
+        ]
+        async with self._database.connection() as connection:
+            await connection.execute(sql.ENTER, row_as_json(rows), now, SKEW)
+
+    async def refresh(self, names: Collection[str], now: datetime) -> set[str]:
+        """Say that these rules are in a book; those of them that have a row."""
+        async with self._database.connection() as connection:
+            return {row["rule"] for row in await connection.fetch(sql.REFRESH, list(names), now)}
+
+    async def unseen(self, names: Collection[str], now: datetime) -> list[str]:
+        """Rules other than these that no process has had in its book for a while."""
+        async with self._database.connection() as connection:
+            return [row["rule"] for row in await connection.fetch(sql.STALE, list(names), now, UNSEEN)]
+
+    async def claim(
+        self, now: datetime, *, limit: int, strangers: Collection[str] = (), quick: Collection[str] | None = None
+    ) -> list[EvaluationClaim]:
+        """Lease rules that are due, the longest due first; of `quick` rules, and of those that were, if it is given."""
+        names = None if quick is None else list(quick)
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.CLAIM, now, self._lease, list(strangers), limit, names, SLOW_SECONDS)
+        return [EvaluationClaim(**row) for row in rows]
+
+    async def claim_one(self, rule: str, now: datetime) -> EvaluationClaim | None:
+        """Lease one rule, due or not, paused or not; None while somebody evaluates it."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(sql.CLAIM_ONE, now, self._lease, rule)
+        return None if row is None else EvaluationClaim(**row)
+
+    async def renew(self, leases: Collection[UUID], now: datetime) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(sql.RENEW, list(leases), now, self._lease)
+
+    async def release(self, leases: Collection[UUID]) -> None:
+        """Give rules back without an evaluation; they are still due."""
+        async with self._database.connection() as connection:
+            await connection.execute(sql.RELEASE, list(leases))
+
+    async def record(self, outcomes: Sequence[EvaluationOutcome], rules: Mapping[str, Rule], now: datetime) -> int:
+        """Write evaluations with all that follows from them; how many were still held by their leases."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(sql.HELD, [outcome.claim.lease for outcome in outcomes])
+            held = {row["lease"] for row in rows}
+            mine = [outcome for outcome in outcomes if outcome.claim.lease in held]
+            if not mine:
+                return 0
+            evaluations = {outcome.rule.name: outcome.evaluation for outcome in mine}
+            looks = [(outcome.rule, outcome.evaluation.at) for outcome in mine]
+            changes = await self._settled(connection, looks, evaluations, rules, now)
+            told = await self._write(connection, changes, now)
+            await connection.execute(sql.EXECUTIONS, row_as_json([_execution(one, told) for one in mine]))
+            await connection.execute(sql.EVALUATED, row_as_json([_evaluated(one) for one in mine]))
+        return len(mine)
+
+    async def look(self, rules: Mapping[str, Rule], now: datetime, *, suppressed: bool) -> int:
+        """Tell what time brings for rules that are not due: reminders, and what was held back; how many changed.
+
+        `suppressed` looks at every alert that is held back, too.
+        """
+        if not await self._waiting(now, suppressed=suppressed):
+            return 0
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(sql.TO_LOOK_AT, now, self._lease, suppressed)
+            looks = [(rules[row["rule"]], now) for row in rows if row["rule"] in rules]
+            changes = await self._settled(connection, looks, {}, rules, now) if looks else []
+            await self._write(connection, changes, now)
+        return len(changes)
+
+    async def _waiting(self, now: datetime, *, suppressed: bool) -> bool:
+        """Whether there is anything to look at: mostly there is not, which then takes one statement."""
+        async with self._database.connection() as connection:
+            return bool(await connection.fetchval(sql.ANYTHING_TO_LOOK_AT, now, self._lease, suppressed))
+
+    async def forget(self, gone: Mapping[str, Rule | None], now: datetime, note: str) -> int:
+        """End the alerts of rules that are not evaluated any more, and drop their rows; how many rows there were."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(sql.LOCK_RULES, list(gone))
+            names = [row["rule"] for row in rows]
+            rules = {row["rule"]: gone[row["rule"]] or _remembered(row["rule"], row["about"]) for row in rows}
+            found = await connection.fetch(sql.ALERTS, names, now, [], now)
+            quiets = await active_quiets(connection, now)
+            steps = [
+                ended(alert, rules[alert.rule], now, note, _silence_of(alert, rules[alert.rule], quiets))
+                for alert in map(alert_of, found)
+                if alert.open or alert.owed
+            ]
+            changes = [AlertChange(step.alert, step.events) for step in steps if step.alert is not None]
+            await self._write(connection, changes, now)
+            await connection.execute(sql.FORGET, names)
+        return len(names)
+
+    async def prune(self, now: datetime, retention: Retention) -> int:
+        """Delete what is older than it is kept; how many rows or chunks went."""
+        quiet, history = retention.quiet_executions, retention.history
+        async with self._database.connection() as connection:
+            gone = await erase_before(connection, "rule_executions", "due_at", now - retention.executions)
+            for statement, age in zip(sql.PRUNE, (quiet, quiet, history, history), strict=True):
+                done: str = await connection.execute(statement, now, age)
+                gone += int(done.rsplit(maxsplit=1)[-1])
+        return gone
+
+    async def _settled(
+        self,
+        connection: Connection,
+        looked_at: Sequence[tuple[Rule, datetime]],
+        evaluations: Mapping[str, Evaluation],
+        rules: Mapping[str, Rule],
+        now: datetime,
+    ) -> list[AlertChange]:
+        """What follows for the alerts of these rules, whose rows are locked."""
+        parents = {name for rule, _ in looked_at for name in rule.depends_on}
+        names = parents.union(rule.name for rule, _ in looked_at)
+        lookback = max((rule.lookback for rule, _ in looked_at), default=timedelta(0))
+        found = await connection.fetch(
+            sql.ALERTS, list(names), now - self._damping.window, list(parents), now - lookback
+        )
+        alerts: dict[str, dict[Labels, Alert]] = {name: {} for name in names}
+        overdue: set[int] = set()
+        for row in found:
+            alert = alert_of(row)
+            alerts[alert.rule][alert.labels] = alert  # the latest of the same labels
+            if row["look_at"] is not None and row["look_at"] <= now:
+                overdue.add(row["alert_id"])
+        signals = any(evaluation.signals for evaluation in evaluations.values())
+        states = await connection.fetch(sql.PARENTS, list(parents)) if parents else []
+        around = SuppressionContext(
+            rules=rules,
+            quiets=await active_quiets(connection, now) if signals or found else [],
+            alerts={row["rule"]: AlertIndex(alerts[row["rule"]].values()) for row in states},
+            evaluated={row["rule"]: row["evaluated_at"] or LONG_AGO for row in states},
+            inhibit_wait=self._inhibit_wait,
+        )
+        looks = [
+            RuleSnapshot(rule, list(alerts[rule.name].values()), at, evaluations.get(rule.name), frozenset(overdue))
+            for rule, at in looked_at
+        ]
+        return apply_evaluations(looks, around, self._damping)
+
+    async def _write(self, connection: Connection, changes: Sequence[AlertChange], now: datetime) -> set[str]:
+        """Write alerts and events, and hand over what is to be told; the rules of which something is."""
+        new = [change for change in changes if change.alert.alert_id is None]
+        known = [change for change in changes if change.alert.alert_id is not None]
+        numbers: dict[tuple[str, Labels], int] = {}
+        if new:
+            rows = await connection.fetch(sql.INSERT, changes_as_json(new))
+            numbers = {(row["rule"], pairs(row["labels"])): row["alert_id"] for row in rows}
+        if known:
+            await connection.execute(sql.UPDATE, changes_as_json(known))
+        events = [_numbered(event, numbers) for change in changes for event in change.events]
+        if events:
+            await connection.execute(sql.EVENTS, events_as_json(events))
+        told = [_numbered(event, numbers) for change in changes for event in change.told]
+        if told:
+            await self._outbox.enqueue(connection, told, now)
+        return {event.rule.name for event in told}
+
+
+def _numbered(event: AlertEvent, numbers: Mapping[tuple[str, Labels], int]) -> AlertEvent:
+    if event.alert.alert_id is not None:
+        return event
+    json_number = numbers[event.alert.rule, event.alert.labels]
+    return replace(event, alert=replace(event.alert, alert_id=json_number))
+
+
+async def active_quiets(connection: Connection, now: datetime) -> list[Mute]:
+    """The silences and maintenance windows that are active; a row that another hand broke silences nothing."""
+    quiets: list[Mute] = []
+    silences, windows = await connection.fetch(sql.SILENCES, now), await connection.fetch(sql.WINDOWS)
+    found: list[Mute] = [*map(silence_of, silences), *map(window_of, windows)]
+    for quiet in found:
+        if quiet.problem:
+            structlog.get_logger().error("silence_unusable", silence=quiet.name, error=quiet.problem)
+        elif quiet.active(now):
+            quiets.append(quiet)
+    return quiets
+
+
+def _silence_of(alert: Alert, rule: Rule, quiets: Sequence[Mute]) -> str:
+    quiet = silenced_by(quiets, described(alert.labels, alert.severity, rule.name, rule.labels))
+    return quiet.name if quiet else ""
+
+
+def silence_of(row: Any) -> Silence:
+    """The silence of a row; one that cannot be used has a problem and silences nothing."""
+    matchers, problem = _matchers_of(row)
+    return Silence(
+        matchers, row["starts_at"], row["ends_at"], row["author"], row["comment"], row["silence_id"], problem
+    )
+
+
+def window_of(row: Any) -> Window:
+    """The maintenance window of a row; one that cannot be used has a problem and silences nothing."""
+    matchers, problem = _matchers_of(row)
+    slots: Schedule = EveryInterval(timedelta(days=1))
+    try:
+        slots = parse_cron(row["cron"], ZoneInfo(row["zone"]))
+    except (ConfigurationError, ZoneInfoNotFoundError, ValueError) as error:
+        problem = problem or str(error)
+    return Window(matchers, slots, row["duration"], row["author"], row["comment"], row["window_id"], problem)
+
+
+def _matchers_of(row: Any) -> tuple[tuple[Matcher, ...], str]:
+    try:
+        return stored_matchers(row["matchers"]), ""
+    except ConfigurationError as error:
+        return (), str(error)
+
+
+def _about(rule: Rule) -> dict[str, Any]:
+    return {
+        "description": clean_label(rule.description),
+        "severity": rule.severity,
+        "labels": {name: clean_label(value) for name, value in rule.labels},
+        "route": clean_label(rule.route),
+        "runbook": clean_label(rule.runbook),
+    }
+
+
+def _remembered(name: str, about: str) -> Rule:
+    """What is known of a rule that no book has any more: enough to tell of its alerts' end."""
+    known = json.loads(about)
+    return Rule(
+        name,
+        EveryInterval(timedelta(days=1)),
+        severity=Severity(known.get("severity", Severity.WARNING)),
+        description=known.get("description", ""),
+        labels=labels_of(known.get("labels", {})),
+        route=known.get("route", ""),
+        runbook=known.get("runbook", ""),
+        enabled=False,
+    )
+
+
+def _execution(outcome: EvaluationOutcome, told: Collection[str]) -> dict[str, Any]:
+    evaluation = outcome.evaluation
+    return {
+        **_found(outcome),
+        "due_at": outcome.claim.due_at,
+        "trigger": outcome.trigger,
+        "signals": len(evaluation.signals),
+        "notified": outcome.rule.name in told,
+    }
+
+
+def _evaluated(outcome: EvaluationOutcome) -> dict[str, Any]:
+    return {**_found(outcome), "next_due": outcome.next_due}
+
+
+def _found(outcome: EvaluationOutcome) -> dict[str, Any]:
+    evaluation = outcome.evaluation
+    return {
+        "rule": outcome.rule.name,
+        "started_at": evaluation.at,
+        "seconds": evaluation.seconds,
+        "verdict": evaluation.verdict,
+        "value": json_number(evaluation.value),
+        "threshold": json_number(evaluation.threshold),
+        "error": evaluation.error,
+    }

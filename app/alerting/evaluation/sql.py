@@ -1,0 +1,188 @@
+"""The statements of evaluation: rules that are due, and alerts of many rules at once."""
+
+from __future__ import annotations
+
+from app.alerting.evaluation.serialization import ALERT_COLUMNS
+
+FREE = "(leased_until is null or leased_until <= $1 or leased_until > $1 + 2 * $2::interval)"
+"""Nobody evaluates it; a lease that lasts longer than any can was given before the clock was set back."""
+
+# A schedule that was edited begins anew. A slot further away than the next one by the clock was found before the clock
+# was set back.
+ENTER = """
+    insert into rule_states as s (rule, schedule, about, next_due, seen_at)
+    select rule, schedule, about, next_due, $2
+    from jsonb_to_recordset($1::text::jsonb)
+        as r (rule text, schedule text, about jsonb, next_due timestamptz)
+    order by rule
+    on conflict (rule) do update set
+        schedule = excluded.schedule,
+        about = excluded.about,
+        next_due = case
+            when s.schedule = excluded.schedule and s.next_due <= excluded.next_due + $3::interval then s.next_due
+            else excluded.next_due
+        end,
+        seen_at = $2
+"""
+
+# Rows are locked in the order of their names everywhere, so that replicas wait for each other and never in a circle.
+REFRESH = """
+    with mine as (select rule from rule_states where rule = any($1::text[]) order by rule for update),
+    touched as (
+        update rule_states as s set seen_at = $2::timestamptz from mine
+        where s.rule = mine.rule and (s.seen_at < $2::timestamptz - interval '30 seconds' or s.seen_at > $2)
+    )
+    select rule from mine
+"""
+
+STALE = "select rule from rule_states where seen_at < $2::timestamptz - $3::interval and rule <> all($1::text[])"
+
+CLAIM = f"""
+    with due as (
+        select rule
+        from rule_states
+        where
+            next_due <= $1 and paused_at is null and {FREE}
+            and rule <> all($3::text[])
+            and ($5::text[] is null or rule = any($5::text[]) or seconds <= $6)
+        order by rule = any($5::text[]) desc nulls last, next_due, rule
+        limit $4
+        for update skip locked
+    )
+    update rule_states as s
+    set lease = gen_random_uuid(), leased_until = $1 + $2::interval
+    from due
+    where s.rule = due.rule
+    returning s.rule, s.lease, s.next_due as due_at, s.seconds
+"""  # noqa: S608  constants
+
+CLAIM_ONE = f"""
+    update rule_states
+    set lease = gen_random_uuid(), leased_until = $1::timestamptz + $2::interval
+    where rule = $3 and {FREE}
+    returning rule, lease, $1::timestamptz as due_at, seconds
+"""  # noqa: S608  constants
+
+RENEW = "update rule_states set leased_until = $2::timestamptz + $3::interval where lease = any($1::uuid[])"
+RELEASE = "update rule_states set lease = null, leased_until = null where lease = any($1::uuid[])"
+
+HELD = "select rule, lease from rule_states where lease = any($1::uuid[]) order by rule for update"
+
+_TO_LOOK_AT = f"""
+    select rule
+    from rule_states
+    where
+        paused_at is null and {FREE}
+        and rule in (select rule from alerts where look_at <= $1 or ($3 and suppressed <> ''))
+"""  # noqa: S608  constants
+ANYTHING_TO_LOOK_AT = f"select exists ({_TO_LOOK_AT})"
+TO_LOOK_AT = f"{_TO_LOOK_AT} order by rule for update skip locked"
+
+LOCK_RULES = "select rule, about::text as about from rule_states where rule = any($1::text[]) order by rule for update"
+FORGET = "delete from rule_states where rule = any($1::text[])"
+
+# Of `$3`, which explain others, also those that ended longer ago.
+ALERTS = f"""
+    select {ALERT_COLUMNS}
+    from (
+        select * from alerts where rule = any($1::text[]) and phase <> 'resolved'
+        union all
+        select * from alerts
+        where rule = any($1::text[]) and phase = 'resolved' and resolved_at >= $2 and fired_at is not null
+        union all
+        select * from alerts
+        where
+            rule = any($1::text[]) and phase = 'resolved' and resolved_at < $2
+            and told_at is not null and end_told_at is null
+        union all
+        select * from alerts
+        where
+            rule = any($3::text[]) and phase = 'resolved' and resolved_at >= $4 and resolved_at < $2
+            and fired_at is not null and (told_at is null or end_told_at is not null)
+    ) as alerts
+    order by alert_id
+"""  # noqa: S608  constants
+
+PARENTS = "select rule, evaluated_at from rule_states where rule = any($1::text[]) and paused_at is null"
+
+SILENCES = """
+    select silence_id, matchers, starts_at, ends_at, author, comment
+    from silences
+    where starts_at <= $1 and ends_at > $1
+    order by silence_id
+"""
+WINDOWS = """
+    select window_id, matchers, cron, zone, duration, author, comment
+    from maintenance_windows
+    where ended_at is null
+    order by window_id
+"""
+
+_FIELDS = (
+    "labels", "severity", "phase", "since", "seen_at", "gone_at", "fired_at", "resolved_at", "value", "threshold",
+    "annotations", "told_at", "told_severity", "end_told_at", "firings", "flapping", "suppressed", "look_at",
+    "acknowledged_at", "acknowledged_by",
+)  # fmt: skip
+_ROWS = "jsonb_populate_recordset(null::alerts, $1::text::jsonb)"
+
+INSERT = f"""
+    insert into alerts (rule, {", ".join(_FIELDS)})
+    select rule, {", ".join(_FIELDS)}
+    from {_ROWS}
+    returning alert_id, rule, labels::text as labels
+"""  # noqa: S608  constants
+
+UPDATE = f"""
+    update alerts as a
+    set {", ".join(f"{field} = r.{field}" for field in _FIELDS[1:])}
+    from {_ROWS} as r
+    where a.alert_id = r.alert_id
+"""  # noqa: S608  constants
+
+EVENTS = """
+    insert into alert_events (alert_id, rule, at, kind, severity, value, told, note, details)
+    select alert_id, rule, at, kind, severity, value, told, note, details
+    from jsonb_populate_recordset(null::alert_events, $1::text::jsonb)
+"""
+
+EXECUTIONS = """
+    insert into rule_executions (
+        due_at, rule, trigger, started_at, seconds, verdict, signals, value, threshold, error, notified
+    )
+    select due_at, rule, trigger, started_at, seconds, verdict, signals, value, threshold, error, notified
+    from jsonb_populate_recordset(null::rule_executions, $1::text::jsonb)
+"""
+
+# Only the schedule moves the next slot: an evaluation that a person asked for leaves it.
+EVALUATED = """
+    update rule_states as s
+    set
+        lease = null,
+        leased_until = null,
+        next_due = coalesce(r.next_due, s.next_due),
+        evaluated_at = r.started_at,
+        seconds = r.seconds,
+        verdict = r.verdict,
+        value = r.value,
+        threshold = r.threshold,
+        error = r.error
+    from jsonb_to_recordset($1::text::jsonb) as r (
+        rule text, next_due timestamptz, started_at timestamptz, seconds double precision, verdict text,
+        value double precision, threshold double precision, error text
+    )
+    where s.rule = r.rule
+"""
+
+PRUNE = (
+    """
+    delete from rule_executions
+    where
+        due_at >= $1::timestamptz - $2::interval - interval '3 days' and due_at < $1::timestamptz - $2::interval
+        and verdict = 'ok' and trigger = 'cron' and not notified
+    """,
+    "delete from alerts where phase = 'resolved' and fired_at is null and resolved_at < $1::timestamptz - $2::interval",
+    "delete from alerts where phase = 'resolved' and resolved_at < $1::timestamptz - $2::interval",
+    "delete from silences where ends_at < $1::timestamptz - $2::interval",
+)
+"""Evaluations that found nothing, alerts that never fired, alerts, silences. What is older has been written to columns by
+then, where a deletion is dear: so the first looks back three days only."""

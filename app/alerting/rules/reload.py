@@ -1,0 +1,247 @@
+"""The rule book while its files are edited: what has settled is read, what is wrong leaves the last good book."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from app.alerting.models import Rule
+from app.alerting.rules.book import ENDINGS, Book, Reading, RuleFile, files_of, read_book
+from app.clock import until_beat
+from app.errors import ConfigurationError
+from app.kit.durations import show_duration
+from app.kit.files import says_something
+from app.kit.yaml.tree import FileProblems, Problem
+
+LOOK_SECONDS = 1.0
+SETTLED_SECONDS = 0.3
+"""An editor may empty a file before it writes it: what stays the same for so long is read."""
+LONGEST_WAIT = 5.0
+"""Files that never settle are read all the same."""
+FRESH_SECONDS = 3.0
+"""Two writes may carry the same time and size: files touched of late are compared by content."""
+FULL_SECONDS = 10.0
+MOST_LOGGED = 20
+
+Signature = tuple[tuple[str, int, int, int], ...]
+
+
+class FileWatch:
+    """Tells when the files of a folder, or one file, have changed and come to rest."""
+
+    def __init__(
+        self, path: Path, *, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._path = path
+        self._monotonic = monotonic
+        self._wall = wall
+        self._used: list[RuleFile] | None = None
+        self._seen: tuple[Signature, list[RuleFile]] | None = None
+        self._still_since = self._moving_since = self._compared_at = monotonic()
+
+    def read(self) -> list[RuleFile]:
+        """The files as they are, whether at rest or not; changes count from here."""
+        signature = self._signature()
+        self._used = files_of(self._path)
+        self._seen = (signature, self._used)
+        self._still_since = self._moving_since = self._compared_at = self._monotonic()
+        return self._used
+
+    def changed(self) -> list[RuleFile] | None:
+        """The files once they are others than at the last time and at rest; else None."""
+        now = self._monotonic()
+        signature = self._signature()
+        if self._seen is None or signature != self._seen[0] or self._doubtful(signature, now):
+            files = files_of(self._path)
+            if self._seen is None or files != self._seen[1]:
+                if self._seen is None or self._seen[1] == self._used:
+                    self._moving_since = now
+                self._still_since = now
+            self._seen = (signature, files)
+            self._compared_at = now
+        files = self._seen[1]
+        if files == self._used:
+            return None
+        if now - self._still_since < SETTLED_SECONDS and now - self._moving_since < LONGEST_WAIT:
+            return None
+        self._used = files
+        return files
+
+    def _doubtful(self, signature: Signature, now: float) -> bool:
+        """Whether the content may differ though times and sizes do not."""
+        newest = max((entry[1] for entry in signature), default=0) / 1e9
+        return abs(self._wall() - newest) < FRESH_SECONDS or now - self._compared_at >= FULL_SECONDS
+
+    def _signature(self) -> Signature:
+        """Name, time, number and size of each file; links are followed, because their targets are what changes."""
+        found = []
+        for file in self._files():
+            try:
+                about = file.stat()
+            except OSError:
+                continue  # it went between two looks
+            found.append((str(file), about.st_mtime_ns, about.st_ino, about.st_size))
+        return tuple(found)
+
+    def _files(self) -> list[Path]:
+        try:
+            if not self._path.is_dir():
+                return [self._path]
+            return sorted(file for file in self._path.iterdir() if file.suffix in ENDINGS)
+        except OSError:
+            return []
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differs between two books."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+def difference(before: Book, after: Book) -> Difference:
+    """The rules that came, went and changed; of the last, each field with what it was and is."""
+    old, new = before.rules, after.rules
+    changed = (f"{name}: {changes}" for name in new if name in old and (changes := _changes(old[name], new[name])))
+    return Difference(
+        tuple(name for name in new if name not in old), tuple(name for name in old if name not in new), tuple(changed)
+    )
+
+
+def _changes(old: Rule, new: Rule) -> str:
+    return ", ".join(
+        f"{name} {_shown(before)} -> {_shown(after)}" for name, before, after in _fields(old, new) if before != after
+    )
+
+
+def _fields(old: Rule, new: Rule) -> Iterator[tuple[str, Any, Any]]:
+    for one in fields(Rule):
+        if one.name != "origin":
+            yield one.name, getattr(old, one.name), getattr(new, one.name)
+
+
+def _shown(value: Any) -> str:
+    if hasattr(value, "total_seconds"):
+        return show_duration(value)
+    if hasattr(value, "operator"):
+        return f"{value.operator} {value.limit:g}"
+    text = " ".join(str(value).split())
+    return repr(text if len(text) <= 60 else text[:59] + "…") if isinstance(value, str) else text[:200]
+
+
+class RuleBook:
+    """The rules of a folder together with the shipped ones; the same object until something changes."""
+
+    def __init__(
+        self, folder: Path, *, required: bool = False, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._folder = folder
+        self._required = required
+        self._watch = FileWatch(folder, monotonic=monotonic)
+        self._book: Book | None = None
+        self._problems: tuple[Problem, ...] = ()
+        self._good: list[RuleFile] = []
+        """The files of the book in force."""
+        self._log = structlog.get_logger()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the files as they stand; the book is the last good one then."""
+        return self._problems
+
+    def current(self) -> Book:
+        """The book that counts now."""
+        return self._first() if self._book is None else self._book
+
+    def check(self) -> Book:
+        """The book as the files stand; FileProblems that list everything that is wrong."""
+        self._require()
+        return read_book(files_of(self._folder)).checked()
+
+    def look(self) -> bool:
+        """Take up files that have changed and come to rest; whether there is another book."""
+        before = self.current()
+        files = self._watch.changed()
+        if files is None:
+            return False
+        reading = read_book(self._doubted(files))
+        self._take_note(reading)
+        if reading.problems:
+            return False
+        self._good = files
+        changes = difference(before, reading.book)
+        if reading.book == before:
+            return False
+        self._book = reading.book
+        self._log.info("rules_reloaded", rules=len(reading.book.rules), **_logged(changes))
+        return True
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look again and again until the event is set."""
+        await asyncio.to_thread(self.current)
+        while not stop.is_set():
+            await asyncio.to_thread(self.look)
+            try:
+                await asyncio.wait_for(stop.wait(), until_beat(LOOK_SECONDS))
+            except TimeoutError:
+                continue
+
+    def _first(self) -> Book:
+        """A service that starts with a wrong file works with what is right in it: it is there to tell of faults."""
+        self._require()
+        self._good = self._watch.read()
+        reading = read_book(self._good)
+        self._take_note(reading)
+        self._book = reading.book
+        self._log.info("rules_read", rules=len(reading.book.rules), folder=str(self._folder))
+        return self._book
+
+    def _doubted(self, files: list[RuleFile]) -> list[RuleFile]:
+        """The files; a folder that went, and a file that was emptied, are no wish to have no rules."""
+        if not files and self._good and not self._folder.exists():
+            said = "this was there and is not any more; put it back, or make an empty folder to have no rules of yours"
+            return [RuleFile(str(self._folder), error=said)]
+        before = {file.name for file in self._good if says_something(file.content)}
+        said = "this file was emptied; write `rules: []` to have none in it, or delete it"
+        return [
+            replace(file, error=said)
+            if file.name in before and not file.error and not says_something(file.content)
+            else file
+            for file in files
+        ]
+
+    def _require(self) -> None:
+        if self._required and not self._folder.exists():
+            raise ConfigurationError(
+                f"GRIDKEEPER_ALERTING__RULES_DIR: there is no folder {self._folder}; create it, or leave the setting out"
+            )
+
+    def _take_note(self, reading: Reading) -> None:
+        if reading.problems and reading.problems != self._problems:
+            remedy = "mend the files; until then the last good rules stay in force"
+            self._log.error("rules_refused", problems=str(FileProblems(reading.problems[:5])), remedy=remedy)
+        elif self._problems and not reading.problems:
+            self._log.info("rules_mended")
+        self._problems = reading.problems
+
+
+def _logged(changes: Difference) -> dict[str, list[str]]:
+    """The difference for the log, cut where it is long."""
+    found: dict[str, list[str]] = {}
+    for name in ("added", "removed", "changed"):
+        every = getattr(changes, name)
+        if every:
+            more = [f"and {len(every) - MOST_LOGGED} more"] if len(every) > MOST_LOGGED else []
+            found[name] = [*every[:MOST_LOGGED], *more]
+    return found

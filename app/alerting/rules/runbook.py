@@ -1,0 +1,25 @@
+"""What to do about each shipped alert: the sections of book/runbook.md, to which the links of the rules lead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+RUNBOOK = Path(__file__).with_name("builtin") / "runbook.md"
+PATH = "runbook"
+"""The links are `runbook/RULE`, below the address of the service."""
+
+
+@lru_cache(maxsize=1)
+def sections() -> Mapping[str, str]:
+    """The text of each section by the name of its rule, with its heading."""
+    parts = re.split(r"^## ", RUNBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return MappingProxyType({part.partition("\n")[0].strip(): f"## {part.strip()}\n" for part in parts[1:]})
+
+
+def whole() -> str:
+    """The whole runbook."""
+    return RUNBOOK.read_text(encoding="utf-8")

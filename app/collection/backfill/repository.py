@@ -1,0 +1,284 @@
+"""Backfills and their windows as rows: claimed under a lease, ended once, by whichever process holds the lease.
+
+Whoever changes the windows of a backfill locks its row first: so the number of windows under way is exact over all
+processes, and of two that end the last two windows at once the later one sees that nothing is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from app.collection.backfill import sql as statements
+from app.collection.backfill.models import (
+    UNANSWERED_BY,
+    BackfillProgress,
+    BackfillRequest,
+    BackfillRetryPolicy,
+    BackfillState,
+    Chunk,
+    ChunkState,
+    FailedWindow,
+    Holder,
+    Lack,
+    Opening,
+    Reprocess,
+    WindowAttempt,
+)
+from app.collection.gaps.repository import keep_asked
+from app.collection.models import Work
+from app.errors import Conflict, NotFound
+from app.market.areas import find_place
+from app.market.series import DataItem
+from app.market.time import Interval
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+    from app.db.engine import Connection, Database
+
+
+class BackfillRepository:
+    """Stores backfills and hands out their windows."""
+
+    def __init__(self, database: Database, patience: BackfillRetryPolicy) -> None:
+        self._database = database
+        self._patience = patience
+
+    async def add(self, request: BackfillRequest, work: Sequence[Work]) -> int:
+        """The id of the new backfill; one without windows is completed at once."""
+        async with self._database.transaction() as connection:
+            backfill_id: int = await connection.fetchval(
+                statements.ADD,
+                request.description, request.reprocess.value, request.newest_first, request.concurrency,
+            )  # fmt: skip
+            await connection.execute(
+                statements.ADD_CHUNKS,
+                backfill_id,
+                [one.item.value for one in work],
+                [one.place.eic for one in work],
+                [one.window.start for one in work],
+                [one.window.end for one in work],
+            )
+            await connection.execute(statements.COMPLETE, backfill_id)
+            if request.stays:
+                await keep_asked(connection, request.requests, backfill_id=backfill_id)
+        return backfill_id
+
+    async def queued(self, work: Sequence[Work]) -> list[Lack]:
+        """The windows of open backfills that wait for the same items and areas."""
+        return await self._lacks(statements.QUEUED, work)
+
+    async def failed(self, work: Sequence[Work]) -> list[Lack]:
+        """The windows whose last collection failed or refused points, for the same items and areas."""
+        return await self._lacks(statements.LAST_FAILED, work)
+
+    async def openings(self, only: int | None = None) -> list[Opening]:
+        """How many windows of each open backfill (or of one) can be claimed now, oldest backfill first.
+
+        One that waits for the source goes on once anybody was answered.
+        """
+        async with self._database.connection() as connection:
+            await connection.execute(statements.RELEASE, list(UNANSWERED_BY))
+            rows = await connection.fetch(statements.OPENINGS, only)
+        return [Opening(row["backfill_id"], row["windows"]) for row in rows]
+
+    async def claim(self, backfill_id: int, worker: str) -> Chunk | None:
+        """The next window of the backfill, or None where none is left, or as many as allowed are under way."""
+        async with self._database.transaction() as connection:
+            if await connection.fetchval(statements.LOCK_OPEN, backfill_id) is None:
+                return None
+            row = await connection.fetchrow(statements.CLAIM, backfill_id, worker, self._patience.lease)
+        return None if row is None else _chunk(row)
+
+    async def extend(self, leases: Collection[UUID]) -> set[UUID]:
+        """Renews the leases; those that are not returned are lost, and with them the right to end their windows."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(statements.EXTEND, list(leases), self._patience.lease)
+        return {row["lease"] for row in rows}
+
+    async def end(self, chunk: Chunk, attempt: WindowAttempt) -> bool:
+        """Records the end of the window; False where the lease was lost, and then nothing changes."""
+        async with self._database.transaction() as connection:
+            await connection.execute(statements.LOCK, chunk.backfill_id)
+            ended = await connection.fetchval(
+                statements.END,
+                chunk.chunk_id, chunk.lease, attempt.outcome.value, attempt.run_id, attempt.requests,
+                attempt.error_class, attempt.error_message,
+            )  # fmt: skip
+            if ended:
+                await connection.execute(statements.ANSWERED, chunk.backfill_id)
+                await connection.execute(statements.COMPLETE, chunk.backfill_id)
+        return bool(ended)
+
+    async def retry_later(self, chunk: Chunk, attempt: WindowAttempt) -> bool:
+        """Puts the window back for a later attempt; after several in a row the backfill waits as a whole.
+
+        It waits longer after each round of failures, not after each window; and what the source left unanswered while
+        it was down counts as no attempt.
+        """
+        async with self._database.transaction() as connection:
+            await connection.execute(statements.LOCK, chunk.backfill_id)
+            returned = await connection.fetchval(
+                statements.RETRY_LATER,
+                chunk.chunk_id, chunk.lease, self._patience.pause(chunk.attempts),
+                attempt.error_class, attempt.error_message, attempt.run_id, attempt.requests,
+            )  # fmt: skip
+            if returned:
+                [(failures, counted)] = await connection.fetch(
+                    statements.UNANSWERED, chunk.backfill_id, attempt.error_message, chunk.chunk_id
+                )
+                if failures >= statements.HOLD_AFTER:
+                    await connection.execute(statements.REFUND, chunk.chunk_id)
+                if failures >= statements.HOLD_AFTER and counted:
+                    pause = self._patience.hold(failures - statements.HOLD_AFTER + 1)
+                    await connection.execute(statements.HOLD, chunk.backfill_id, pause)
+        return bool(returned)
+
+    async def hand_back(self, leases: Collection[UUID]) -> int:
+        """Returns windows untried, because their worker stops; the number of those it still held."""
+        async with self._database.connection() as connection:
+            return len(await connection.fetch(statements.HAND_BACK, list(leases)))
+
+    async def give_up_lost(self) -> int:
+        """Fails the windows whose workers died so often that the window itself must be the cause; returns how many."""
+        async with self._database.transaction() as connection:
+            wanted = await connection.fetch(statements.LOST, self._patience.attempts)
+            if not wanted:
+                return 0
+            backfills = sorted({row["backfill_id"] for row in wanted})
+            await connection.execute(statements.LOCK_MANY, backfills)
+            failed = await connection.fetch(statements.GIVE_UP, [row["chunk_id"] for row in wanted])
+            for backfill_id in backfills:
+                await connection.execute(statements.COMPLETE, backfill_id)
+        return len(failed)
+
+    async def free_dead(self, dead: Callable[[Collection[str]], Collection[str]]) -> int:
+        """Frees the windows of workers that are known to be dead before their leases end; how many."""
+        async with self._database.connection() as connection:
+            holders = [row["claimed_by"] for row in await connection.fetch(statements.LIVE_HOLDERS)]
+            gone = list(dead(holders)) if holders else []
+            return len(await connection.fetch(statements.FREE, gone)) if gone else 0
+
+    async def measured(self, work: Sequence[Work]) -> tuple[float, float] | None:
+        """What a window of these items and areas took lately: requests and seconds of work; None where nothing is known."""
+        items, areas = {one.item.value for one in work}, {one.place.eic for one in work}
+        async with self._database.connection() as connection:
+            [found] = await connection.fetch(statements.MEASURED, sorted(items), sorted(areas))
+        return None if found["requests"] is None else (found["requests"], found["seconds"])
+
+    async def slowed(self, reason: str, only: int | None = None) -> None:
+        """Notes for those who ask why the open backfills (or one) go slower than they might."""
+        async with self._database.connection() as connection:
+            await connection.execute(statements.SLOWED, reason, only)
+
+    async def pause(self, backfill_id: int, reason: str = "") -> None:
+        """No further window is claimed; those under way end. Conflict where the backfill has ended."""
+        await self._change(backfill_id, "pause", statements.PAUSE, backfill_id, reason)
+
+    async def resume(self, backfill_id: int) -> None:
+        """Windows are claimed again, also where the source did not answer. Conflict where the backfill has ended."""
+        await self._change(backfill_id, "resume", statements.RESUME, backfill_id)
+
+    async def cancel(self, backfill_id: int) -> int:
+        """Ends the backfill for good; the number of windows that are given up. Conflict where it has ended."""
+        async with self._database.transaction() as connection:
+            await _changed(connection, backfill_id, "cancel", statements.CANCEL, backfill_id)
+            await connection.execute(statements.FORGET_ASKED, backfill_id)
+            return len(await connection.fetch(statements.CANCEL_CHUNKS, backfill_id))
+
+    async def retry_failed(self, backfill_id: int) -> int:
+        """Queues the failed windows once more and opens the backfill for them; returns how many."""
+        async with self._database.transaction() as connection:
+            state = await _state(connection, backfill_id)
+            if state is BackfillState.CANCELLED:
+                raise Conflict(f"backfill {backfill_id} is cancelled; start a new one with --reprocess missing+failed")
+            await connection.execute(statements.LOCK, backfill_id)
+            queued = await connection.fetch(statements.RETRY_FAILED, backfill_id)
+            if queued:
+                await connection.execute(statements.REOPEN, backfill_id)
+        return len(queued)
+
+    async def prune(self, age: timedelta) -> int:
+        """Deletes what ended longer ago; how many backfills went."""
+        async with self._database.transaction() as connection:
+            return len(await connection.fetch(statements.PRUNE, age))
+
+    async def progress(self, backfill_id: int | None = None, *, limit: int = 20) -> list[BackfillProgress]:
+        """The open backfills and the newest, or one; NotFound where there is none of this number."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(statements.PROGRESS, backfill_id, limit)
+        if backfill_id is not None and not rows:
+            raise _unknown(backfill_id)
+        return [_progress(row) for row in rows]
+
+    async def states(self, backfill_ids: Collection[int]) -> dict[int, tuple[BackfillState, str]]:
+        """The state of each backfill, and why where there is a reason."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(statements.STATES, list(backfill_ids))
+        return {row["backfill_id"]: (BackfillState(row["state"]), row["reason"]) for row in rows}
+
+    async def failures(self, backfill_id: int, *, limit: int | None = None) -> list[FailedWindow]:
+        """The windows that failed or wait for another attempt, all or the first, in the order of the plan."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(statements.FAILURES, backfill_id, limit)
+        return [FailedWindow(**dict(row)) for row in rows]
+
+    async def _lacks(self, statement: str, work: Sequence[Work]) -> list[Lack]:
+        pairs = list(dict.fromkeys((one.item.value, one.place.eic) for one in work))
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(statement, [item for item, _ in pairs], [area for _, area in pairs])
+        return [Lack(row["item"], row["area"], row["window_start"], row["window_end"]) for row in rows]
+
+    async def _change(self, backfill_id: int, verb: str, statement: str, *arguments: object) -> None:
+        async with self._database.transaction() as connection:
+            await _changed(connection, backfill_id, verb, statement, *arguments)
+
+
+async def _changed(connection: Connection, backfill_id: int, verb: str, statement: str, *arguments: object) -> None:
+    if await connection.fetchval(statement, *arguments) is None:
+        state = await _state(connection, backfill_id)
+        raise Conflict(f"backfill {backfill_id} is {state}: there is nothing to {verb}")
+
+
+async def _state(connection: Connection, backfill_id: int) -> BackfillState:
+    rows = await connection.fetch(statements.PROGRESS, backfill_id, 1)
+    if not rows:
+        raise _unknown(backfill_id)
+    return BackfillState(rows[0]["state"])
+
+
+def _unknown(backfill_id: int) -> NotFound:
+    return NotFound(f"there is no backfill {backfill_id}; `gridkeeper backfill status` lists them")
+
+
+def _chunk(row: Record) -> Chunk:
+    work = Work(DataItem(row["item"]), find_place(row["area"]), Interval(row["window_start"], row["window_end"]))
+    return Chunk(row["chunk_id"], row["backfill_id"], work, row["lease"], row["attempts"])
+
+
+def _progress(row: Record) -> BackfillProgress:
+    return BackfillProgress(
+        backfill_id=row["backfill_id"],
+        description=row["description"],
+        state=BackfillState(row["state"]),
+        reason=row["reason"],
+        created_at=row["created_at"],
+        finished_at=row["finished_at"],
+        reprocess=Reprocess(row["reprocess"]),
+        newest_first=row["newest_first"],
+        concurrency=row["concurrency"],
+        counts={state: row[state.value] for state in ChunkState},
+        requests=row["requests"],
+        claimable=row["claimable"],
+        holders=tuple(
+            Holder(*one) for one in zip(row["holders"], row["holders_windows"], row["holders_until"], strict=True)
+        ),
+        last_ended=row["last_ended"],
+        waiting=row["waiting"],
+        recent_windows=row["recent_windows"],
+        recent_seconds=row["recent_seconds"],
+        window_seconds=row["window_seconds"],
+    )

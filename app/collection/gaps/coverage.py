@@ -1,0 +1,153 @@
+"""The coverage of items and places, month by month or day by day, from the daily counts."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.collection.gaps.expectation import (
+    ExpectedSeries,
+    Publication,
+    Question,
+    deadline_rule,
+    pair_of,
+    question_of,
+    series_of,
+)
+from app.collection.models import CollectionRequest
+from app.market.areas import Place
+from app.market.calendar import PublicationRule
+from app.market.series import DataItem
+from app.market.time import Interval, Resolution
+from app.timeseries.coverage import Buckets, Granularity, begin_of, buckets, calendar_seconds, expected_seconds
+from app.timeseries.grid import Held
+from app.timeseries.repository import TimeSeriesRepository
+from app.timeseries.stored_units import StockReader, StoredUnitsRepository
+
+if TYPE_CHECKING:
+    from app.db.engine import Database
+
+_QUARTER = timedelta(minutes=15)
+_FURTHEST = timedelta(days=800)
+"""No rule asks for a value earlier than a year and a half before its delivery ends, or later than this after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A month or a day of an item and a place, over all its series: seconds that were due, and those with values."""
+
+    item: DataItem
+    place: Place
+    begin: date
+    expected: int
+    covered: int
+
+    @property
+    def share(self) -> float | None:
+        """None where nothing was due."""
+        return self.covered / self.expected if self.expected else None
+
+
+class CoverageService:
+    """Tells how complete the store is."""
+
+    def __init__(
+        self, database: Database, timeseries: TimeSeriesRepository, *, publication: Publication = deadline_rule
+    ) -> None:
+        self._timeseries = timeseries
+        self._stock = StoredUnitsRepository(database)
+        self._publication = publication
+
+    async def matrix(self, requests: Sequence[CollectionRequest], now: datetime, step: Granularity) -> list[Cell]:
+        """One cell for each request and each month or day of its interval, in order."""
+        known = await series_of(self._timeseries, requests)
+        found: list[Cell] = []
+        places = {number: one.place for one in requests for number, _ in known.get(pair_of(one), ())}
+        async with self._stock.reading(places) as reader:
+            extents = await reader.extents(list(places))
+            for interval, group in _by_interval(requests).items():
+                portions = buckets(interval, step)
+                questions = [question_of(one, known.get(pair_of(one), ()), extents, now) for one in group]
+                covered = await _covered(reader, [one for one in questions if one], portions)
+                for request, question in zip(group, questions, strict=True):
+                    rule = self._publication(request.item)
+                    found += _cells(
+                        request, question, covered, portions=portions, step=step, until=_until(rule, request, now)
+                    )
+        order = {id(request): number for number, request in enumerate(requests)}
+        places_of = {(one.item, one.place.eic): order[id(one)] for one in requests}
+        return sorted(found, key=lambda cell: (places_of[cell.item, cell.place.eic], cell.begin))
+
+
+def _by_interval(requests: Sequence[CollectionRequest]) -> dict[Interval, list[CollectionRequest]]:
+    found: dict[Interval, list[CollectionRequest]] = {}
+    for request in requests:
+        found.setdefault(request.interval, []).append(request)
+    return found
+
+
+async def _covered(
+    reader: StockReader, questions: Sequence[Question], portions: Buckets
+) -> Mapping[int, NDArray[np.int64]]:
+    """Covered seconds of each series by portion; calendar units are spread over the days they mean."""
+    lines = [(line, question.request.place.zone) for question in questions for line in question.lines]
+    if not lines:
+        return {}
+    fixed = [number for line, _ in lines for number in line.ids if not line.extent.resolution.is_calendar]
+    calendar = {
+        number: (Interval(line.extent.first, max(line.interval.end, line.extent.first)), zone)
+        for line, zone in lines
+        for number in line.ids
+        if line.extent.resolution.is_calendar
+    }
+    found = await reader.covered(fixed, portions) if fixed else {}
+    held: Mapping[int, Held] = (
+        await reader.units({number: interval for number, (interval, _) in calendar.items()}) if calendar else {}
+    )
+    return found | {number: calendar_seconds(held[number], portions, calendar[number][1]) for number in held}
+
+
+def _cells(
+    request: CollectionRequest,
+    question: Question | None,
+    covered: Mapping[int, NDArray[np.int64]],
+    *,
+    portions: Buckets,
+    step: Granularity,
+    until: datetime,
+) -> list[Cell]:
+    due, there = np.zeros(len(portions), np.int64), np.zeros(len(portions), np.int64)
+    for line in question.lines if question else ():
+        expected = expected_seconds(_due_part(line, until), portions)
+        due += expected
+        there += np.minimum(expected, sum(covered[number] for number in line.ids))
+    sums: dict[date, tuple[int, int]] = {}
+    for day, one, other in zip(portions.bounds[:-1], due.tolist(), there.tolist(), strict=True):
+        begin = begin_of(day, step)
+        before = sums.get(begin, (0, 0))
+        sums[begin] = (before[0] + one, before[1] + other)
+    return [Cell(request.item, request.place, begin, *both) for begin, both in sums.items()]
+
+
+def _due_part(line: ExpectedSeries, until: datetime) -> Interval | None:
+    """The part of a series of which values have to be there by now."""
+    return Interval(line.interval.start, min(line.interval.end, until)) if line.interval.start < until else None
+
+
+def _until(rule: PublicationRule | None, request: CollectionRequest, now: datetime) -> datetime:
+    """The first quarter of an hour that is not due yet."""
+    if rule is None:
+        return now
+    origin = now.replace(minute=0, second=0, microsecond=0) - _FURTHEST
+    zone = request.place.zone
+
+    def deadline(quarter: int) -> datetime:
+        return rule.deadline(origin + quarter * _QUARTER, Resolution.PT15M, zone)
+
+    return origin + bisect.bisect_right(range(2 * _FURTHEST // _QUARTER), now, key=deadline) * _QUARTER

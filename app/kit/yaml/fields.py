@@ -1,0 +1,410 @@
+"""Reads fields of a YAML file by name and type; every problem of a file is gathered with its line and field.
+
+A reader asks an `Fields` for each field it knows and calls `close` at the end, which reports every other one:
+
+    report = Report("config/channels.yaml")
+    root = read_text(text, report)
+    for entry in root.named("channels").values():
+        channel = Channel(entry.text("type", required=True), entry.duration("time_out", SECOND, least=SECOND))
+        entry.close()
+    root.close()
+    if report.problems: …
+
+A wrong field yields its default, so that reading goes on to the next problem.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping as Names
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from app.errors import ConfigurationError
+from app.kit.durations import LONGEST, parse_duration, show_duration
+from app.kit.files import read_bytes
+from app.kit.yaml.tree import (
+    Mapping,
+    Node,
+    ProblemReport,
+    Scalar,
+    Sequence,
+    joined,
+    place_in_list,
+    read_tree,
+)
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Enum)
+
+TRUE, FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
+_REFERENCE = re.compile(r"\$\{([^}]*)\}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WITHOUT_SECRETS: ContextVar[bool] = ContextVar("without_secrets", default=False)
+
+
+def read_content(content: bytes, report: ProblemReport) -> Fields:
+    """The fields of a file's content; an Entry without fields where it is empty or cannot be read."""
+    try:
+        return read_text(content.decode("utf-8-sig"), report)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        report.add(line, "", "this is no UTF-8; save the file as UTF-8")
+        return Fields(Mapping(1), "", report)
+
+
+def read_text(text: str, report: ProblemReport) -> Fields:
+    """The fields of a text; an Entry without fields where it is empty or cannot be read."""
+    node = read_tree(text, report)
+    if isinstance(node, Mapping):
+        return Fields(node, "", report)
+    if node is not None and not (isinstance(node, Scalar) and node.empty):
+        report.add(node.line, "", "the file must be a mapping of names to values")
+    return Fields(Mapping(1), "", report)
+
+
+class Fields:
+    """The fields of one mapping. A method's `default` is what a field means that is not there or has no value."""
+
+    __slots__ = ("_asked", "_node", "_report", "path")
+
+    def __init__(self, node: Mapping, path: str, report: ProblemReport) -> None:
+        self._node = node
+        self._report = report
+        self._asked: dict[str, None] = {}
+        self.path = path
+
+    @property
+    def file(self) -> str:
+        return self._report.file
+
+    @property
+    def line(self) -> int:
+        return self._node.line
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._node.items)
+
+    def line_of(self, name: str) -> int:
+        return self._node.lines.get(name, self._node.line)
+
+    def wrong(self, message: str, name: str = "") -> None:
+        """Report a problem of a field, or of the whole entry."""
+        self._report.add(self.line_of(name), joined(self.path, name) if name else self.path, message)
+
+    def has(self, name: str) -> bool:
+        return self._find(name) is not None
+
+    def is_mapping(self, name: str) -> bool:
+        return isinstance(self._find(name), Mapping)
+
+    def close(self) -> None:
+        """Report every field that nobody asked for."""
+        for name in self._node.items:
+            if name not in self._asked and name != "<<":
+                self.wrong(f"there is no such field{suggestion(name, self._asked)}", name)
+
+    def text(self, name: str, default: str = "", *, required: bool = False, longest: int = 100_000) -> str:
+        """A text. A value without quotes that YAML means as a number or truth value is none."""
+        node = self._find(name, required=required)
+        if node is None:
+            return default
+        if not isinstance(node, Scalar) or (node.plain and _is_other(node.text)):
+            self.wrong(f"{_shown(node)} is no text; write it in quotes", name)
+            return default
+        if len(node.text) > longest:
+            self.wrong(f"this is longer than {longest} characters", name)
+            return default
+        return node.text
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        node = self._find(name)
+        if node is None:
+            return default
+        text = node.text.lower() if isinstance(node, Scalar) and node.plain else ""
+        if text not in TRUE | FALSE:
+            self.wrong(f"{_shown(node)} is neither true nor false; write true or false without quotes", name)
+            return default
+        return text in TRUE
+
+    def number(
+        self, name: str, default: T, *, least: float = -math.inf, most: float = math.inf, required: bool = False
+    ) -> float | T:
+        """A finite number."""
+        node = self._find(name, required=required)
+        if node is None:
+            return default
+        value = _number(node)
+        if value is None:
+            self.wrong(f"{_shown(node)} is no number; write it like 5 or 0.5, without quotes", name)
+            return default
+        if not least <= value <= most:
+            self.wrong(f"{value:g} is out of range; it must {_range(least, most)}", name)
+            return default
+        return value
+
+    def whole(self, name: str, default: T, *, least: int, most: int) -> int | T:
+        """A whole number."""
+        value = self.number(name, None, least=least, most=most)
+        if value is None:
+            return default
+        if value != int(value):
+            self.wrong(f"{value:g} is no whole number", name)
+            return default
+        return int(value)
+
+    def duration(
+        self, name: str, default: T, *, least: timedelta = timedelta(0), most: timedelta = LONGEST
+    ) -> timedelta | T:
+        """A length of time: `10 s`, `5 min`, `1h30m`, `1.5 h`, `2 d`; a bare number is seconds."""
+
+        def read(text: str) -> timedelta:
+            value = parse_duration(text, bare="s")
+            if not least <= value <= most:
+                raise ValueError(
+                    f"{text!r} is out of range; it must lie between {show_duration(least)} and {show_duration(most)}"
+                )
+            return value
+
+        value: timedelta | T = self.read(name, read, default)
+        return value
+
+    def choice(self, name: str, kind: type[E], default: E) -> E:
+        """A member of an enumeration by its value."""
+        node = self._find(name)
+        if node is None:
+            return default
+        values = {str(member.value): member for member in kind}
+        text = node.text if isinstance(node, Scalar) else ""
+        if node_is_boolean := isinstance(node, Scalar) and node.plain and text.lower() in TRUE | FALSE:
+            text = text.lower()  # `no` and `off` are words before they are truth values
+        if text not in values:
+            asked = "" if node_is_boolean else suggestion(text, values)
+            self.wrong(f"{_shown(node)} is none of {', '.join(values)}{asked if 'did' in asked else ''}", name)
+            return default
+        return values[text]
+
+    def read(self, name: str, reader: Callable[[str], T], default: Any = None, *, required: bool = False) -> Any:
+        """What `reader` makes of a single value as it is written; its ValueError or ConfigurationError is reported."""
+        node = self._find(name, required=required)
+        if node is None:
+            return default
+        if not isinstance(node, Scalar):
+            self.wrong("this must be a single value", name)
+            return default
+        try:
+            return reader(node.text)
+        except (ValueError, ConfigurationError) as error:
+            self.wrong(str(error), name)
+            return default
+
+    def texts(self, name: str, default: tuple[str, ...] = (), *, required: bool = False) -> tuple[str, ...]:
+        """A list of texts; a single text is a list of one."""
+        node = self._find(name, required=required)
+        if node is None:
+            return default
+        elements = node.elements if isinstance(node, Sequence) else [node]
+        found = [element.text for element in elements if isinstance(element, Scalar) and not element.empty]
+        if len(found) < len(elements):
+            self.wrong("this must be a list of texts", name)
+            return default
+        return tuple(found)
+
+    def labels(self, name: str) -> dict[str, str]:
+        """Names and texts. `NO`, `1` and `on` are texts here, though YAML means others: areas are called like that."""
+        node = self._find(name)
+        if node is None:
+            return {}
+        if not isinstance(node, Mapping):
+            self.wrong("this must be names and texts, as {area: FR, item: load_actual}", name)
+            return {}
+        found: dict[str, str] = {}
+        for label, value in node.items.items():
+            if isinstance(value, Scalar) and label:
+                found[label] = "" if value.empty else value.text
+            else:
+                self._report.add(node.lines[label], joined(joined(self.path, name), label), "this must be one text")
+        return found
+
+    def entry(self, name: str) -> Fields | None:
+        """The fields of an inner mapping."""
+        node = self._find(name)
+        return None if node is None else self._entry(node, joined(self.path, name), self.line_of(name))
+
+    def entries(self, name: str) -> list[Fields]:
+        """The mappings of a list."""
+        node = self._find(name)
+        if node is None:
+            return []
+        if not isinstance(node, Sequence):
+            self.wrong("this must be a list; begin each element with a dash", name)
+            return []
+        path = joined(self.path, name)
+        made = [
+            self._entry(inner, path + place_in_list(inner, index), inner.line)
+            for index, inner in enumerate(node.elements)
+        ]
+        return [entry for entry in made if entry is not None]
+
+    def named(self, name: str) -> dict[str, Fields]:
+        """Inner mappings by their names; one without a value has no fields."""
+        node = self._find(name)
+        if node is None:
+            return {}
+        if not isinstance(node, Mapping):
+            self.wrong("this must be a mapping of names to fields", name)
+            return {}
+        made = {
+            key: self._entry(inner, joined(joined(self.path, name), key), node.lines[key])
+            for key, inner in node.items.items()
+        }
+        return {key: entry for key, entry in made.items() if entry is not None}
+
+    def secret(
+        self, name: str, *, required: bool = False, literal: bool = False, example: str = "secret"
+    ) -> SecretStr | None:
+        """A text whose secret parts are `${NAME}` of the environment; without one it is refused unless `literal`.
+
+        Where files are read without secrets, `example` stands for one with which the text begins.
+        """
+        node = self._find(name, required=required)
+        if node is None:
+            return None
+        if not isinstance(node, Scalar):
+            self.wrong("this must be a text with ${NAME} of the environment in it", name)
+            return None
+        if not literal and not _REFERENCE.search(node.text):
+            self.wrong("a secret does not stand in a file; write ${NAME} and set NAME in the environment", name)
+            return None
+        if _WITHOUT_SECRETS.get():
+            unknown = [name for name in _REFERENCE.findall(node.text) if not _VARIABLE.fullmatch(name)]
+            for variable in unknown:
+                self.wrong(f"${{{variable}}} names no variable; write it as ${{NAME}}", name)
+            begun = _REFERENCE.sub(example, node.text, count=1) if node.text.startswith("${") else node.text
+            return None if unknown else SecretStr(_REFERENCE.sub("secret", begun))
+        try:
+            return SecretStr(resolve_secret(node.text, os.environ))
+        except ConfigurationError as error:
+            self.wrong(str(error), name)
+            return None
+
+    def _find(self, name: str, *, required: bool = False) -> Node | None:
+        self._asked[name] = None
+        node = self._node.items.get(name)
+        if node is None or (isinstance(node, Scalar) and node.empty):
+            if required:
+                self.wrong("this is missing", name)
+            return None
+        return node
+
+    def _entry(self, node: Node, path: str, line: int) -> Fields | None:
+        if isinstance(node, Scalar) and node.empty:
+            node = Mapping(line)
+        if isinstance(node, Mapping):
+            return Fields(node, path, self._report)
+        self._report.add(line, path, f"this must be a mapping of fields, not {_shown(node)}")
+        return None
+
+
+@contextmanager
+def without_secrets() -> Iterator[None]:
+    """Files are read without the secrets they refer to, as where they are checked before they are rolled out."""
+    token = _WITHOUT_SECRETS.set(True)
+    try:
+        yield
+    finally:
+        _WITHOUT_SECRETS.reset(token)
+
+
+def resolve_secret(text: str, environment: Names[str, str]) -> str:
+    """The text with each `${NAME}` replaced; `${NAME_FILE}`, or NAME_FILE where NAME is not set, names a file."""
+    return _REFERENCE.sub(lambda match: _value_of(match[1], environment), text)
+
+
+def secret_files(text: str, environment: Names[str, str]) -> dict[str, bytes]:
+    """The content of each file that `${NAME}` within the text stands for; of one that cannot be read, none."""
+    found: dict[str, bytes] = {}
+    for match in _REFERENCE.finditer(text):
+        name = match[1]
+        variable = name if name.endswith("_FILE") else f"{name}_FILE"
+        file = environment.get(variable)
+        if not file or (not name.endswith("_FILE") and environment.get(name)):
+            continue
+        try:
+            found[file] = read_bytes(Path(file))
+        except ConfigurationError:
+            found[file] = b""
+    return found
+
+
+def _value_of(name: str, environment: Names[str, str]) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise ConfigurationError(f"${{{name}}} names no variable; write it as ${{NAME}}")
+    if not name.endswith("_FILE") and environment.get(name):
+        return environment[name]
+    variable = name if name.endswith("_FILE") else f"{name}_FILE"
+    file = environment.get(variable)
+    if not file:
+        raise ConfigurationError(f"the environment has no {name}; set it, or {name.removesuffix('_FILE')}_FILE")
+    try:
+        content = read_bytes(Path(file)).decode().strip("\r\n")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"the file that {variable} names is no text") from None
+    if not content.strip():
+        raise ConfigurationError(f"the file that {variable} names is empty; write the secret into it")
+    return content
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that is not known."""
+    names = list(known)
+    near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; known are {', '.join(names)}" if names else ""
+
+
+def _is_other(text: str) -> bool:
+    """Whether YAML means another type by this text without quotes."""
+    if text.lower() in TRUE | FALSE:
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(node: Node) -> float | None:
+    if not isinstance(node, Scalar) or not node.plain:
+        return None
+    try:
+        value = float(node.text.replace("_", ""))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _range(least: float, most: float) -> str:
+    if math.isinf(most):
+        return f"be at least {least:g}"
+    return f"be at most {most:g}" if math.isinf(least) else f"lie between {least:g} and {most:g}"
+
+
+def _shown(node: Node) -> str:
+    if isinstance(node, Sequence):
+        return "a list"
+    if isinstance(node, Mapping):
+        return "a mapping"
+    return repr(node.text if len(node.text) <= 60 else node.text[:57] + "…")

@@ -1,0 +1,120 @@
+"""From evidence to alarms: rules and signatures speak alone; a soft score must leave the series' own habit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from app.quality.blame import Companion, companion, confirmed, departure_of, upheld
+from app.quality.detectors.forecast import Forecaster
+from app.quality.detectors.patterns import signatures
+from app.quality.detectors.peers import peer_evidence, usual_distance
+from app.quality.detectors.residuals import own_evidence
+from app.quality.detectors.validity import violations
+from app.quality.gate import CERTAIN, any_of, gated
+from app.quality.models import DetectionResult, EvidenceRule, Flags, Series, SeriesKind, Values
+
+MOST_PASSES = 4
+"""Each distrusts what the one before found; where a series has few faults the second finds nothing new and is the last."""
+NO_ALARM = 0.99
+"""The score of what would be an alarm, were it not excused."""
+
+Scores = list[tuple[EvidenceRule, Values]]
+
+UTMOST = 1e4
+"""Times the usual size of a series: greater values are alarms anyway."""
+
+
+def detect(series: Series) -> DetectionResult:
+    """The verdict on every value.
+
+    What one pass flags is distrusted by the next: no reference, spread or habit is learned from it. Where faults are
+    many they hide each other, so passes go on until they change nothing.
+    """
+    if not len(series.values):
+        return DetectionResult(np.zeros(0), np.zeros(0, dtype=np.str_))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        certain = violations(series) | signatures(series)
+        distrusted = any_of(certain.values(), len(series.values))
+        scores = _excused(series, _settled(_bounded(_netted(series)), distrusted))
+    return _verdict(certain, scores, len(series.values))
+
+
+def _netted(series: Series) -> Series:
+    """A flow less that of the other direction: both rest at zero for most of the time, what is between them does not."""
+    if series.kind is not SeriesKind.FLOW or len(series.opposites) != 1:
+        return series
+    return replace(series, values=series.values - series.opposites[0])
+
+
+def _excused(series: Series, scores: Scores) -> Scores:
+    """The scores less those of zeros while energy flows the other way."""
+    if series.kind is not SeriesKind.FLOW or len(series.opposites) != 1:
+        return scores
+    excused = (series.values == 0) & (series.opposites[0] > 0)
+    return [(rule, np.where(excused, np.fmin(score, NO_ALARM), score)) for rule, score in scores]
+
+
+def _settled(series: Series, distrusted: Flags) -> Scores:
+    """The soft scores of the last pass."""
+    size, flagged, doubted, shifted = len(series.values), distrusted, distrusted, None
+    forecaster = Forecaster()
+    peers = [companion(replace(series, values=peer, peers={})) for peer in series.forecasts]
+    scores: Scores = []
+    for _ in range(MOST_PASSES):
+        trusted, before = np.where(flagged, np.nan, series.values), flagged
+        own = [(one.rule, gated(one, series.per_day)) for one in own_evidence(series, trusted, doubted, forecaster)]
+        scores = own
+        for peer in peers:
+            scores = _with_companion(series, trusted, scores, own, peer)
+        if shifted is None:  # what is shifted for weeks is the new habit: later passes must not go on without it
+            shifted = any_of((score >= 1.0 for rule, score in scores if rule is EvidenceRule.SHIFT), size)
+        smooth = [score >= 1.0 for rule, score in scores if rule not in {EvidenceRule.ROUGHNESS, EvidenceRule.SHIFT}]
+        doubted = any_of([distrusted, shifted, *smooth], size)
+        flagged = any_of([doubted, *(score >= 1.0 for rule, score in scores if rule is EvidenceRule.ROUGHNESS)], size)
+        if np.array_equal(flagged, before):
+            break
+    return scores
+
+
+def _with_companion(series: Series, trusted: Values, scores: Scores, own: Scores, peer: Companion) -> Scores:
+    """The scores less what the companion confirms, and what speaks for a fault of the series beside it."""
+    bias = usual_distance(trusted, peer.values, series.per_day)
+    right = confirmed(series, trusted, peer, bias)
+    found = [
+        (rule, score if rule is EvidenceRule.ROUGHNESS else np.where(right, np.fmin(score, NO_ALARM), score))
+        for rule, score in scores
+    ]
+    departure = departure_of((score for _, score in own), len(trusted))
+    for one in peer_evidence(series, trusted, peer.values, bias):
+        score = gated(one, series.per_day)
+        kept = upheld(score >= 1.0, departure, peer.departure, series.per_hour)
+        found.append((one.rule, np.where(kept, score, np.fmin(score, NO_ALARM))))
+    return found
+
+
+def _bounded(series: Series) -> Series:
+    """The series without magnitudes whose rounding errors would stay behind in running sums."""
+    known = np.abs(series.values[~np.isnan(series.values)])
+    if not len(known):
+        return series
+    bound = UTMOST * np.quantile(known, 0.9)
+    return replace(series, values=np.clip(series.values, -bound, bound) if bound > 0 else series.values)
+
+
+def _verdict(
+    certain: dict[EvidenceRule, Flags], scores: Iterable[tuple[EvidenceRule, Values]], size: int
+) -> DetectionResult:
+    """The strongest evidence of every value; among rules and signatures the first named."""
+    strongest = np.zeros(size)
+    rules = np.zeros(size, dtype="U20")
+    for rule, score in scores:
+        stronger = score > strongest
+        strongest[stronger] = np.minimum(score[stronger], CERTAIN)
+        rules[stronger] = rule
+    rules[strongest < 1.0] = EvidenceRule.NONE
+    for rule, flags in reversed(certain.items()):
+        strongest[flags], rules[flags] = CERTAIN, rule
+    return DetectionResult(strongest, rules)

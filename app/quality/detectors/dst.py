@@ -1,0 +1,96 @@
+"""Local clocks: load and prices follow those on the wall, which change twice a year, and stamps do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.market.time import MARKET_ZONE
+from app.quality.detectors.detect import detect
+from app.quality.models import DAY, HOUR, DetectionResult, EvidenceRule, Series, SeriesKind, Values
+
+Instants = NDArray[np.int64]
+
+BY_NATURE = frozenset({SeriesKind.SOLAR, SeriesKind.WIND})
+"""Sun and wind know no clocks."""
+HABITS = (EvidenceRule.SHIFT, EvidenceRule.STEP, EvidenceRule.SEASONAL, EvidenceRule.FORECAST)
+"""Evidence that new clocks look like."""
+UNTIL_USUAL_DAYS = 21
+"""So long the weeks before outweigh those of the new clocks."""
+REFERENCE_DAYS = 56
+
+
+def heed_clocks(series: Series, verdict: DetectionResult) -> DetectionResult:
+    """The verdict less what only the change of the clocks explains: a value is implausible where it is on both.
+
+    All of Europe changes at the same instant; where clocks change at another, or never, nothing is explained by it.
+    """
+    if series.kind in BY_NATURE or HOUR % series.step:
+        return verdict
+    score, rule = verdict.score.copy(), verdict.rule.copy()
+    for change in _changes(series):
+        after = slice(change, change + UNTIL_USUAL_DAYS * series.per_day)
+        doubted = (score[after] >= 1.0) & np.isin(rule[after], HABITS)
+        if doubted.any():
+            score[after] = np.where(doubted, np.fmin(score[after], _on_clocks(series, after)), score[after])
+    rule[score < 1.0] = EvidenceRule.NONE
+    return DetectionResult(score, rule)
+
+
+def _changes(series: Series) -> Iterator[int]:
+    """The places at which the clocks have just changed."""
+    starts = series.start + series.step * np.arange(len(series.values), dtype=np.int64)
+    yield from (np.flatnonzero(np.diff(offsets(starts, MARKET_ZONE))) + 1).tolist()
+
+
+def _on_clocks(series: Series, after: slice) -> Values:
+    """The scores that a stretch has on the grid of local clocks; NaN in the hour that they show twice."""
+    part = slice(max(0, after.start - REFERENCE_DAYS * series.per_day), after.stop)
+    values = series.values[part]
+    starts = series.start + series.step * np.arange(part.start, part.start + len(values), dtype=np.int64)
+    places = places_on_clocks(starts, series.step, MARKET_ZONE)
+
+    def lay(column: Values) -> Values:
+        laid = np.full(int(places.max()) + 1, np.nan)
+        laid[places[places >= 0]] = column[part][places >= 0]
+        return laid
+
+    peers = {name: lay(peer) for name, peer in series.peers.items()}
+    score = detect(replace(series, start=int(starts[0]), values=lay(series.values), peers=peers)).score
+    return np.where(places >= 0, score[places], np.nan)[after.start - part.start :]
+
+
+def places_on_clocks(starts: Instants, step: int, zone: ZoneInfo) -> NDArray[np.intp]:
+    """Each unit's place on the grid of local clocks; -1 in the hour that they show twice, when it comes again.
+
+    Habits of people survive a change of the clocks on this grid alone.
+    """
+    local = starts + offsets(starts, zone)
+    places = (local - local[0]) // step
+    latest = np.maximum.accumulate(places)
+    again = np.concatenate([[False], places[1:] <= latest[:-1]])
+    return np.where(again, -1, places).astype(np.intp)
+
+
+def offsets(starts: Instants, zone: ZoneInfo) -> Instants:
+    """Seconds by which local clocks are ahead; looked up by hour only on days on which they change."""
+    found = np.empty(len(starts), np.int64)
+    days = starts // DAY
+    edges = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+    for first, last in zip(edges.tolist(), [*edges[1:].tolist(), len(starts)], strict=True):
+        day = int(days[first]) * DAY
+        before, after = _offset(day, zone), _offset(day + DAY, zone)
+        found[first:last] = before
+        if before != after:
+            found[first:last] = [_offset(start, zone) for start in starts[first:last].tolist()]
+    return found
+
+
+def _offset(second: int, zone: ZoneInfo) -> int:
+    shift = datetime.fromtimestamp(second, zone).utcoffset()
+    return int(shift.total_seconds()) if shift else 0

@@ -1,0 +1,162 @@
+"""Signatures of faults: patterns that measurements hardly ever show. What a series shows by habit is allowed to it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.quality.models import EvidenceRule, Flags, Series, SeriesKind, Values
+from app.timeseries.rolling import before, habit, moving_mean, run_lengths, slot_median, trailing_median, whole_runs
+
+HABIT_FACTOR = 1.5
+HABIT_DAYS = 56
+RESTS_IN_A_ROW = 2
+"""What holds each level for hours may hold the same twice."""
+SHORTEST_PATTERN = 5
+HOURS, HOURS_OF_A_PRICE = 3, 5
+"""A price rests for hours where one plant or neighbour sets it."""
+GLIMMER, BRIGHT = 0.01, 0.05
+"""Shares of the peak: below the first solar is dark, above the second it is day."""
+USUAL_AGREEMENT = 0.04
+"""Neighbours that agree more often than this (coupled prices) may agree for far longer, the more so the more there are."""
+LONGEST_OUTAGE_DAYS = 7
+LONGEST_PAUSE_DAYS = 1
+DECIMALS = (3, 2, 1, 0)
+UNITS_OF_A_BEND, UNITS_OF_A_SLOPE = 50, 20
+"""Of the last published decimal: where a series usually bends by more, three straight bends in a row are no chance."""
+NEVER_ZERO = frozenset({SeriesKind.LOAD, SeriesKind.GENERATION, SeriesKind.WIND, SeriesKind.NUCLEAR})
+CALM = 0.03
+"""Of the peak: the output of a calm, in whole MW, is the same for hours."""
+FALL_TO_ZERO = 0.15
+"""Of the usual price: nearer to zero than this a price may well fall to it and stay for hours."""
+
+
+def signatures(series: Series) -> dict[EvidenceRule, Flags]:
+    """Which values belong to which pattern."""
+    found = {
+        EvidenceRule.ZERO_RUN: zero_run(series),
+        EvidenceRule.STUCK: stuck(series),
+        EvidenceRule.STRAIGHT_LINE: straight_line(series),
+        EvidenceRule.STALE_COPY: stale_copy(series),
+        EvidenceRule.PEER_COPY: peer_copy(series),
+    }
+    return {rule: flags for rule, flags in found.items() if flags.any()}
+
+
+def allowed_run(lengths: Values, series: Series, shortest: float) -> Values:
+    """The longest run that the weeks before allow.
+
+    A habit counts days, flagged or not: what happens on more than one day in ten is no fault. Where nothing is known
+    yet, a day's length is allowed.
+    """
+    usual = habit(lengths, series.per_day, days=HABIT_DAYS)
+    return np.where(np.isnan(usual), max(shortest, series.per_day), np.fmax(shortest, HABIT_FACTOR * usual + 1))
+
+
+def _too_long(condition: Flags, lengths: Values, allowed: Values) -> Flags:
+    return whole_runs(condition, condition & (lengths > allowed))
+
+
+def stuck(series: Series) -> Flags:
+    """The same value, not zero, longer than some hours and longer than usual.
+
+    What solar plants show in the dark is zero; a line rests at its limit while the prices of its ends differ.
+    """
+    same = (series.values == before(series.values, 1)) & (series.values != 0)
+    if series.kind is SeriesKind.SOLAR:
+        same &= ~(series.values <= GLIMMER * habit(series.values, series.per_day, days=28))
+    lengths = np.where(same, run_lengths(same) + 1, 0)
+    if series.kind is SeriesKind.WIND:
+        same &= ~(series.values <= CALM * habit(series.values, series.per_day, days=28))
+    hours = HOURS_OF_A_PRICE if series.kind is SeriesKind.PRICE else HOURS
+    allowed = allowed_run(lengths, series, hours * series.per_hour)
+    usual = habit(lengths, series.per_day, days=HABIT_DAYS)
+    allowed = np.fmax(allowed, RESTS_IN_A_ROW * usual)
+    if series.kind is SeriesKind.FLOW:
+        highest = habit(series.values, series.per_day, quantile=1.0, days=28)
+        allowed = np.where(series.values >= highest, np.fmax(allowed, LONGEST_OUTAGE_DAYS * series.per_day), allowed)
+    if series.kind is SeriesKind.NUCLEAR:  # at its plateau it rests: the longest rest of eight weeks is usual
+        allowed = np.fmax(allowed, HABIT_FACTOR * habit(lengths, series.per_day, quantile=1.0, days=HABIT_DAYS))
+    return _too_long(same, lengths, allowed)
+
+
+def zero_run(series: Series) -> Flags:
+    """Zero where the series is not used to it; an outage of more than a week is a state, not a fault."""
+    zero = series.values == 0
+    for other in series.opposites:
+        zero &= ~(other > 0)
+    lengths = np.where(zero, run_lengths(zero), 0)
+    allowed = allowed_run(lengths, series, HOURS * series.per_hour)
+    if series.kind in NEVER_ZERO:
+        allowed = np.where(habit(lengths, series.per_day, days=HABIT_DAYS) == 0, 0, allowed)
+    found = _too_long(zero, lengths, allowed)
+    if series.kind is SeriesKind.SOLAR:
+        found |= zero & _usually_bright(series)
+    if series.kind is SeriesKind.PRICE:
+        found = whole_runs(found, found & _from_afar(series))
+    if series.kind is SeriesKind.FLOW:  # a line that is switched off is off for days
+        return found & ~whole_runs(zero, zero & (lengths > LONGEST_PAUSE_DAYS * series.per_day))
+    return found & (lengths <= LONGEST_OUTAGE_DAYS * series.per_day)
+
+
+def _from_afar(series: Series) -> Flags:
+    """Zeros next to a price that is not near zero, before or after."""
+    size = trailing_median(np.abs(series.values), 28 * series.per_day, series.per_day)
+    earlier, later = before(series.values, 1), before(series.values[::-1], 1)[::-1]
+    far: Flags = np.fmax(np.abs(earlier), np.abs(later)) > FALL_TO_ZERO * size
+    return far
+
+
+def _usually_bright(series: Series) -> Flags:
+    """Where this time of day, an hour around it included, brought a twentieth of the peak on most days of two weeks."""
+    usual = slot_median(series.values, series.per_day, 14)
+    around = np.minimum.reduce([np.roll(usual, hours * series.per_hour) for hours in (-1, 0, 1)])
+    bright: Flags = around > BRIGHT * habit(series.values, series.per_day, days=28)
+    return bright
+
+
+def straight_line(series: Series) -> Flags:
+    """Values that lie on a line with a slope, as far as the decimals in which they are published show it."""
+    slope = series.values - before(series.values, 1)
+    bend = slope - before(slope, 1)
+    exact = 1e-6 * np.abs(slope) + 1e-12 * np.abs(series.values)
+    straight = (np.abs(bend) <= np.fmax(exact, _rounding(series, slope, bend))) & (slope != 0)
+    lengths = np.where(straight, run_lengths(straight) + 2, 0)
+    return _too_long(straight, lengths, allowed_run(lengths, series, SHORTEST_PATTERN - 1))
+
+
+def _rounding(series: Series, slope: Values, bend: Values) -> Values:
+    """What rounding may bend a line by; 0 where the series rests, or bends so little that rounded values look straight."""
+    unit = np.zeros(len(bend))
+    for decimals in DECIMALS:
+        whole = np.abs(series.values - np.round(series.values, decimals)) <= 1e-9 * (1 + np.abs(series.values))
+        unit[whole & np.roll(whole, 1) & np.roll(whole, 2)] = 10.0**-decimals
+    usual = slot_median(np.abs(bend), series.per_day, 28)
+    lively = (usual >= UNITS_OF_A_BEND * unit) & (np.abs(slope) >= UNITS_OF_A_SLOPE * unit)
+    return np.where(lively, (1 + 1e-6) * unit, 0.0)
+
+
+def stale_copy(series: Series) -> Flags:
+    """The values of the day or the week before, sent again."""
+    day, week = (before(series.values, days * series.per_day) for days in (1, 7))
+    return _copy_of(series, day) | _copy_of(series, week)
+
+
+def peer_copy(series: Series) -> Flags:
+    """The values of another series in this one's place; of many neighbours one easily agrees for some hours."""
+    found = np.zeros(len(series.values), dtype=bool)
+    number = len(series.neighbours)
+    for peer in series.neighbours:
+        agree = ((series.values == peer) & (peer != 0)).astype(np.float64)
+        share = before(moving_mean(agree, HABIT_DAYS * series.per_day, series.per_day), 1)
+        found |= _copy_of(series, peer, np.where(share > USUAL_AGREEMENT, 1.0 + number, np.sqrt(number)))
+    return found
+
+
+def _copy_of(series: Series, other: Values, patience: Values | float = 1.0) -> Flags:
+    """Runs of equal values in which at least five change."""
+    equal = series.values == other
+    changing = equal & (series.values != before(series.values, 1)) & (series.values != 0)
+    total = np.cumsum(changing)
+    at_break = np.maximum.accumulate(np.where(equal, 0, total))
+    counts = np.where(equal, total - at_break, 0).astype(np.float64)
+    return _too_long(equal, counts, patience * allowed_run(counts, series, SHORTEST_PATTERN - 1))

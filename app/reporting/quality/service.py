@@ -1,0 +1,137 @@
+"""Reads what a report of quality tells: scores, findings, trends, and the values of the series that it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from app.db.migrate import is_synthetic
+from app.market.time import MARKET_ZONE, Interval, local_day
+from app.quality.repository import QualityRepository
+from app.quality.scoring import Weights
+from app.reporting.publication_delays import LatenessReader
+from app.reporting.quality.document import Delay, Picture, QualityReport, SeriesScore, quality_report, worst
+from app.timeseries.repository import TimeSeriesRepository
+
+if TYPE_CHECKING:
+    from app.db.engine import Connection, Database
+
+HISTORY = timedelta(weeks=6)
+LONGEST_PICTURE = timedelta(days=45)
+"""Of a longer interval the last days are drawn."""
+MOST_DELAYS = 20
+SHORTEST_PICTURE = timedelta(days=7)
+"""A single day is drawn with the days before it, by which one judges it."""
+
+_TRENDS = """
+    select distinct on (series_id) *
+    from v_quality_trends
+    where
+        ($1::text[] is null or item = any($1))
+        and ($2::text[] is null or area_eic = any($2))
+        and week <= $3
+        and week > $3 - 21
+    order by series_id, week desc
+"""
+
+_VALUES = """
+    select
+        extract(epoch from delivery_start)::double precision as instant,
+        coalesce(value, double precision 'NaN') as value
+    from observations
+    where series_id = $1 and delivery_start >= $2 and delivery_start < $3
+    order by delivery_start, resolution
+"""
+
+_HISTORY = """
+    select day, overall
+    from quality_scores
+    where series_id = $1 and day > $2 and day <= $3 and overall is not null
+    order by day_start
+"""
+
+_UNITS = {"MAW": "MW", "MWH": "MWh"}
+"""The platform's codes as people write them."""
+_UNIT = "select unit, currency from series where series_id = $1"
+
+
+class QualityReporting:
+    """Makes reports of quality; `now` is passed in by the caller."""
+
+    def __init__(self, database: Database, repository: QualityRepository, weights: Weights) -> None:
+        self._database = database
+        self._repository = repository
+        self._weights = weights
+        self._timeseries = TimeSeriesRepository(database)
+        self._lateness = LatenessReader(database, repository)
+
+    async def report(
+        self,
+        interval: Interval,
+        now: datetime,
+        *,
+        items: Collection[str] | None = None,
+        areas: Collection[str] | None = None,
+    ) -> QualityReport:
+        """The report of the delivery days of the interval; None means every item, every area (by EIC)."""
+        first, last = (local_day(instant, MARKET_ZONE) for instant in (interval.start, _before(interval.end)))
+        # The days of other zones begin up to two hours earlier or later than those of the market.
+        around = Interval(interval.start - timedelta(hours=12), interval.end + timedelta(hours=12))
+        scores = await self._repository.scores(items=items, areas=areas, interval=around)
+        findings = await self._repository.findings(items=items, areas=areas, interval=interval)
+        async with self._database.connection() as connection:
+            trends = await connection.fetch(_TRENDS, _listed(items), _listed(areas), last)
+            made = quality_report(
+                [dict(row) for row in scores if first <= row["day"] <= last],
+                findings,
+                [dict(row) for row in trends],
+                weights=self._weights,
+                interval=interval,
+                made_at=now,
+            )
+            synthetic = await is_synthetic(connection)
+            pictures = [await _picture(connection, one, interval, last) for one in worst(made.series)]
+        delays = tuple(await self._delays(made.series, interval))
+        return replace(made, pictures=tuple(pictures), delays=delays, synthetic=synthetic)
+
+    async def _delays(self, series: Sequence[SeriesScore], interval: Interval) -> list[Delay]:
+        """Of the series whose values were latest."""
+        timed = [one for one in series if one.counts.timed]
+        latest = sorted(timed, key=lambda one: one.counts.on_time / one.counts.timed)[:MOST_DELAYS]
+        wanted = {one.series_id: one for one in latest}
+        known = await self._timeseries.series(items={one.item for one in latest}) if wanted else []
+        keys = {number: key for number, key in known if number in wanted}
+        found = {one.series_id: one for one in await self._lateness.lateness(keys, interval)}
+        return [
+            Delay(
+                one.title, told.delays.examined, told.late, told.unusual,
+                told.delays.median, told.delays.q90, told.delays.q99, told.delays.greatest,
+            )
+            for one in latest
+            if (told := found.get(one.series_id)) is not None
+        ]  # fmt: skip
+
+
+def _before(end: datetime) -> datetime:
+    return end - timedelta(microseconds=1)
+
+
+def _listed(names: Collection[str] | None) -> Sequence[str] | None:
+    return None if names is None else [str(name) for name in names]
+
+
+async def _picture(connection: Connection, one: SeriesScore, interval: Interval, last: date) -> Picture:
+    start = min(max(interval.start, interval.end - LONGEST_PICTURE), interval.end - SHORTEST_PICTURE)
+    values = await connection.fetch(_VALUES, one.series_id, start, interval.end)
+    history = await connection.fetch(_HISTORY, one.series_id, last - HISTORY, last)
+    series = await connection.fetchrow(_UNIT, one.series_id)
+    unit = "/".join(filter(None, (series["currency"], _UNITS.get(series["unit"], series["unit"])))) if series else ""
+    return Picture(
+        one.series_id,
+        [row["instant"] for row in values],
+        [row["value"] for row in values],
+        unit,
+        [(row["day"], row["overall"]) for row in history],
+    )

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.alerting.evaluation.query_runner import MOST_BYTES, MOST_ROWS, Beside, PostgresRunner, QueryFailed, QueryRow
+from app.alerting.rules.conditions import database_unreachable
+from app.db.dashboard_role import RULE_READER
+from app.db.embedded import EmbeddedServer, start_embedded
+from app.db.embedded.programs import version
+from tests.conftest import THROW_AWAY, fresh_database, wait_until_stopped
+from tests.support.alert_factory import rule as a_rule
+from tests.support.store_factory import opened
+
+SECOND = timedelta(seconds=1)
+LONG = timedelta(seconds=30)
+
+
+@pytest.fixture(scope="module")
+def shared_url(postgres_server: EmbeddedServer, migrated_template: str) -> Iterator[str]:
+    yield from fresh_database(postgres_server, migrated_template)
+
+
+@pytest.fixture
+async def runner(shared_url: str) -> AsyncIterator[PostgresRunner]:
+    made = PostgresRunner(lambda: {"gridkeeper": shared_url}, connections=2)
+    yield made
+    await made.close()
+
+
+async def ask(runner: PostgresRunner, sql: str, time_out: timedelta = LONG) -> list[QueryRow]:
+    return await runner.rows("gridkeeper", sql, time_out)
+
+
+async def refused(runner: PostgresRunner, sql: str, time_out: timedelta = LONG) -> str:
+    with pytest.raises(QueryFailed) as refusal:
+        await ask(runner, sql, time_out)
+    return str(refusal.value)
+
+
+async def test_casts_colons_and_comments_mean_what_they_say(runner: PostgresRunner) -> None:
+    sql = "select '12:30'::time::text as at, ':x' as name, 7 as value -- the end"
+    assert await ask(runner, sql) == [{"at": "12:30:00", "name": ":x", "value": 7}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        (
+            "with gone as (delete from gaps returning *) select * from gone",
+            "data-modifying statement must be at the top",
+        ),
+        ("select nextval(pg_get_serial_sequence('gaps', 'gap_id'))", "permission denied"),
+        ("select set_config('transaction_read_only', 'off', false)", "must be set before any query"),
+        ("select 1) as x; drop table gaps; select (1", "multiple commands"),
+        ("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()", "permission denied"),
+        ("select pg_read_file('/etc/passwd')", "permission denied"),
+        ("select * from nowhere", 'relation "nowhere" does not exist'),
+        ("select $1::int as value", "expects 1 argument"),
+        ("select 1 as a, 2 as a", "two columns are called a; rename one with `as`"),
+        ("select 1 / 0 as value", "division by zero"),
+    ],
+)
+async def test_what_does_not_only_read_is_refused_with_the_reason(
+    runner: PostgresRunner, sql: str, reason: str
+) -> None:
+    assert reason in await refused(runner, sql)
+    assert await ask(runner, "select 1 as value") == [{"value": 1}]
+
+
+async def test_a_statement_that_sleeps_is_ended_and_the_next_one_runs(runner: PostgresRunner) -> None:
+    told = await refused(runner, "select pg_sleep(60)", timedelta(milliseconds=50))
+    assert told == "the statement took longer than 0.05 s; make it quicker, or raise `timeout`"
+    assert await ask(runner, "select current_setting('statement_timeout') as t") == [{"t": "30s"}]
+
+
+async def test_a_million_rows_are_not_fetched(runner: PostgresRunner) -> None:
+    told = await refused(runner, "select n from generate_series(1, 1000000) as n")
+    assert told == f"the statement returns more than {MOST_ROWS:,} rows: aggregate it, or add a limit"
+    assert len(await ask(runner, f"select n from generate_series(1, {MOST_ROWS}) as n")) == MOST_ROWS
+
+
+async def test_few_rows_of_long_texts_do_not_fill_the_memory(runner: PostgresRunner) -> None:
+    long = "select n, repeat('x', 1000000) as x from generate_series(1, {}) as n"
+    told = await refused(runner, long.format(9000))
+    assert (
+        told
+        == f"the statement returns more than {MOST_BYTES:,} characters: shorten its texts with left(), and its lists"
+    )
+    assert len(await ask(runner, long.format(15))) == 15
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select repeat('x', 30000000) as summary, 1 as value",
+        "select repeat('x', 20000) || n as x from generate_series(1, 1500) as n",
+        "select to_jsonb(repeat('x', 30000000)) as details",
+        "select decode(repeat('00', 30000000), 'hex') as raw",
+        "select array_agg(n) as numbers from generate_series(1, 1000000) as n",
+    ],
+)
+async def test_the_size_of_an_answer_is_asked_of_the_server_before_it_is_read(runner: PostgresRunner, sql: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "the statement returns more than " in await refused(runner, sql)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
+    assert await ask(runner, "select 1 as value") == [{"value": 1}]
+
+
+async def test_rows_keep_their_order_and_their_nulls(runner: PostgresRunner) -> None:
+    sql = "select nullif(n, 3) as n, case when n % 2 = 0 then 'even' end as kind from generate_series(250, 1, -1) as n"
+    found = await ask(runner, sql)
+    assert [row["n"] for row in found] == [None if n == 3 else n for n in range(250, 0, -1)]
+    assert {row["kind"] for row in found} == {"even", None}
+
+
+async def test_cells_of_other_types_than_labels_and_numbers_are_told_apart(runner: PostgresRunner) -> None:
+    sql = """
+        select 'FR' as area, '{"a": 1}'::json as j, '[1]'::jsonb as b, 'a b'::tsvector as t,
+               array['x', 'y'] as tags, 'n'::name as n, 'c'::char(3) as c, '1 day'::interval as i, 1.5::numeric as value
+    """
+    [row] = await ask(runner, sql)
+    kinds = {name: cell.kind for name, cell in row.items() if isinstance(cell, Beside)}
+    assert kinds == {"j": "json", "b": "jsonb", "t": "tsvector"}
+    assert str(row["b"]) == "[1]"
+    assert (row["area"], row["n"], row["tags"]) == ("FR", "n", ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select date '4713-01-01 BC' as day",
+        "select timestamptz '2000-01-01 BC' as at",
+        "select interval 'infinity' as length",
+        "select timestamp '294276-01-01' as at",
+        "select n, case when n > 150 then date '4713-01-01 BC' end as day from generate_series(1, 300) as n",
+    ],
+)
+async def test_a_value_that_python_cannot_hold_is_an_error_of_this_statement(runner: PostgresRunner, sql: str) -> None:
+    assert "write it as text with ::text" in await refused(runner, sql)
+    assert await ask(runner, "select current_setting('transaction_read_only') as t") == [{"t": "on"}]
+
+
+async def test_a_statement_that_takes_off_its_limit_is_ended(runner: PostgresRunner, shared_url: str) -> None:
+    sql = "select set_config('statement_timeout', '0', false), pg_sleep(case when n > 100 then 60 else 0 end)::text as a from generate_series(1, 200) as n"
+    told = await refused(runner, sql, timedelta(milliseconds=100))
+    assert "no answer within" in told or "took longer than" in told
+    async with opened(shared_url) as database, database.connection() as connection:
+        left = "select count(*) from pg_stat_activity where query like '%pg_sleep(case%' and pid <> pg_backend_pid()"
+        assert await connection.fetchval(left) == 0
+
+
+async def test_nothing_that_a_statement_sets_outlives_it(runner: PostgresRunner) -> None:
+    await ask(
+        runner, "select set_config('default_transaction_read_only', 'off', false), pg_advisory_lock(42) is null as x"
+    )
+    [row] = await ask(
+        runner,
+        "select current_setting('default_transaction_read_only') as d, current_setting('transaction_read_only') as t, "
+        "(select count(*) from pg_locks where locktype = 'advisory') as locks, current_user::text as who",
+    )
+    assert row == {"d": "off", "t": "on", "locks": 0, "who": "pg_read_all_data"}
+
+
+async def test_sleeping_statements_do_not_hold_up_more_than_their_connections(runner: PostgresRunner) -> None:
+    sleeper = asyncio.create_task(refused(runner, "select pg_sleep(60)", SECOND))
+    await asyncio.sleep(0)
+    for _ in range(20):
+        await ask(runner, "select 1 as value")
+    assert not sleeper.done()
+    await sleeper
+
+
+async def test_a_lost_connection_is_replaced(runner: PostgresRunner, shared_url: str) -> None:
+    await ask(runner, "select 1 as value")
+    async with opened(shared_url) as database, database.connection() as connection:
+        await connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'gridkeeper rules'"
+        )
+    for _ in range(2):
+        try:
+            await ask(runner, "select 1 as value")
+        except QueryFailed:
+            continue
+    assert await ask(runner, "select 1 as value") == [{"value": 1}]
+
+
+async def test_a_table_that_changed_is_an_error_once_at_most(runner: PostgresRunner, shared_url: str) -> None:
+    async with opened(shared_url) as database, database.connection() as connection:
+        await connection.execute("create table shifting (value integer)")
+        assert await ask(runner, "select * from shifting") == []
+        await connection.execute("alter table shifting add column area text")
+        try:
+            await ask(runner, "select * from shifting")
+        except QueryFailed as error:
+            assert "cached" in str(error)  # noqa: PT017  it may or may not fail
+        await connection.execute("insert into shifting values (1, 'FR')")
+        assert await ask(runner, "select * from shifting") == [{"value": 1, "area": "FR"}]
+        await connection.execute("drop table shifting")
+
+
+async def test_a_database_that_cannot_be_reached_is_named_without_its_password() -> None:
+    runner = PostgresRunner(
+        lambda: {
+            "far": "postgresql://user:geheim@127.0.0.1:1/x",
+            "wrong": "mysql://user:geheim@h",
+            "odd": "postgresql://u:geheim@h/x?sslmode=perhaps",
+        }
+    )
+    for name, reason in (
+        ("far", "cannot connect to database 'far'"),
+        ("wrong", "the address of database 'wrong' is no postgresql:// URL"),
+        ("odd", "the address of database 'odd' has a part that is wrong"),
+        ("none", "there is no database 'none'; name it under `databases`"),
+    ):
+        with pytest.raises(QueryFailed) as refusal:
+            await runner.rows(name, "select 1", SECOND)
+        assert reason in str(refusal.value)
+        assert "geheim" not in str(refusal.value)
+
+
+async def test_a_new_address_takes_effect_at_once(shared_url: str) -> None:
+    urls = {"other": "postgresql://user@127.0.0.1:1/x"}
+    runner = PostgresRunner(lambda: urls)
+    with pytest.raises(QueryFailed):
+        await runner.rows("other", "select 1 as value", SECOND)
+    urls["other"] = shared_url
+    assert await runner.rows("other", "select 1 as value", SECOND) == [{"value": 1}]
+    urls["other"] = shared_url + "&application_name=again"
+    assert await runner.rows("other", "select 1 as value", SECOND) == [{"value": 1}]
+    await runner.close()
+
+
+@pytest.fixture
+async def humble(shared_url: str) -> AsyncIterator[PostgresRunner]:
+    made = PostgresRunner(lambda: {"gridkeeper": shared_url}, connections=2, logins={"gridkeeper": RULE_READER})
+    yield made
+    await made.close()
+
+
+async def test_rules_log_in_as_a_role_that_only_reads_and_can_take_no_other(humble: PostgresRunner) -> None:
+    [row] = await ask(
+        humble,
+        "select session_user::text as login, rolsuper, rolcreaterole, rolreplication, rolbypassrls, rolconnlimit > 0 as limited,"
+        " (select count(*) from pg_auth_members where member = oid) as roles from pg_roles where rolname = session_user",
+    )
+    assert row == {
+        "login": RULE_READER, "rolsuper": False, "rolcreaterole": False, "rolreplication": False,
+        "rolbypassrls": False, "limited": True, "roles": 0,
+    }  # fmt: skip
+    assert await ask(humble, "select count(*) as value from observations") == [{"value": 0}]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select set_config('role', 'gridkeeper', true), pg_read_file('/proc/self/environ') as x",
+        "select set_config('role', 'none', true), pg_read_file('/proc/self/environ') as x",
+        "select set_config('session_authorization', 'gridkeeper', true) as x",
+        "select slot_name::text from pg_create_physical_replication_slot('mine')",
+        "select slot_name::text from pg_create_logical_replication_slot('mine', 'pgoutput')",
+        "select pg_ls_dir('/proc') as x",
+        "select rolpassword as x from pg_authid",
+        "select query_to_xml('set role gridkeeper', true, true, '')::text as x",
+        "select lo_export(1, '/tmp/x') as x",
+        "select pg_reload_conf() as x",
+        "select pg_terminate_backend(pid) as x from pg_stat_activity where usename = 'gridkeeper'",
+    ],
+)
+async def test_a_rule_can_become_nobody_else_and_reads_no_file(humble: PostgresRunner, sql: str) -> None:
+    told = await refused(humble, sql)
+    assert any(
+        words in told for words in ("permission denied", "must be", "not allowed", "read-only", "unsupported XML")
+    )
+
+
+async def test_a_server_without_the_role_is_asked_as_its_address_says(shared_url: str) -> None:
+    runner = PostgresRunner(lambda: {"gridkeeper": shared_url}, logins={"gridkeeper": "nobody_here"})
+    assert await ask(runner, "select session_user::text as login") == [{"login": "gridkeeper"}]
+    await runner.close()
+
+
+@pytest.fixture(scope="module")
+def older_server(make_folder: Callable[[], Path]) -> Iterator[EmbeddedServer]:
+    """A server before PostgreSQL 16, where one is installed."""
+    path = shutil.which("postgres")
+    folder = Path(os.path.realpath(path)).parent if path else None
+    if folder is None or int(version(folder).split(".")[0]) >= 16:
+        pytest.skip("no PostgreSQL before 16 is installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.db.embedded.location.binaries", lambda: folder)
+        patch.setattr("app.db.embedded.server._check_version", lambda _place: None)
+        patch.setattr("app.db.embedded.server.SETTINGS", {})
+        server = start_embedded(make_folder(), tuning=THROW_AWAY)
+    yield server
+    server.release()
+    wait_until_stopped(server)
+
+
+async def test_servers_before_16_work_as_databases_of_rules(older_server: EmbeddedServer) -> None:
+    runner = PostgresRunner(lambda: {"old": older_server.url}, logins={"gridkeeper": RULE_READER})
+    rows = await runner.rows("old", "select current_user::text as who, 'x' as a, '{}'::json as j, 2 as value", LONG)
+    assert rows == [{"who": "pg_read_all_data", "a": "x", "j": Beside("{}", "json"), "value": 2}]
+    assert await database_unreachable(replace(a_rule(), database="old"), runner, datetime.now(UTC)) == []
+    await runner.close()

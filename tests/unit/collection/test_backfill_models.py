@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.cli.backfill_view import reason_of
+from app.collection.backfill.models import (
+    BackfillProgress,
+    BackfillRetryPolicy,
+    BackfillState,
+    ChunkState,
+    Holder,
+    Reprocess,
+    WindowDecision,
+    next_step,
+)
+from app.collection.models import CollectionRun, Outcome
+from app.sources.source import FetchStatistics
+from tests.support.backfill_factory import FR, LOAD, NOW, days
+
+RUN = CollectionRun("fake", LOAD, FR, days(0, 1), NOW, NOW, Outcome.STORED, FetchStatistics())
+PROGRESS = BackfillProgress(
+    1, "", BackfillState.RUNNING, "", NOW, None, Reprocess.ALL, newest_first=True, concurrency=1,
+    counts=dict.fromkeys(ChunkState, 0), requests=0,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error", "attempts", "verdict"),
+    [
+        (Outcome.STORED, "", 1, WindowDecision.ENDED),
+        (Outcome.EMPTY, "", 1, WindowDecision.ENDED),
+        (Outcome.FAILED, "MalformedDocument", 1, WindowDecision.ENDED),
+        (Outcome.FAILED, "SourceUnavailable", 1, WindowDecision.LATER),
+        (Outcome.FAILED, "RateLimited", 4, WindowDecision.LATER),
+        (Outcome.FAILED, "SourceUnavailable", 5, WindowDecision.ENDED),
+        (Outcome.FAILED, "AccessDenied", 1, WindowDecision.REFUSED),
+    ],
+)
+def test_what_a_run_means_for_its_window(outcome: Outcome, error: str, attempts: int, verdict: WindowDecision) -> None:
+    assert next_step(replace(RUN, outcome=outcome, error_class=error), attempts, BackfillRetryPolicy()) is verdict
+
+
+def test_pauses_double_up_to_an_hour() -> None:
+    patience = BackfillRetryPolicy(retry=timedelta(minutes=1))
+    assert [patience.pause(n) for n in (0, 1, 2, 3)] == [timedelta(minutes=n) for n in (1, 1, 2, 4)]
+    assert patience.pause(1000) == timedelta(hours=1)
+    assert BackfillRetryPolicy(retry=timedelta(hours=2)).pause(5) == timedelta(hours=2)
+
+
+def test_the_time_left_is_what_remains_at_the_rate_and_never_an_extrapolation_of_the_past() -> None:
+    begun = replace(PROGRESS, counts={**PROGRESS.counts, ChunkState.PENDING: 90, ChunkState.CLAIMED: 10})
+    assert begun.seconds_left(5.0) == 20.0
+    halved = replace(begun, counts={**begun.counts, ChunkState.STORED: 8, ChunkState.EMPTY: 2}, requests=20)
+    assert (halved.planned, halved.ended) == (110, 10)
+    assert halved.seconds_left(5.0) == 40.0
+    # As many as were under way, each two seconds long; then the pace of the last windows, where that is lower.
+    assert replace(begun, window_seconds=2.0, concurrency=4).seconds_left(5.0) == 50.0
+    assert replace(begun, recent_windows=21, recent_seconds=10.0).seconds_left(5.0) == 50.0
+    assert replace(begun, recent_windows=9, recent_seconds=90.0).seconds_left(5.0) == 20.0
+
+
+def test_pending_and_claimed_windows_have_not_ended() -> None:
+    assert {state for state in ChunkState if not state.terminal} == {ChunkState.PENDING, ChunkState.CLAIMED}
+    assert {state for state in BackfillState if state.terminal} == {BackfillState.CANCELLED, BackfillState.COMPLETED}
+
+
+def test_a_worker_waits_for_others_only_while_no_window_is_free_for_it() -> None:
+    dead = Holder("host:1", 2, NOW)
+    full = replace(PROGRESS, concurrency=2, claimable=True, holders=(dead,))
+    assert full.held_by_others("host:2") == (dead,)
+    assert full.held_by_others("host:1") == ()
+    assert replace(full, concurrency=3).held_by_others("host:2") == ()
+    assert replace(full, concurrency=3, claimable=False).held_by_others("host:2") == (dead,)
+    assert replace(full, holders=()).held_by_others("host:2") == ()
+
+
+def test_a_completed_backfill_says_how_many_windows_were_empty() -> None:
+    ended = replace(PROGRESS, state=BackfillState.COMPLETED, reason="")
+    counts = dict.fromkeys(ChunkState, 0)
+    empty = replace(ended, counts=counts | {ChunkState.STORED: 3, ChunkState.EMPTY: 2})
+    assert reason_of(empty) == "completed, 2 windows empty"
+    assert reason_of(replace(ended, counts=counts | {ChunkState.STORED: 3})) == ""

@@ -1,0 +1,74 @@
+"""Publication deadlines."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from app.entsoe.items import ITEMS
+from app.market.calendar import (
+    AfterDelivery,
+    DayOfMonthBeforeYear,
+    DaysBefore,
+    DaysBeforeMonth,
+    FridayBefore,
+    PublicationRule,
+    WorkingDayAfterWeek,
+    deadlines,
+)
+from app.market.time import Resolution
+
+BERLIN = ZoneInfo("Europe/Berlin")
+SOFIA = ZoneInfo("Europe/Sofia")
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("rule", "start", "resolution", "zone", "deadline"),
+    [
+        (AfterDelivery(timedelta(hours=1), ""), "2024-01-01T00:00", Resolution.PT15M, BERLIN, "2024-01-01T01:15"),
+        (AfterDelivery(timedelta(days=5), ""), "2024-01-01T00:00", Resolution.PT60M, BERLIN, "2024-01-06T01:00"),
+        # A winter and a summer delivery day: 13:45 in Brussels is 12:45Z and 11:45Z.
+        (DaysBefore(1, time(13, 45), ""), "2024-01-10T12:00", Resolution.PT60M, BERLIN, "2024-01-09T12:45"),
+        (DaysBefore(1, time(13, 45), ""), "2024-07-10T12:00", Resolution.PT60M, BERLIN, "2024-07-09T11:45"),
+        # 22:30Z in winter is the next day already in Sofia, not yet in Berlin.
+        (DaysBefore(1, time(10, 0), ""), "2024-01-10T22:30", Resolution.PT15M, SOFIA, "2024-01-10T09:00"),
+        (DaysBefore(1, time(10, 0), ""), "2024-01-10T22:30", Resolution.PT15M, BERLIN, "2024-01-09T09:00"),
+        # Monday 8 and Sunday 14 January 2024 belong to one week; its Friday before is the 5th.
+        (FridayBefore(time(10, 0), ""), "2024-01-07T23:00", Resolution.P1D, BERLIN, "2024-01-05T09:00"),
+        (FridayBefore(time(10, 0), ""), "2024-01-13T23:00", Resolution.P1D, BERLIN, "2024-01-05T09:00"),
+        (DaysBeforeMonth(7, ""), "2024-03-03T23:00", Resolution.P7D, BERLIN, "2024-02-22T23:00"),
+        (DayOfMonthBeforeYear(15, ""), "2023-12-31T23:00", Resolution.P7D, BERLIN, "2023-12-15T23:00"),
+        (DayOfMonthBeforeYear(24, ""), "2023-12-31T23:00", Resolution.P1Y, BERLIN, "2023-12-24T23:00"),
+        # Week of Monday 8 January; its third working day after is Wednesday the 17th.
+        (WorkingDayAfterWeek(3, ""), "2024-01-07T23:00", Resolution.P7D, BERLIN, "2024-01-17T23:00"),
+    ],
+)
+def test_a_deadline_is_an_instant(
+    rule: PublicationRule, start: str, resolution: Resolution, zone: ZoneInfo, deadline: str
+) -> None:
+    starts = np.array([int(at(start).timestamp())], dtype=np.int64)
+    assert rule.deadline(at(start), resolution, zone) == at(deadline)
+    assert deadlines(rule, starts, resolution, zone).tolist() == [int(at(deadline).timestamp())]
+
+
+def test_many_deadlines_equal_single_ones_over_a_daylight_saving_change() -> None:
+    rule = DaysBefore(1, time(13, 45), "")
+    first = int(at("2024-03-30T00:00").timestamp())
+    starts = first + 900 * np.arange(96 * 3, dtype=np.int64)
+    expected = [
+        int(rule.deadline(datetime.fromtimestamp(int(s), UTC), Resolution.PT15M, BERLIN).timestamp()) for s in starts
+    ]
+    assert deadlines(rule, starts, Resolution.PT15M, BERLIN).tolist() == expected
+
+
+def test_every_item_states_its_deadline_and_where_it_comes_from() -> None:
+    for spec in ITEMS.values():
+        assert "rt. " in spec.publication.article
+        assert str(spec.publication)
