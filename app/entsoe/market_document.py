@@ -16,7 +16,6 @@ from app.entsoe.items import ItemSpec
 from app.market.areas import Border, Place
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution, iso
-from app.sandbox.series import Identity
 
 _DOCUMENTS = {
     "GL": ("GL_MarketDocument", "451-6:generationloaddocument:3:0", "time_Period.timeInterval"),
@@ -37,6 +36,21 @@ _POINT = """              <Point>
               </Point>
 """
 _CATEGORY = "\n                <imbalance_Price.category>{}</imbalance_Price.category>"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells one TimeSeries of an answer from the next, in the platform's codes."""
+
+    business_type: str
+    psr_type: str = ""
+    consumption: bool = False
+    contract: str = ""
+    sequence: str = ""
+    category: str = ""
+    flow_direction: str = ""
+    unit_eic: str = ""
+    unit_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

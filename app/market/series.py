@@ -103,8 +103,11 @@ def _near(wanted: str) -> list[str]:
     """Items that share the most words with what was written, a view's name among them; else those spelled like it."""
     if spelled := difflib.get_close_matches(wanted, list(DataItem), n=1, cutoff=0.85):
         return list(spelled)
-    words = {word.rstrip("s") for word in re.split(r"[\W_]+", wanted.removeprefix("v_")) if len(word) > 2}
-    shared = {item: len(words & {word.rstrip("s") for word in item.split("_")}) for item in DataItem}
+    names = {item: {word.rstrip("s") for word in item.split("_")} for item in DataItem}
+    vocabulary = set().union(*names.values())
+    written = {word.rstrip("s") for word in re.split(r"[\W_]+", wanted.removeprefix("v_")) if len(word) > 2}
+    words = {near for word in written for near in difflib.get_close_matches(word, vocabulary, n=1, cutoff=0.8)}
+    shared = {item: len(words & names[item]) for item in DataItem}
     most = max(shared.values())
     if most:
         return [item.value for item in DataItem if shared[item] == most][:3]

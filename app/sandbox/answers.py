@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.entsoe.items import ItemSpec
 from app.entsoe.market_document import (
     DocumentPeriod,
+    Identity,
     TimeSeries,
     file_stamp,
     write_acknowledgement,
@@ -27,7 +28,7 @@ from app.market.time import Interval, Resolution, local_day, midnight
 from app.sandbox.noise import key_of
 from app.sandbox.profiles import segments
 from app.sandbox.publication import corrected, missing, published_count, within
-from app.sandbox.series import Identity, identities
+from app.sandbox.series import identities
 from app.sandbox.settings import Hole, SandboxSettings
 from app.sandbox.values import Grid, Times, ValueRequest, Values, values
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
+from app.entsoe.market_document import Identity
 from app.market.areas import Area, Border, Place, eic_check_character
 from app.market.series import DataItem
 from app.sandbox.noise import key_of
@@ -20,21 +20,6 @@ _TWO_SEQUENCES = {"AT", "DE_LU"}
 _INTRADAY_AUCTIONS = {"ES", "PT"}
 _LARGE = 1500.0
 """A type with more MW than this has several units."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What tells one TimeSeries of an answer from the next, in the platform's codes."""
-
-    business_type: str
-    psr_type: str = ""
-    consumption: bool = False
-    contract: str = ""
-    sequence: str = ""
-    category: str = ""
-    flow_direction: str = ""
-    unit_eic: str = ""
-    unit_name: str = ""
 
 
 def identities(item: DataItem, place: Place) -> tuple[Identity, ...]:

@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from app.entsoe.market_document import Identity
 from app.market.areas import Area, Border, Place
 from app.market.series import DataItem
 from app.market.time import Resolution
 from app.sandbox.noise import fraction, key_of, smooth, steps, uniform
 from app.sandbox.profiles import capacities, country, decimals, local_seconds, peak_load, sun
-from app.sandbox.series import STORAGE, WIND_AND_SOLAR, Identity
+from app.sandbox.series import STORAGE, WIND_AND_SOLAR
 
 Times = NDArray[np.int64]
 Values = NDArray[np.float64]

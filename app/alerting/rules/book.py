@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from app.alerting.models import Rule
 from app.alerting.rules.conditions import CONDITIONS
 from app.alerting.rules.parse import OUR_DATABASE, KnownNames, RuleDiff, read_calendar, read_change, read_rule
+from app.alerting.secrets import read_secret
 from app.db.address import DatabaseAddress
 from app.errors import ConfigurationError
 from app.kit.files import read_bytes, read_stream
@@ -209,7 +210,7 @@ class _Reader:
 
 
 def _address(entry: Fields, name: str) -> SecretStr | None:
-    url = entry.secret(name, required=True, example="postgresql://secret@secret.invalid/secret")
+    url = read_secret(entry, name, required=True, example="postgresql://secret@secret.invalid/secret")
     if url is None:
         return None
     try:

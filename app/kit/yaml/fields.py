@@ -28,8 +28,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import SecretStr
-
 from app.errors import ConfigurationError
 from app.kit.durations import LONGEST, parse_duration, show_duration
 from app.kit.files import read_bytes
@@ -273,7 +271,7 @@ class Fields:
 
     def secret(
         self, name: str, *, required: bool = False, literal: bool = False, example: str = "secret"
-    ) -> SecretStr | None:
+    ) -> str | None:
         """A text whose secret parts are `${NAME}` of the environment; without one it is refused unless `literal`.
 
         Where files are read without secrets, `example` stands for one with which the text begins.
@@ -292,9 +290,9 @@ class Fields:
             for variable in unknown:
                 self.wrong(f"${{{variable}}} names no variable; write it as ${{NAME}}", name)
             begun = _REFERENCE.sub(example, node.text, count=1) if node.text.startswith("${") else node.text
-            return None if unknown else SecretStr(_REFERENCE.sub("secret", begun))
+            return None if unknown else _REFERENCE.sub("secret", begun)
         try:
-            return SecretStr(resolve_secret(node.text, os.environ))
+            return resolve_secret(node.text, os.environ)
         except ConfigurationError as error:
             self.wrong(str(error), name)
             return None

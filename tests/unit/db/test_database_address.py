@@ -54,7 +54,7 @@ def test_a_url_that_cannot_be_read_is_refused_without_quoting_it(url: str) -> No
 
 
 def test_the_address_does_not_show_its_dsn() -> None:
-    assert repr(DatabaseAddress.parse("postgresql://u:se3cret@h/d")) == "Address(name='h/d')"
+    assert repr(DatabaseAddress.parse("postgresql://u:se3cret@h/d")) == "DatabaseAddress(name='h/d')"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from app.alerting.secrets import read_secret
 from app.errors import ConfigurationError
 from app.kit.files import LARGEST_FILE, read_bytes, read_stream
 from app.kit.yaml.fields import (
@@ -160,7 +161,7 @@ def test_what_is_not_there_is_its_default() -> None:
     assert root.entry("a") is None
     assert root.entries("a") == []
     assert root.named("a") == {}
-    assert root.secret("a") is None
+    assert read_secret(root, "a") is None
     assert root.choice("a", Colour, Colour.OFF) is Colour.OFF
     assert root.flag("a", default=True)
     assert root.whole("a", 7, least=0, most=9) == 7
@@ -171,17 +172,17 @@ def test_secrets_come_from_the_environment_and_are_never_shown(monkeypatch: pyte
     monkeypatch.setenv("KEY", "geheim")
     monkeypatch.setenv("OTHER_FILE", str(tmp_path / "key"))
     root, report = reading("a: https://x/?key=${KEY}\nb: ${OTHER}\nc: ${OTHER_FILE}\nd: ${NOT_SET}\ne: [1]\nf: plain\n")
-    first = root.secret("a")
+    first = read_secret(root, "a")
     assert first is not None
     assert first.get_secret_value() == "https://x/?key=geheim"
     assert "geheim" not in repr(first)
     for name in "bc":
-        found = root.secret(name)
+        found = read_secret(root, name)
         assert found is not None
         assert found.get_secret_value() == "from-file"
     assert root.secret("d") is None
     assert root.secret("e") is None
-    plain = root.secret("f", literal=True)
+    plain = read_secret(root, "f", literal=True)
     assert plain is not None
     assert plain.get_secret_value() == "plain"
     assert [str(problem) for problem in report.problems] == [

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from app.entsoe.items import ITEMS
+from app.entsoe.market_document import Identity
 from app.market.areas import Area, Border, Place, areas, find_place, is_eic
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution
 from app.sandbox.noise import fraction, key_of, smooth, steps, uniform
 from app.sandbox.profiles import capacities, segments
-from app.sandbox.series import Identity, identities, units
+from app.sandbox.series import identities, units
 from app.sandbox.values import Grid, ValueRequest, Values, generation, values
 
 JUNE = datetime(2024, 6, 3, 22, tzinfo=UTC)

@@ -34,6 +34,7 @@ from app.alerting.delivery.messages import (
     split,
     utf8_bytes,
 )
+from app.alerting.secrets import read_secret
 from app.kit.yaml.fields import Fields
 from app.net.egress_guard import connect
 
@@ -241,7 +242,7 @@ def read(entry: Fields, common: Common) -> EmailChannel:
     hello = entry.text("hello")
     if hello and not is_host_name(hello):
         entry.wrong(f"{hello!r} is no name of a host; write it as mail.example.org or [192.0.2.1]", "hello")
-    username, password = entry.text("username"), entry.secret("password")
+    username, password = entry.text("username"), read_secret(entry, "password")
     if bool(username) is not (password is not None):
         entry.wrong("username and password belong together", "password" if password else "username")
     return EmailChannel(

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from app.alerting.secrets import read_secret
 from app.kit.yaml.fields import Fields
 
 _UNSET = SecretStr("http://unset.invalid")
@@ -14,7 +15,7 @@ _UNSET = SecretStr("http://unset.invalid")
 
 def secret_url(entry: Fields, name: str, *, literal: bool = False) -> SecretStr:
     """A URL that is itself a secret; reported where it is missing or no http address."""
-    value = entry.secret(name, required=True, literal=literal, example="https://secret.invalid/secret")
+    value = read_secret(entry, name, required=True, literal=literal, example="https://secret.invalid/secret")
     if value is None:
         return _UNSET
     text = value.get_secret_value().strip()

@@ -19,6 +19,7 @@ from app.alerting.delivery.channels.base import ChannelResponse, Common, HttpSen
 from app.alerting.delivery.channels.fields import secret_url
 from app.alerting.delivery.channels.masking import header_secrets, url_secrets
 from app.alerting.delivery.messages import PLAIN, Message, NotificationItem, body, html_page, signed
+from app.alerting.secrets import read_secret
 from app.kit.yaml.fields import Fields
 from app.market.time import iso
 
@@ -146,7 +147,7 @@ def read(entry: Fields, common: Common) -> WebhookChannel:
         secret_url(entry, "url", literal=True),
         entry.choice("method", Method, Method.POST),
         _headers(entry.entry("headers")),
-        entry.secret("secret"),
+        read_secret(entry, "secret"),
     )
 
 
@@ -157,7 +158,7 @@ def _headers(entry: Fields | None) -> dict[str, SecretStr]:
             if entry is not None:
                 entry.wrong("this header cannot be set here", name)
             continue
-        value = entry.secret(name, required=True, literal=_SECRET_HEADER.search(name) is None)
+        value = read_secret(entry, name, required=True, literal=_SECRET_HEADER.search(name) is None)
         if value is None:
             continue
         if not all(" " <= character <= "~" for character in value.get_secret_value()):
