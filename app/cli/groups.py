@@ -313,8 +313,17 @@ def detect(
 @quality.command("detect")
 def quality_detect(
     files: Annotated[list[Path], typer.Argument(help="CSV files: timestamp,value and columns of peers.")],
-    kind: Annotated[str, typer.Option(help="load, price, generation, wind, solar or flow.")],
-    peer: Annotated[list[str] | None, typer.Option(help="A series to compare with, as NAME=FILE.")] = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="load, price, generation, wind, solar, nuclear (any plateau), reservoir, flow or imbalance (prices)."
+        ),
+    ],
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(help="A series to compare with, as NAME=FILE: forecast…, capacity, opposite…, or another place."),
+    ] = None,
+    tz: Annotated[str, typer.Option("--tz", help="The clock of stamps without an offset, such as Europe/Paris.")] = "",
     output_dir: Annotated[Path | None, typer.Option("-o", "--output-dir", help="Folder for one result a file.")] = None,
 ) -> None:
     """Judge every value of CSV files: writes timestamp,flag,rule,score.
@@ -325,7 +334,7 @@ def quality_detect(
     """
     from app.cli.quality import detect_files
 
-    raise typer.Exit(detect_files(files, kind, peer or [], output_dir, sys.stdout, sys.stderr))
+    raise typer.Exit(detect_files(files, kind, peer or [], output_dir, sys.stdout, sys.stderr, tz=tz))
 
 
 @quality.command("structure")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -13,14 +14,17 @@ from app.errors import ConfigurationError
 from app.kit.json_text import dumps
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     import numpy as np
 
     from app.cli.series_csv import SeriesTable
     from app.quality.detectors.structure import Structure
     from app.quality.models import DetectionResult, SeriesKind, Values
 
+ALIASES = {"gen": "generation", "plateau": "nuclear", "imbalance_price": "imbalance", "hydro": "reservoir"}
 ROWS_AT_ONCE = 65_536
-"""Rows whose numbers become text together."""
+"""RowNumbers whose numbers become text together."""
 MOST_STAMPS = 50_000_000
 
 _FIXED = re.compile(r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?|P(\d+)W|P(\d+)D|(\d+)\s*(s|min|h|d)", re.IGNORECASE)
@@ -28,47 +32,89 @@ _UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 
 
 def detect_files(
-    files: Sequence[Path], kind: str, peers: Sequence[str], output_dir: Path | None, out: TextIO, err: TextIO
+    files: Sequence[Path],
+    kind: str,
+    peers: Sequence[str],
+    output_dir: Path | None,
+    out: TextIO,
+    err: TextIO,
+    *,
+    tz: str = "",
 ) -> int:
     """Judge every value of CSV files `timestamp,value`; further columns and `NAME=FILE` are peers.
+
+    `tz` names the clock of stamps without an offset.
 
     Writes timestamp,flag,rule,score, one row for each of the file's in its order, to `out` or to a file of the same
     name in `output_dir`. Files that cannot be read are named in `err`; the others are judged all the same.
     """
-    known, others = _kind(kind), _peers(peers)
-    return each_file(files, output_dir, lambda file: _judged(file, known, others, err), out, err)
+    known, zone = _kind(kind), _zone(tz)
+    others = _peers(peers, zone)
+    return each_file(files, output_dir, lambda file: _judged(file, known, others, err, zone), out, err)
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name) if name else None
+    except (ValueError, OSError, LookupError):
+        raise ConfigurationError(f"--tz {name!r} is no time zone: write it as Europe/Paris or UTC") from None
+
+
+def _read(file: Path, zone: ZoneInfo | None) -> SeriesTable:
+    """The file with its stamps in UTC, where the clock of those without an offset is known."""
+    from app.cli.series_csv import read_series_file
+    from app.quality.detectors.dst import from_local
+
+    table = read_series_file(file)
+    if zone is None or not table.local:
+        return table
+    stamps, skipped = from_local(table.stamps, zone)
+    if skipped.any():
+        first = table.written[int(skipped.argmax())]
+        raise ConfigurationError(f"{file}: {first!r} is an hour that clocks of {zone.key} skip; is --tz right?")
+    return replace(table, stamps=stamps, local=False)
 
 
 def _kind(text: str) -> SeriesKind:
     from app.quality.models import SeriesKind
 
     try:
-        return SeriesKind(text.lower())
+        name = text.strip().lower()
+        return SeriesKind(ALIASES.get(name, name))
     except ValueError:
         raise ConfigurationError(f"--kind {text!r} is unknown: one of {', '.join(SeriesKind)}") from None
 
 
-def _peers(peers: Sequence[str]) -> dict[str, SeriesTable]:
-    from app.cli.series_csv import read_series_file
-
+def _peers(peers: Sequence[str], zone: ZoneInfo | None) -> dict[str, SeriesTable]:
     tables = {}
     for peer in peers:
         name, separator, file = peer.partition("=")
         if not (name and separator and file):
             raise ConfigurationError(f"--peer {peer!r} is not NAME=FILE, such as forecast=load_forecast.csv")
-        tables[name] = read_series_file(Path(file))
+        tables[name] = _read(Path(file), zone)
     return tables
 
 
-def _judged(file: Path, kind: SeriesKind, peers: dict[str, SeriesTable], err: TextIO) -> str:
-    from app.cli.series_csv import read_series_file
-    from app.quality.assessment.regular_grid import judge_rows
+def _judged(file: Path, kind: SeriesKind, peers: dict[str, SeriesTable], err: TextIO, zone: ZoneInfo | None) -> str:
+    from app.quality.assessment.regular_grid import judge_rows, judge_unclear_rows
 
-    table = read_series_file(file)
+    table = _read(file, zone)
+    err.writelines(f"gridkeeper: {unread.reason}; the row is not judged\n" for unread in table.unread)
     if table.left_out:
         err.write(f"gridkeeper: {file}: columns of text are no peers: {', '.join(table.left_out)}\n")
     columns = table.others | {name: _aligned(peer, table, name) for name, peer in peers.items()}
-    return _verdict(table, judge_rows(kind, table.stamps, table.values, columns, local=table.local))
+    if not table.local:
+        return _verdict(table, judge_rows(kind, table.stamps, table.values, columns, local=False))
+    verdict, change = judge_unclear_rows(kind, table.stamps, table.values, columns)
+    if change is not None:
+        day = f"{datetime.fromtimestamp(change, UTC):%Y-%m-%d}"
+        err.write(
+            f"gridkeeper: {file}: stamps carry no offset, and habits move by an hour about {day}, when clocks change: "
+            "the stamps are judged as UTC; --tz names another clock\n"
+        )
+    return _verdict(table, verdict)
 
 
 def _aligned(peer: SeriesTable, table: SeriesTable, name: str) -> Values:
@@ -93,7 +139,18 @@ def _verdict(table: SeriesTable, verdict: DetectionResult) -> str:
         _lines(table.written[first : first + ROWS_AT_ONCE], verdict, slice(first, first + ROWS_AT_ONCE))
         for first in range(0, len(table.written), ROWS_AT_ONCE)
     ]
-    return "".join(["timestamp,flag,rule,score\n", *pieces])
+    text = "".join(["timestamp,flag,rule,score\n", *pieces])
+    return _with_unread(text, table) if table.unread else text
+
+
+def _with_unread(text: str, table: SeriesTable) -> str:
+    """One row for each of the file's: those with an unreadable stamp in their places."""
+    from app.quality.models import EvidenceRule
+
+    lines = text.splitlines(keepends=True)
+    for unread in table.unread:
+        lines.insert(1 + unread.place, f"{unread.written},1,{EvidenceRule.OFF_GRID},10.000\n")
+    return "".join(lines)
 
 
 def _lines(written: Sequence[str], verdict: DetectionResult, rows: slice) -> str:

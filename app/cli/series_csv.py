@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from math import isfinite, isnan, nan
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from app.errors import ConfigurationError
 
 STAMP_COLUMNS = ("timestamp", "delivery_start", "datetime", "time")
-NEEDED = ("forecast", "capacity")
+NEEDED = ("forecast", "capacity", "opposite")
 """What the names of columns begin with that detectors understand."""
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 UNIX = re.compile(r"\d{9,13}")
@@ -26,8 +27,22 @@ RUNNING_NUMBER = re.compile(r"(\d{1,7})(?:\.0*)?")
 HOUR = 3_600
 UNIX_OF_METRICS = re.compile(r"(\d{9,19})(?:\.\d*)?")
 FIRST_MILLISECOND = 100_000_000_000
+EUROPEAN = re.compile(r"(\d{2})[./](\d{2})[./](\d{4})[ T](\d{2}:\d{2}(?::\d{2})?)")
+"""Day, month and year as the platform's own downloads write them."""
+SEPARATORS = ",;\t"
+BAD_STAMPS_BORNE = 0.05
+"""Of all rows: more are no slips, the column holds something else."""
 UNKNOWN = frozenset({"", "-", "nan", "null", "none", "na", "n/a", "n/e"})
 """What exporters write where no value is known, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A row whose stamp cannot be read: its place among the rows, the stamp as written, and what is wrong with it."""
+
+    place: int
+    written: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,8 @@ class SeriesTable:
     local: bool
     left_out: Sequence[str] = ()
     """Columns of text, which are no peers."""
+    unread: Sequence[Unread] = ()
+    """Rows with a stamp that says nothing; they are in no other column."""
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -70,17 +87,22 @@ def read_series_file(path: Path, *, stamps_only: bool = False, of_metric: bool =
 
 
 def _read(file: str, lines: Iterator[str], *, stamps_only: bool, of_metric: bool) -> SeriesTable:
-    rows = csv.reader(lines, strict=True)
+    title = next(lines, "")
+    separator = max(SEPARATORS, key=title.count)
+    rows = csv.reader(chain([title], lines), strict=True, delimiter=separator)
     try:
         first = next(rows, None)
         header = _header_of_metric(file, first) if of_metric else _header(file, first, stamps_only=stamps_only)
         names = [] if stamps_only else _value_columns(header)
-        written, stamps, cells, offsets = _rows(file, header, names, rows, _metric_stamp if of_metric else _stamp)
+        form = Form(_metric_stamp if of_metric else _stamp, _number if separator == "," else _number_with_comma)
+        written, stamps, cells, offsets, unread = _rows(file, header, names, rows, form)
+        if len(unread) > (0 if of_metric else BAD_STAMPS_BORNE * (len(written) + len(unread))):
+            raise ConfigurationError(unread[0].reason)
     except csv.Error as error:
         raise ConfigurationError(f"{file}, line {rows.line_num}: {error}; expected comma-separated text") from error
     columns = {name: np.array(column, dtype=np.float64) for name, column in cells.items()}
     left_out = [name for name in names if name not in cells]
-    return SeriesTable(file, written, np.array(stamps, dtype=np.int64), columns, not any(offsets), left_out)
+    return SeriesTable(file, written, np.array(stamps, dtype=np.int64), columns, not any(offsets), left_out, unread)
 
 
 def _header(file: str, row: list[str] | None, *, stamps_only: bool) -> list[str]:
@@ -112,14 +134,19 @@ def _value_columns(header: list[str]) -> list[str]:
     return sorted(header[1:], key=lambda name: name != "value")
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the cells of a file are read: stamps, and numbers."""
+
+    stamp: Callable[[str, str, str], tuple[int, bool]]
+    number: Callable[[str, str, str], float | None]
+
+
 def _rows(
-    file: str,
-    header: list[str],
-    names: list[str],
-    rows: Iterator[list[str]],
-    read_stamp: Callable[[str, str, str], tuple[int, bool]],
-) -> tuple[list[str], array[int], dict[str, array[float]], set[bool]]:
+    file: str, header: list[str], names: list[str], rows: Iterator[list[str]], form: Form
+) -> tuple[list[str], array[int], dict[str, array[float]], set[bool], list[Unread]]:
     written: list[str] = []
+    unread: list[Unread] = []
     stamps = array("q")
     cells = {name: array("d") for name in names}
     offsets: set[bool] = set()
@@ -130,7 +157,11 @@ def _rows(
         where = f"{file}, line {rows.line_num}"  # type: ignore[attr-defined]  # csv.reader has no public type
         if len(row) != len(header):
             raise ConfigurationError(f"{where}: {len(row)} fields instead of the header's {len(header)}")
-        stamp, offset = read_stamp(row[0], where, header[0])
+        try:
+            stamp, offset = form.stamp(row[0], where, header[0])
+        except ConfigurationError as error:
+            unread.append(Unread(len(written) + len(unread), row[0], str(error)))
+            continue
         offsets.add(offset)
         if len(offsets) > 1:
             raise ConfigurationError(f"{where}, field {header[0]!r}: some stamps carry an offset, others do not")
@@ -138,7 +169,7 @@ def _rows(
         stamps.append(stamp)
         texts = []
         for name, column in cells.items():
-            number = _number(row[places[name]], where, name)
+            number = form.number(row[places[name]], where, name)
             if number is None:
                 _refuse_unless_text(
                     row[places[name]], where, name, column, needed=name == names[0] or name.startswith(NEEDED)
@@ -148,7 +179,7 @@ def _rows(
                 column.append(number)
         for name in texts:
             del cells[name]
-    return written, stamps, cells, offsets
+    return written, stamps, cells, offsets, unread
 
 
 def _refuse_unless_text(
@@ -160,12 +191,15 @@ def _refuse_unless_text(
 
 
 def _stamp(text: str, where: str, name: str) -> tuple[int, bool]:
-    """Seconds since 1970, and whether the text carries an offset; a bare number counts seconds or milliseconds."""
+    """Seconds since 1970, and whether the text carries an offset; a bare number counts seconds or milliseconds.
+
+    Of a range from one instant to another the first counts.
+    """
     if UNIX.fullmatch(text.strip()):
         number = int(text)
         return (number // 1_000 if number >= FIRST_MILLISECOND else number), True
     try:
-        moment = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(EUROPEAN.sub(r"\3-\2-\1T\4", _start_of(text)))
     except ValueError:
         raise ConfigurationError(
             f"{where}, field {name!r}: {text!r} is no ISO 8601 stamp such as 2024-01-01T00:00:00Z"
@@ -176,6 +210,14 @@ def _stamp(text: str, where: str, name: str) -> tuple[int, bool]:
         raise ConfigurationError(f"{where}, field {name!r}: {text!r} has fractions of a second; write whole seconds")
     offset = moment.tzinfo is not None
     return int((moment if offset else moment.replace(tzinfo=UTC)).timestamp()), offset
+
+
+def _start_of(text: str) -> str:
+    """The first instant of a range; ISO 8601 parts its ends by a slash, the platform's downloads by a dash."""
+    first, _, last = text.strip().partition(" - ")
+    if last or EUROPEAN.match(first):
+        return first.strip()
+    return first.partition("/")[0].strip()
 
 
 def _metric_stamp(text: str, where: str, name: str) -> tuple[int, bool]:
@@ -191,6 +233,12 @@ def _metric_stamp(text: str, where: str, name: str) -> tuple[int, bool]:
             number //= 1_000
         return number, True
     return _stamp(FRACTION.sub("", text), where, name)
+
+
+def _number_with_comma(text: str, where: str, name: str) -> float | None:
+    """Where cells are not parted by commas, a comma marks decimals, and points before it thousands."""
+    whole, comma, decimals = text.partition(",")
+    return _number(f"{whole.replace('.', '')}.{decimals}" if comma else text, where, name)
 
 
 def _number(text: str, where: str, name: str) -> float | None:

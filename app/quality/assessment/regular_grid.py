@@ -1,4 +1,4 @@
-"""Rows as they came, laid on regular grids: one a stretch of constant resolution."""
+"""RowNumbers as they came, laid on regular grids: one a stretch of constant resolution."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHORTEST_STRETCH_ROWS = 24
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Rows that share a grid: which rows, and each one's place on it."""
+    """RowNumbers that share a grid: which rows, and each one's place on it."""
 
     start: int
     step: int
@@ -57,6 +57,24 @@ def judge_rows(
         score[stretch.rows], rules[stretch.rows] = verdict.score[stretch.places], verdict.rule[stretch.places]
     _mark(score, rules, np.flatnonzero(~laid & ~repeated & (rules == "")), EvidenceRule.OFF_GRID)
     return DetectionResult(score, rules)
+
+
+def judge_unclear_rows(
+    kind: SeriesKind, stamps: Stamps, values: Values, peers: Mapping[str, Values]
+) -> tuple[DetectionResult, int | None]:
+    """The verdict on rows whose stamps may be local or UTC, and when the clocks changed that told them apart.
+
+    Habits that move by an hour when clocks change are those of people, and the stamps are UTC.
+    """
+    verdict = judge_rows(kind, stamps, values, peers, local=True)
+    shifted = np.isin(verdict.rule, (EvidenceRule.SHIFT, EvidenceRule.PEER_SHIFT))
+    if not shifted.any() or repeated_hour(stamps).any():
+        return verdict, None
+    as_utc = judge_rows(kind, stamps, values, peers, local=False)
+    explained = shifted & (as_utc.score < 1.0)
+    if 2 * explained.sum() < shifted.sum():
+        return verdict, None
+    return as_utc, int(stamps[explained].min())
 
 
 def _mark(score: Values, rules: NDArray[np.str_], rows: RowNumbers, rule: EvidenceRule) -> None:

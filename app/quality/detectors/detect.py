@@ -37,7 +37,9 @@ def detect(series: Series) -> DetectionResult:
         return DetectionResult(np.zeros(0), np.zeros(0, dtype=np.str_))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         certain = violations(series) | signatures(series)
-        distrusted = any_of(certain.values(), len(series.values))
+        # A new level stays beyond the bounds of the season until it is usual: it must be learned from.
+        wrong = [flags for rule, flags in certain.items() if rule is not EvidenceRule.SEASONAL_BOUNDS]
+        distrusted = any_of(wrong, len(series.values))
         scores = _excused(series, _settled(_bounded(_netted(series)), distrusted))
     return _verdict(certain, scores, len(series.values))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.market.time import MARKET_ZONE
 from app.quality.detectors.detect import detect
-from app.quality.models import DAY, HOUR, DetectionResult, EvidenceRule, Series, SeriesKind, Values
+from app.quality.models import DAY, HOUR, DetectionResult, EvidenceRule, Flags, Series, SeriesKind, Values
 
 Instants = NDArray[np.int64]
 
@@ -75,6 +75,24 @@ def places_on_clocks(starts: Instants, step: int, zone: ZoneInfo) -> NDArray[np.
     latest = np.maximum.accumulate(places)
     again = np.concatenate([[False], places[1:] <= latest[:-1]])
     return np.where(again, -1, places).astype(np.intp)
+
+
+def from_local(stamps: Instants, zone: ZoneInfo) -> tuple[Instants, Flags]:
+    """The instants of what clocks show, counted as if they were UTC, and which of them no clock shows.
+
+    What is shown twice is first the earlier instant, and the later one when it comes again.
+    """
+    if not len(stamps):
+        return stamps, np.zeros(0, np.bool_)
+    day_before, day_after = offsets(stamps - DAY, zone), offsets(stamps + DAY, zone)
+    early, late = stamps - day_before, stamps - day_after
+    first = offsets(early, zone) == day_before
+    second = offsets(late, zone) == day_after
+    order = np.argsort(stamps, kind="stable")
+    again = np.zeros(len(stamps), np.bool_)
+    again[order[1:]] = np.diff(stamps[order]) == 0
+    instants = np.where(first & ~(second & again), early, late)
+    return instants, ~first & ~second
 
 
 def offsets(starts: Instants, zone: ZoneInfo) -> Instants:

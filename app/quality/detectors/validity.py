@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from app.quality.detectors.residuals import SHORTEST_DAY, seasonal_base
 from app.quality.models import EvidenceRule, Flags, Series, SeriesKind
 from app.quality.rules.hard_rules import IMBALANCE_BOUNDS, bounds_for
 from app.timeseries.rolling import habit, slot_median
 
 CAPACITY_MARGIN = 1.05
 """Tables of installed capacity lag behind what is built."""
+LEAST_OF_BASE, MOST_OF_BASE = 0.4, 1.8
 PRODUCTION = frozenset(
     {SeriesKind.GENERATION, SeriesKind.WIND, SeriesKind.SOLAR, SeriesKind.NUCLEAR, SeriesKind.RESERVOIR}
 )
@@ -22,12 +24,38 @@ def violations(series: Series) -> dict[EvidenceRule, Flags]:
     """Which values break which rule."""
     found = {
         EvidenceRule.MISSING: np.isnan(series.values),
+        EvidenceRule.SIGN: impossible_sign(series),
         EvidenceRule.PRICE_BOUNDS: outside_price_bounds(series),
         EvidenceRule.ABOVE_CAPACITY: above_capacity(series),
         EvidenceRule.NEGATIVE: negative(series),
         EvidenceRule.NIGHT: solar_at_night(series),
+        EvidenceRule.SEASONAL_BOUNDS: beyond_usual_bounds(series),
     }
     return {rule: flags for rule, flags in found.items() if flags.any()}
+
+
+def impossible_sign(series: Series) -> Flags:
+    """Load of zero or below, and a flow of one direction below zero."""
+    directed = series.kind is SeriesKind.FLOW and bool(series.opposites)
+    impossible: Flags = ((series.values < 0) & directed) | ((series.values <= 0) & (series.kind is SeriesKind.LOAD))
+    return impossible
+
+
+def beyond_seasonal_bounds(series: Series) -> Flags:
+    """Load far from the median of the same time of the weeks before, whatever its spread."""
+    if series.kind is not SeriesKind.LOAD or series.per_day < SHORTEST_DAY:
+        return np.zeros(len(series.values), np.bool_)
+    base = seasonal_base(np.where(series.values > 0, series.values, np.nan), series.per_day)
+    beyond: Flags = (series.values < LEAST_OF_BASE * base) | (series.values > MOST_OF_BASE * base)
+    return beyond & (series.values > 0)
+
+
+def beyond_usual_bounds(series: Series) -> Flags:
+    """As `beyond_seasonal_bounds`, of a load that is used to them: a file may hold that of a single plant."""
+    beyond = beyond_seasonal_bounds(series)
+    if beyond.any():
+        beyond &= habit(beyond.astype(np.float64), series.per_day) == 0
+    return beyond
 
 
 def outside_price_bounds(series: Series, country: str = "") -> Flags:

@@ -6,9 +6,8 @@ import numpy as np
 
 from app.market.series import DataItem
 from app.quality.detectors.patterns import allowed_run
-from app.quality.detectors.residuals import SHORTEST_DAY, seasonal_base
 from app.quality.detectors.sun import night
-from app.quality.detectors.validity import above_capacity, negative, outside_price_bounds
+from app.quality.detectors.validity import above_capacity, beyond_seasonal_bounds, negative, outside_price_bounds
 from app.quality.models import EvidenceRule, Flags, Series, SeriesKind
 from app.quality.rules.series_kinds import STORAGE, Subject
 from app.timeseries.rolling import run_lengths, slot_median, whole_runs
@@ -16,7 +15,6 @@ from app.timeseries.rolling import run_lengths, slot_median, whole_runs
 ABOVE_ZERO = frozenset({DataItem.LOAD_ACTUAL, DataItem.LOAD_FORECAST_DAY_AHEAD})
 DIRECTED = frozenset({DataItem.FLOW_PHYSICAL, DataItem.EXCHANGE_SCHEDULED})
 MEASURED = frozenset({DataItem.LOAD_ACTUAL, DataItem.GENERATION_ACTUAL, DataItem.FLOW_PHYSICAL})
-LEAST_OF_BASE, MOST_OF_BASE = 0.4, 1.8
 NIGHT_SHARE = 0.01
 """Of the peak: what own consumption and meters show at night is no output."""
 PEAK_QUANTILE = 0.98
@@ -35,7 +33,7 @@ def hard_violations(subject: Subject, series: Series, filled: Flags | None = Non
             EvidenceRule.SIGN: impossible_sign(subject, series),
             EvidenceRule.ABOVE_CAPACITY: above_capacity(series),
             EvidenceRule.NIGHT: output_at_night(subject, series),
-            EvidenceRule.SEASONAL_BOUNDS: beyond_seasonal_bounds(subject, series),
+            EvidenceRule.SEASONAL_BOUNDS: beyond_seasonal_bounds(series) & (subject.item is DataItem.LOAD_ACTUAL),
         }
         if subject.item in {DataItem.PRICE_DAY_AHEAD, DataItem.IMBALANCE_PRICE}:
             found[EvidenceRule.PRICE_BOUNDS] = outside_price_bounds(series, subject.country)
@@ -65,15 +63,6 @@ def output_at_night(subject: Subject, series: Series) -> Flags:
     usual = np.nan_to_num(slot_median(series.values, series.per_day, 14))
     shining: Flags = (series.values > NIGHT_SHARE * peak) & (series.values > 2 * usual)
     return shining & night(starts, series.step, subject.country)
-
-
-def beyond_seasonal_bounds(subject: Subject, series: Series) -> Flags:
-    """Load far from the median of the same time of the weeks before, whatever its spread."""
-    if subject.item is not DataItem.LOAD_ACTUAL or series.per_day < SHORTEST_DAY:
-        return np.zeros(len(series.values), np.bool_)
-    base = seasonal_base(np.where(series.values > 0, series.values, np.nan), series.per_day)
-    beyond: Flags = (series.values < LEAST_OF_BASE * base) | (series.values > MOST_OF_BASE * base)
-    return beyond & (series.values > 0)
 
 
 def flat_fill(subject: Subject, series: Series, filled: Flags) -> Flags:

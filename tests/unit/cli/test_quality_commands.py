@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -37,10 +38,16 @@ class Run:
     """One call of `detect_files` with what it wrote."""
 
     def __init__(
-        self, files: Sequence[Path], kind: str = "load", *, peers: Sequence[str] = (), to: Path | None = None
+        self,
+        files: Sequence[Path],
+        kind: str = "load",
+        *,
+        peers: Sequence[str] = (),
+        to: Path | None = None,
+        tz: str = "",
     ) -> None:
         out, err = io.StringIO(), io.StringIO()
-        self.code = detect_files(files, kind, peers, to, out, err)
+        self.code = detect_files(files, kind, peers, to, out, err, tz=tz)
         self.out, self.err = out.getvalue(), err.getvalue()
 
     @property
@@ -149,6 +156,80 @@ def test_columns_of_text_are_no_peers_and_are_named(tmp_path: Path) -> None:
 def test_a_peer_needs_a_name_and_a_file(tmp_path: Path, peer: str) -> None:
     with pytest.raises(ConfigurationError, match="NAME=FILE"):
         Run([tmp_path / "a.csv"], peers=[peer])
+
+
+def test_a_row_with_a_bad_stamp_is_named_and_the_others_are_judged(tmp_path: Path) -> None:
+    plain = write(tmp_path / "a.csv", spoiled())
+    lines = plain.read_text().splitlines()
+    lines[10:10] = ["2024-02-30 00:00:00,5"]
+    slip = tmp_path / "b.csv"
+    slip.write_text("\n".join(lines) + "\n")
+    run = Run([slip])
+
+    assert (run.code, run.out.splitlines()[10]) == (0, "2024-02-30 00:00:00,1,off_grid,10.000")
+    assert [row for row in run.out.splitlines() if "02-30" not in row] == Run([plain]).out.splitlines()
+    assert "line 11, field 'timestamp': '2024-02-30 00:00:00'" in run.err
+
+
+def by_the_clock(days: int = 150) -> Values:
+    """Load of people who get up by their clocks, by the hour of UTC."""
+    hours = np.arange(24 * days)
+    local = hours + np.where(hours >= 24 * 90 + 1, 2, 1)
+    shape = 50_000 + 9000 * np.sin(2 * np.pi * (local - 9) / 24) + 2500 * np.sin(4 * np.pi * (local - 7) / 24)
+    values: Values = shape + np.random.default_rng(3).normal(0, 150, len(hours))
+    return values
+
+
+def test_a_change_of_the_clocks_is_said_once_and_is_no_shift(tmp_path: Path) -> None:
+    run = Run([write(tmp_path / "a.csv", by_the_clock())])
+    assert run.flagged == []
+    assert run.err.count("clocks change") == 1
+    assert "--tz" in run.err
+
+    told = Run([write(tmp_path / "a.csv", by_the_clock())], tz="UTC")
+    assert (told.flagged, told.err) == ([], "")
+
+
+def test_stamps_of_a_local_clock_are_instants_where_it_is_known(tmp_path: Path) -> None:
+    values = by_the_clock()
+    zone, file = ZoneInfo("Europe/Paris"), tmp_path / "a.csv"
+    instants = [datetime.fromtimestamp(START + 3600 * place, UTC) for place in range(len(values))]
+    numbers = [f"{value:.1f}".replace(".", ",") for value in values.tolist()]
+    rows = [f"{one.astimezone(zone):%d.%m.%Y %H:%M};{text}" for one, text in zip(instants, numbers, strict=True)]
+    file.write_text("\n".join(["timestamp;value", *rows]))
+    run = Run([file], tz="Europe/Paris")
+
+    assert (run.code, run.flagged, run.err) == (0, [], "")
+    assert len(run.out.splitlines()) == len(values) + 1
+
+
+def test_an_hour_that_clocks_skip_and_an_unknown_zone_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("timestamp,value\n2024-03-31 02:30,1\n")
+    run = Run([file], tz="Europe/Paris")
+    assert (run.code, "2024-03-31 02:30" in run.err) == (2, True)
+    with pytest.raises(ConfigurationError, match="--tz 'Paris'"):
+        Run([file], tz="Paris")
+
+
+@pytest.mark.parametrize("kind", ["nuclear", "plateau", "reservoir", "imbalance", "imbalance_price", "gen", "Flow"])
+def test_every_kind_is_offered(tmp_path: Path, kind: str) -> None:
+    assert Run([write(tmp_path / "a.csv", load(30).values)], kind).code == 0
+
+
+def test_the_opposite_direction_is_a_companion(tmp_path: Path) -> None:
+    net = np.round(load(90).values - 50_000)
+    write(tmp_path / "back.csv", np.fmax(-net, 0.0))
+    run = Run([write(tmp_path / "a.csv", np.fmax(net, 0.0))], "flow", peers=[f"opposite={tmp_path / 'back.csv'}"])
+    assert run.flagged == []
+
+
+def test_hard_rules_of_load_speak_in_files_too(tmp_path: Path) -> None:
+    values = load(70).values.copy()
+    values[1500], values[1600] = -values[1500], 2.1 * values[1600]
+    rules = {row[0]: row[2] for row in Run([write(tmp_path / "a.csv", values)]).flagged}
+    assert rules[stamp(START + 3600 * 1500)] == "impossible_sign"
+    assert rules[stamp(START + 3600 * 1600)] == "seasonal_bounds"
 
 
 def test_a_peer_on_another_clock_is_refused(tmp_path: Path) -> None:

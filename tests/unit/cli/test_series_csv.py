@@ -49,6 +49,38 @@ def test_a_byte_order_mark_and_empty_lines_are_skipped(tmp_path: Path) -> None:
     assert len(read(tmp_path, b"\xef\xbb\xbftimestamp,value\r\n\r\n2024-01-01,1\r\n").stamps) == 1
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2024-01-31 00:00 - 2024-01-31 01:00",
+        "31.01.2024 00:00 - 31.01.2024 01:00",
+        "31/01/2024 00:00:00 - 31/01/2024 01:00:00",
+        "2024-01-31T00:00/2024-01-31T01:00",
+        "31.01.2024 00:00",
+    ],
+)
+def test_of_a_range_the_first_instant_counts(tmp_path: Path, written: str) -> None:
+    table = read(tmp_path, f"timestamp,value\n{written},1\n")
+    assert (table.stamps.tolist(), table.local) == ([1706659200], True)
+
+
+def test_semicolons_and_decimal_commas_are_read(tmp_path: Path) -> None:
+    table = read(tmp_path, "timestamp;value;forecast\n2024-01-01;1.234,5;-0,25\n2024-01-02;7;n/e\n")
+    assert table.values.tolist() == [1234.5, 7.0]
+    assert table.others["forecast"][0] == -0.25
+
+
+def test_a_bad_stamp_among_many_is_named_and_many_are_refused(tmp_path: Path) -> None:
+    good = [f"2024-01-{day:02d},1" for day in range(1, 29)]
+    table = read(tmp_path, "\n".join(["timestamp,value", *good[:5], "2024-13-01,1", *good[5:], ""]))
+    [unread] = table.unread
+    assert (unread.place, unread.written, len(table.stamps)) == (5, "2024-13-01", 28)
+    assert "line 7, field 'timestamp': '2024-13-01'" in unread.reason
+
+    with pytest.raises(ConfigurationError, match="line 2, field 'timestamp': 'x'"):
+        read(tmp_path, "\n".join(["timestamp,value", "x,1", "y,1", *good, ""]))
+
+
 def test_a_header_alone_is_an_empty_series(tmp_path: Path) -> None:
     assert not len(read(tmp_path, "timestamp,value\n").values)
 
@@ -58,7 +90,6 @@ def test_a_header_alone_is_an_empty_series(tmp_path: Path) -> None:
     [
         ("", "line 1: the file is empty"),
         ("a,b\n1,2\n", "line 1: the header is 'a,b'"),
-        ("timestamp;value\n", "expected timestamp,value"),
         ("timestamp\n", "expected timestamp,value"),
         ("timestamp,value,value\n", "column 'value' needs a name of its own"),
         ("timestamp,value\nyesterday,1\n", "line 2, field 'timestamp': 'yesterday'"),

@@ -215,10 +215,12 @@ def test_winter_nights_are_no_fault() -> None:
 
 def test_a_lasting_new_level_is_reported_and_then_usual() -> None:
     series = replace(year("load"), values=year("load").values + np.where(np.arange(8760) >= 4000, 30_000.0, 0.0))
-    flags = detect(series).flags
+    verdict = detect(series)
 
-    assert flags[4000]
-    assert flags[4000 + 8 * 24 :].sum() <= 2
+    assert verdict.flags[4000]
+    late = verdict.rule[4000 + 8 * 24 :]
+    assert (late != "").sum() - (late == EvidenceRule.SEASONAL_BOUNDS).sum() <= 2
+    assert not verdict.flags[4000 + 22 * 24 :].any()
 
 
 @pytest.mark.parametrize("kind", SeriesKind)
