@@ -429,7 +429,7 @@ def test_the_name_of_the_file_chooses_the_form(store: str, capsys: pytest.Captur
     assert (table.num_rows, str(table.schema.field("delivery_start").type)) == (48, "timestamp[us, tz=Europe/Berlin]")
     assert set(table["coverage"].to_pylist()) == {1.0}
     wide = exported(capsys, tmp_path, *LOAD, "--wide")
-    assert (len(wide), list(wide[0])) == (192, ["delivery_start", "load_actual DE_LU"])
+    assert (len(wide), list(wide[0])) == (192, ["delivery_start", "load_actual DE_LU", "origin"])
 
 
 def test_an_instant_at_which_nothing_was_known_says_what_is_stored(

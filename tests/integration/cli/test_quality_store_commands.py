@@ -141,7 +141,7 @@ class CountedRepairs:
         return Nothing()
 
 
-def nightly(repairs: CountedRepairs, *command: str, timeout: float = 60) -> NightlyQuality:
+def nightly(repairs: CountedRepairs, *command: str, timeout: float = 300) -> NightlyQuality:
     clock = FixedClock(at(END))
     if not command:
         return NightlyQuality(repairs, clock, timeout=timeout)
