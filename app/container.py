@@ -18,7 +18,7 @@ from app.alerting.delivery.repository import DeliveryRepository
 from app.alerting.delivery.worker import WELL_WITHIN, DeliveryWorker, sender_of
 from app.alerting.evaluation.concurrency import Lanes
 from app.alerting.evaluation.evaluator import RuleEvaluator
-from app.alerting.evaluation.query_runner import PostgresRunner
+from app.alerting.evaluation.query_runner import PostgresRunner, RuleLogin
 from app.alerting.evaluation.repository import AlertRepository
 from app.alerting.evaluation.service import AlertService, damping_of
 from app.alerting.rules.parse import OUR_DATABASE
@@ -76,6 +76,7 @@ from app.scheduling.service import LEADER, SchedulerService
 from app.settings import (
     AlertingSettings,
     BackfillSettings,
+    DatabaseSettings,
     EntsoeSettings,
     GapSettings,
     NotificationSettings,
@@ -145,6 +146,10 @@ def _names_rules(settings: AlertingSettings) -> bool:
 def _token_headers(settings: EntsoeSettings) -> dict[str, SecretStr]:
     """A service of rules alone has no token; what asks without one is refused with the remedy by the platform."""
     return secret_headers(settings) if settings.token else {}
+
+
+def _rule_logins(database: DatabaseSettings) -> dict[str, RuleLogin]:
+    return {OUR_DATABASE: RuleLogin(RULE_READER, database.rules_password_file)}
 
 
 def _rule_databases(database: Database, book: RuleBook) -> Callable[[], dict[str, str]]:
@@ -461,7 +466,7 @@ class Container(containers.DeclarativeContainer):
         PostgresRunner,
         providers.Callable(_rule_databases, database, rule_book),
         connections=providers.Callable(_rule_connections, settings.provided.alerting),
-        logins={OUR_DATABASE: RULE_READER},
+        logins=providers.Callable(_rule_logins, settings.provided.database),
     )
     rule_evaluator: providers.Singleton[RuleEvaluator] = providers.Singleton(RuleEvaluator, query_runner)
     alert_rows: providers.Singleton[AlertRepository] = providers.Singleton(

@@ -38,5 +38,6 @@ make() {
 # Whoever is named reaches its file, and sees no others.
 [ -z "${OWNER:-}" ] || { chown 0:0 "$folder" && chmod 0711 "$folder"; } || refuse "$folder cannot be taken over"
 make database_password
+make rules_password
 make grafana_reader_password "${GRAFANA_GROUP:-}"
 make grafana_admin_password "${GRAFANA_GROUP:-}"

@@ -124,14 +124,15 @@ def _chosen(settings: Settings, name: str | None, file: Path | None) -> tuple[li
 
 async def _try(settings: Settings, rules: list[Rule], book: Book) -> list[tuple[Rule, list[QueryRow], Evaluation]]:
     from app.alerting.evaluation.evaluator import evaluate_rows, failed
-    from app.alerting.evaluation.query_runner import PostgresRunner, QueryFailed
+    from app.alerting.evaluation.query_runner import PostgresRunner, QueryFailed, RuleLogin
     from app.alerting.rules.parse import OUR_DATABASE
     from app.db.dashboard_role import RULE_READER
 
     async with database(settings, _say) as opened:
         others = {name: url.get_secret_value() for name, url in book.databases.items()}
         urls = {**others, OUR_DATABASE: opened.address.dsn}
-        runner = PostgresRunner(lambda: urls, logins={OUR_DATABASE: RULE_READER})
+        login = RuleLogin(RULE_READER, settings.database.rules_password_file)
+        runner = PostgresRunner(lambda: urls, logins={OUR_DATABASE: login})
         evaluator = RuleEvaluator(runner)
         tried: list[tuple[Rule, list[QueryRow], Evaluation]] = []
         try:

@@ -61,6 +61,9 @@ _LAST_RUNS = """
 """
 
 
+LOGIN_TIME_OUT = timedelta(seconds=10)
+
+
 @dataclass(frozen=True, slots=True)
 class AreaStatus:
     """The newest value of an item in an area, and since how many seconds the next one has been due."""
@@ -113,6 +116,8 @@ class Status:
     platform: PlatformState = field(default_factory=PlatformState)
     unreadable_jobs: tuple[str, ...] = ()
     items: tuple[ItemStatus, ...] = field(default=())
+    rules_login: str = ""
+    """Why rules of this database log in as somebody who could do more than read; empty where they do not."""
     health: Health | None = None
 
     @property
@@ -154,11 +159,12 @@ def _watch(settings: Settings, seconds: float) -> int:
 
 async def _watching(settings: Settings, seconds: float) -> None:
     async with database(settings, _say) as opened:
+        login = await _rules_login(opened, settings)
         with _screen() as show:
             while True:
                 now = SystemClock().now()
                 try:
-                    lines = status_lines(await _read(opened, settings, now))
+                    lines = status_lines(replace(await _read(opened, settings, now), rules_login=login))
                 except DatabaseUnavailable as error:
                     lines = [str(error)]
                 show("\n".join((f"{iso(now)}, every {seconds:g} s, Ctrl-C ends", *lines)))
@@ -184,7 +190,23 @@ def _say(text: str) -> None:
 
 async def _status(settings: Settings) -> Status:
     async with database(settings, _say) as opened:
-        return await _read(opened, settings, SystemClock().now())
+        found = await _read(opened, settings, SystemClock().now())
+        return replace(found, rules_login=await _rules_login(opened, settings))
+
+
+async def _rules_login(opened: Database, settings: Settings) -> str:
+    from app.alerting.evaluation.query_runner import PostgresRunner, QueryFailed, RuleLogin
+    from app.alerting.rules.parse import OUR_DATABASE
+    from app.db.dashboard_role import RULE_READER
+
+    login = RuleLogin(RULE_READER, settings.database.rules_password_file)
+    runner = PostgresRunner(lambda: {OUR_DATABASE: opened.address.dsn}, logins={OUR_DATABASE: login})
+    try:
+        return await runner.login_warning(OUR_DATABASE, LOGIN_TIME_OUT)
+    except QueryFailed as error:
+        return f"rules cannot log in: {error}"
+    finally:
+        await runner.close()
 
 
 async def _read(opened: Database, settings: Settings, now: datetime) -> Status:
@@ -279,6 +301,8 @@ def status_lines(found: Status) -> list[str]:
     ]
     if found.health:
         lines += health_lines(found.health)
+    if found.rules_login:
+        lines.append(f'rules     {found.rules_login}; docs/alerts.md, "Rules", tells how to limit them')
     if found.unreadable_jobs:
         lines.append(f"jobs      cannot be read: {', '.join(found.unreadable_jobs)}; `gridkeeper jobs list` tells why")
     if not found.items:

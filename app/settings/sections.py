@@ -128,6 +128,11 @@ class DatabaseSettings(Section):
     password_file: SecretFile = Field(
         default=None, description="A file that holds the password of the user whom the URL names."
     )
+    rules_password_file: SecretFile = Field(
+        default=None,
+        description="A file that holds the password of gridkeeper_rules, the login of alert rules on the URL's server; "
+        "the embedded one needs none.",
+    )
     url: SecretStr | None = Field(
         default=None,
         validate_default=True,
@@ -150,7 +155,7 @@ class DatabaseSettings(Section):
         text = value.get_secret_value().strip() if value else ""
         file = info.data.get("password_file")
         if not text:
-            if file is not None:
+            if file is not None or info.data.get("rules_password_file") is not None:
                 raise ValueError("a password file needs it; write it as postgresql://user@host:5432/name")
             return None
         if not text.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):

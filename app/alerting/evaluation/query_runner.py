@@ -8,16 +8,19 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
 import asyncpg
+import structlog
 from asyncpg import exceptions as pg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from app.db.address import DatabaseAddress
 from app.db.failures import DRIVER_FAILURES
 from app.errors import AppError, ConfigurationError
+from app.settings.sections import secret_in
 
 QueryRow = Mapping[str, object]
 
@@ -49,7 +52,23 @@ _STATE = """
             else pg_has_role(session_user, 'pg_read_all_data', 'set')
         end as may_take_role,
         (select string_agg(quote_ident(name), ', ') from unnest(current_schemas(false)) as name) as path,
-        to_regclass('rule_states') is not null as ours
+        to_regclass('rule_states') is not null as ours,
+        session_user::text as login,
+        concat_ws(
+            ', ',
+            case when role.rolsuper then 'is a superuser' end,
+            case when role.rolcreaterole or role.rolreplication then 'may create roles or replicate' end,
+            case when pg_has_role(tables.relowner, 'usage') then 'owns our tables' end,
+            case
+                when exists (
+                    select from pg_auth_members
+                    where member = role.oid and roleid <> coalesce(to_regrole('pg_read_all_data')::oid, 0)
+                ) then 'is a member of other roles'
+            end
+        ) as powers
+    from pg_roles as role
+    left join pg_class as tables on tables.oid = to_regclass('rule_states')
+    where role.rolname = session_user
 """
 # The server adds up the size of the rows as it makes them and sends nothing of those beyond the bound: a single cell
 # may be larger than our memory. What is stored compressed takes more room as text than as it is stored.
@@ -94,6 +113,14 @@ class QueryFailed(AppError):
     """A rule's statement gave no rows that can be judged; the message is short and holds no secret."""
 
 
+@dataclass(frozen=True, slots=True)
+class RuleLogin:
+    """A user who may only read; the file of its password is read for each connection, because passwords change."""
+
+    user: str
+    password_file: Path | None = None
+
+
 class _LoginRefused(Exception):
     """The server does not take the login that may only read."""
 
@@ -102,7 +129,7 @@ _REFUSALS = (
     pg.InvalidAuthorizationSpecificationError, pg.InvalidPasswordError, pg.InsufficientPrivilegeError,
     pg.UndefinedObjectError, pg.InternalClientError, pg.InterfaceError,
 )  # fmt: skip
-NO_LOGINS: Mapping[str, str] = MappingProxyType({})
+NO_LOGINS: Mapping[str, RuleLogin] = MappingProxyType({})
 
 
 class QueryRunner(Protocol):
@@ -116,12 +143,16 @@ class QueryRunner(Protocol):
 class PostgresRunner:
     """A QueryRunner for PostgreSQL; `urls` gives the databases at present, by name. `close` it after use.
 
-    `logins` are users that may only read, by database; they take the place of the address's own where it has no
-    password and the server takes them.
+    `logins` are users that may only read, by database; they take the place of the address's own where they have a
+    password, or the address has none, and the server takes them.
     """
 
     def __init__(
-        self, urls: Callable[[], Mapping[str, str]], *, connections: int = 4, logins: Mapping[str, str] = NO_LOGINS
+        self,
+        urls: Callable[[], Mapping[str, str]],
+        *,
+        connections: int = 4,
+        logins: Mapping[str, RuleLogin] = NO_LOGINS,
     ) -> None:
         self._urls = urls
         self._logins = logins
@@ -136,6 +167,10 @@ class PostgresRunner:
         for server in servers.values():
             await server.close()
 
+    async def login_warning(self, database: str, time_out: timedelta) -> str:
+        """Why statements of a database run as a login that could do more than read; empty where none does."""
+        return await self._server(database).login_warning(time_out)
+
     def _server(self, name: str) -> _Server:
         url = self._urls().get(name)
         if url is None:
@@ -147,13 +182,15 @@ class PostgresRunner:
             server = self._servers[name] = _Server(name, url, self._size, self._login(name, url))
         return server
 
-    def _login(self, name: str, url: str) -> str:
+    def _login(self, name: str, url: str) -> RuleLogin | None:
         """The login to try first: without a password in the address the server trusts us, or knows us otherwise."""
-        login = self._logins.get(name, "")
+        login = self._logins.get(name)
+        if login is None or login.password_file is not None:
+            return login
         try:
-            return login if login and DatabaseAddress.parse(url).without_password else ""
+            return login if DatabaseAddress.parse(url).without_password else None
         except ConfigurationError:
-            return ""
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +205,12 @@ class _Prepared:
 class _Server:
     """The connections to one database, opened when they are needed; whoever finds none free waits."""
 
-    def __init__(self, name: str, url: str, size: int, login: str) -> None:
+    def __init__(self, name: str, url: str, size: int, login: RuleLogin | None) -> None:
         self.url = url
         self._name = name
         self._login = login
+        self._refusal = ""
+        self._warned = False
         self._idle: list[_Session] = []
         self._free = asyncio.Semaphore(size)
         self._retired = False
@@ -179,6 +218,10 @@ class _Server:
     async def rows(self, sql: str, time_out: timedelta) -> list[QueryRow]:
         async with self._session(time_out) as session:
             return await session.rows(sql, time_out)
+
+    async def login_warning(self, time_out: timedelta) -> str:
+        async with self._session(time_out) as session:
+            return self._warning(session)
 
     @asynccontextmanager
     async def _session(self, time_out: timedelta) -> AsyncIterator[_Session]:
@@ -199,9 +242,21 @@ class _Server:
         if self._login:
             try:
                 return await _Session.open(self._name, self.url, time_out, self._login)
-            except _LoginRefused:
-                self._login = ""
-        return await _Session.open(self._name, self.url, time_out)
+            except _LoginRefused as refusal:
+                self._refusal = f"the server does not take {self._login.user} ({refusal})"
+                self._login = None
+        session = await _Session.open(self._name, self.url, time_out)
+        warning = self._warning(session)
+        if warning and not self._warned:
+            self._warned = True
+            structlog.get_logger().warning("rule_login_not_limited", database=self._name, reason=warning)
+        return session
+
+    def _warning(self, session: _Session) -> str:
+        if not session.powers:
+            return ""
+        because = f"; {self._refusal}" if self._refusal else ""
+        return f"rules log in as {session.login}, who {session.powers}{because}"
 
     def retire(self) -> None:
         """Connections end when their statements have; the url has changed."""
@@ -219,19 +274,25 @@ class _Server:
 class _Session:
     """One connection; each statement has a transaction of its own that is rolled back."""
 
-    def __init__(self, name: str, connection: asyncpg.Connection[asyncpg.Record], begin: str) -> None:
+    def __init__(
+        self, name: str, connection: asyncpg.Connection[asyncpg.Record], begin: str, login: str, powers: str
+    ) -> None:
+        self.login = login
+        self.powers = powers
+        """What the login may do beyond reading, for which a statement has only to take our role off."""
         self._name = name
         self._connection = connection
         self._begin = begin
         self._prepared: dict[str, _Prepared] = {}
 
     @classmethod
-    async def open(cls, name: str, url: str, time_out: timedelta, login: str = "") -> _Session:
+    async def open(cls, name: str, url: str, time_out: timedelta, login: RuleLogin | None = None) -> _Session:
         """A connection; `_LoginRefused` where the server does not take the login, or it does not see our tables."""
         try:
             connection = await asyncpg.connect(
                 DatabaseAddress.parse(url).dsn,
-                user=login or None,
+                user=login.user if login else None,
+                password=_password(login),
                 timeout=max(1.0, time_out.total_seconds()),
                 server_settings={"application_name": "gridkeeper rules", "timezone": "UTC", "jit": "off"},
             )
@@ -241,7 +302,7 @@ class _Session:
             raise QueryFailed(f"the address of database {name!r} has a part that is wrong; mend `databases`") from None
         except DRIVER_FAILURES as error:
             if login and isinstance(error, _REFUSALS):
-                raise _LoginRefused from error
+                raise _LoginRefused(_short(error)) from error
             raise QueryFailed(f"cannot connect to database {name!r}: {_short(error)}") from error
         try:
             [state] = await connection.fetch(_STATE)
@@ -250,12 +311,14 @@ class _Session:
             raise QueryFailed(f"database {name!r} does not say what its user may do: {_short(error)}") from error
         if login and not state["ours"]:
             await connection.close(timeout=GRACE)
-            raise _LoginRefused
+            raise _LoginRefused("it does not see our tables; run `gridkeeper migrate`")
         path = f"; set local search_path = {state['path']}" if state["path"] else ""
         return cls(
             name,
             connection,
             _BEGIN + path.replace("{", "{{").replace("}", "}}") + (_ROLE if state["may_take_role"] else ""),
+            state["login"],
+            state["powers"],
         )
 
     @property
@@ -331,6 +394,16 @@ class _Session:
     async def close(self) -> None:
         if not self.closed:
             await self._connection.close(timeout=GRACE)
+
+
+def _password(login: RuleLogin | None) -> str | None:
+    """The password of a login; None: that of the address, if any."""
+    if login is None or login.password_file is None:
+        return None
+    try:
+        return secret_in(login.password_file)
+    except ValueError as error:
+        raise _LoginRefused(str(error)) from None
 
 
 def _kind(of: asyncpg.Type) -> str:

@@ -9,11 +9,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
-from app.alerting.evaluation.query_runner import MOST_BYTES, MOST_ROWS, Beside, PostgresRunner, QueryFailed, QueryRow
+from app.alerting.evaluation.query_runner import (
+    MOST_BYTES,
+    MOST_ROWS,
+    Beside,
+    PostgresRunner,
+    QueryFailed,
+    QueryRow,
+    RuleLogin,
+)
 from app.alerting.rules.conditions import database_unreachable
-from app.db.dashboard_role import RULE_READER
+from app.db.dashboard_role import RULE_READER, admit_readers
 from app.db.embedded import EmbeddedServer, start_embedded
 from app.db.embedded.programs import version
 from tests.conftest import THROW_AWAY, fresh_database, wait_until_stopped
@@ -241,7 +251,9 @@ async def test_a_new_address_takes_effect_at_once(shared_url: str) -> None:
 
 @pytest.fixture
 async def humble(shared_url: str) -> AsyncIterator[PostgresRunner]:
-    made = PostgresRunner(lambda: {"gridkeeper": shared_url}, connections=2, logins={"gridkeeper": RULE_READER})
+    made = PostgresRunner(
+        lambda: {"gridkeeper": shared_url}, connections=2, logins={"gridkeeper": RuleLogin(RULE_READER)}
+    )
     yield made
     await made.close()
 
@@ -283,9 +295,70 @@ async def test_a_rule_can_become_nobody_else_and_reads_no_file(humble: PostgresR
 
 
 async def test_a_server_without_the_role_is_asked_as_its_address_says(shared_url: str) -> None:
-    runner = PostgresRunner(lambda: {"gridkeeper": shared_url}, logins={"gridkeeper": "nobody_here"})
-    assert await ask(runner, "select session_user::text as login") == [{"login": "gridkeeper"}]
+    runner = PostgresRunner(lambda: {"gridkeeper": shared_url}, logins={"gridkeeper": RuleLogin("nobody_here")})
+    with capture_logs() as logs:
+        for _ in range(2):
+            assert await ask(runner, "select session_user::text as login") == [{"login": "gridkeeper"}]
+        warning = await runner.login_warning("gridkeeper", LONG)
     await runner.close()
+    assert warning.startswith("rules log in as gridkeeper, who is a superuser, ")
+    assert 'the server does not take nobody_here (role "nobody_here" does not exist)' in warning
+    assert [(log["event"], log["reason"]) for log in logs] == [("rule_login_not_limited", warning)]
+
+
+async def test_rules_that_log_in_as_the_role_warn_of_nothing(humble: PostgresRunner) -> None:
+    assert await humble.login_warning("gridkeeper", LONG) == ""
+
+
+@pytest.fixture(scope="module")
+def guarded_server(make_folder: Callable[[], Path]) -> Iterator[EmbeddedServer]:
+    """A server that asks everybody for a password."""
+    server = start_embedded(make_folder(), tuning=THROW_AWAY)
+    asyncio.run(guard(server))
+    yield server
+    server.release()
+    wait_until_stopped(server)
+
+
+async def guard(server: EmbeddedServer) -> None:
+    """Gives both logins a password, and lets the server ask for them."""
+    connection = await asyncpg.connect(server.url)
+    await connection.execute("create table rule_states ()")
+    await admit_readers(connection)
+    await connection.execute("alter role gridkeeper password 'owner'; alter role gridkeeper_rules password 'reader'")
+    file = Path(await connection.fetchval("show hba_file"))
+    await asyncio.to_thread(file.write_text, "local all all scram-sha-256\n")
+    await connection.execute("select pg_reload_conf()")
+    await connection.close()
+
+
+async def test_rules_log_in_with_a_password_of_their_own_where_the_server_wants_one(
+    guarded_server: EmbeddedServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules_password"
+    file.write_text("reader\n")
+    url = guarded_server.url.replace("gridkeeper@", "gridkeeper:owner@", 1)
+    runner = PostgresRunner(lambda: {"gridkeeper": url}, logins={"gridkeeper": RuleLogin(RULE_READER, file)})
+    assert await ask(runner, "select session_user::text as login") == [{"login": RULE_READER}]
+    assert await runner.login_warning("gridkeeper", LONG) == ""
+    await runner.close()
+
+
+@pytest.mark.parametrize("content", ["another", "", None])
+async def test_a_password_that_is_not_taken_is_a_reason_in_words_and_shows_no_secret(
+    guarded_server: EmbeddedServer, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "rules_password"
+    if content is not None:
+        file.write_text(content)
+    url = guarded_server.url.replace("gridkeeper@", "gridkeeper:owner@", 1)
+    runner = PostgresRunner(lambda: {"gridkeeper": url}, logins={"gridkeeper": RuleLogin(RULE_READER, file)})
+    warning = await runner.login_warning("gridkeeper", LONG)
+    await runner.close()
+    reason = {"another": "password authentication failed", "": "is empty", None: "cannot read"}[content]
+    assert reason in warning
+    assert "another" not in warning
+    assert "owner@" not in warning
 
 
 @pytest.fixture(scope="module")
@@ -306,7 +379,7 @@ def older_server(make_folder: Callable[[], Path]) -> Iterator[EmbeddedServer]:
 
 
 async def test_servers_before_16_work_as_databases_of_rules(older_server: EmbeddedServer) -> None:
-    runner = PostgresRunner(lambda: {"old": older_server.url}, logins={"gridkeeper": RULE_READER})
+    runner = PostgresRunner(lambda: {"old": older_server.url}, logins={"gridkeeper": RuleLogin(RULE_READER)})
     rows = await runner.rows("old", "select current_user::text as who, 'x' as a, '{}'::json as j, 2 as value", LONG)
     assert rows == [{"who": "pg_read_all_data", "a": "x", "j": Beside("{}", "json"), "value": 2}]
     assert await database_unreachable(replace(a_rule(), database="old"), runner, datetime.now(UTC)) == []

@@ -14,15 +14,17 @@ from typing import Any
 import pytest
 import yaml
 
+from app.db.dashboard_role import RULE_READER
 from app.settings import variables
 
 ROOT = Path(__file__).parents[3]
 ONE_SHOTS = {
-    "secrets", "password", "migrate", "reader-password", "demo-password", "demo-migrate", "demo-reader-password",
+    "secrets", "password", "migrate", "rules-password", "reader-password",
+    "demo-password", "demo-migrate", "demo-rules-password", "demo-reader-password",
 }  # fmt: skip
 DATABASES = {"database", "demo-database"}
 LASTING = {"app", "grafana", "demo", "demo-grafana"} | DATABASES
-PASSWORDS = {"database_password", "grafana_reader_password", "grafana_admin_password"}
+PASSWORDS = {"database_password", "rules_password", "grafana_reader_password", "grafana_admin_password"}
 # What the Compose specification allows for a service, as far as it is used here.
 SERVICE_KEYS = {
     "build", "cap_add", "cap_drop", "command", "depends_on", "deploy", "entrypoint", "env_file",
@@ -121,6 +123,15 @@ def test_the_service_starts_after_the_migration_of_its_database() -> None:
         assert migration in services()[app]["depends_on"]
         urls = {services()[service]["environment"]["GRIDKEEPER_DATABASE__URL"] for service in (app, migration)}
         assert len(urls) == 1
+
+
+def test_rules_log_in_as_a_role_with_a_password_of_its_own_before_the_service_starts() -> None:
+    for app, password in (("app", "rules-password"), ("demo", "demo-rules-password")):
+        file = services()[app]["environment"]["GRIDKEEPER_DATABASE__RULES_PASSWORD_FILE"]
+        assert services()[password]["command"] == ["password", RULE_READER, file]
+        assert file != services()[app]["environment"]["GRIDKEEPER_DATABASE__PASSWORD_FILE"]
+        assert password in services()[app]["depends_on"]
+        assert "migrate" in "".join(services()[password]["depends_on"])
 
 
 def test_synthetic_data_have_a_database_of_their_own() -> None:
@@ -295,8 +306,9 @@ def test_secrets_are_made_once_and_kept_for_ever(tmp_path: Path) -> None:
     assert made.keys() == PASSWORDS
     assert made["grafana_admin_password"] == "mine\n"
     assert len(made["database_password"].strip()) == 32
-    assert len(set(made.values())) == 3
-    assert (tmp_path / "database_password").stat().st_mode & 0o777 == 0o400
+    assert len(set(made.values())) == len(PASSWORDS)
+    for private in ("database_password", "rules_password"):
+        assert (tmp_path / private).stat().st_mode & 0o777 == 0o400
     assert not any(secret.strip() in first.stdout for secret in made.values())
     second = make_secrets(tmp_path)
     assert second.returncode == 0

@@ -130,6 +130,13 @@ def test_a_password_file_needs_a_url_with_a_user_and_no_other_password(
     assert "hunter2" not in message
 
 
+def test_the_password_of_rules_needs_a_url(monkeypatch: pytest.MonkeyPatch, secret: Path) -> None:
+    monkeypatch.setenv("GRIDKEEPER_DATABASE__RULES_PASSWORD_FILE", str(secret))
+    assert "a password file needs it" in refusal()
+    monkeypatch.setenv(URL, "postgresql://keeper@db/grid")
+    assert load_settings().database.rules_password_file == secret
+
+
 def test_settings_from_files_are_valid_once_more(monkeypatch: pytest.MonkeyPatch, secret: Path) -> None:
     monkeypatch.setenv(TOKEN_FILE, str(secret))
     monkeypatch.setenv(PASSWORD_FILE, str(secret))
