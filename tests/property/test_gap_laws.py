@@ -200,6 +200,7 @@ def judged(rows: list[tuple[int, int, int, bool]], now: int) -> list[Reason]:
         np.array([row[0] * 3600 for row in rows], np.int64),
         np.array([(row[0] + row[1]) * 3600 for row in rows], np.int64),
         np.array([row[2] * 3600 for row in rows], np.int64),
+        np.array([row[2] * 3600 for row in rows], np.int64),
         np.array([row[3] for row in rows], np.bool_),
     )
     verdict = classify_gaps(units, units.ends + 3600, asked, now * 3600, AskPolicy(asks=3))

@@ -80,6 +80,7 @@ class World:
         self.item, self.place, self.series = item, place, list(series)
         self.failure: SourceError | None = None
         self.rejects = 0
+        self.takes = timedelta()
         self.clock = FixedClock(at("2024-03-01"))
         self.repository = TimeSeriesRepository(database)
         self.source = FakeSource(self._answer, days=400)
@@ -89,9 +90,11 @@ class World:
         self.service = GapService(database, self.repository, patience=AskPolicy(asks=3))
 
     def _answer(self, item: DataItem, place: Place, window: Interval) -> Fetched | SourceError:
+        asked_at = self.clock.now()
+        self.clock.set(asked_at + self.takes)
         if self.failure is not None:
             return self.failure
-        blocks = [one.block(item, place, window, self.clock.now()) for one in self.series]
+        blocks = [one.block(item, place, window, asked_at) for one in self.series]
         rejected = tuple(RejectedPoint("1", f"position {number}", "no number") for number in range(self.rejects))
         return Fetched([block for block in blocks if len(block)], rejected)
 

@@ -199,7 +199,7 @@ class SimulatedService:
     def _asked(self, units: Units) -> Asked:
         begins, ends, finished, usable, _ = self._columns()
         meets = (ends > units.starts[0]) & (begins < units.ends[-1])
-        return Asked(begins[meets], ends[meets], finished[meets], usable[meets].astype(np.bool_))
+        return Asked(begins[meets], ends[meets], finished[meets], finished[meets], usable[meets].astype(np.bool_))
 
     def _answers(self) -> Answers:
         """What the statement of `QuestionRecords` reads."""

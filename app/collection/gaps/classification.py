@@ -30,19 +30,21 @@ _NOT_DUE, _LATE, _MISSING, _OURS = range(len(REASONS))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """Windows that were asked for, as columns in the order in which they ended; times in seconds since 1970.
+    """Windows that were asked for, as columns in the order in which they were asked; times in seconds since 1970.
 
+    A question proves something of the moment when it was asked, not of the one when its answer was stored.
     `usable`: the source answered, with data or with "no matching data", and nothing of the answer was refused.
     """
 
     begins: NDArray[np.int64]
     ends: NDArray[np.int64]
+    asked_at: NDArray[np.int64]
     finished: NDArray[np.int64]
     usable: NDArray[np.bool_]
 
 
 _NO_TIMES = np.empty(0, np.int64)
-NEVER_ASKED = Asked(_NO_TIMES, _NO_TIMES, _NO_TIMES, np.empty(0, np.bool_))
+NEVER_ASKED = Asked(_NO_TIMES, _NO_TIMES, _NO_TIMES, _NO_TIMES, np.empty(0, np.bool_))
 
 
 def due(rule: PublicationRule | None, units: Units, zone: ZoneInfo, habit: int | None) -> NDArray[np.int64]:
@@ -88,16 +90,16 @@ def classify_gaps(
     attempts, answers, last_asked = (np.zeros(len(units), np.int64) for _ in range(3))
     first_answer, counted, last_answer = (np.zeros(len(units), np.int64) for _ in range(3))
     answered = np.zeros(len(units), np.bool_)
-    for begin, end, finished, usable in zip(*_columns(asked), strict=True):
+    for begin, end, asked_at, usable in zip(*_columns(asked), strict=True):
         covered = _covered(units, begin, end)
-        answered[covered], last_asked[covered] = usable, finished
-        since_due = due_at[covered] <= finished
+        answered[covered], last_asked[covered] = usable, asked_at
+        since_due = due_at[covered] <= asked_at
         attempts[covered] += since_due
         if usable:
-            last_answer[covered] = finished
-            counts = since_due & (finished - counted[covered] >= distance_to_count(answers[covered]))
-            first_answer[covered] = np.where(counts & (answers[covered] == 0), finished, first_answer[covered])
-            counted[covered] = np.where(counts, finished, counted[covered])
+            last_answer[covered] = asked_at
+            counts = since_due & (asked_at - counted[covered] >= distance_to_count(answers[covered]))
+            first_answer[covered] = np.where(counts & (answers[covered] == 0), asked_at, first_answer[covered])
+            counted[covered] = np.where(counts, asked_at, counted[covered])
             answers[covered] += counts
     found = np.full(len(units), _OURS, np.int8)
     found[answered & ((now < horizon) | (answers > 0))] = _LATE
@@ -110,7 +112,7 @@ def classify_gaps(
 
 
 def _columns(asked: Asked) -> tuple[list[int], list[int], list[int], list[bool]]:
-    return asked.begins.tolist(), asked.ends.tolist(), asked.finished.tolist(), asked.usable.tolist()
+    return asked.begins.tolist(), asked.ends.tolist(), asked.asked_at.tolist(), asked.usable.tolist()
 
 
 def _covered(units: Units, begin: int, end: int) -> slice:

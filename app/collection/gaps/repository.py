@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # What came back empty in an incident that is over proves nothing. Each run once, however many of the gaps its window meets.
 _ASKED = """
-    select distinct wanted.number, runs.finished_at, runs.run_id, runs.window_start, runs.window_end,
+    select distinct wanted.number, runs.started_at, runs.finished_at, runs.run_id, runs.window_start, runs.window_end,
         runs.outcome <> 'failed'
         and runs.rejected = 0
         and not (
@@ -39,7 +39,7 @@ _ASKED = """
             and runs.area = wanted.area
             and runs.window_end > wanted.first
             and runs.window_start < wanted.last
-    order by wanted.number, runs.finished_at, runs.run_id
+    order by wanted.number, runs.started_at, runs.run_id
 """
 
 _OVERLAPPING = """
@@ -164,7 +164,7 @@ class GapRepository:
         self._database = database
 
     async def asked(self, wanted: Sequence[tuple[CollectionRequest, Interval]]) -> dict[tuple[str, str], Asked]:
-        """The runs whose windows meet one of the intervals, by item and area, in the order in which they ended."""
+        """The runs whose windows meet one of the intervals, by item and area, in the order in which they were asked."""
         pairs = list(dict.fromkeys((request.item.value, request.place.eic) for request, _ in wanted))
         number = {pair: index for index, pair in enumerate(pairs)}
         named = [(request.item.value, request.place.eic) for request, _ in wanted]
@@ -328,6 +328,7 @@ def _told(change: GapChange) -> tuple[object, ...]:
 
 
 def _columns(rows: Sequence[Any]) -> Asked:
-    times = [[row[name].timestamp() for row in rows] for name in ("window_start", "window_end", "finished_at")]
-    begins, ends, finished = (np.array(column, np.float64).astype(np.int64) for column in times)
-    return Asked(begins, ends, finished, np.array([row["usable"] for row in rows], np.bool_))
+    names = ("window_start", "window_end", "started_at", "finished_at")
+    times = [[row[name].timestamp() for row in rows] for name in names]
+    begins, ends, asked_at, finished = (np.array(column, np.float64).astype(np.int64) for column in times)
+    return Asked(begins, ends, asked_at, finished, np.array([row["usable"] for row in rows], np.bool_))

@@ -38,6 +38,28 @@ async def test_a_failure_after_an_answer_makes_a_late_value_ours_again(world: Ma
     assert await one.told("01T15:00", "01T00:00", "01T12:00") == [("01T10:00", "01T12:00", "ours", 2)]
 
 
+async def test_a_failed_question_that_ends_after_a_later_answer_does_not_undo_it(world: MakeWorld) -> None:
+    one = world(Published(MARCH, holes=[(span("01T10:00", "01T12:00"), None)]))
+    await one.ask("01T14:30", "01T00:00", "01T12:00")
+    one.takes = timedelta(minutes=40)
+    await one.fails("01T14:00", "01T00:00", "01T12:00")
+    (gap,) = await one.gaps("01T15:00", "01T00:00", "01T12:00")
+    assert (gap.reason, gap.missing, gap.last_asked) == (Reason.LATE, 2, at("01T14:30"))
+
+
+async def test_a_delayed_answer_proves_what_was_so_when_it_was_asked_for(world: MakeWorld) -> None:
+    one = world(Published(MARCH, holes=[(span("01T10:00", "01T12:00"), None)]))
+    one.takes = timedelta(hours=3)
+    await one.ask("01T12:30", "01T00:00", "01T12:00")
+    # Both hours are due when the answer is stored, none of them is when it is asked for.
+    gaps = await one.gaps("01T15:30", "01T10:00", "01T12:00")
+    assert [(gap.reason, gap.answers, gap.evidence) for gap in gaps] == [(Reason.LATE, 0, Evidence.NEVER_ASKED)]
+    one.takes = timedelta()
+    await one.ask("01T15:40", "01T00:00", "01T12:00")
+    gaps = await one.gaps("01T15:50", "01T10:00", "01T12:00")
+    assert {(gap.reason, gap.answers, gap.evidence) for gap in gaps} == {(Reason.LATE, 1, Evidence.EMPTY)}
+
+
 async def test_a_place_that_was_never_asked_for_is_one_gap_of_the_whole_item(world: MakeWorld) -> None:
     one = world(Published(MARCH))
     (gap,) = await one.gaps("10T00:00", "01T00:00", "05T00:00")
@@ -85,17 +107,15 @@ async def test_outside_the_life_of_its_area_nothing_is_expected(world: MakeWorld
     assert await one.gaps("2019-01-01", "2018-08-01", "2018-09-01") == []
 
 
-async def test_where_two_units_cover_the_same_time_the_complete_finer_one_is_current(world: MakeWorld) -> None:
+async def test_where_two_units_cover_the_same_time_the_finer_one_with_most_of_it_is_current(world: MakeWorld) -> None:
     sparse = [(span("02T06:00", "02T06:15"), None), (span("03T06:00", "03T06:15"), None)]
     one = world(Published(span("01T00:00", "03T00:00")), Published(MARCH, QUARTERS, holes=sparse))
     await one.ask("20T00:00", "01T00:00", "04T00:00")
     gaps = await one.gaps("20T00:00", "01T00:00", "04T00:00")
-    # On the second the hour covers what its quarters lack; on the third nothing does.
-    assert [gap.interval for gap in gaps] == [span("03T06:00", "03T06:15")]
+    # On the second an hour stands beside the quarter that is missing, on the third nothing does: both are gaps.
+    assert [gap.interval for gap in gaps] == [span("02T06:00", "02T06:15"), span("03T06:00", "03T06:15")]
     assert await one.rows("select valid_from, resolution from mtu_history order by 1") == [
-        (at("01T00:00"), QUARTERS.id),
-        (at("02T06:00"), Resolution.PT60M.id),
-        (at("02T07:00"), QUARTERS.id),
+        (at("01T00:00"), QUARTERS.id)
     ]
 
 

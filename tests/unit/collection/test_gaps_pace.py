@@ -26,7 +26,7 @@ def verdict(asked: Sequence[int], now: int, *, usable: bool = True, due: Sequenc
     count = len(asked)
     windows = Asked(
         np.full(count, starts.min()), np.full(count, starts.max() + HOUR), np.array(asked, np.int64),
-        np.full(count, usable),
+        np.array(asked, np.int64), np.full(count, usable),
     )  # fmt: skip
     return classify_gaps(units, np.array(due, np.int64), windows, now, PATIENCE)
 
@@ -37,7 +37,11 @@ def unit_and_windows(asked: Sequence[int], usable: Sequence[bool]) -> tuple[Unit
     units = Units(starts, starts + HOUR, np.array([Resolution.PT60M.id], np.int16))
     count = len(asked)
     return units, Asked(
-        np.full(count, starts[0]), np.full(count, starts[0] + HOUR), np.array(asked, np.int64), np.array(usable)
+        np.full(count, starts[0]),
+        np.full(count, starts[0] + HOUR),
+        np.array(asked, np.int64),
+        np.array(asked, np.int64),
+        np.array(usable),
     )
 
 

@@ -36,7 +36,7 @@ def asks(*rows: tuple[float, float, float, bool]) -> Asked:
     """Questions for hours from, to, answered at an hour."""
     columns = list(zip(*rows, strict=True))
     begins, ends, finished = ((np.array(column) * HOUR).astype(np.int64) for column in columns[:3])
-    return Asked(begins, ends, finished, np.array(columns[3], np.bool_))
+    return Asked(begins, ends, finished, finished, np.array(columns[3], np.bool_))
 
 
 def told(values: Publications, asked: Asked) -> list[PublicationTiming]:
