@@ -7,7 +7,7 @@ processes, and of two that end the last two windows at once the later one sees t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from app.collection.backfill.models import (
     Reprocess,
     WindowAttempt,
 )
+from app.collection.gaps.question_schedule import AskPolicy, answers_that_count
 from app.collection.gaps.repository import keep_asked
 from app.collection.models import Work
 from app.errors import Conflict, NotFound
@@ -69,11 +70,13 @@ class BackfillRepository:
 
     async def queued(self, work: Sequence[Work]) -> list[Lack]:
         """The windows of open backfills that wait for the same items and areas."""
-        return await self._lacks(statements.QUEUED, work)
+        return [_lack(row) for row in await self._of_pairs(statements.QUEUED, work)]
 
     async def failed(self, work: Sequence[Work]) -> list[Lack]:
-        """The windows whose last collection failed or refused points, for the same items and areas."""
-        return await self._lacks(statements.LAST_FAILED, work)
+        """The windows that failed or were partly refused, and for which no later answer proves anything."""
+        settled = AskPolicy().asks
+        rows = await self._of_pairs(statements.LAST_FAILED, work)
+        return [_lack(row) for row in rows if answers_that_count(map(_second, row["empty_at"])) < settled]
 
     async def openings(self, only: int | None = None) -> list[Opening]:
         """How many windows of each open backfill (or of one) can be claimed now, oldest backfill first.
@@ -226,15 +229,22 @@ class BackfillRepository:
             rows = await connection.fetch(statements.FAILURES, backfill_id, limit)
         return [FailedWindow(**dict(row)) for row in rows]
 
-    async def _lacks(self, statement: str, work: Sequence[Work]) -> list[Lack]:
+    async def _of_pairs(self, statement: str, work: Sequence[Work]) -> list[Record]:
         pairs = list(dict.fromkeys((one.item.value, one.place.eic) for one in work))
         async with self._database.connection() as connection:
-            rows = await connection.fetch(statement, [item for item, _ in pairs], [area for _, area in pairs])
-        return [Lack(row["item"], row["area"], row["window_start"], row["window_end"]) for row in rows]
+            return await connection.fetch(statement, [item for item, _ in pairs], [area for _, area in pairs])
 
     async def _change(self, backfill_id: int, verb: str, statement: str, *arguments: object) -> None:
         async with self._database.transaction() as connection:
             await _changed(connection, backfill_id, verb, statement, *arguments)
+
+
+def _lack(row: Record) -> Lack:
+    return Lack(row["item"], row["area"], row["window_start"], row["window_end"])
+
+
+def _second(instant: datetime) -> int:
+    return int(instant.timestamp())
 
 
 async def _changed(connection: Connection, backfill_id: int, verb: str, statement: str, *arguments: object) -> None:

@@ -50,24 +50,38 @@ QUEUED = f"""
     where {_OPEN} and state in ('pending', 'claimed')
 """  # noqa: S608  constants
 
-# The last runs, each unless a later one answered for its whole window.
+# The failed runs, each unless a later question for its whole window brought values that could all be read. With each
+# the later questions that came back empty: one of them proves nothing, and none that was asked in an incident.
 LAST_FAILED = """
-    select distinct runs.item, runs.area, runs.window_start, runs.window_end
-    from collection_runs as runs
-    join unnest($1::text[], $2::text[]) as wanted (item, area) using (item, area)
-    where
-        (runs.outcome = 'failed' or runs.rejected > 0)
-        and not exists (
-            select
-            from collection_runs as later
-            where
-                later.item = runs.item
-                and later.area = runs.area
-                and later.window_start <= runs.window_start
-                and later.window_end >= runs.window_end
-                and later.run_id > runs.run_id
-                and later.outcome <> 'failed'
-        )
+    select runs.item, runs.area, runs.window_start, runs.window_end,
+        array_remove(array_agg(later.started_at order by later.started_at), null) as empty_at
+    from (
+        select distinct on (item, area, window_start, window_end)
+            item, area, window_start, window_end, started_at, run_id
+        from collection_runs
+        join unnest($1::text[], $2::text[]) as wanted (item, area) using (item, area)
+        where outcome = 'failed' or rejected > 0
+        order by item, area, window_start, window_end, started_at desc, run_id desc
+    ) as runs
+    left join collection_runs as later
+        on
+            later.item = runs.item
+            and later.area = runs.area
+            and later.window_start <= runs.window_start
+            and later.window_end >= runs.window_end
+            and (later.started_at, later.run_id) > (runs.started_at, runs.run_id)
+            and later.outcome <> 'failed'
+            and later.rejected = 0
+            and not (
+                later.outcome = 'empty'
+                and exists (
+                    select from empty_incidents
+                    where later.finished_at >= began_at and coalesce(later.finished_at <= ended_at, true)
+                )
+            )
+    group by runs.item, runs.area, runs.window_start, runs.window_end
+    having coalesce(bool_and(later.outcome = 'empty'), true)
+    order by 1, 2, 3, 4
 """
 
 OPENINGS = f"""

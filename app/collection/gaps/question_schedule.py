@@ -7,6 +7,7 @@ with the age of the value and never end. Instants are seconds since 1970, distan
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -45,6 +46,15 @@ def distance_to_count(answers: NDArray[np.int64]) -> NDArray[np.int64]:
     """How long after the last answer that counted the next one has to come to count too, after so many of them."""
     doubled = SHORTEST_PAUSE << np.clip(answers - 1, 0, 6)
     return np.where(answers == 0, 0, np.minimum(doubled, DAY))
+
+
+def answers_that_count(asked_at: Iterable[int]) -> int:
+    """How many of the answers without a value, in the order in which they were asked for, prove something."""
+    counted, last = 0, 0
+    for moment in asked_at:
+        if moment - last >= int(distance_to_count(np.array(counted, np.int64))):
+            counted, last = counted + 1, moment
+    return counted
 
 
 def next_of_missing(

@@ -470,6 +470,40 @@ async def test_missing_and_failed_takes_windows_whose_last_run_failed_although_v
     assert len((await scene.service.plan(ten_days(Reprocess.ALL), NOW)).work) == 10
 
 
+async def test_a_failed_window_stays_failed_until_an_answer_proves_something(database: Database) -> None:
+    """A few empty answers prove nothing, an incident of empty answers not at all; values, or six answers, do."""
+    answers: dict[int, Answer] = {3: SourceUnavailable("503"), 4: SourceUnavailable("503"), 5: SourceUnavailable("503")}
+    scene = Scene(database, on(answers))
+
+    async def ask(day: int, hours_before: float) -> None:
+        scene.clock.set(NOW - timedelta(hours=hours_before))
+        await scene.collection.collect(Work(LOAD, FR, days(day, day + 1)))
+
+    async def failed_days() -> list[int]:
+        work = [Work(LOAD, FR, days(day, day + 1)) for day in range(10)]
+        return sorted((lack.start - T0).days for lack in await scene.repository.failed(work))
+
+    for day in answers:
+        await ask(day, 100)
+    answers.update(dict.fromkeys(answers, Fetched([])))
+    for day in (3, 4, 5):
+        for hours in (99, 98.99, 98.98, 98.97, 98.96, 98.95, 98.9):
+            await ask(day, hours)
+    assert await failed_days() == [3, 4, 5]
+    for hours in (60, 50, 40, 30):
+        await ask(3, hours)
+    assert await failed_days() == [3, 4, 5]
+    await ask(3, 20)
+    assert await failed_days() == [4, 5]
+    del answers[4]
+    await ask(4, 10)
+    assert await failed_days() == [5]
+    # Asked before it failed, stored after it: what fails now is not undone.
+    del answers[5]
+    await ask(5, 101)
+    assert await failed_days() == [5]
+
+
 async def test_a_backfill_without_windows_is_completed_at_once(database: Database) -> None:
     scene = Scene(database)
     assert (await scene.service.progress(await scene.start(ten_days(last=0)))).state is BackfillState.COMPLETED
