@@ -50,7 +50,7 @@ def departure_of(scores: Iterable[Values], size: int) -> Values:
     return found
 
 
-def upheld(alarm: Flags, own: Values, other: Values, per_hour: int) -> Flags:
+def upheld(alarm: Flags, own: Values, other: Values, per_hour: int, *, least: float = LEAST_DEPARTURE) -> Flags:
     """The alarms that the series itself is to blame for, decided for each disagreement as a whole."""
     kept = np.zeros(len(alarm), np.bool_)
     places = np.flatnonzero(alarm)
@@ -61,7 +61,7 @@ def upheld(alarm: Flags, own: Values, other: Values, per_hour: int) -> Flags:
     for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
         around = slice(max(0, first - HOURS_BEFORE * per_hour), last + 1 + HOURS_AFTER * per_hour)
         mine, theirs = own[around].max(), other[around].max()
-        kept[first : last + 1] = mine >= max(LEAST_DEPARTURE, CLEARLY * theirs)
+        kept[first : last + 1] = mine >= max(least, CLEARLY * theirs)
     return kept & alarm
 
 

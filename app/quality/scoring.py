@@ -90,10 +90,10 @@ class DayScore:
 
 
 def score(counts: ScoreCounts, weights: Weights = DEFAULT_WEIGHTS) -> Score:
-    """The score that the counts come to."""
+    """The score that the counts come to; timeliness only where most values of the day were watched."""
     parts = (
         _share(counts.stored, counts.due),
-        _share(counts.on_time, counts.timed),
+        _share(counts.on_time, counts.timed) if 2 * counts.timed > counts.due else None,
         _share(counts.checked - counts.violating, counts.checked),
         _share(counts.examined - counts.flagged, counts.examined),
     )

@@ -7,10 +7,11 @@ spread, and an alarm must leave the relation's own habit. Each testimony names w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from app.quality.blame import companion, departure_of, upheld
 from app.quality.detectors.related_series import Role
 from app.quality.detectors.residuals import SHORTEST_DAY
 from app.quality.gate import CERTAIN, gated
@@ -28,6 +29,14 @@ BALANCE_LIMIT = Limit(0.12, 2.0)
 MIRROR_LIMIT = Limit(0.25, 1.6)
 HOURS_OF_ISOLATION = 2
 NEIGHBOUR_SHARE, NEIGHBOUR_TIMES = 0.3, 3.0
+
+DOUBTFUL = 0.5
+"""Of an alarm: a witness that departs so far from its own history, and further than the series, is itself in doubt. A
+balance has too many witnesses: one of them is unusual nearly always."""
+_WITNESSES = {
+    EvidenceRule.PARTS: (Role.PART,),
+    EvidenceRule.NEIGHBOURS: (Role.NEIGHBOUR,),
+}
 
 RelatedValues = Mapping[Role, Mapping[str, Values]]
 """Other series on the same grid, by their role and name."""
@@ -77,7 +86,20 @@ def _heard_again(
     for _ in range(HEARINGS - 1):
         if heard is not None and heard.flags.any():
             heard = hear(series, np.where(heard.flags, np.nan, trusted), company)
-    return heard
+    return _decided(heard, series, company) if heard is not None and heard.flags.any() else heard
+
+
+def _decided(heard: ConsistencyResult, series: Series, company: RelatedValues) -> ConsistencyResult:
+    """The result less the disagreements that one of the other series is to blame for."""
+    others = [
+        replace(series, values=values, peers={})
+        for role in _WITNESSES.get(heard.rule, ())
+        for values in company.get(role, {}).values()
+    ]
+    departures = [companion(one).departure for one in (replace(series, peers={}), *others)]
+    theirs = departure_of(departures[1:], len(series.values))
+    acquitted = upheld(heard.flags, theirs, departures[0], series.per_hour, least=DOUBTFUL)
+    return replace(heard, score=np.where(acquitted, 0.0, heard.score))
 
 
 def _sum(terms: Mapping[str, Values], size: int) -> Values:

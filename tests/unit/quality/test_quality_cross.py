@@ -222,6 +222,23 @@ def test_neighbours_that_contradict_each_other_prove_nothing() -> None:
     assert not said.flags.any()
 
 
+def test_a_wrong_price_of_a_neighbour_condemns_nobody_else() -> None:
+    series = price(DAYS)
+    near = {"FR": coupled(series)["FR"]}
+    near["FR"][LAST : LAST + 5] = 6000.0
+
+    assert not hear(series, {Role.NEIGHBOUR: near})[EvidenceRule.NEIGHBOURS].flags.any()
+
+
+def test_a_wrong_part_does_not_condemn_the_whole() -> None:
+    series = load(DAYS)
+    terms = {name: values.copy() for name, values in shares(series).items()}
+    first = next(iter(terms.values()))
+    first[LAST : LAST + 24] *= 0.2
+
+    assert not hear(series, {Role.PART: terms})[EvidenceRule.PARTS].flags.any()
+
+
 def test_a_neighbour_without_a_price_is_left_out() -> None:
     series = price(DAYS)
     near = coupled(series) | {"CH": np.full(len(series.values), np.nan)}

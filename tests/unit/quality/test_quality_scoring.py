@@ -61,3 +61,10 @@ def test_weights_are_settings_and_one_of_them_must_weigh(monkeypatch: pytest.Mon
         monkeypatch.setenv(f"GRIDKEEPER_QUALITY__{name}_WEIGHT", "0")
     with pytest.raises(ConfigurationError, match="GRIDKEEPER_QUALITY: at least one"):
         load_settings()
+
+
+@pytest.mark.parametrize(("timed", "timeliness"), [(47, None), (48, 100.0), (94, 100.0)])
+def test_timeliness_needs_most_values_of_the_day(timed: int, timeliness: float | None) -> None:
+    found = score(ScoreCounts(expected=96, stored=94, not_due=2, timed=timed, on_time=timed, checked=94))
+    assert found.timeliness == timeliness
+    assert found.overall == 100.0
