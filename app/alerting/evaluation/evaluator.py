@@ -8,6 +8,7 @@ import operator
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -41,6 +42,8 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
 )
 LONGEST_LABEL = 500
 LONGEST_TEXT = 4_000
+MOST_ERRORS = 3
+"""Of one evaluation, in its error."""
 EXPORTED = {"rule": "exported_rule"}
 """Columns that are called like what alerts are matched by; renamed as Prometheus renames such labels."""
 
@@ -56,6 +59,8 @@ class Judged:
     fires: bool | None
     annotations: Labels = ()
     override: Override | None = None
+    error: str = ""
+    """Why the row counts for nothing; the others count."""
 
     @property
     def signal(self) -> Signal:
@@ -90,10 +95,23 @@ class RuleEvaluator:
 
 
 def evaluate_rows(rule: Rule, rows: Sequence[QueryRow], now: datetime) -> Evaluation:
-    """The evaluation that rows mean; QueryFailed where they break the contract of rules."""
-    judged = [judge_row(rule, row) for row in rows]
-    _refuse_double(judged)
-    judged = [one for one in judged if one.override is None or one.override.enabled]
+    """The evaluation that rows mean; QueryFailed where their columns break the contract of rules.
+
+    A single row that breaks it is an error beside what the others show: its alert stays as it is, theirs go on.
+    """
+    found = [judge_row(rule, row) for row in rows]
+    found = [one for one in found if one.override is None or one.override.enabled]
+    double = {labels for labels, count in Counter(one.labels for one in found).items() if count > 1}
+    judged = [one for one in found if not one.error and one.labels not in double]
+    evaluation = (
+        _of_rows(rule, judged, now) if judged or not found else Evaluation(rule.name, now, 0.0, EvaluationStatus.OK)
+    )
+    if len(judged) == len(found):
+        return evaluation
+    return _with_error(rule, evaluation, [one for one in found if one.error or one.labels in double], double)
+
+
+def _of_rows(rule: Rule, judged: Sequence[Judged], now: datetime) -> Evaluation:
     if not judged and rule.no_data is not NoDataPolicy.OK:
         return _nothing(rule, now)
     firing = [one.signal for one in judged if one.fires]
@@ -109,11 +127,30 @@ def evaluate_rows(rule: Rule, rows: Sequence[QueryRow], now: datetime) -> Evalua
 
 def failed(rule: Rule, error: str, now: datetime) -> Evaluation:
     """The evaluation of a rule whose statement failed. Under `alert` the alerts there are stay, and one of its own joins."""
-    signals: tuple[Signal, ...] = ()
-    if rule.on_error is NoDataPolicy.ALERT:
-        signals = (Signal(rule.labels, annotations=_noted((), f"the rule cannot be evaluated: {error}")),)
     keep = rule.on_error is not NoDataPolicy.OK
-    return Evaluation(rule.name, now, 0.0, EvaluationStatus.ERROR, signals, keep=keep, error=error)
+    return Evaluation(rule.name, now, 0.0, EvaluationStatus.ERROR, _error_signals(rule, error), keep=keep, error=error)
+
+
+def _error_signals(rule: Rule, error: str) -> tuple[Signal, ...]:
+    if rule.on_error is not NoDataPolicy.ALERT:
+        return ()
+    return (Signal(rule.labels, annotations=_noted((), f"the rule cannot be evaluated: {error}")),)
+
+
+def _with_error(rule: Rule, evaluation: Evaluation, bad: Sequence[Judged], double: AbstractSet[Labels]) -> Evaluation:
+    """What the good rows say, and the error of the bad ones, whose alerts stay unless the rule says otherwise."""
+    errors = dict.fromkeys(one.error for one in bad if one.error)
+    error = "; ".join((*([_same_labels(double)] if double else []), *list(errors)[:MOST_ERRORS]))
+    taken = {signal.labels for signal in evaluation.signals}
+    signals = tuple(signal for signal in _error_signals(rule, error) if signal.labels not in taken)
+    stay = () if rule.on_error is NoDataPolicy.OK else tuple(dict.fromkeys(one.labels for one in bad))
+    return replace(
+        evaluation,
+        verdict=EvaluationStatus.ERROR,
+        signals=(*evaluation.signals, *signals),
+        kept=(*evaluation.kept, *stay),
+        error=error,
+    )
 
 
 def _nothing(rule: Rule, now: datetime) -> Evaluation:
@@ -140,7 +177,8 @@ def judge_row(rule: Rule, row: QueryRow) -> Judged:
     override = _override(rule, labels)
     threshold = _threshold(rule, _number(row, "threshold"), override)
     fires = _fires(row, value, threshold)
-    return Judged(key, value, threshold, _severity(row), fires, labels_of(annotations), override)
+    severity, error = _severity(row)
+    return Judged(key, value, threshold, severity, fires, labels_of(annotations), override, error)
 
 
 def _fires(row: QueryRow, value: float | None, threshold: Threshold | None) -> bool | None:
@@ -213,15 +251,16 @@ def _remedy(cell: object) -> str:
     return "cast it with ::double precision"
 
 
-def _severity(row: QueryRow) -> Severity | None:
+def _severity(row: QueryRow) -> tuple[Severity | None, str]:
+    """The severity of a row, and what is wrong with it."""
     cell = row.get("severity")
     if cell is None:
-        return None
+        return None, ""
     try:
-        return Severity(str(cell))
+        return Severity(str(cell)), ""
     except ValueError:
         known = ", ".join(Severity)
-        raise QueryFailed(f"column `severity` says {str(cell)[:50]!r}; it must be one of {known}") from None
+        return None, f"column `severity` says {str(cell)[:50]!r}; it must be one of {known}"
 
 
 def _as_text(cell: object) -> str:
@@ -232,16 +271,10 @@ def _as_text(cell: object) -> str:
     return cell if isinstance(cell, str) else str(cell)
 
 
-def _refuse_double(judged: Sequence[Judged]) -> None:
-    counts = Counter(one.labels for one in judged)
-    double = [labels for labels, count in counts.items() if count > 1]
-    if not double:
-        return
-    shown = "; ".join(_shown(labels) for labels in double[:3])
-    more = f" and {len(double) - 3} more" if len(double) > 3 else ""
-    raise QueryFailed(
-        f"several rows have the same labels ({shown}{more}); group by them, or add a text column that differs"
-    )
+def _same_labels(double: AbstractSet[Labels]) -> str:
+    shown = "; ".join(_shown(labels) for labels in sorted(double)[:MOST_ERRORS])
+    more = f" and {len(double) - MOST_ERRORS} more" if len(double) > MOST_ERRORS else ""
+    return f"several rows have the same labels ({shown}{more}); group by them, or add a text column that differs"
 
 
 def _shown(labels: Labels) -> str:

@@ -16,7 +16,7 @@ import structlog
 from app.alerting.evaluation.concurrency import Lanes
 from app.alerting.evaluation.repository import SKEW, AlertRepository, EvaluationClaim, EvaluationOutcome, Retention
 from app.alerting.evaluation.serialization import clean_label
-from app.alerting.models import Evaluation, EvaluationStatus, Rule, Trigger
+from app.alerting.models import Evaluation, EvaluationStatus, Labels, Rule, Trigger
 from app.alerting.rules.book import Book
 from app.alerting.state.transitions import Damping
 from app.clock import Clock, until_beat
@@ -391,11 +391,12 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 def _cleaned(evaluation: Evaluation) -> Evaluation:
     """Without characters that the database does not take."""
     signals = tuple(
-        replace(
-            signal,
-            labels=tuple((clean_label(name), clean_label(value)) for name, value in signal.labels),
-            annotations=tuple((clean_label(name), clean_label(value)) for name, value in signal.annotations),
-        )
+        replace(signal, labels=_cleaned_labels(signal.labels), annotations=_cleaned_labels(signal.annotations))
         for signal in evaluation.signals
     )
-    return replace(evaluation, signals=signals, error=clean_label(evaluation.error))
+    kept = tuple(_cleaned_labels(labels) for labels in evaluation.kept)
+    return replace(evaluation, signals=signals, kept=kept, error=clean_label(evaluation.error))
+
+
+def _cleaned_labels(labels: Labels) -> Labels:
+    return tuple((clean_label(name), clean_label(value)) for name, value in labels)

@@ -145,7 +145,6 @@ def test_the_history_keeps_the_worst_value() -> None:
         ({"value": NOW}, "column `value` is a moment and no number; write extract(epoch from …)"),
         ({"value": b"x"}, "column `value` is of type bytes and no number"),
         ({"value": 1, "threshold": "x"}, "column `threshold` is text and no number"),
-        ({"value": 1, "severity": "high"}, "column `severity` says 'high'; it must be one of info, warning, critical"),
         ({"area": "FR"}, "there is a threshold but no column `value`"),
     ],
 )
@@ -155,9 +154,54 @@ def test_a_row_that_breaks_the_contract_is_an_error(row: QueryRow, reason: str) 
 
 def test_rows_with_the_same_labels_are_an_error_that_names_them() -> None:
     rows: list[QueryRow] = [{"area": str(number // 2), "value": 1} for number in range(10)]
-    told = refused(rows)
-    assert 'several rows have the same labels ({"area": "0"}; {"area": "1"}; {"area": "2"} and 2 more)' in told
-    assert "(no labels)" in refused([{"value": 1}, {"value": 2}])
+    error = judged(rows).error
+    assert 'several rows have the same labels ({"area": "0"}; {"area": "1"}; {"area": "2"} and 2 more)' in error
+    assert "(no labels)" in judged([{"value": 1}, {"value": 2}]).error
+
+
+GOOD: list[QueryRow] = [{"area": "FR", "value": 9}, {"area": "NL", "value": 1}]
+UNKNOWN: QueryRow = {"area": "BE", "value": 9, "severity": "high"}
+TWICE: list[QueryRow] = [{"area": "AT", "value": 9}, {"area": "AT", "value": 1}]
+
+
+@pytest.mark.parametrize(
+    ("bad", "labels", "error"),
+    [
+        ([UNKNOWN], ["BE"], "column `severity` says 'high'; it must be one of info, warning, critical"),
+        (TWICE, ["AT"], 'several rows have the same labels ({"area": "AT"})'),
+        ([UNKNOWN, *TWICE], ["BE", "AT"], "it must be one of info, warning, critical"),
+        ([UNKNOWN, {"area": "BE", "value": 9}], ["BE"], 'several rows have the same labels ({"area": "BE"})'),
+    ],
+)
+def test_a_bad_row_is_an_error_and_costs_the_others_nothing(bad: list[QueryRow], labels: list[str], error: str) -> None:
+    for rows in ([*bad, *GOOD], [*GOOD, *bad]):
+        found = judged(rows, threshold=OVER_5)
+        assert found.signals == judged(GOOD, threshold=OVER_5).signals
+        assert (found.verdict, found.keep, found.value) == (EvaluationStatus.ERROR, False, 9)
+        assert error in found.error
+        assert found.kept == tuple((("area", name),) for name in labels)
+        assert judged(rows, threshold=OVER_5, on_error=NoDataPolicy.OK).kept == ()
+
+
+@pytest.mark.parametrize("no_data", NoDataPolicy)
+def test_bad_rows_alone_end_the_alerts_of_others_and_are_not_a_lack_of_data(no_data: NoDataPolicy) -> None:
+    found = judged([UNKNOWN], no_data=no_data)
+    assert (found.verdict, found.signals, found.keep) == (EvaluationStatus.ERROR, (), False)
+    assert found.kept == ((("area", "BE"),),)
+
+
+def test_a_bad_row_alerts_where_errors_do_and_not_in_the_place_of_a_good_row() -> None:
+    found = judged([UNKNOWN, *GOOD], threshold=OVER_5, on_error=NoDataPolicy.ALERT)
+    assert [dict(signal.labels) for signal in found.signals] == [{"area": "FR"}, {}]
+    assert "the rule cannot be evaluated: column `severity`" in dict(found.signals[-1].annotations)["summary"]
+    plain = judged([UNKNOWN, {"value": 9}], on_error=NoDataPolicy.ALERT)
+    assert [(signal.labels, signal.value) for signal in plain.signals] == [((), 9.0)]
+
+
+def test_a_bad_row_that_an_override_switches_off_is_no_error() -> None:
+    off = Override((("area", "BE"),), enabled=False)
+    assert judged([UNKNOWN, *GOOD], overrides=(off,)).error == ""
+    assert judged([{"area": "BE"}, {"area": "BE"}, *GOOD], overrides=(off,)).error == ""
 
 
 def test_a_failure_is_a_finding_by_the_rules_policy() -> None:
