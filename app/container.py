@@ -66,7 +66,10 @@ from app.reporting.quality.service import QualityReporting
 from app.scheduling.due import GapDue
 from app.scheduling.first_cycle import Cycle
 from app.scheduling.jobs.backfills import QueuedBackfills
-from app.scheduling.jobs.handlers import Jobs, largest_run
+from app.scheduling.jobs.collection import BoundedCollection, CollectionJobs, largest_run
+from app.scheduling.jobs.declaration import Jobs
+from app.scheduling.jobs.gaps import GapJobs
+from app.scheduling.jobs.maintenance import AnomalyJob, Housekeeping, PlatformCheck
 from app.scheduling.jobs.quality import NightlyQuality
 from app.scheduling.jobs.reports import ReportMail
 from app.scheduling.models import Chore, JobObserver
@@ -411,25 +414,35 @@ class Container(containers.DeclarativeContainer):
     )
     chores: providers.Singleton[list[Chore]] = providers.Singleton(_listed, monitoring_upkeep, gap_upkeep)
 
+    live_runs: providers.Singleton[BoundedCollection] = providers.Singleton(
+        BoundedCollection,
+        collection,
+        gaps,
+        clock,
+        largest_run=providers.Callable(largest_run, settings.provided.entsoe.requests_per_minute),
+        at_once=2,
+    )
+    gap_runs: providers.Singleton[BoundedCollection] = providers.Singleton(
+        BoundedCollection,
+        gap_collection,
+        gaps,
+        clock,
+        largest_run=providers.Callable(largest_run, settings.provided.entsoe.requests_per_minute),
+        at_once=1,
+    )
     jobs: providers.Singleton[Jobs] = providers.Singleton(
         Jobs,
-        collection,
-        due,
-        corrections,
-        gaps,
-        job_runs,
-        gap_collection=gap_collection,
-        backfills=queued_backfills,
-        settings=settings.provided.scheduler,
-        clock=clock,
-        largest_run=providers.Callable(largest_run, settings.provided.entsoe.requests_per_minute),
-        platform=platform,
-        chores=chores,
-        anomalies=providers.Singleton(AnomalyWatch, database),
-        incidents=providers.Singleton(EmptyIncidents, database),
-        nightly_quality=nightly_quality.provided.run,
-        quality_repair=nightly_quality.provided.repair,
-        reports=report_mail.provided.handlers.call(),
+        providers.Singleton(CollectionJobs, live_runs, gap_runs, due, corrections, clock),
+        providers.Singleton(GapJobs, gaps, gap_runs, queued_backfills, clock, settings=settings.provided.scheduler),
+        providers.Singleton(
+            PlatformCheck, collection, job_runs, platform, clock, providers.Singleton(EmptyIncidents, database)
+        ),
+        providers.Singleton(
+            Housekeeping, job_runs, queued_backfills, clock, settings=settings.provided.scheduler, chores=chores
+        ),
+        providers.Singleton(AnomalyJob, providers.Singleton(AnomalyWatch, database), clock),
+        nightly_quality,
+        report_mail,
     )
     plan_file: providers.Singleton[PlanFile] = providers.Singleton(
         PlanFile,

@@ -12,7 +12,8 @@ from app.errors import ConfigurationError
 from app.market.calendar import DaysBefore
 from app.market.series import DataItem
 from app.scheduling.due import ItemSelection
-from app.scheduling.plan import CORRECTIONS, NEAR_REAL_TIME, PRICES, Plan, group_of
+from app.scheduling.jobs.collection import CORRECTIONS, NEAR_REAL_TIME, PRICES
+from app.scheduling.plan import Plan, group_of
 from app.scheduling.schedules import EveryMinutes
 
 FRESH_DAYS, EVER_DAYS = 7, 20 * 366

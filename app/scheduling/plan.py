@@ -4,55 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from zoneinfo import ZoneInfo
 
 from app.entsoe.items import ITEMS
 from app.market.calendar import AfterDelivery
 from app.market.series import DataItem
-from app.market.time import MARKET_ZONE
+from app.scheduling.jobs.collection import COLLECT, CORRECTIONS, FORECASTS, NEAR_REAL_TIME, PRICES
+from app.scheduling.jobs.declaration import DECLARED, JobDeclaration, JobLine
 from app.scheduling.models import JobSpec, StoredJob
-from app.scheduling.schedules import Daily, EveryMinutes, SlotSchedule, Weekly, Within, parse_schedule
+from app.scheduling.schedules import EveryMinutes, SlotSchedule, parse_schedule
 
-UTC_ZONE = ZoneInfo("UTC")
-NEAR_REAL_TIME, FORECASTS, PRICES, CORRECTIONS = "near_real_time", "forecasts", "prices", "corrections"
 CAUTIOUS_CYCLE = 120
 CLOCKS_APART = timedelta(minutes=1)
 """Clocks of two leaders may differ by so much without a job being moved."""
 
 
-class JobType(StrEnum):
-    """What a job does; a handler is bound to each."""
-
-    COLLECT = "collect"
-    REPOLL = "repoll"
-    GAP_ANALYSIS = "gap_analysis"
-    BACKFILL_ANALYSIS = "backfill_analysis"
-    PLATFORM_HEALTH = "platform_health"
-    HOUSEKEEPING = "housekeeping"
-    METRIC_ANOMALIES = "metric_anomalies"
-    QUALITY = "quality"
-    QUALITY_REPAIR = "quality_repair"
-    REPORT_QUALITY = "report_quality"
-    REPORT_DAILY = "report_daily"
-    REPORT_WEEKLY = "report_weekly"
-
-
-REPORTS = frozenset({JobType.REPORT_QUALITY, JobType.REPORT_DAILY, JobType.REPORT_WEEKLY})
-WITHOUT_SELECTION = REPORTS | {JobType.HOUSEKEEPING, JobType.METRIC_ANOMALIES, JobType.QUALITY, JobType.QUALITY_REPAIR}
-"""What these do concerns everything that is stored."""
-ASKING = frozenset(
-    {
-        JobType.COLLECT,
-        JobType.REPOLL,
-        JobType.GAP_ANALYSIS,
-        JobType.BACKFILL_ANALYSIS,
-        JobType.PLATFORM_HEALTH,
-        JobType.QUALITY_REPAIR,
-    }
+RULES: Mapping[str, JobLine] = MappingProxyType(
+    {name: line for declared in DECLARED.values() for name, line in declared.lines.items()}
 )
+"""What each line of the plan may say."""
+ASKING = frozenset(declared.kind for declared in DECLARED.values() if declared.asks_source)
 """These ask the platform, so they need a token."""
 
 
@@ -64,44 +37,6 @@ class PlanLine:
     areas: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     enabled: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class LineRule:
-    """What a line of the plan may say: its default schedule and the range of its minutes."""
-
-    kind: JobType
-    default: EveryMinutes | Daily | Weekly | Within
-    least: int = 1
-    most: int = 1440
-
-
-def _every(minutes: int) -> EveryMinutes:
-    return EveryMinutes(minutes)
-
-
-def _daily(text: str) -> Daily:
-    return Daily(time.fromisoformat(text), UTC_ZONE)
-
-
-RULES: Mapping[str, LineRule] = MappingProxyType(
-    {
-        NEAR_REAL_TIME: LineRule(JobType.COLLECT, _every(30), 5, 120),
-        FORECASTS: LineRule(JobType.COLLECT, _every(360), 60, 1440),
-        PRICES: LineRule(JobType.COLLECT, Within(time(12, 45), 5, MARKET_ZONE), 1, 60),
-        CORRECTIONS: LineRule(JobType.REPOLL, _every(10), 5, 240),
-        "gap_analysis": LineRule(JobType.GAP_ANALYSIS, _every(240), 60, 1440),
-        "backfill_analysis": LineRule(JobType.BACKFILL_ANALYSIS, _daily("02:00")),
-        "platform_health": LineRule(JobType.PLATFORM_HEALTH, _every(2), 1, 60),
-        "housekeeping": LineRule(JobType.HOUSEKEEPING, _daily("01:20")),
-        "metric_anomalies": LineRule(JobType.METRIC_ANOMALIES, _every(60), 15, 1440),
-        "quality": LineRule(JobType.QUALITY, _daily("05:00")),
-        "quality_repair": LineRule(JobType.QUALITY_REPAIR, _every(60), 15, 1440),
-        "report_quality": LineRule(JobType.REPORT_QUALITY, Daily(time(7), MARKET_ZONE)),
-        "report_daily": LineRule(JobType.REPORT_DAILY, Daily(time(7), MARKET_ZONE)),
-        "report_weekly": LineRule(JobType.REPORT_WEEKLY, Weekly(0, time(7), MARKET_ZONE)),
-    }
-)
 
 
 RETIRED: Mapping[str, str] = MappingProxyType({f"repoll_{age}": f"repoll:{age}" for age in ("1h", "1d", "7d", "45d")})
@@ -130,13 +65,13 @@ class Plan:
 
     def jobs(self) -> tuple[JobSpec, ...]:
         """The jobs of all enabled lines; a collecting line is one job for each of its items."""
-        found = [
+        return tuple(
             job
-            for name, rule in RULES.items()
+            for declared in DECLARED.values()
+            for name in declared.lines
             if self.line(name).enabled
-            for job in (self._collecting(name) if rule.kind is JobType.COLLECT else [self._single(name, rule)])
-        ]
-        return tuple(found)
+            for job in (self._collecting(name) if declared.kind == COLLECT else [self._single(name, declared)])
+        )
 
     def _collecting(self, name: str) -> list[JobSpec]:
         line = self.line(name)
@@ -144,16 +79,15 @@ class Plan:
         areas = ",".join(line.areas or self.areas)
         schedules = spread_offset(line.schedule, len(items))
         return [
-            JobSpec(f"collect:{item}", JobType.COLLECT, str(schedule), {"item": item, "areas": areas}, at_once=True)
+            JobSpec(f"{COLLECT}:{item}", COLLECT, str(schedule), {"item": item, "areas": areas}, at_once=True)
             for item, schedule in zip(items, schedules, strict=True)
         ]
 
-    def _single(self, name: str, rule: LineRule) -> JobSpec:
+    def _single(self, name: str, declared: JobDeclaration) -> JobSpec:
         line = self.line(name)
         params = {"areas": ",".join(line.areas or self.areas), "items": ",".join(line.items or self.items)}
-        if rule.kind in WITHOUT_SELECTION:
-            params = {}
-        return JobSpec(name, rule.kind, str(line.schedule), params, at_once=rule.kind is JobType.PLATFORM_HEALTH)
+        chosen = params if declared.selection else {}
+        return JobSpec(name, declared.kind, str(line.schedule), chosen, at_once=declared.at_once)
 
 
 def group_of(item: DataItem) -> str:
@@ -178,9 +112,6 @@ def cautious(plan: Plan) -> Plan:
     near = replace(plan.line(NEAR_REAL_TIME), schedule=EveryMinutes(CAUTIOUS_CYCLE))
     without = {name: replace(plan.line(name), enabled=False) for name in ("backfill_analysis", "quality_repair")}
     return replace(plan, lines={**plan.lines, NEAR_REAL_TIME: near, **without})
-
-
-_KINDS = frozenset(kind.value for kind in JobType)
 
 
 class Action(StrEnum):
@@ -237,7 +168,7 @@ def plan_changes(wanted: Iterable[JobSpec], stored: Sequence[StoredJob], now: da
     by_name = {job.name: job for job in stored}
     specs = {spec.name: spec for spec in wanted}
     changes = [change for spec in specs.values() if (change := _change(spec, by_name.get(spec.name), now))]
-    gone = [job for job in stored if job.name not in specs and job.kind in _KINDS and not job.unreadable]
+    gone = [job for job in stored if job.name not in specs and job.kind in DECLARED and not job.unreadable]
     return changes + [PlanDiff(Action.REMOVE, JobSpec(job.name, job.kind, job.schedule, job.params)) for job in gone]
 
 

@@ -18,7 +18,8 @@ from app.kit.yaml.tree import Mapping, Node, ProblemReport, Sequence, content_of
 from app.market.areas import find_place
 from app.market.series import find_item
 from app.market.text import listed
-from app.scheduling.plan import RETIRED, RULES, LineRule, Plan, PlanLine, retired_line
+from app.scheduling.jobs.declaration import JobLine
+from app.scheduling.plan import RETIRED, RULES, Plan, PlanLine, retired_line
 from app.scheduling.schedules import (
     Daily,
     EveryMinutes,
@@ -109,11 +110,11 @@ class _Entry(BaseModel):
     items: Items = ()
     enabled: bool = True
 
-    def line(self, rule: LineRule) -> PlanLine:
+    def line(self, rule: JobLine) -> PlanLine:
         """The line of the plan; ValueError where this job's schedule is of another form or out of range."""
         return PlanLine(self._schedule(rule), self.areas, self.items, self.enabled)
 
-    def _schedule(self, rule: LineRule) -> SlotSchedule:
+    def _schedule(self, rule: JobLine) -> SlotSchedule:
         default = rule.default
         if self.every is not None and not rule.least <= self.every <= rule.most:
             raise ValueError(f"every must lie between {rule.least} and {rule.most} minutes, not {self.every}")

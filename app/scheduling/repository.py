@@ -13,8 +13,9 @@ from app.collection.source_health import LastWindow
 from app.db.engine import Database
 from app.db.leader import process_name
 from app.errors import Conflict, NotFound
+from app.scheduling.jobs.collection import CORRECTIONS
 from app.scheduling.models import UNREADABLE, JobOutcome, JobRun, Params, RunEnd, RunTrigger, StoredJob, Ticket
-from app.scheduling.plan import CORRECTIONS, RETIRED
+from app.scheduling.plan import RETIRED
 
 if TYPE_CHECKING:
     import asyncpg

@@ -20,8 +20,9 @@ from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateEr
 from app.logging import Outage
 from app.scheduling.dispatcher import Dispatcher, JobHandler
 from app.scheduling.first_cycle import Cycle
+from app.scheduling.jobs.collection import COLLECT
 from app.scheduling.models import UNREADABLE, JobObserver, Ticket
-from app.scheduling.plan import JobType, Plan, cautious, plan_changes
+from app.scheduling.plan import Plan, cautious, plan_changes
 from app.scheduling.plan_file import PlanFile
 from app.scheduling.repository import JobRunRepository
 from app.scheduling.retries import RetryPolicy
@@ -285,7 +286,7 @@ class SchedulerService:
         if self._cycle is not None:
             now = self._clock.now()
             due = [job.name for job in term.store.stored() if job.next_run and job.next_run <= now and not job.paused]
-            self._cycle.begin([name for name in due if name.startswith(f"{JobType.COLLECT}:")])
+            self._cycle.begin([name for name in due if name.startswith(f"{COLLECT}:")])
 
     def _apply(self, term: _Term, plan: Plan) -> None:
         """Bring the store to the plan: also rows that somebody damaged or deleted meanwhile."""

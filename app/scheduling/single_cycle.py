@@ -11,8 +11,9 @@ from functools import partial
 
 from app.clock import Clock
 from app.scheduling.first_cycle import DONE
+from app.scheduling.jobs.collection import COLLECT
+from app.scheduling.jobs.gaps import GAP_ANALYSIS
 from app.scheduling.models import JobRun, JobSpec, RunTrigger, StoredJob
-from app.scheduling.plan import JobType
 from app.scheduling.repository import JobRunRepository, JobView
 
 LOOK_SECONDS = 0.3
@@ -46,7 +47,7 @@ async def one_cycle(runs: JobRunRepository, planned: Sequence[JobSpec], clock: C
     """
     begun = clock.now()
     found: list[JobRun] = []
-    for kind in (JobType.COLLECT, JobType.GAP_ANALYSIS):
+    for kind in (COLLECT, GAP_ANALYSIS):
         names = {job.name for job in planned if job.kind == kind}
         await _until(runs, partial(_stored, names))
         # A leader that has just stored the plan claims what is due within its next look.

@@ -20,8 +20,8 @@ from app.collection.models import CollectionRun, Outcome
 from app.collection.source_health import PlatformCondition, SourceHealth
 from app.db.status import Backlog, DatabaseState
 from app.monitoring.recorder import MetricsRecorder
+from app.scheduling.jobs.declaration import DECLARED
 from app.scheduling.models import RunEnd, RunTrigger
-from app.scheduling.plan import JobType
 from app.scheduling.service import LEADER, SchedulerStatus
 from app.tasks.backend import TaskStats
 from app.web.delivery_metrics import DeliveryMetrics
@@ -142,7 +142,7 @@ class MetricsObserver:
         """An attempt at a run of a job has ended."""
         ticket = end.ticket
         # A stored job may have any kind; only ours become labels.
-        kind = ticket.kind if ticket.kind in set(JobType) else "unknown"
+        kind = ticket.kind if ticket.kind in DECLARED else "unknown"
         self._jobs.labels(kind, end.report.outcome).inc()
         self._job_duration.labels(kind).observe(max(0.0, (end.finished_at - end.started_at).total_seconds()))
         if ticket.attempt == 1 and ticket.trigger in {RunTrigger.CRON, RunTrigger.CATCH_UP}:

@@ -26,7 +26,6 @@ from app.collection.corrections import CorrectionService
 from app.collection.gaps.service import GapService
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
-from app.collection.source_health import SourceHealth
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
@@ -36,12 +35,11 @@ from app.market.areas import AreaKind, Place, areas
 from app.market.series import DataItem
 from app.market.time import Interval
 from app.scheduling.due import GapDue
-from app.scheduling.jobs.handlers import Jobs, largest_run
+from app.scheduling.jobs.collection import COLLECT, BoundedCollection, CollectionJobs, largest_run
 from app.scheduling.models import JobSpec, RunReport, RunTrigger, Ticket
-from app.scheduling.plan import JobType, Plan
-from app.scheduling.repository import JobRunRepository
+from app.scheduling.plan import Plan
 from app.scheduling.schedules import due_slots, parse_schedule
-from app.settings import DatabaseSettings, EntsoeSettings, SchedulerSettings
+from app.settings import DatabaseSettings, EntsoeSettings
 from app.sources.source import Fetched
 from app.timeseries.repository import TimeSeriesRepository
 from tests.support.fakes import FakeSource, hourly
@@ -71,12 +69,9 @@ class Bench:
         series, gaps = TimeSeriesRepository(database), GapService(database, TimeSeriesRepository(database))
         again = CorrectionService(database, series)
         collection = CollectionService(self.source, series, RunRepository(database), self.clock, concurrency=8)
-        self.jobs = Jobs(
-            collection, GapDue(gaps, again, recent_days=7), again, gaps, JobRunRepository(database),
-            gap_collection=collection,
-            backfills=None, settings=SchedulerSettings(), clock=self.clock,
-            largest_run=largest_run(entsoe.requests_per_minute), platform=SourceHealth(),
-        )  # fmt: skip
+        limit = largest_run(entsoe.requests_per_minute)
+        bounded = BoundedCollection(collection, gaps, self.clock, largest_run=limit, at_once=2)
+        self.jobs = CollectionJobs(bounded, bounded, GapDue(gaps, again, recent_days=7), again, self.clock)
         found = [one for one in areas().values() if one.kinds >= {AreaKind.COUNTRY} or one.code.startswith("DE_")]
         self.plan = Plan(tuple(one.code for one in found[:AREAS]), tuple(item.value for item in DataItem))
 
@@ -89,7 +84,7 @@ class Bench:
 
     def due(self, first: bool) -> list[JobSpec]:
         """The jobs whose slots lie in the cycle that ends now; at the start all of them."""
-        collecting = [job for job in self.plan.jobs() if job.kind == JobType.COLLECT]
+        collecting = [job for job in self.plan.jobs() if job.kind == COLLECT]
         now = self.clock.now()
         return [job for job in collecting if first or list(due_slots(parse_schedule(job.schedule), now - CYCLE, now))]
 

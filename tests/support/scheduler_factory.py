@@ -11,8 +11,8 @@ from typing import Any
 from app.clock import Clock, SystemClock
 from app.db.engine import Database
 from app.scheduling.dispatcher import JobHandler
+from app.scheduling.jobs.declaration import DECLARED
 from app.scheduling.models import JobOutcome, JobRun, RunReport, Ticket
-from app.scheduling.plan import JobType
 from app.scheduling.plan_file import PlanFile
 from app.scheduling.repository import JobRunRepository
 from app.scheduling.service import SchedulerService
@@ -38,7 +38,7 @@ class Remembering:
 
 
 def every_kind(handler: JobHandler) -> dict[str, JobHandler]:
-    return dict.fromkeys(JobType, handler)
+    return dict.fromkeys(DECLARED, handler)
 
 
 def service(

@@ -25,7 +25,8 @@ from app.market.calendar import AfterDelivery
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE, Interval, Resolution
 from app.scheduling.due import considered, expected, fresh_request, merged, next_hour
-from app.scheduling.plan import PRICES, group_of
+from app.scheduling.jobs.collection import PRICES
+from app.scheduling.plan import group_of
 from app.timeseries.grid import Units, contiguous_runs
 
 NEVER = np.iinfo(np.int64).max

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from app.clock import Clock
 from app.errors import JobFailed
+from app.scheduling.jobs.declaration import daily, every, job
 from app.scheduling.models import JobOutcome, RunReport, Ticket
 
 COMMAND = (sys.executable, "-m", "app", "quality", "scan", "--nightly", "--json")
@@ -40,6 +41,12 @@ class NightlyQuality:
         self._timeout = timeout
         self._command = command
 
+    @job(
+        "quality",
+        daily("05:00"),
+        title="Scan all stored series, then ask again for what findings doubt",
+        selection=False,
+    )
     async def run(self, _ticket: Ticket) -> RunReport:
         """Scan, then ask again for what is doubted; JobFailed where the process failed or took too long."""
         figures = json.loads(await self._scanned())
@@ -47,8 +54,14 @@ class NightlyQuality:
         repairs = await self._repairs.run(self._clock.now())
         return RunReport(JobOutcome.SUCCEEDED, f"{told}; {repairs}")
 
+    @job(
+        "quality_repair",
+        every(60, least=15, most=1440),
+        title="Settle what the source answered, and ask again for what is doubted and ripe",
+        selection=False,
+        asks_source=True,
+    )
     async def repair(self, _ticket: Ticket) -> RunReport:
-        """Settle what the source answered, and ask again for what is doubted and ripe."""
         done = await self._repairs.run(self._clock.now())
         outcome = JobOutcome.SUCCEEDED if done.anything else JobOutcome.NOTHING_DUE
         return RunReport(outcome, str(done))

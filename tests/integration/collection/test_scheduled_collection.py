@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -26,10 +26,14 @@ from app.errors import AccessDenied, JobFailed, SchedulerStateError, SourceError
 from app.market.areas import Place, areas, find_place
 from app.market.series import DataItem
 from app.market.time import Interval
+from app.scheduling.dispatcher import JobHandler
 from app.scheduling.due import GapDue
 from app.scheduling.jobs import run
 from app.scheduling.jobs.backfills import QueuedBackfills
-from app.scheduling.jobs.handlers import Jobs
+from app.scheduling.jobs.collection import BoundedCollection, CollectionJobs
+from app.scheduling.jobs.declaration import Jobs
+from app.scheduling.jobs.gaps import GapJobs
+from app.scheduling.jobs.maintenance import Housekeeping, PlatformCheck
 from app.scheduling.models import JobOutcome, RunTrigger, Ticket
 from app.scheduling.repository import JobRunRepository
 from app.settings import SchedulerSettings
@@ -104,19 +108,18 @@ class Station:
         )
         self.gaps, corrections = GapService(database, series), CorrectionService(database, series)
         self.live, self.queue = live, Queue()
-        self.jobs = Jobs(
-            live,
-            GapDue(self.gaps, corrections, recent_days=2),
-            corrections,
-            self.gaps,
-            self.runs,
-            gap_collection=filling,
-            backfills=self.queue,
-            settings=SETTINGS,
-            clock=self.clock,
-            largest_run=largest_run,
-            platform=SourceHealth(),
+        live_runs, gap_runs = (
+            BoundedCollection(service, self.gaps, self.clock, largest_run=largest_run, at_once=at_once)
+            for service, at_once in ((live, 2), (filling, 1))
         )
+        due = GapDue(self.gaps, corrections, recent_days=2)
+        self.jobs = CollectionJobs(live_runs, gap_runs, due, corrections, self.clock)
+        self.gap_jobs = GapJobs(self.gaps, gap_runs, self.queue, self.clock, settings=SETTINGS)
+        self.platform_check = PlatformCheck(live, self.runs, SourceHealth(), self.clock)
+        self.housekeeping = Housekeeping(self.runs, self.queue, self.clock, settings=SETTINGS)
+
+    def handlers(self) -> Mapping[str, JobHandler]:
+        return Jobs(self.jobs, self.gap_jobs, self.platform_check, self.housekeeping).handlers()
 
     def ticket(self, **params: str) -> Ticket:
         wanted = {"areas": "FR", "items": "load_actual"} | params
@@ -194,7 +197,7 @@ async def test_the_gap_analysis_fills_short_gaps_and_hands_long_ones_over(databa
     await rows(database, "delete from observations where delivery_start = $1", start)
     await rows(database, "delete from collection_runs")
     await rows(database, "update daily_counts set stored = stored - 1 where day = $1", start.date())
-    report = await station.jobs.gap_analysis(station.ticket())
+    report = await station.gap_jobs.gap_analysis(station.ticket())
     assert report.outcome is JobOutcome.SUCCEEDED
     assert "gaps: " in report.summary
     assert await rows(database, "select count(*) from observations where delivery_start = $1", start) == [(1,)]
@@ -212,13 +215,13 @@ async def test_gaps_are_filled_in_a_lane_of_their_own(database: Database) -> Non
     assert (len(station.source.asked), len(station.gap_source.asked)) == (1, 0)
     await rows(database, "delete from collection_runs")
     await lose(database, START.replace(hour=0, minute=0, second=0))
-    await station.jobs.gap_analysis(station.ticket())
+    await station.gap_jobs.gap_analysis(station.ticket())
     assert (len(station.source.asked), len(station.gap_source.asked)) == (1, 1)
 
 
 async def test_an_analysis_that_hands_everything_over_does_not_call_it_complete(database: Database) -> None:
     station = Station(database)
-    report = await station.jobs.gap_analysis(station.ticket())
+    report = await station.gap_jobs.gap_analysis(station.ticket())
     assert report.outcome is JobOutcome.SUCCEEDED
     assert report.summary.endswith("1 ours; the oldest open since 2024-03-23; 1 handed over")
 
@@ -230,7 +233,7 @@ async def test_an_analysis_hands_over_long_gaps_also_where_the_platform_is_down(
     await lose(database, START.replace(hour=0, minute=0, second=0))
     station.platform.down = SourceUnavailable("503")
     with pytest.raises(JobFailed):
-        await station.jobs.gap_analysis(station.ticket())
+        await station.gap_jobs.gap_analysis(station.ticket())
     assert len(station.queue.taken) == 1
 
 
@@ -238,8 +241,8 @@ async def test_an_analysis_says_what_waits_for_its_next_question(database: Datab
     station = Station(database)
     await station.jobs.collect(station.ticket(item="load_actual"))
     await lose(database, START.replace(hour=6, minute=0, second=0))
-    station.jobs._settings = SETTINGS.model_copy(update={"analysis_days": 1})
-    report = await station.jobs.gap_analysis(station.ticket())
+    station.gap_jobs._settings = SETTINGS.model_copy(update={"analysis_days": 1})
+    report = await station.gap_jobs.gap_analysis(station.ticket())
     assert report.outcome is JobOutcome.NOTHING_DUE
     assert (
         report.summary
@@ -272,7 +275,7 @@ async def test_what_one_run_leaves_is_what_the_next_begins_with(database: Databa
 
 async def test_the_backfill_analysis_hands_the_whole_time_over(database: Database) -> None:
     station = Station(database)
-    report = await station.jobs.backfill_analysis(station.ticket())
+    report = await station.gap_jobs.backfill_analysis(station.ticket())
     assert report.summary == "1 handed over"
     assert station.queue.taken[0].interval.duration >= timedelta(days=30)
     assert station.source.asked == []
@@ -305,13 +308,13 @@ async def test_a_question_that_failed_is_no_answer_and_is_repeated_soon(database
 
 async def test_platform_health_asks_only_where_the_last_answer_is_old(database: Database) -> None:
     station = Station(database)
-    assert (await station.jobs.platform_health(station.ticket())).summary == "the platform answers"
+    assert (await station.platform_check.check(station.ticket())).summary == "the platform answers"
     assert len(station.source.asked) == 1
-    await station.jobs.platform_health(station.ticket())
+    await station.platform_check.check(station.ticket())
     assert len(station.source.asked) == 1
     station.clock.set(START + timedelta(minutes=3))
     station.platform.down = SourceUnavailable("503")
-    report = await station.jobs.platform_health(station.ticket())
+    report = await station.platform_check.check(station.ticket())
     assert (report.outcome, len(station.source.asked)) == (JobOutcome.FAILED, 2)
 
 
@@ -324,7 +327,7 @@ async def test_housekeeping_deletes_old_runs_only(database: Database) -> None:
             START - timedelta(days=days),
         )
     told = "1 runs older than 90 days deleted, 2 backfills that ended long ago"
-    assert (await station.jobs.housekeeping(station.ticket())).summary == told
+    assert (await station.housekeeping.run(station.ticket())).summary == told
     assert await rows(database, "select count(*) from job_runs") == [(1,)]
 
 
@@ -343,7 +346,7 @@ async def quiet(database: Database, now: datetime) -> None:
 @pytest.mark.timeout(600)
 async def test_a_simulated_day_over_a_night_of_daylight_saving_leaves_no_gap_of_ours(database: Database) -> None:
     station = Station(database)
-    scheduler = service(database, station.jobs.handlers(), clock=station.clock, tick=0.1)
+    scheduler = service(database, station.handlers(), clock=station.clock, tick=0.1)
     async with serving(scheduler):
         async with asyncio.timeout(60):
             while not await rows(database, "select 1 from scheduler_jobs"):  # noqa: ASYNC110  rows tell nobody
@@ -399,7 +402,7 @@ async def test_what_the_source_fills_in_long_after_every_plan_is_found(database:
     await station.gaps.analyse([request], START)
     station.clock.set(START + timedelta(days=400))
     station.platform.holes.clear()
-    report = await station.jobs.gap_analysis(station.ticket())
+    report = await station.gap_jobs.gap_analysis(station.ticket())
     assert "the oldest open since 2024-03-28" in report.summary
     [(_, _, window)] = [one for one in station.gap_source.asked if one[2].start < START]
     assert window == hole
@@ -415,7 +418,7 @@ async def test_a_range_that_a_person_asked_for_stays_asked_for_outside_the_plan(
     await station.gaps.keep_asked([asked], START)
     station.source._answer = silent
     station.clock.set(START + timedelta(hours=1, minutes=5))
-    await station.jobs.gap_analysis(station.ticket())
+    await station.gap_jobs.gap_analysis(station.ticket())
     assert {(item, code) for item, code, _ in station.gap_source.asked} >= {(DataItem.FLOW_PHYSICAL, "FR>BE")}
     found = await rows(
         database, "select count(*) from observations join series using (series_id) where item = 'flow_physical'"

@@ -22,7 +22,7 @@ from app.reporting.operations.service import OperationsReporting
 from app.reporting.quality.service import QualityReporting
 from app.scheduling.jobs.reports import NOBODY, ReportMail
 from app.scheduling.models import JobOutcome, RunTrigger, Ticket
-from app.scheduling.plan import RULES, JobType
+from app.scheduling.plan import RULES
 from app.scheduling.schedules import due_slots
 from app.settings import MonitoringSettings
 from app.settings.quality import QualitySettings
@@ -136,10 +136,10 @@ def read(post: bytes) -> tuple[str, str, str]:
 
 
 async def sent_week(post: Post, slot: datetime) -> None:
-    handlers = sender(post.database, post.outbox, slot).handlers()
+    reports = sender(post.database, post.outbox, slot)
     for attempt in (1, 2):
-        await handlers[JobType.REPORT_WEEKLY.value](ticket("weekly", slot, attempt))
-    await handlers[JobType.REPORT_DAILY.value](ticket("daily", slot))
+        await reports.send_weekly(ticket("weekly", slot, attempt))
+    await reports.send_daily(ticket("daily", slot))
 
 
 async def test_a_week_with_faults_reaches_its_recipients_by_mail_with_what_mail_can_show(

@@ -20,8 +20,8 @@ from app.market.series import DataItem
 from app.market.time import Interval
 from app.sandbox.server import SandboxServer
 from app.sandbox.settings import SANDBOX_TOKEN, SandboxSettings
+from app.scheduling.jobs.declaration import DECLARED
 from app.scheduling.models import RunTrigger, Ticket
-from app.scheduling.plan import JobType
 from app.settings import DatabaseSettings, EntsoeSettings, Settings
 from tests.support.scheduler_factory import rows
 from tests.support.store_factory import opened
@@ -88,10 +88,10 @@ async def test_live_work_gaps_and_backfill_ask_in_their_own_lanes_of_the_budget(
 
 
 async def test_every_kind_of_job_of_the_plan_has_a_handler(container: Container) -> None:
-    assert container.jobs().handlers().keys() == {kind.value for kind in JobType}
+    assert container.jobs().handlers().keys() == DECLARED.keys()
 
 
 async def test_the_job_that_looks_for_anomalies_tells_what_it_found(container: Container) -> None:
     ticket = Ticket("metric_anomalies", "metric_anomalies", {}, datetime(2026, 3, 1, tzinfo=UTC), RunTrigger.CRON)
-    report = await container.jobs().metric_anomalies(ticket)
+    report = await container.jobs().handlers()["metric_anomalies"](ticket)
     assert report.summary == "0 unusual hours within the last day"

@@ -11,11 +11,11 @@ import pytest
 from app.market.series import DataItem
 from app.reporting.periods import ReportLength as PeriodKind
 from app.reporting.periods import last_complete
+from app.scheduling.jobs.declaration import DECLARED
 from app.scheduling.models import JobSpec, StoredJob
 from app.scheduling.plan import (
     RULES,
     Action,
-    JobType,
     Plan,
     PlanLine,
     cautious,
@@ -44,7 +44,7 @@ def test_every_item_belongs_to_one_line_by_how_it_is_published() -> None:
 
 def test_each_item_is_one_job_and_all_items_together_fit_into_tens_of_jobs() -> None:
     jobs = Plan(("FR",), tuple(DataItem)).jobs()
-    assert len(jobs) == len(DataItem) + sum(rule.kind is not JobType.COLLECT for rule in RULES.values())
+    assert len(jobs) == len(DataItem) + len(RULES) - len(DECLARED["collect"].lines)
     assert len({job.name for job in jobs}) == len(jobs)
     for job in jobs:
         assert str(parse_schedule(job.schedule)) == job.schedule
