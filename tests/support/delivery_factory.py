@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -24,6 +24,10 @@ from app.clock import FixedClock
 from app.db.engine import Database
 from app.net.egress_guard import GuardedClients
 from app.settings import NotificationSettings
+from tests.support.alert_factory import Told
+
+if TYPE_CHECKING:
+    from app.db.engine import Connection
 
 NOW = datetime(2026, 5, 7, 12, 34, 20, tzinfo=UTC)
 SECRET = "k3y-0123456789abcdef-s3cret"
@@ -294,6 +298,18 @@ class Post:
 
     async def statuses(self) -> list[str]:
         return [row[0] for row in await self.rows("select status from notifications order by notification_id")]
+
+
+@dataclass(slots=True)
+class Posted(Told):
+    """Remembers what was told, and posts it."""
+
+    outbox: NotificationOutbox | None = None
+
+    async def enqueue(self, connection: Connection, events: Sequence[AlertEvent], now: datetime) -> None:
+        await Told.enqueue(self, connection, events, now)
+        assert self.outbox
+        await self.outbox.enqueue(connection, events, now)
 
 
 @asynccontextmanager

@@ -109,18 +109,35 @@ class NotificationOutbox:
         Gives the number of channels that it goes to. Routes see the labels, and `kind=message`. One that takes whatever
         comes does not take it: nobody wants a long report in a chat who has not asked for it.
         """
-        chosen = self._file.current().routes.of({**labels, "kind": "message"})
-        routes = [route for route in chosen if any(matcher.name in labels for matcher in route.matchers)]
-        body = json.dumps({"subject": content.subject, "text": content.text, "html": content.html})
-        made = 0
         # Of two that announce the same at once, the second sees what the first has written.
         await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"message:{key}")
-        for route in routes:
-            group = f"message:{key}:{','.join(route.recipients)}"
-            channels = [channel for channel in route.channels if not await _announced(connection, channel, group)]
-            arguments = (channels, group, ",".join(route.recipients), Severity.INFO.rank, body, now)
-            made += int((await connection.execute(_ANNOUNCE, *arguments)).split()[-1])
-        return made
+        body = {"subject": content.subject, "text": content.text, "html": content.html}
+        book = self._file.current()
+        if book.unusable:
+            # Routes are asked once the file can be read; until then it keeps what they will be asked with.
+            return await _post_text(
+                connection, [Route("", (UNROUTED,))], {**body, "labels": labels, "key": key}, key, now
+            )
+        return await _post_text(connection, _asking_for(book.routes, labels), body, key, now)
+
+
+def _asking_for(routes: Routes, labels: Mapping[str, str]) -> list[Route]:
+    """The routes that ask for a text by one of its labels."""
+    chosen = routes.of({**labels, "kind": "message"})
+    return [route for route in chosen if any(matcher.name in labels for matcher in route.matchers)]
+
+
+async def _post_text(
+    connection: Connection, routes: Sequence[Route], body: Mapping[str, Any], key: str, now: datetime
+) -> int:
+    """Keep a text for the channels of these routes that have not had it; how many they are."""
+    made = 0
+    for route in routes:
+        group = f"message:{key}:{','.join(route.recipients)}"
+        channels = [channel for channel in route.channels if not await _announced(connection, channel, group)]
+        arguments = (channels, group, ",".join(route.recipients), Severity.INFO.rank, json.dumps(body), now)
+        made += int((await connection.execute(_ANNOUNCE, *arguments)).split()[-1])
+    return made
 
 
 _UNROUTED = """
@@ -133,6 +150,14 @@ _UNROUTED = """
     for update of n
 """
 
+_UNROUTED_TEXTS = """
+    select notification_id, content::text as content
+    from notifications
+    where channel = '' and status = 'waiting' and content is not null
+    order by notification_id
+    for update
+"""
+
 _ROUTED = """
     update notifications
     set status = 'dropped', frozen_at = $2, ended_at = $2, subject = 'sent to its channels once they could be read'
@@ -141,7 +166,7 @@ _ROUTED = """
 
 
 async def route_waiting(connection: Connection, book: ChannelBook, now: datetime) -> int:
-    """Give what happened while nothing was known of channels to those that the file names now; how many events."""
+    """Give what happened while nothing was known of channels to those that the file names now; how many events and texts."""
     rows = await connection.fetch(_UNROUTED)
     texts = []
     for row in rows:
@@ -149,8 +174,13 @@ async def route_waiting(connection: Connection, book: ChannelBook, now: datetime
         texts.append((_event_of(told, json.loads(row["about"] or "{}")), told))
     planned = plan_notifications([event for event, _ in texts], book.routes, {})
     await _collect(connection, planned, now, texts)
-    await connection.execute(_ROUTED, [row["notification_id"] for row in rows], now)
-    return len(rows)
+    waiting = await connection.fetch(_UNROUTED_TEXTS)
+    for row in waiting:
+        body = json.loads(row["content"])
+        labels, key = body.pop("labels"), body.pop("key")
+        await _post_text(connection, _asking_for(book.routes, labels), body, key, now)
+    await connection.execute(_ROUTED, [row["notification_id"] for row in (*rows, *waiting)], now)
+    return len(rows) + len(waiting)
 
 
 def _event_of(told: NotificationItem, about: Mapping[str, Any]) -> AlertEvent:

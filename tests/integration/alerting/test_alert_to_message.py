@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 from decimal import Decimal
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from app.alerting.delivery.outbox import NotificationOutbox
 from app.alerting.evaluation.evaluator import evaluate_rows
-from app.alerting.models import AlertEvent, Severity, Threshold
-from tests.support.alert_factory import Told, rule, scene, signal
-from tests.support.delivery_factory import Mailbox, a_post, mail_server, receiving
+from app.alerting.models import Severity, Threshold
+from tests.support.alert_factory import rule, scene, signal
+from tests.support.delivery_factory import Mailbox, Posted, a_post, mail_server, receiving
 from tests.support.store_factory import opened
-
-if TYPE_CHECKING:
-    from app.db.engine import Connection
-
-
-@dataclass(slots=True)
-class Posted(Told):
-    """Remembers what was told, and posts it."""
-
-    outbox: NotificationOutbox | None = None
-
-    async def enqueue(self, connection: Connection, events: Sequence[AlertEvent], now: datetime) -> None:
-        await Told.enqueue(self, connection, events, now)
-        assert self.outbox
-        await self.outbox.enqueue(connection, events, now)
 
 
 async def test_a_fault_and_its_recovery_reach_people_once(database_url: str, make_folder: Callable[[], Path]) -> None:

@@ -10,9 +10,26 @@ from typing import Any
 
 import pytest
 
+from app.alerting.administration import AlertAdministration
+from app.alerting.delivery import worker
+from app.alerting.delivery.messages import Content
 from app.alerting.models import AlertEvent, EventKind, Severity
 from app.db.engine import Database
-from tests.support.delivery_factory import NOW, Post, Receiver, Reply, a_post, event, named, receiving, rule, webhooks
+from tests.support.alert_factory import rule as watched
+from tests.support.alert_factory import scene, signal
+from tests.support.delivery_factory import (
+    NOW,
+    Post,
+    Posted,
+    Receiver,
+    Reply,
+    a_post,
+    event,
+    named,
+    receiving,
+    rule,
+    webhooks,
+)
 from tests.support.store_factory import opened
 
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
@@ -206,6 +223,85 @@ async def test_what_happens_while_the_file_cannot_be_read_waits_for_it(database:
         await post.deliver(after=1)
         await post.deliver(after=60)
         assert sorted(kinds(receiver)) == [("A1", "fired"), ("A2", "late")]
+
+
+async def test_a_report_that_is_announced_while_the_file_cannot_be_read_waits_for_it(
+    database: Database, folder: Path
+) -> None:
+    content = Content("Daily report", "all well", "<p>all well</p>")
+    more = "routes: [{match: ['report=daily'], channels: [hook0], continue: true}, {channels: [hook1]}]"
+
+    async def announce(post: Post, report: str) -> int:
+        async with database.transaction() as connection:
+            labels = {"report": report}
+            return await post.outbox.announce(connection, content, post.clock.now(), labels=labels, key=report)
+
+    async with receiving() as reports, receiving() as other, a_post(database, folder, "channels: [") as post:
+        assert [await announce(post, report) for report in ("daily", "daily", "weekly")] == [1, 0, 1]
+        assert await post.deliver(after=60) == 0
+        post.file.path.write_text(webhooks(reports, other, more=more))
+        post.file.load()
+        await post.deliver(after=1)
+        await post.deliver(after=1)
+        # The one was in the outbox already, and nobody asks for the other.
+        assert await announce(post, "daily") == 0
+        assert await post.deliver(after=3600) == 0
+        [request] = reports.requests
+        assert (request.json["subject"], request.json["html"]) == ("Daily report", "<p>all well</p>")
+        assert not other.requests
+
+
+async def test_replicas_on_different_files_leave_each_other_their_channels(
+    database: Database, folder: Path, make_folder: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "ANNOUNCE_SECONDS", 0.0)
+    resting = Reply(429, b"", {"Retry-After": "1200"})
+    async with (
+        receiving() as kept,
+        receiving(resting, Reply()) as removed,
+        receiving(resting, Reply()) as added,
+        a_post(database, folder, webhooks(kept, removed)) as old,
+        a_post(database, make_folder(), webhooks(kept, added).replace("hook1", "hook2")) as new,
+    ):
+        await old.tell(event(1, severity=CRITICAL))
+        await new.tell(event(2, severity=CRITICAL, of=rule("other")))
+        for _ in range(22):
+            for replica in (old, new):
+                await replica.deliver(after=60)
+        await old.deliver(after=60)
+        await new.deliver(after=60)
+        assert sorted(kinds(kept)) == [("A1", "fired"), ("A2", "fired")]
+        assert kinds(removed)[1:] == [("A1", "fired")]
+        assert kinds(added)[1:] == [("A2", "fired")]
+        assert await old.statuses() == ["sent"] * 4
+
+
+@pytest.mark.parametrize("more", ["", "routes: [{match: ['kind!=resolved'], channels: [hook0]}, {channels: [hook1]}]"])
+async def test_the_end_of_an_acknowledged_alert_reaches_who_was_notified(
+    database: Database, folder: Path, more: str
+) -> None:
+    """Unless the route takes no ends."""
+    async with (
+        receiving() as first,
+        receiving() as second,
+        a_post(database, folder, webhooks(first, second, more=more)) as post,
+    ):
+        it = scene(database, watched("calm"), clock=post.clock, told=Posted(outbox=post.outbox))
+        await it.round()
+        it.world.faults = {"calm": [signal(area="FR")]}
+        await it.round(10)
+        await post.deliver(after=10)
+        [(alert_id,)] = await post.rows("select alert_id from alerts")
+        await AlertAdministration(database).acknowledge(alert_id, "anna", "", post.clock.now())
+        await it.round(10)
+        it.world.faults = {}
+        await it.round(20)
+        await it.round(20)
+        await post.deliver(after=300)
+        assert await post.deliver(after=3600) == 0
+        ends = [] if more else [("FR", "resolved")]
+        assert kinds(first) == [("FR", "fired"), *ends]
+        assert kinds(second) == ([] if more else [("FR", "fired"), *ends])
 
 
 async def test_a_rotated_secret_is_read_at_the_next_use(

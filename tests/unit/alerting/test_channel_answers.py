@@ -18,7 +18,7 @@ import pytest
 from app.alerting.delivery.channels import base
 from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus
 from app.alerting.delivery.channels.masking import header_secrets, redacted, url_secrets
-from app.alerting.delivery.messages import compose, told_of
+from app.alerting.delivery.messages import Sender, compose, told_of
 from app.alerting.delivery.worker import attempt
 from app.net import egress_guard as guarded
 from app.net.egress_guard import Endpoint, GuardedClients, connect
@@ -166,6 +166,22 @@ def test_emphasis_of_labels_is_undone_in_slack(monkeypatch: pytest.MonkeyPatch) 
     text = shown("slack", monkeypatch, item="*bold* _it_ ~no~ load_actual")
     assert "*bold*" not in text.split("gridkeeper alerts")[0]
     assert "load_actual" in text
+
+
+@pytest.mark.parametrize("kind", ["slack", "discord", "teams", "wecom"])
+def test_each_part_of_a_long_text_says_who_sends_it_and_keeps_the_limit(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("URL", "https://chat.example/x")
+    channel: Any = chat(kind, "${URL}")
+    sender = Sender("grid_1", synthetic=True)
+    told = [told_of(event(number, area=f"AREA{number:05}")) for number in range(3000)]
+    parts = channel.parts(compose("k", NOW, told, sender=sender), ())
+    assert len(parts) > 2
+    texts = [json.dumps(channel.payload(part), ensure_ascii=False) for part in parts]
+    assert all("grid" in text and "SYNTHETIC" in text for text in texts)
+    assert all(channel.measure(part.text) <= channel.limit for part in parts)
+    assert all(f"AREA{number:05}" in "".join(texts) for number in range(3000))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from app.alerting.delivery.channels.base import ChannelResponse, Common, HttpAnswer, HttpSender, Part, part_key
 from app.alerting.delivery.channels.masking import url_secrets
-from app.alerting.delivery.messages import Dialect, Message, body, numbered, split
+from app.alerting.delivery.messages import Dialect, Message, body, numbered, one_line, split
 
 FURNITURE = 64
 """Room for (1/n) and the reference, in the channel's own measure."""
@@ -55,15 +55,25 @@ class Chat(ABC):
         return urlsplit(self.url.get_secret_value()).hostname or ""
 
     def parts(self, message: Message, _recipients: Sequence[str]) -> list[Part]:
-        """The subject, the alerts, and a reference by which a reader knows a duplicate."""
+        """The subject, the alerts, and a reference by which a reader knows a duplicate; each part says who sends it."""
         title = self.dialect.bold(self.dialect.escape(message.subject))
-        texts = numbered(split([title, *body(message, self.dialect)], self.limit - FURNITURE, self.measure))
+        texts = numbered(self._texts([title, *body(message, self.dialect)], message.sender.origin))
         count = len(texts)
         keys = [part_key(message.key, number, count) for number in range(1, count + 1)]
         return [
             Part(key, f"{text}\nref {key}", number, count)
             for number, (key, text) in enumerate(zip(keys, texts, strict=True), 1)
         ]
+
+    def _texts(self, pieces: Sequence[str], origin: str) -> list[str]:
+        """The pieces in texts below the limit; those after the first begin with their origin, as the first has it in its
+        subject."""
+        texts = split(pieces, self.limit - FURNITURE, self.measure)
+        if len(texts) == 1 or not origin:
+            return texts
+        head = f"{self.dialect.escape(one_line(origin))}\n"
+        first, *later = split(pieces, self.limit - FURNITURE - self.measure(head), self.measure)
+        return [first, *(f"{head}{text}" for text in later)]
 
     def halves(self, part: Part) -> list[Part]:
         size = self.measure(part.text)
