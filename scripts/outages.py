@@ -1,11 +1,12 @@
 """Each way in which the platform can fail, with one series and with many: when people are notified, and how often.
 
-    python scripts/outages.py [--ways refused,hang] [--series one,many] [--minutes 12] [--speed 20]
+    python scripts/outages.py [--ways refused,hang] [--series one,many] [--minutes 12] [--speed 20] [--at-once 5]
 
-The whole service runs against a platform on loopback that fails for so many minutes, on a clock that runs `speed` times
+Several outages run at once, each in a process of its own. The whole service runs against a platform on loopback that fails for so many minutes, on a clock that runs `speed` times
 as fast as the wall's, in the service and in the database alike; time limits of the wire are shortened by as much. Prints
 one line for each run, and ends with 1 where the first message took 5 minutes or more, or where there was not exactly one
-message at the beginning and one at the end.
+message at the beginning and one at the end. Where the machine is too slow for the speed, the outcome is UNSURE and no
+success: a pause of its own is then as long as an outage of the platform.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import sys
 import tempfile
 import time
@@ -42,6 +44,8 @@ ITEMS = {
 }
 AREAS = {"one": ("FR",), "many": ("FR", "NL", "BE", "DE_LU", "ES", "PT")}
 WITHIN = timedelta(minutes=5)
+TOO_LATE = 20.0
+"""So many seconds of the fast clock, by which the service may run late, leave the outcome sure."""
 HTTP = {
     "503": b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\ngone",
     "302": b"HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\n\r\n",
@@ -150,9 +154,15 @@ class Outcome:
     first: timedelta | None
     last: timedelta | None
     told: tuple[str, ...]
+    late: float = 0.0
+    """The longest time by which the process came late to what was due, in seconds of the fast clock."""
 
     @property
     def good(self) -> bool:
+        return self.late <= TOO_LATE and self._right
+
+    @property
+    def _right(self) -> bool:
         once = self.told == ("fired platform_down", "resolved platform_down")
         return once and self.first is not None and self.first < WITHIN
 
@@ -162,7 +172,9 @@ class Outcome:
             for name, span in (("FIRING", self.first), ("RESOLVED", self.last))
             if span
         )
-        return f"{'ok ' if self.good else 'BAD'} {self.way:8} {self.series:5} {times}; {len(self.told)} messages: {', '.join(self.told)}"
+        verdict = "UNSURE" if self.late > TOO_LATE else "ok" if self._right else "BAD"
+        said = f"{len(self.told)} messages: {', '.join(self.told)}"
+        return f"{verdict:6} {self.way:8} {self.series:5} {times}; {said}; at most {self.late:.0f} s late"
 
 
 @contextlib.asynccontextmanager
@@ -213,8 +225,11 @@ async def run(server_url: str, way: str, series: str, minutes: float, speed: flo
             await gate.fail("")
             await _passes(clock, timedelta(minutes=10))
 
+        lateness = Lateness(speed)
+        watching = asyncio.create_task(lateness.watch())
         with Container.clock.override(providers.Object(clock)):
             await serve(settings, lambda _: None, asyncio.Event(), (outage,), backfills=False)
+        watching.cancel()
         await gate.close()
         async with _opened(url) as database, database.connection() as connection:
             rows = await connection.fetch(
@@ -229,7 +244,22 @@ async def run(server_url: str, way: str, series: str, minutes: float, speed: flo
         fired - spans["begun"] if fired else None,
         resolved - spans["ended"] if resolved else None,
         told,
+        lateness.longest,
     )
+
+
+class Lateness:
+    """How late the loop comes to what is due, in seconds of the fast clock."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self.longest = 0.0
+
+    async def watch(self) -> None:
+        while True:
+            due = time.monotonic() + 0.1
+            await asyncio.sleep(0.1)
+            self.longest = max(self.longest, (time.monotonic() - due) * self._speed)
 
 
 def _settings(url: str, port: int, token: str, series: str, speed: float) -> Settings:
@@ -263,29 +293,46 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--series", default="one,many", help="one, many or both")
     parser.add_argument("--minutes", type=float, default=12.0, help="how long the platform fails")
     parser.add_argument("--speed", type=float, default=20.0, help="so many times as fast as the wall's clock")
+    parser.add_argument("--at-once", type=int, default=5, help="so many outages at the same time")
+    parser.add_argument("--server", default="", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 async def measure(arguments: argparse.Namespace, folder: Path) -> bool:
-    """All outages, one after the other; whether each was told once and in time."""
+    """All outages, several at once; whether people were notified of each once and in time."""
     server = await asyncio.to_thread(start_embedded, folder)
+    turns = asyncio.Semaphore(arguments.at_once)
     try:
-        good = True
-        for series in arguments.series.split(","):
-            for way in arguments.ways.split(","):
-                outcome = await run(server.url, way, series, arguments.minutes, arguments.speed)
-                sys.stdout.write(f"{outcome}\n")
-                sys.stdout.flush()
-                good = good and outcome.good
-        return good
+        pairs = itertools.product(arguments.series.split(","), arguments.ways.split(","))
+        codes = await asyncio.gather(*(_in_process(arguments, server.url, way, series, turns) for series, way in pairs))
+        return not any(codes)
     finally:
         server.release()
+
+
+async def _in_process(
+    arguments: argparse.Namespace, server_url: str, way: str, series: str, turns: asyncio.Semaphore
+) -> int:
+    """One outage in a process of its own, for the container's clock is one for the process."""
+    span = ("--minutes", str(arguments.minutes), "--speed", str(arguments.speed))
+    command = (sys.executable, __file__, "--server", server_url, "--ways", way, "--series", series, *span)
+    async with turns:
+        process = await asyncio.create_subprocess_exec(*command)
+        return await process.wait()
+
+
+async def _measure_one(arguments: argparse.Namespace) -> bool:
+    outcome = await run(arguments.server, arguments.ways, arguments.series, arguments.minutes, arguments.speed)
+    sys.stdout.write(f"{outcome}\n")
+    return outcome.good
 
 
 def main() -> int:
     """Measure, and say by the exit code how it went."""
     arguments = _arguments()
     configure_logging(Settings().log.model_copy(update={"level": "error"}))
+    if arguments.server:
+        return 0 if asyncio.run(_measure_one(arguments)) else 1
     with tempfile.TemporaryDirectory(prefix="gridkeeper-outages-") as folder:
         good = asyncio.run(measure(arguments, Path(folder)))
     structlog.reset_defaults()

@@ -1,18 +1,31 @@
-"""From the commit of alerts to the receiver: python -m tests.benchmarks.bench_delivery.
+"""From the commit of alerts to the receiver: python -m tests.benchmarks.bench_delivery [NAME …].
 
 1,000 alerts of as many groups at once, ten of them critical, through outbox and worker as they run in `serve` with the
 shipped defaults (20 messages a minute, group_wait 10 s) to a receiver on loopback; then the worker alone, idle. The
-reference posts the same number of messages bare, one after the other. Prints one JSON line.
+reference posts the same number of messages bare, one after the other. Then, each over receivers on loopback:
+
+* `beside_flood`: on every channel a critical alert each five seconds, while a digest of 10,000 warnings is being sent;
+* `critical_flood`: 1,000 critical alerts of as many groups at once to Slack;
+* `second_warning`: a warning, and the second of its rule just after the first has arrived.
+
+Prints one line of JSON for each.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
+import os
+import re
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import httpx
@@ -23,7 +36,7 @@ from app.alerting.delivery.config import ChannelFile
 from app.alerting.delivery.outbox import NotificationOutbox
 from app.alerting.delivery.repository import DeliveryRepository
 from app.alerting.delivery.worker import DeliveryWorker
-from app.alerting.models import Severity
+from app.alerting.models import AlertEvent, Severity
 from app.clock import SystemClock
 from app.db.embedded import start_embedded
 from app.db.engine import Database
@@ -31,7 +44,17 @@ from app.db.migrate import migrate
 from app.net.egress_guard import GuardedClients
 from app.settings import DatabaseSettings, NotificationSettings
 from tests.conftest import wait_until_stopped
-from tests.support.delivery_factory import Receiver, Reply, Request, event, named, receiving, webhooks
+from tests.support.delivery_factory import (
+    Mailbox,
+    Receiver,
+    Reply,
+    Request,
+    event,
+    mail_server,
+    named,
+    receiving,
+    webhooks,
+)
 
 ALERTS = 1000
 CRITICAL = 10
@@ -67,8 +90,132 @@ async def idle_share() -> float:
     return 100 * (time.process_time() - used) / (time.perf_counter() - begun)
 
 
+PLACE = re.compile(r"\bA\d+\b")
+ANSWERS = {"wecom": b'{"errcode": 0, "errmsg": "ok"}'}
+FLOOD = 10_000
+BESIDE = 3
+APART = 5.0
+HTTP_CHANNELS = ("webhook", "slack", "discord", "teams", "wecom")
+EACH_GROUP = "routes: [{{channels: [{}], group_by: [rule, area]}}]"
+
+
+@dataclass(slots=True)
+class Scene:
+    """A worker that runs, and when each place was first named on each channel."""
+
+    database: Database
+    outbox: NotificationOutbox
+    clock: SystemClock
+    mailbox: Mailbox
+    at: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def note(self, request: Request) -> Reply:
+        channel, now = request.path.split("/")[1], time.perf_counter()
+        for place in PLACE.findall(request.body.decode()):
+            self.at.setdefault((channel, place), now)
+        return Reply(200, ANSWERS.get(channel, b"ok"))
+
+    def _read_mails(self) -> None:
+        while self.mailbox.mails:
+            _, content = self.mailbox.mails.pop(0)
+            plain = message_from_bytes(content, policy=policy.default).get_body(("plain",))
+            for place in PLACE.findall(plain.get_content() if plain else ""):
+                self.at.setdefault(("mail", place), time.perf_counter())
+
+    async def commit(self, *events: AlertEvent) -> float:
+        async with self.database.transaction() as connection:
+            await self.outbox.enqueue(connection, events, self.clock.now())
+        return time.perf_counter()
+
+    async def arrived(self, channels: Sequence[str], places: Collection[str], *, within: float = 150.0) -> float:
+        """When the last of these places was named on the last of these channels; infinite where one never was."""
+        until = time.perf_counter() + within
+        while time.perf_counter() < until:
+            self._read_mails()
+            if all((channel, place) in self.at for channel in channels for place in places):
+                return max(self.at[channel, place] for channel in channels for place in places)
+            await asyncio.sleep(0.02)
+        return math.inf
+
+
+@asynccontextmanager
+async def scene(url: str, folder: Path, channels: Sequence[str], route: str) -> AsyncIterator[Scene]:
+    """These channels over receivers on loopback, and a worker with the shipped defaults; an empty outbox."""
+    mailbox = Mailbox()
+    async with receiving() as receiver, mail_server(mailbox) as port:
+        os.environ["BENCH_URL"] = receiver.url
+        lines = [
+            f"  {name}: {{type: email, host: 127.0.0.1, port: {port}, security: none, from: g@x.org, to: [a@x.org]}}"
+            if name == "mail"
+            else f"  {name}: {{type: {name}, url: '${{BENCH_URL}}/{name}'}}"
+            for name in channels
+        ]
+        file = folder / "channels.yaml"
+        file.write_text("\n".join(["channels:", *lines, route.format(", ".join(channels))]))
+        database, clock, book = Database(DatabaseSettings(), url), SystemClock(), ChannelFile(file)
+        async with database.connection() as connection:
+            await connection.execute("truncate notifications, channel_states cascade")
+        repository = DeliveryRepository(database, "bench", lease=timedelta(seconds=60))
+        outlet = HttpSender(GuardedClients(), clock)
+        worker = DeliveryWorker(repository, book, outlet, clock, settings=NotificationSettings())
+        made, stop = Scene(database, NotificationOutbox(book), clock, mailbox), asyncio.Event()
+        receiver.judge = made.note
+        running = asyncio.create_task(worker.run(stop))
+        try:
+            yield made
+        finally:
+            stop.set()
+            await running
+            await database.close()
+
+
+def say(name: str, **figures: object) -> None:
+    sys.stdout.write(json.dumps({"bench": name, **figures}) + "\n")
+    sys.stdout.flush()
+
+
+async def beside_flood(url: str, folder: Path) -> None:
+    channels = (*HTTP_CHANNELS, "mail")
+    async with scene(url, folder, channels, EACH_GROUP) as it:
+        now = it.clock.now()
+        await it.commit(*(event(number, at=now) for number in range(FLOOD)))
+        await it.arrived(["slack"], ["A0"], within=60)
+        longest = dict.fromkeys(channels, 0.0)
+        for number in range(FLOOD, FLOOD + BESIDE):
+            committed = await it.commit(event(number, severity=Severity.CRITICAL, at=it.clock.now()))
+            await it.arrived(channels, [f"A{number}"], within=60)
+            for channel in channels:
+                seconds = it.at.get((channel, f"A{number}"), math.inf) - committed
+                longest[channel] = max(longest[channel], round(seconds, 2))
+            await asyncio.sleep(APART)
+    say("beside_flood", warnings=FLOOD, critical_seconds=longest, target=TARGETS["critical_seconds"])
+
+
+async def critical_flood(url: str, folder: Path) -> None:
+    async with scene(url, folder, ["slack"], EACH_GROUP) as it:
+        now = it.clock.now()
+        committed = await it.commit(*(event(number, severity=Severity.CRITICAL, at=now) for number in range(ALERTS)))
+        places = [f"A{number}" for number in range(ALERTS)]
+        last = await it.arrived(["slack"], places) - committed
+        first = min(it.at.values(), default=math.inf) - committed
+        named = len(it.at)
+    say(
+        "critical_flood", alerts=ALERTS, named=named, first_seconds=round(first, 2), all_seconds=round(last, 2),
+        target=TARGETS["critical_seconds"],
+    )  # fmt: skip
+
+
+async def second_warning(url: str, folder: Path) -> None:
+    channels = (*HTTP_CHANNELS, "mail")
+    async with scene(url, folder, channels, "routes: [{{channels: [{}]}}]") as it:
+        committed = await it.commit(event(1, at=it.clock.now()))
+        first = await it.arrived(channels, ["A1"], within=60) - committed
+        committed = await it.commit(event(2, at=it.clock.now()))
+        second = await it.arrived(channels, ["A2"], within=60) - committed
+    say("second_warning", first_seconds=round(first, 2), second_seconds=round(second, 2), target=30.0)
+
+
 async def bench(url: str, folder: Path) -> None:
-    await migrate(url)
     database, clock, settings = Database(DatabaseSettings(), url), SystemClock(), NotificationSettings()
     async with receiving() as receiver:
         file = folder / "channels.yaml"
@@ -106,13 +253,24 @@ async def bench(url: str, folder: Path) -> None:
     await database.close()
 
 
+BENCHES = {
+    "delivery": bench,
+    "beside_flood": beside_flood,
+    "critical_flood": critical_flood,
+    "second_warning": second_warning,
+}
+
+
 def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     folder = Path(tempfile.mkdtemp(prefix="gridkeeper-bench-"))
     folder.chmod(0o755)
     server = start_embedded(folder)
+    chosen = sys.argv[1:] or list(BENCHES)
     try:
-        asyncio.run(bench(server.url, folder))
+        asyncio.run(migrate(server.url))
+        for name in chosen:
+            asyncio.run(BENCHES[name](server.url, folder))
     finally:
         server.release()
         wait_until_stopped(server)
