@@ -294,6 +294,7 @@ def _cell_as_json(cell: Cell, missing: Mapping[str, float]) -> dict[str, Any]:
         "expected_hours": cell.expected / 3600,
         "covered_hours": cell.covered / 3600,
         "share": None if share is None else round(share, 6),
+        "idle_hours": {_name(key): seconds / 3600 for key, seconds in cell.idle.items()},
         "missing_hours": dict(missing),
     }
 
@@ -317,10 +318,21 @@ def _print_matrix(cells: Sequence[Cell], lacking: Sequence[Mapping[str, float]],
     names = [f"{day:02}" for day in range(1, 32)] if by_day else [calendar.month_abbr[month] for month in range(1, 13)]
     rows = [(*line, *(there.get(column, "") for column in range(1, len(names) + 1))) for line, there in told.items()]
     print_table(("item", "area", "month" if by_day else "year", *names), rows, right=set(names))
+    for (item, area, series), seconds in _idle(cells).items():
+        _say(f"{item} {area} {series}: published only while it runs; {seconds / 3600:g} hours idle, not missing")
     if used:
         _say(", ".join(f"{sign} {evidence}" for evidence, sign in SIGNS.items() if evidence in used))
     if len(told) < len(lines):
         _say(f"not shown: {counted(len(lines) - len(told), 'line')} in which nothing was expected; --all shows them")
+
+
+def _idle(cells: Sequence[Cell]) -> dict[tuple[str, str, str], int]:
+    """The idle seconds of each series that is published only while it runs."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    for cell in cells:
+        for key, seconds in cell.idle.items():
+            found[cell.item.value, cell.place.code, _name(key)] += seconds
+    return dict(found)
 
 
 def format_percent(share: float | None) -> str:

@@ -111,10 +111,20 @@ def short_days(counts: DayCounts) -> NDArray[np.bool_]:
 
     The rows are ordered by series, day and resolution; of each such day one row is marked.
     """
+    short: NDArray[np.bool_] = _finest(counts) & (counts.stored != _FULL[counts.resolutions])
+    return short
+
+
+def complete_days(counts: DayCounts) -> NDArray[np.bool_]:
+    """One row of each day of which the finest resolution is complete; the rows are ordered as for `short_days`."""
+    complete: NDArray[np.bool_] = _finest(counts) & (counts.stored == _FULL[counts.resolutions])
+    return complete
+
+
+def _finest(counts: DayCounts) -> NDArray[np.bool_]:
     finest = np.ones(len(counts.days), np.bool_)
     finest[1:] = (np.diff(counts.series) != 0) | (np.diff(counts.days) != 0)
-    short: NDArray[np.bool_] = finest & (counts.stored != _FULL[counts.resolutions])
-    return short
+    return finest
 
 
 def is_calendar(counts: DayCounts) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,11 @@ from app.collection.gaps.expectation import (
     question_of,
     series_of,
 )
+from app.collection.gaps.idleness import idle_seconds, others, running_only
 from app.collection.models import CollectionRequest
 from app.market.areas import Place
 from app.market.calendar import PublicationRule
-from app.market.series import DataItem
+from app.market.series import DataItem, SeriesKey
 from app.market.time import Interval, Resolution
 from app.timeseries.coverage import Buckets, Granularity, begin_of, buckets, calendar_seconds, expected_seconds
 from app.timeseries.grid import Held
@@ -40,13 +41,17 @@ _FURTHEST = timedelta(days=800)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A month or a day of an item and a place, over all its series: seconds that were due, and those with values."""
+    """A month or a day of an item and a place, over all its series: seconds that were due, and those with values.
+
+    `idle`: of each series that is published only while it runs the seconds without values that are not missing.
+    """
 
     item: DataItem
     place: Place
     begin: date
     expected: int
     covered: int
+    idle: Mapping[SeriesKey, int] = field(default_factory=dict)
 
     @property
     def share(self) -> float | None:
@@ -74,15 +79,30 @@ class CoverageService:
             for interval, group in _by_interval(requests).items():
                 portions = buckets(interval, step)
                 questions = [question_of(one, known.get(pair_of(one), ()), extents, now) for one in group]
-                covered = await _covered(reader, [one for one in questions if one], portions)
+                known_places = [one for one in questions if one]
+                covered = await _covered(reader, known_places, portions)
+                running = await running_only(reader, known_places)
                 for request, question in zip(group, questions, strict=True):
                     rule = self._publication(request.item)
                     found += _cells(
-                        request, question, covered, portions=portions, step=step, until=_until(rule, request, now)
+                        request,
+                        question,
+                        _Counted(covered, running),
+                        portions=portions,
+                        step=step,
+                        until=_until(rule, request, now),
                     )
         order = {id(request): number for number, request in enumerate(requests)}
         places_of = {(one.item, one.place.eic): order[id(one)] for one in requests}
         return sorted(found, key=lambda cell: (places_of[cell.item, cell.place.eic], cell.begin))
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Covered seconds of each series by portion, and the lines that are published only while they run."""
+
+    covered: Mapping[int, NDArray[np.int64]]
+    running: frozenset[int]
 
 
 def _by_interval(requests: Sequence[CollectionRequest]) -> dict[Interval, list[CollectionRequest]]:
@@ -116,23 +136,31 @@ async def _covered(
 def _cells(
     request: CollectionRequest,
     question: Question | None,
-    covered: Mapping[int, NDArray[np.int64]],
+    counted: _Counted,
     *,
     portions: Buckets,
     step: Granularity,
     until: datetime,
 ) -> list[Cell]:
     due, there = np.zeros(len(portions), np.int64), np.zeros(len(portions), np.int64)
+    idle: dict[SeriesKey, NDArray[np.int64]] = {}
     for line in question.lines if question else ():
         expected = expected_seconds(_due_part(line, until), portions)
+        stored = np.minimum(expected, sum(counted.covered[number] for number in line.ids))
+        if question and line.ids[0] in counted.running:
+            idle[line.key] = idle_seconds(expected, stored, [counted.covered[number] for number in others(question)])
+            expected = expected - idle[line.key]
         due += expected
-        there += np.minimum(expected, sum(covered[number] for number in line.ids))
-    sums: dict[date, tuple[int, int]] = {}
-    for day, one, other in zip(portions.bounds[:-1], due.tolist(), there.tolist(), strict=True):
-        begin = begin_of(day, step)
-        before = sums.get(begin, (0, 0))
-        sums[begin] = (before[0] + one, before[1] + other)
-    return [Cell(request.item, request.place, begin, *both) for begin, both in sums.items()]
+        there += stored
+    begins = [begin_of(day, step) for day in portions.bounds[:-1]]
+    return [
+        Cell(
+            request.item, request.place, begin, int(due[which].sum()), int(there[which].sum()),
+            {key: int(seconds[which].sum()) for key, seconds in idle.items()},
+        )
+        for begin in dict.fromkeys(begins)
+        for which in [np.array([one == begin for one in begins])]
+    ]  # fmt: skip
 
 
 def _due_part(line: ExpectedSeries, until: datetime) -> Interval | None:

@@ -27,6 +27,7 @@ from app.collection.gaps.expectation import (
     question_of,
     series_of,
 )
+from app.collection.gaps.idleness import others, rows_of, running_only, without_idle
 from app.collection.gaps.models import GapRow
 from app.collection.gaps.question_schedule import AskPolicy
 from app.collection.gaps.repository import GapRepository
@@ -70,6 +71,8 @@ class _Stock:
     days: Mapping[tuple[int, int], Held]
     calendar: Mapping[int, Held]
     habits: Mapping[int, int]
+    running: frozenset[int]
+    """The first ids of the lines that are published only while they run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,9 +208,12 @@ class GapService:
             rule = self._publication(item)
             for line in question.lines:
                 examined = _examine(line, stock, question.request.place)
+                lacking = examined.missing
+                if line.ids[0] in stock.running:
+                    lacking = without_idle(lacking, rows_of(stock.counts, others(question)), stock.days)
                 habit = max((stock.habits[number] for number in line.ids if number in stock.habits), default=None)
-                due_at = due(rule, examined.missing, zone, habit)
-                missing.append(_Missing(question, line, examined.missing, due_at))
+                due_at = due(rule, lacking, zone, habit)
+                missing.append(_Missing(question, line, lacking, due_at))
                 decided.append(Decided(line.ids[0], line.interval, examined.changes))
             for blank in question.blank:
                 units = assumed_grid(blank, _assumed(question), zone)
@@ -250,7 +256,7 @@ async def _read(reader: StockReader, questions: Sequence[Question], now: datetim
         number: Interval(line.extent.first, line.interval.end)
         for line in lines
         for number in line.ids
-        if line.extent.resolution.is_calendar or is_calendar(_of(counts, line.ids))
+        if line.extent.resolution.is_calendar or is_calendar(rows_of(counts, line.ids))
     }
     short = short_days(counts) & ~np.isin(counts.series, list(calendar))
     return _Stock(
@@ -258,6 +264,7 @@ async def _read(reader: StockReader, questions: Sequence[Question], now: datetim
         await reader.days(counts.series[short], counts.days[short]) if short.any() else {},
         await reader.units(calendar) if calendar else {},
         await reader.habits(habits, now) if habits else {},
+        await running_only(reader, questions),
     )
 
 
@@ -265,15 +272,8 @@ def _until_first(line: ExpectedSeries) -> Interval:
     return Interval(line.interval.start, max(line.interval.end, line.extent.first + timedelta(seconds=1)))
 
 
-def _of(counts: DayCounts, ids: Sequence[int]) -> DayCounts:
-    """The rows of some series; they are ordered by series."""
-    first, last = np.searchsorted(counts.series, ids), np.searchsorted(counts.series, ids, "right")
-    rows = np.concatenate([np.arange(one, other) for one, other in zip(first, last, strict=True)])
-    return DayCounts(counts.series[rows], counts.days[rows], counts.resolutions[rows], counts.stored[rows])
-
-
 def _examine(line: ExpectedSeries, stock: _Stock, place: Place) -> GridGaps:
-    counts = _of(stock.counts, line.ids)
+    counts = rows_of(stock.counts, line.ids)
     if line.ids[0] in stock.calendar:
         return examine_calendar(_merged([stock.calendar[number] for number in line.ids]), line.interval, place.zone)
     if len(line.ids) == 1:

@@ -11,12 +11,14 @@ from datetime import timedelta
 import pytest
 
 from app.collection.gaps.classification import Reason
+from app.collection.gaps.coverage import CoverageService
 from app.collection.gaps.repository import GapRetention
 from app.collection.gaps.windows import Evidence, windows_due
 from app.collection.models import CollectionRequest, CollectionRun
 from app.market.areas import find_place
 from app.market.series import DataItem
-from app.market.time import Resolution
+from app.market.time import Interval, Resolution
+from app.timeseries.coverage import Granularity
 from tests.support.gap_world import MakeWorld, Published, at, span, world_on
 from tests.support.scheduler_factory import rows
 
@@ -96,6 +98,50 @@ async def test_a_range_that_was_asked_for_stays_asked_for_although_nothing_is_kn
     assert gap.next_ask == at("20T05:00")
     await one.ask("21T00:00", "2022-01-01", "2024-01-01")
     assert await one.gaps("21T00:00", "2022-01-01", "2024-01-01") == []
+
+
+def idle_hours(*days: int) -> list[tuple[Interval, None]]:
+    """A storage plant stands still four times on each day."""
+    hours = (("00", "05"), ("08", "11"), ("13", "15"), ("20", "22"))
+    return [(span(f"{day:02}T{first}:00", f"{day:02}T{last}:00"), None) for day in days for first, last in hours]
+
+
+async def test_a_storage_plant_that_stands_still_lacks_nothing(world: MakeWorld) -> None:
+    """Only what the other series of the item lack at the same time is missing, in whatever part one looks at."""
+    silence = (span("03T17:00", "03T18:00"), None)
+    pumped = Published(MARCH, psr_type="B10", holes=[*idle_hours(1, 2, 3, 4), silence])
+    one = world(Published(MARCH, psr_type="B14", holes=[silence]), pumped, item=DataItem.GENERATION_ACTUAL)
+    await one.ask("05T02:30", "01T00:00", "05T00:00")
+    for first, last in (("01T00:00", "05T00:00"), ("03T00:00", "04T00:00")):
+        gaps = await one.gaps("05T02:30", first, last)
+        assert [gap.interval for gap in gaps] == [silence[0]] * 2
+    assert await one.gaps("05T02:30", "02T00:00", "03T00:00") == []
+    request = CollectionRequest(one.item, one.place, span("01T00:00", "05T00:00"))
+    cells = await CoverageService(one.database, one.repository).matrix([request], at("05T02:30"), Granularity.DAY)
+    assert [cell.share for cell in cells] == [1.0, 1.0, pytest.approx(34 / 36), 1.0]
+    assert [(key.psr_type, sum(cell.idle[key] for cell in cells) / 3600) for key in cells[0].idle] == [("B10", 48.0)]
+
+
+@pytest.mark.parametrize(
+    ("psr_type", "holes"),
+    [
+        ("B10", [(span("05T06:00", "08T11:00"), None)]),
+        ("B10", idle_hours(3, 5)),
+        ("B14", idle_hours(*range(1, 11))),
+    ],
+    ids=["a feed that breaks off for days", "holes on few of many days", "no storage"],
+)
+async def test_what_a_series_usually_has_is_missing(
+    world: MakeWorld, psr_type: str, holes: list[tuple[Interval, None]]
+) -> None:
+    one = world(
+        Published(MARCH, psr_type="B16"),
+        Published(MARCH, psr_type=psr_type, holes=holes),
+        item=DataItem.GENERATION_ACTUAL,
+    )
+    await one.ask("12T00:00", "01T00:00", "11T00:00")
+    gaps = await one.gaps("12T00:00", "01T00:00", "11T00:00")
+    assert [gap.interval for gap in gaps] == [hole for hole, _ in holes]
 
 
 async def test_outside_the_life_of_its_area_nothing_is_expected(world: MakeWorld) -> None:
