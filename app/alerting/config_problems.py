@@ -12,6 +12,7 @@ import structlog
 from app.clock import Clock, until_beat
 from app.db.engine import Database
 from app.errors import DatabaseUnavailable
+from app.kit.periodic import run_every
 from app.kit.yaml.tree import Problem
 
 LOOK_SECONDS = 1.0
@@ -47,12 +48,7 @@ class ProblemBoard:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the sources until the event is set; at the end nothing is left of this process."""
-        while not stop.is_set():
-            await self._try(self.look)
-            try:
-                await asyncio.wait_for(stop.wait(), until_beat(LOOK_SECONDS))
-            except TimeoutError:
-                continue
+        await run_every(lambda: until_beat(LOOK_SECONDS), lambda: self._try(self.look), stop)
         await self._try(lambda: self._write(()))
 
     async def look(self) -> None:

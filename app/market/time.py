@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -67,6 +67,17 @@ class Interval:
 
     def __str__(self) -> str:
         return f"{iso(self.start)}/{iso(self.end)}"
+
+
+def merge_intervals(intervals: Iterable[Interval], *, apart: timedelta = timedelta(0)) -> list[Interval]:
+    """The same time in order, as intervals that neither overlap nor lie at most so far apart."""
+    merged: list[Interval] = []
+    for interval in sorted(intervals):
+        if merged and interval.start <= merged[-1].end + apart:
+            merged[-1] = Interval(merged[-1].start, max(merged[-1].end, interval.end))
+        else:
+            merged.append(interval)
+    return merged
 
 
 class Resolution(Enum):

@@ -17,6 +17,7 @@ from app.db.engine import Database
 from app.db.leader import Leadership, LeadershipLost
 from app.db.sync_engine import small_sync_engine
 from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
+from app.kit.periodic import pause
 from app.logging import Outage
 from app.scheduling.dispatcher import Dispatcher, JobHandler
 from app.scheduling.first_cycle import Cycle
@@ -160,17 +161,11 @@ class SchedulerService:
             while not stop.is_set():
                 epoch = await self._campaign()
                 if epoch is None:
-                    await self._pause(stop, self._settings.heartbeat / 2)
+                    await pause(stop, self._settings.heartbeat / 2)
                 else:
                     await self._lead(epoch, stop)
         finally:
             await self._leadership.resign()
-
-    async def _pause(self, stop: asyncio.Event, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(stop.wait(), seconds)
-        except TimeoutError:
-            return
 
     async def _campaign(self) -> int | None:
         self._round_at = time.monotonic()
@@ -212,9 +207,9 @@ class SchedulerService:
         except* (SchedulerStateError, DatabaseUnavailable) as lost:
             self._leadership.abandon()
             self._stepped_down = "; ".join(map(str, lost.exceptions))
-            pause = self._pause_after(begun)
-            self._log.warning("stepped_down", epoch=epoch, reason=self._stepped_down, next_election_in=pause)
-            await self._pause(stop, pause)
+            seconds = self._pause_after(begun)
+            self._log.warning("stepped_down", epoch=epoch, reason=self._stepped_down, next_election_in=seconds)
+            await pause(stop, seconds)
 
     def _pause_after(self, begun: float) -> float:
         """How long a leader that fell stands aside: another may do better, and a fault that stays is no storm of elections."""

@@ -11,7 +11,7 @@ import structlog
 from app.alerting.delivery.channels.base import HttpSender
 from app.alerting.delivery.channels.masking import redacted, url_secrets
 from app.alerting.delivery.config import ChannelFile
-from app.alerting.delivery.worker import wait
+from app.kit.periodic import run_every
 from app.net.egress_guard import AddressRefused
 
 Unwell = Callable[[], str]
@@ -33,9 +33,7 @@ class Heartbeat:
     async def run(self, stop: asyncio.Event) -> None:
         """Ping until `stop` is set."""
         try:
-            while not stop.is_set():
-                await self.ping()
-                await wait(stop, self._seconds)
+            await run_every(lambda: self._seconds, self.ping, stop)
         finally:
             await self._outlet.close()
 

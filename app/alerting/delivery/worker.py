@@ -29,6 +29,7 @@ from app.alerting.evaluation.repository import SKEW
 from app.alerting.models import Severity
 from app.clock import Clock, until_beat
 from app.errors import DatabaseUnavailable
+from app.kit.periodic import pause
 from app.logging import Outage
 from app.net.egress_guard import AddressRefused
 from app.settings import NotificationSettings, Origin, Settings
@@ -123,16 +124,16 @@ class DeliveryWorker:
             self._log.warning("nobody is told of alerts: no channel is configured", file=str(self._file.path))
         try:
             while not stop.is_set():
-                pause = self._settings.poll_seconds
+                seconds = self._settings.poll_seconds
                 try:
                     await self._start_due()
                     await self._prune()
                 except DatabaseUnavailable as error:
                     self._away.met(error)
-                    pause = DATABASE_PAUSE
+                    seconds = DATABASE_PAUSE
                 else:
                     self._away.over()
-                await wait(stop, until_beat(pause))
+                await pause(stop, until_beat(seconds))
         finally:
             await self._drain()
 
@@ -389,12 +390,3 @@ async def attempt(
     refused = {address: redacted(why, secrets) for address, why in answer.refused.items()}
     kept = DeliveryAttempt(part.name, now, time.perf_counter() - begun, answer.verdict.value, answer.status, text)
     return replace(answer, text=text, refused=refused), kept
-
-
-async def wait(stop: asyncio.Event, seconds: float) -> None:
-    """Until `stop` is set, at most so long."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

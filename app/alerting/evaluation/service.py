@@ -21,6 +21,7 @@ from app.alerting.rules.book import Book
 from app.alerting.state.transitions import Damping
 from app.clock import Clock, until_beat
 from app.errors import ConfigurationError, Conflict, DatabaseUnavailable, NotFound
+from app.kit.periodic import pause
 from app.logging import Outage
 from app.settings import AlertingSettings
 
@@ -122,7 +123,7 @@ class AlertService:
             while not stop.is_set():
                 await self._border(self.tick)
                 # Looks fall on whole multiples of their distance, as the slots of the shipped rules do: those never wait.
-                await _pause(stop, until_beat(self._settings.tick))
+                await pause(stop, until_beat(self._settings.tick))
             await self._drain()
             for task in beside:
                 task.cancel()
@@ -379,13 +380,6 @@ def _asks_else(before: Rule | None, after: Rule) -> bool:
 
 def _slots(rules: Iterable[Rule], now: datetime) -> list[tuple[Rule, datetime]]:
     return [(rule, next_evaluation(rule, now)) for rule in rules]
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
 
 
 def _cleaned(evaluation: Evaluation) -> Evaluation:

@@ -17,6 +17,7 @@ from app.clock import until_beat
 from app.errors import ConfigurationError
 from app.kit.durations import show_duration
 from app.kit.files import says_something
+from app.kit.periodic import run_every
 from app.kit.yaml.tree import FileProblems, Problem
 
 LOOK_SECONDS = 1.0
@@ -190,12 +191,7 @@ class RuleBook:
     async def run(self, stop: asyncio.Event) -> None:
         """Look again and again until the event is set."""
         await asyncio.to_thread(self.current)
-        while not stop.is_set():
-            await asyncio.to_thread(self.look)
-            try:
-                await asyncio.wait_for(stop.wait(), until_beat(LOOK_SECONDS))
-            except TimeoutError:
-                continue
+        await run_every(lambda: until_beat(LOOK_SECONDS), lambda: asyncio.to_thread(self.look), stop)
 
     def _first(self) -> Book:
         """A service that starts with a wrong file works with what is right in it: it is there to tell of faults."""

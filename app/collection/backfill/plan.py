@@ -12,7 +12,7 @@ from app.collection.gaps.classification import Reason
 from app.collection.gaps.windows import Evidence
 from app.collection.models import CollectionRequest, Work
 from app.market.areas import Border, before_it_existed
-from app.market.time import Interval, midnight
+from app.market.time import Interval, merge_intervals, midnight
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +106,10 @@ def _meeting(windows: Iterable[Work], lacks: Iterable[Lack]) -> list[Work]:
     by_pair: dict[tuple[str, str], list[Lack]] = {}
     for lack in lacks:
         by_pair.setdefault((lack.item, lack.area), []).append(lack)
-    joined = {pair: _joined(group) for pair, group in by_pair.items()}
+    joined = {
+        pair: merge_intervals(Interval(lack.start, lack.end) for lack in group) for pair, group in by_pair.items()
+    }
     return [one for one in windows if _meets(one.window, joined.get((one.item.value, one.place.eic), []))]
-
-
-def _joined(lacks: Iterable[Lack]) -> list[Interval]:
-    """The same time as intervals that neither meet nor overlap, in order."""
-    found: list[Interval] = []
-    for lack in sorted(lacks, key=lambda one: one.start):
-        if found and lack.start <= found[-1].end:
-            found[-1] = Interval(found[-1].start, max(found[-1].end, lack.end))
-        else:
-            found.append(Interval(lack.start, lack.end))
-    return found
 
 
 def _meets(window: Interval, lacks: Sequence[Interval]) -> bool:

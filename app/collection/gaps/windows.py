@@ -11,7 +11,7 @@ from app.collection.gaps.classification import Reason
 from app.collection.models import CollectionRequest
 from app.market.areas import Place
 from app.market.series import DataItem, SeriesKey
-from app.market.time import Interval, Resolution
+from app.market.time import Interval, Resolution, merge_intervals
 
 SMALL = timedelta(days=3)
 """Gaps up to this length are filled at once, longer ones become windows of a backfill."""
@@ -109,7 +109,7 @@ def windows_due(
     long: list[CollectionRequest] = []
     for group in grouped.values():
         starts = [gap.interval.start for gap in group if _is_long(gap, small)]
-        for window in _joined([_whole_hours(gap.interval) for gap in group]):
+        for window in merge_intervals([_whole_hours(gap.interval) for gap in group], apart=JOINED):
             chosen = long if any(start in window for start in starts) else short
             chosen.append(CollectionRequest(group[0].item, group[0].place, window))
     return DueWindows(_newest_first(short), _newest_first(long))
@@ -130,13 +130,3 @@ def _whole_hours(interval: Interval) -> Interval:
     return Interval(
         datetime.fromtimestamp(first // HOUR * HOUR, UTC), datetime.fromtimestamp(-(-last // HOUR) * HOUR, UTC)
     )
-
-
-def _joined(intervals: Sequence[Interval]) -> list[Interval]:
-    found: list[Interval] = []
-    for one in sorted(intervals):
-        if found and one.start <= found[-1].end + JOINED:
-            found[-1] = Interval(found[-1].start, max(found[-1].end, one.end))
-        else:
-            found.append(one)
-    return found

@@ -10,7 +10,7 @@ from enum import StrEnum
 from app.collection.models import CollectionRequest
 from app.market.areas import find_place
 from app.market.series import find_item
-from app.market.time import Interval
+from app.market.time import Interval, merge_intervals
 from app.quality.findings import State
 
 SPACING = (timedelta(hours=1), timedelta(days=1), timedelta(days=7))
@@ -99,7 +99,7 @@ def requests_for(doubts: Iterable[Doubt]) -> list[CollectionRequest]:
     return [
         CollectionRequest(find_item(item), find_place(area), interval)
         for (item, area), intervals in grouped.items()
-        for interval in _joined(intervals)
+        for interval in merge_intervals(intervals, apart=JOINED)
     ]
 
 
@@ -108,13 +108,3 @@ def _whole_hours(interval: Interval) -> Interval:
     return Interval(
         datetime.fromtimestamp(first // _HOUR * _HOUR, UTC), datetime.fromtimestamp(-(-last // _HOUR) * _HOUR, UTC)
     )
-
-
-def _joined(intervals: Iterable[Interval]) -> list[Interval]:
-    found: list[Interval] = []
-    for one in sorted(intervals):
-        if found and one.start <= found[-1].end + JOINED:
-            found[-1] = Interval(found[-1].start, max(found[-1].end, one.end))
-        else:
-            found.append(one)
-    return found

@@ -16,6 +16,7 @@ from app.market.time import (
     iso,
     iso_microseconds,
     local_day,
+    merge_intervals,
     midnight,
     split,
 )
@@ -145,3 +146,13 @@ def test_instants_are_written_in_utc() -> None:
     local = datetime(2024, 1, 1, 1, 2, 3, 456, tzinfo=BERLIN)
     assert iso(local) == "2024-01-01T00:02:03Z"
     assert iso_microseconds(local) == "2024-01-01T00:02:03.000456Z"
+
+
+def test_intervals_are_merged_where_they_overlap_touch_or_lie_close_enough() -> None:
+    def hours(start: int, end: int) -> Interval:
+        return Interval(datetime(2024, 3, 1, start, tzinfo=UTC), datetime(2024, 3, 1, end, tzinfo=UTC))
+
+    given = [hours(8, 9), hours(0, 4), hours(1, 2), hours(4, 5), hours(6, 7)]
+    assert merge_intervals(given) == [hours(0, 5), hours(6, 7), hours(8, 9)]
+    assert merge_intervals(given, apart=timedelta(hours=1)) == [hours(0, 9)]
+    assert merge_intervals([]) == []
