@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from app.alerting.models import Alert, Phase
 from app.alerting.state.silences import Matcher, Silence, Window
 from app.db.engine import Database
 from app.errors import Conflict, NotFound
+from app.kit.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
@@ -275,8 +275,7 @@ async def _no_open_alert(connection: Connection, alert_id: int) -> NotFound | Co
 
 
 def _no_rule(rule: str, known: Sequence[str]) -> NotFound:
-    near = difflib.get_close_matches(rule, known, n=3, cutoff=0.4)
-    hint = f", did you mean {' or '.join(near)}?" if near else "; `gridkeeper alerts rules` lists them"
+    hint = did_you_mean(rule, known, otherwise="; `gridkeeper alerts rules` lists them")
     return NotFound(
         f"no rule {rule} is evaluated{hint}" if known else f"no rule {rule} is evaluated: start `gridkeeper serve`"
     )

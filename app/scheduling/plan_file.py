@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import time, timedelta
@@ -14,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from app.errors import ConfigurationError
 from app.kit.durations import parse_duration
 from app.kit.files import read_bytes
+from app.kit.suggest import did_you_mean
 from app.kit.yaml.tree import Mapping, Node, ProblemReport, Sequence, content_of, read_tree
 from app.market.areas import find_place
 from app.market.series import find_item
@@ -253,8 +253,7 @@ def _explain(kind: str, loc: tuple[int | str, ...], message: str) -> str:
 
 def _suggestion(wrong: str, known: Iterable[str]) -> str:
     known = list(known)
-    near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
-    return f", did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+    return did_you_mean(wrong, known, otherwise=f"; known are {', '.join(known)}", most=1, cutoff=0.5)
 
 
 def _wrong(name: str, lines: dict[tuple[str, ...], int], path: tuple[str, ...], message: str) -> ConfigurationError:

@@ -13,6 +13,7 @@ from app.collection.source_health import LastWindow
 from app.db.engine import Database
 from app.db.leader import process_name
 from app.errors import Conflict, NotFound
+from app.kit.suggest import did_you_mean
 from app.scheduling.jobs.collection import CORRECTIONS
 from app.scheduling.models import UNREADABLE, JobOutcome, JobRun, Params, RunEnd, RunTrigger, StoredJob, Ticket
 from app.scheduling.plan import RETIRED
@@ -238,14 +239,11 @@ class JobRunRepository:
 
 def find_job(jobs: Sequence[JobView], name: str) -> StoredJob:
     """The job with this name, or the one that does what it did in an earlier version; NotFound with near names otherwise."""
-    import difflib
-
     by_name = {view.job.name: view.job for view in jobs}
     found = by_name.get(name) or (by_name.get(CORRECTIONS) if name in RETIRED.values() else None)
     if found is not None:
         return found
-    near = difflib.get_close_matches(name, [view.job.name for view in jobs], n=3, cutoff=0.4)
-    hint = f", did you mean {' or '.join(near)}?" if near else "; `gridkeeper jobs list` shows them"
+    hint = did_you_mean(name, (view.job.name for view in jobs), otherwise="; `gridkeeper jobs list` shows them")
     raise NotFound(f"there is no job {name}{hint}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import os
 import socket
@@ -20,6 +19,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from app.errors import ConfigurationError
+from app.kit.suggest import did_you_mean
 from app.settings.alerting import AlertingSettings
 from app.settings.gaps import GapSettings
 from app.settings.monitoring import MonitoringSettings
@@ -134,8 +134,8 @@ def _refuse_unknown_variables() -> None:
     known = variables()
     for name in sorted(given):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; .env.example lists them all"
+            remedy = "; .env.example lists them all"
+            hint = did_you_mean(name.upper(), known, otherwise=remedy, most=1, cutoff=0.6, lead="; ")
             raise ConfigurationError(f"{name} is no setting of this program{hint}")
 
 

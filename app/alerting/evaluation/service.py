@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from app.alerting.state.transitions import Damping
 from app.clock import Clock, until_beat
 from app.errors import ConfigurationError, Conflict, DatabaseUnavailable, NotFound
 from app.kit.periodic import pause
+from app.kit.suggest import did_you_mean
 from app.logging import Outage
 from app.settings import AlertingSettings
 
@@ -166,8 +166,7 @@ class AlertService:
         rules = self._book.current().rules
         if name in rules:
             return rules[name]
-        near = difflib.get_close_matches(name, list(rules), n=3, cutoff=0.4)
-        hint = f", did you mean {' or '.join(near)}?" if near else "; `gridkeeper alerts rules` lists them"
+        hint = did_you_mean(name, rules, otherwise="; `gridkeeper alerts rules` lists them")
         raise NotFound(f"there is no rule {name}{hint}")
 
     async def _claim_one(self, name: str) -> EvaluationClaim:

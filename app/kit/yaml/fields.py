@@ -15,7 +15,6 @@ A wrong field yields its default, so that reading goes on to the next problem.
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
@@ -31,6 +30,7 @@ from typing import Any, TypeVar
 from app.errors import ConfigurationError
 from app.kit.durations import LONGEST, parse_duration, show_duration
 from app.kit.files import read_bytes
+from app.kit.suggest import did_you_mean
 from app.kit.yaml.tree import (
     Mapping,
     Node,
@@ -367,10 +367,8 @@ def _value_of(name: str, environment: Names[str, str]) -> str:
 def suggestion(wrong: str, known: Iterable[str]) -> str:
     """The end of a message about a name that is not known."""
     names = list(known)
-    near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {near[0]}?"
-    return f"; known are {', '.join(names)}" if names else ""
+    listed = f"; known are {', '.join(names)}" if names else ""
+    return did_you_mean(wrong, names, otherwise=listed, most=1, cutoff=0.6, lead="; ")
 
 
 def _is_other(text: str) -> bool:
