@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from app.cli.tables import single_line
 from app.market.text import counted
 from app.monitoring.data_disk import UNKNOWN
 from app.monitoring.health import Health
@@ -28,7 +29,7 @@ def health_lines(health: Health) -> Iterator[str]:
     yield from _line("budget", _budget(health))
     yield from _line("alerts", _alerts(health))
     for problem in health.problems:
-        yield from _line("wrong", problem)
+        yield from _line("wrong", single_line(problem))
 
 
 def _line(name: str, text: str) -> Iterator[str]:

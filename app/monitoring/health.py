@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from app.logging import redact
+from app.market.text import counted
 from app.market.time import Interval
 from app.monitoring.models import Lateness, Objective, RunTotals, Sample
 from app.monitoring.overview import Overview, read_overview
@@ -47,9 +49,9 @@ class Health:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong and needs somebody; a service that was stopped in order is judged by its alerts alone."""
+        """What is wrong and needs somebody; a service that was stopped in order is judged by its alerts and channels alone."""
         judged = (*_service(self), *_collection(self)) if self.serving else ()
-        return (*judged, *_alerts(self.overview))
+        return (*judged, *_alerts(self.overview), *_channels(self.overview))
 
 
 def _service(health: Health) -> Iterator[str]:
@@ -94,6 +96,18 @@ def _alerts(overview: Overview) -> Iterator[str]:
     firing = [alert for alert in overview.alerts if not alert.suppressed]
     if firing:
         yield f"{len(firing)} alerts fire: {', '.join(dict.fromkeys(alert.rule for alert in firing))}"
+
+
+def _channels(overview: Overview) -> Iterator[str]:
+    for one in overview.disabled_channels:
+        since = f"{one.since:%Y-%m-%d %H:%M} UTC"
+        waits = f"{counted(one.waiting, 'message')} {'waits' if one.waiting == 1 else 'wait'} for it"
+        oldest = f" since {one.oldest:%Y-%m-%d %H:%M} UTC" if one.oldest else ""
+        failed = f", {one.failed} failed" if one.failed else ""
+        yield (
+            f"channel {one.channel} is disabled since {since} ({' '.join(redact(one.reason).split())}): "
+            f"{waits}{oldest}{failed}; mend it, then `gridkeeper alerts enable {one.channel}`"
+        )
 
 
 async def read_health(
@@ -153,6 +167,10 @@ def health_as_document(health: Health) -> dict[str, object]:
             "blocked_until": overview.blocked_until,
         },
         "alerts": [_fields(alert, alert.__dataclass_fields__) for alert in overview.alerts],
+        "disabled_channels": [
+            _fields(one, one.__dataclass_fields__) | {"reason": redact(one.reason)}
+            for one in overview.disabled_channels
+        ],
     }
 
 

@@ -103,6 +103,22 @@ _ALERTS = """
     limit 200
 """
 
+# Of a channel that takes nothing also what it has not yet handed over.
+_DISABLED = """
+    select
+        s.channel,
+        s.disabled_at as since,
+        s.disabled_reason as reason,
+        count(n.channel) filter (where n.status = 'waiting') as waiting,
+        count(n.channel) filter (where n.status = 'failed') as failed,
+        min(n.created_at) filter (where n.status = 'waiting') as oldest
+    from channel_states as s
+    left join notifications as n on n.channel = s.channel and n.status in ('waiting', 'failed')
+    where s.disabled_at is not null
+    group by s.channel
+    order by s.channel
+"""
+
 JOB_GRACE = timedelta(minutes=5)
 """A job that should have begun so long ago is late."""
 
@@ -178,6 +194,18 @@ class FiringAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class DisabledChannel:
+    """A channel that takes no message until a person mends it, and what waits for it since `oldest`."""
+
+    channel: str
+    since: datetime
+    reason: str
+    waiting: int = 0
+    failed: int = 0
+    oldest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """What the tables of the service say."""
 
@@ -189,6 +217,7 @@ class Overview:
     requests_last_minute: int = 0
     blocked_until: datetime | None = None
     alerts: tuple[FiringAlert, ...] = field(default=())
+    disabled_channels: tuple[DisabledChannel, ...] = ()
 
 
 async def read_overview(database: Database, now: datetime, token_id: str, takeover_after: float) -> Overview:
@@ -219,6 +248,7 @@ async def read_overview(database: Database, now: datetime, token_id: str, takeov
                 )
                 for row in await connection.fetch(_ALERTS)
             ),
+            disabled_channels=tuple(DisabledChannel(**row) for row in await connection.fetch(_DISABLED)),
         )
 
 

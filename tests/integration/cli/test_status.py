@@ -18,6 +18,7 @@ from app.db.migrate import claim_origin, migrate, revisions
 from app.market.time import Resolution
 from app.monitoring.lateness import lateness
 from app.monitoring.models import Sample
+from app.monitoring.overview import DisabledChannel, read_overview
 from app.monitoring.repository import MonitoringRepository
 from app.settings import Origin
 from app.timeseries.repository import TimeSeriesRepository
@@ -239,3 +240,32 @@ def test_status_and_jobs_list_agree_on_who_leads(
     list_command(as_json=False)
     told = capsys.readouterr().err
     assert ("leader: host:1, epoch 3" in told, "leader: none since" in told) == (alive, not alive)
+
+
+async def test_status_names_disabled_channels_and_what_waits_for_them(database: Database) -> None:
+    async with database.connection() as connection:
+        await connection.execute(
+            """
+            insert into channel_states (channel, disabled_at, disabled_reason)
+            values ('chat', $1, '401'), ('mail', null, ''), ('ops', $1, '403 Forbidden')
+            """,
+            T0,
+        )
+        for channel, status, created_at in (
+            ("ops", "waiting", hour(2)), ("ops", "waiting", hour(1)), ("ops", "failed", T0), ("ops", "sent", T0),
+            ("mail", "waiting", T0),
+        ):  # fmt: skip
+            await connection.execute(
+                """
+                insert into notifications (channel, group_key, status, created_at, not_before, ended_at)
+                values ($1, gen_random_uuid()::text, $2, $3, $3, $3)
+                """,
+                channel,
+                status,
+                created_at,
+            )
+    overview = await read_overview(database, LEARNED, "token", takeover_after=6.0)
+    assert overview.disabled_channels == (
+        DisabledChannel("chat", T0, "401"),
+        DisabledChannel("ops", T0, "403 Forbidden", waiting=2, failed=1, oldest=hour(1)),
+    )

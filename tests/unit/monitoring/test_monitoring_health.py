@@ -11,11 +11,21 @@ from typing import Any
 import pytest
 
 from app.cli.health_view import health_lines, size
+from app.cli.tables import single_line
 from app.market.time import Interval
 from app.monitoring import resources
 from app.monitoring.health import Health, health_as_document
 from app.monitoring.models import Lateness, Objective, RunTotals, Sample
-from app.monitoring.overview import Analysed, FiringAlert, GapCount, JobsState, Leader, OpenBackfill, Overview
+from app.monitoring.overview import (
+    Analysed,
+    DisabledChannel,
+    FiringAlert,
+    GapCount,
+    JobsState,
+    Leader,
+    OpenBackfill,
+    Overview,
+)
 from app.monitoring.queries import Served, _bounds
 from app.monitoring.service import availability
 
@@ -73,6 +83,14 @@ WRONG: dict[str, tuple[Health, str]] = {
     "failed windows": (health(collection={"24h": POOR}), "10 of 100 windows failed in 24 h: 90.0% succeeded"),
     "an unreliable month": (health(reliability=Objective(0.95, 90, 100)), "over 30 days 90.00% of windows"),
     "gaps that stay ours": (health(of(gaps=(OURS,))), "2 gaps are ours for more than an hour"),
+    "a disabled channel": (
+        health(of(disabled_channels=(DisabledChannel("ops", NOW, "403 Forbidden", 2, 1, NOW - timedelta(hours=1)),))),
+        "(403 Forbidden): 2 messages wait for it since 2026-03-10 11:00 UTC, 1 failed; mend it, then `gridkeeper alerts",
+    ),
+    "a disabled channel for which nothing waits": (
+        health(of(disabled_channels=(DisabledChannel("ops", NOW, "403\x1b[2J\n  no"),))),
+        "(403\x1b[2J no): 0 messages wait for it; mend it",
+    ),
     "an alert": (health(of(alerts=(alert(), alert()))), "2 alerts fire: platform_down"),
 }
 
@@ -82,7 +100,7 @@ def test_what_is_wrong_is_named(name: str) -> None:
     state, problem = WRONG[name]
     [found] = state.problems
     assert problem in found
-    assert f"wrong     {found}" in list(health_lines(state))
+    assert f"wrong     {single_line(found)}" in list(health_lines(state))
 
 
 def test_nothing_is_wrong_where_everything_is_as_it_should_be() -> None:
@@ -103,10 +121,12 @@ def test_a_leader_that_fell_silent_leads_no_more_and_the_screen_says_since_when(
     assert health_as_document(health(of(leader=silent)))["service"]["leads"] is False  # type: ignore[index]
 
 
-def test_a_service_that_was_stopped_in_order_is_judged_by_its_alerts_alone() -> None:
+def test_a_service_that_was_stopped_in_order_is_judged_by_its_alerts_and_channels_alone() -> None:
     stopped = of(leader=Leader(3, "host:1"), jobs=JobsState(1, failing=("a",)))
     assert health(stopped).problems == ()
     assert len(health(replace(stopped, alerts=(alert(),))).problems) == 1
+    disabled = (DisabledChannel("ops", NOW, "403"),)
+    assert len(health(replace(stopped, disabled_channels=disabled)).problems) == 1
     assert "service   stopped" in list(health_lines(health(stopped)))
     never = health(Overview(), collection={"1h": RunTotals(), "24h": RunTotals(), "30d": RunTotals()}, replicas=())
     assert "service   never started; `gridkeeper serve` keeps the data complete" in list(health_lines(never))
@@ -137,7 +157,7 @@ def test_the_document_says_the_same_and_is_json() -> None:
     found = json.loads(json.dumps(health_as_document(state), default=str))
     assert list(found) == [
         "at", "healthy", "problems", "service", "jobs", "collection", "objectives", "late", "gaps", "backfills",
-        "budget", "alerts",
+        "budget", "alerts", "disabled_channels",
     ]  # fmt: skip
     assert found["healthy"] is False
     assert found["objectives"]["reliability_30d"]["budget_left"] == pytest.approx(0.8)
