@@ -134,6 +134,18 @@ def test_rules_log_in_as_a_role_with_a_password_of_its_own_before_the_service_st
         assert "migrate" in "".join(services()[password]["depends_on"])
 
 
+def test_messages_name_the_installation_and_link_to_the_published_port() -> None:
+    found = {}
+    for name in ("app", "demo"):
+        environment, [port] = services()[name]["environment"], services()[name]["ports"]
+        published = port.removeprefix("127.0.0.1:").removesuffix(":8080")
+        found[name] = (environment["GRIDKEEPER_INSTANCE"], environment["GRIDKEEPER_WEB__BASE_URL"])
+        assert f"http://127.0.0.1:{published}" in found[name][1]
+    assert found["app"][0] == "${GRIDKEEPER_INSTANCE:-gridkeeper}", "the shell and .env win"
+    assert found["app"][1].startswith("${GRIDKEEPER_WEB__BASE_URL:-http://")
+    assert found["demo"][0] == "${GRIDKEEPER_INSTANCE:-gridkeeper} demo"
+
+
 def test_synthetic_data_have_a_database_of_their_own() -> None:
     demo, app = (services()[service]["environment"] for service in ("demo", "app"))
     assert services()["demo"]["profiles"] == ["demo"]
@@ -236,7 +248,7 @@ def test_every_variable_of_the_program_is_a_setting() -> None:
     assert image <= known
     # The program refuses what it does not know, and gets all of .env: what is Compose's own has other names.
     own = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
-    assert not any(key.startswith("GRIDKEEPER_") for key in own)
+    assert {key for key in own if key.startswith("GRIDKEEPER_")} <= known
 
 
 def test_mounted_files_and_folders_are_there(name: str) -> None:
@@ -337,3 +349,8 @@ def test_compose_itself_accepts_the_file(tmp_path: Path) -> None:
     assert set(found) == ONE_SHOTS | LASTING
     assert found["app"]["environment"]["GRIDKEEPER_ENTSOE__TOKEN"] == "from-the-shell"
     assert found["demo"]["environment"]["GRIDKEEPER_ENTSOE__TOKEN"] == ""
+    names = ("GRIDKEEPER_INSTANCE", "GRIDKEEPER_WEB__BASE_URL")
+    named = {service: tuple(found[service]["environment"][name] for name in names) for service in ("app", "demo")}
+    assert named == {
+        "app": ("gridkeeper", "http://127.0.0.1:8080"), "demo": ("gridkeeper demo", "http://127.0.0.1:8081"),
+    }  # fmt: skip
