@@ -18,7 +18,7 @@ UNANSWERED_BY = frozenset({SourceUnavailable.__name__, RateLimited.__name__})
 LONGEST_HOLD = timedelta(minutes=10)
 """One window asks so often whether a source is back that was down for long."""
 TELLING, TELLING_SECONDS = 10, 3.0
-"""So many windows, ended over so long, tell the pace of a backfill."""
+"""So many windows, ended over so long, tell the pace of a backfill; never those that began together alone."""
 
 
 class Reprocess(StrEnum):
@@ -239,7 +239,8 @@ class BackfillProgress:
         answered = sum(self.counts[state] for state in (ChunkState.STORED, ChunkState.EMPTY, ChunkState.FAILED))
         each = max(1.0, self.requests / answered) if answered else 1.0
         pace = windows_per_second(requests_per_second, each, self.window_seconds or 0.0, self.concurrency)
-        if self.recent_windows >= TELLING and self.recent_seconds >= TELLING_SECONDS:
+        telling = max(TELLING_SECONDS, 2 * (self.window_seconds or 0.0))
+        if self.recent_windows >= TELLING and self.recent_seconds >= telling:
             pace = min(pace, (self.recent_windows - 1) / self.recent_seconds)
         return (self.planned - self.ended) / pace
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 
 import pytest
 
@@ -83,3 +84,35 @@ def test_a_completed_backfill_says_how_many_windows_were_empty() -> None:
     empty = replace(ended, counts=counts | {ChunkState.STORED: 3, ChunkState.EMPTY: 2})
     assert reason_of(empty) == "completed, 2 windows empty"
     assert reason_of(replace(ended, counts=counts | {ChunkState.STORED: 3})) == ""
+
+
+def simulated_ends(windows: int, *, rate: float, seconds: float, concurrency: int, seed: int) -> list[float]:
+    """When each window ends: begun at the rate of the budget, as many at once as allowed, each taking about so long."""
+    draw, free, ends = Random(seed), [0.0] * concurrency, []
+    for number in range(windows):
+        worker = min(range(concurrency), key=free.__getitem__)
+        free[worker] = max(free[worker], number / rate) + seconds * draw.uniform(0.8, 1.2)
+        ends.append(free[worker])
+    return sorted(ends)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("seconds", "concurrency"), [(0.1, 4), (2.0, 4), (2.0, 16), (10.0, 4), (10.0, 64)])
+def test_the_time_left_is_within_a_fifth_from_the_tenth_window_on(seconds: float, concurrency: int, seed: int) -> None:
+    rate = 6.0
+    ends = simulated_ends(600, rate=rate, seconds=seconds, concurrency=concurrency, seed=seed)
+    for ended in range(10, 601):
+        now = ends[ended - 1]
+        recent = [end for end in ends[:ended] if end > now - 180][-200:]
+        shown = replace(
+            PROGRESS,
+            counts={**PROGRESS.counts, ChunkState.STORED: ended, ChunkState.PENDING: 600 - ended},
+            concurrency=concurrency,
+            requests=ended,
+            recent_windows=len(recent),
+            recent_seconds=recent[-1] - recent[0],
+            window_seconds=seconds,
+        ).seconds_left(rate)
+        left = ends[-1] - now
+        # The last windows end together: what is under way is known to a window.
+        assert abs(shown - left) <= max(left / 5, 1.2 * seconds), (ended, shown, left)
