@@ -167,7 +167,8 @@ class Dispatcher:
     def _tell(self, end: RunEnd) -> None:
         ticket, report = end.ticket, end.report
         failed = report.outcome in {JobOutcome.FAILED, JobOutcome.MISSED}
-        tell = self._log.error if failed else self._log.info if self._is_news(end) else self._log.debug
+        news = self._is_news(end)  # of a failure too: the run after it is news
+        tell = self._log.error if failed else self._log.info if news else self._log.debug
         told = {
             "job": ticket.job,
             "outcome": report.outcome.value,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from apscheduler.job import Job
@@ -19,7 +21,7 @@ from app.clock import FixedClock
 from app.db.engine import Database
 from app.errors import AccessDenied, Conflict, DatabaseUnavailable, NotFound, SourceUnavailable
 from app.scheduling.dispatcher import Dispatcher
-from app.scheduling.models import JobOutcome, RunEnd, RunReport, RunTrigger, Ticket
+from app.scheduling.models import JobOutcome, JobRun, RunEnd, RunReport, RunTrigger, Ticket
 from app.scheduling.plan_file import default_plan
 from app.scheduling.repository import JobRunRepository, find_job, readable
 from app.scheduling.retries import RetryPolicy
@@ -28,6 +30,7 @@ from app.scheduling.store import PostgresJobStore
 from app.scheduling.ticker import Ticker
 from tests.support.scheduler_factory import (
     COLLECTION,
+    QUICK,
     Remembering,
     every_kind,
     rows,
@@ -469,6 +472,68 @@ async def test_two_services_never_run_a_slot_twice_and_the_second_takes_over(dat
         assert len(ran) == len(set(ran))
         slots = sorted(slot for job, slot in ran if job == JOB)
         assert [later - earlier for earlier, later in pairwise(slots)] == [timedelta(minutes=30)] * 10
+
+
+async def test_a_replica_that_stands_by_says_so_once_and_once_more_after_it_led(database_url: str) -> None:
+    async with opened(database_url) as one, opened(database_url) as two:
+        leader, standby = service(one, every_kind(Remembering())), service(two, every_kind(Remembering()))
+        with capture_logs() as logs:
+            async with serving(leader) as stop_leader:
+                await until(lambda: leader.status().role == "leader")
+                async with serving(standby):
+                    await until(lambda: "standing_by" in events(logs))
+                    beats = leader.status().epoch
+                    await asyncio.sleep(3 * QUICK["heartbeat"])  # rounds in which it would say so again
+                    assert leader.status().epoch == beats
+                    assert events(logs).count("standing_by") == 1
+                    stop_leader.set()
+                    await until(lambda: standby.status().role == "leader")
+    [line] = [log for log in logs if log["event"] == "standing_by"]
+    assert line["log_level"] == "info"
+    assert "takes over when that one stops" in line["note"]
+    assert events(logs).count("leading") == 2
+
+
+def events(logs: Sequence[MutableMapping[str, Any]]) -> list[str]:
+    return [log["event"] for log in logs]
+
+
+OUTCOMES: list[tuple[RunReport | AccessDenied, str]] = [
+    # what a run says or raises (a refused token is not tried again), and the level at which it is told
+    (RunReport(JobOutcome.SUCCEEDED, "1 window"), "info"),
+    (RunReport(JobOutcome.SUCCEEDED, "1 window"), "debug"),
+    (RunReport(JobOutcome.NOTHING_DUE, "nothing"), "debug"),
+    (RunReport(JobOutcome.SUCCEEDED, "1 window"), "info"),
+    (RunReport(JobOutcome.SUCCEEDED, "2 windows"), "info"),
+    (AccessDenied("the platform refuses the token"), "error"),
+    (AccessDenied("the platform refuses the token"), "error"),
+    (RunReport(JobOutcome.NOTHING_DUE, "nothing"), "info"),
+    (RunReport(JobOutcome.NOTHING_DUE, "nothing"), "debug"),
+]
+
+
+async def test_a_run_that_comes_out_as_the_one_before_is_no_line_of_the_log_at_rest(database: Database) -> None:
+    clock = FixedClock(datetime(2024, 3, 1, 12, 0, 10, tzinfo=UTC))
+    said = iter(OUTCOMES)
+
+    def act(_ticket: Ticket) -> RunReport:
+        came, _level = next(said)
+        if isinstance(came, Exception):
+            raise came
+        return came
+
+    with capture_logs() as logs:
+        handlers = every_kind(Remembering()) | {"collect": Remembering(act)}
+        async with serving(service(database, handlers, clock=clock)):
+            for count in range(1, len(OUTCOMES) + 1):
+                await runs_until(database, partial(has_ended, count))
+                clock.set(clock.now() + timedelta(minutes=30))
+    told = [log["log_level"] for log in logs if log["event"] == "job_run" and log["job"] == JOB]
+    assert told == [level for _, level in OUTCOMES]
+
+
+def has_ended(count: int, runs: list[JobRun]) -> bool:
+    return sum(run.job == JOB and run.outcome != "running" for run in runs) == count
 
 
 async def test_a_burst_of_a_thousand_runs_at_once_all_run_once(database: Database) -> None:
