@@ -17,9 +17,8 @@ from app.settings import Settings
 from app.tasks.memory import MemoryKeeper, lean_memory
 
 if TYPE_CHECKING:
-    from app.container import Container
+    from app.container import Container, Echo
 
-Echo = Callable[[str], None]
 Side = Callable[["Container", asyncio.Event], Awaitable[None]]
 """A part of the service that runs beside the scheduler until the event is set, the HTTP side for one."""
 

@@ -31,11 +31,11 @@ def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
     return event
 
 
-class Outage:
-    """A trouble that is met again and again, told once when it begins and once when it is over."""
+class OutageLog:
+    """A failure that repeats: logged once as `failed` when it begins and once as `recovered` when it is over."""
 
-    def __init__(self, event: str, *, level: Literal["warning", "error"] = "warning") -> None:
-        self._event = event
+    def __init__(self, failed: str, recovered: str, *, level: Literal["warning", "error"] = "warning") -> None:
+        self._failed, self._recovered = failed, recovered
         self._level = level
         self._since: float | None = None
         self._met = 0
@@ -46,13 +46,13 @@ class Outage:
         if self._since is None:
             self._since = time.monotonic()
             text = str(error) if isinstance(error, str) else f"{type(error).__name__}: {error}"
-            getattr(structlog.get_logger(), self._level)(self._event, error=redact(text))
+            getattr(structlog.get_logger(), self._level)(self._failed, error=redact(text))
 
     def over(self) -> None:
         """It is not there (any more)."""
         if self._since is not None:
             seconds = round(time.monotonic() - self._since, 1)
-            structlog.get_logger().info(f"{self._event}_no_more", seconds=seconds, met=self._met)
+            structlog.get_logger().info(self._recovered, seconds=seconds, met=self._met)
             self._since, self._met = None, 0
 
 

@@ -71,7 +71,7 @@ class ProblemBoard:
             await act()
         except DatabaseUnavailable as error:
             if not self._away:
-                self._log.warning("problems_of_files_not_written", error=str(error))
+                self._log.warning("file_problems_dropped", error=str(error))
             self._away = True
         else:
             self._away = False

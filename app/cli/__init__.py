@@ -18,13 +18,13 @@ from app.cli.alert_groups import alerts
 from app.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, OK, UNAVAILABLE, USAGE
 from app.cli.groups import GROUPS, watch
 from app.cli.options import (
-    Aggregation,
-    Areas,
+    AggregationOption,
+    AreaOption,
     AsJson,
     AuctionChoice,
     ExportFormat,
     From,
-    Items,
+    ItemOption,
     ParseFormat,
     Sandbox,
     To,
@@ -60,8 +60,8 @@ cli = typer.Typer(
 
 @cli.command()
 def collect(
-    area: Areas = None,
-    item: Items = None,
+    area: AreaOption = None,
+    item: ItemOption = None,
     start: From = "-7d",
     end: To = None,
     sandbox: Sandbox = False,
@@ -84,8 +84,8 @@ def collect(
 
 @cli.command()
 def export(
-    area: Areas = None,
-    item: Items = None,
+    area: AreaOption = None,
+    item: ItemOption = None,
     start: From = "-7d",
     end: To = None,
     as_of: Annotated[
@@ -106,7 +106,7 @@ def export(
         str | None, typer.Option("--resolution", help="Longer units than stored: PT60M, P1D, P1M …", metavar="PT60M")
     ] = None,
     aggregate: Annotated[
-        Aggregation | None, typer.Option("--aggregate", help="With --resolution: default mean.")
+        AggregationOption | None, typer.Option("--aggregate", help="With --resolution: default mean.")
     ] = None,
     auction: Annotated[
         AuctionChoice,
@@ -133,7 +133,7 @@ def export(
     Example: gridkeeper export --area DE_LU --item load_actual --from 2024-01-01 --to 2024-02-01 -o load.csv
     """
     from app.cli.export import ExportOptions, export_command
-    from app.timeseries.shape import Aggregate, Auction
+    from app.timeseries.shape import Aggregation, Auction
 
     raise typer.Exit(
         export_command(
@@ -148,7 +148,7 @@ def export(
                 wide=wide,
                 tz=tz,
                 resolution=resolution,
-                aggregate=Aggregate(aggregate.value) if aggregate else None,
+                aggregate=Aggregation(aggregate.value) if aggregate else None,
                 auction=Auction(auction.value),
                 continuous=continuous,
             ),

@@ -31,8 +31,8 @@ from app.market.series import DataItem, SeriesKey
 from app.market.text import counted
 from app.market.time import MARKET_ZONE, Interval, Resolution, iso_microseconds
 from app.settings import Settings, load_settings
-from app.timeseries.query import Query
-from app.timeseries.shape import Aggregate, Auction, Resampling, history_of
+from app.timeseries.query import SeriesQuery
+from app.timeseries.shape import Aggregation, Auction, Resampling, history_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +53,7 @@ class ExportOptions:
     wide: bool = False
     tz: str | None = None
     resolution: str | None = None
-    aggregate: Aggregate | None = None
+    aggregate: Aggregation | None = None
     auction: Auction = Auction.PREFERRED
     continuous: bool = False
 
@@ -119,10 +119,10 @@ def _resampling(options: ExportOptions) -> Resampling | None:
         resolution = Resolution.parse(options.resolution.strip().upper())
     except ValueError as error:
         raise ConfigurationError(f"--resolution: {error}") from None
-    return Resampling(resolution, options.aggregate or Aggregate.MEAN)
+    return Resampling(resolution, options.aggregate or Aggregation.MEAN)
 
 
-def _nothing(query: Query, later: int) -> str:
+def _nothing(query: SeriesQuery, later: int) -> str:
     if query.as_of is None or not later:
         return "no stored value matches; `gridkeeper collect` with the same options asks the source"
     known = "were learned after that instant" if later > 1 else "was learned after that instant"
@@ -140,7 +140,7 @@ def _query(
     end: str | None,
     as_of: str | None,
     options: ExportOptions,
-) -> Query:
+) -> SeriesQuery:
     now = SystemClock().now()
     selection = select(
         areas or settings.collection.areas,
@@ -165,7 +165,7 @@ def _query(
         typer.echo(f"note: {warning}; --continuous joins them", err=True)
     zones = {request.place.zone for request in selection.requests}
     zone = zones.pop() if len(zones) == 1 else MARKET_ZONE
-    return Query(
+    return SeriesQuery(
         wanted,
         as_of=_known_at(as_of, zone, now) if as_of else None,
         auction=options.auction,
@@ -199,7 +199,7 @@ def _standard_output() -> BinaryIO:
 
 
 async def _write(
-    settings: Settings, query: Query, kind: str, options: ExportOptions, zone: ZoneInfo | None, stream: BinaryIO
+    settings: Settings, query: SeriesQuery, kind: str, options: ExportOptions, zone: ZoneInfo | None, stream: BinaryIO
 ) -> tuple[int, int]:
     """The number of values written, and where none was, how many are stored that were learned later."""
     from app.db.migrate import is_synthetic
@@ -240,7 +240,7 @@ async def _as_of(repository: TimeSeriesRepository, wanted: datetime | None) -> d
 
 @contextmanager
 def _writer(
-    kind: str, stream: BinaryIO, query: Query, zone: ZoneInfo | None, *, wide: bool, synthetic: bool
+    kind: str, stream: BinaryIO, query: SeriesQuery, zone: ZoneInfo | None, *, wide: bool, synthetic: bool
 ) -> Iterator[Writer]:
     import io
 

@@ -17,7 +17,7 @@ from app.cli.progress import WindowProgress, run_interruptibly
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.collection.gaps.classification import Reason
-from app.collection.gaps.windows import Evidence
+from app.collection.gaps.windows import AskEvidence
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.collection.selection import Selection, select
 from app.entsoe.items import ITEMS, places_for
@@ -139,7 +139,7 @@ def hours_missing(cell: Cell, gaps: Sequence[Gap], *, by_day: bool) -> dict[str,
     found: dict[str, float] = {}
     for gap in gaps:
         part = gap.interval.intersection(inside)
-        if part and (gap.item, gap.place) == (cell.item, cell.place) and gap.evidence is not Evidence.NOT_DUE:
+        if part and (gap.item, gap.place) == (cell.item, cell.place) and gap.evidence is not AskEvidence.NOT_DUE:
             name = gap.evidence.value
             found[name] = max(found.get(name, 0.0), part.duration.total_seconds() / 3600)
     return found
@@ -299,21 +299,26 @@ def _cell_as_json(cell: Cell, missing: Mapping[str, float]) -> dict[str, Any]:
     }
 
 
-SIGNS = {Evidence.NEVER_ASKED: "?", Evidence.NO_ANSWER: "!", Evidence.EMPTY: "e", Evidence.NEVER_EXISTED: "n"}
+SIGNS = {
+    AskEvidence.NEVER_ASKED: "?",
+    AskEvidence.NO_ANSWER: "!",
+    AskEvidence.EMPTY: "e",
+    AskEvidence.NEVER_EXISTED: "n",
+}
 """Where no series is expected, what the questions for the time say; the first that applies."""
 
 
 def _print_matrix(cells: Sequence[Cell], lacking: Sequence[Mapping[str, float]], *, every: bool, by_day: bool) -> None:
     """A line for each item, area and year (or month), a column for each month (or day); `-` where nothing was due."""
     lines: dict[tuple[str, str, str], dict[int, str]] = {}
-    used: set[Evidence] = set()
+    used: set[AskEvidence] = set()
     for cell, missing in zip(cells, lacking, strict=True):
         line, column = (f"{cell.begin:%Y-%m}", cell.begin.day) if by_day else (str(cell.begin.year), cell.begin.month)
         lines.setdefault((cell.item.value, cell.place.code, line), {})[column] = format_percent(cell.share)
         if cell.share is None and (evidence := next((one for one in SIGNS if one in missing), None)):
             used.add(evidence)
             lines[cell.item.value, cell.place.code, line][column] = SIGNS[evidence]
-    silent = {"-", SIGNS[Evidence.NEVER_ASKED]}
+    silent = {"-", SIGNS[AskEvidence.NEVER_ASKED]}
     told = {line: there for line, there in lines.items() if every or not set(there.values()) <= silent}
     names = [f"{day:02}" for day in range(1, 32)] if by_day else [calendar.month_abbr[month] for month in range(1, 13)]
     rows = [(*line, *(there.get(column, "") for column in range(1, len(names) + 1))) for line, there in told.items()]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import LARGEST_NUMBER, Areas, AsJson, From, GapReason, Items, Profile, Sandbox, To
+from app.cli.options import LARGEST_NUMBER, AreaOption, AsJson, From, GapReason, ItemOption, Profile, Sandbox, To
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -24,7 +24,7 @@ quality = typer.Typer(
 )
 
 ReprocessOption = Annotated[str, typer.Option(help="missing, missing+failed or all: which windows to ask for.")]
-Number = Annotated[
+BackfillNumber = Annotated[
     int, typer.Argument(help="Number of the backfill; `backfill status` lists them.", min=1, max=LARGEST_NUMBER)
 ]
 Follow = Annotated[bool, typer.Option("--follow", help="Work on it here and show the progress.")]
@@ -90,8 +90,8 @@ def status(
 
 @watch.command()
 def gaps(
-    area: Areas = None,
-    item: Items = None,
+    area: AreaOption = None,
+    item: ItemOption = None,
     start: From = "-7d",
     end: To = None,
     fill: Annotated[bool, typer.Option("--fill", help="Ask for what is late or was never asked for.")] = False,
@@ -126,8 +126,8 @@ def gaps(
 
 @watch.command()
 def coverage(
-    area: Areas = None,
-    item: Items = None,
+    area: AreaOption = None,
+    item: ItemOption = None,
     start: From = "-365d",
     end: To = None,
     every: Annotated[bool, typer.Option("--all", help="Also lines in which nothing was expected.")] = False,
@@ -148,8 +148,8 @@ def coverage(
 
 @backfill.command("plan")
 def backfill_plan(
-    area: Areas = None,
-    item: Items = None,
+    area: AreaOption = None,
+    item: ItemOption = None,
     start: From = "-365d",
     end: To = None,
     reprocess: ReprocessOption = "missing",
@@ -169,8 +169,8 @@ def backfill_plan(
 
 @backfill.command("start")
 def backfill_start(
-    area: Areas = None,
-    item: Items = None,
+    area: AreaOption = None,
+    item: ItemOption = None,
     start: From = "-365d",
     end: To = None,
     reprocess: ReprocessOption = "missing",
@@ -211,7 +211,7 @@ def backfill_status(
 
 
 @backfill.command("pause")
-def backfill_pause(number: Number) -> None:
+def backfill_pause(number: BackfillNumber) -> None:
     """Let no further window begin until `resume`."""
     from app.cli.backfill import pause_command
 
@@ -219,7 +219,7 @@ def backfill_pause(number: Number) -> None:
 
 
 @backfill.command("resume")
-def backfill_resume(number: Number, follow: Follow = False, sandbox: Sandbox = False) -> None:
+def backfill_resume(number: BackfillNumber, follow: Follow = False, sandbox: Sandbox = False) -> None:
     """Go on with a paused backfill."""
     from app.cli.backfill import resume_command
 
@@ -227,7 +227,7 @@ def backfill_resume(number: Number, follow: Follow = False, sandbox: Sandbox = F
 
 
 @backfill.command("cancel")
-def backfill_cancel(number: Number) -> None:
+def backfill_cancel(number: BackfillNumber) -> None:
     """End a backfill for good; what is stored stays."""
     from app.cli.backfill import cancel_command
 
@@ -235,7 +235,7 @@ def backfill_cancel(number: Number) -> None:
 
 
 @backfill.command("retry-failed")
-def backfill_retry(number: Number, follow: Follow = False, sandbox: Sandbox = False) -> None:
+def backfill_retry(number: BackfillNumber, follow: Follow = False, sandbox: Sandbox = False) -> None:
     """Ask again for the failed windows of a backfill."""
     from app.cli.backfill import retry_failed_command
 

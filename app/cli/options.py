@@ -21,7 +21,7 @@ def _flat(values: list[str] | None) -> list[str] | None:
         raise typer.BadParameter(str(error)) from None
 
 
-Areas = Annotated[
+AreaOption = Annotated[
     list[str] | None,
     typer.Option(
         "--area",
@@ -31,7 +31,7 @@ Areas = Annotated[
         metavar="AREA",
     ),
 ]
-Items = Annotated[
+ItemOption = Annotated[
     list[str] | None,
     typer.Option("--item", "-i", callback=_flat, help="Data item; several with commas, or repeat it.", metavar="ITEM"),
 ]
@@ -78,7 +78,7 @@ class ExportFormat(StrEnum):
     PARQUET = "parquet"
 
 
-class Aggregation(StrEnum):
+class AggregationOption(StrEnum):
     """What `export` makes of shorter units."""
 
     MEAN = "mean"

@@ -15,7 +15,7 @@ from unicodedata import category
 from app.errors import MalformedDocument
 
 if TYPE_CHECKING:
-    from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Outage, Rejection, SeriesHeader
+    from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Rejection, SeriesHeader, UnavailableInterval
 
 OutputFormat = Literal["csv", "json"]
 
@@ -269,7 +269,7 @@ def _print_curve(file: str, document: MarketDocument, curve: ExpandedCurve, writ
         writer.write(constants, instants(curve.starts[rows]), shortest(curve.values[rows]), filled)
 
 
-def _print_interval(file: str, document: MarketDocument, outage: Outage, writer: _Rows) -> None:
+def _print_interval(file: str, document: MarketDocument, outage: UnavailableInterval, writer: _Rows) -> None:
     from app.market.time import iso
 
     details = (iso(outage.end), outage.nominal, outage.unit_name, outage.reason)
@@ -277,7 +277,7 @@ def _print_interval(file: str, document: MarketDocument, outage: Outage, writer:
     writer.write(constants, [iso(outage.start)], [_available(outage)], ["0"])
 
 
-def _available(outage: Outage) -> str:
+def _available(outage: UnavailableInterval) -> str:
     import numpy as np
 
     from app.market.text import shortest

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from app.cli.series_csv import SeriesTable
     from app.quality.detectors.structure import Structure
-    from app.quality.models import DetectionResult, SeriesKind, Values
+    from app.quality.models import DetectionResult, SeriesKind
+    from app.timeseries.rolling import Values
 
 ALIASES = {"gen": "generation", "plateau": "nuclear", "imbalance_price": "imbalance", "hydro": "reservoir"}
 ROWS_AT_ONCE = 65_536
@@ -65,12 +66,12 @@ def _zone(name: str) -> ZoneInfo | None:
 def _read(file: Path, zone: ZoneInfo | None) -> SeriesTable:
     """The file with its stamps in UTC, where the clock of those without an offset is known."""
     from app.cli.series_csv import read_series_file
-    from app.quality.detectors.dst import from_local
+    from app.quality.detectors.dst import seconds_from_local
 
     table = read_series_file(file)
     if zone is None or not table.local:
         return table
-    stamps, skipped = from_local(table.stamps, zone)
+    stamps, skipped = seconds_from_local(table.stamps, zone)
     if skipped.any():
         first = table.written[int(skipped.argmax())]
         raise ConfigurationError(f"{file}: {first!r} is an hour that clocks of {zone.key} skip; is --tz right?")

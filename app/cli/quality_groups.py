@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli.groups import HELP, quality
-from app.cli.options import LARGEST_NUMBER, Areas, AsJson, From, Items, To
+from app.cli.options import LARGEST_NUMBER, AreaOption, AsJson, From, ItemOption, To
 
 findings = typer.Typer(
     context_settings=HELP, help="List findings (without a command), accept them, look at them again."
@@ -17,8 +17,8 @@ quality.add_typer(findings, name="findings", invoke_without_command=True)
 
 @quality.command("scan")
 def quality_scan(
-    area: Areas = None,
-    item: Items = None,
+    area: AreaOption = None,
+    item: ItemOption = None,
     start: Annotated[str | None, typer.Option("--from", help="First moment; default: -60d.")] = None,
     end: To = None,
     nightly: Annotated[
@@ -39,7 +39,7 @@ def quality_scan(
 
 @quality.command("score")
 def quality_score(
-    area: Areas = None, item: Items = None, start: From = "-7d", end: To = None, as_json: AsJson = False
+    area: AreaOption = None, item: ItemOption = None, start: From = "-7d", end: To = None, as_json: AsJson = False
 ) -> None:
     """Show completeness, timeliness, validity, accuracy and the overall score of each series and day, 0 to 100.
 
@@ -55,8 +55,8 @@ def quality_score(
 @findings.callback()
 def quality_findings(
     context: typer.Context,
-    area: Areas = None,
-    item: Items = None,
+    area: AreaOption = None,
+    item: ItemOption = None,
     start: From = "-60d",
     end: To = None,
     state: Annotated[
@@ -75,7 +75,7 @@ def quality_findings(
         raise typer.Exit(findings_command(area, item, start, end, states=state, as_json=as_json))
 
 
-Number = Annotated[
+FindingNumber = Annotated[
     int, typer.Argument(help="Number of the finding; `quality findings` lists them.", min=1, max=LARGEST_NUMBER)
 ]
 Numbers = Annotated[
@@ -87,7 +87,7 @@ Note = Annotated[str, typer.Option("--note", help="Why the values are right.")]
 
 @quality.command("accept", hidden=True)
 @findings.command("accept")
-def findings_accept(number: Number, note: Note, as_json: AsJson = False) -> None:
+def findings_accept(number: FindingNumber, note: Note, as_json: AsJson = False) -> None:
     """Say that the values of a finding are right: they count as sound, and the finding is not raised again."""
     from app.cli.quality_store import accept_command
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Areas, Items
+from app.cli.options import AreaOption, ItemOption
 
 report = typer.Typer(
     no_args_is_help=True,
@@ -30,13 +30,15 @@ class ReportFormat(StrEnum):
     JSON = "json"
 
 
-Form = Annotated[ReportFormat | None, typer.Option("--format", "-f", help="Default: by the name of --output, else md.")]
+ReportForm = Annotated[
+    ReportFormat | None, typer.Option("--format", "-f", help="Default: by the name of --output, else md.")
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write; default: standard output.")]
 
 
 @report.command("daily")
 def report_daily(
-    output_format: Form = None,
+    output_format: ReportForm = None,
     day: Annotated[
         str | None, typer.Option("--date", help="A day, -3d, yesterday; default: the last that is over.", metavar="DAY")
     ] = None,
@@ -57,7 +59,7 @@ def report_daily(
 
 @report.command("weekly")
 def report_weekly(
-    output_format: Form = None,
+    output_format: ReportForm = None,
     week: Annotated[
         str | None,
         typer.Option("--week", help="2024-W13 or any day of it; default: the last that is over.", metavar="WEEK"),
@@ -81,9 +83,9 @@ def _named(output_format: ReportFormat | None) -> str | None:
 
 @report.command("quality")
 def report_quality(
-    output_format: Form = None,
-    area: Areas = None,
-    item: Items = None,
+    output_format: ReportForm = None,
+    area: AreaOption = None,
+    item: ItemOption = None,
     start: Annotated[str, typer.Option("--from", help="First delivery day; default: yesterday.")] = "-1d",
     end: Annotated[str, typer.Option("--to", help="First delivery day after; default: today.")] = "today",
     output: Output = None,

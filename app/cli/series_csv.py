@@ -94,7 +94,7 @@ def _read(file: str, lines: Iterator[str], *, stamps_only: bool, of_metric: bool
         first = next(rows, None)
         header = _header_of_metric(file, first) if of_metric else _header(file, first, stamps_only=stamps_only)
         names = [] if stamps_only else _value_columns(header)
-        form = Form(_metric_stamp if of_metric else _stamp, _number if separator == "," else _number_with_comma)
+        form = CellForm(_metric_stamp if of_metric else _stamp, _number if separator == "," else _number_with_comma)
         written, stamps, cells, offsets, unread = _rows(file, header, names, rows, form)
         if len(unread) > (0 if of_metric else BAD_STAMPS_BORNE * (len(written) + len(unread))):
             raise ConfigurationError(unread[0].reason)
@@ -135,7 +135,7 @@ def _value_columns(header: list[str]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class CellForm:
     """How the cells of a file are read: stamps, and numbers."""
 
     stamp: Callable[[str, str, str], tuple[int, bool]]
@@ -143,7 +143,7 @@ class Form:
 
 
 def _rows(
-    file: str, header: list[str], names: list[str], rows: Iterator[list[str]], form: Form
+    file: str, header: list[str], names: list[str], rows: Iterator[list[str]], form: CellForm
 ) -> tuple[list[str], array[int], dict[str, array[float]], set[bool], list[Unread]]:
     written: list[str] = []
     unread: list[Unread] = []

@@ -41,7 +41,7 @@ def serve_command(
     try:
         return asyncio.run(_once(settings) if once else _serve(settings))
     except asyncio.CancelledError:
-        structlog.get_logger().warning("stopped_at_once", note="what was under way is taken up at the next start")
+        structlog.get_logger().warning("service_interrupted", note="what was under way is taken up at the next start")
         return INTERRUPTED
 
 
@@ -56,7 +56,7 @@ def _settings(profile: str | None, web: Mapping[str, str | int], *, sandbox: boo
 def _begin(settings: Settings, *, once: bool) -> None:
     """Say at once what happens: the rest of the program takes a moment to load."""
     structlog.get_logger().info(
-        "starting",
+        "service_started",
         mode="one cycle" if once else f"{settings.scheduler.profile} profile",
         data="synthetic (sandbox)" if settings.sandbox else "ENTSO-E Transparency Platform",
         database=f"embedded, below {settings.data_dir}"
@@ -69,9 +69,7 @@ def _begin(settings: Settings, *, once: bool) -> None:
 
         if asks_platform(settings):
             require_token(settings)
-        structlog.get_logger().info(
-            "platform_not_asked", note="the plan has no job that asks it, so no token is needed"
-        )
+        structlog.get_logger().info("platform_skipped", note="the plan has no job that asks it, so no token is needed")
 
 
 def _sides() -> Sequence[Side]:
@@ -85,7 +83,7 @@ async def _name_commands(container: Container, stop: asyncio.Event) -> None:
     """Say once what to try next, as it can be pasted into another terminal."""
     me, plan = _own_name(), container.scheduler().plan
     structlog.get_logger().info(
-        "next_commands",
+        "commands_suggested",
         health=f"{me} status",
         holes=f"{me} gaps",
         values=f"{me} export --area {plan.areas[0]} --item {plan.items[0]} -o {plan.items[0]}.csv",
@@ -106,7 +104,7 @@ async def _serve(settings: Settings) -> int:
     # The scheduler would have begun to collect before the HTTP side finds its port taken.
     await check_address(settings.web)
     await serve(settings, _tell, _stop_on_signal(settings), _sides())
-    structlog.get_logger().info("stopped")
+    structlog.get_logger().info("service_stopped")
     return OK
 
 
@@ -150,7 +148,7 @@ def _stop_on_signal(settings: Settings) -> asyncio.Event:
             return
         loop.call_later(settings.scheduler.drain_seconds + CLOSING_SECONDS, _leave, OK)
         structlog.get_logger().info(
-            "stopping",
+            "service_stop_requested",
             drain_seconds=settings.scheduler.drain_seconds,
             note="running work may finish; once more ends it now",
         )
@@ -174,7 +172,7 @@ def _stop_on_signal(settings: Settings) -> asyncio.Event:
 def _leave(code: int) -> None:
     """End the process although something does not close: as after a kill, leases and locks run out, and rows are found."""
     structlog.get_logger().warning(
-        "stopped_unclosed", note="the database does not answer; what was under way is taken up by the next start"
+        "service_aborted", note="the database does not answer; what was under way is taken up by the next start"
     )
     sys.stdout.flush()
     sys.stderr.flush()
@@ -183,4 +181,4 @@ def _leave(code: int) -> None:
 
 def _tell(text: str) -> None:
     """What other commands print beside their output is an event of the service's log."""
-    structlog.get_logger().warning("notice", text=text)
+    structlog.get_logger().warning("notice_printed", text=text)

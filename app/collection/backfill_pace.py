@@ -15,7 +15,7 @@ WEIGHT = 0.2
 """Of the latest window in the running mean."""
 
 
-class Pace:
+class BackfillPace:
     """Learns what a window takes without the wait for the budget; until then, that it takes as long as it has taken."""
 
     def __init__(self, requests_per_second: float, clock: Callable[[], float] = time.monotonic) -> None:

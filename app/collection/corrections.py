@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.collection.gaps.expectation import pair_of, series_of
-from app.collection.gaps.question_schedule import Pace, eagerness, next_of_stored, pace_of, ripe_spans
+from app.collection.gaps.question_schedule import AskPace, eagerness, next_of_stored, pace_of, ripe_spans
 from app.collection.models import CollectionRequest
 from app.collection.question_records import Answers, QuestionRecords
 from app.entsoe.items import ITEMS
@@ -29,7 +29,7 @@ BY_THE_HOUR = timedelta(days=8)
 """Older values are judged by the day."""
 
 
-def item_pace(item: DataItem) -> Pace:
+def item_pace(item: DataItem) -> AskPace:
     """How an item of the platform is asked for again."""
     spec = ITEMS[item]
     window = timedelta(days=spec.days + 30 * spec.months)
@@ -90,7 +90,7 @@ class CorrectionService:
         return found
 
 
-def windows_again(interval: Interval, answers: Answers, pace: Pace, now: datetime) -> list[Interval]:
+def windows_again(interval: Interval, answers: Answers, pace: AskPace, now: datetime) -> list[Interval]:
     """The parts of the interval that are to be asked for again."""
     cells = _cells(interval, now)
     last = answers.last(cells.edges)

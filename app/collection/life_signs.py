@@ -42,7 +42,7 @@ def sign_of_life(worker: str) -> Iterator[None]:
             lock = os.open(_file(folder, worker), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        structlog.get_logger().debug("life_sign_not_given", worker=worker, error=str(error))
+        structlog.get_logger().debug("life_sign_failed", worker=worker, error=str(error))
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -26,6 +26,7 @@ from app.errors import (
     SourceUnavailable,
 )
 from app.market.time import Interval, halve
+from app.net.transports import Sleep
 from app.sources.source import Fetched, FetchStatistics, Source
 from app.timeseries.repository import StoreResult, TimeSeriesRepository
 
@@ -35,8 +36,6 @@ STORE_ATTEMPTS = 5
 
 MOST_HALVINGS = 4
 """Of a window that is not answered in time: with two attempts first and one for each half as many as ever."""
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class CollectionService:

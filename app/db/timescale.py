@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from app.db.timescale_steps import (
     AGGREGATES,
     REFRESHED_UNTIL,
-    Aggregate,
+    ContinuousAggregate,
     TimescaleStep,
     aggregate_columnstore_steps,
     aggregate_steps,
@@ -30,7 +30,7 @@ from app.db.timescale_steps import (
     retention_steps,
 )
 from app.errors import DatabaseUnavailable
-from app.market.time import MARKET_ZONE, Interval, local_day, midnight, split
+from app.market.time import MARKET_ZONE, Interval, local_day, midnight, split_interval
 from app.settings import RetentionSettings
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ async def _make(connection: Connection, step: TimescaleStep, tell: Tell) -> None
 
 
 async def _refresh(
-    connection: Connection, aggregate: Aggregate, now: datetime, retention: RetentionSettings, tell: Tell
+    connection: Connection, aggregate: ContinuousAggregate, now: datetime, retention: RetentionSettings, tell: Tell
 ) -> None:
     """Fills an aggregate before its policy begins or changes, oldest first, in portions.
 
@@ -219,7 +219,9 @@ _POLICY = """
 """
 
 
-async def _refresh_start(connection: Connection, aggregate: Aggregate, first: datetime, now: datetime) -> datetime:
+async def _refresh_start(
+    connection: Connection, aggregate: ContinuousAggregate, first: datetime, now: datetime
+) -> datetime:
     """The first value; after an interruption the day after what is held; never behind a horizon that stood before."""
     policies = await connection.fetch(_POLICY, aggregate.name)
     if policies and policies[0]["start_offset"] is not None:
@@ -241,7 +243,7 @@ def _portions(start: datetime, end: datetime) -> Iterator[Interval]:
     """The market days from that of `start` until that of `end`, which is left out, in portions."""
     first, last = (midnight(local_day(instant, MARKET_ZONE), MARKET_ZONE) for instant in (start, end))
     if first < last:
-        yield from split(Interval(first, last), days=PORTION_DAYS, zone=MARKET_ZONE)
+        yield from split_interval(Interval(first, last), days=PORTION_DAYS, zone=MARKET_ZONE)
 
 
 _LIMIT = "timescaledb.max_tuples_decompressed_per_dml_transaction"

@@ -42,7 +42,7 @@ class Hypertable:
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregate:
+class ContinuousAggregate:
     """A continuous aggregate of the observations by `column`; `bucket` is the expression."""
 
     name: str
@@ -66,14 +66,14 @@ HYPERTABLES = (
 # Almost all areas count their days as Brussels does; an aggregate has one zone, so the days of the others are added up
 # from hours, and no aggregate depends on a table whose changes it would not see.
 AGGREGATES = (
-    Aggregate(
+    ContinuousAggregate(
         "observations_hourly",
         "hour",
         "time_bucket(interval '1 hour', delivery_start)",
         "observations_by_hour",
         "select series_id, resolution, hour, stored, total, minimum, maximum from observations_hourly",
     ),
-    Aggregate(
+    ContinuousAggregate(
         "observations_daily",
         "day_start",
         f"time_bucket(interval '1 day', delivery_start, '{MARKET_ZONE.key}')",
@@ -234,7 +234,9 @@ def materialization(aggregate: str) -> str:
     """
 
 
-def policy_steps(retention: RetentionSettings, aggregates: Iterable[Aggregate] = AGGREGATES) -> Iterator[TimescaleStep]:
+def policy_steps(
+    retention: RetentionSettings, aggregates: Iterable[ContinuousAggregate] = AGGREGATES
+) -> Iterator[TimescaleStep]:
     """Aggregates follow all changes, or those within the horizon once values are erased; a horizon is never widened."""
     horizon = refresh_horizon(retention)
     start = "null" if horizon is None else f"interval '{horizon.days} days'"

@@ -23,7 +23,7 @@ from app.market.calendar import (
     WorkingDayAfterWeek,
 )
 from app.market.series import DataItem
-from app.market.time import Interval, Resolution, split
+from app.market.time import Interval, Resolution, split_interval
 
 SOURCE = "entsoe"
 
@@ -221,7 +221,7 @@ def request_windows(spec: ItemSpec, place: Place, interval: Interval) -> list[In
     if spec.instead and place.code == spec.instead.code:
         place = spec.instead.area()
     living = place.exists_during(interval)
-    return list(split(living, months=spec.months, days=spec.days, zone=place.zone)) if living else []
+    return list(split_interval(living, months=spec.months, days=spec.days, zone=place.zone)) if living else []
 
 
 def _with_answering_ends(place: Place) -> Place:

@@ -207,7 +207,7 @@ def delivery_day(day: date, zone: ZoneInfo) -> Interval:
     return Interval(midnight(day, zone), midnight(day + timedelta(days=1), zone))
 
 
-def split(interval: Interval, *, months: int = 0, days: int = 0, zone: ZoneInfo) -> Iterator[Interval]:
+def split_interval(interval: Interval, *, months: int = 0, days: int = 0, zone: ZoneInfo) -> Iterator[Interval]:
     """Consecutive pieces of at most so many local months and days, counted from the interval's start."""
     origin = interval.start.astimezone(zone).replace(tzinfo=None)
     start, index = interval.start, 0

@@ -44,7 +44,7 @@ class DataDisk:
     def _note(self, reason: str) -> None:
         if not self._unknown:
             structlog.get_logger().warning(
-                "disk_unknown",
+                "disk_read_failed",
                 reason=reason,
                 note="disk_short cannot fire; GRIDKEEPER_DATABASE__DATA_FOLDER may name a folder on the disk of the data",
             )

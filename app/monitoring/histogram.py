@@ -24,7 +24,7 @@ BUCKET_SQL = (
 """The bucket of a number of seconds, as an expression of PostgreSQL; to be formatted with the column."""
 
 
-def unpacked(number: str) -> dict[int, int]:
+def unpack_counts(number: str) -> dict[int, int]:
     """The runs of each bucket that has any, from the number in the database as decimal digits."""
     width = -(-len(number) // DIGITS) * DIGITS
     digits = number.rjust(width, "0")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.db.engine import Database
 from app.market.time import Interval
-from app.monitoring.histogram import quantile, unpacked
+from app.monitoring.histogram import quantile, unpack_counts
 from app.monitoring.models import Lateness, PairTally, RunTotals, Sample
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _midnight(instant: datetime) -> datetime:
 
 
 def _tally(row: Any) -> RunTotals:
-    counts = unpacked(row["latencies"])
+    counts = unpack_counts(row["latencies"])
     return RunTotals(
         runs=row["runs"],
         failed=row["failed_runs"],

@@ -81,11 +81,11 @@ class MetricsRecorder:
             await self.flush()
         except DatabaseUnavailable as error:
             if not self._away:
-                self._log.warning("run_metrics_wait", waiting=self.waiting, error=str(error))
+                self._log.warning("run_metrics_postponed", waiting=self.waiting, error=str(error))
             self._away = True
             return False
         if self._away:
-            self._log.info("run_metrics_written_again")
+            self._log.info("run_metrics_recovered")
         self._away = False
         self._tell_dropped()
         return True

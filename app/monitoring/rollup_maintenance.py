@@ -52,7 +52,7 @@ class MonitoringUpkeep:
             await self.once()
         except DatabaseUnavailable as error:
             if not self._away:
-                self._log.warning("rollups_wait", error=str(error))
+                self._log.warning("rollups_postponed", error=str(error))
             self._away = True
             return False
         self._away = False

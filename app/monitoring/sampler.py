@@ -73,11 +73,11 @@ class ResourceSampler:
             await self._repository.add_sample(await self.sample())
         except DatabaseUnavailable as error:
             if not self._away:
-                self._log.warning("resource_samples_pause", error=str(error))
+                self._log.warning("resource_samples_failed", error=str(error))
             self._away = True
         else:
             if self._away:
-                self._log.info("resource_samples_go_on")
+                self._log.info("resource_samples_recovered")
             self._away = False
 
     async def sample(self) -> Sample:

@@ -80,7 +80,7 @@ def _decoder(response: httpx.Response) -> _Plain | _Gunzip:
     raise httpx.DecodingError(f"content encoding {encoding[:40]!r} was not asked for")
 
 
-async def unpacked(response: httpx.Response) -> AsyncGenerator[bytes]:
+async def unpacked_body(response: httpx.Response) -> AsyncGenerator[bytes]:
     """The pieces of a body as they arrive, unpacked, none larger than a bound; DecodingError where it is broken."""
     async for piece, _ in _pieces(response):
         yield piece

@@ -11,8 +11,8 @@ from app.quality.detectors.patterns import signatures
 from app.quality.detectors.residuals import plain_evidence
 from app.quality.detectors.validity import violations
 from app.quality.gate import CERTAIN, any_of, gated
-from app.quality.models import Flags, Series, Values
-from app.timeseries.rolling import MAD, all_known, trailing_median
+from app.quality.models import Series
+from app.timeseries.rolling import MAD, Flags, Values, all_known, trailing_median
 
 HOURS_BEFORE, HOURS_AFTER = 12, 6
 """A disagreement shows later than the change that caused it."""
@@ -28,20 +28,20 @@ JOINED_HOURS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Companion:
+class CompanionSeries:
     """A series beside the one that is judged: its values, unknown where they cannot be, and how far they depart."""
 
     values: Values
     departure: Values
 
 
-def companion(series: Series) -> Companion:
+def companion(series: Series) -> CompanionSeries:
     """What a companion's own history says about it, each value by the strongest evidence."""
     broken = any_of([*violations(series).values(), *signatures(series).values()], len(series.values))
     trusted = np.where(broken, np.nan, series.values)
     scores = [gated(found, series.per_day) for found in plain_evidence(series, trusted)]
     departure = departure_of(scores, len(series.values))
-    return Companion(trusted, np.where(broken & ~np.isnan(series.values), CERTAIN, departure))
+    return CompanionSeries(trusted, np.where(broken & ~np.isnan(series.values), CERTAIN, departure))
 
 
 def departure_of(scores: Iterable[Values], size: int) -> Values:
@@ -65,7 +65,7 @@ def upheld(alarm: Flags, own: Values, other: Values, per_hour: int, *, least: fl
     return kept & alarm
 
 
-def confirmed(series: Series, trusted: Values, peer: Companion, bias: Values) -> Flags:
+def confirmed(series: Series, trusted: Values, peer: CompanionSeries, bias: Values) -> Flags:
     """Where a companion that usually differs says the same: what the series alone would doubt is right."""
     errors = series.values - peer.values - bias
     usual = MAD * trailing_median(

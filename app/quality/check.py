@@ -163,4 +163,4 @@ class QueuedChecks:
             self._log.exception("run_check_failed", item=run.item, area=run.place.code, window=str(run.window))
             return
         if found:
-            self._log.info("run_check_found", item=run.item, area=run.place.code, findings=found)
+            self._log.info("run_check_flagged", item=run.item, area=run.place.code, findings=found)

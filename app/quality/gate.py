@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from app.quality.models import Evidence, Flags, Values
-from app.timeseries.rolling import habit
+from app.quality.models import SoftScore
+from app.timeseries.rolling import Flags, Values, habit
 
 HABIT_DAYS = 56
 HABIT_QUANTILE = 0.9
@@ -17,7 +17,7 @@ CERTAIN = 10.0
 """The score of a rule or signature, which has no degrees."""
 
 
-def gated(found: Evidence, per_day: int) -> Values:
+def gated(found: SoftScore, per_day: int) -> Values:
     """The score in units of its limit; 0 while too little is known of the series' habit."""
     known = np.where(found.clean, found.score, np.nan)
     usual = habit(known, per_day, quantile=HABIT_QUANTILE, days=HABIT_DAYS, minimum=HABIT_MINIMUM)

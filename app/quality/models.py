@@ -9,10 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from app.timeseries import rolling
-
-Values = rolling.Values
-Flags = rolling.Flags
+from app.timeseries.rolling import Flags, Values
 
 DAY = 86_400
 HOUR = 3_600
@@ -112,7 +109,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class SoftScore:
     """A soft score a value; `clean` marks the scores in which no distrusted value takes part."""
 
     rule: EvidenceRule

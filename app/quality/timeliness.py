@@ -16,10 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.collection.gaps.classification import Asked
-from app.quality.models import DAY, HOUR, Flags, Values
-from app.timeseries.rolling import MAD
-
-Instants = NDArray[np.int64]
+from app.quality.models import DAY, HOUR
+from app.timeseries.rolling import MAD, Flags, Instants, Values
 
 NEVER = int(np.iinfo(np.int64).max)
 """`learned` of a value that is not known yet."""

@@ -15,7 +15,7 @@ from math import erfc, sqrt
 
 import numpy as np
 
-from app.quality.models import Values
+from app.timeseries.rolling import Values
 
 WEEKS = 6
 DAYS = 7 * WEEKS

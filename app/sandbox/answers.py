@@ -26,11 +26,11 @@ from app.market.areas import Border, borders
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution, local_day, midnight
 from app.sandbox.noise import key_of
-from app.sandbox.profiles import segments
+from app.sandbox.profiles import resolution_segments
 from app.sandbox.publication import corrected, missing, published_count, within
 from app.sandbox.series import identities
 from app.sandbox.settings import Hole, SandboxSettings
-from app.sandbox.values import Grid, Times, ValueRequest, Values, values
+from app.sandbox.values import Grid, SyntheticValues, Times, ValueRequest, values
 
 _WHOLE_DAYS = {DataItem.PRICE_DAY_AHEAD}
 _SEQUENTIAL = {DataItem.EXCHANGE_SCHEDULED}
@@ -135,7 +135,7 @@ def _curve(request: Request) -> str:
 def _grids(request: Request, interval: Interval) -> Iterator[Grid]:
     """The units of the answer: snapped outwards to whole units, and to whole days where the platform does so."""
     spec, zone = request.spec, request.place.zone
-    for part, resolution in segments(spec.item, request.place, spec.resolutions, interval):
+    for part, resolution in resolution_segments(spec.item, request.place, spec.resolutions, interval):
         step = Resolution.P1D if spec.item in _WHOLE_DAYS else resolution
         snapped = _snapped(part, step, request)
         starts = resolution.starts(snapped, zone)
@@ -200,12 +200,12 @@ def _meets(hole: Hole, request: Request, identity: Identity) -> bool:
     return asked == (hole.item, hole.place) and hole.psr_type in {"", identity.psr_type}
 
 
-def _period(grid: Grid, numbers: Values, first: int, last: int, positions: NDArray[np.intp]) -> DocumentPeriod:
+def _period(grid: Grid, numbers: SyntheticValues, first: int, last: int, positions: NDArray[np.intp]) -> DocumentPeriod:
     start, end = int(grid.bounds[first]), int(grid.bounds[last])
     return DocumentPeriod(start, end, grid.resolution, positions + 1, numbers[first:last][positions])
 
 
-def _written(numbers: Values, *, whole: bool) -> NDArray[np.intp]:
+def _written(numbers: SyntheticValues, *, whole: bool) -> NDArray[np.intp]:
     """The positions that A03 writes: where the value changes. Loads are written in full all the same."""
     if whole:
         return np.arange(len(numbers))

@@ -93,7 +93,7 @@ def decimals(area: Area) -> int:
     return 2 if area.code in _PEAKS and area.code not in {"FR", "CZ", "PL", "ES"} else 0
 
 
-def segments(
+def resolution_segments(
     item: DataItem, place: Place, resolutions: tuple[Resolution, ...], interval: Interval
 ) -> list[tuple[Interval, Resolution]]:
     """The interval cut where the market time unit of the series changes."""

@@ -14,7 +14,7 @@ from app.market.calendar import AfterDelivery
 from app.market.series import DataItem
 from app.sandbox.noise import fraction, uniform
 from app.sandbox.settings import Hole
-from app.sandbox.values import Grid, Values
+from app.sandbox.values import Grid, SyntheticValues
 
 _DAY = 86_400
 _AUCTION_RESULTS = timedelta(minutes=48)
@@ -64,7 +64,7 @@ def within(grid: Grid, holes: Iterable[Hole]) -> NDArray[np.bool_]:
     return inside
 
 
-def corrected(key: int, grid: Grid, values: Values, now: int, share: float) -> Values:
+def corrected(key: int, grid: Grid, values: SyntheticValues, now: int, share: float) -> SyntheticValues:
     """The values as of now: on a share of days a stretch is replaced once, one to ten days after delivery."""
     if grid.resolution.is_calendar:
         return values

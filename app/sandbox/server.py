@@ -20,7 +20,7 @@ from app.sandbox.answers import SandboxResponse, World, acknowledgement, answer
 from app.sandbox.faults import Fault, Throttle, fault_of, html_instead, throttled, unavailable
 from app.sandbox.replay import Replay
 from app.sandbox.settings import SandboxSettings
-from app.sandbox.wire import Connection, Query, encoded
+from app.sandbox.wire import Connection, WireRequest, encode_reply
 
 __all__ = ["Logged", "SandboxServer", "SandboxSettings"]
 
@@ -103,7 +103,7 @@ class SandboxServer:
             await self._converse(connection)
             await connection.close()
         except ConnectionError:
-            self._log.debug("sandbox client has gone")
+            self._log.debug("sandbox_client_disconnected")
         finally:
             connection.drop()
 
@@ -114,7 +114,7 @@ class SandboxServer:
         except h11.RemoteProtocolError as error:
             await connection.refuse(error.error_status_hint)
 
-    async def _exchange(self, connection: Connection, query: Query) -> bool:
+    async def _exchange(self, connection: Connection, query: WireRequest) -> bool:
         """Answers one request; False where the connection is finished after it."""
         self.requests += 1
         number = self.requests
@@ -129,7 +129,7 @@ class SandboxServer:
         if fault is Fault.CUT_DOCUMENT:
             given = replace(given, body=given.body[: len(given.body) * 3 // 5])
         reply = await asyncio.to_thread(
-            encoded,
+            encode_reply,
             given.status,
             given.content_type,
             given.body,
@@ -140,7 +140,7 @@ class SandboxServer:
         self._note(query, reply.status)
         return await connection.send(reply)
 
-    async def _answer(self, query: Query, fault: Fault) -> SandboxResponse:
+    async def _answer(self, query: WireRequest, fault: Fault) -> SandboxResponse:
         """The request border: whatever fails inside becomes a 500 and a line in the log."""
         refused = self._turned_away(query) or self._faulty(fault)
         if refused:
@@ -149,10 +149,10 @@ class SandboxServer:
         try:
             return await asyncio.to_thread(self._content, parameters)
         except Exception:  # noqa: BLE001  the border of a request: the next one is to be answered
-            self._log.exception("sandbox request failed", query=urlencode(parameters))
+            self._log.exception("sandbox_request_failed", query=urlencode(parameters))
             return SandboxResponse(500, "text/plain", b"500 internal server error\n")
 
-    def _turned_away(self, query: Query) -> SandboxResponse | None:
+    def _turned_away(self, query: WireRequest) -> SandboxResponse | None:
         """The answer to a request that never reaches the data: wrong path, method or token, or too many."""
         if query.path != PATH:
             return SandboxResponse(404, "text/plain", b"404 page not found\n")
@@ -181,7 +181,7 @@ class SandboxServer:
             return answer(parameters, self._world, now)
         return self._replay.find(parameters) or _nothing_recorded(parameters, self._settings)
 
-    def _note(self, query: Query, status: int) -> None:
+    def _note(self, query: WireRequest, status: int) -> None:
         self.statuses[status] += 1
         shown = {name: value for name, value in query.parameters.items() if name.lower() != TOKEN_PARAMETER}
         self.log.append(Logged(query.method, query.path, urlencode(shown), status))

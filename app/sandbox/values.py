@@ -22,7 +22,7 @@ from app.sandbox.profiles import capacities, country, decimals, local_seconds, p
 from app.sandbox.series import STORAGE, WIND_AND_SOLAR
 
 Times = NDArray[np.int64]
-Values = NDArray[np.float64]
+SyntheticValues = NDArray[np.float64]
 
 _HOUR = 3600
 _DAY = 86_400
@@ -74,29 +74,29 @@ class ValueRequest:
     def zone(self) -> ZoneInfo:
         return self.grid.zone
 
-    def rounded(self, numbers: Values, digits: int | None = None) -> Values:
+    def rounded(self, numbers: SyntheticValues, digits: int | None = None) -> SyntheticValues:
         """As many decimals as the area publishes unless told; never a negative zero."""
         return np.round(numbers, decimals(self.area) if digits is None else digits) + 0.0
 
 
-def values(wanted: ValueRequest) -> Values:
+def values(wanted: ValueRequest) -> SyntheticValues:
     """The value of each unit of the grid; NaN where the series has none (the other direction of an imbalance)."""
     return _VALUES[wanted.item](wanted)
 
 
-def _day_and_week(starts: Times, zone: ZoneInfo) -> tuple[Values, Values]:
+def _day_and_week(starts: Times, zone: ZoneInfo) -> tuple[SyntheticValues, SyntheticValues]:
     local = local_seconds(starts, zone)
     shape = np.interp(local % _DAY / _HOUR, _HOURS, _DEMAND)
     return np.asarray(shape, dtype=np.float64), _WEEK[(local // _DAY + 3) % 7]
 
 
-def demand(starts: Times, zone: ZoneInfo) -> Values:
+def demand(starts: Times, zone: ZoneInfo) -> SyntheticValues:
     """The daily and weekly shape of demand, about 0 to 1."""
     day, week = _day_and_week(starts, zone)
     return day * week
 
 
-def load(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> Values:
+def load(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> SyntheticValues:
     """The load in MW: daily, weekly and yearly shape, weather and noise."""
     key = key_of(seed, "load", area.eic)
     season = 1 + 0.12 * np.cos(2 * np.pi * (starts / _DAY / _YEAR - 0.04))
@@ -105,20 +105,20 @@ def load(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> Values:
     return peak_load(area) / 1.16 * (0.5 + 0.5 * day) * week * season * weather
 
 
-def load_forecast(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> Values:
+def load_forecast(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> SyntheticValues:
     error = 0.02 * smooth(key_of(seed, "load forecast", area.eic), starts, 5 * _HOUR)
     return load(seed, area, starts, zone) * (1 + error)
 
 
-def _load_actual(wanted: ValueRequest) -> Values:
+def _load_actual(wanted: ValueRequest) -> SyntheticValues:
     return wanted.rounded(load(wanted.seed, wanted.area, wanted.starts, wanted.zone))
 
 
-def _load_forecast(wanted: ValueRequest) -> Values:
+def _load_forecast(wanted: ValueRequest) -> SyntheticValues:
     return wanted.rounded(load_forecast(wanted.seed, wanted.area, wanted.starts, wanted.zone))
 
 
-def _load_extreme(wanted: ValueRequest) -> Values:
+def _load_extreme(wanted: ValueRequest) -> SyntheticValues:
     """The least (A60) or greatest (A61) hour of each day or week."""
     bounds = wanted.grid.bounds
     hours = np.arange(bounds[0], bounds[-1], _HOUR, dtype=np.int64)
@@ -131,25 +131,25 @@ def _years_since_2020(wanted: ValueRequest) -> Times:
     return ((wanted.starts + 30 * _DAY) / _DAY / _YEAR).astype(np.int64) - 50
 
 
-def _margin(wanted: ValueRequest) -> Values:
+def _margin(wanted: ValueRequest) -> SyntheticValues:
     share = 0.05 + 0.1 * uniform(key_of(wanted.seed, "margin", wanted.area.eic), _years_since_2020(wanted))
     return wanted.rounded(peak_load(wanted.area) * share, 0)
 
 
-def _installed(wanted: ValueRequest) -> Values:
+def _installed(wanted: ValueRequest) -> SyntheticValues:
     """Whole MW, 0 for types that the area does not have; wind and sun grow fast."""
     psr = wanted.identity.psr_type
     growth = 1 + (0.04 if psr in WIND_AND_SOLAR else 0.003) * _years_since_2020(wanted)
     return wanted.rounded(capacities(wanted.area).get(psr, 0.0) * np.maximum(growth, 0.3), 0)
 
 
-def _reservoir(wanted: ValueRequest) -> Values:
+def _reservoir(wanted: ValueRequest) -> SyntheticValues:
     season = 0.6 + 0.25 * np.sin(2 * np.pi * (wanted.starts / _DAY / _YEAR - 0.5))
     wobble = 0.05 * smooth(key_of(wanted.seed, "reservoir", wanted.area.eic), wanted.starts, 60 * _DAY)
     return wanted.rounded(peak_load(wanted.area) * 400 * (season + wobble), 2)
 
 
-def wind(seed: int, area: Area, psr: str, starts: Times) -> Values:
+def wind(seed: int, area: Area, psr: str, starts: Times) -> SyntheticValues:
     """The wind's share of capacity: weather fronts of days with gusts of hours."""
     key = key_of(seed, "wind", psr, area.eic)
     fronts = smooth(key_of(seed, "wind", country(area)), starts, 40 * _HOUR) + 0.5 * smooth(key, starts, 9 * _HOUR)
@@ -157,14 +157,14 @@ def wind(seed: int, area: Area, psr: str, starts: Times) -> Values:
     return np.asarray(0.95 / (1 + np.exp(-2.6 * level)), dtype=np.float64)
 
 
-def solar(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> Values:
+def solar(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> SyntheticValues:
     """The sun's share of capacity, 0 at night."""
     key = key_of(seed, "solar", area.eic)
     clouds = 0.62 + 0.3 * smooth(key, starts, 20 * _HOUR) + 0.08 * smooth(key + 1, starts, 2 * _HOUR)
     return np.asarray(sun(starts, zone) ** 1.2 * clouds, dtype=np.float64)
 
 
-def storage(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> Values:
+def storage(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> SyntheticValues:
     """The share of the pumped storage: positive while it generates, negative while it pumps, 0 in between."""
     key = key_of(seed, "storage", area.eic)
     signal = 1.1 * (demand(starts, zone) - 0.55) - 0.6 * sun(starts, zone) + 0.3 * smooth(key, starts, 5 * _HOUR)
@@ -182,7 +182,7 @@ _LEVELS = {
 """Types that keep a level: its base and spread as shares, and for how many seconds; A03 leaves levels out."""
 
 
-def _share(seed: int, area: Area, psr: str, starts: Times, zone: ZoneInfo) -> Values:
+def _share(seed: int, area: Area, psr: str, starts: Times, zone: ZoneInfo) -> SyntheticValues:
     """The output of a production type as a share of its capacity."""
     key = key_of(seed, "generation", psr, area.eic)
     if psr == "B16":
@@ -198,7 +198,7 @@ def _share(seed: int, area: Area, psr: str, starts: Times, zone: ZoneInfo) -> Va
     return np.clip(following + 0.2 * smooth(key, starts, 30 * _HOUR) + 0.02 * uniform(key, starts), 0.02, 0.98)
 
 
-def generation(wanted: ValueRequest) -> Values:
+def generation(wanted: ValueRequest) -> SyntheticValues:
     """The output (or the pumping) of the production type in MW, not rounded."""
     psr, common = wanted.identity.psr_type, (wanted.starts, wanted.zone)
     capacity = capacities(wanted.area)[psr]
@@ -208,11 +208,11 @@ def generation(wanted: ValueRequest) -> Values:
     return capacity * np.maximum(0.0, _share(wanted.seed, wanted.area, psr, *common))
 
 
-def _generation(wanted: ValueRequest) -> Values:
+def _generation(wanted: ValueRequest) -> SyntheticValues:
     return wanted.rounded(generation(wanted))
 
 
-def _unit_generation(wanted: ValueRequest) -> Values:
+def _unit_generation(wanted: ValueRequest) -> SyntheticValues:
     """A part of the type's output; a unit stands still on some days, a wind farm or solar park never."""
     unit = wanted.identity
     days = uniform(key_of(wanted.seed, "outage", unit.unit_eic), wanted.starts // _DAY)
@@ -221,17 +221,17 @@ def _unit_generation(wanted: ValueRequest) -> Values:
     return wanted.rounded(np.where(stopped, 0.0, part * generation(wanted)), 1)
 
 
-def _generation_forecast(wanted: ValueRequest) -> Values:
+def _generation_forecast(wanted: ValueRequest) -> SyntheticValues:
     types = [replace(wanted, identity=Identity("A01", psr)) for psr in capacities(wanted.area)]
     total = np.sum([generation(one) for one in types], axis=0)
     key = key_of(wanted.seed, "generation forecast", wanted.area.eic)
     return wanted.rounded(total * (1 + 0.03 * smooth(key, wanted.starts, 4 * _HOUR)))
 
 
-def _wind_solar_forecast(renewed: int) -> Callable[[ValueRequest], Values]:
+def _wind_solar_forecast(renewed: int) -> Callable[[ValueRequest], SyntheticValues]:
     """A forecast made once (0), or renewed every so many seconds until delivery, each time nearer to the truth."""
 
-    def forecast(wanted: ValueRequest) -> Values:
+    def forecast(wanted: ValueRequest) -> SyntheticValues:
         ahead = np.full(len(wanted.starts), 36 * _HOUR, dtype=np.int64)
         if renewed:
             ahead = wanted.starts - np.minimum(wanted.starts, wanted.now) // renewed * renewed
@@ -242,7 +242,7 @@ def _wind_solar_forecast(renewed: int) -> Callable[[ValueRequest], Values]:
     return forecast
 
 
-def price(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> Values:
+def price(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> SyntheticValues:
     """The spot price: demand and weather of the continent, with a solar valley that goes below zero."""
     common = 25 * smooth(key_of(seed, "price"), starts, 5 * _DAY)
     own = 12 * smooth(key_of(seed, "price", area.eic), starts, 8 * _HOUR)
@@ -251,7 +251,7 @@ def price(seed: int, area: Area, starts: Times, zone: ZoneInfo) -> Values:
     return 85 + 70 * (demand(starts, zone) - 0.6) + common + own - windy - valley
 
 
-def _price(wanted: ValueRequest) -> Values:
+def _price(wanted: ValueRequest) -> SyntheticValues:
     auction = (wanted.area.eic, wanted.identity.contract, wanted.identity.sequence)
     spread = 1.5 if wanted.identity.sequence == "1" else 9.0
     noise = spread * (2 * uniform(key_of(wanted.seed, "auction", *auction), wanted.starts) - 1)
@@ -273,7 +273,7 @@ def transfer_limit(border: Border) -> float:
     return 400.0 + 2600.0 * fraction("limit", *_ends(border))
 
 
-def exchange(seed: int, border: Border, starts: Times) -> Values:
+def exchange(seed: int, border: Border, starts: Times) -> SyntheticValues:
     """The energy over a border in MW, positive in the border's direction; both directions mirror each other."""
     key = key_of(seed, "border", *_ends(border))
     bias = fraction("bias", *_ends(border)) - 0.5
@@ -281,11 +281,11 @@ def exchange(seed: int, border: Border, starts: Times) -> Values:
     return _sign(border) * transfer_limit(border) * np.clip(signal, -1, 1)
 
 
-def _flow(wanted: ValueRequest) -> Values:
+def _flow(wanted: ValueRequest) -> SyntheticValues:
     return wanted.rounded(np.maximum(0.0, exchange(wanted.seed, wanted.border, wanted.starts)))
 
 
-def _schedule(wanted: ValueRequest) -> Values:
+def _schedule(wanted: ValueRequest) -> SyntheticValues:
     """Day-ahead schedules (A01), and the total (A05), to which intraday trade adds."""
     border = wanted.border
     planned = exchange(wanted.seed, border, wanted.starts // _HOUR * _HOUR)
@@ -295,18 +295,18 @@ def _schedule(wanted: ValueRequest) -> Values:
     return wanted.rounded(np.maximum(0.0, planned), 0)
 
 
-def _transfer_capacity(wanted: ValueRequest) -> Values:
+def _transfer_capacity(wanted: ValueRequest) -> SyntheticValues:
     level = 0.7 + 0.3 * steps(key_of(wanted.seed, "capacity", wanted.border.eic), wanted.starts, 8 * _HOUR)
     return wanted.rounded(transfer_limit(wanted.border) * level, 0)
 
 
-def imbalance(seed: int, area: Area, starts: Times) -> Values:
+def imbalance(seed: int, area: Area, starts: Times) -> SyntheticValues:
     """The system's imbalance as a share of its usual size: positive is a surplus."""
     key = key_of(seed, "imbalance", area.eic)
     return 0.7 * smooth(key, starts, 4 * _HOUR) + 0.3 * (2 * uniform(key, starts) - 1)
 
 
-def _imbalance_price(wanted: ValueRequest) -> Values:
+def _imbalance_price(wanted: ValueRequest) -> SyntheticValues:
     """One price for both categories but in every twentieth period."""
     common = (wanted.seed, wanted.area, wanted.starts)
     settled = price(*common, wanted.zone) - 90 * imbalance(*common)
@@ -316,7 +316,7 @@ def _imbalance_price(wanted: ValueRequest) -> Values:
     return wanted.rounded(settled, 2)
 
 
-def _imbalance_volume(wanted: ValueRequest) -> Values:
+def _imbalance_volume(wanted: ValueRequest) -> SyntheticValues:
     """A period is either a surplus (A01) or a deficit (A02); its volume is written without a sign."""
     size = 0.012 * peak_load(wanted.area)
     volume = wanted.rounded(size * imbalance(wanted.seed, wanted.area, wanted.starts), 2)
@@ -324,7 +324,7 @@ def _imbalance_volume(wanted: ValueRequest) -> Values:
     return np.where(mine, np.abs(volume), np.nan)
 
 
-_VALUES: dict[DataItem, Callable[[ValueRequest], Values]] = {
+_VALUES: dict[DataItem, Callable[[ValueRequest], SyntheticValues]] = {
     DataItem.LOAD_ACTUAL: _load_actual,
     DataItem.LOAD_FORECAST_DAY_AHEAD: _load_forecast,
     DataItem.LOAD_FORECAST_WEEK_AHEAD: _load_extreme,

@@ -17,7 +17,7 @@ _GZIP_FROM = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class WireRequest:
     """A request as it came over the wire."""
 
     method: str
@@ -40,7 +40,7 @@ class Reply:
     cut: int | None = None
 
 
-def encoded(
+def encode_reply(
     status: int, content_type: str, body: bytes, *, file_name: str = "", accepts_gzip: bool = False, cut: bool = False
 ) -> Reply:
     """The reply with its headers, compressed where the client takes it and it pays."""
@@ -63,7 +63,7 @@ class Connection:
         self._http = h11.Connection(h11.SERVER)
         self._request: h11.Request | None = None
 
-    async def receive(self) -> Query | None:
+    async def receive(self) -> WireRequest | None:
         """The next request; None where the client has gone or stays idle. h11.RemoteProtocolError for nonsense."""
         if self._http.our_state is h11.DONE:
             self._http.start_next_cycle()
@@ -111,11 +111,11 @@ class Connection:
         await self._writer.wait_closed()
 
 
-def _query(request: h11.Request) -> Query:
+def _query(request: h11.Request) -> WireRequest:
     path, _, query = request.target.decode("ascii").partition("?")
     parameters = dict(parse_qsl(query, keep_blank_values=True))
     headers = {name.decode("ascii"): value.decode("latin-1") for name, value in request.headers}
-    return Query(request.method.decode("ascii"), path, parameters, headers)
+    return WireRequest(request.method.decode("ascii"), path, parameters, headers)
 
 
 def _reason(status: int) -> bytes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.collection.corrections import item_pace
-from app.collection.gaps.question_schedule import DAY, PART_OF_AGE_STORED, PRICE_SLOTS, Pace
+from app.collection.gaps.question_schedule import DAY, PART_OF_AGE_STORED, PRICE_SLOTS, AskPace
 from app.entsoe.items import ITEMS
 from app.errors import ConfigurationError
 from app.market.calendar import DaysBefore
@@ -69,12 +69,12 @@ def _cycle(plan: Plan, item: DataItem) -> float:
     return each if group == NEAR_REAL_TIME or isinstance(ITEMS[item].publication, DaysBefore) else 0.0
 
 
-def _fresh(pace: Pace) -> float:
+def _fresh(pace: AskPace) -> float:
     """Questions a day for what is ahead and for the last week; each takes what it costs."""
     return len(PRICE_SLOTS) if pace.slots else DAY / pace.fresh * pace.costs
 
 
-def _of_the_past(pace: Pace, item: DataItem) -> float:
+def _of_the_past(pace: AskPace, item: DataItem) -> float:
     """Questions a day for older values: of each doubling of age one at a part of it, as many windows as it holds."""
     window = ITEMS[item].days + 30 * ITEMS[item].months
     found, age = 0.0, FRESH_DAYS

@@ -148,9 +148,9 @@ class Dispatcher:
         for attempt in range(FINISH_ATTEMPTS):
             try:
                 if not await self._runs.finish(end, self._epoch):
-                    self._log.warning("run_belongs_to_another_leader", job=end.ticket.job, epoch=self._epoch)
+                    self._log.warning("run_leader_changed", job=end.ticket.job, epoch=self._epoch)
             except DatabaseUnavailable as error:
-                self._log.warning("run_not_recorded_yet", job=end.ticket.job, error=str(error))
+                self._log.warning("run_record_postponed", job=end.ticket.job, error=str(error))
                 await asyncio.sleep(0.5 * 2**attempt)
             else:
                 return

@@ -92,7 +92,7 @@ class GapDue:
         asked = [*missing, *fresh]
         pairs = {(one.item, one.place.eic) for one in asked}
         beside = [one for one in selection.requests if (one.item, one.place.eic) in pairs]
-        return Selection(merged([*asked, *await self._again.again(beside, now)]), selection.skipped)
+        return Selection(merge_requests([*asked, *await self._again.again(beside, now)]), selection.skipped)
 
 
 def considered(item: DataItem, place: Place, days: int, now: datetime) -> Interval:
@@ -132,7 +132,7 @@ def expected(gap: Gap, now: datetime) -> CollectionRequest | None:
     return CollectionRequest(gap.item, gap.place, days) if gap.interval.intersection(days) else None
 
 
-def merged(requests: Iterable[CollectionRequest]) -> tuple[CollectionRequest, ...]:
+def merge_requests(requests: Iterable[CollectionRequest]) -> tuple[CollectionRequest, ...]:
     """Windows of an item and place that overlap or lie within a day of each other are one, newest first."""
     found: list[CollectionRequest] = []
     for one in sorted(requests, key=lambda one: (one.item, one.place.eic, one.interval)):

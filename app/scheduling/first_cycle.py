@@ -36,9 +36,9 @@ class Cycle:
         self._due = frozenset(due)
         self._begun = self._told = time.monotonic()
         if due:
-            self._log.info("first_cycle_begins", jobs=len(due))
+            self._log.info("first_cycle_started", jobs=len(due))
         else:
-            self._log.info("nothing_is_due", next="`gridkeeper jobs list` shows when each job runs")
+            self._log.info("first_cycle_skipped", next="`gridkeeper jobs list` shows when each job runs")
 
     async def observe(self, run: CollectionRun) -> None:
         """A window has ended."""
@@ -49,7 +49,7 @@ class Cycle:
         self._counts["values"] += run.new
         if time.monotonic() - self._told >= PROGRESS_SECONDS:
             self._told = time.monotonic()
-            self._log.info("first_cycle_goes_on", jobs=f"{len(self._outcomes)} of {len(self._due)}", **self._counts)
+            self._log.info("first_cycle_continued", jobs=f"{len(self._outcomes)} of {len(self._due)}", **self._counts)
 
     def job_ended(self, end: RunEnd) -> None:
         """An attempt at a run of a job has ended."""
@@ -65,4 +65,4 @@ class Cycle:
         told: dict[str, object] = {"jobs": len(self._outcomes), **self._counts}
         if undone:
             told["undone"] = undone
-        self._log.info("first_cycle_done", **told, seconds=round(time.monotonic() - self._begun, 1))
+        self._log.info("first_cycle_finished", **told, seconds=round(time.monotonic() - self._begun, 1))

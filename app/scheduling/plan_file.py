@@ -92,8 +92,8 @@ TimeOfDay = Annotated[time, BeforeValidator(_clock)]
 Weekday = Annotated[int, BeforeValidator(_weekday)]
 AreaName = Annotated[str, BeforeValidator(_area)]
 Item = Annotated[str, BeforeValidator(_item)]
-Areas = Annotated[tuple[AreaName, ...], BeforeValidator(_several)]
-Items = Annotated[tuple[Item, ...], BeforeValidator(_several)]
+AreaNames = Annotated[tuple[AreaName, ...], BeforeValidator(_several)]
+ItemNames = Annotated[tuple[Item, ...], BeforeValidator(_several)]
 
 
 class _Entry(BaseModel):
@@ -106,8 +106,8 @@ class _Entry(BaseModel):
     at: TimeOfDay | None = None
     since: TimeOfDay | None = Field(default=None, alias="from")
     zone: str | None = None
-    areas: Areas = ()
-    items: Items = ()
+    areas: AreaNames = ()
+    items: ItemNames = ()
     enabled: bool = True
 
     def line(self, rule: JobLine) -> PlanLine:
@@ -145,8 +145,8 @@ class _File(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    areas: Annotated[Areas, Field(min_length=1)] | None = None
-    items: Annotated[Items, Field(min_length=1)] | None = None
+    areas: Annotated[AreaNames, Field(min_length=1)] | None = None
+    items: Annotated[ItemNames, Field(min_length=1)] | None = None
     jobs: dict[str, _Entry]
 
     @model_validator(mode="before")

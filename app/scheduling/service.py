@@ -18,7 +18,7 @@ from app.db.leader import Leadership, LeadershipLost
 from app.db.sync_engine import small_sync_engine
 from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
 from app.kit.periodic import pause
-from app.logging import Outage
+from app.logging import OutageLog
 from app.scheduling.dispatcher import Dispatcher, JobHandler
 from app.scheduling.first_cycle import Cycle
 from app.scheduling.jobs.collection import COLLECT
@@ -119,7 +119,7 @@ class SchedulerService:
         self._worked_in_term = False
         self._round_at = time.monotonic()
         self._log = structlog.get_logger()
-        self._failing = Outage("scheduler_round_failed", level="error")
+        self._failing = OutageLog("scheduler_round_failed", "scheduler_round_recovered", level="error")
 
     @property
     def plan(self) -> Plan:
@@ -173,26 +173,26 @@ class SchedulerService:
             epoch = await self._leadership.campaign()
         except DatabaseUnavailable as error:
             if not self._database_error:
-                self._log.warning("no_leader_elected", error=str(error))
+                self._log.warning("leader_election_failed", error=str(error))
             self._database_error = str(error)
             # Without a database no process works, and none that is started anew would.
             self._failing_since = None
             return None
         if self._database_error:
-            self._log.info("database_is_back")
+            self._log.info("leader_election_recovered")
         self._database_error = ""
         if epoch is None:
             self._stepped_down, self._short_terms, self._failing_since = "", 0, None
         if epoch is None and not self._stands_by:
             note = "another replica leads; this one works on backfills and takes over when that one stops"
-            self._log.info("standing_by", name=self._leadership.name, note=note)
+            self._log.info("standby_entered", name=self._leadership.name, note=note)
         self._stands_by = epoch is None
         return epoch
 
     async def _lead(self, epoch: int, stop: asyncio.Event) -> None:
         """One term: until the service stops, or leadership is lost."""
         self._worked_in_term = False
-        self._log.info("leading", epoch=epoch, name=self._leadership.name)
+        self._log.info("leadership_taken", epoch=epoch, name=self._leadership.name)
         begun = time.monotonic()
         try:
             async with asyncio.TaskGroup() as group:
@@ -208,7 +208,7 @@ class SchedulerService:
             self._leadership.abandon()
             self._stepped_down = "; ".join(map(str, lost.exceptions))
             seconds = self._pause_after(begun)
-            self._log.warning("stepped_down", epoch=epoch, reason=self._stepped_down, next_election_in=seconds)
+            self._log.warning("leadership_resigned", epoch=epoch, reason=self._stepped_down, next_election_in=seconds)
             await pause(stop, seconds)
 
     def _pause_after(self, begun: float) -> float:
@@ -296,7 +296,7 @@ class SchedulerService:
         mended = {change.job.name for change in changes}
         unreadable = tuple(job.name for job in stored if job.unreadable and job.name not in mended)
         if unreadable and unreadable != term.unreadable:
-            self._log.error("jobs_unreadable", jobs=list(unreadable), remedy=UNREADABLE)
+            self._log.error("jobs_read_failed", jobs=list(unreadable), remedy=UNREADABLE)
         term.unreadable = unreadable
         term.applied_at = time.monotonic()
 
@@ -357,5 +357,5 @@ class SchedulerService:
 
     def _shaped(self, plan: Plan) -> Plan:
         for note in plan.notes:
-            self._log.warning("plan_line_without_effect", note=note)
+            self._log.warning("plan_line_ignored", note=note)
         return cautious(plan) if self._settings.profile == "cautious" else plan

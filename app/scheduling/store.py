@@ -172,7 +172,7 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
         try:
             return self._job(decode(row.id, row.job_state), _instant(row.next_run_time))
         except ConfigurationError as error:
-            self._log.error("job_unreadable", job=row.id, error=str(error))
+            self._log.error("job_read_failed", job=row.id, error=str(error))
             park = update(self.jobs_t).where(self.jobs_t.c.id == row.id).values(unreadable=str(error))
             connection.execute(park)
             return None

@@ -16,7 +16,7 @@ from apscheduler.schedulers.base import STATE_RUNNING, STATE_STOPPED
 
 from app.clock import Clock
 from app.errors import DatabaseUnavailable, SchedulerStateError
-from app.logging import Outage
+from app.logging import OutageLog
 from app.scheduling import jobs
 from app.scheduling.models import RunTrigger, Ticket
 from app.scheduling.store import PostgresJobStore, SlotTrigger
@@ -43,7 +43,7 @@ class Ticker(BackgroundScheduler):  # type: ignore[misc]  # the library has no t
         self._epoch = epoch
         self._tick_seconds = tick
         self._log = structlog.get_logger()
-        self._failing = Outage("scheduler_tick_failed", level="error")
+        self._failing = OutageLog("scheduler_tick_failed", "scheduler_tick_recovered", level="error")
         self.ticked_at = self.turned_at = time.monotonic()
         self.deposed = False
         self.since = clock.now()

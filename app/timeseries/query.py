@@ -18,7 +18,7 @@ from app.timeseries.shape import Auction, Resampling, Shaped, choose_auction, jo
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class SeriesQuery:
     """Items with their places (canonical area) and the interval of each.
 
     `as_of` and `published` as in `TimeSeriesRepository.read`. `continues` names, by item and zone, the areas whose
@@ -33,7 +33,7 @@ class Query:
     continues: Mapping[tuple[DataItem, str], tuple[str, ...]] = field(default_factory=dict)
 
 
-async def read_shaped(repository: TimeSeriesRepository, query: Query) -> AsyncGenerator[Shaped]:
+async def read_shaped(repository: TimeSeriesRepository, query: SeriesQuery) -> AsyncGenerator[Shaped]:
     """The values ordered by series, then time; what has to be seen whole is held for one item at most."""
     for item in sorted(query.wanted):
         priced = item is DataItem.PRICE_DAY_AHEAD and query.auction is not Auction.ALL
@@ -50,23 +50,23 @@ async def read_shaped(repository: TimeSeriesRepository, query: Query) -> AsyncGe
                     yield Shaped(batch)
         if priced:
             whole = [join(list(group)) for _, group in groupby(held, key=lambda batch: batch.key)]
-            for batch in choose_auction(whole, query.auction, zone_of):
+            for batch in choose_auction(whole, query.auction, place_zone):
                 yield _resampled([batch], query) if query.resampling else Shaped(batch)
         elif held:
             yield _resampled(held, query)
 
 
-def _resampled(held: list[ObservationBatch], query: Query) -> Shaped:
+def _resampled(held: list[ObservationBatch], query: SeriesQuery) -> Shaped:
     batch = join(held)
     assert query.resampling is not None  # noqa: S101  only then is anything held
-    return resample(batch, query.resampling, zone_of(batch.key.area))
+    return resample(batch, query.resampling, place_zone(batch.key.area))
 
 
-def zone_of(area: str) -> ZoneInfo:
+def place_zone(area: str) -> ZoneInfo:
     return find_place(area).zone
 
 
-def shown_under(key: SeriesKey, query: Query) -> list[SeriesKey]:
+def shown_under(key: SeriesKey, query: SeriesQuery) -> list[SeriesKey]:
     """The columns of a wide table in which a series stands: those of the areas whose history it is part of.
 
     Zones that followed each other differ in their domains; of auctions one was chosen for each instant.

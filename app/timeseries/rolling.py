@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Instants = NDArray[np.int64]
+"""Seconds since 1970."""
 
 BLOCK = 65_536
 MAD = 1.4826

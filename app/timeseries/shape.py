@@ -37,7 +37,7 @@ class Auction(StrEnum):
     ALL = "all"
 
 
-class Aggregate(StrEnum):
+class Aggregation(StrEnum):
     """What becomes of the values of a longer unit."""
 
     MEAN = "mean"
@@ -53,7 +53,7 @@ class Resampling:
     """The wanted units; one of which less than `coverage` is stored has no value."""
 
     resolution: Resolution
-    aggregate: Aggregate = Aggregate.MEAN
+    aggregate: Aggregation = Aggregation.MEAN
     coverage: float = 1.0
 
 
@@ -157,7 +157,7 @@ def resample(batch: ObservationBatch, wanted: Resampling, zone: ZoneInfo) -> Sha
     values, coverage, filled, recorded = (np.array(column)[best, rows] for column in zip(*found, strict=True))
     present = coverage > 0
     enough = coverage >= wanted.coverage - 1e-9
-    if wanted.aggregate is not Aggregate.COUNT:
+    if wanted.aggregate is not Aggregation.COUNT:
         values = np.where(enough, values, np.nan)
     shaped = ObservationBatch(
         batch.key,
@@ -238,12 +238,12 @@ def _count(_unit: NDArray[np.int64], _values: NDArray[np.float64], numbers: NDAr
 
 
 _VALUES = {
-    Aggregate.SUM: _sum,
-    Aggregate.MEAN: _mean,
-    Aggregate.MIN: _min,
-    Aggregate.MAX: _max,
-    Aggregate.LAST: _last,
-    Aggregate.COUNT: _count,
+    Aggregation.SUM: _sum,
+    Aggregation.MEAN: _mean,
+    Aggregation.MIN: _min,
+    Aggregation.MAX: _max,
+    Aggregation.LAST: _last,
+    Aggregation.COUNT: _count,
 }
 
 

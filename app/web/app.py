@@ -106,7 +106,7 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
     )
     async with serve_http(create_app(probes), settings.web) as url:
         structlog.get_logger().info(
-            "http_listens", url=f"{url}/health/ready", metrics=f"{url}/metrics", port=urlsplit(url).port
+            "http_started", url=f"{url}/health/ready", metrics=f"{url}/metrics", port=urlsplit(url).port
         )
         await stop.wait()
 

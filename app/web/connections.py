@@ -49,7 +49,7 @@ class Room:
         if time.monotonic() - self._said_at >= SAID_EVERY:
             self._said_at = time.monotonic()
             remedy = "see who opens them, or raise GRIDKEEPER_WEB__MAX_CONNECTIONS"
-            structlog.get_logger().warning("http_connections_full", most=self._most, remedy=remedy)
+            structlog.get_logger().warning("http_connections_exhausted", most=self._most, remedy=remedy)
 
 
 class LimitedProtocol(H11Protocol):

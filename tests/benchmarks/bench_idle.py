@@ -178,7 +178,7 @@ def measure(folder: Path, url: str, seconds: float, end: ExitStack) -> None:
     wait(lambda: listens(port), "the sandbox")
     service = begin(*GRIDKEEPER, "serve", stderr=end.enter_context(log.open("wb")))
     reference = begin(sys.executable, "-c", REFERENCE, url, stdout=subprocess.DEVNULL)
-    wait(lambda: count(log, "first_cycle_done") > 0, "the end of the first cycle")
+    wait(lambda: count(log, "first_cycle_finished") > 0, "the end of the first cycle")
     order = (*GRIDKEEPER, "jobs", "run", "gap_analysis")
     subprocess.run(order, env=around, check=False, capture_output=True, timeout=PATIENCE)
     time.sleep(SETTLED)

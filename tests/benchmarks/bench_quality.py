@@ -19,8 +19,8 @@ import bottleneck as bn
 import numpy as np
 
 from app.quality.detectors.detect import detect
-from app.quality.models import Flags, Series, SeriesKind, Values
-from app.timeseries.rolling import before
+from app.quality.models import Series, SeriesKind
+from app.timeseries.rolling import Flags, Values, before
 from tests.support.quality_series import (
     FAULTS,
     START,

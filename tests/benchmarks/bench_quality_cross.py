@@ -19,7 +19,8 @@ import numpy as np
 from app.quality.detectors.consistency import RelatedValues, testimonies
 from app.quality.detectors.detect import detect
 from app.quality.detectors.related_series import Role
-from app.quality.models import Flags, Series, SeriesKind, Values
+from app.quality.models import Series, SeriesKind
+from app.timeseries.rolling import Flags, Values
 from tests.benchmarks.bench_quality import DETECTORS, REAL, tell
 from tests.support.quality_series import (
     START,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.monitoring.histogram import DIGITS, LAST_BUCKET, SHORTEST, WORST_ERROR, middle, quantile, unpacked
+from app.monitoring.histogram import DIGITS, LAST_BUCKET, SHORTEST, WORST_ERROR, middle, quantile, unpack_counts
 
 LATENCIES = st.lists(st.floats(SHORTEST, 1000.0), min_size=1, max_size=200)
 HISTOGRAMS = st.dictionaries(st.integers(0, LAST_BUCKET), st.integers(1, 10**DIGITS - 1), max_size=30)
@@ -35,7 +35,7 @@ def test_a_quantile_lies_within_the_documented_error_of_the_true_one(latencies: 
 
 @given(HISTOGRAMS)
 def test_a_histogram_is_read_back_as_it_was_written(counts: dict[int, int]) -> None:
-    assert unpacked(packed(counts)) == counts
+    assert unpack_counts(packed(counts)) == counts
 
 
 @given(
@@ -44,11 +44,11 @@ def test_a_histogram_is_read_back_as_it_was_written(counts: dict[int, int]) -> N
 )
 def test_the_sum_of_the_numbers_is_the_sum_of_the_histograms(one: dict[int, int], other: dict[int, int]) -> None:
     together = {bucket: one.get(bucket, 0) + other.get(bucket, 0) for bucket in {*one, *other}}
-    assert unpacked(str(int(packed(one)) + int(packed(other)))) == together
+    assert unpack_counts(str(int(packed(one)) + int(packed(other)))) == together
 
 
 def test_no_runs_have_no_quantile() -> None:
-    assert quantile(unpacked("0"), 0.95) is None
+    assert quantile(unpack_counts("0"), 0.95) is None
 
 
 def test_the_middle_of_a_bucket_is_as_far_from_both_its_ends() -> None:

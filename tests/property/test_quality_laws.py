@@ -16,7 +16,8 @@ from app.quality.detectors.peers import peer_evidence, usual_distance
 from app.quality.detectors.residuals import own_evidence
 from app.quality.detectors.structure import check_structure
 from app.quality.gate import CERTAIN
-from app.quality.models import DAY, Evidence, Flags, Series, SeriesKind
+from app.quality.models import DAY, Series, SeriesKind, SoftScore
+from app.timeseries.rolling import Flags
 from tests.support.quality_series import START, forecast_of, load, price, solar, wind
 
 HOUR = 3600
@@ -64,7 +65,7 @@ def test_scores_are_bounded_and_alarms_have_a_rule(series: Series) -> None:
     assert np.array_equal(verdict.flags, verdict.rule != "")
 
 
-def evidence(series: Series, doubted: Flags) -> Iterator[Evidence]:
+def evidence(series: Series, doubted: Flags) -> Iterator[SoftScore]:
     yield from own_evidence(series, series.values, doubted, Forecaster())
     for peer in series.forecasts:
         yield from peer_evidence(series, series.values, peer, usual_distance(series.values, peer, series.per_day))

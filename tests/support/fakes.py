@@ -10,7 +10,7 @@ import numpy as np
 from app.errors import SourceError
 from app.market.areas import Place
 from app.market.series import DataItem, SeriesBlock, SeriesKey
-from app.market.time import Interval, Resolution, split
+from app.market.time import Interval, Resolution, split_interval
 from app.sources.source import Fetched, FetchStatistics
 
 Answer = Fetched | SourceError
@@ -27,7 +27,7 @@ class FakeSource:
         self.asked: list[tuple[DataItem, str, Interval]] = []
 
     def windows(self, item: DataItem, place: Place, interval: Interval) -> list[Interval]:
-        return list(split(interval, days=self._days, zone=place.zone))
+        return list(split_interval(interval, days=self._days, zone=place.zone))
 
     async def fetch(self, item: DataItem, place: Place, window: Interval, statistics: FetchStatistics) -> Fetched:
         self.asked.append((item, place.code, window))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.quality.models import DAY, Flags, Series, SeriesKind, Values
+from app.quality.models import DAY, Series, SeriesKind
+from app.timeseries.rolling import Flags, Values
 
 START = 1_704_067_200  # 2024-01-01T00:00Z, a Monday
 WARM_DAYS = 56

@@ -14,12 +14,13 @@ from app.db.engine import Database
 from app.market.areas import Place, find_place
 from app.market.series import SeriesBlock, SeriesKey
 from app.market.time import Interval, Resolution
-from app.quality.models import Series, Values
+from app.quality.models import Series
 from app.quality.repository import QualityRepository
 from app.quality.scan import QualityScanner, ScanReport, ScanSelection
 from app.quality.scoring import DEFAULT_WEIGHTS, Weights
 from app.settings import DatabaseSettings
 from app.timeseries.repository import TimeSeriesRepository
+from app.timeseries.rolling import Values
 
 HOUR = timedelta(hours=1)
 _RESOLUTIONS = {900: Resolution.PT15M, 1800: Resolution.PT30M, 3600: Resolution.PT60M, 86_400: Resolution.P1D}

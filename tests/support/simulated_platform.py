@@ -24,7 +24,7 @@ from app.market.areas import Place
 from app.market.calendar import AfterDelivery
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE, Interval, Resolution
-from app.scheduling.due import considered, expected, fresh_request, merged, next_hour
+from app.scheduling.due import considered, expected, fresh_request, merge_requests, next_hour
 from app.scheduling.jobs.collection import PRICES
 from app.scheduling.plan import group_of
 from app.timeseries.grid import Units, contiguous_runs
@@ -148,12 +148,12 @@ class SimulatedService:
         found += [one for gap in gaps if (one := expected(gap, self.now))]
         fresh = fresh_request(request, self.now)
         again = self._due_again(request.interval)
-        for one in merged([*found, *([fresh] if fresh else []), *again]):
+        for one in merge_requests([*found, *([fresh] if fresh else []), *again]):
             self._ask(one.interval)
 
     def _again(self, first: datetime) -> None:
         request = self._request(0)
-        for one in merged(self._due_again(Interval(first, request.interval.end))):
+        for one in merge_requests(self._due_again(Interval(first, request.interval.end))):
             self._ask(one.interval)
 
     def _due_again(self, interval: Interval) -> list[CollectionRequest]:

@@ -242,7 +242,7 @@ class ChannelFile:
             book, problems = read_channels(self._used, str(self._path))
             if self._book is not None and (not problems or name not in self._book.channels):
                 self._book = book
-                self._log.info("channel_secrets_read", file=str(self._path))
+                self._log.info("channel_secrets_loaded", file=str(self._path))
         return self.current().channels.get(name)
 
     def _secret_files(self) -> dict[str, bytes]:
@@ -254,7 +254,7 @@ class ChannelFile:
         try:
             return self.load()
         except ConfigurationError as error:
-            self._log.error("channels_file_wrong", problem=str(error), effect="what is for broken channels waits")
+            self._log.error("channels_poll_failed", problem=str(error), effect="what is for broken channels waits")
             content = self._try_read()
             if content is None:
                 self._book = ChannelBook(unusable=True)
@@ -298,7 +298,7 @@ class ChannelFile:
         if message != self._missed:
             self._missed = message
             self.problems = (Problem(str(self._path), 0, "", message),)
-            self._log.error("channels file cannot be read, the last good one is used", problem=message)
+            self._log.error("channels_read_failed", hint="the last good file is used", problem=message)
 
     def _differs(self, content: bytes) -> bool:
         """Whether the file says something else, or a secret that it names has changed."""
@@ -314,12 +314,13 @@ class ChannelFile:
             self._book = book
         elif problems:
             said = "; ".join(str(problem) for problem in problems[:5])
-            self._log.error("channels file is wrong, the last good one is used", problem=said, problems=len(problems))
+            hint = "the last good file is used"
+            self._log.error("channels_refused", hint=hint, problem=said, problems=len(problems))
             return
         before = self._book.channels if self._book else {}
         self._book = book
         self._log.info(
-            "channels file read",
+            "channels_loaded",
             added=sorted(set(book.channels) - set(before)),
             removed=sorted(set(before) - set(book.channels)),
             changed=sorted(name for name in set(before) & set(book.channels) if before[name] != book.channels[name]),

@@ -52,7 +52,7 @@ def urgent_end(event: AlertEvent) -> bool:
     return Severity.CRITICAL in {event.alert.severity, event.alert.told_severity}
 
 
-def merged(planned: Iterable[Planned]) -> list[Planned]:
+def merge_planned(planned: Iterable[Planned]) -> list[Planned]:
     """One message for each channel and group."""
     found: dict[Target, Planned] = {}
     for one in planned:

@@ -56,5 +56,5 @@ class Heartbeat:
 
     def _failed(self, reason: str) -> bool:
         self.failures += 1
-        self._log.error("heartbeat failed", reason=reason, failures=self.failures)
+        self._log.error("heartbeat_failed", reason=reason, failures=self.failures)
         return False

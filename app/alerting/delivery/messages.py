@@ -206,7 +206,9 @@ def told_of(event: AlertEvent, *, late: bool = False) -> NotificationItem:
     )
 
 
-def notice(name: str, text: str, at: datetime, labels: Mapping[str, str], severity: Severity) -> NotificationItem:
+def delivery_notice(
+    name: str, text: str, at: datetime, labels: Mapping[str, str], severity: Severity
+) -> NotificationItem:
     """Something that the delivery itself has to say."""
     return NotificationItem(
         _NOTICE, name, severity, at, labels=labels_of(labels), description=clean(text, LONGEST_TEXT)
@@ -403,7 +405,7 @@ def how_to_stop(event: NotificationItem) -> tuple[str, str]:
     return f"gridkeeper alerts ack {event.alert_id}", f"gridkeeper alerts silence {matchers} --for 2h"
 
 
-def split(pieces: Sequence[str], limit: int, measure: Callable[[str], int], *, gap: str = "\n") -> list[str]:
+def split_text(pieces: Sequence[str], limit: int, measure: Callable[[str], int], *, gap: str = "\n") -> list[str]:
     """The pieces, joined into texts of at most `limit` by `measure`; what is too long alone is cut between lines,
     then between characters, so that nothing is lost and no character is torn apart."""
     texts: list[str] = []
@@ -423,7 +425,7 @@ def _fitting(piece: str, limit: int, measure: Callable[[str], int]) -> list[str]
         return [piece]
     lines = piece.split("\n")
     if len(lines) > 1:
-        return split(lines, limit, measure)
+        return split_text(lines, limit, measure)
     return _cut(piece, limit, measure)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.alerting.delivery.config import ChannelBook, ChannelFile
-from app.alerting.delivery.grouping import DELIVERY_FAILING, Planned, Target, merged, plan_notifications
+from app.alerting.delivery.grouping import DELIVERY_FAILING, Planned, Target, merge_planned, plan_notifications
 from app.alerting.delivery.messages import Content, NotificationItem, told_from_json, told_of
 from app.alerting.delivery.routing import Route, Routes
 from app.alerting.ends import notified, plan_ends, write_ends
@@ -99,7 +99,7 @@ class NotificationOutbox:
             told,
             lambda channel: book.instead_of(channel, failing) or book.instead_of(channel),
         )
-        await _collect(connection, merged([*planned, *ends.planned]), now)
+        await _collect(connection, merge_planned([*planned, *ends.planned]), now)
 
     async def announce(
         self, connection: Connection, content: Content, now: datetime, *, labels: dict[str, str], key: str

@@ -76,7 +76,7 @@ def choose(due: Sequence[SendableMessage], free: int, limit: int) -> tuple[int, 
     return merged if len(merged) > 1 else alone
 
 
-def pause(attempts: int, chance: float) -> timedelta:
+def limit_pause(attempts: int, chance: float) -> timedelta:
     """How long to wait after so many failed attempts: full jitter below a bound that doubles; `chance` is in [0, 1)."""
     bound = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts, 20))
     return timedelta(seconds=max(FIRST_PAUSE, bound * chance))
@@ -85,11 +85,11 @@ def pause(attempts: int, chance: float) -> timedelta:
 def retry_at(now: datetime, attempts: int, chance: float, retry_after: timedelta | None) -> datetime:
     """When a message is tried again: never before the receiver's own wish."""
     wished = min(retry_after, LONGEST_PATIENCE) if retry_after else timedelta(0)
-    return now + max(pause(attempts, chance), wished)
+    return now + max(limit_pause(attempts, chance), wished)
 
 
 def blocked_until(now: datetime, failures: int, chance: float, retry_after: timedelta | None) -> datetime:
     """Until when a channel rests after so many failures in a row."""
     if retry_after:
         return now + min(retry_after, LONGEST_PATIENCE)
-    return now + min(pause(failures, chance), timedelta(seconds=LONGEST_BLOCK))
+    return now + min(limit_pause(failures, chance), timedelta(seconds=LONGEST_BLOCK))

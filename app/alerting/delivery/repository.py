@@ -19,7 +19,7 @@ from app.alerting.delivery.messages import (
     NotificationItem,
     Sender,
     compose,
-    notice,
+    delivery_notice,
     told_from_json,
 )
 from app.alerting.delivery.outbox import post_notice, route_waiting
@@ -305,7 +305,9 @@ class DeliveryRepository:
             await self._end(connection, claim, "failed", attempt.at, error=why, progress=progress)
             if notice_on:
                 text = f"{claim.channel} did not get “{claim.message.subject}”: {why}"
-                told = notice("delivery_failed", text, attempt.at, {"channel": claim.channel}, claim.message.severity)
+                told = delivery_notice(
+                    "delivery_failed", text, attempt.at, {"channel": claim.channel}, claim.message.severity
+                )
                 await post_notice(connection, notice_on, told, attempt.at)
 
     async def refused(
@@ -344,7 +346,7 @@ class DeliveryRepository:
             await connection.execute(MOVE, numbers, instead, now, why)
             if await connection.fetchval(NOTICED, instead, channel, now - NOTICE_AGAIN):
                 return len(numbers)
-            told = notice(
+            told = delivery_notice(
                 "channel_disabled",
                 f"nothing can be sent over {channel}: {why}. Its messages come here. "
                 f"Mend it, then run: gridkeeper alerts enable {channel}",

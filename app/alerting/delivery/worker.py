@@ -30,7 +30,7 @@ from app.alerting.models import Severity
 from app.clock import Clock, until_beat
 from app.errors import DatabaseUnavailable
 from app.kit.periodic import pause
-from app.logging import Outage
+from app.logging import OutageLog
 from app.net.egress_guard import AddressRefused
 from app.settings import NotificationSettings, Origin, Settings
 
@@ -82,7 +82,7 @@ class DeliveryWorker:
         self._settings = settings
         self._patience = DeliveryRetryPolicy(timedelta(hours=settings.give_up_hours), chance)
         self.listeners: list[Listener] = []
-        self._away = Outage("delivery_without_database", level="error")
+        self._away = OutageLog("delivery_database_failed", "delivery_database_recovered", level="error")
         self._log = structlog.get_logger()
         self._busy: dict[tuple[str, bool], asyncio.Task[int]] = {}
         self._announced: frozenset[str] = frozenset()
@@ -121,7 +121,8 @@ class DeliveryWorker:
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop` is set; attempts under way may end then."""
         if not self._file.current().reaches_people:
-            self._log.warning("nobody is told of alerts: no channel is configured", file=str(self._file.path))
+            hint = "alerts reach nobody: describe a channel that reaches people in this file"
+            self._log.warning("channels_missed", hint=hint, file=str(self._file.path))
         try:
             while not stop.is_set():
                 seconds = self._settings.poll_seconds
@@ -211,7 +212,7 @@ class DeliveryWorker:
             self._away.met(error)
         except Exception as error:  # noqa: BLE001  the border of a job: it is logged, the other channels go on
             # The work on a channel is a job: a defect in it must not end the deliveries of the others.
-            self._log.exception("delivery failed", channel=name, error=type(error).__name__)
+            self._log.exception("delivery_failed", channel=name, error=type(error).__name__)
         return 0
 
     async def _hand_over(self, channel: str, why: str, book: ChannelBook, *, gone: bool = False) -> int:
@@ -219,7 +220,7 @@ class DeliveryWorker:
         instead = self._instead(channel, book, disabled)
         moved = await self._repository.hand_over(channel, instead, why, self._clock.now(), gone=gone)
         if moved:
-            self._log.error("channel takes nothing", channel=channel, reason=why, messages=moved, instead=instead)
+            self._log.error("channel_bypassed", channel=channel, reason=why, messages=moved, instead=instead)
         return 0
 
     @staticmethod
@@ -295,7 +296,7 @@ class DeliveryWorker:
         for listen in self.listeners:
             listen(name, channel.kind, kept.verdict, kept.seconds)
         self._log.info(
-            "message attempt",
+            "delivery_attempted",
             channel=name,
             key=part.key,
             part=part.name,
@@ -328,7 +329,7 @@ class DeliveryWorker:
         """Record a failure by what it means."""
         name = channel.common.name
         if answer.verdict is DeliveryStatus.DISABLED:
-            self._log.error("channel disabled", channel=name, reason=answer.text)
+            self._log.error("channel_disabled", channel=name, reason=answer.text)
             self._disabled |= {name}
             await self._repository.disable(name, answer.text, attempt.at, (claim, attempt))
             await self._hand_over(name, answer.text, book)
@@ -339,7 +340,7 @@ class DeliveryWorker:
             await self._repository.refused(claim, attempt, progress, instead)
         elif answer.verdict is DeliveryStatus.REFUSED or over:
             why = answer.text if not over else f"tried for {self._settings.give_up_hours:g} h, last: {answer.text}"
-            self._log.error("message failed", channel=name, subject=claim.message.subject, reason=why)
+            self._log.error("message_failed", channel=name, subject=claim.message.subject, reason=why)
             notice_on = "" if claim.moved else instead
             await self._repository.failed(claim, attempt, progress, why, notice_on=notice_on)
         else:

@@ -271,7 +271,7 @@ async def active_quiets(connection: Connection, now: datetime) -> list[Mute]:
     found: list[Mute] = [*map(silence_of, silences), *map(window_of, windows)]
     for quiet in found:
         if quiet.problem:
-            structlog.get_logger().error("silence_unusable", silence=quiet.name, error=quiet.problem)
+            structlog.get_logger().error("silence_ignored", silence=quiet.name, error=quiet.problem)
         elif quiet.active(now):
             quiets.append(quiet)
     return quiets

@@ -22,7 +22,7 @@ from app.clock import Clock, until_beat
 from app.errors import ConfigurationError, Conflict, DatabaseUnavailable, NotFound
 from app.kit.periodic import pause
 from app.kit.suggest import did_you_mean
-from app.logging import Outage
+from app.logging import OutageLog
 from app.settings import AlertingSettings
 
 MOST_IN_FLIGHT = 2000
@@ -106,7 +106,7 @@ class AlertService:
         self._at: dict[str, float] = {}
         self._tick_at = time.monotonic()
         self._evaluations = self._errors = 0
-        self._away = Outage("alerting_without_database")
+        self._away = OutageLog("alerting_database_failed", "alerting_database_recovered")
         self._log = structlog.get_logger()
 
     def status(self) -> AlertStatus:
@@ -210,7 +210,7 @@ class AlertService:
         ):
             if names:
                 await self._repository.forget({name: gone[name] for name in names}, now, note)
-                self._log.info("rules_gone", rules=names, note=note)
+                self._log.info("rules_removed", rules=names, note=note)
 
     async def _claim(self, now: datetime) -> None:
         limit = max(0, min(CLAIMED_AT_ONCE, MOST_IN_FLIGHT - len(self._in_flight)))
@@ -285,7 +285,7 @@ class AlertService:
             return
         [outcome] = outcomes
         error = f"what it found cannot be kept: {type(failure).__name__}: {failure}"
-        self._log.error("evaluation_not_written", rule=outcome.rule.name, error=error)
+        self._log.error("evaluation_write_failed", rule=outcome.rule.name, error=error)
         if outcome.evaluation.signals or not outcome.evaluation.error:
             broken = replace(outcome.evaluation, verdict=EvaluationStatus.ERROR, signals=(), keep=True, error=error)
             await self._record([replace(outcome, evaluation=_cleaned(broken))])
@@ -365,7 +365,7 @@ def next_evaluation(rule: Rule, after: datetime) -> datetime:
     try:
         return rule.schedule.next_slot(after)
     except (ConfigurationError, StopIteration) as error:
-        structlog.get_logger().error("rule_never_due", rule=rule.name, error=str(error))
+        structlog.get_logger().error("rule_schedule_ignored", rule=rule.name, error=str(error))
         return after + timedelta(days=1)
 
 

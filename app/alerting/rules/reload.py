@@ -200,7 +200,7 @@ class RuleBook:
         reading = read_book(self._good)
         self._take_note(reading)
         self._book = reading.book
-        self._log.info("rules_read", rules=len(reading.book.rules), folder=str(self._folder))
+        self._log.info("rules_loaded", rules=len(reading.book.rules), folder=str(self._folder))
         return self._book
 
     def _doubted(self, files: list[RuleFile]) -> list[RuleFile]:
@@ -228,7 +228,7 @@ class RuleBook:
             remedy = "mend the files; until then the last good rules stay in force"
             self._log.error("rules_refused", problems=str(FileProblems(reading.problems[:5])), remedy=remedy)
         elif self._problems and not reading.problems:
-            self._log.info("rules_mended")
+            self._log.info("rules_recovered")
         self._problems = reading.problems
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from app.collection.gaps.classification import Reason
-from app.collection.gaps.windows import Evidence
+from app.collection.gaps.windows import AskEvidence
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.errors import AccessDenied, RateLimited, SourceUnavailable
 
@@ -83,7 +83,7 @@ class Lack:
     end: datetime
     reason: Reason = Reason.OURS
     since: datetime | None = None
-    evidence: Evidence = Evidence.NEVER_ASKED
+    evidence: AskEvidence = AskEvidence.NEVER_ASKED
 
     @property
     def wanted(self) -> bool:

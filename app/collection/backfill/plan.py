@@ -9,7 +9,7 @@ from datetime import datetime
 
 from app.collection.backfill.models import Lack
 from app.collection.gaps.classification import Reason
-from app.collection.gaps.windows import Evidence
+from app.collection.gaps.windows import AskEvidence
 from app.collection.models import CollectionRequest, Work
 from app.market.areas import Border, before_it_existed
 from app.market.time import Interval, merge_intervals, midnight
@@ -72,8 +72,8 @@ def plan_backfill(
         not_due=len(not_due),
         due=min((one.since for one in later if one.since), default=None) if not_due else None,
         absent=len(absent),
-        never_existed=len(_meeting(absent, [one for one in known if one.evidence is Evidence.NEVER_EXISTED])),
-        empty_before=len(_meeting(work, [one for one in known if one.wanted and one.evidence is Evidence.EMPTY])),
+        never_existed=len(_meeting(absent, [one for one in known if one.evidence is AskEvidence.NEVER_EXISTED])),
+        empty_before=len(_meeting(work, [one for one in known if one.wanted and one.evidence is AskEvidence.EMPTY])),
         requests_each=requests_each,
     )
 

@@ -22,11 +22,11 @@ from app.collection.backfill.models import (
     next_step,
 )
 from app.collection.backfill.repository import BackfillRepository
-from app.collection.backfill_pace import Pace
+from app.collection.backfill_pace import BackfillPace
 from app.collection.life_signs import dead_workers, sign_of_life
 from app.collection.models import CollectionRun, Work
 from app.errors import DatabaseUnavailable
-from app.logging import Outage
+from app.logging import OutageLog
 from app.tasks.backend import Priority, Task, TaskBackend
 
 KIND = "backfill"
@@ -71,7 +71,7 @@ class BackfillWorker:
         self._backend = backend
         self._patience = patience
         self._poll = poll_seconds
-        self._pace = Pace(requests_per_second)
+        self._pace = BackfillPace(requests_per_second)
         self._name = name or f"{socket.gethostname()}:{os.getpid()}"
         self._asked: Counter[int] = Counter()
         self._begun: set[int] = set()
@@ -80,7 +80,8 @@ class BackfillWorker:
         self._wake = asyncio.Event()
         self._stopped, self._grace = False, 0.0
         self._log = structlog.get_logger()
-        self._away, self._unrenewed = Outage("backfill_waits_for_database"), Outage("backfill_leases_not_renewed")
+        self._away = OutageLog("backfill_database_failed", "backfill_database_recovered")
+        self._unrenewed = OutageLog("backfill_renewal_failed", "backfill_renewal_recovered")
 
     @property
     def name(self) -> str:
@@ -135,7 +136,7 @@ class BackfillWorker:
     async def _tell_of_changes(self, open_now: set[int]) -> None:
         """Log which backfills began, and in which state those are that have no window left to begin."""
         for backfill_id in sorted(open_now - self._begun):
-            self._log.info("backfill_begun", backfill=backfill_id)
+            self._log.info("backfill_started", backfill=backfill_id)
         self._begun |= open_now
         if not (quiet := self._begun - open_now):
             return
@@ -145,8 +146,11 @@ class BackfillWorker:
             if state is BackfillState.RUNNING:
                 continue  # its windows are all under way, or wait for another attempt
             self._begun.discard(backfill_id)
-            event = "backfill_ended" if state.terminal else "backfill_paused"
-            self._log.info(event, backfill=backfill_id, state=state.value, **({"reason": reason} if reason else {}))
+            details = {"backfill": backfill_id, "state": state.value} | ({"reason": reason} if reason else {})
+            if state.terminal:
+                self._log.info("backfill_ended", **details)
+            else:
+                self._log.info("backfill_paused", **details)
 
     async def _pause(self) -> None:
         """Until a window has ended, or for a while; after a quiet while those of dead workers are looked at."""
@@ -162,7 +166,7 @@ class BackfillWorker:
             if freed := await self._repository.free_dead(dead_workers):
                 self._log.info("backfill_windows_freed", windows=freed)
             if given_up := await self._repository.give_up_lost():
-                self._log.error("backfill_windows_given_up", windows=given_up)
+                self._log.error("backfill_windows_abandoned", windows=given_up)
         except DatabaseUnavailable as error:
             self._away.met(error)
 

@@ -112,7 +112,7 @@ LIVELY, QUIET = 0.25, 8
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class AskPace:
     """How an item is asked for again where values are stored, or may appear before they are due.
 
     `fresh`: the distance while delivery is ahead and for `FRESH_WORKING_DAYS` after it. `slots`: asked at `PRICE_SLOTS`
@@ -124,11 +124,11 @@ class Pace:
     costs: int = 1
 
 
-def pace_of(unit: timedelta, *, price: bool, longest_window: timedelta) -> Pace:
+def pace_of(unit: timedelta, *, price: bool, longest_window: timedelta) -> AskPace:
     """A week in seven questions for what is a week long, never below three hours; `unit` is that of the values."""
     costs = max(1, -(-timedelta(days=7) // longest_window))
     fresh = min(max(SHORTEST_FRESH, int(unit.total_seconds()) // 7), LONGEST_FRESH)
-    return Pace(fresh * costs, slots=price, costs=costs)
+    return AskPace(fresh * costs, slots=price, costs=costs)
 
 
 def eagerness(questions: int, found: int) -> float:
@@ -139,7 +139,7 @@ def eagerness(questions: int, found: int) -> float:
 
 
 def next_of_stored(
-    ends: NDArray[np.int64], last_answer: NDArray[np.int64], pace: Pace, eager: float = 1.0
+    ends: NDArray[np.int64], last_answer: NDArray[np.int64], pace: AskPace, eager: float = 1.0
 ) -> NDArray[np.int64]:
     """When stored values are asked for again: `ends` of their delivery, `last_answer` that covered them (0 for none)."""
     fresh = working_seconds(ends, last_answer) < FRESH_WORKING_DAYS * DAY

@@ -21,7 +21,7 @@ HOUR = 3600
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
-class Evidence(StrEnum):
+class AskEvidence(StrEnum):
     """What the questions so far say of missing values."""
 
     NOT_DUE = "not due"
@@ -55,17 +55,17 @@ class Gap:
     answers: int = 0
 
     @property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> AskEvidence:
         """What is known of the missing values, for people."""
         if self.reason is Reason.NOT_DUE:
-            return Evidence.NOT_DUE
+            return AskEvidence.NOT_DUE
         if not self.asked:
-            return Evidence.NEVER_ASKED
+            return AskEvidence.NEVER_ASKED
         if not self.answers:
-            return Evidence.NO_ANSWER
+            return AskEvidence.NO_ANSWER
         if self.reason is Reason.MISSING_AT_SOURCE and self.series_key is None:
-            return Evidence.NEVER_EXISTED
-        return Evidence.EMPTY
+            return AskEvidence.NEVER_EXISTED
+        return AskEvidence.EMPTY
 
     def is_ripe(self, now: datetime, *, again: bool = False) -> bool:
         """Whether it is time to ask for it; `again` by whoever repeats a question that has just failed."""

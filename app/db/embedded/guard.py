@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from app.errors import AppError
-from app.logging import Outage
+from app.logging import OutageLog
 
 LOOK_SECONDS = 1.0
 LONGEST_PAUSE = 30.0
@@ -38,7 +38,8 @@ async def guarded(server: RestartableServer) -> AsyncIterator[None]:
 
 async def guard(server: RestartableServer, *, look: float = LOOK_SECONDS) -> None:
     """Until cancelled. What keeps it from starting is told once, and tried again with growing pauses."""
-    log, failing, pause = structlog.get_logger(), Outage("embedded_database_does_not_start", level="error"), look
+    log, pause = structlog.get_logger(), look
+    failing = OutageLog("embedded_database_start_failed", "embedded_database_start_recovered", level="error")
     while True:
         await asyncio.sleep(pause)
         if server.runs:

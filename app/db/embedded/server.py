@@ -109,7 +109,7 @@ class EmbeddedServer:
             with _alone(place):
                 _run(place, self._options)
         except OSError as error:
-            raise explain(str(error), place) from error
+            raise server_error(str(error), place) from error
 
     def release(self) -> None:
         """Stop using the server; the keeper stops it after its last user."""
@@ -131,7 +131,7 @@ def start_embedded(data_dir: Path, *, tuning: Mapping[str, str] = NO_TUNING) -> 
                 sockets = _run(place, options)
             undo.pop_all()
     except OSError as error:
-        raise explain(str(error), place) from error
+        raise server_error(str(error), place) from error
     url = f"postgresql://{USER}@/{DATABASE}?host={sockets}&port=5432"
     return EmbeddedServer(url, place.home, hold, keeper.socket_files(sockets)[0], options)
 
@@ -174,7 +174,7 @@ def _run(place: ServerLocation, options: tuple[str, ...]) -> Path:
             _check_version(place)
         claim(sockets, place.account)
         _launch(place, options)
-    raise explain(_log_since(place.log, 0), place)
+    raise server_error(_log_since(place.log, 0), place)
 
 
 def _launch(place: ServerLocation, options: tuple[str, ...]) -> None:
@@ -200,7 +200,7 @@ def _launch(place: ServerLocation, options: tuple[str, ...]) -> None:
     except subprocess.TimeoutExpired:
         raise _too_slow(place) from None
     if result.returncode and not keeper.held(place.home, "server.lock"):
-        raise explain(_log_since(place.log, said_before) + result.stderr.decode(errors="replace"), place)
+        raise server_error(_log_since(place.log, said_before) + result.stderr.decode(errors="replace"), place)
 
 
 def _ready(place: ServerLocation) -> bool:
@@ -239,7 +239,7 @@ def _log_since(log: Path, size: int) -> str:
     return ""
 
 
-def explain(output: str, place: ServerLocation) -> AppError:
+def server_error(output: str, place: ServerLocation) -> AppError:
     """The error behind what initdb or the server wrote before it gave up."""
     if "No space left on device" in output:
         return ConfigurationError(
@@ -315,4 +315,4 @@ def _as_server(place: ServerLocation, command: list[str], text: str, lock: int) 
     )
     # The single-user server returns 0 after a failed statement.
     if result.returncode or "ERROR:" in result.stderr or "FATAL:" in result.stderr:
-        raise explain(result.stderr, place)
+        raise server_error(result.stderr, place)

@@ -114,11 +114,11 @@ def read_tree(text: str, report: ProblemReport, *, most_nodes: int = MOST_NODES)
         return None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        report.add(mark.line + 1 if mark else 0, "", f"this is no YAML: {explain(error, text)}")
+        report.add(mark.line + 1 if mark else 0, "", f"this is no YAML: {yaml_problem(error, text)}")
         return None
 
 
-def explain(error: yaml.YAMLError, text: str) -> str:
+def yaml_problem(error: yaml.YAMLError, text: str) -> str:
     """What the library says, and the remedy where it is one of the usual mistakes."""
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     mark = getattr(error, "problem_mark", None)

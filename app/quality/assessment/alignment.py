@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.time import Interval, Resolution
-from app.quality.models import DAY, Flags, Values
+from app.quality.models import DAY
 from app.quality.timeliness import NEVER
 from app.timeseries.grid import ResolutionChange
-
-Instants = NDArray[np.int64]
+from app.timeseries.rolling import Flags, Instants, Values
 
 OVERDUE = 1.1
 """A calendar unit holds for a tenth longer than it usually lasts: tables of capacity lag behind the year."""

@@ -14,15 +14,15 @@ from app.collection.gaps.classification import Asked, due
 from app.market.calendar import PublicationRule
 from app.market.series import SeriesKey
 from app.market.time import Interval
-from app.quality.assessment.alignment import NOTHING, AlignedSeries, Instants, StoredValues, align, aligned, off_grid
+from app.quality.assessment.alignment import NOTHING, AlignedSeries, StoredValues, align, aligned, off_grid
 from app.quality.assessment.day_counts import DeliveryDays, MissingRun, Piece, missing_by_day
 from app.quality.assessment.series_assessment import assess_series, detected, off_grid_event
 from app.quality.detectors.related_series import Role, companions
 from app.quality.findings import Reassessment
-from app.quality.models import Flags, Values
 from app.quality.rules.series_kinds import Subject
 from app.quality.timeliness import Publications, PublicationTiming, Punctuality, punctuality
 from app.timeseries.grid import ResolutionChange, Units
+from app.timeseries.rolling import Flags, Instants, Values
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

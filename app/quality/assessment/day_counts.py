@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.time import Interval, Resolution, local_day, midnight
-from app.quality.assessment.alignment import AlignedSeries, Instants
+from app.quality.assessment.alignment import AlignedSeries
 from app.quality.assessment.series_assessment import SeriesAssessment
 from app.quality.findings import Finding, State, family
-from app.quality.models import Flags
 from app.quality.scoring import DayScore, ScoreCounts, Weights
 from app.quality.timeliness import PublicationTiming, Punctuality
+from app.timeseries.rolling import Flags, Instants
 
 REASONS = ("ours", "missing_at_source", "late", "not_due")
 

@@ -14,7 +14,8 @@ from app.quality.detectors.detect import detect
 from app.quality.detectors.dst import heed_clocks
 from app.quality.detectors.structure import Stamps
 from app.quality.gate import CERTAIN
-from app.quality.models import DAY, HOUR, DetectionResult, EvidenceRule, Flags, Series, SeriesKind, Values
+from app.quality.models import DAY, HOUR, DetectionResult, EvidenceRule, Series, SeriesKind
+from app.timeseries.rolling import Flags, Values
 
 RowNumbers = NDArray[np.intp]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.time import Interval
-from app.quality.assessment.alignment import AlignedSeries, Instants, informed
+from app.quality.assessment.alignment import AlignedSeries, informed
 from app.quality.detectors.consistency import ConsistencyResult, RelatedValues, excused, testimonies
 from app.quality.detectors.detect import detect
 from app.quality.detectors.dst import BY_NATURE, places_on_clocks
@@ -21,9 +21,10 @@ from app.quality.detectors.related_series import Role
 from app.quality.detectors.residuals import SHORTEST_DAY, seasonal_base
 from app.quality.findings import VALIDITY, Detected, family
 from app.quality.gate import CERTAIN, any_of
-from app.quality.models import DAY, EvidenceRule, Flags, Series, SeriesKind, Values
+from app.quality.models import DAY, EvidenceRule, Series, SeriesKind
 from app.quality.rules.hard_checks import hard_violations
 from app.quality.rules.series_kinds import Subject
+from app.timeseries.rolling import Flags, Instants, Values
 
 KNOWN_DAYS = 28
 """Before so many days of a series are known its habits are not, and silence of the detectors means nothing."""

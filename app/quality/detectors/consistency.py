@@ -15,8 +15,18 @@ from app.quality.blame import companion, departure_of, upheld
 from app.quality.detectors.related_series import Role
 from app.quality.detectors.residuals import SHORTEST_DAY
 from app.quality.gate import CERTAIN, gated
-from app.quality.models import Evidence, EvidenceRule, Flags, Limit, Series, Values
-from app.timeseries.rolling import all_known, before, by_day, moving_mean, run_lengths, trailing_median, whole_runs
+from app.quality.models import EvidenceRule, Limit, Series, SoftScore
+from app.timeseries.rolling import (
+    Flags,
+    Values,
+    all_known,
+    before,
+    by_day,
+    moving_mean,
+    run_lengths,
+    trailing_median,
+    whole_runs,
+)
 
 BIAS_DAYS = 14
 HEARINGS = 4
@@ -117,7 +127,7 @@ def parts(series: Series, trusted: Values, company: RelatedValues) -> Consistenc
     share = _usual(trusted / total, series.per_day)
     suggested = total * np.where(np.isnan(share), 1.0, share)
     error = np.abs(series.values / suggested - 1)
-    score = gated(Evidence(EvidenceRule.PARTS, error, ~np.isnan(trusted), PARTS_LIMIT), series.per_day)
+    score = gated(SoftScore(EvidenceRule.PARTS, error, ~np.isnan(trusted), PARTS_LIMIT), series.per_day)
     return ConsistencyResult(EvidenceRule.PARTS, score, suggested, tuple(terms), f"sum of {len(terms)} areas")
 
 
@@ -140,7 +150,7 @@ def balance(series: Series, trusted: Values, company: RelatedValues) -> Consiste
     suggested = supply + np.nan_to_num(_usual(trusted - supply, series.per_day))
     level = np.abs(_usual(trusted, series.per_day))
     error = np.abs(moving_mean(series.values - suggested, hours, hours)) / np.where(level > 0, level, np.nan)
-    score = gated(Evidence(EvidenceRule.BALANCE, error, all_known(trusted, hours), BALANCE_LIMIT), series.per_day)
+    score = gated(SoftScore(EvidenceRule.BALANCE, error, all_known(trusted, hours), BALANCE_LIMIT), series.per_day)
     names = (*generation, *stored, *imports, *exports)
     return ConsistencyResult(
         EvidenceRule.BALANCE, score, suggested, names, "generation - net exports - load over three hours"
@@ -155,7 +165,7 @@ def opposite(series: Series, trusted: Values, company: RelatedValues) -> Consist
     ((name, other),) = flows.items()
     size = trailing_median(np.fmax(trusted, other), BIAS_DAYS * series.per_day, series.per_day)
     overlap = np.minimum(series.values, other) / np.where(size > 0, size, np.nan)
-    score = gated(Evidence(EvidenceRule.MIRROR, overlap, ~np.isnan(trusted), MIRROR_LIMIT), series.per_day)
+    score = gated(SoftScore(EvidenceRule.MIRROR, overlap, ~np.isnan(trusted), MIRROR_LIMIT), series.per_day)
     score[_mirrored(series, other)] = CERTAIN
     suggested = np.where(other > 0, 0.0, series.values)
     return ConsistencyResult(EvidenceRule.MIRROR, score, suggested, (name,), "both directions of a border at once")
@@ -184,7 +194,7 @@ def neighbours(series: Series, trusted: Values, company: RelatedValues) -> Consi
     error = moving_mean(outside, hours, hours) / np.where(usual > 0, usual, np.nan)
     # The fewer neighbours, the narrower their range, and the less it means to leave it.
     limit = Limit(NEIGHBOUR_SHARE * (1 + 2 / len(prices)), NEIGHBOUR_TIMES)
-    score = gated(Evidence(EvidenceRule.NEIGHBOURS, error, all_known(trusted, hours), limit), series.per_day)
+    score = gated(SoftScore(EvidenceRule.NEIGHBOURS, error, all_known(trusted, hours), limit), series.per_day)
     suggested = np.clip(series.values, least, greatest)
     return ConsistencyResult(
         EvidenceRule.NEIGHBOURS, score, suggested, tuple(prices), "range of the neighbouring zones' prices"

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.quality.blame import Companion, companion, confirmed, departure_of, upheld
+from app.quality.blame import CompanionSeries, companion, confirmed, departure_of, upheld
 from app.quality.detectors.forecast import Forecaster
 from app.quality.detectors.patterns import signatures
 from app.quality.detectors.peers import peer_evidence, usual_distance
 from app.quality.detectors.residuals import own_evidence
 from app.quality.detectors.validity import violations
 from app.quality.gate import CERTAIN, any_of, gated
-from app.quality.models import DetectionResult, EvidenceRule, Flags, Series, SeriesKind, Values
+from app.quality.models import DetectionResult, EvidenceRule, Series, SeriesKind
+from app.timeseries.rolling import Flags, Values
 
 MOST_PASSES = 4
 """Each distrusts what the one before found; where a series has few faults the second finds nothing new and is the last."""
@@ -81,7 +82,7 @@ def _settled(series: Series, distrusted: Flags) -> Scores:
     return scores
 
 
-def _with_companion(series: Series, trusted: Values, scores: Scores, own: Scores, peer: Companion) -> Scores:
+def _with_companion(series: Series, trusted: Values, scores: Scores, own: Scores, peer: CompanionSeries) -> Scores:
     """The scores less what the companion confirms, and what speaks for a fault of the series beside it."""
     bias = usual_distance(trusted, peer.values, series.per_day)
     right = confirmed(series, trusted, peer, bias)

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from app.market.time import MARKET_ZONE
 from app.quality.detectors.detect import detect
-from app.quality.models import DAY, HOUR, DetectionResult, EvidenceRule, Flags, Series, SeriesKind, Values
-
-Instants = NDArray[np.int64]
+from app.quality.models import DAY, HOUR, DetectionResult, EvidenceRule, Series, SeriesKind
+from app.timeseries.rolling import Flags, Instants, Values
 
 BY_NATURE = frozenset({SeriesKind.SOLAR, SeriesKind.WIND})
 """Sun and wind know no clocks."""
@@ -77,7 +76,7 @@ def places_on_clocks(starts: Instants, step: int, zone: ZoneInfo) -> NDArray[np.
     return np.where(again, -1, places).astype(np.intp)
 
 
-def from_local(stamps: Instants, zone: ZoneInfo) -> tuple[Instants, Flags]:
+def seconds_from_local(stamps: Instants, zone: ZoneInfo) -> tuple[Instants, Flags]:
     """The instants of what clocks show, counted as if they were UTC, and which of them no clock shows.
 
     What is shown twice is first the earlier instant, and the later one when it comes again.

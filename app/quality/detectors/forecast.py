@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.quality.models import Flags, Values
-from app.timeseries.rolling import MAD, all_known, before, fill_backwards
+from app.timeseries.rolling import MAD, Flags, Values, all_known, before, fill_backwards
 
 Matrix = NDArray[np.float64]
 Column = tuple[Values, int]

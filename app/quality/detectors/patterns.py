@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.quality.models import EvidenceRule, Flags, Series, SeriesKind, Values
-from app.timeseries.rolling import before, habit, moving_mean, run_lengths, slot_median, trailing_median, whole_runs
+from app.quality.models import EvidenceRule, Series, SeriesKind
+from app.timeseries.rolling import (
+    Flags,
+    Values,
+    before,
+    habit,
+    moving_mean,
+    run_lengths,
+    slot_median,
+    trailing_median,
+    whole_runs,
+)
 
 HABIT_FACTOR = 1.5
 HABIT_DAYS = 56

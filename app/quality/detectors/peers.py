@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from app.quality.detectors.residuals import SHORTEST_DAY, in_spreads, least_misfit, log_of_ratio, misfits
-from app.quality.models import Evidence, EvidenceRule, Limit, Series, Values
-from app.timeseries.rolling import all_known, before, moving_mean, trailing_median
+from app.quality.models import EvidenceRule, Limit, Series, SoftScore
+from app.timeseries.rolling import Values, all_known, before, moving_mean, trailing_median
 
 BIAS_DAYS = 14
 LASTING_HOURS = 12
 
 
-def peer_evidence(series: Series, trusted: Values, peer: Values, bias: Values) -> list[Evidence]:
+def peer_evidence(series: Series, trusted: Values, peer: Values, bias: Values) -> list[SoftScore]:
     """What a forecast of the series says; `bias` is what it usually lacks."""
     if series.per_day < SHORTEST_DAY:
         return []
@@ -29,15 +29,15 @@ def usual_distance(trusted: Values, peer: Values, per_day: int) -> Values:
     return np.nan_to_num(trailing_median(trusted - peer, BIAS_DAYS * per_day, 3 * per_day))
 
 
-def level(series: Series, trusted: Values, peer: Values) -> Evidence:
+def level(series: Series, trusted: Values, peer: Values) -> SoftScore:
     """The distance to the forecast over an hour."""
     hour = series.per_hour
     errors = moving_mean(series.values - peer, hour, hour // 2 + 1)
     clean = all_known(trusted, hour)
-    return Evidence(EvidenceRule.PEER_LEVEL, in_spreads(errors, clean, series, trusted), clean, Limit(12.0, 3.84))
+    return SoftScore(EvidenceRule.PEER_LEVEL, in_spreads(errors, clean, series, trusted), clean, Limit(12.0, 3.84))
 
 
-def lasting_level(series: Series, trusted: Values, peer: Values) -> Evidence:
+def lasting_level(series: Series, trusted: Values, peer: Values) -> SoftScore:
     """The distance to the forecast that a value shares with half of the twelve hours before it."""
     hours = LASTING_HOURS * series.per_hour
     errors = series.values - peer
@@ -45,10 +45,10 @@ def lasting_level(series: Series, trusted: Values, peer: Values) -> Evidence:
     shared = np.where(usual * errors > 0, np.minimum(np.abs(usual), np.abs(errors)), 0.0)
     lasting = np.where(np.isnan(usual * errors), np.nan, shared)
     clean = all_known(trusted, hours + 1)
-    return Evidence(EvidenceRule.PEER_LEVEL, in_spreads(lasting, clean, series, trusted), clean, Limit(9.0, 4.4))
+    return SoftScore(EvidenceRule.PEER_LEVEL, in_spreads(lasting, clean, series, trusted), clean, Limit(9.0, 4.4))
 
 
-def moved_level(series: Series, trusted: Values, peer: Values) -> Evidence:
+def moved_level(series: Series, trusted: Values, peer: Values) -> SoftScore:
     """How much better a day fits the forecast when moved by an hour."""
     hour, day = series.per_hour, series.per_day
     values = moving_mean(series.values, hour, hour)
@@ -58,7 +58,7 @@ def moved_level(series: Series, trusted: Values, peer: Values) -> Evidence:
     )
 
 
-def moved_changes(series: Series, trusted: Values, peer: Values) -> Evidence:
+def moved_changes(series: Series, trusted: Values, peer: Values) -> SoftScore:
     """How much better a day's hourly changes fit the forecast's when moved by an hour."""
     hour, day = series.per_hour, series.per_day
     values, model = moving_mean(series.values, hour, hour), moving_mean(peer, hour, hour)
@@ -68,5 +68,5 @@ def moved_changes(series: Series, trusted: Values, peer: Values) -> Evidence:
     )
 
 
-def _moved(trusted: Values, misfit: tuple[Values, Values], window: int, limit: Limit) -> Evidence:
-    return Evidence(EvidenceRule.PEER_SHIFT, np.maximum(log_of_ratio(*misfit), 0.0), all_known(trusted, window), limit)
+def _moved(trusted: Values, misfit: tuple[Values, Values], window: int, limit: Limit) -> SoftScore:
+    return SoftScore(EvidenceRule.PEER_SHIFT, np.maximum(log_of_ratio(*misfit), 0.0), all_known(trusted, window), limit)

@@ -26,7 +26,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Companion:
+class RelatedSeries:
     """A series to look for: its item, its canonical area, and, where it is not "", its production type."""
 
     role: Role
@@ -72,7 +72,7 @@ _DIRECTED = frozenset({DataItem.FLOW_PHYSICAL, DataItem.EXCHANGE_SCHEDULED})
 _WEATHER = frozenset({"B16", "B18", "B19"})
 
 
-def companions(key: SeriesKey) -> tuple[Companion, ...]:
+def companions(key: SeriesKey) -> tuple[RelatedSeries, ...]:
     """What to look for in the store; most of it will not be there."""
     subject = Subject.of(key)
     if subject.item is DataItem.GENERATION_ACTUAL and subject.direction == "consumption":
@@ -80,44 +80,44 @@ def companions(key: SeriesKey) -> tuple[Companion, ...]:
     return (*_forecasts(subject), *_parts(subject), *_balance(subject), *_opposite(subject), *_neighbours(subject))
 
 
-def _forecasts(subject: Subject) -> Iterator[Companion]:
+def _forecasts(subject: Subject) -> Iterator[RelatedSeries]:
     if subject.item is DataItem.GENERATION_ACTUAL:
-        yield Companion(Role.CAPACITY, DataItem.INSTALLED_CAPACITY, subject.area, subject.psr_type)
+        yield RelatedSeries(Role.CAPACITY, DataItem.INSTALLED_CAPACITY, subject.area, subject.psr_type)
         if subject.psr_type not in _WEATHER:
             return
     for item in _FORECASTS.get(subject.item, ()):
-        yield Companion(Role.FORECAST, item, subject.area, subject.psr_type)
+        yield RelatedSeries(Role.FORECAST, item, subject.area, subject.psr_type)
 
 
-def _parts(subject: Subject) -> Iterator[Companion]:
+def _parts(subject: Subject) -> Iterator[RelatedSeries]:
     area = by_eic(subject.area)
     if area and subject.item in _ADDITIVE:
         for code in PARTS.get(area.code, ()):
             direction = "generation" if subject.item is DataItem.GENERATION_ACTUAL else ""
-            yield Companion(Role.PART, subject.item, areas()[code].eic, subject.psr_type, direction)
+            yield RelatedSeries(Role.PART, subject.item, areas()[code].eic, subject.psr_type, direction)
 
 
-def _balance(subject: Subject) -> Iterator[Companion]:
+def _balance(subject: Subject) -> Iterator[RelatedSeries]:
     """Load is what is generated and imported less what is exported and stored."""
     area = by_eic(subject.area)
     if area is None or subject.item is not DataItem.LOAD_ACTUAL:
         return
-    yield Companion(Role.GENERATION, DataItem.GENERATION_ACTUAL, subject.area, direction="generation")
-    yield Companion(Role.CONSUMPTION, DataItem.GENERATION_ACTUAL, subject.area, direction="consumption")
+    yield RelatedSeries(Role.GENERATION, DataItem.GENERATION_ACTUAL, subject.area, direction="generation")
+    yield RelatedSeries(Role.CONSUMPTION, DataItem.GENERATION_ACTUAL, subject.area, direction="consumption")
     for border in borders_of(area):
         role = Role.EXPORT if border.out_area == area else Role.IMPORT
-        yield Companion(role, DataItem.FLOW_PHYSICAL, border.eic)
+        yield RelatedSeries(role, DataItem.FLOW_PHYSICAL, border.eic)
 
 
-def _opposite(subject: Subject) -> Iterator[Companion]:
+def _opposite(subject: Subject) -> Iterator[RelatedSeries]:
     out_area, arrow, in_area = subject.area.partition(">")
     if arrow and subject.item in _DIRECTED:
-        yield Companion(Role.OPPOSITE, subject.item, f"{in_area}>{out_area}")
+        yield RelatedSeries(Role.OPPOSITE, subject.item, f"{in_area}>{out_area}")
 
 
-def _neighbours(subject: Subject) -> Iterator[Companion]:
+def _neighbours(subject: Subject) -> Iterator[RelatedSeries]:
     area = by_eic(subject.area)
     if area and subject.item is DataItem.PRICE_DAY_AHEAD:
         for border in borders_of(area):
             if border.out_area == area:
-                yield Companion(Role.NEIGHBOUR, subject.item, border.in_area.eic)
+                yield RelatedSeries(Role.NEIGHBOUR, subject.item, border.in_area.eic)

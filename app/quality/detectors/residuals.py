@@ -10,9 +10,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from app.quality.detectors.forecast import RECENT_LAGS, Forecaster
-from app.quality.models import Evidence, EvidenceRule, Flags, Limit, Series, SeriesKind, Values
+from app.quality.models import EvidenceRule, Limit, Series, SeriesKind, SoftScore
 from app.timeseries.rolling import (
     MAD,
+    Flags,
+    Values,
     all_known,
     before,
     habit,
@@ -50,7 +52,7 @@ HOURS_OF_A_DENT, DEPTH_OF_A_DENT = 5, 0.08
 TINY = 1e-9
 
 
-def own_evidence(series: Series, trusted: Values, doubted: Flags, forecaster: Forecaster) -> Iterator[Evidence]:
+def own_evidence(series: Series, trusted: Values, doubted: Flags, forecaster: Forecaster) -> Iterator[SoftScore]:
     """What the series' own past says; references and spreads come from trusted values only.
 
     What is `doubted` for another reason than roughness does not make the hours after it rough.
@@ -70,7 +72,7 @@ def own_evidence(series: Series, trusted: Values, doubted: Flags, forecaster: Fo
         yield beyond_daylight_range(series, trusted)
 
 
-def plain_evidence(series: Series, trusted: Values) -> Iterator[Evidence]:
+def plain_evidence(series: Series, trusted: Values) -> Iterator[SoftScore]:
     """What is soon said: enough to tell which of two series departs from its own history."""
     if series.per_day < SHORTEST_DAY:
         return
@@ -117,16 +119,16 @@ def in_spreads(errors: Values, clean: Flags, series: Series, trusted: Values) ->
     return scores
 
 
-def seasonal_residual(series: Series, trusted: Values, base: Values) -> Evidence:
+def seasonal_residual(series: Series, trusted: Values, base: Values) -> SoftScore:
     """The distance to the seasonal base, less the day's own level."""
     day = series.per_day
     level = trailing_median(trusted - base, day, day // 2)
     errors = series.values - base - np.nan_to_num(level)
     clean = ~np.isnan(trusted)
-    return Evidence(EvidenceRule.SEASONAL, in_spreads(errors, clean, series, trusted), clean, Limit(22.5, 6.0))
+    return SoftScore(EvidenceRule.SEASONAL, in_spreads(errors, clean, series, trusted), clean, Limit(22.5, 6.0))
 
 
-def step(series: Series, trusted: Values) -> Evidence:
+def step(series: Series, trusted: Values) -> SoftScore:
     """The change from the value before, against the change at this time in the weeks before.
 
     Measured on a scale that is linear around zero and logarithmic beyond, because changes grow with the level.
@@ -140,10 +142,10 @@ def step(series: Series, trusted: Values) -> Evidence:
     known = np.where(clean, change, np.nan)
     errors = change - median_before(known, [7 * series.per_day * week for week in range(1, WEEKS + 1)])
     score = np.abs(errors) / (residual_spread(errors, clean, series.per_day) + LEAST_STEP[series.kind])
-    return Evidence(EvidenceRule.STEP, score, clean, Limit(21.8, 4.36))
+    return SoftScore(EvidenceRule.STEP, score, clean, Limit(21.8, 4.36))
 
 
-def roughness(series: Series, trusted: Values, doubted: Flags) -> Evidence:
+def roughness(series: Series, trusted: Values, doubted: Flags) -> SoftScore:
     """The mean bend of six hours against the same time of day in four weeks, without bends of doubted values."""
     bend = np.abs(series.values - 2 * before(series.values, 1) + before(series.values, 2))
     bend[~all_known(np.where(doubted, np.nan, 0.0), 3)] = np.nan
@@ -154,10 +156,10 @@ def roughness(series: Series, trusted: Values, doubted: Flags) -> Evidence:
     usual = slot_median(known, series.per_day, SCALE_DAYS)
     calm = 0.05 * trailing_median(known, SCALE_DAYS * series.per_day, 7 * series.per_day)
     score = rough / (np.fmax(usual, calm) + floor_of(series, trusted))
-    return Evidence(EvidenceRule.ROUGHNESS, score, clean, Limit(6.0, 3.84))
+    return SoftScore(EvidenceRule.ROUGHNESS, score, clean, Limit(6.0, 3.84))
 
 
-def shift(series: Series, trusted: Values, base: Values, *, days: int, limit: Limit) -> Evidence:
+def shift(series: Series, trusted: Values, base: Values, *, days: int, limit: Limit) -> SoftScore:
     """How much better the changes of some days fit the base when moved by an hour; 0 where they fit, or fit nowhere."""
     hour, window = series.per_hour, days * series.per_day
     smooth, model = moving_mean(series.values, hour, hour), moving_mean(base, hour, hour)
@@ -167,7 +169,7 @@ def shift(series: Series, trusted: Values, base: Values, *, days: int, limit: Li
     usual = trailing_median(np.where(clean, misfit, np.nan), SCALE_DAYS * series.per_day, 7 * series.per_day)
     credible = (misfit > 2 * usual) & (moved <= 3 * usual)
     gain = log_of_ratio(misfit, moved)
-    return Evidence(EvidenceRule.SHIFT, np.where(credible | np.isnan(gain), gain, 0.0), clean, limit)
+    return SoftScore(EvidenceRule.SHIFT, np.where(credible | np.isnan(gain), gain, 0.0), clean, limit)
 
 
 def least_misfit(series: Series, trusted: Values) -> Values:
@@ -192,28 +194,28 @@ def log_of_ratio(above: Values, below: Values) -> Values:
     return np.asarray(np.log(np.maximum(above, TINY) / np.maximum(below, TINY)))
 
 
-def one_step(series: Series, trusted: Values, forecaster: Forecaster) -> Evidence:
+def one_step(series: Series, trusted: Values, forecaster: Forecaster) -> SoftScore:
     """The error of the one-step forecast."""
     errors = series.values - forecaster.forecast(series.values, trusted, series.per_day)
     clean = all_known(trusted, 1 + max(RECENT_LAGS))
-    return Evidence(EvidenceRule.FORECAST, in_spreads(errors, clean, series, trusted), clean, ONE_STEP[series.kind])
+    return SoftScore(EvidenceRule.FORECAST, in_spreads(errors, clean, series, trusted), clean, ONE_STEP[series.kind])
 
 
-def ratio(series: Series, trusted: Values, base: Values) -> Evidence:
+def ratio(series: Series, trusted: Values, base: Values) -> SoftScore:
     """The factor between a value and its base, as a logarithm; 0 where either is not positive."""
     positive = (series.values > 0) & (base > 0)
     score = np.abs(np.log(np.where(positive, series.values, 1.0) / np.where(positive, base, 1.0)))
-    return Evidence(EvidenceRule.RATIO, score, ~np.isnan(trusted), Limit(1.2, 3.84))
+    return SoftScore(EvidenceRule.RATIO, score, ~np.isnan(trusted), Limit(1.2, 3.84))
 
 
-def above_plateau(series: Series, trusted: Values) -> Evidence:
+def above_plateau(series: Series, trusted: Values) -> SoftScore:
     """By how much output exceeds the highest of eight weeks, in shares of it."""
     highest = habit(trusted, series.per_day, quantile=1.0, days=RANGE_DAYS, minimum=14)
     score = np.maximum(series.values / np.where(highest > 0, highest, np.nan) - 1, 0.0)
-    return Evidence(EvidenceRule.RANGE, score, ~np.isnan(trusted), Limit(ABOVE_PLATEAU, 3.0))
+    return SoftScore(EvidenceRule.RANGE, score, ~np.isnan(trusted), Limit(ABOVE_PLATEAU, 3.0))
 
 
-def dent(series: Series, trusted: Values) -> Evidence:
+def dent(series: Series, trusted: Values) -> SoftScore:
     """How deep output falls between equal values some hours before and after: a plant that stops is not back so soon."""
     peak = peak_of(series, trusted)
     score = np.zeros(len(series.values))
@@ -223,10 +225,10 @@ def dent(series: Series, trusted: Values) -> Evidence:
         apart = np.minimum(np.abs(series.values - earlier), np.abs(series.values - later))
         depth = (apart - 2 * np.abs(earlier - later)) / np.where(peak > 0, peak, np.nan)
         score = np.fmax(score, np.maximum(depth, 0.0))
-    return Evidence(EvidenceRule.STEP, score, ~np.isnan(trusted), Limit(DEPTH_OF_A_DENT, 3.0))
+    return SoftScore(EvidenceRule.STEP, score, ~np.isnan(trusted), Limit(DEPTH_OF_A_DENT, 3.0))
 
 
-def beyond_range(series: Series, trusted: Values) -> Evidence:
+def beyond_range(series: Series, trusted: Values) -> SoftScore:
     """The factor by which a positive value leaves the range of eight weeks, as a logarithm."""
     greatest = habit(trusted, series.per_day, quantile=1.0, days=RANGE_DAYS, minimum=14)
     least = -habit(-trusted, series.per_day, quantile=1.0, days=RANGE_DAYS, minimum=14)
@@ -234,14 +236,14 @@ def beyond_range(series: Series, trusted: Values) -> Evidence:
     above = np.log(value / np.where(greatest > 0, greatest, np.nan))
     below = np.log(np.where(least > 0, least, np.nan) / value)
     score = np.fmax(np.fmax(above, below), 0.0)
-    return Evidence(EvidenceRule.RANGE, score, ~np.isnan(trusted), Limit(1.0, 3.2))
+    return SoftScore(EvidenceRule.RANGE, score, ~np.isnan(trusted), Limit(1.0, 3.2))
 
 
-def beyond_daylight_range(series: Series, trusted: Values) -> Evidence:
+def beyond_daylight_range(series: Series, trusted: Values) -> SoftScore:
     """The factor by which output leaves the range of four weeks at this time of day, a twentieth of the peak added."""
     least, greatest = slot_range(trusted, series.per_day, SCALE_DAYS)
     offset = 0.05 * habit(trusted, series.per_day, days=SCALE_DAYS)
     offset = np.where(offset > 0, offset, np.nan)
     value = np.fmax(series.values, 0.0) + offset
     score = np.fmax(np.fmax(np.log(value / (greatest + offset)), np.log((least + offset) / value)), 0.0)
-    return Evidence(EvidenceRule.RANGE, score, ~np.isnan(trusted), Limit(0.72, 3.84))
+    return SoftScore(EvidenceRule.RANGE, score, ~np.isnan(trusted), Limit(0.72, 3.84))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.quality.models import DAY, Flags, Values
+from app.quality.models import DAY
+from app.timeseries.rolling import Flags, Values
 
 J2000 = 946_728_000
 """2000-01-01T12:00Z in seconds since 1970."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from app.quality.detectors.residuals import SHORTEST_DAY, seasonal_base
-from app.quality.models import EvidenceRule, Flags, Series, SeriesKind
+from app.quality.models import EvidenceRule, Series, SeriesKind
 from app.quality.rules.hard_rules import IMBALANCE_BOUNDS, bounds_for
-from app.timeseries.rolling import habit, slot_median
+from app.timeseries.rolling import Flags, habit, slot_median
 
 CAPACITY_MARGIN = 1.05
 """Tables of installed capacity lag behind what is built."""

@@ -8,9 +8,9 @@ from app.market.series import DataItem
 from app.quality.detectors.patterns import allowed_run
 from app.quality.detectors.sun import night
 from app.quality.detectors.validity import above_capacity, beyond_seasonal_bounds, negative, outside_price_bounds
-from app.quality.models import EvidenceRule, Flags, Series, SeriesKind
+from app.quality.models import EvidenceRule, Series, SeriesKind
 from app.quality.rules.series_kinds import STORAGE, Subject
-from app.timeseries.rolling import run_lengths, slot_median, whole_runs
+from app.timeseries.rolling import Flags, run_lengths, slot_median, whole_runs
 
 ABOVE_ZERO = frozenset({DataItem.LOAD_ACTUAL, DataItem.LOAD_FORECAST_DAY_AHEAD})
 DIRECTED = frozenset({DataItem.FLOW_PHYSICAL, DataItem.EXCHANGE_SCHEDULED})
@@ -30,7 +30,7 @@ def hard_violations(subject: Subject, series: Series, filled: Flags | None = Non
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         found = {
-            EvidenceRule.SIGN: impossible_sign(subject, series),
+            EvidenceRule.SIGN: sign_violations(subject, series),
             EvidenceRule.ABOVE_CAPACITY: above_capacity(series),
             EvidenceRule.NIGHT: output_at_night(subject, series),
             EvidenceRule.SEASONAL_BOUNDS: beyond_seasonal_bounds(series) & (subject.item is DataItem.LOAD_ACTUAL),
@@ -44,7 +44,7 @@ def hard_violations(subject: Subject, series: Series, filled: Flags | None = Non
     return {rule: flags for rule, flags in found.items() if flags.any()}
 
 
-def impossible_sign(subject: Subject, series: Series) -> Flags:
+def sign_violations(subject: Subject, series: Series) -> Flags:
     """Load of zero or below, and what is published per direction below zero."""
     if subject.item in ABOVE_ZERO:
         return series.values <= 0

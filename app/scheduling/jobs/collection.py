@@ -13,7 +13,7 @@ from app.collection.selection import Selection
 from app.errors import AccessDenied, JobFailed, RequestRejected
 from app.market.series import DataItem
 from app.market.text import counted
-from app.scheduling.due import Again, Analysis, Due, ItemSelection, fairly, merged
+from app.scheduling.due import Again, Analysis, Due, ItemSelection, fairly, merge_requests
 from app.scheduling.jobs.declaration import every, from_time, job
 from app.scheduling.models import JobOutcome, RunReport, Ticket
 
@@ -104,7 +104,7 @@ class CollectionJobs:
         now = self._clock.now()
         selection = wanted_by(ticket).select(EVER_DAYS, now)
         async with self._filling.turn:
-            due = merged(await self._again.again(selection.requests, now))
+            due = merge_requests(await self._again.again(selection.requests, now))
             return await self._filling.ask(Selection(due, selection.skipped))
 
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from app.market.areas import by_eic
 from app.market.time import MARKET_ZONE, Interval, Resolution, iso
-from app.sources.entsoe.documents import ExpandedCurve, Outage, Rejection, SeriesHeader
-from app.sources.entsoe.expand import Expansion, Points, Segment, UnreadablePoint, expand, segments
+from app.sources.entsoe.documents import ExpandedCurve, Rejection, SeriesHeader, UnavailableInterval
+from app.sources.entsoe.expand import Expansion, Points, Segment, UnreadablePoint, curve_segments, expand
 from app.sources.entsoe.headers import Notice
 
 MAX_PERIOD_POSITIONS = 1_000_000
@@ -84,7 +84,7 @@ class _Refused(Exception):
 
 def curves_of(
     period: WrittenPeriod, header: SeriesHeader, root: str, budget: PositionLimit
-) -> tuple[list[ExpandedCurve], list[Outage], list[Rejection]]:
+) -> tuple[list[ExpandedCurve], list[UnavailableInterval], list[Rejection]]:
     """The curves of a Period, one for each measure and price category, its outages, and what could not be taken."""
     where = f"Period {period.start[:_TEXT_SHOWN]}/{period.end[:_TEXT_SHOWN]}"
     try:
@@ -99,7 +99,7 @@ def curves_of(
     grid = _Grid(interval, resolution, zone, where, header.time_series)
     rejections = list(grid.unreadable(period.unreadable))
     curves: list[ExpandedCurve] = []
-    outages: list[Outage] = []
+    outages: list[UnavailableInterval] = []
     for one in period.measured:
         labelled = _labelled(header, one)
         if expanded:
@@ -107,7 +107,7 @@ def curves_of(
             curves += found
             rejections += misplaced
         if root == OUTAGES:
-            intervals = segments(one.points, count, repeat=repeat)
+            intervals = curve_segments(one.points, count, repeat=repeat)
             if budget.take(_PERIOD_COST * len(intervals)):
                 outages += [
                     grid.outage(labelled, part, period.resolution, count, expanded=expanded) for part in intervals
@@ -159,9 +159,13 @@ class _Grid:
     def instant(self, slot: int) -> datetime:
         return self.resolution.step(self.interval.start, slot, self.zone)
 
-    def outage(self, header: SeriesHeader, part: Segment, resolution: str, count: int, *, expanded: bool) -> Outage:
+    def outage(
+        self, header: SeriesHeader, part: Segment, resolution: str, count: int, *, expanded: bool
+    ) -> UnavailableInterval:
         end = self.interval.end if part.end == count else self.instant(part.end)
-        return Outage(header, self.instant(part.first), end, part.value, resolution_text=resolution, expanded=expanded)
+        return UnavailableInterval(
+            header, self.instant(part.first), end, part.value, resolution_text=resolution, expanded=expanded
+        )
 
     def outside(self, points: Points, count: int) -> Iterator[Rejection]:
         beyond = (points.positions < 1) | (points.positions > count)
@@ -189,14 +193,14 @@ class _Grid:
             yield Rejection(self.time_series, self._where(position), repr(value), reason)
 
 
-def bare_outage(notice: Notice, header: SeriesHeader) -> Outage | Rejection:
+def bare_outage(notice: Notice, header: SeriesHeader) -> UnavailableInterval | Rejection:
     """A notice without a Period, as withdrawn ones may be, as the interval that it names."""
     written = f"{notice.start[:_TEXT_SHOWN]}/{notice.end[:_TEXT_SHOWN]}"
     try:
         interval = Interval(datetime.fromisoformat(notice.start), datetime.fromisoformat(notice.end))
     except (ValueError, OverflowError):
         return Rejection(header.time_series, "the notice", written, "it has neither a Period nor a start and an end")
-    return Outage(header, interval.start, interval.end, None)
+    return UnavailableInterval(header, interval.start, interval.end, None)
 
 
 def _interval(period: WrittenPeriod) -> Interval:
@@ -235,7 +239,7 @@ def _zone(resolution: Resolution, interval: Interval, header: SeriesHeader) -> Z
     if not resolution.is_calendar:
         return _UTC
     try:
-        return zone_of(interval, (header.in_domain, header.out_domain))
+        return counting_zone(interval, (header.in_domain, header.out_domain))
     except OverflowError as error:
         raise _Refused(f"the timeInterval lies beyond the calendar: {error}") from error
 
@@ -253,7 +257,7 @@ def _count(resolution: Resolution, interval: Interval, zone: ZoneInfo, measures:
     return count
 
 
-def zone_of(interval: Interval, domains: Iterable[str]) -> ZoneInfo:
+def counting_zone(interval: Interval, domains: Iterable[str]) -> ZoneInfo:
     """The zone whose days the interval counts: the first in which it starts at midnight.
 
     Areas' own zones, then the market's; then any other European zone, rather one in which it ends at midnight too.

@@ -56,7 +56,7 @@ class ExpandedCurve:
 
 
 @dataclass(frozen=True, slots=True)
-class Outage:
+class UnavailableInterval:
     """An interval of a notice of unavailability: `available` of `nominal` is left.
 
     `available` is None where the notice gives no number, as withdrawn ones do. `expanded` says that the interval
@@ -117,7 +117,7 @@ class MarketDocument:
     mrid: str = ""
     doc_status: str = ""
     revision: str = ""
-    outages: tuple[Outage, ...] = ()
+    outages: tuple[UnavailableInterval, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -70,7 +70,7 @@ def expand(points: Points, count: int, *, repeat: bool) -> list[Expansion]:
     ]
 
 
-def segments(points: Points, count: int, *, repeat: bool) -> list[Segment]:
+def curve_segments(points: Points, count: int, *, repeat: bool) -> list[Segment]:
     """The curve as intervals, for Periods of too many positions to be expanded; without price categories.
 
     Under A03 one for each written point, else one for each run of adjacent positions with the same value.

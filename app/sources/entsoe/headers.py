@@ -123,7 +123,7 @@ class Notice:
     end: str
 
 
-def notice(series: Element) -> Notice:
+def read_notice(series: Element) -> Notice:
     """The details of an outage, whatever kind of unit or line it concerns."""
     texts = _texts(series)
     return Notice(

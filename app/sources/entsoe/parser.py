@@ -18,7 +18,7 @@ from lxml import etree
 from app.errors import MalformedDocument
 from app.sources.entsoe import headers
 from app.sources.entsoe.curves import OUTAGES, PositionLimit, WrittenPeriod, bare_outage, curves_of
-from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Outage, Rejection, SeriesHeader
+from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Rejection, SeriesHeader, UnavailableInterval
 from app.sources.entsoe.fastpath import POINT, decode_run, is_price, run_end
 from app.sources.entsoe.headers import Element, local_name
 from app.sources.entsoe.kept import KeptElements
@@ -140,7 +140,7 @@ class _Reader:
         self._domain: str | None = None
         self._time_series = 0
         self._curves: list[ExpandedCurve] = []
-        self._outages: list[Outage] = []
+        self._outages: list[UnavailableInterval] = []
         self._rejections: list[Rejection] = []
         self._parser = etree.XMLPullParser(
             ("end",), tag=_TAGS, resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True
@@ -239,22 +239,22 @@ class _Reader:
         self._time_series += 1
         header = headers.series_header(series, self._domain)
         root = local_name(parent)
-        found: list[Outage] = []
+        found: list[UnavailableInterval] = []
         for period in self._periods:
             found += self._expand(period, header, root)
         if root == OUTAGES:
-            self._take_outages(headers.notice(series), header, found, no_period=not self._periods)
+            self._take_outages(headers.read_notice(series), header, found, no_period=not self._periods)
         self._periods.clear()
         self._kept.forget(series, parent)
 
-    def _expand(self, period: WrittenPeriod, header: SeriesHeader, root: str) -> list[Outage]:
+    def _expand(self, period: WrittenPeriod, header: SeriesHeader, root: str) -> list[UnavailableInterval]:
         curves, outages, rejections = curves_of(period, header, root, self._budget)
         self._curves += curves
         self._rejections += self._budget.listed(rejections)
         return outages
 
     def _take_outages(
-        self, notice: headers.Notice, header: SeriesHeader, found: Sequence[Outage], *, no_period: bool
+        self, notice: headers.Notice, header: SeriesHeader, found: Sequence[UnavailableInterval], *, no_period: bool
     ) -> None:
         """The intervals with what the notice says of the unit; a notice without a Period is one interval itself."""
         if no_period:

@@ -125,14 +125,14 @@ def test_a_service_collects_at_once_takes_orders_and_ends_in_order(
     assert "Traceback" not in lines
     assert [line for line in lines.splitlines() if not EVENT.match(line)] == [], "every line is an event"
     for event in (
-        "starting",
-        "http_listens",
-        "next_commands",
-        "first_cycle_begins",
-        "first_cycle_done",
+        "service_started",
+        "http_started",
+        "commands_suggested",
+        "first_cycle_started",
+        "first_cycle_finished",
         "reload_requested",
-        "stopping",
-        "stopped",
+        "service_stop_requested",
+        "service_stopped",
     ):
         assert re.search(rf"\] {event}\b", lines)
     assert "stop=Ctrl-C" in lines.splitlines()[0]
@@ -165,11 +165,11 @@ def test_a_service_that_cannot_close_ends_all_the_same(signals: int, code: int) 
         assert process.stdout is not None
         wait_for_line(process.stdout, b"serving")
         process.send_signal(signal.SIGTERM)
-        wait_for_line(process.stdout, b"stopping")
+        wait_for_line(process.stdout, b"service_stop_requested")
         if signals == 2:
             process.send_signal(signal.SIGTERM)
             wait_for_line(process.stdout, b"cancelled")
-        wait_for_line(process.stdout, b"stopped_unclosed")
+        wait_for_line(process.stdout, b"service_aborted")
         assert process.wait(30) == code
 
 
@@ -236,7 +236,7 @@ def test_one_cycle_runs_every_collection_and_the_gap_analysis_and_ends(
     assert first.out.splitlines()[0].startswith("one cycle of 2 jobs: ")
     assert f"  {JOB}: " in first.out
     assert "  gap_analysis: gaps: " in first.out
-    assert "http_listens" not in first.err
+    assert "http_started" not in first.err
     monkeypatch.setenv("GRIDKEEPER_ENTSOE__BASE_URL", "http://127.0.0.1:1/api")
     monkeypatch.setenv("GRIDKEEPER_ENTSOE__BACKOFF", "0.01")
     assert serve.serve_command(profile=None, sandbox=True, once=True) == 1, "asked for though it is not due"
@@ -250,7 +250,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_collected(
         monkeypatch.setenv("GRIDKEEPER_WEB__PORT", str(taken.getsockname()[1]))
         with pytest.raises(ConfigurationError, match=r"in use.*GRIDKEEPER_WEB__PORT"):
             serve.serve_command(profile=None, sandbox=True)
-    assert "leading" not in capsys.readouterr().err
+    assert "leadership_taken" not in capsys.readouterr().err
 
 
 def test_a_job_that_cannot_be_read_is_shown_and_refused_with_the_remedy(

@@ -94,16 +94,16 @@ async def test_begin_pause_and_end_of_a_backfill_are_logged(database: Database) 
         async with local() as backend:
             worker = scene.worker(backend)
             working = asyncio.create_task(worker.work())
-            await until_logged(logs, "backfill_begun")
+            await until_logged(logs, "backfill_started")
             await scene.service.pause(backfill_id)
             await until_logged(logs, "backfill_paused")
             await scene.service.resume(backfill_id)
             await until_logged(logs, "backfill_ended")
             worker.stop()
             await working
-    told = [log for log in logs if log["event"] in {"backfill_begun", "backfill_paused", "backfill_ended"}]
+    told = [log for log in logs if log["event"] in {"backfill_started", "backfill_paused", "backfill_ended"}]
     assert [(log["event"], log["backfill"]) for log in told] == [
-        (event, backfill_id) for event in ("backfill_begun", "backfill_paused", "backfill_begun", "backfill_ended")
+        (event, backfill_id) for event in ("backfill_started", "backfill_paused", "backfill_started", "backfill_ended")
     ]
     assert told[-1]["state"] == "completed"
 

@@ -11,7 +11,7 @@ import pytest
 from app.collection.corrections import CorrectionService
 from app.collection.empty_incidents import EmptyIncidents, ExpectedWindow, incident_begins, incident_ends
 from app.collection.gaps.classification import Reason
-from app.collection.gaps.windows import Evidence
+from app.collection.gaps.windows import AskEvidence
 from app.market.series import DataItem
 from app.sources.source import Fetched
 from tests.support.gap_world import MakeWorld, Published, World, at, span, world_on
@@ -66,7 +66,7 @@ async def test_what_was_empty_in_an_incident_is_asked_for_again_when_it_is_over(
     assert told.startswith("6 windows came back empty although values are expected there: load_actual FR")
     assert await incidents(one) == [(at("20T12:00"), None, 6)]
     gaps = await one.gaps("20T12:10", "2023-01-01", "2023-07-01")
-    assert {(gap.reason, gap.evidence) for gap in gaps} == {(Reason.LATE, Evidence.EMPTY)}
+    assert {(gap.reason, gap.evidence) for gap in gaps} == {(Reason.LATE, AskEvidence.EMPTY)}
     one.source._answer = answer
     assert await watch.look(at("20T12:20")) != ""
     for minute in (30, 31, 32):

@@ -13,7 +13,7 @@ import pytest
 from app.collection.gaps.classification import Reason
 from app.collection.gaps.coverage import CoverageService
 from app.collection.gaps.repository import GapRetention
-from app.collection.gaps.windows import Evidence, windows_due
+from app.collection.gaps.windows import AskEvidence, windows_due
 from app.collection.models import CollectionRequest, CollectionRun
 from app.market.areas import find_place
 from app.market.series import DataItem
@@ -55,11 +55,11 @@ async def test_a_delayed_answer_proves_what_was_so_when_it_was_asked_for(world: 
     await one.ask("01T12:30", "01T00:00", "01T12:00")
     # Both hours are due when the answer is stored, none of them is when it is asked for.
     gaps = await one.gaps("01T15:30", "01T10:00", "01T12:00")
-    assert [(gap.reason, gap.answers, gap.evidence) for gap in gaps] == [(Reason.LATE, 0, Evidence.NEVER_ASKED)]
+    assert [(gap.reason, gap.answers, gap.evidence) for gap in gaps] == [(Reason.LATE, 0, AskEvidence.NEVER_ASKED)]
     one.takes = timedelta()
     await one.ask("01T15:40", "01T00:00", "01T12:00")
     gaps = await one.gaps("01T15:50", "01T10:00", "01T12:00")
-    assert {(gap.reason, gap.answers, gap.evidence) for gap in gaps} == {(Reason.LATE, 1, Evidence.EMPTY)}
+    assert {(gap.reason, gap.answers, gap.evidence) for gap in gaps} == {(Reason.LATE, 1, AskEvidence.EMPTY)}
 
 
 async def test_a_place_that_was_never_asked_for_is_one_gap_of_the_whole_item(world: MakeWorld) -> None:
@@ -90,11 +90,11 @@ async def test_a_range_that_was_asked_for_stays_asked_for_although_nothing_is_kn
     await one.ask("20T00:00", "2024-01-01", "20T00:00")
     await one.ask("20T01:00", "2022-01-01", "2024-01-01")
     (_, gap) = await one.gaps("20T01:00", "2022-01-01", "2024-01-01")
-    assert (gap.missing, gap.reason, gap.evidence) == (17_519, Reason.LATE, Evidence.EMPTY)
+    assert (gap.missing, gap.reason, gap.evidence) == (17_519, Reason.LATE, AskEvidence.EMPTY)
     assert gap.next_ask == at("20T02:00")
     await one.ask("20T04:00", "2022-01-01", "2024-01-01", times=3)
     (_, gap) = await one.gaps("20T04:00", "2022-01-01", "2024-01-01")
-    assert (gap.reason, gap.evidence, gap.asked) == (Reason.MISSING_AT_SOURCE, Evidence.NEVER_EXISTED, 4)
+    assert (gap.reason, gap.evidence, gap.asked) == (Reason.MISSING_AT_SOURCE, AskEvidence.NEVER_EXISTED, 4)
     assert gap.next_ask == at("20T05:00")
     await one.ask("21T00:00", "2022-01-01", "2024-01-01")
     assert await one.gaps("21T00:00", "2022-01-01", "2024-01-01") == []

@@ -55,7 +55,7 @@ async def test_a_killed_database_is_started_again_and_the_service_leads_again(ma
         await serve(settings, lambda _text: None, stop, (kill,))
     events = [log["event"] for log in logs]
     assert events.count("embedded_database_died") == events.count("embedded_database_started_again") == 1
-    assert events.count("backfill_waits_for_database") == events.count("backfill_waits_for_database_no_more") == 1
-    assert events.count("no_leader_elected") <= 1
+    assert events.count("backfill_database_failed") == events.count("backfill_database_recovered") == 1
+    assert events.count("leader_election_failed") <= 1
     assert events.count("scheduler_round_failed") <= 1
-    assert events.index("first_cycle_begins") < events.index("first_cycle_done")
+    assert events.index("first_cycle_started") < events.index("first_cycle_finished")

@@ -105,7 +105,7 @@ def _port(log: Path) -> str:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         text = log.read_text()
-        port = re.search(r"http_listens.*port=\S*?(\d{4,5})", text)
+        port = re.search(r"http_started.*port=\S*?(\d{4,5})", text)
         if port and re.search(r"job_run.*collect:load_actual", text):
             return port[1]
         time.sleep(0.1)

@@ -339,7 +339,7 @@ async def test_without_a_database_samples_and_rollups_pause_and_say_so_once() ->
             for _ in range(2):
                 await sampler.try_sample()
                 assert not await upkeep.try_once()
-    assert [entry["event"] for entry in logs] == ["resource_samples_pause", "rollups_wait"]
+    assert [entry["event"] for entry in logs] == ["resource_samples_failed", "rollups_postponed"]
 
 
 async def test_samples_go_on_when_the_database_is_back(database: Database, repository: MonitoringRepository) -> None:
@@ -347,7 +347,7 @@ async def test_samples_go_on_when_the_database_is_back(database: Database, repos
     sampler._away = True
     with capture_logs() as logs:
         await sampler.try_sample()
-    assert [entry["event"] for entry in logs] == ["resource_samples_go_on"]
+    assert [entry["event"] for entry in logs] == ["resource_samples_recovered"]
 
 
 async def test_old_rows_go_in_batches(
@@ -385,7 +385,7 @@ async def test_a_disk_that_is_not_known_is_unknown_and_logged_once(database: Dat
     with capture_logs() as logs:
         assert await disk.left() == (None, None)
         assert await disk.left() == (None, None)
-    assert [entry["event"] for entry in logs] == ["disk_unknown"]
+    assert [entry["event"] for entry in logs] == ["disk_read_failed"]
     assert "GRIDKEEPER_DATABASE__DATA_FOLDER" in logs[0]["note"]
     (tmp_path / "gone").mkdir()
     assert (await disk.left())[1] == shutil.disk_usage(tmp_path).total

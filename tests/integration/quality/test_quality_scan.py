@@ -19,11 +19,12 @@ from app.quality import scan as scan_module
 from app.quality.assessment.alignment import NOTHING
 from app.quality.assessment.assess import Looked, look_at
 from app.quality.check import QueuedChecks, RunCheck
-from app.quality.models import EvidenceRule, Values
+from app.quality.models import EvidenceRule
 from app.quality.scan import ScanSelection
 from app.quality.scoring import ScoreCounts, score
 from app.quality.service import QualityService
 from app.sources.source import FetchStatistics
+from app.timeseries.rolling import Values
 from tests.support.quality_series import forecast_of, load, price
 from tests.support.quality_world import HOUR, QualityWorld, at, quality_world
 

@@ -378,8 +378,10 @@ def test_the_options_of_the_command_become_settings(monkeypatch: pytest.MonkeyPa
 
 
 def test_gzip_bodies_are_equal_for_equal_answers() -> None:
-    from app.sandbox.wire import encoded
+    from app.sandbox.wire import encode_reply
 
     body = b"<a/>" * 200
-    assert encoded(200, "text/xml", body, accepts_gzip=True) == encoded(200, "text/xml", body, accepts_gzip=True)
-    assert gzip.decompress(encoded(200, "text/xml", body, accepts_gzip=True).body) == body
+    assert encode_reply(200, "text/xml", body, accepts_gzip=True) == encode_reply(
+        200, "text/xml", body, accepts_gzip=True
+    )
+    assert gzip.decompress(encode_reply(200, "text/xml", body, accepts_gzip=True).body) == body

@@ -70,7 +70,7 @@ async def test_idle_connections_make_room_for_those_that_ask() -> None:
         for reader, _ in first:
             assert await reader.read() == b""
         assert not more[-1][0].at_eof()
-        assert [log["event"] for log in logs] == ["http_connections_full"]
+        assert [log["event"] for log in logs] == ["http_connections_exhausted"]
 
 
 async def test_a_connection_that_was_answered_of_late_stays_longer_than_an_older_idle_one() -> None:

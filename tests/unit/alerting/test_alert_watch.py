@@ -161,7 +161,7 @@ def test_a_wrong_edit_keeps_the_last_good_book_and_says_where(tmp_path: Path, ti
         assert not settle(book, ticks)
     assert book.problems == ()
     assert book.current() is before
-    assert [line["event"] for line in logs] == ["rules_mended"]
+    assert [line["event"] for line in logs] == ["rules_recovered"]
 
 
 def test_a_deleted_file_takes_its_rules_along(tmp_path: Path, ticks: Ticks) -> None:

@@ -19,14 +19,14 @@ from app.alerting.delivery.messages import (
     body,
     clean,
     compose,
+    delivery_notice,
     duration_text,
     how_to_stop,
     html_page,
-    notice,
     numbered,
     one_line,
     quantity,
-    split,
+    split_text,
     told_from_json,
     told_of,
     utf8_bytes,
@@ -91,7 +91,7 @@ def test_an_event_survives_being_kept() -> None:
 
 
 def test_notices_have_no_commands_and_a_strange_runbook_is_no_link() -> None:
-    told = notice("channel_disabled", "mail is off", NOW, {"channel": "mail"}, Severity.CRITICAL)
+    told = delivery_notice("channel_disabled", "mail is off", NOW, {"channel": "mail"}, Severity.CRITICAL)
     assert "ack" not in blocks(compose("k", NOW, [told]), PLAIN)[0]
     evil = told_of(event(1, of=rule(runbook="javascript:alert(1)")))
     assert "](javascript" not in blocks(compose("k", NOW, [evil]), discord.DIALECT)[0]
@@ -183,15 +183,15 @@ def test_links_of_others_stay_as_they_are() -> None:
 
 @given(st.lists(TEXTS, max_size=12), st.integers(4, 80))
 def test_splitting_loses_nothing_and_keeps_the_limit(pieces: list[str], limit: int) -> None:
-    texts = split(pieces, limit, utf8_bytes)
+    texts = split_text(pieces, limit, utf8_bytes)
     assert all(utf8_bytes(text) <= limit for text in texts)
     joined = "".join(texts).replace("\n", "")
     assert joined == "".join(pieces).replace("\n", "")
 
 
 def test_what_is_too_long_is_cut_between_its_lines_first() -> None:
-    assert split(["one\ntwo\nthree", "four"], 8, len) == ["one\ntwo", "three", "four"]
-    assert split([], 8, len) == [""]
+    assert split_text(["one\ntwo\nthree", "four"], 8, len) == ["one\ntwo", "three", "four"]
+    assert split_text([], 8, len) == [""]
 
 
 @given(TEXTS)

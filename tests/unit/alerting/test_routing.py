@@ -18,8 +18,8 @@ from app.alerting.delivery.rate_limit import (
     choose,
     free_slots,
     in_last_minute,
+    limit_pause,
     next_free_slot,
-    pause,
     retry_at,
 )
 from app.alerting.delivery.routing import Route, Routes
@@ -200,7 +200,7 @@ def test_critical_alerts_are_not_lost_sight_of_in_a_digest_of_others() -> None:
 
 @given(st.integers(0, 100), st.floats(0, 1, exclude_max=True))
 def test_pauses_lie_between_five_seconds_and_half_an_hour(attempts: int, chance: float) -> None:
-    assert timedelta(seconds=5) <= pause(attempts, chance) <= timedelta(minutes=30)
+    assert timedelta(seconds=5) <= limit_pause(attempts, chance) <= timedelta(minutes=30)
 
 
 @pytest.mark.parametrize(("wish", "seconds"), [(None, 5.0), (120, 120.0), (10**9, LONGEST_PATIENCE.total_seconds())])

@@ -14,7 +14,7 @@ import pytest
 
 from app.cli.quality import detect_files, structure_file
 from app.errors import ConfigurationError
-from app.quality.models import Values
+from app.timeseries.rolling import Values
 from tests.support.quality_series import START, load
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.collection.backfill.models import BackfillRetryPolicy, windows_per_second
-from app.collection.backfill_pace import Pace
+from app.collection.backfill_pace import BackfillPace
 from app.collection.models import CollectionRun, Outcome
 from app.market.areas import find_place
 from app.market.series import DataItem
@@ -24,7 +24,7 @@ def taking(seconds: float, requests: int = 1) -> CollectionRun:
 
 @pytest.mark.parametrize("seconds", [0.1, 2.0, 10.0])
 def test_windows_under_way_keep_the_budget_busy_whatever_the_source_takes(seconds: float) -> None:
-    pace = Pace(6.0)
+    pace = BackfillPace(6.0)
     for _ in range(30):
         pace.learn(taking(seconds))
     assert 6.0 * seconds <= pace.windows() <= max(4, 10.0 * seconds + 2)
@@ -32,7 +32,7 @@ def test_windows_under_way_keep_the_budget_busy_whatever_the_source_takes(second
 
 def test_before_the_first_answer_it_takes_as_long_as_it_has_taken() -> None:
     now = 100.0
-    pace = Pace(6.0, lambda: now)
+    pace = BackfillPace(6.0, lambda: now)
     assert pace.windows() == 4
     pace.begin()
     now = 110.0
@@ -44,7 +44,7 @@ def test_before_the_first_answer_it_takes_as_long_as_it_has_taken() -> None:
 
 
 def test_a_window_of_several_requests_needs_fewer_beside_it() -> None:
-    pace = Pace(6.0)
+    pace = BackfillPace(6.0)
     for _ in range(40):
         pace.learn(taking(10.0, requests=5))
     assert pace.windows() == pytest.approx(19, abs=1)

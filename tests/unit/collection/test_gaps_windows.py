@@ -7,7 +7,7 @@ import pytest
 
 from app.collection.gaps.classification import Reason
 from app.collection.gaps.models import GapRow
-from app.collection.gaps.windows import Evidence, Gap, windows_due
+from app.collection.gaps.windows import AskEvidence, Gap, windows_due
 from app.market.areas import find_place
 from app.market.series import DataItem, SeriesKey
 from app.market.time import Interval, Resolution
@@ -83,16 +83,16 @@ def test_what_the_source_lacks_is_asked_for_when_its_time_has_come_or_when_force
 @pytest.mark.parametrize(
     ("reason", "asked", "answers", "series", "evidence"),
     [
-        (Reason.NOT_DUE, 0, 0, True, Evidence.NOT_DUE),
-        (Reason.OURS, 0, 0, True, Evidence.NEVER_ASKED),
-        (Reason.LATE, 0, 0, True, Evidence.NEVER_ASKED),
-        (Reason.OURS, 2, 0, True, Evidence.NO_ANSWER),
-        (Reason.LATE, 2, 2, False, Evidence.EMPTY),
-        (Reason.MISSING_AT_SOURCE, 7, 6, True, Evidence.EMPTY),
-        (Reason.MISSING_AT_SOURCE, 7, 6, False, Evidence.NEVER_EXISTED),
+        (Reason.NOT_DUE, 0, 0, True, AskEvidence.NOT_DUE),
+        (Reason.OURS, 0, 0, True, AskEvidence.NEVER_ASKED),
+        (Reason.LATE, 0, 0, True, AskEvidence.NEVER_ASKED),
+        (Reason.OURS, 2, 0, True, AskEvidence.NO_ANSWER),
+        (Reason.LATE, 2, 2, False, AskEvidence.EMPTY),
+        (Reason.MISSING_AT_SOURCE, 7, 6, True, AskEvidence.EMPTY),
+        (Reason.MISSING_AT_SOURCE, 7, 6, False, AskEvidence.NEVER_EXISTED),
     ],
 )
-def test_what_the_questions_say(reason: Reason, asked: int, answers: int, series: bool, evidence: Evidence) -> None:
+def test_what_the_questions_say(reason: Reason, asked: int, answers: int, series: bool, evidence: AskEvidence) -> None:
     one = replace(gap(0, 1, reason), asked=asked, answers=answers)
     assert (one if series else replace(one, series_key=None)).evidence is evidence
 

@@ -15,7 +15,7 @@ from app.collection.gaps.question_schedule import (
     DAY,
     HOUR,
     PRICE_SLOTS,
-    Pace,
+    AskPace,
     eagerness,
     next_of_stored,
     ripe_spans,
@@ -23,18 +23,18 @@ from app.collection.gaps.question_schedule import (
 )
 from app.market.series import DataItem
 
-HOURLY = Pace(3 * HOUR)
+HOURLY = AskPace(3 * HOUR)
 
 
 def second(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
-def following(end: int, last: int, pace: Pace = HOURLY, eager: float = 1.0) -> int:
+def following(end: int, last: int, pace: AskPace = HOURLY, eager: float = 1.0) -> int:
     return int(next_of_stored(np.array([end]), np.array([last]), pace, eager)[0])
 
 
-def questions(end: int, days: int, pace: Pace = HOURLY, eager: float = 1.0) -> list[int]:
+def questions(end: int, days: int, pace: AskPace = HOURLY, eager: float = 1.0) -> list[int]:
     """The moments at which a value is asked for, from its end on."""
     found = [end]
     while found[-1] < end + days * DAY:
@@ -154,6 +154,6 @@ def test_a_week_is_one_question_again_and_again() -> None:
 
 
 def test_costs_of_an_item_are_requests_for_a_week() -> None:
-    assert Pace(3 * HOUR).costs == 1
+    assert AskPace(3 * HOUR).costs == 1
     assert item_pace(DataItem.GENERATION_ACTUAL).costs == 1
     assert timedelta(seconds=item_pace(DataItem.GENERATION_PER_UNIT).fresh) < timedelta(days=1)

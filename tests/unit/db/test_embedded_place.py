@@ -26,7 +26,7 @@ from app.db.embedded.location import (
     spare_home,
 )
 from app.db.embedded.programs import binaries, environment, version
-from app.db.embedded.server import explain
+from app.db.embedded.server import server_error
 from app.errors import ConfigurationError, DatabaseUnavailable
 
 NOBODY = Account("nobody", 65534, 65534)
@@ -125,7 +125,7 @@ def test_a_database_that_was_moved_stays_there_and_the_notice_says_so() -> None:
     ],
 )
 def test_the_reason_a_server_gave_becomes_an_error_with_a_remedy(output: str, kind: type, part: str) -> None:
-    error = explain(output, some_place())
+    error = server_error(output, some_place())
 
     assert type(error) is kind
     assert part in str(error)

@@ -13,7 +13,7 @@ from app.collection.backfill.models import BackfillRetryPolicy
 from app.collection.backfill.worker import BackfillWorker
 from app.db.embedded import guard
 from app.errors import DatabaseUnavailable
-from app.logging import Outage
+from app.logging import OutageLog
 from app.tasks.local import LocalBackend, TaskLimits
 
 
@@ -24,7 +24,7 @@ async def until(found: Callable[[], object]) -> None:
 
 
 def test_it_is_told_when_it_begins_and_when_it_is_over() -> None:
-    outage = Outage("store_away", level="error")
+    outage = OutageLog("store_failed", "store_recovered", level="error")
     with capture_logs() as logs:
         outage.over()
         for _ in range(3):
@@ -33,9 +33,9 @@ def test_it_is_told_when_it_begins_and_when_it_is_over() -> None:
         outage.over()
         outage.met("again")
     assert [(log["event"], log["log_level"]) for log in logs] == [
-        ("store_away", "error"),
-        ("store_away_no_more", "info"),
-        ("store_away", "error"),
+        ("store_failed", "error"),
+        ("store_recovered", "info"),
+        ("store_failed", "error"),
     ]
     assert logs[1]["met"] == 3
     assert logs[0]["error"] == "DatabaseUnavailable: postgresql://me:***@db/x is away"
@@ -51,6 +51,9 @@ class AwayRepository:
     async def openings(self, _only: int | None) -> list[object]:
         self.asked += 1
         return self._answer()
+
+    async def free_dead(self, _dead: object) -> int:
+        return len(self._answer())
 
     async def give_up_lost(self) -> int:
         return len(self._answer())
@@ -73,7 +76,7 @@ async def test_the_backfill_worker_says_once_that_it_waits_for_the_database() ->
             await until(lambda: len(logs) > 1)
             worker.stop()
             await working
-    assert [log["event"] for log in logs] == ["backfill_waits_for_database", "backfill_waits_for_database_no_more"]
+    assert [log["event"] for log in logs] == ["backfill_database_failed", "backfill_database_recovered"]
 
 
 class DyingServer:
@@ -99,5 +102,5 @@ async def test_a_server_that_died_is_started_again_and_told_once(failures: int) 
         await until(lambda: server.runs and "embedded_database_started_again" in {log["event"] for log in logs})
         guarding.cancel()
     assert server.attempts == failures + 1
-    failing = ["embedded_database_does_not_start", "embedded_database_does_not_start_no_more"] if failures else []
+    failing = ["embedded_database_start_failed", "embedded_database_start_recovered"] if failures else []
     assert [log["event"] for log in logs] == ["embedded_database_died", *failing, "embedded_database_started_again"]

@@ -18,7 +18,7 @@ from app.market.time import (
     local_day,
     merge_intervals,
     midnight,
-    split,
+    split_interval,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -113,7 +113,7 @@ def test_a_grid_below_a_day_counts_begun_units() -> None:
 
 def test_splitting_by_months_gives_local_months() -> None:
     year = Interval(midnight(date(2024, 1, 1), BERLIN), midnight(date(2025, 1, 1), BERLIN))
-    months = list(split(year, months=1, zone=BERLIN))
+    months = list(split_interval(year, months=1, zone=BERLIN))
     assert len(months) == 12
     assert months[3].start == midnight(date(2024, 4, 1), BERLIN)
     assert months[-1].end == year.end
@@ -122,13 +122,15 @@ def test_splitting_by_months_gives_local_months() -> None:
 
 def test_splitting_by_days_keeps_short_and_long_days_whole() -> None:
     days = list(
-        split(Interval(midnight(date(2024, 10, 26), BERLIN), midnight(date(2024, 10, 29), BERLIN)), days=1, zone=BERLIN)
+        split_interval(
+            Interval(midnight(date(2024, 10, 26), BERLIN), midnight(date(2024, 10, 29), BERLIN)), days=1, zone=BERLIN
+        )
     )
     assert [day.duration for day in days] == [timedelta(hours=24), timedelta(hours=25), timedelta(hours=24)]
 
 
 def test_splitting_an_empty_interval_gives_nothing() -> None:
-    assert list(split(Interval(at("2024-01-01"), at("2024-01-01")), days=1, zone=BERLIN)) == []
+    assert list(split_interval(Interval(at("2024-01-01"), at("2024-01-01")), days=1, zone=BERLIN)) == []
 
 
 def test_halving_cuts_at_midnight_then_at_the_hour_then_stops() -> None:

@@ -59,7 +59,7 @@ async def test_what_comes_while_the_database_is_away_waits_and_is_told_once() ->
             assert not await recording.try_flush()
         store.failure = None
         assert await recording.try_flush()
-    assert [entry["event"] for entry in logs] == ["run_metrics_wait", "run_metrics_written_again"]
+    assert [entry["event"] for entry in logs] == ["run_metrics_postponed", "run_metrics_recovered"]
     assert store.runs == [0, 1, 2]
 
 

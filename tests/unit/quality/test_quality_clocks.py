@@ -10,7 +10,8 @@ import numpy as np
 from app.quality.assessment.regular_grid import judge_rows
 from app.quality.detectors.detect import detect
 from app.quality.detectors.dst import heed_clocks, places_on_clocks
-from app.quality.models import EvidenceRule, Series, SeriesKind, Values
+from app.quality.models import EvidenceRule, Series, SeriesKind
+from app.timeseries.rolling import Values
 from tests.support.quality_series import START
 
 CHANGE = 24 * 90 + 1

@@ -12,8 +12,9 @@ from app.market.areas import areas
 from app.market.series import DataItem, SeriesKey
 from app.quality.detectors import consistency as cross
 from app.quality.detectors.consistency import RelatedValues
-from app.quality.detectors.related_series import PARTS, Companion, Role, companions
-from app.quality.models import EvidenceRule, Series, SeriesKind, Values
+from app.quality.detectors.related_series import PARTS, RelatedSeries, Role, companions
+from app.quality.models import EvidenceRule, Series, SeriesKind
+from app.timeseries.rolling import Values
 from tests.support.quality_series import START, load, price, wind
 
 EIC = {code: area.eic for code, area in areas().items()}
@@ -61,14 +62,14 @@ def test_flows_and_prices_are_asked_about_with_the_other_side() -> None:
 
 
 def test_a_companion_fits_its_item_area_type_and_side_only() -> None:
-    wanted = Companion(Role.PART, DataItem.GENERATION_ACTUAL, EIC["FR"], "B10", "generation")
+    wanted = RelatedSeries(Role.PART, DataItem.GENERATION_ACTUAL, EIC["FR"], "B10", "generation")
 
     assert wanted.fits(key(DataItem.GENERATION_ACTUAL, "FR", psr_type="B10", direction="generation"))
     assert wanted.fits(key(DataItem.GENERATION_ACTUAL, "FR", psr_type="B10"))
     assert not wanted.fits(key(DataItem.GENERATION_ACTUAL, "FR", psr_type="B10", direction="consumption"))
     assert not wanted.fits(key(DataItem.GENERATION_ACTUAL, "FR", psr_type="B11"))
     assert not wanted.fits(key(DataItem.GENERATION_ACTUAL, "BE", psr_type="B10"))
-    assert Companion(Role.PART, DataItem.LOAD_ACTUAL, "a>b").name == "load_actual a>b"
+    assert RelatedSeries(Role.PART, DataItem.LOAD_ACTUAL, "a>b").name == "load_actual a>b"
 
 
 def hear(series: Series, company: RelatedValues) -> dict[EvidenceRule, cross.ConsistencyResult]:

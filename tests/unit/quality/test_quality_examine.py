@@ -27,9 +27,10 @@ from app.quality.assessment.series_assessment import (
 from app.quality.detectors.consistency import RelatedValues
 from app.quality.detectors.related_series import Role
 from app.quality.findings import Detected
-from app.quality.models import EvidenceRule, Series, Values
+from app.quality.models import EvidenceRule, Series
 from app.quality.rules.series_kinds import Subject
 from app.timeseries.grid import ResolutionChange
+from app.timeseries.rolling import Values
 from tests.support.quality_series import forecast_of, load, price, solar
 
 UTC_ZONE = ZoneInfo("UTC")

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.quality.assessment.regular_grid import grid_runs, judge_rows, repeated_hour
-from app.quality.models import DAY, DetectionResult, EvidenceRule, SeriesKind, Values
+from app.quality.models import DAY, DetectionResult, EvidenceRule, SeriesKind
+from app.timeseries.rolling import Values
 from tests.support.quality_series import START, load
 
 HOUR, QUARTER = 3600, 900

@@ -13,7 +13,7 @@ from app.market.series import DataItem, SeriesKey
 from app.quality.detectors.sun import BOXES, elevation, night
 from app.quality.detectors.validity import beyond_seasonal_bounds
 from app.quality.models import EvidenceRule, Series, SeriesKind
-from app.quality.rules.hard_checks import flat_fill, hard_violations, impossible_sign, output_at_night
+from app.quality.rules.hard_checks import flat_fill, hard_violations, output_at_night, sign_violations
 from app.quality.rules.hard_rules import HARD_RULES, PRICE_BOUNDS, bounds_for, hard_rule
 from app.quality.rules.series_kinds import Subject
 from tests.support.quality_series import START, load, solar
@@ -143,10 +143,10 @@ def test_load_is_above_zero_and_a_direction_is_not_below_it() -> None:
     values = flows(-1.0, 0.0, 1.0, np.nan)
     border = f"{EIC['FR']}>{EIC['DE_LU']}"
 
-    assert impossible_sign(subject(), values).tolist() == [True, True, False, False]
-    assert impossible_sign(subject(DataItem.FLOW_PHYSICAL, border), values).tolist() == [True, False, False, False]
-    assert impossible_sign(subject(GENERATION, direction="consumption"), values).tolist() == [True, False, False, False]
-    assert not impossible_sign(subject(GENERATION, psr_type="B04"), values).any()
+    assert sign_violations(subject(), values).tolist() == [True, True, False, False]
+    assert sign_violations(subject(DataItem.FLOW_PHYSICAL, border), values).tolist() == [True, False, False, False]
+    assert sign_violations(subject(GENERATION, direction="consumption"), values).tolist() == [True, False, False, False]
+    assert not sign_violations(subject(GENERATION, psr_type="B04"), values).any()
 
 
 def test_storage_may_be_negative_and_nothing_else() -> None:

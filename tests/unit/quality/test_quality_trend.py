@@ -8,8 +8,8 @@ from math import erfc, sqrt
 import numpy as np
 import pytest
 
-from app.quality.models import Values
 from app.quality.trend import Trend, mann_kendall, theil_sen, trend, trends
+from app.timeseries.rolling import Values
 
 MONDAY = date(2024, 1, 1)
 SEED = 7

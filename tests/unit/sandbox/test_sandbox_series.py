@@ -14,9 +14,9 @@ from app.market.areas import Area, Border, Place, areas, find_place, is_eic
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution
 from app.sandbox.noise import fraction, key_of, smooth, steps, uniform
-from app.sandbox.profiles import capacities, segments
+from app.sandbox.profiles import capacities, resolution_segments
 from app.sandbox.series import identities, units
-from app.sandbox.values import Grid, ValueRequest, Values, generation, values
+from app.sandbox.values import Grid, SyntheticValues, ValueRequest, generation, values
 
 JUNE = datetime(2024, 6, 3, 22, tzinfo=UTC)
 LATER = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
@@ -45,7 +45,7 @@ def wanted(item: DataItem, place: Place, identity: Identity | None = None, **opt
     return ValueRequest(seed, item, place, chosen, grid(place, **options), now)
 
 
-def values_of(item: DataItem, place: Place, identity: Identity | None = None, **options: Any) -> Values:
+def values_of(item: DataItem, place: Place, identity: Identity | None = None, **options: Any) -> SyntheticValues:
     return values(wanted(item, place, identity, **options))
 
 
@@ -241,7 +241,7 @@ def test_an_exchange_of_an_area_is_a_mistake_that_is_named() -> None:
 )
 def test_market_time_units_follow_item_area_and_date(item: DataItem, place: str, expected: list[str]) -> None:
     two_years = Interval(datetime(2024, 6, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))
-    found = segments(item, find_place(place), ITEMS[item].resolutions, two_years)
+    found = resolution_segments(item, find_place(place), ITEMS[item].resolutions, two_years)
     assert [resolution.code for _, resolution in found] == expected
     assert found[0][0].start == two_years.start
     assert found[-1][0].end == two_years.end
@@ -249,5 +249,7 @@ def test_market_time_units_follow_item_area_and_date(item: DataItem, place: str,
 
 def test_a_window_after_the_change_of_the_unit_has_the_new_unit_only() -> None:
     window = Interval(datetime(2025, 9, 30, 22, tzinfo=UTC), datetime(2025, 10, 1, 22, tzinfo=UTC))
-    found = segments(DataItem.PRICE_DAY_AHEAD, find_place("FR"), ITEMS[DataItem.PRICE_DAY_AHEAD].resolutions, window)
+    found = resolution_segments(
+        DataItem.PRICE_DAY_AHEAD, find_place("FR"), ITEMS[DataItem.PRICE_DAY_AHEAD].resolutions, window
+    )
     assert found == [(window, Resolution.PT15M)]

@@ -40,10 +40,10 @@ async def test_a_cycle_tells_its_begin_its_progress_and_its_sum(monkeypatch: pyt
         await cycle.observe(collection_run(new=1))
         cycle.job_ended(ended(LOAD))
     assert [log["event"] for log in logs] == [
-        "first_cycle_begins",
-        "first_cycle_goes_on",
-        "first_cycle_goes_on",
-        "first_cycle_done",
+        "first_cycle_started",
+        "first_cycle_continued",
+        "first_cycle_continued",
+        "first_cycle_finished",
     ]
     last = logs[-1]
     assert (last["jobs"], last["windows"], last["values"], last["failed"]) == (2, 2, 24, 1)
@@ -59,7 +59,7 @@ async def test_nothing_is_told_of_a_cycle_before_it_begins_or_where_nothing_is_d
         cycle.begin([])
         cycle.begin([LOAD])
         cycle.job_ended(ended(LOAD))
-    assert [log["event"] for log in logs] == ["nothing_is_due"]
+    assert [log["event"] for log in logs] == ["first_cycle_skipped"]
 
 
 def test_one_cycle_is_done_where_every_job_did_its_work() -> None:

@@ -12,7 +12,7 @@ from app.collection.models import CollectionRequest
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution
-from app.scheduling.due import GapDue, ItemSelection, considered, merged
+from app.scheduling.due import GapDue, ItemSelection, considered, merge_requests
 
 FR = find_place("FR")
 NOW = datetime(2024, 3, 5, 12, 20, tzinfo=UTC)
@@ -108,4 +108,4 @@ def test_windows_that_lie_together_are_one_question() -> None:
         return CollectionRequest(DataItem.LOAD_ACTUAL, FR, Interval(start, end))
 
     parts = [request(at(1), at(2)), request(at(2, 12), at(3)), request(at(5), at(6)), request(at(1, 5), at(1, 6))]
-    assert merged(parts) == (request(at(5), at(6)), request(at(1), at(3)))
+    assert merge_requests(parts) == (request(at(5), at(6)), request(at(1), at(3)))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.market.time import iso
-from app.sources.entsoe.documents import MarketDocument, Outage
+from app.sources.entsoe.documents import MarketDocument, UnavailableInterval
 from app.sources.entsoe.parser import read_documents
 from tests.support.documents_factory import document, period, point, points, series
 
@@ -24,7 +24,7 @@ def notice(inner: str, *, after: str = "", curve_type: str = "A03", resolution: 
     return found
 
 
-def intervals(outages: tuple[Outage, ...]) -> list[tuple[str, str, float | None]]:
+def intervals(outages: tuple[UnavailableInterval, ...]) -> list[tuple[str, str, float | None]]:
     return [(iso(one.start)[11:16], iso(one.end)[11:16], one.available) for one in outages]
 
 

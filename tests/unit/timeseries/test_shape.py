@@ -16,9 +16,9 @@ from app.market.areas import AreaKind, areas
 from app.market.series import SeriesKey
 from app.market.time import Interval, Resolution, delivery_day
 from app.timeseries.export import CsvWriter, WideCsvWriter
-from app.timeseries.query import Query, shown_under
+from app.timeseries.query import SeriesQuery, shown_under
 from app.timeseries.reads import ObservationBatch
-from app.timeseries.shape import Aggregate, Auction, Resampling, Shaped, choose_auction, history_of, join, resample
+from app.timeseries.shape import Aggregation, Auction, Resampling, Shaped, choose_auction, history_of, join, resample
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LOAD = SeriesKey("entsoe", "load_actual", areas()["DE_LU"].eic)
@@ -49,11 +49,11 @@ QUARTERS = {
 @pytest.mark.parametrize(
     ("aggregate", "expected"),
     [
-        (Aggregate.MEAN, [1.5, 11.5]), (Aggregate.SUM, [6.0, 46.0]), (Aggregate.MIN, [0.0, 10.0]),
-        (Aggregate.MAX, [3.0, 13.0]), (Aggregate.LAST, [3.0, 13.0]), (Aggregate.COUNT, [4.0, 4.0]),
+        (Aggregation.MEAN, [1.5, 11.5]), (Aggregation.SUM, [6.0, 46.0]), (Aggregation.MIN, [0.0, 10.0]),
+        (Aggregation.MAX, [3.0, 13.0]), (Aggregation.LAST, [3.0, 13.0]), (Aggregation.COUNT, [4.0, 4.0]),
     ],
 )  # fmt: skip
-def test_quarters_become_hours(aggregate: Aggregate, expected: list[float]) -> None:
+def test_quarters_become_hours(aggregate: Aggregation, expected: list[float]) -> None:
     shaped = resample(batch(LOAD, QUARTER, QUARTERS), Resampling(HOUR, aggregate), BERLIN)
     assert shaped.batch.values.tolist() == expected
     assert shaped.batch.resolutions.tolist() == [HOUR.id] * 2
@@ -69,7 +69,7 @@ def test_an_hour_with_a_hole_has_no_value_and_says_how_much_of_it_is_there() -> 
     assert np.isnan(shaped.batch.values).tolist() == [True, False]
     enough = resample(batch(LOAD, QUARTER, holed), Resampling(HOUR, coverage=0.5), BERLIN)
     assert enough.batch.values.tolist() == pytest.approx([4 / 3, 11.5])
-    counted = resample(batch(LOAD, QUARTER, holed), Resampling(HOUR, Aggregate.COUNT), BERLIN)
+    counted = resample(batch(LOAD, QUARTER, holed), Resampling(HOUR, Aggregation.COUNT), BERLIN)
     assert counted.batch.values.tolist() == [3.0, 4.0]
 
 
@@ -77,10 +77,10 @@ def test_an_hour_with_a_hole_has_no_value_and_says_how_much_of_it_is_there() -> 
     ("day", "quarters"), [(date(2024, 3, 31), 92), (date(2024, 10, 27), 100), (date(2024, 6, 1), 96)]
 )
 def test_days_have_23_24_or_25_hours(day: date, quarters: int) -> None:
-    shaped = resample(day_of(day), Resampling(DAY, Aggregate.SUM), BERLIN)
+    shaped = resample(day_of(day), Resampling(DAY, Aggregation.SUM), BERLIN)
     assert shaped.batch.values.tolist() == [2.0 * quarters]
     assert shaped.batch.starts.tolist() == [int(delivery_day(day, BERLIN).start.timestamp())]
-    holed = resample(day_of(day, without=10), Resampling(DAY, Aggregate.SUM), BERLIN)
+    holed = resample(day_of(day, without=10), Resampling(DAY, Aggregation.SUM), BERLIN)
     assert np.isnan(holed.batch.values).tolist() == [True]
     hours = resample(day_of(day), Resampling(HOUR), BERLIN)
     assert len(hours) == quarters // 4
@@ -89,11 +89,11 @@ def test_days_have_23_24_or_25_hours(day: date, quarters: int) -> None:
 
 def test_months_and_weeks_begin_where_they_do() -> None:
     days = batch(LOAD, DAY, {"2024-02-28T23:00Z": 1.0, "2024-02-29T23:00Z": 2.0})
-    months = resample(days, Resampling(Resolution.P1M, Aggregate.COUNT), BERLIN)
+    months = resample(days, Resampling(Resolution.P1M, Aggregation.COUNT), BERLIN)
     assert months.batch.starts.tolist() == [
         int(datetime.fromisoformat(text).timestamp()) for text in ("2024-01-31T23:00Z", "2024-02-29T23:00Z")
     ]
-    weeks = resample(days, Resampling(Resolution.P7D, Aggregate.SUM, 0.0), BERLIN)
+    weeks = resample(days, Resampling(Resolution.P7D, Aggregation.SUM, 0.0), BERLIN)
     assert weeks.batch.starts.tolist() == [int(datetime(2024, 2, 25, 23, tzinfo=UTC).timestamp())]
     assert weeks.batch.values.tolist() == [3.0]
 
@@ -166,7 +166,7 @@ def test_a_wide_table_has_a_column_for_each_series_and_one_for_a_history() -> No
 
     before = replace(PRICE, area=areas()["DE_AT_LU"].eic, in_area="x")
     item = DataItem.PRICE_DAY_AHEAD
-    query = Query({}, continues={(item, before.area): (PRICE.area,), (item, PRICE.area): (PRICE.area,)})
+    query = SeriesQuery({}, continues={(item, before.area): (PRICE.area,), (item, PRICE.area): (PRICE.area,)})
     out = io.StringIO()
     writer = WideCsvWriter(out, BERLIN, lambda key: shown_under(key, query))
     writer.write(Shaped(batch(before, HOUR, {"2018-09-30T21:00Z": 1.0})))

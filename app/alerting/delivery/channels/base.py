@@ -20,7 +20,7 @@ from app.alerting.delivery.messages import Message
 from app.clock import Clock
 from app.net.client import USER_AGENT
 from app.net.egress_guard import GuardedClients
-from app.net.responses import unpacked
+from app.net.responses import unpacked_body
 
 LONGEST_ANSWER = 64 * 1024
 MOST_REDIRECTS = 3
@@ -240,13 +240,13 @@ async def _beginning(response: httpx.Response, seconds: float) -> bytes:
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
-            async with contextlib.aclosing(unpacked(response)) as pieces:
+            async with contextlib.aclosing(unpacked_body(response)) as pieces:
                 async for piece in pieces:
                     body += piece
                     if len(body) >= LONGEST_ANSWER:
                         break
     except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
-        structlog.get_logger().debug("answer_body_unread", status=response.status_code, error=type(error).__name__)
+        structlog.get_logger().debug("response_body_skipped", status=response.status_code, error=type(error).__name__)
     return bytes(body[:LONGEST_ANSWER])
 
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from app.alerting.delivery.channels.base import ChannelResponse, Common, HttpAnswer, HttpSender, Part, part_key
 from app.alerting.delivery.channels.masking import url_secrets
-from app.alerting.delivery.messages import Dialect, Message, body, numbered, one_line, split
+from app.alerting.delivery.messages import Dialect, Message, body, numbered, one_line, split_text
 
 FURNITURE = 64
 """Room for (1/n) and the reference, in the channel's own measure."""
@@ -68,18 +68,18 @@ class Chat(ABC):
     def _texts(self, pieces: Sequence[str], origin: str) -> list[str]:
         """The pieces in texts below the limit; those after the first begin with their origin, as the first has it in its
         subject."""
-        texts = split(pieces, self.limit - FURNITURE, self.measure)
+        texts = split_text(pieces, self.limit - FURNITURE, self.measure)
         if len(texts) == 1 or not origin:
             return texts
         head = f"{self.dialect.escape(one_line(origin))}\n"
-        first, *later = split(pieces, self.limit - FURNITURE - self.measure(head), self.measure)
+        first, *later = split_text(pieces, self.limit - FURNITURE - self.measure(head), self.measure)
         return [first, *(f"{head}{text}" for text in later)]
 
     def halves(self, part: Part) -> list[Part]:
         size = self.measure(part.text)
         if size <= SMALLEST:
             return []
-        texts = split(part.text.split("\n"), size // 2 + 1, self.measure)
+        texts = split_text(part.text.split("\n"), size // 2 + 1, self.measure)
         return [
             Part(f"{part.key}.{number}", text, part.number, part.count, part.extra)
             for number, text in enumerate(texts, 1)

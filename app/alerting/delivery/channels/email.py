@@ -31,7 +31,7 @@ from app.alerting.delivery.messages import (
     numbered,
     one_line,
     signed,
-    split,
+    split_text,
     utf8_bytes,
 )
 from app.alerting.secrets import read_secret
@@ -88,7 +88,7 @@ class EmailChannel:
 
     def parts(self, message: Message, recipients: Sequence[str]) -> list[Part]:
         """Mails of at most 100 kB; a report keeps its own HTML."""
-        texts = numbered(split(body(message, PLAIN), LONGEST_MAIL, utf8_bytes, gap=message.gap))
+        texts = numbered(split_text(body(message, PLAIN), LONGEST_MAIL, utf8_bytes, gap=message.gap))
         pages = _pages(message, len(texts))
         count = len(texts)
         to = addresses(recipients, self.common.lists) or self.to

@@ -25,7 +25,7 @@ class _Subject(str):
     max_count = 1
 
     def fold(self, *, policy: EmailPolicy) -> str:
-        return f"{self.name}: {encoded(str(self), policy.linesep)}{policy.linesep}"
+        return f"{self.name}: {encode_header(str(self), policy.linesep)}{policy.linesep}"
 
 
 class _Headers(HeaderRegistry):
@@ -37,7 +37,7 @@ class _Headers(HeaderRegistry):
         return subject
 
 
-def encoded(text: str, linesep: str = "\r\n") -> str:
+def encode_header(text: str, linesep: str = "\r\n") -> str:
     """The text as it is where it is plain ASCII, else as encoded words, of which each holds whole characters."""
     plain = all(" " <= character <= "~" for character in text) and text == text.strip()
     if plain and "=?" not in text and len(text) <= LONGEST_PLAIN:

@@ -31,7 +31,7 @@ _OURS = frozenset({"content-length", "content-type", "host", "idempotency-key", 
 _SECRET_HEADER = re.compile(r"(?i)auth|token|key|secret|cookie|password|signature")
 
 
-class Method(Enum):
+class HttpMethod(Enum):
     """How the JSON is sent."""
 
     POST = "POST"
@@ -45,7 +45,7 @@ class WebhookChannel:
 
     common: Common
     url: SecretStr
-    method: Method = Method.POST
+    method: HttpMethod = HttpMethod.POST
     headers: Mapping[str, SecretStr] = field(default_factory=dict)
     secret: SecretStr | None = None
     kind: ClassVar[str] = "webhook"
@@ -145,7 +145,7 @@ def read(entry: Fields, common: Common) -> WebhookChannel:
     return WebhookChannel(
         common,
         secret_url(entry, "url", literal=True),
-        entry.choice("method", Method, Method.POST),
+        entry.choice("method", HttpMethod, HttpMethod.POST),
         _headers(entry.entry("headers")),
         read_secret(entry, "secret"),
     )
