@@ -17,7 +17,8 @@ from app.settings import Settings
 from app.tasks.memory import MemoryKeeper, lean_memory
 
 if TYPE_CHECKING:
-    from app.container import Container, Echo
+    from app.wiring import Container
+    from app.wiring.sources import Echo
 
 Side = Callable[["Container", asyncio.Event], Awaitable[None]]
 """A part of the service that runs beside the scheduler until the event is set, the HTTP side for one."""
@@ -81,6 +82,15 @@ def favour_the_event_loop() -> None:
 
 
 @asynccontextmanager
+async def services(settings: Settings, echo: Echo) -> AsyncIterator[Container]:
+    """The services on the open database; nothing runs, and neither token nor platform is needed."""
+    async with database(settings, echo) as opened:
+        from app.wiring import Container
+
+        yield Container(settings=settings, database=opened, echo=echo)
+
+
+@asynccontextmanager
 async def collecting(settings: Settings, echo: Echo, *, asks: bool = True) -> AsyncIterator[Container]:
     """Everything that a collection needs, with the sandbox where it is chosen, ready in a container.
 
@@ -96,10 +106,10 @@ async def collecting(settings: Settings, echo: Echo, *, asks: bool = True) -> As
             await claim_origin(connection, settings.origin)
         if settings.sandbox:
             settings = await stack.enter_async_context(_with_sandbox(settings, echo))
-        from app.container import Container
+        from app.wiring import Container
 
         container = Container(settings=settings, database=opened, echo=echo)
-        stack.push_async_callback(container.http_client().aclose)
+        stack.push_async_callback(container.sources().live().aclose)
         await stack.enter_async_context(_measuring(container))
         favour_the_event_loop()
         yield container
@@ -108,12 +118,12 @@ async def collecting(settings: Settings, echo: Echo, *, asks: bool = True) -> As
 @asynccontextmanager
 async def _measuring(container: Container) -> AsyncIterator[None]:
     """Records what runs measure; at the end everything is written and added up."""
-    recorder = container.metrics_recorder()
-    container.run_observers().append(recorder)
+    recorder = container.monitoring().recorder()
+    container.sources().observers().append(recorder)
     async with recorder.recording():
         yield
     if recorder.written:
-        await container.monitoring_upkeep().try_once()
+        await container.monitoring().upkeep().try_once()
 
 
 async def serve(
@@ -128,12 +138,16 @@ async def serve(
     async with collecting(settings, echo, asks=asks) as container:
         stopping = _Stopping(stop)
         # Made before anything runs: a wrong plan ends the service here.
-        parts = (container.scheduler(), container.resource_sampler(), container.monitoring_upkeep())
-        container.rule_book().current()
-        rules = (container.rule_book(), container.problem_board(), container.alert_service())
-        messages = (container.delivery_worker(), container.heartbeat())
-        checks = (container.quality_checks(),) if settings.quality.check_runs else ()
-        container.run_observers().extend(checks)
+        parts = (
+            container.scheduling().scheduler(),
+            container.replica().resource_sampler(),
+            container.monitoring().upkeep(),
+        )
+        container.alerting().rule_book().current()
+        rules = (container.alerting().rule_book(), container.replica().problem_board(), container.alerting().service())
+        messages = (container.alerting().delivery_worker(), container.replica().heartbeat())
+        checks = (container.quality().checks(),) if settings.quality.check_runs else ()
+        container.sources().observers().extend(checks)
         await _watch_runs(container)
         favour_the_event_loop()
         try:
@@ -147,9 +161,9 @@ async def serve(
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
         finally:
-            await container.backfill_http().aclose()
-            await container.gap_http().aclose()
-            await container.query_runner().close()
+            await container.sources().backfill().aclose()
+            await container.sources().gap().aclose()
+            await container.alerting().query_runner().close()
 
 
 def asks_platform(settings: Settings) -> bool:
@@ -157,16 +171,14 @@ def asks_platform(settings: Settings) -> bool:
     from app.scheduling.plan import ASKING
     from app.scheduling.plan_file import PlanFile
 
-    chosen = settings.scheduler
-    file = PlanFile(chosen.plan_file, settings.collection, required="plan_file" in chosen.model_fields_set)
-    return any(job.kind in ASKING for job in file.load().jobs())
+    return any(job.kind in ASKING for job in PlanFile.of(settings).load().jobs())
 
 
 async def _watch_runs(container: Container) -> None:
     """What health, metrics and people are told of runs; the platform's state goes on from the stored windows."""
-    container.platform().state = await container.runs().platform()
-    container.run_observers().extend((container.platform(), container.cycle()))
-    container.job_observers().extend((container.cycle(), MemoryKeeper()))
+    container.collection().source_health().state = await container.storage().runs().platform()
+    container.sources().observers().extend((container.collection().source_health(), container.scheduling().cycle()))
+    container.scheduling().observers().extend((container.scheduling().cycle(), MemoryKeeper()))
 
 
 class _Stopping:
@@ -182,8 +194,8 @@ class _Stopping:
 
 async def _work_backfills(container: Container, stop: asyncio.Event, drain_seconds: float) -> None:
     """Every replica works on backfills, whoever leads."""
-    async with container.task_backend():
-        worker = container.backfill_worker()
+    async with container.collection().task_backend():
+        worker = container.collection().backfill_worker()
         working = asyncio.create_task(worker.work())
         stopped = asyncio.create_task(stop.wait())
         try:

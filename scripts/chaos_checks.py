@@ -17,8 +17,8 @@ from app.market.series import KEY_FIELDS, SeriesKey
 from app.sources.source import FetchStatistics
 
 if TYPE_CHECKING:
-    from app.container import Container
     from app.db.engine import Database
+    from app.wiring import Container
 
 Unit = tuple[SeriesKey, datetime, int]
 NAMED = 5
@@ -109,7 +109,7 @@ async def left_behind(database: Database) -> list[str]:
 
 async def ours(container: Container, requests: Sequence[CollectionRequest], now: datetime) -> list[str]:
     """The gaps that are the service's own fault."""
-    gaps = await container.gaps().analyse(requests, now)
+    gaps = await container.collection().gaps().analyse(requests, now)
     return [f"{one.item} {one.place.code} {one.interval}" for one in gaps if one.reason is Reason.OURS]
 
 
@@ -128,7 +128,7 @@ async def compared(container: Container, requests: Sequence[CollectionRequest], 
 
 
 async def _given(container: Container, requests: Sequence[CollectionRequest]) -> dict[Unit, float]:
-    collection, source = container.collection(), container.source()
+    collection, source = container.sources().live().service, container.sources().live().source
     found: dict[Unit, float] = {}
     for request in requests:
         for work in collection.plan([request]):

@@ -27,7 +27,6 @@ from typing import Any
 import structlog
 from dependency_injector import providers
 
-from app.container import Container
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
@@ -36,6 +35,7 @@ from app.logging import configure_logging
 from app.sandbox.server import SandboxServer
 from app.sandbox.settings import SandboxSettings
 from app.settings import Settings
+from app.wiring import Container
 
 WAYS = ("refused", "reset", "503", "302", "empty", "hang", "drip")
 ITEMS = {

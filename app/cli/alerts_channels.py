@@ -12,18 +12,18 @@ from uuid import uuid4
 
 import typer
 
-from app.alerting.delivery.administration import ChannelState, DeliveryAdministration, PastMessage
+from app.alerting.delivery.administration import ChannelState, PastMessage
 from app.alerting.delivery.channels.base import Channel, DeliveryStatus, HttpSender
 from app.alerting.delivery.config import ChannelBook, ChannelFile
-from app.alerting.delivery.messages import Content, Message, compose
-from app.alerting.delivery.worker import attempt, sender_of
+from app.alerting.delivery.messages import Content, Message, Sender, compose
+from app.alerting.delivery.worker import attempt
 from app.cli.exit_codes import OK, UNAVAILABLE
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.json_text import dumps
 from app.kit.yaml.fields import suggestion
-from app.lifecycle import database
+from app.lifecycle import services
 from app.logging import configure_logging
 from app.market.time import iso
 from app.net.egress_guard import GuardedClients
@@ -62,7 +62,7 @@ async def _try(channel: Channel, settings: Settings) -> list[tuple[str, Delivery
 
 def _test_message(channel: str, now: datetime, settings: Settings) -> Message:
     text = f"This is a test of the channel {channel}.\nAlerts of this Gridkeeper will arrive here."
-    return compose(str(uuid4()), now, (), Content("Gridkeeper: test message", text), sender_of(settings))
+    return compose(str(uuid4()), now, (), Content("Gridkeeper: test message", text), Sender.of(settings))
 
 
 def channels_command(*, as_json: bool) -> int:
@@ -82,8 +82,8 @@ def channels_command(*, as_json: bool) -> int:
 
 
 async def _states(settings: Settings) -> dict[str, ChannelState]:
-    async with database(settings, _say) as opened:
-        return await DeliveryAdministration(opened).channels()
+    async with services(settings, _say) as wiring:
+        return await wiring.alerting().delivery_administration().channels()
 
 
 def _channel_view(name: str, channel: Channel, state: ChannelState | None) -> dict[str, Any]:
@@ -112,16 +112,16 @@ def notifications_command(*, failed: bool, waiting: bool, limit: int, as_json: b
 
 
 async def _messages(settings: Settings, status: str | None, limit: int) -> list[PastMessage]:
-    async with database(settings, _say) as opened:
-        return await DeliveryAdministration(opened).messages(status, limit=limit)
+    async with services(settings, _say) as wiring:
+        return await wiring.alerting().delivery_administration().messages(status, limit=limit)
 
 
 def retry_command(notification_id: int) -> int:
     settings = _settings()
 
     async def again() -> str:
-        async with database(settings, _say) as opened:
-            return await DeliveryAdministration(opened).again(notification_id, SystemClock().now())
+        async with services(settings, _say) as wiring:
+            return await wiring.alerting().delivery_administration().again(notification_id, SystemClock().now())
 
     _say(f"message {notification_id} is tried again on {asyncio.run(again())} by the running service")
     return OK
@@ -132,8 +132,8 @@ def enable_command(name: str) -> int:
     _channel(_book(settings), name)
 
     async def enable() -> bool:
-        async with database(settings, _say) as opened:
-            return await DeliveryAdministration(opened).enable(name)
+        async with services(settings, _say) as wiring:
+            return await wiring.alerting().delivery_administration().enable(name)
 
     _say(f"{name} is used again" if asyncio.run(enable()) else f"{name} was not disabled")
     return OK
@@ -146,8 +146,7 @@ def _settings() -> Settings:
 
 
 def _book(settings: Settings) -> ChannelBook:
-    chosen = settings.notifications
-    return ChannelFile(chosen.channels_file, required="channels_file" in chosen.model_fields_set).load()
+    return ChannelFile.of(settings.notifications).load()
 
 
 def _channel(book: ChannelBook, name: str) -> Channel:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
@@ -25,13 +25,10 @@ from app.kit.durations import show_duration
 from app.kit.json_text import dumps
 from app.kit.yaml.fields import suggestion, without_secrets
 from app.kit.yaml.tree import Problem
-from app.lifecycle import database
+from app.lifecycle import services
 from app.logging import configure_logging
 from app.market.time import iso
 from app.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from app.container import Container
 
 MOST_ROWS = 20
 RULE_COLUMNS = ("rule", "severity", "schedule", "next slot", "threshold", "for", "where")
@@ -89,7 +86,7 @@ def rules_command(*, as_json: bool) -> int:
 
 def _book(settings: Settings) -> Book:
     configure_logging(settings.log)
-    return RuleBook(settings.alerting.rules_dir, required="rules_dir" in settings.alerting.model_fields_set).check()
+    return RuleBook.of(settings.alerting).check()
 
 
 def try_command(name: str | None, file: Path | None, *, as_json: bool) -> int:
@@ -124,15 +121,10 @@ def _chosen(settings: Settings, name: str | None, file: Path | None) -> tuple[li
 
 async def _try(settings: Settings, rules: list[Rule], book: Book) -> list[tuple[Rule, list[QueryRow], Evaluation]]:
     from app.alerting.evaluation.evaluator import evaluate_rows, failed
-    from app.alerting.evaluation.query_runner import PostgresRunner, QueryFailed, RuleLogin
-    from app.alerting.rules.parse import OUR_DATABASE
-    from app.db.dashboard_role import RULE_READER
+    from app.alerting.evaluation.query_runner import QueryFailed
 
-    async with database(settings, _say) as opened:
-        others = {name: url.get_secret_value() for name, url in book.databases.items()}
-        urls = {**others, OUR_DATABASE: opened.address.dsn}
-        login = RuleLogin(RULE_READER, settings.database.rules_password_file)
-        runner = PostgresRunner(lambda: urls, logins={OUR_DATABASE: login})
+    async with services(settings, _say) as wiring:
+        runner = wiring.alerting().query_runners(book=lambda: book)
         evaluator = RuleEvaluator(runner)
         tried: list[tuple[Rule, list[QueryRow], Evaluation]] = []
         try:
@@ -177,20 +169,12 @@ def run_command(name: str, *, as_json: bool) -> int:
 
 
 async def _run(settings: Settings, name: str) -> Evaluation:
-    async with _container(settings) as container:
+    async with services(settings, _say) as container:
         try:
-            evaluation: Evaluation = await container.alert_service().run_rule(name)
+            evaluation: Evaluation = await container.alerting().service().run_rule(name)
             return evaluation
         finally:
-            await container.query_runner().close()
-
-
-@asynccontextmanager
-async def _container(settings: Settings) -> AsyncIterator[Container]:
-    async with database(settings, _say) as opened:
-        from app.container import Container
-
-        yield Container(settings=settings, database=opened, echo=_say)
+            await container.alerting().query_runner().close()
 
 
 def _limit(threshold: Threshold | None) -> str:

@@ -23,7 +23,7 @@ from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.durations import parse_duration
 from app.kit.json_text import dumps
-from app.lifecycle import database
+from app.lifecycle import services
 from app.logging import configure_logging
 from app.market.moments import parse_instant, parse_interval
 from app.market.text import counted
@@ -250,14 +250,12 @@ def _spans(window: Window, now: datetime) -> str:
 
 def _ask(act: Callable[[AlertAdministration], Awaitable[T]]) -> T:
     """What the records answer, with the database open for that long."""
-    from app.alerting.administration import AlertAdministration
-
     settings = load_settings()
     configure_logging(settings.log)
 
     async def ask() -> T:
-        async with database(settings, _say) as opened:
-            return await act(AlertAdministration(opened))
+        async with services(settings, _say) as wiring:
+            return await act(wiring.alerting().administration())
 
     return asyncio.run(ask())
 

@@ -21,7 +21,7 @@ from app.collection.selection import Selection, select
 from app.entsoe.items import ITEMS, places_for
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.kit.json_text import dumps
-from app.lifecycle import collecting, database, require_token
+from app.lifecycle import collecting, require_token, services
 from app.logging import configure_logging
 from app.market.moments import parse_interval
 from app.market.text import counted
@@ -30,7 +30,7 @@ from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from app.collection.backfill.service import BackfillService
-    from app.container import Container
+    from app.wiring import Container
 
 T = TypeVar("T")
 
@@ -215,8 +215,8 @@ async def _work_and_show(settings: Settings, backfill_id: int, follower: Followe
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    async with _working(settings, follower.say) as container, container.task_backend():
-        service, worker = container.backfills(), container.backfill_worker()
+    async with _working(settings, follower.say) as container, container.collection().task_backend():
+        service, worker = container.collection().backfills(), container.collection().backfill_worker()
         working = asyncio.create_task(worker.work(backfill_id))
         try:
             while True:
@@ -247,34 +247,29 @@ async def _working(settings: Settings, say: Callable[[str], None]) -> AsyncItera
         try:
             yield container
         finally:
-            await container.backfill_http().aclose()
+            await container.sources().backfill().aclose()
 
 
 async def _with_service(settings: Settings, act: Callable[[BackfillService], Awaitable[T]]) -> T:
     """Acts on the database alone; neither token nor platform is needed."""
-    from app.container import Container
-
-    async with database(settings, _say) as opened:
-        return await act(Container(settings=settings, database=opened, echo=_say).backfills())
+    async with services(settings, _say) as wiring:
+        return await act(wiring.collection().backfills())
 
 
 async def _planned(settings: Settings, request: BackfillRequest, now: datetime) -> BackfillPlan:
-    from app.container import Container
-
-    async with database(settings, _say) as opened:
-        service = Container(settings=settings, database=opened, echo=_say).backfills()
+    async with services(settings, _say) as wiring:
+        service = wiring.collection().backfills()
         return await service.plan(request, now, promised=False)
 
 
 async def _started(settings: Settings, request: BackfillRequest, now: datetime) -> int | None:
     """The number of the new backfill, or None where there is nothing to ask for."""
-    from app.container import Container
     from app.db.migrate import claim_origin
 
-    async with database(settings, _say) as opened:
-        async with opened.transaction() as connection:
+    async with services(settings, _say) as wiring:
+        async with wiring.database().transaction() as connection:
             await claim_origin(connection, settings.origin)
-        service = Container(settings=settings, database=opened, echo=_say).backfills()
+        service = wiring.collection().backfills()
         plan = await service.plan(request, now)
         _print_plan(plan, settings)
         return await service.start(request, plan) if plan.work else None

@@ -30,7 +30,7 @@ def check_plan(settings: Settings) -> str:
     from app.scheduling.plan_file import PlanFile
 
     chosen = settings.scheduler
-    file = PlanFile(chosen.plan_file, settings.collection, required="plan_file" in chosen.model_fields_set)
+    file = PlanFile.of(settings)
     plan = file.load()
     where = file.name if chosen.plan_file.is_file() else f"built in, there is no file {file.name}"
     told = f"plan: {len(plan.jobs())} jobs, {len(plan.areas)} areas, {len(plan.items)} items ({where})"
@@ -41,7 +41,7 @@ def check_rules(settings: Settings) -> str:
     from app.alerting.rules.reload import RuleBook
 
     chosen = settings.alerting
-    book = RuleBook(chosen.rules_dir, required="rules_dir" in chosen.model_fields_set).check()
+    book = RuleBook.of(chosen).check()
     own = sum(not rule.built_in for rule in book.rules.values())
     return f"alert rules: {own} in {chosen.rules_dir}, {len(book.rules) - own} shipped"
 
@@ -49,8 +49,7 @@ def check_rules(settings: Settings) -> str:
 def check_channels(settings: Settings) -> str:
     from app.alerting.delivery.config import ChannelFile
 
-    chosen = settings.notifications
-    book = ChannelFile(chosen.channels_file, required="channels_file" in chosen.model_fields_set).load()
+    book = ChannelFile.of(settings.notifications).load()
     names = ", ".join(f"{name} ({channel.kind})" for name, channel in book.channels.items())
     return f"channels: {names}" if book.reaches_people else f"channels: {names}; nobody is told of alerts"
 

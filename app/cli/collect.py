@@ -74,14 +74,14 @@ def _select(
 
 async def _collect(settings: Settings, selection: Selection, report: CollectReport) -> None:
     async with collecting(settings, report.say) as container:
-        service = container.collection()
+        service = container.sources().live().service
         work = service.plan(selection.requests)
         report.plan(selection, work)
         try:
             await service.collect_all(work, report.add)
             if report.empty:
                 requests = [CollectionRequest(run.item, run.place, run.window) for run in report.empty]
-                await container.gaps().keep_asked(requests, container.clock().now())
+                await container.collection().gaps().keep_asked(requests, container.clock().now())
         finally:
             report.progress.stop()
 

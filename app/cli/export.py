@@ -22,7 +22,7 @@ from app.clock import SystemClock
 from app.collection.selection import select
 from app.entsoe.items import ITEMS, places_for
 from app.errors import ConfigurationError
-from app.lifecycle import database
+from app.lifecycle import services
 from app.logging import configure_logging
 from app.market.areas import Place
 from app.market.calendar import deadlines
@@ -204,10 +204,9 @@ async def _write(
     """The number of values written, and where none was, how many are stored that were learned later."""
     from app.db.migrate import is_synthetic
     from app.timeseries.query import read_shaped
-    from app.timeseries.repository import TimeSeriesRepository
 
-    async with database(settings, lambda text: typer.echo(text, err=True)) as opened:
-        repository = TimeSeriesRepository(opened)
+    async with services(settings, lambda text: typer.echo(text, err=True)) as wiring:
+        opened, repository = wiring.database(), wiring.storage().time_series()
         query = replace(query, as_of=await _as_of(repository, query.as_of))
         async with opened.connection() as connection:
             synthetic = await is_synthetic(connection)

@@ -23,7 +23,7 @@ from app.collection.selection import Selection, select
 from app.entsoe.items import ITEMS, places_for
 from app.errors import ConfigurationError
 from app.kit.json_text import dumps
-from app.lifecycle import collecting, database, require_token
+from app.lifecycle import collecting, require_token, services
 from app.logging import configure_logging
 from app.market.moments import parse_interval
 from app.market.series import SeriesKey
@@ -167,12 +167,8 @@ def _asked(
 
 
 async def _analysed(settings: Settings, requests: Sequence[CollectionRequest], now: datetime) -> list[Gap]:
-    from app.container import Container
-
-    async with database(settings, _say) as opened:
-        return (
-            await Container(settings=settings, database=opened, echo=_say).gaps().analyse(requests, now, adding=False)
-        )
+    async with services(settings, _say) as wiring:
+        return await wiring.collection().gaps().analyse(requests, now, adding=False)
 
 
 async def _filled(
@@ -180,15 +176,15 @@ async def _filled(
 ) -> list[Gap]:
     """What is still missing after everything was asked for."""
     async with collecting(settings, filling.progress.say) as container:
-        service = container.gaps()
+        service = container.collection().gaps()
         gaps = await service.analyse(requests, now, adding=False)
         try:
             runs = await service.fill(
-                gaps, container.gap_collection(), forced=force, on_plan=filling.plan, on_run=filling.add
+                gaps, container.sources().gap().service, forced=force, on_plan=filling.plan, on_run=filling.add
             )
         finally:
             filling.progress.stop()
-            await container.gap_http().aclose()
+            await container.sources().gap().aclose()
         new = sum(run.new for run in runs)
         _say(f"asked for {counted(len(runs), 'window')}: {counted(new, 'new value')}")
         return await service.analyse(requests, SystemClock().now(), adding=False)
@@ -197,16 +193,12 @@ async def _filled(
 async def _covered(
     settings: Settings, requests: Sequence[CollectionRequest], now: datetime, *, by_day: bool
 ) -> tuple[list[Cell], list[Gap]]:
-    from app.collection.gaps.coverage import CoverageService
-    from app.container import Container
     from app.timeseries.coverage import Granularity
-    from app.timeseries.repository import TimeSeriesRepository
 
-    async with database(settings, _say) as opened:
-        service = CoverageService(opened, TimeSeriesRepository(opened))
-        cells = await service.matrix(requests, now, Granularity.DAY if by_day else Granularity.MONTH)
-        gaps = Container(settings=settings, database=opened, echo=_say).gaps()
-        return cells, await gaps.analyse(requests, now, adding=False)
+    async with services(settings, _say) as wiring:
+        collection, step = wiring.collection(), Granularity.DAY if by_day else Granularity.MONTH
+        cells = await collection.coverage().matrix(requests, now, step)
+        return cells, await collection.gaps().analyse(requests, now, adding=False)
 
 
 def _print_gaps(gaps: Sequence[Gap]) -> None:

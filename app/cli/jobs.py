@@ -6,18 +6,17 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from app.cli.exit_codes import FAILED, OK, UNAVAILABLE
 from app.cli.tables import print_table
 from app.clock import SystemClock
-from app.db.engine import Database
 from app.db.leader import LeaderView, read_leader
 from app.errors import Conflict
 from app.kit.json_text import dumps
-from app.lifecycle import collecting, database
+from app.lifecycle import collecting, services
 from app.logging import configure_logging
 from app.market.time import iso
 from app.scheduling.cost import Cost, cost_of
@@ -25,9 +24,12 @@ from app.scheduling.dispatcher import Dispatcher
 from app.scheduling.models import UNREADABLE, JobOutcome, JobRun, RunTrigger, StoredJob
 from app.scheduling.plan import Plan, cautious
 from app.scheduling.plan_file import PlanFile
-from app.scheduling.repository import JobRunRepository, JobView, find_job, readable
+from app.scheduling.repository import JobView, find_job, readable
 from app.scheduling.retries import RetryPolicy
 from app.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from app.wiring import Container
 
 LOOK = 0.3
 TAKEN_WITHIN = 15.0
@@ -82,15 +84,15 @@ def _cost(settings: Settings) -> Cost:
 
 
 async def _read(settings: Settings) -> tuple[list[JobView], LeaderView]:
-    async with database(settings, _say) as opened:
-        views = await _known_jobs(opened, settings)
-        async with opened.connection() as connection:
+    async with services(settings, _say) as wiring:
+        views = await _known_jobs(wiring, settings)
+        async with wiring.database().connection() as connection:
             return views, await read_leader(connection)
 
 
-async def _known_jobs(opened: Database, settings: Settings) -> list[JobView]:
+async def _known_jobs(wiring: Container, settings: Settings) -> list[JobView]:
     """The stored jobs, and those of the plan that no leader has stored yet."""
-    views = await JobRunRepository(opened).jobs()
+    views = await wiring.scheduling().job_runs().jobs()
     stored = {view.job.name for view in views}
     plan = _plan(settings)
     planned = [
@@ -123,20 +125,20 @@ def run_command(name: str, *, sandbox: bool, as_json: bool) -> int:
 
 
 async def _run(settings: Settings, name: str) -> JobRun | None:
-    async with database(settings, _say) as opened:
-        job = readable(find_job(await _known_jobs(opened, settings), name))
-        async with opened.connection() as connection:
+    async with services(settings, _say) as wiring:
+        job = readable(find_job(await _known_jobs(wiring, settings), name))
+        async with wiring.database().connection() as connection:
             leader = await read_leader(connection)
         _say_what_replaces(name, job.name)
         if leader.alive(settings.scheduler.takeover_after):
             _say(f"asked {leader.holder}, the leader, to run {job.name}")
-            return await _followed(opened, job)
+            return await _followed(wiring, job)
     _say(f"no service leads at present: {job.name} runs in this process")
     return await _run_here(settings, job)
 
 
-async def _followed(opened: Database, job: StoredJob) -> JobRun | None:
-    repository = JobRunRepository(opened)
+async def _followed(wiring: Container, job: StoredJob) -> JobRun | None:
+    repository = wiring.scheduling().job_runs()
     key = await repository.request(job, SystemClock().now(), RunTrigger.MANUAL)
     waited = 0.0
     while True:
@@ -151,13 +153,13 @@ async def _followed(opened: Database, job: StoredJob) -> JobRun | None:
 
 async def _run_here(settings: Settings, job: StoredJob) -> JobRun | None:
     async with collecting(settings, _say) as container:
-        runs, clock = container.job_runs(), container.clock()
+        runs, clock = container.scheduling().job_runs(), container.clock()
         key = await runs.request(job, clock.now(), RunTrigger.MANUAL)
         ticket = await runs.claim_requested(key, clock.now())
         if ticket is not None:
             # A person sees the failure and asks again.
             no_retry = RetryPolicy(0, timedelta(seconds=1))
-            await Dispatcher(container.jobs().handlers(), runs, clock, no_retry).run(ticket)
+            await Dispatcher(container.scheduling().jobs().handlers(), runs, clock, no_retry).run(ticket)
         return await runs.run_of(key)
 
 
@@ -172,10 +174,10 @@ def pause_command(name: str, *, paused: bool, as_json: bool) -> int:
 
 
 async def _pause(settings: Settings, name: str, *, paused: bool) -> None:
-    async with database(settings, _say) as opened:
-        job = find_job(await _known_jobs(opened, settings), name)
+    async with services(settings, _say) as wiring:
+        job = find_job(await _known_jobs(wiring, settings), name)
         _say_what_replaces(name, job.name)
-        repository = JobRunRepository(opened)
+        repository = wiring.scheduling().job_runs()
         if job.name not in {view.job.name for view in await repository.jobs()}:
             raise Conflict(f"{job.name} has never been scheduled: it can rest once `gridkeeper serve` has started")
         await repository.set_paused(job.name, paused=paused)
@@ -196,10 +198,10 @@ def history_command(name: str | None, *, limit: int, as_json: bool) -> int:
 
 
 async def _history(settings: Settings, name: str | None, limit: int) -> Sequence[JobRun]:
-    async with database(settings, _say) as opened:
-        runs = await JobRunRepository(opened).history(name, limit=limit)
+    async with services(settings, _say) as wiring:
+        runs = await wiring.scheduling().job_runs().history(name, limit=limit)
         if name is not None and not runs:
-            find_job(await _known_jobs(opened, settings), name)
+            find_job(await _known_jobs(wiring, settings), name)
         return runs
 
 

@@ -6,8 +6,7 @@ import asyncio
 import getpass
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +17,15 @@ from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.json_text import dumps
-from app.lifecycle import database
+from app.lifecycle import services
 from app.logging import configure_logging
 from app.market.moments import parse_interval
 from app.market.time import MARKET_ZONE, Interval, iso
 from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from app.db.engine import Database
     from app.market.areas import Place
-    from app.quality.repository import QualityRepository
     from app.quality.scan import ScanSelection
-    from app.quality.service import QualityService
 
 DIMENSIONS = ("completeness", "timeliness", "validity", "accuracy", "overall")
 COUNTS = (
@@ -83,12 +79,11 @@ async def _scan(
 ) -> dict[str, int]:
     areas, items, start, end = asked
     days = settings.quality.scan_days
-    async with _quality(settings) as (opened, service, _):
+    async with services(settings, _say) as wiring:
+        service = wiring.quality().service()
         if nightly:
-            from app.quality.trend_service import TrendService
-
             done = await service.scan_recent(days, now)
-            degrading = {"degrading_series": await TrendService(opened).update(now)}
+            degrading = {"degrading_series": await wiring.quality().trends().update(now)}
         else:
             wanted = await service.wanted(areas, items)
             done = await service.scan(wanted, _windows(start or f"-{days}d", end, now), now)
@@ -124,7 +119,8 @@ async def _scores(
     windows: DayRange,
     now: datetime,
 ) -> list[Any]:
-    async with _quality(settings) as (_, service, repository):
+    async with services(settings, _say) as wiring:
+        service, repository = wiring.quality().service(), wiring.quality().rows()
         wanted = await service.wanted(areas, items)
         await service.scan(wanted, windows, now)
         rows = await repository.scores(items=wanted.items, areas=wanted.areas, interval=windows.hull)
@@ -170,7 +166,8 @@ async def _findings(
     interval: Interval,
     states: list[Any] | None,
 ) -> list[Any]:
-    async with _quality(settings) as (_, service, repository):
+    async with services(settings, _say) as wiring:
+        service, repository = wiring.quality().service(), wiring.quality().rows()
         wanted: ScanSelection = await service.wanted(areas, items)
         return await repository.findings(items=wanted.items, areas=wanted.areas, interval=interval, states=states)
 
@@ -189,7 +186,8 @@ def accept_command(finding_id: int, note: str, *, as_json: bool) -> int:
 
 
 async def _accepted(settings: Settings, finding_id: int, note: str, now: datetime) -> Any:
-    async with _quality(settings) as (_, service, _):
+    async with services(settings, _say) as wiring:
+        service = wiring.quality().service()
         return await service.accept(finding_id, note=note, by=getpass.getuser(), now=now)
 
 
@@ -205,7 +203,8 @@ def recheck_command(ids: Sequence[int] | None, *, as_json: bool) -> int:
 
 
 async def _rechecked(settings: Settings, ids: Sequence[int] | None, now: datetime) -> dict[str, int]:
-    async with _quality(settings) as (_, service, _):
+    async with services(settings, _say) as wiring:
+        service = wiring.quality().service()
         return (await service.recheck(ids or None, now)).states
 
 
@@ -246,21 +245,6 @@ def _start() -> tuple[Settings, datetime]:
     settings = load_settings()
     configure_logging(settings.log)
     return settings, SystemClock().now()
-
-
-@asynccontextmanager
-async def _quality(settings: Settings) -> AsyncIterator[tuple[Database, QualityService, QualityRepository]]:
-    from app.collection.gaps.service import GapService
-    from app.quality.repository import QualityRepository
-    from app.quality.scan import QualityScanner
-    from app.quality.service import QualityService
-    from app.timeseries.repository import TimeSeriesRepository
-
-    async with database(settings, _say) as opened:
-        timeseries, repository = TimeSeriesRepository(opened), QualityRepository(opened)
-        gaps = GapService(opened, timeseries)
-        scanner = QualityScanner(opened, timeseries, gaps, repository, weights=settings.quality.weights)
-        yield opened, QualityService(timeseries, repository, scanner), repository
 
 
 def _name(row: Any) -> str:

@@ -17,7 +17,7 @@ from app.cli.options import kind_by_name
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.json_text import dumps
-from app.lifecycle import database
+from app.lifecycle import services
 from app.logging import configure_logging
 from app.market.areas import Area, borders_of, find_place
 from app.market.moments import parse_interval, parse_moment
@@ -99,29 +99,14 @@ def _eics(areas: Sequence[str] | None) -> list[str] | None:
 async def _made(
     settings: Settings, interval: Interval, items: list[str] | None, areas: list[str] | None
 ) -> QualityReport:
-    from app.quality.repository import QualityRepository
-    from app.reporting.quality.service import QualityReporting
-
-    async with database(settings, lambda text: typer.echo(text, err=True)) as opened:
-        reporting = QualityReporting(opened, QualityRepository(opened), settings.quality.weights)
+    async with services(settings, lambda text: typer.echo(text, err=True)) as wiring:
+        reporting = wiring.reporting().quality_reports()
         return await reporting.report(interval, SystemClock().now(), items=items, areas=areas)
 
 
 async def _operations(settings: Settings, period: Period, now: datetime) -> OperationsReport:
-    from app.monitoring.queries import FigureReads
-    from app.monitoring.service import MonitoringService
-    from app.quality.repository import QualityRepository
-    from app.reporting.operations.service import OperationsReporting
-
-    async with database(settings, lambda text: typer.echo(text, err=True)) as opened:
-        reporting = OperationsReporting(
-            opened,
-            MonitoringService(FigureReads(opened), settings=settings.monitoring),
-            QualityRepository(opened),
-            weights=settings.quality.weights,
-            target=settings.monitoring.target,
-        )
-        return await reporting.report(period, now)
+    async with services(settings, lambda text: typer.echo(text, err=True)) as wiring:
+        return await wiring.reporting().operations_reports().report(period, now)
 
 
 def _quality(report: QualityReport, kind: str) -> str:

@@ -17,9 +17,9 @@ from app.logging import configure_logging
 from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from app.container import Container
     from app.lifecycle import Side
     from app.scheduling.single_cycle import CycleResult
+    from app.wiring import Container
 
 
 CLOSING_SECONDS = 8.0
@@ -81,7 +81,7 @@ def _sides() -> Sequence[Side]:
 
 async def _name_commands(container: Container, stop: asyncio.Event) -> None:
     """Say once what to try next, as it can be pasted into another terminal."""
-    me, plan = _own_name(), container.scheduler().plan
+    me, plan = _own_name(), container.scheduling().scheduler().plan
     structlog.get_logger().info(
         "commands_suggested",
         health=f"{me} status",
@@ -116,8 +116,8 @@ async def _once(settings: Settings) -> int:
     async def cycle(container: Container, stop: asyncio.Event) -> None:
         from app.scheduling.single_cycle import one_cycle
 
-        planned = container.scheduler().plan.jobs()
-        running = asyncio.create_task(one_cycle(container.job_runs(), planned, container.clock()))
+        planned = container.scheduling().scheduler().plan.jobs()
+        running = asyncio.create_task(one_cycle(container.scheduling().job_runs(), planned, container.clock()))
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()

@@ -6,10 +6,11 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from app.db.engine import Database
+    from app.settings import EntsoeSettings
 
 SLACK = timedelta(seconds=1)
 """A request may start so much later than its slot."""
@@ -63,6 +64,10 @@ def token_id(secret: str) -> str:
     return hashlib.sha256(b"gridkeeper token " + secret.encode()).hexdigest()[:16]
 
 
+def token_id_of(settings: EntsoeSettings) -> str:
+    return token_id(settings.token.get_secret_value() if settings.token else "")
+
+
 def pace(requests_per_minute: int, burst: int) -> tuple[timedelta, timedelta]:
     """The step between two requests, and how far ahead of the steady pace a request may start.
 
@@ -102,6 +107,15 @@ class PostgresBudget:
         self._on_wait = on_wait
         self._sleep = sleep
         self._step, self._lead = pace(requests_per_minute, burst)
+
+    @classmethod
+    def of(cls, database: Database, settings: EntsoeSettings) -> Self:
+        return cls(
+            database,
+            token_id_of(settings),
+            requests_per_minute=settings.requests_per_minute,
+            burst=settings.burst,
+        )
 
     async def acquire(self) -> int:
         """Returns when a request may start, with its number; waiters are served in the order in which they came."""

@@ -7,19 +7,21 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import asyncpg
 
 from app.db.address import DatabaseAddress
 from app.db.failures import DRIVER_FAILURES
 from app.db.migrate import check_schema, revisions
+from app.db.rate_limit import pace, token_id_of
 from app.db.timescale import ServerLevel, detect_server_level
 from app.errors import SchemaMismatch
 from app.logging import redact
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
+    from app.settings import EntsoeSettings
 
 FRESH_SECONDS = 1.0
 """Whoever asks within this time gets the answer that is there."""
@@ -115,6 +117,12 @@ class DatabaseHealthCheck:
         self._connection: Connection | None = None
         self._looking: asyncio.Task[DatabaseState] | None = None
         self._looked_at = 0.0
+
+    @classmethod
+    def of(cls, address: DatabaseAddress, entsoe: EntsoeSettings, *, timeout: float) -> Self:
+        """The check of a database, and of the budget of the token."""
+        _, lead = pace(entsoe.requests_per_minute, entsoe.burst)
+        return cls(address, token_id=token_id_of(entsoe), lead=lead, timeout=timeout)
 
     async def look(self) -> DatabaseState:
         """The state of the database, at most a second old; a database that is away is a state, not an error."""

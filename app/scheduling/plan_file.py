@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -30,7 +30,7 @@ from app.scheduling.schedules import (
     parse_weekday,
     parse_zone,
 )
-from app.settings import CollectionSettings
+from app.settings import CollectionSettings, Settings
 
 LARGEST_FILE = 1_000_000
 MOST_NODES = 20_000
@@ -271,6 +271,12 @@ class PlanFile:
         self._settings = settings
         self._text: str | None = None
         self._seen = self._gone = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The file of the settings; one that they name must be there."""
+        chosen = settings.scheduler
+        return cls(chosen.plan_file, settings.collection, required="plan_file" in chosen.model_fields_set)
 
     @property
     def name(self) -> str:

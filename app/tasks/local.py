@@ -13,6 +13,7 @@ from typing import Self
 import structlog
 
 from app.errors import Conflict
+from app.settings import Settings
 from app.tasks.backend import Priority, Task, TaskHandler, TaskStats
 
 Pressure = Callable[[], str | None]
@@ -32,6 +33,14 @@ class TaskLimits:
     backfill: int = 4
     queued: int = 10_000
     share: float = 0.2
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(
+            in_flight=settings.entsoe.concurrency + settings.backfill.concurrency,
+            backfill=settings.backfill.concurrency,
+            share=settings.backfill.share,
+        )
 
     def __post_init__(self) -> None:
         if min(self.in_flight, self.backfill, self.queued) < 1:

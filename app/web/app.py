@@ -16,11 +16,9 @@ from fastapi import FastAPI, Request, Response
 
 from app.clock import until_beat
 from app.db.engine import Database
-from app.db.rate_limit import pace, token_id
-from app.db.status import DatabaseHealthCheck
 from app.errors import ConfigurationError
 from app.monitoring.resources import disk
-from app.settings import EntsoeSettings, WebSettings
+from app.settings import WebSettings
 from app.web import health, pages
 from app.web import problem_details as errors
 from app.web.connections import Room, limited
@@ -28,7 +26,7 @@ from app.web.health import ServiceState
 from app.web.metrics import Metrics, PoolState, Snapshot
 
 if TYPE_CHECKING:
-    from app.container import Container
+    from app.wiring import Container
 
 
 def create_app(probes: ServiceState) -> FastAPI:
@@ -60,13 +58,6 @@ def create_app(probes: ServiceState) -> FastAPI:
     return app
 
 
-def database_probe(database: Database, entsoe: EntsoeSettings, web: WebSettings) -> DatabaseHealthCheck:
-    """The probe of the service's database, and of the budget of its token."""
-    token = token_id(entsoe.token.get_secret_value() if entsoe.token else "")
-    _, lead = pace(entsoe.requests_per_minute, entsoe.burst)
-    return DatabaseHealthCheck(database.address, token_id=token, lead=lead, timeout=web.check_timeout)
-
-
 def pool_state(database: Database) -> PoolState:
     """The pool of the service at this moment."""
     used, size = database.pool_use()
@@ -84,24 +75,24 @@ def disk_of(folder: Path) -> tuple[int, int] | None:
 async def http_side(container: Container, stop: asyncio.Event) -> None:
     """Health and metrics of the service in the container, until the event is set."""
     settings, database = container.settings(), container.database()
-    metrics = Metrics(container.platform())
-    metrics.follow(container.metrics_recorder())
-    metrics.follow_delivery(container.delivery_worker(), container.heartbeat())
-    metrics.follow_rules(lambda: container.alert_service().status().tick_age)
-    container.run_observers().append(metrics.observer)
-    container.job_observers().append(metrics.observer)
+    metrics = Metrics(container.collection().source_health())
+    metrics.follow(container.monitoring().recorder())
+    metrics.follow_delivery(container.alerting().delivery_worker(), container.replica().heartbeat())
+    metrics.follow_rules(lambda: container.alerting().service().status().tick_age)
+    container.sources().observers().append(metrics.observer)
+    container.scheduling().observers().append(metrics.observer)
     probes = ServiceState(
-        scheduler=container.scheduler().status,
-        tasks=container.task_backend().stats,
+        scheduler=container.scheduling().scheduler().status,
+        tasks=container.collection().task_backend().stats,
         pool=lambda: pool_state(database),
-        database=database_probe(database, settings.entsoe, settings.web),
+        database=container.monitoring().database_health(),
         origin=settings.origin,
         metrics=metrics,
-        platform=container.platform(),
+        platform=container.collection().source_health(),
         instance=settings.instance_name,
-        rules_age=lambda: container.alert_service().status().tick_age,
-        delivery_age=lambda: container.delivery_worker().age,
-        channels=lambda: container.delivery_worker().warnings,
+        rules_age=lambda: container.alerting().service().status().tick_age,
+        delivery_age=lambda: container.alerting().delivery_worker().age,
+        channels=lambda: container.alerting().delivery_worker().warnings,
         disk=lambda: None if settings.database.url else disk_of(settings.data_dir),
     )
     async with serve_http(create_app(probes), settings.web) as url:

@@ -21,7 +21,6 @@ import httpx
 
 from app.clock import SystemClock
 from app.collection.models import CollectionRequest, Summary, Work
-from app.container import Container
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
@@ -36,6 +35,7 @@ from app.sources.entsoe.client import TOKEN_HEADER, query_parameters
 from app.sources.entsoe.parser import read_documents
 from app.sources.entsoe.source import to_blocks
 from app.timeseries.repository import TimeSeriesRepository
+from app.wiring import Container
 
 AREAS = ("AT", "BE", "CZ", "DE_LU", "DK_1", "ES", "FI", "FR", "HU", "NL", "PL", "PT")
 YEAR = Interval(datetime(2024, 12, 31, 23, tzinfo=UTC), datetime(2025, 12, 31, 23, tzinfo=UTC))
@@ -75,14 +75,14 @@ async def collected(url: str, database: Database) -> tuple[float, float, Summary
     """Seconds, the longest stall of the loop, what was collected, and the windows."""
     entsoe = EntsoeSettings(base_url=url, token=TOKEN)  # type: ignore[arg-type]  # pydantic converts
     container = Container(settings=Settings(entsoe=entsoe), database=database, echo=lambda _text: None)
-    service, summary, watch = container.collection(), Summary(), LoopWatch()
+    service, summary, watch = container.sources().live().service, Summary(), LoopWatch()
     work = service.plan(CollectionRequest(ITEM, find_place(area), YEAR) for area in AREAS)
     watching = asyncio.create_task(watch.run())
     begun = time.perf_counter()
     await service.collect_all(work, summary.add)
     seconds = time.perf_counter() - begun
     watching.cancel()
-    await container.http_client().aclose()
+    await container.sources().live().aclose()
     return seconds, watch.longest, summary, work
 
 

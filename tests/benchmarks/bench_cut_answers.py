@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from app.collection.models import CollectionRequest, Outcome, Summary
-from app.container import Container
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
@@ -22,6 +21,7 @@ from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval
 from app.settings import DatabaseSettings, EntsoeSettings, LogSettings, Settings
+from app.wiring import Container
 from tests.support.cut_platform import CutPlatform, cut_platform
 
 START = datetime(2024, 1, 1, 23, tzinfo=UTC)
@@ -39,11 +39,11 @@ async def lost(database: Database, item: DataItem, area: str, days: int, platfor
     with cut_platform(platform) as url:
         entsoe = EntsoeSettings(base_url=url, token=TOKEN)  # type: ignore[arg-type]  # pydantic converts
         container = Container(settings=Settings(entsoe=entsoe), database=database, echo=lambda _text: None)
-        service, summary = container.collection(), Summary()
+        service, summary = container.sources().live().service, Summary()
         interval = Interval(START, START + timedelta(days=days))
         work = service.plan([CollectionRequest(item, find_place(area), interval)])
         await service.collect_all(work, summary.add)
-        await container.http_client().aclose()
+        await container.sources().live().aclose()
     named = sum(run.window.duration // timedelta(hours=1) for run in summary.failures if run.outcome is Outcome.FAILED)
     stored = sum(tally.new for tally in summary.tallies)
     return max(0, 2880 - stored - named * platform.sequences)

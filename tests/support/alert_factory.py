@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.alerting.evaluation.repository import AlertRepository
-from app.alerting.evaluation.service import AlertService, Evaluator, damping_of
+from app.alerting.evaluation.service import AlertService, Evaluator
 from app.alerting.models import AlertEvent, Evaluation, EvaluationStatus, Rule, Signal, labels_of
 from app.alerting.rules.book import Book
 from app.alerting.rules.schedules import EveryInterval
+from app.alerting.state.transitions import Damping
 from app.clock import Clock, FixedClock
 from app.db.engine import Database
 from app.settings import AlertingSettings
@@ -118,7 +119,7 @@ def scene(
         database,
         told,
         lease=timedelta(seconds=chosen.lease_seconds),
-        damping=damping_of(chosen),
+        damping=Damping.of(chosen),
         inhibit_wait=timedelta(seconds=chosen.inhibit_wait),
     )
     return Scene(database, clock, shelf, world, told, service_of(repository, shelf, world, clock, chosen), repository)

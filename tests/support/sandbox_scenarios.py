@@ -13,7 +13,6 @@ from dependency_injector import providers
 from app.clock import FixedClock
 from app.collection.gaps.windows import Gap
 from app.collection.models import CollectionRequest, Work
-from app.container import Container
 from app.db.engine import Database
 from app.market.areas import find_place
 from app.market.series import DataItem
@@ -21,6 +20,7 @@ from app.market.time import Interval, Resolution
 from app.sandbox.server import SandboxServer
 from app.sandbox.settings import SANDBOX_TOKEN, Hole, SandboxSettings
 from app.settings import Settings
+from app.wiring import Container
 from tests.support.scheduler_factory import rows
 
 OFF: Mapping[str, Any] = {"off": True}
@@ -96,11 +96,13 @@ class Stage:
         self._clock.set(now)
         window = span(self._scenario.window, self._scenario.month)
         requests = [CollectionRequest(self._scenario.item, place, window) for place in self._places]
-        return [self._line(gap) for gap in await self._container.gaps().analyse(requests, self._clock.now())]
+        return [
+            self._line(gap) for gap in await self._container.collection().gaps().analyse(requests, self._clock.now())
+        ]
 
     async def _ask(self, window: Interval) -> None:
         for place in self._places:
-            run = await self._container.collection().collect(Work(self._scenario.item, place, window))
+            run = await self._container.sources().live().service.collect(Work(self._scenario.item, place, window))
             self.revised += run.revised
 
     def _line(self, gap: Gap) -> str:
@@ -162,7 +164,7 @@ async def staged(scenario: Scenario, url: str) -> AsyncIterator[Stage]:
     try:
         yield Stage(scenario, container, clock, sandbox)
     finally:
-        await container.http_client().aclose()
+        await container.sources().live().aclose()
         await database.close()
 
 

@@ -23,7 +23,6 @@ from dependency_injector import providers
 from app.clock import FixedClock
 from app.collection.gaps.windows import Gap
 from app.collection.models import CollectionRequest
-from app.container import Container
 from app.db.rate_limit import PostgresBudget
 from app.lifecycle import serve
 from app.logging import configure_logging
@@ -37,6 +36,7 @@ from app.scheduling.models import JobOutcome, JobSpec, RunEnd, RunTrigger
 from app.scheduling.schedules import due_slots, parse_schedule
 from app.settings import Settings
 from app.sources.source import FetchStatistics
+from app.wiring import Container
 from tests.support.scheduler_factory import rows
 
 Slot = tuple[str, datetime]
@@ -165,10 +165,10 @@ class Simulation:
         self._ended.set()
 
     async def __call__(self, container: Container, _stop: asyncio.Event) -> None:
-        container.job_observers().append(self)
+        container.scheduling().observers().append(self)
         self.found.first = await self._published(container, KNOWN_DAYS)
         await self._until_planned(container)
-        self.found.jobs = container.scheduler().plan.jobs()
+        self.found.jobs = container.scheduling().scheduler().plan.jobs()
         events = self._script.events()
         while True:
             await self._settle(container)
@@ -186,9 +186,9 @@ class Simulation:
         """Evaluate the rules that are due, as they would be found at this instant."""
         if self._script.watch_rules:
             await rows(container.database(), "update clock.moment set at = $1", self._clock.now())
-            await container.monitoring_upkeep().try_once()
-            await container.alert_service().tick()
-            await container.alert_service().settled()
+            await container.monitoring().upkeep().try_once()
+            await container.alerting().service().tick()
+            await container.alerting().service().settled()
 
     async def _until_planned(self, container: Container) -> None:
         async with asyncio.timeout(SETTLED):
@@ -200,7 +200,7 @@ class Simulation:
         now = self._clock.now()
         async with asyncio.timeout(SETTLED):
             # A machine too busy for a heartbeat costs a term; the next one begins on its own.
-            while (term := container.scheduler()._term) is None:  # noqa: ASYNC110  elections tell nobody
+            while (term := container.scheduling().scheduler()._term) is None:  # noqa: ASYNC110  elections tell nobody
                 await asyncio.sleep(0.02)
             term.ticker.wakeup()
             while await rows(container.database(), _PENDING, now.timestamp(), now, self._platform.on) != [(0,)]:
@@ -238,7 +238,7 @@ class Simulation:
         self._clock.set(self._script.end)
         found.at_last_slots, found.last = at_last_slots, await self._published(container, KNOWN_DAYS)
         requests = self._requests(container, self._script.complete_days)
-        found.gaps = await container.gaps().analyse(requests, self._script.end)
+        found.gaps = await container.collection().gaps().analyse(requests, self._script.end)
         found.stored = await _stored(container)
 
     def _last_slots(self) -> dict[str, datetime]:
@@ -256,7 +256,7 @@ class Simulation:
 
     async def _published(self, container: Container, days: int, *items: str) -> dict[Unit, float]:
         """Every value that the platform gives at this instant."""
-        collection, source = container.collection(), container.source()
+        collection, source = container.sources().live().service, container.sources().live().source
         found: dict[Unit, float] = {}
         for work in collection.plan(self._requests(container, days, *items)):
             fetched = await source.fetch(work.item, work.place, work.window, FetchStatistics())
@@ -313,8 +313,8 @@ def _on(clock: FixedClock) -> Iterator[None]:
     )
     with (
         Container.clock.override(providers.Object(clock)),
-        Container.budget.override(budget),
-        Container.gap_budget.override(budget),
+        Container.sources.live_budget.override(budget),
+        Container.sources.gap_budget.override(budget),
         pytest.MonkeyPatch.context() as patched,
     ):
         patched.setattr(service, "ATTEND_SECONDS", 0.05)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
 import structlog
 from pydantic import SecretStr
@@ -23,6 +24,7 @@ from app.errors import ConfigurationError
 from app.kit.files import read_bytes, says_something
 from app.kit.yaml.fields import Fields, read_content, secret_files, suggestion
 from app.kit.yaml.tree import Problem, ProblemReport
+from app.settings import NotificationSettings
 
 LOOK_SECONDS = 1.0
 SETTLED_SECONDS = 0.3
@@ -202,6 +204,11 @@ class ChannelFile:
         """Why the file cannot be read at present."""
         self.problems: tuple[Problem, ...] = ()
         """What is wrong with the file as it stands; the book is the last good one then."""
+
+    @classmethod
+    def of(cls, settings: NotificationSettings) -> Self:
+        """The file of the settings; one that they name must be there."""
+        return cls(settings.channels_file, required="channels_file" in settings.model_fields_set)
 
     @property
     def _partial(self) -> bool:

@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urljoin
 
 from app.alerting.evaluation.serialization import json_number
 from app.alerting.models import AlertEvent, EventKind, Severity, labels_of
 from app.alerting.state.silences import Matcher, Operator
 from app.market.time import iso
+from app.settings import Origin, Settings
 
 DETAILED = 12
 """More alerts than these get one line each."""
@@ -111,6 +112,10 @@ class Sender:
     instance: str = ""
     url: str = ""
     synthetic: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(settings.instance_name, settings.url, settings.origin is Origin.SANDBOX)
 
     @property
     def origin(self) -> str:

@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import structlog
 
 from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, HttpSender, Part
 from app.alerting.delivery.channels.masking import redacted
 from app.alerting.delivery.config import LOG, ChannelBook, ChannelFile
-from app.alerting.delivery.messages import Sender
 from app.alerting.delivery.outbox import UNROUTED
 from app.alerting.delivery.rate_limit import blocked_until, retry_at
 from app.alerting.delivery.repository import (
@@ -32,7 +31,7 @@ from app.errors import DatabaseUnavailable
 from app.kit.periodic import pause
 from app.logging import OutageLog
 from app.net.egress_guard import AddressRefused
-from app.settings import NotificationSettings, Origin, Settings
+from app.settings import NotificationSettings
 
 SMALLEST_PIECES = 6
 """A part is halved at most so many times."""
@@ -49,17 +48,16 @@ Listener = Callable[[str, str, str, float], None]
 """Learns of each attempt: channel, kind of channel, verdict, seconds."""
 
 
-def sender_of(settings: Settings) -> Sender:
-    """Who sends the messages of this installation."""
-    return Sender(settings.instance_name, settings.url, settings.origin is Origin.SANDBOX)
-
-
 @dataclass(frozen=True, slots=True)
 class DeliveryRetryPolicy:
     """How long messages are tried, and the chance that spreads the attempts of many over time."""
 
     give_up: timedelta
     chance: Callable[[], float] = random.random
+
+    @classmethod
+    def of(cls, settings: NotificationSettings, chance: Callable[[], float] = random.random) -> Self:
+        return cls(timedelta(hours=settings.give_up_hours), chance)
 
 
 class DeliveryWorker:
@@ -80,7 +78,7 @@ class DeliveryWorker:
         self._outlet = outlet
         self._clock = clock
         self._settings = settings
-        self._patience = DeliveryRetryPolicy(timedelta(hours=settings.give_up_hours), chance)
+        self._patience = DeliveryRetryPolicy.of(settings, chance)
         self.listeners: list[Listener] = []
         self._away = OutageLog("delivery_database_failed", "delivery_database_recovered", level="error")
         self._log = structlog.get_logger()

@@ -17,7 +17,6 @@ from app.alerting.evaluation.repository import SKEW, AlertRepository, Evaluation
 from app.alerting.evaluation.serialization import clean_label
 from app.alerting.models import Evaluation, EvaluationStatus, Labels, Rule, Trigger
 from app.alerting.rules.book import Book
-from app.alerting.state.transitions import Damping
 from app.clock import Clock, until_beat
 from app.errors import ConfigurationError, Conflict, DatabaseUnavailable, NotFound
 from app.kit.periodic import pause
@@ -66,14 +65,6 @@ class AlertStatus:
     tick_age: float
     evaluations: int
     errors: int
-
-
-def damping_of(settings: AlertingSettings) -> Damping:
-    return Damping(
-        settings.flap_firings,
-        timedelta(minutes=settings.flap_window_minutes),
-        timedelta(minutes=settings.flap_quiet_minutes),
-    )
 
 
 class AlertService:

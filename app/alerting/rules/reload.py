@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import structlog
 
@@ -19,6 +19,7 @@ from app.kit.durations import show_duration
 from app.kit.files import says_something
 from app.kit.periodic import run_every
 from app.kit.yaml.tree import FileProblems, Problem
+from app.settings import AlertingSettings
 
 LOOK_SECONDS = 1.0
 SETTLED_SECONDS = 0.3
@@ -155,6 +156,11 @@ class RuleBook:
         self._good: list[RuleFile] = []
         """The files of the book in force."""
         self._log = structlog.get_logger()
+
+    @classmethod
+    def of(cls, settings: AlertingSettings) -> Self:
+        """The folder of the settings; one that they name must be there."""
+        return cls(settings.rules_dir, required="rules_dir" in settings.model_fields_set)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from app.alerting.models import Alert, AlertEvent, EventKind, Phase, Rule, Signal
+from app.settings import AlertingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,14 @@ class Damping:
     firings: int = 3
     window: timedelta = timedelta(hours=1)
     quiet: timedelta = timedelta(minutes=15)
+
+    @classmethod
+    def of(cls, settings: AlertingSettings) -> Self:
+        return cls(
+            settings.flap_firings,
+            timedelta(minutes=settings.flap_window_minutes),
+            timedelta(minutes=settings.flap_quiet_minutes),
+        )
 
 
 @dataclass(frozen=True, slots=True)

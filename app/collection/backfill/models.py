@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 from uuid import UUID
 
 from app.collection.gaps.classification import Reason
 from app.collection.gaps.windows import AskEvidence
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.errors import AccessDenied, RateLimited, SourceUnavailable
+from app.settings import BackfillSettings
 
 UNANSWERED_BY = frozenset({SourceUnavailable.__name__, RateLimited.__name__})
 """The errors of windows that the source did not answer."""
@@ -117,6 +119,12 @@ class BackfillRetryPolicy:
     attempts: int = 5
     retry: timedelta = timedelta(seconds=60)
     lease: timedelta = timedelta(seconds=60)
+
+    @classmethod
+    def of(cls, settings: BackfillSettings) -> Self:
+        return cls(
+            settings.attempts, timedelta(seconds=settings.retry_seconds), timedelta(seconds=settings.lease_seconds)
+        )
 
     def hold(self, rounds: int) -> timedelta:
         """How long a backfill waits for its source after so many rounds of failures."""

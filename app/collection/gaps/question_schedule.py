@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.market.time import MARKET_ZONE, from_local, local_day
+from app.settings import GapSettings
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 AGES = np.array([15, 30, 60, 120, 240, 480, 720], np.int64) * MINUTE
@@ -40,6 +42,10 @@ class AskPolicy:
 
     asks: int = 6
     horizon: timedelta = timedelta(days=7)
+
+    @classmethod
+    def of(cls, settings: GapSettings) -> Self:
+        return cls(settings.asks, timedelta(days=settings.horizon_days))
 
 
 def distance_to_count(answers: NDArray[np.int64]) -> NDArray[np.int64]:

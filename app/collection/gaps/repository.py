@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.text import counted
 from app.market.time import Interval, Resolution
+from app.settings import SchedulerSettings
 
 if TYPE_CHECKING:
     from app.db.engine import Connection, Database
@@ -264,6 +265,12 @@ class GapRetention:
     def __init__(self, database: Database, *, kept: timedelta) -> None:
         self._database = database
         self._kept = kept
+
+    @classmethod
+    def of(cls, database: Database, settings: SchedulerSettings) -> Self:
+        """Keeps what the jobs keep complete."""
+        days = max(settings.recent_days, settings.analysis_days, settings.backfill_days)
+        return cls(database, kept=timedelta(days=days))
 
     async def tidy(self, now: datetime) -> str:
         """Drop late gaps and ours older than what is kept complete, or of what is not collected any more."""

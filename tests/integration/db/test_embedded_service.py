@@ -10,10 +10,10 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from app.container import Container
 from app.db.embedded import keeper
 from app.lifecycle import serve
 from app.settings import BackfillSettings, CollectionSettings, SchedulerSettings, Settings
+from app.wiring import Container
 from tests.support.scheduler_factory import rows, runs_until, until
 
 JOB = "collect:load_actual"
@@ -38,8 +38,8 @@ async def test_a_killed_database_is_started_again_and_the_service_leads_again(ma
     stop = asyncio.Event()
 
     async def kill(container: Container, _stop: asyncio.Event) -> None:
-        scheduler, database = container.scheduler(), container.database()
-        await until(lambda: container.cycle().done)
+        scheduler, database = container.scheduling().scheduler(), container.database()
+        await until(lambda: container.scheduling().cycle().done)
         epoch, killed = scheduler.status().epoch, postmaster(folder)
         os.kill(killed, signal.SIGKILL)
         await until(lambda: scheduler.status().role == "standby")

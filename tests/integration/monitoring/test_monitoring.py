@@ -309,7 +309,7 @@ async def test_a_command_that_collects_leaves_measurements_and_rollups(database_
     settings = load_settings(sandbox=True, database={"url": database_url})
     work = Work(DataItem.LOAD_ACTUAL, FR, Interval(NOON - timedelta(days=1), NOON))
     async with collecting(settings, lambda _text: None) as container:
-        await container.collection().collect(work)
+        await container.sources().live().service.collect(work)
     [row] = await ask(database, "select item, area, runs, failed_runs, requests from collection_daily")
     assert row == ("load_actual", FR.eic, 1, 0, 1)
     assert await ask(database, "select count(*) from collection_metrics join collection_runs using (run_id)") == [(1,)]

@@ -35,7 +35,7 @@ from app.settings import (
     Settings,
     WebSettings,
 )
-from app.web.app import create_app, database_probe, http_side, pool_state, serve_http
+from app.web.app import create_app, http_side, pool_state, serve_http
 from tests.support.store_factory import opened
 from tests.support.web_factory import Service, answered, free_port
 
@@ -207,7 +207,7 @@ async def test_locked_tables_of_alerts_are_noticed(database_url: str, monkeypatc
 async def test_the_backlog_of_the_token_is_told(database_url: str) -> None:
     settings = EntsoeSettings(token=SecretStr("abc"), requests_per_minute=60, burst=1)
     async with opened(database_url) as database:
-        probe = database_probe(database, settings, WebSettings())
+        probe = DatabaseHealthCheck.of(database.address, settings, timeout=WebSettings().check_timeout)
         budget = PostgresBudget(database, probe._token_id, requests_per_minute=60, burst=1)
         await budget.block(SystemClock().now() + timedelta(seconds=1000))
         state = await probe.look()

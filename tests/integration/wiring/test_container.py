@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import typing
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import pytest
-from dependency_injector import providers
+from dependency_injector import containers, providers
 
-import app.container
+import app.wiring
 from app.collection.models import Outcome, Work
-from app.collection.service import CollectionService
-from app.container import Container
 from app.db.engine import Database
 from app.market.areas import find_place
 from app.market.series import DataItem
@@ -23,8 +22,12 @@ from app.sandbox.settings import SANDBOX_TOKEN, SandboxSettings
 from app.scheduling.jobs.declaration import DECLARED
 from app.scheduling.models import RunTrigger, Ticket
 from app.settings import DatabaseSettings, EntsoeSettings, Settings
+from app.wiring import Container
+from app.wiring.sources import CollectionLane
 from tests.support.scheduler_factory import rows
 from tests.support.store_factory import opened
+
+HANDED_OVER = (providers.Dependency, providers.DependenciesContainer, providers.Container)
 
 
 @pytest.fixture
@@ -33,23 +36,40 @@ async def container(database_url: str) -> AsyncIterator[Container]:
     settings = Settings(entsoe=EntsoeSettings(token="hunter2"))  # type: ignore[arg-type]  # pydantic makes it a secret
     built = Container(settings=settings, database=database, echo=lambda _text: None)
     yield built
-    await built.http_client().aclose()
+    await built.sources().live().aclose()
     await database.close()
 
 
-async def test_every_provider_resolves_to_its_declared_type(container: Container) -> None:
-    declared = {name: note.partition("[")[2].removesuffix("]") for name, note in Container.__annotations__.items()}
-    assert declared.keys() == Container.providers.keys() - {"__self__"}
-    for name in declared.keys() - {"echo"}:
-        built = getattr(container, name)()
-        expected = eval(declared[name], vars(app.container))
+async def test_every_provider_of_every_domain_resolves_to_its_declared_type(container: Container) -> None:
+    check_types(container, Container)
+    domains = [name for name, held in Container.providers.items() if isinstance(held, providers.Container)]
+    assert len(domains) == 9
+    for name in domains:
+        check_types(getattr(container, name)(), eval(declared_types(Container)[name], vars(app.wiring)))
+
+
+def declared_types(wiring: type[containers.DeclarativeContainer]) -> dict[str, str]:
+    return {name: note.partition("[")[2].removesuffix("]") for name, note in wiring.__annotations__.items()}
+
+
+def check_types(container: containers.Container, wiring: type[containers.DeclarativeContainer]) -> None:
+    """Whatever the domain builds; what another one hands over is checked there."""
+    declared, module = declared_types(wiring), vars(sys.modules[wiring.__module__])
+    for name, provider in wiring.providers.items():
+        if name.startswith("_") or isinstance(provider, HANDED_OVER):
+            continue
+        built, expected = getattr(container, name)(), eval(declared[name], module)
         assert isinstance(built, typing.get_origin(expected) or expected), name
-        if isinstance(Container.providers[name], providers.Singleton):
+        if isinstance(provider, providers.Singleton):
             assert getattr(container, name)() is built, name
 
 
 async def test_the_token_shows_in_no_representation(container: Container) -> None:
-    shown = repr(container.http_client()) + repr(dict(container.http_client().headers)) + repr(vars(container.budget()))
+    shown = (
+        repr(container.sources().live().http)
+        + repr(dict(container.sources().live().http.headers))
+        + repr(vars(container.sources().live_budget()))
+    )
     assert "hunter2" not in shown
 
 
@@ -57,15 +77,15 @@ _LANES = "select theoretical_arrival is not null, gap_due is not null, backfill_
 
 
 @pytest.mark.parametrize(
-    ("collection", "lanes"),
+    ("name", "lanes"),
     [
-        ("collection", (True, False, False)),
-        ("gap_collection", (True, True, False)),
-        ("backfill_collection", (True, False, True)),
+        ("live", (True, False, False)),
+        ("gap", (True, True, False)),
+        ("backfill", (True, False, True)),
     ],
 )
 async def test_live_work_gaps_and_backfill_ask_in_their_own_lanes_of_the_budget(
-    database_url: str, collection: str, lanes: tuple[bool, ...]
+    database_url: str, name: str, lanes: tuple[bool, ...]
 ) -> None:
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(SandboxServer(SandboxSettings()))
@@ -78,20 +98,19 @@ async def test_live_work_gaps_and_backfill_ask_in_their_own_lanes_of_the_budget(
         )
         database = await stack.enter_async_context(opened(database_url))
         built = Container(settings=settings, database=database, echo=lambda _text: None)
-        for client in (built.http_client, built.gap_http, built.backfill_http):
-            stack.push_async_callback(client().aclose)
+        lane: CollectionLane = getattr(built.sources(), name)()
+        stack.push_async_callback(lane.aclose)
         day = Interval(datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 3, 2, tzinfo=UTC))
-        service: CollectionService = getattr(built, collection)()
-        run = await service.collect(Work(DataItem.LOAD_ACTUAL, find_place("FR"), day))
+        run = await lane.service.collect(Work(DataItem.LOAD_ACTUAL, find_place("FR"), day))
         assert run.outcome is Outcome.STORED
         assert await rows(database, _LANES) == [lanes]
 
 
 async def test_every_kind_of_job_of_the_plan_has_a_handler(container: Container) -> None:
-    assert container.jobs().handlers().keys() == DECLARED.keys()
+    assert container.scheduling().jobs().handlers().keys() == DECLARED.keys()
 
 
 async def test_the_job_that_looks_for_anomalies_tells_what_it_found(container: Container) -> None:
     ticket = Ticket("metric_anomalies", "metric_anomalies", {}, datetime(2026, 3, 1, tzinfo=UTC), RunTrigger.CRON)
-    report = await container.jobs().handlers()["metric_anomalies"](ticket)
+    report = await container.scheduling().jobs().handlers()["metric_anomalies"](ticket)
     assert report.summary == "0 unusual hours within the last day"

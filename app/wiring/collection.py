@@ -1,0 +1,85 @@
+"""What is missing, what is asked for again, and backfills."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from app.collection.backfill.models import BackfillRetryPolicy
+from app.collection.backfill.repository import BackfillRepository
+from app.collection.backfill.service import BackfillService, GapCompleteness
+from app.collection.backfill.worker import BackfillWorker
+from app.collection.corrections import CorrectionService
+from app.collection.empty_incidents import EmptyIncidents
+from app.collection.gaps.coverage import CoverageService
+from app.collection.gaps.question_schedule import AskPolicy
+from app.collection.gaps.repository import GapRetention
+from app.collection.gaps.service import GapService
+from app.collection.source_health import SourceHealth
+from app.db.engine import Database
+from app.db.rate_limit_lanes import steady_rate
+from app.entsoe.items import ITEMS, request_windows
+from app.market.areas import Place
+from app.market.series import DataItem
+from app.market.time import Interval
+from app.settings import Settings
+from app.tasks.local import LocalBackend, TaskLimits, memory_pressure
+
+
+def _windows(item: DataItem, place: Place, interval: Interval) -> list[Interval]:
+    return request_windows(ITEMS[item], place, interval)
+
+
+class CollectionWiring(containers.DeclarativeContainer):
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
+    storage = providers.DependenciesContainer()
+    sources = providers.DependenciesContainer()
+
+    source_health: providers.Singleton[SourceHealth] = providers.Singleton(SourceHealth)
+    gaps: providers.Singleton[GapService] = providers.Singleton(
+        GapService,
+        database,
+        storage.time_series,
+        patience=providers.Callable(AskPolicy.of, settings.provided.gaps),
+    )
+    gap_retention: providers.Singleton[GapRetention] = providers.Singleton(
+        GapRetention.of, database, settings.provided.scheduler
+    )
+    coverage: providers.Singleton[CoverageService] = providers.Singleton(CoverageService, database, storage.time_series)
+    corrections: providers.Singleton[CorrectionService] = providers.Singleton(
+        CorrectionService, database, storage.time_series
+    )
+    empty_incidents: providers.Singleton[EmptyIncidents] = providers.Singleton(EmptyIncidents, database)
+
+    _rate = providers.Callable(
+        steady_rate, settings.provided.entsoe.requests_per_minute, settings.provided.entsoe.burst
+    )
+    retry_policy: providers.Singleton[BackfillRetryPolicy] = providers.Singleton(
+        BackfillRetryPolicy.of, settings.provided.backfill
+    )
+    backfill_rows: providers.Singleton[BackfillRepository] = providers.Singleton(
+        BackfillRepository, database, retry_policy
+    )
+    backfills: providers.Singleton[BackfillService] = providers.Singleton(
+        BackfillService,
+        backfill_rows,
+        providers.Singleton(GapCompleteness, gaps),
+        providers.Object(_windows),
+        requests_per_second=_rate,
+        share=settings.provided.backfill.share,
+    )
+    task_backend: providers.Singleton[LocalBackend] = providers.Singleton(
+        LocalBackend,
+        providers.Callable(TaskLimits.of, settings),
+        providers.Callable(memory_pressure, settings.provided.backfill.memory_mb),
+    )
+    backfill_worker: providers.Singleton[BackfillWorker] = providers.Singleton(
+        BackfillWorker,
+        backfill_rows,
+        sources.backfill.provided.service,
+        gaps,
+        task_backend,
+        retry_policy,
+        poll_seconds=settings.provided.backfill.poll_seconds,
+        requests_per_second=_rate,
+    )

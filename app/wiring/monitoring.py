@@ -1,0 +1,45 @@
+"""What runs and replicas measure, and the figures made of it."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from app.clock import Clock
+from app.db.engine import Database
+from app.db.status import DatabaseHealthCheck
+from app.monitoring.anomalies.service import AnomalyWatch
+from app.monitoring.lateness import LatenessKeeper
+from app.monitoring.queries import FigureReads
+from app.monitoring.recorder import MetricsRecorder
+from app.monitoring.repository import MonitoringRepository
+from app.monitoring.rollup_maintenance import MonitoringUpkeep
+from app.monitoring.service import MonitoringService
+from app.settings import Settings
+
+
+class MonitoringWiring(containers.DeclarativeContainer):
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
+    clock: providers.Dependency[Clock] = providers.Dependency()
+
+    rows: providers.Singleton[MonitoringRepository] = providers.Singleton(MonitoringRepository, database)
+    recorder: providers.Singleton[MetricsRecorder] = providers.Singleton(
+        MetricsRecorder, rows, capacity=settings.provided.monitoring.queue
+    )
+    upkeep: providers.Singleton[MonitoringUpkeep] = providers.Singleton(
+        MonitoringUpkeep,
+        rows,
+        providers.Singleton(LatenessKeeper, database),
+        clock,
+        settings=settings.provided.monitoring,
+    )
+    service: providers.Singleton[MonitoringService] = providers.Singleton(
+        MonitoringService, providers.Singleton(FigureReads, database), settings=settings.provided.monitoring
+    )
+    anomalies: providers.Singleton[AnomalyWatch] = providers.Singleton(AnomalyWatch, database)
+    database_health: providers.Singleton[DatabaseHealthCheck] = providers.Singleton(
+        DatabaseHealthCheck.of,
+        database.provided.address,
+        settings.provided.entsoe,
+        timeout=settings.provided.web.check_timeout,
+    )

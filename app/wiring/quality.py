@@ -1,0 +1,43 @@
+"""Scores, findings, repairs and trends of the stored series."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from app.clock import Clock
+from app.db.engine import Database
+from app.quality.check import QueuedChecks, RunCheck
+from app.quality.repair.service import RepairService
+from app.quality.repository import QualityRepository
+from app.quality.scan import QualityScanner
+from app.quality.service import QualityService
+from app.quality.trend_service import TrendService
+from app.settings import Settings
+
+
+class QualityWiring(containers.DeclarativeContainer):
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
+    clock: providers.Dependency[Clock] = providers.Dependency()
+    storage = providers.DependenciesContainer()
+    collection = providers.DependenciesContainer()
+
+    rows: providers.Singleton[QualityRepository] = providers.Singleton(QualityRepository, database)
+    scanner: providers.Singleton[QualityScanner] = providers.Singleton(
+        QualityScanner,
+        database,
+        storage.time_series,
+        collection.gaps,
+        rows,
+        weights=settings.provided.quality.weights,
+    )
+    service: providers.Singleton[QualityService] = providers.Singleton(
+        QualityService, storage.time_series, rows, scanner
+    )
+    trends: providers.Singleton[TrendService] = providers.Singleton(TrendService, database)
+    checks: providers.Singleton[QueuedChecks] = providers.Singleton(
+        QueuedChecks,
+        providers.Singleton(RunCheck, storage.time_series, rows, clock),
+        room=settings.provided.quality.check_queue,
+    )
+    repairs: providers.Singleton[RepairService] = providers.Singleton(RepairService, database, collection.backfills)

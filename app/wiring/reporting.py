@@ -1,0 +1,29 @@
+"""Reports for people and programs."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from app.db.engine import Database
+from app.reporting.operations.service import OperationsReporting
+from app.reporting.quality.service import QualityReporting
+from app.settings import Settings
+
+
+class ReportingWiring(containers.DeclarativeContainer):
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
+    monitoring = providers.DependenciesContainer()
+    quality = providers.DependenciesContainer()
+
+    quality_reports: providers.Singleton[QualityReporting] = providers.Singleton(
+        QualityReporting, database, quality.rows, settings.provided.quality.weights
+    )
+    operations_reports: providers.Singleton[OperationsReporting] = providers.Singleton(
+        OperationsReporting,
+        database,
+        monitoring.service,
+        quality.rows,
+        weights=settings.provided.quality.weights,
+        target=settings.provided.monitoring.target,
+    )
