@@ -28,7 +28,7 @@ MOST_ROWS = 10_000
 MOST_BYTES = 20_000_000
 """Of all rows of a statement as text: the server counts them, and sends none where there are more."""
 MOST_OF_LISTS = 1_000_000
-"""The same where a column is a list: its elements take far more memory here than as text."""
+"""The same where a column is a list or has parts: these take far more memory here than as text."""
 MOST_PREPARED = 200
 """Statements of one connection."""
 GRACE = 2.0
@@ -96,6 +96,9 @@ _AS_THEY_ARE = LABEL_TYPES | {
     "bool", "int2", "int4", "int8", "float4", "float8", "numeric", "money", "uuid", "date", "time", "timetz",
     "timestamp", "timestamptz", "interval", "oid",
 }  # fmt: skip
+
+_WITH_PARTS = frozenset({"array", "composite", "range"})
+_LISTS = frozenset({"path", "polygon", "record", "int2vector", "oidvector", "pg_snapshot", "txid_snapshot"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +361,7 @@ class _Session:
         """The statement with what counts its rows around it; kept, because a rule asks the same again and again."""
         described = await self._connection.prepare(f"select * from (\n{sql}\n) as rule")  # noqa: S608  running it is the purpose
         columns = tuple((one.name, _kind(one.type)) for one in described.get_attributes())
-        most_bytes = MOST_OF_LISTS if any(kind.endswith("[]") for _, kind in columns) else MOST_BYTES
+        most_bytes = MOST_OF_LISTS if any(_has_parts(one.type) for one in described.get_attributes()) else MOST_BYTES
         query = _QUERY.format(sql=sql, limit=MOST_ROWS + 1, most_bytes=most_bytes)
         if len(self._prepared) >= MOST_PREPARED:
             self._prepared.clear()
@@ -412,6 +415,11 @@ def _kind(of: asyncpg.Type) -> str:
         return f"{of.name.removesuffix('[]')}[]"
     plain = of.kind == "scalar" and (of.name in _AS_THEY_ARE or of.schema != "pg_catalog")
     return "" if plain else of.name
+
+
+def _has_parts(of: asyncpg.Type) -> bool:
+    """Whether the driver makes several objects of one value: lists, rows, ranges, points."""
+    return of.kind in _WITH_PARTS or of.name in _LISTS or of.name.endswith("multirange")
 
 
 def _read(records: Sequence[asyncpg.Record], prepared: _Prepared) -> list[QueryRow]:

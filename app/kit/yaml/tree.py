@@ -11,11 +11,15 @@ import yaml
 
 from app.errors import ConfigurationError
 
-MOST_NODES = 1_000_000
-"""Fields and values, each alias counted with all that it stands for."""
+MOST_NODES = 400_000
+"""Fields and values, each alias counted with all that it stands for: room for 20,000 rules."""
+MAPPING_SIZE = 5
+"""A mapping takes as much memory as so many values."""
 MOST_ALIASES = 10_000
 DEEPEST = 20
 MOST_SHOWN = 50
+MOST_KEPT = 1_000
+"""Problems of one file; those beyond are counted."""
 
 _UNQUOTED = re.compile(r"(?:^\s*|[:,-]\s+|[\[{]\s*)([@`%*][^#\]}]*)")
 """A value that begins with what YAML keeps for itself."""
@@ -56,7 +60,12 @@ class ProblemReport:
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, line: int, where: str, message: str) -> None:
-        self.problems.append(Problem(self.file, line, where, message))
+        if len(self.problems) < MOST_KEPT:
+            self.problems.append(Problem(self.file, line, where, message))
+        elif len(self.problems) == MOST_KEPT:
+            self.problems.append(Problem(self.file, 0, "", "there are more problems than are listed; mend these first"))
+        else:
+            self.problems.append(self.problems[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,7 @@ class Mapping:
     line: int
     items: dict[str, Node] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
-    size: int = 1
+    size: int = MAPPING_SIZE
     key: str | None = None
     """The name whose value is still to come."""
 
@@ -241,7 +250,9 @@ class _Builder:
         top.size += size
         if top.size > self._most_nodes:
             self._report.add(
-                node.line, "", f"more than {self._most_nodes:,} values, aliases written out; use fewer aliases"
+                node.line,
+                "",
+                f"more than {self._most_nodes:,} values, aliases written out; split the file, or use fewer aliases",
             )
             raise _Refused
         if isinstance(top, Sequence):

@@ -18,7 +18,16 @@ from app.kit.yaml.fields import (
     resolve_secret,
     suggestion,
 )
-from app.kit.yaml.tree import MOST_SHOWN, FileProblems, Problem, ProblemReport, content_of, read_tree
+from app.kit.yaml.tree import (
+    MOST_KEPT,
+    MOST_NODES,
+    MOST_SHOWN,
+    FileProblems,
+    Problem,
+    ProblemReport,
+    content_of,
+    read_tree,
+)
 
 
 class Colour(StrEnum):
@@ -71,7 +80,7 @@ def test_a_file_that_cannot_be_read_says_where_and_why(text: str, problem: str) 
 def test_aliases_that_grow_without_bound_are_refused_at_once() -> None:
     bomb = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n"
     bomb += "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
-    assert "more than 1,000,000 values, aliases written out" in problems_of(bomb)[0]
+    assert f"more than {MOST_NODES:,} values, aliases written out" in problems_of(bomb)[0]
 
 
 def test_aliases_stand_for_what_they_name() -> None:
@@ -273,3 +282,20 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
         read_bytes(Path("/dev/zero"))
     with pytest.raises(ConfigurationError, match="larger than 1,000 bytes"):
         read_stream(Path("/dev/zero"), most=1000)
+
+
+def test_a_file_of_many_small_mappings_is_refused_because_each_takes_the_memory_of_several_values() -> None:
+    report = ProblemReport("x")
+    assert read_tree(f"a: [{'{b},' * 80_000}]", report) is None
+    assert [problem.message for problem in report.problems] == [
+        f"more than {MOST_NODES:,} values, aliases written out; split the file, or use fewer aliases"
+    ]
+
+
+def test_problems_beyond_those_that_are_kept_take_no_memory_and_are_counted() -> None:
+    report = ProblemReport("x")
+    assert read_tree("{" + "a," * 5000 + "}", report) is not None
+    assert len(report.problems) == 4999
+    assert len({id(problem) for problem in report.problems}) == MOST_KEPT + 1
+    assert "more problems than are listed" in report.problems[-1].message
+    assert str(FileProblems(tuple(report.problems))).endswith(f"and {4999 - MOST_SHOWN} more")
