@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import httpx
 import pytest
 import structlog
 
@@ -154,6 +155,33 @@ def test_the_cautious_profile_has_no_backfill(tmp_path: Path, capsys: pytest.Cap
         assert process.wait(30) == 0
     # The plan of these settings names it, but no leader has stored it: it has no next run.
     assert job(capsys, "backfill_analysis")["next_run"] is None
+
+
+@pytest.mark.timeout(600)
+def test_host_port_and_verbosity_are_options_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # the settings name an address that cannot be had
+        monkeypatch.setenv("GRIDKEEPER_WEB__HOST", "127.0.0.1")
+        monkeypatch.setenv("GRIDKEEPER_WEB__PORT", str(taken.getsockname()[1]))
+        port = free_port()
+        command = [sys.executable, "-m", "app", "serve", "--sandbox", "--host", "localhost", "--port", str(port), "-v"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            try:
+                assert process.stdout is not None
+                wait_for_line(process.stdout, b"http_started")
+                assert httpx.get(f"http://localhost:{port}/health/live").status_code == 200
+                wait_for_line(process.stdout, b"[debug")
+                process.send_signal(signal.SIGTERM)
+                process.communicate(timeout=30)
+                assert process.returncode == 0
+            finally:
+                process.kill()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
 
 
 @pytest.mark.parametrize(("signals", "code"), [(1, 0), (2, 130)])
