@@ -9,6 +9,9 @@ from lxml import etree
 
 from app.sources.entsoe.documents import Acknowledgement, SeriesHeader
 
+LONGEST_TEXT = 10_000
+"""Characters; no text of the platform is as long, and an archive of such would fill the memory."""
+
 Element = etree._Element  # noqa: SLF001  lxml has no public name for the type of its elements
 
 _UNIT = (
@@ -62,10 +65,10 @@ def local_name(element: Element) -> str:
 
 
 def text_of(element: Element) -> str:
-    """The element's own text, stripped; a processing instruction inside does not cut it off."""
+    """The element's own text, stripped and cut to its bound; a processing instruction inside does not end it."""
     if not len(element):
-        return (element.text or "").strip()
-    return "".join([element.text or "", *(child.tail or "" for child in element)]).strip()
+        return (element.text or "").strip()[:LONGEST_TEXT]
+    return "".join([element.text or "", *(child.tail or "" for child in element)]).strip()[:LONGEST_TEXT]
 
 
 def leaves(element: Element, depth: int = 3) -> Iterator[tuple[str, str]]:
@@ -149,7 +152,7 @@ def reason(element: Element) -> str:
     """The reasons written directly below: code and text of each."""
     reasons = [_texts(child) for child in element if local_name(child) == "Reason"]
     written = (" ".join(filter(None, (one.get("code", ""), one.get("text", "")))) for one in reasons)
-    return "; ".join(filter(None, written))
+    return "; ".join(filter(None, written))[:LONGEST_TEXT]
 
 
 def document_domain(root: Element) -> str:
@@ -184,4 +187,4 @@ def read_acknowledgement_reason(root: Element) -> Acknowledgement:
     """The code of the first reason and the texts of all."""
     reasons = [_texts(child) for child in root if local_name(child) == "Reason"]
     code = next((reason["code"] for reason in reasons if reason.get("code")), "")
-    return Acknowledgement(code, "; ".join(reason["text"] for reason in reasons if reason.get("text")))
+    return Acknowledgement(code, "; ".join(reason["text"] for reason in reasons if reason.get("text"))[:LONGEST_TEXT])

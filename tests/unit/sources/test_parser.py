@@ -644,3 +644,13 @@ def test_reports_beyond_what_an_answer_may_have_are_counted(monkeypatch: pytest.
     found = read(document(series(short("<Point/>" * 5))))
     assert len(found.rejections) == 2
     assert found.notes == ("3 more points or Periods were refused than are listed",)
+
+
+def test_texts_longer_than_any_of_the_platform_are_cut() -> None:
+    long = "\N{GRINNING FACE}" + "x" * 50_000
+    reasons = f"<Reason><code>999</code><text>{long}</text></Reason>" * 3
+    text = f"<Acknowledgement_MarketDocument><mRID>{long}</mRID>{reasons}</Acknowledgement_MarketDocument>"
+    [document] = read_documents(text.encode())
+    assert document.mrid == long[:10_000]
+    assert document.acknowledgement is not None
+    assert document.acknowledgement.text == long[:10_000]
