@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 DUE_CHANNELS = """
-    select distinct
+    select
         n.channel,
         n.severity >= 2 as critical,
         s.disabled_reason,
         s.disabled_at is not null as disabled,
         s.disabled_at is not null and s.try_at <= $1 as trial,
         s.seen_at,
-        min(n.created_at) over (partition by n.channel) as since
+        min(min(n.created_at)) over (partition by n.channel) as since
     from notifications as n
     left join channel_states as s using (channel)
     where
@@ -18,6 +18,7 @@ DUE_CHANNELS = """
         and (n.not_before <= $1 or s.disabled_at is not null)
         and (n.claimed_until is null or n.claimed_until <= $1)
         and (s.blocked_until is null or s.blocked_until <= $1 or s.disabled_at is not null)
+    group by n.channel, n.severity >= 2, s.disabled_reason, s.disabled_at, s.try_at, s.seen_at
 """
 
 SEEN = """
@@ -35,8 +36,47 @@ LOCK_CHANNEL = """
 
 # A group keeps its order; but one message that a receiver chokes on must not hold up what comes after it for a day:
 # after five attempts, better late in order than never. What is critical waits for nothing but this: an end never
-# overtakes the message on the same channel that says that the alert fires.
+# overtakes the message on the same channel that says that the alert fires. The rows are chosen in one pass and then
+# locked by their key: where thousands were new and the server had no statistics of them yet, it looked through all of
+# them for each.
 READY = """
+    with waiting as materialized (
+        select
+            notification_id,
+            channel,
+            group_key,
+            severity,
+            not_before,
+            claimed_until,
+            min(notification_id) filter (where attempts < 5) over (partition by group_key) as first_of_group
+        from notifications
+        where channel = $1 and status = 'waiting'
+    ),
+    chosen as materialized (
+        select w.notification_id
+        from waiting as w
+        where
+            w.not_before <= $2
+            and w.severity between $3 and $4
+            and (w.claimed_until is null or w.claimed_until <= $2)
+            and (w.severity >= 2 or w.first_of_group is null or w.notification_id <= w.first_of_group)
+            and not (
+                w.group_key like 'after:%'
+                and exists (
+                    select from notification_events as mine
+                    join notification_events as its on its.alert_id = mine.alert_id
+                    join notifications as firing on firing.notification_id = its.notification_id
+                    where
+                        mine.notification_id = w.notification_id
+                        and its.kind in ('fired', 'reminded', 'severity')
+                        and firing.channel = w.channel
+                        and firing.status = 'waiting'
+                        and firing.notification_id <> w.notification_id
+                )
+            )
+        order by w.severity desc, w.notification_id
+        limit 5000
+    )
     select
         n.notification_id,
         n.recipients,
@@ -44,40 +84,11 @@ READY = """
         n.frozen_at is not null or n.content is not null as whole
     from notifications as n
     where
-        n.channel = $1
+        n.notification_id = any (array(select notification_id from chosen))
         and n.status = 'waiting'
-        and n.not_before <= $2
-        and n.severity between $3 and $4
         and (n.claimed_until is null or n.claimed_until <= $2)
-        and (
-            n.severity >= 2
-            or not exists (
-                select from notifications as earlier
-                where
-                    earlier.channel = n.channel
-                    and earlier.group_key = n.group_key
-                    and earlier.status = 'waiting'
-                    and earlier.attempts < 5
-                    and earlier.notification_id < n.notification_id
-            )
-        )
-        and not (
-            n.group_key like 'after:%'
-            and exists (
-                select from notification_events as mine
-                join notification_events as its on its.alert_id = mine.alert_id
-                join notifications as firing on firing.notification_id = its.notification_id
-                where
-                    mine.notification_id = n.notification_id
-                    and its.kind in ('fired', 'reminded', 'severity')
-                    and firing.channel = n.channel
-                    and firing.status = 'waiting'
-                    and firing.notification_id <> n.notification_id
-            )
-        )
     order by n.severity desc, n.notification_id
-    limit 5000
-    for update of n skip locked
+    for update skip locked
 """
 
 CLAIM = """

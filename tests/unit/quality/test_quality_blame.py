@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from app.quality.detectors.detect import detect
+from app.quality.detectors.peers import peer_evidence
+from app.quality.detectors.residuals import plain_evidence
 from app.quality.models import EvidenceRule, Series, SeriesKind
 from tests.support.quality_series import FAULTS, START, f1, forecast_of, inject, load, score, solar, wind
 
@@ -113,3 +115,10 @@ def test_a_price_may_fall_to_zero_for_hours_and_not_leap_there() -> None:
     leapt[noon - 12 : noon - 3] = 0.0
     assert EvidenceRule.ZERO_RUN not in detect(Series(SeriesKind.PRICE, START, 3600, fallen)).rule
     assert EvidenceRule.ZERO_RUN in detect(Series(SeriesKind.PRICE, START, 3600, leapt)).rule
+
+
+def test_a_series_with_few_values_a_day_has_no_evidence_of_its_day() -> None:
+    values = np.arange(60, dtype=np.float64)
+    weekly = Series(SeriesKind.LOAD, START, 7 * 86_400, values)
+    assert list(plain_evidence(weekly, values)) == []
+    assert peer_evidence(weekly, values, values, np.zeros(60)) == []

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.quality.assessment.regular_grid import judge_rows
 from app.quality.detectors.detect import detect
-from app.quality.detectors.dst import heed_clocks, places_on_clocks
+from app.quality.detectors.dst import heed_clocks, places_on_clocks, seconds_from_local
 from app.quality.models import EvidenceRule, Series, SeriesKind
 from app.timeseries.rolling import Values
 from tests.support.quality_series import START
@@ -64,3 +64,8 @@ def test_peers_are_laid_on_the_same_clocks() -> None:
     forecast = values + np.random.default_rng(5).normal(0, 300, len(values))
     verdict = judge_rows(SeriesKind.LOAD, STAMPS, values, {"forecast": forecast}, local=False)
     assert not verdict.flags.any()
+
+
+def test_no_stamps_have_no_instants() -> None:
+    instants, unknown = seconds_from_local(np.zeros(0, np.int64), ZoneInfo("Europe/Berlin"))
+    assert len(instants) == len(unknown) == 0
