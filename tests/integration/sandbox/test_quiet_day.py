@@ -27,6 +27,7 @@ async def test_a_day_of_clean_synthetic_data_causes_no_message(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRIDKEEPER_DATABASE__URL", database_url)  # for the nightly scan, a process of its own
+    monkeypatch.setenv("GRIDKEEPER_SANDBOX", "1")
     async with opened(database_url) as database:
         await give_clock(database)
     plan = tmp_path / "collection.yaml"
