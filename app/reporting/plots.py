@@ -13,6 +13,8 @@ COLOURS = ("#1f5fa8", "#d9730d", "#3b7d3a", "#8a4fae")
 BAND, GRID, INK = "#f6c9c4", "#e1e6ec", "#5a6775"
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 22, 26
 TICKS = 4
+NARROWEST = 1e-9
+"""Part of the largest value: a narrower range of values is none."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 Point = tuple[float, float]
@@ -104,8 +106,11 @@ def _frame(curves: Sequence[PlotLine], bounds: tuple[float, float] | None, width
     if not values:
         return None
     least, greatest = bounds or (min(values), max(values))
-    if least == greatest:
-        least, greatest = least - 1, greatest + 1
+    size = max(abs(least), abs(greatest))
+    # A range that doubles cannot divide into steps is drawn as a line.
+    if greatest - least <= max(size * NARROWEST, NARROWEST**2):
+        half = max(1.0, size * NARROWEST)
+        least, greatest = least - half, greatest + half
     first, last = min(instants), max(instants)
     return _Frame(width, height, first, last if last > first else first + DAY, least, greatest)
 

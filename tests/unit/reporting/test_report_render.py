@@ -147,6 +147,14 @@ def test_any_values_and_names_make_a_well_formed_picture(values: list[float], na
     assert ET.fromstring(svg).tag == f"{SVG}svg"
 
 
+@pytest.mark.parametrize("values", [[0.0, 5e-324], [1e12, 1e12 + 1e-4], [-3.0, -3.0 - 1e-13], [1e300, 1e300]])
+def test_a_range_too_narrow_for_steps_is_drawn_as_a_line(values: list[float]) -> None:
+    svg = time_chart([PlotLine("c", [0.0, DAY], values)], title="t")
+    (points,) = lines_of(svg)
+    first, last = (float(point.partition(",")[2]) for point in points.split())
+    assert abs(first - last) < 1
+
+
 @pytest.mark.parametrize(
     ("values", "line"),
     [
