@@ -37,8 +37,8 @@ LOCK_CHANNEL = """
 # A group keeps its order; but one message that a receiver chokes on must not hold up what comes after it for a day:
 # after five attempts, better late in order than never. What is critical waits for nothing but this: an end never
 # overtakes the message on the same channel that says that the alert fires. The rows are chosen in one pass and then
-# locked by their key: where thousands were new and the server had no statistics of them yet, it looked through all of
-# them for each.
+# locked by their key, and a window finds the ends whose firing still waits: where thousands were new and the server had
+# no statistics of them yet, it looked through all of them for each.
 READY = """
     with waiting as materialized (
         select
@@ -52,6 +52,26 @@ READY = """
         from notifications
         where channel = $1 and status = 'waiting'
     ),
+    before_its_firing as materialized (
+        select e.notification_id
+        from (
+            select
+                notification_id,
+                min(notification_id) filter (where kind in ('fired', 'reminded', 'severity')) over same_alert as first,
+                max(notification_id) filter (where kind in ('fired', 'reminded', 'severity')) over same_alert as last
+            from notification_events
+            where
+                alert_id is not null
+                and notification_id = any (
+                    array(
+                        select notification_id from waiting
+                        where exists (select from waiting where group_key like 'after:%')
+                    )
+                )
+            window same_alert as (partition by alert_id)
+        ) as e
+        where e.first <> e.notification_id or e.last <> e.notification_id
+    ),
     chosen as materialized (
         select w.notification_id
         from waiting as w
@@ -60,20 +80,7 @@ READY = """
             and w.severity between $3 and $4
             and (w.claimed_until is null or w.claimed_until <= $2)
             and (w.severity >= 2 or w.first_of_group is null or w.notification_id <= w.first_of_group)
-            and not (
-                w.group_key like 'after:%'
-                and exists (
-                    select from notification_events as mine
-                    join notification_events as its on its.alert_id = mine.alert_id
-                    join notifications as firing on firing.notification_id = its.notification_id
-                    where
-                        mine.notification_id = w.notification_id
-                        and its.kind in ('fired', 'reminded', 'severity')
-                        and firing.channel = w.channel
-                        and firing.status = 'waiting'
-                        and firing.notification_id <> w.notification_id
-                )
-            )
+            and not (w.group_key like 'after:%' and w.notification_id in (select notification_id from before_its_firing))
         order by w.severity desc, w.notification_id
         limit 5000
     )
