@@ -358,10 +358,10 @@ def _compact(told: Sequence[NotificationItem], dialect: Dialect) -> list[str]:
             heading = own
             lines.append(dialect.bold(dialect.escape(f"{event.state} {event.severity}: {event.rule}")))
         value = "" if event.value is None else f" = {quantity(event.value, event.unit)}"
-        json_number = "" if event.alert_id is None else f"#{event.alert_id} "
+        number = "" if event.alert_id is None else f"#{event.alert_id} "
         lasted = f", from {iso(event.since)} to {iso(event.at)}" if event.late and event.since else ""
         named = one_line(labels_text(event) or event.description, 300)
-        lines.append(dialect.escape(f"{json_number}{named}{value}{lasted}"))
+        lines.append(dialect.escape(f"{number}{named}{value}{lasted}"))
     return lines
 
 
@@ -449,9 +449,7 @@ def _cut(line: str, limit: int, measure: Callable[[str], int]) -> list[str]:
 def numbered(texts: Sequence[str]) -> list[str]:
     """The texts with (1/n) before them where there are several."""
     count = len(texts)
-    return (
-        list(texts) if count == 1 else [f"({json_number}/{count}) {text}" for json_number, text in enumerate(texts, 1)]
-    )
+    return list(texts) if count == 1 else [f"({number}/{count}) {text}" for number, text in enumerate(texts, 1)]
 
 
 def utf8_bytes(text: str) -> int:

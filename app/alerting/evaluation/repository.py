@@ -260,8 +260,8 @@ class AlertRepository:
 def _numbered(event: AlertEvent, numbers: Mapping[tuple[str, Labels], int]) -> AlertEvent:
     if event.alert.alert_id is not None:
         return event
-    json_number = numbers[event.alert.rule, event.alert.labels]
-    return replace(event, alert=replace(event.alert, alert_id=json_number))
+    alert_id = numbers[event.alert.rule, event.alert.labels]
+    return replace(event, alert=replace(event.alert, alert_id=alert_id))
 
 
 async def active_quiets(connection: Connection, now: datetime) -> list[Mute]:
