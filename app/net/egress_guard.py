@@ -11,6 +11,7 @@ import itertools
 import logging
 import socket
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,17 +113,15 @@ async def _give_up(attempts: Iterable[asyncio.Task[socket.socket]]) -> None:
 
 
 async def _connected(endpoint: Endpoint, name: str, seconds: float) -> socket.socket:
-    connection = socket.socket(endpoint.family, socket.SOCK_STREAM)
-    connection.setblocking(False)
-    try:
-        async with asyncio.timeout(seconds):
-            await asyncio.get_running_loop().sock_connect(connection, endpoint.sockaddr)
-    except TimeoutError:
-        connection.close()
-        raise TimeoutError(f"{name} does not answer at {endpoint.address} within {seconds:g} s") from None
-    except BaseException:
-        connection.close()
-        raise
+    with ExitStack() as unless_connected:
+        connection = unless_connected.enter_context(socket.socket(endpoint.family, socket.SOCK_STREAM))
+        connection.setblocking(False)
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.get_running_loop().sock_connect(connection, endpoint.sockaddr)
+        except TimeoutError:
+            raise TimeoutError(f"{name} does not answer at {endpoint.address} within {seconds:g} s") from None
+        unless_connected.pop_all()
     return connection
 
 

@@ -208,8 +208,7 @@ class DeliveryWorker:
             return await work
         except DatabaseUnavailable as error:
             self._away.met(error)
-        except Exception as error:  # noqa: BLE001  the border of a job: it is logged, the other channels go on
-            # The work on a channel is a job: a defect in it must not end the deliveries of the others.
+        except Exception as error:  # noqa: BLE001  the work on a channel is a job: it is logged, the others go on
             self._log.exception("delivery_failed", channel=name, error=type(error).__name__)
         return 0
 

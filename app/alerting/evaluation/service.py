@@ -260,7 +260,7 @@ class AlertService:
             written = await self._repository.record(outcomes, self._rules, self._clock.now())
         except DatabaseUnavailable:
             raise
-        except Exception as failure:  # noqa: BLE001  what one evaluation found must not keep the others from being written
+        except Exception as failure:  # noqa: BLE001  an evaluation is a job up to its record: what fails there is its outcome
             await self._record_apart(outcomes, failure)
             return
         self._evaluations += written
