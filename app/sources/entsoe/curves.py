@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from sys import getsizeof
 from zoneinfo import ZoneInfo
 
+from app.errors import MalformedDocument
 from app.market.areas import by_eic
 from app.market.time import MARKET_ZONE, Interval, Resolution, iso
 from app.sources.entsoe.documents import ExpandedCurve, Rejection, SeriesHeader, UnavailableInterval
@@ -19,6 +21,10 @@ MAX_POSITIONS = 1_000_000
 """Of an answer of no size; the largest the platform gives has some hundred thousand."""
 BYTES_PER_POSITION = 16
 """Of an answer, packed as it came: so many allow one position more."""
+MAX_TEXTS = 16 * 1024 * 1024
+"""Bytes of headers and notices of an answer of no size; the largest that were recorded have some hundred thousand."""
+TEXTS_PER_BYTE = 8
+"""Of an answer, packed as it came: each byte allows so many more."""
 MAX_REJECTIONS = 50_000
 """Of one answer; what is refused beyond is counted."""
 
@@ -56,10 +62,11 @@ class WrittenPeriod:
 
 
 class PositionLimit:
-    """How much an answer may still become: positions, and reports of what is refused; shared by all its documents."""
+    """How much an answer may still become: positions, texts, and reports of what is refused; shared by its documents."""
 
     def __init__(self, size: int = 0) -> None:
         self._positions = MAX_POSITIONS + size // BYTES_PER_POSITION
+        self._texts = MAX_TEXTS + size * TEXTS_PER_BYTE
         self._rejections = MAX_REJECTIONS
         self.unlisted = 0
 
@@ -69,6 +76,14 @@ class PositionLimit:
             return False
         self._positions -= positions + _PERIOD_COST
         return True
+
+    def keep(self, texts: Iterable[str]) -> None:
+        """Uses up what the texts take of the memory; MalformedDocument where they do not fit."""
+        self._texts -= sum(map(getsizeof, texts))
+        if self._texts < 0:
+            raise MalformedDocument(
+                f"the answer has texts of more than {MAX_TEXTS} bytes for its size, which no answer of the platform has"
+            )
 
     def listed(self, rejections: Sequence[Rejection]) -> Sequence[Rejection]:
         """Those that may be reported one by one."""
@@ -93,7 +108,8 @@ def curves_of(
         repeat = _repeats(header.curve_type)
         zone = _zone(resolution, interval, header)
         expanded = root != OUTAGES or resolution is not Resolution.PT1M
-        count = _count(resolution, interval, zone, len(period.measured) if expanded else 0, budget)
+        wanted = sum(len(one.points.category_names) for one in period.measured) if expanded else 0
+        count = _count(resolution, interval, zone, wanted, budget)
     except _Refused as refusal:
         return [], [], [Rejection(header.time_series, where, period.resolution[:_TEXT_SHOWN], str(refusal))]
     grid = _Grid(interval, resolution, zone, where, header.time_series)
@@ -244,15 +260,15 @@ def _zone(resolution: Resolution, interval: Interval, header: SeriesHeader) -> Z
         raise _Refused(f"the timeInterval lies beyond the calendar: {error}") from error
 
 
-def _count(resolution: Resolution, interval: Interval, zone: ZoneInfo, measures: int, budget: PositionLimit) -> int:
-    """The number of positions; so many are taken from the budget for each measure that is expanded."""
+def _count(resolution: Resolution, interval: Interval, zone: ZoneInfo, wanted: int, budget: PositionLimit) -> int:
+    """The number of positions; so many are taken from the budget for each wanted curve."""
     try:
         count = resolution.count(interval, zone)
     except (OverflowError, ValueError) as error:
         raise _Refused(f"the timeInterval cannot be divided into {resolution.code}: {error}") from error
-    if measures and count > MAX_PERIOD_POSITIONS:
+    if wanted and count > MAX_PERIOD_POSITIONS:
         raise _Refused(f"the Period would have {count} positions; at most {MAX_PERIOD_POSITIONS} are expanded")
-    if not budget.take(count * measures):
+    if not budget.take(count * wanted):
         raise _Refused(_TOO_MUCH)
     return count
 

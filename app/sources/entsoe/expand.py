@@ -30,15 +30,21 @@ class Points:
     """The readable points of a Period in document order; no `categories` means that none has a price category.
 
     `ordinals` count all points of the Period from 1; without them the readable points are the first.
-    `lacking`: positions of points that say nothing of this measure, which ends the block before.
+    `written`: positions of the points of all measures, where there are several; one that says nothing of this measure
+    ends the block before.
     """
 
     positions: NDArray[np.int64]
     values: NDArray[np.float64]
-    categories: NDArray[np.str_] | None = None
+    categories: NDArray[np.object_] | None = None
     unreadable: tuple[UnreadablePoint, ...] = ()
     ordinals: NDArray[np.int64] | None = None
-    lacking: tuple[int, ...] = ()
+    written: NDArray[np.int64] | None = None
+
+    @property
+    def category_names(self) -> list[str]:
+        """In order of appearance."""
+        return [""] if self.categories is None else list(dict.fromkeys(self.categories.tolist()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +130,7 @@ def _by_category(points: Points) -> list[_Category]:
         return [_Category("", points.positions, points.values, ordinals, points)]
     return [
         _Category(name, points.positions[chosen], points.values[chosen], ordinals[chosen], points)
-        for name in dict.fromkeys(points.categories.tolist())
+        for name in points.category_names
         for chosen in [points.categories == name]
     ]
 
@@ -138,7 +144,7 @@ def _unknown(part: _Category, count: int) -> NDArray[np.int64]:
     unreadable = part.unreadable
     slots = [
         position - 1
-        for position in (*(point.position for point in unreadable), *part.period.lacking)
+        for position in (*(point.position for point in unreadable), *_lacking(part.period))
         if position is not None and 1 <= position <= count
     ]
     lost = [point.ordinal for point in unreadable if point.position is None]
@@ -153,6 +159,11 @@ def _unknown(part: _Category, count: int) -> NDArray[np.int64]:
     before = np.searchsorted(ordinals[order], lost)
     ends = positions[before[before > 0] - 1]
     return np.array([*slots, *ends[(ends >= 0) & (ends < count)].tolist()], np.int64)
+
+
+def _lacking(points: Points) -> list[int]:
+    """Positions of points that have other numbers only."""
+    return [] if points.written is None else np.setdiff1d(points.written, points.positions).tolist()
 
 
 def _expand_category(part: _Category, *, unknown: NDArray[np.int64], count: int, repeat: bool) -> Expansion:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
+from functools import partial
 from typing import cast
 
 from lxml import etree
@@ -53,23 +54,28 @@ def read_documents(body: bytes) -> list[MarketDocument]:
     MalformedDocument where nothing of the body is a platform document. A single bad member of a zip is returned as a
     document that says so in `malformed`.
     """
+    try:
+        return settle(_documents(body))
+    except MalformedDocument as error:
+        error.body = body[:KEPT_BYTES]
+        raise
+
+
+def _documents(body: bytes) -> list[MarketDocument]:
     budget = PositionLimit(len(body))
     if sniff(body).kind is not BodyKind.ZIP:
-        return settle([_read_xml(body, "", budget)])
-    try:
-        documents = [_read_member(member, budget) for member in members(body)]
-    except MalformedDocument as error:
-        raise MalformedDocument(str(error), body[:KEPT_BYTES]) from error
+        return [_read_xml(body, "", budget)]
+    # A loop would hold on to the member before.
+    documents = list(map(partial(_read_member, budget), members(body)))
     if documents and all(document.malformed for document in documents):
         first = documents[0]
         raise MalformedDocument(
-            f"none of the {len(documents)} members of the zip archive is a document; {first.member}: {first.malformed}",
-            body[:KEPT_BYTES],
+            f"none of the {len(documents)} members of the zip archive is a document; {first.member}: {first.malformed}"
         )
-    return settle(documents)
+    return documents
 
 
-def _read_member(member: Member, budget: PositionLimit) -> MarketDocument:
+def _read_member(budget: PositionLimit, member: Member) -> MarketDocument:
     problem = member.problem
     if not problem:
         try:
@@ -92,7 +98,7 @@ def _read_xml(body: bytes, member: str, budget: PositionLimit) -> MarketDocument
             repaired = _without_bare_ampersands(body, member, budget)
             if repaired is not None:
                 return repaired
-            raise MalformedDocument(f"not well-formed XML: {error.msg}", body[:KEPT_BYTES]) from error
+            raise MalformedDocument(f"not well-formed XML: {error.msg}") from error
 
 
 def _without_bare_ampersands(body: bytes, member: str, budget: PositionLimit) -> MarketDocument | None:
@@ -100,7 +106,7 @@ def _without_bare_ampersands(body: bytes, member: str, budget: PositionLimit) ->
     if not reads_as_ascii(body) or not has_bare_ampersand(body):
         return None
     try:
-        return _Reader(member, budget, notes=(AMPERSAND_NOTE,)).read_pieces(escaped_pieces(body), body)
+        return _Reader(member, budget, notes=(AMPERSAND_NOTE,)).read_pieces(escaped_pieces(body))
     except etree.XMLSyntaxError:
         return None
 
@@ -112,9 +118,9 @@ def _check_kind(body: bytes) -> None:
         raise MalformedDocument("the body is empty")
     if kind is not BodyKind.XML:
         name = "HTML" if kind is BodyKind.HTML else "neither XML nor a zip archive"
-        raise MalformedDocument(f"the body is {name}: {_excerpt(body)}", body[:KEPT_BYTES])
+        raise MalformedDocument(f"the body is {name}: {_excerpt(body)}")
     if declares_doctype(body):
-        raise MalformedDocument(_DOCTYPE_REFUSED, body[:KEPT_BYTES])
+        raise MalformedDocument(_DOCTYPE_REFUSED)
 
 
 def _excerpt(body: bytes) -> str:
@@ -150,18 +156,18 @@ class _Reader:
         """The document; XMLSyntaxError where it is not well-formed."""
         done = self._feed_cutting(body) if cut_out and reads_as_ascii(body) else 0
         self._feed(body, done, len(body))
-        return self._end(body)
+        return self._end()
 
-    def read_pieces(self, pieces: Iterable[bytes], body: bytes) -> MarketDocument:
+    def read_pieces(self, pieces: Iterable[bytes]) -> MarketDocument:
         """The same for a body that was changed piece by piece."""
         for piece in pieces:
             self._feed(piece, 0, len(piece))
-        return self._end(body)
+        return self._end()
 
-    def _end(self, body: bytes) -> MarketDocument:
+    def _end(self) -> MarketDocument:
         root = self._parser.close()
         self._take_events()
-        return self._document(root, body)
+        return self._document(root)
 
     def _feed_cutting(self, body: bytes) -> int:
         """Feeds the document up to its last usual run, which it decodes; returns how far it came."""
@@ -238,12 +244,15 @@ class _Reader:
             self._domain = headers.document_domain(parent)
         self._time_series += 1
         header = headers.series_header(series, self._domain)
+        self._budget.keep(astuple(header))
         root = local_name(parent)
         found: list[UnavailableInterval] = []
         for period in self._periods:
             found += self._expand(period, header, root)
         if root == OUTAGES:
-            self._take_outages(headers.read_notice(series), header, found, no_period=not self._periods)
+            notice = headers.read_notice(series)
+            self._budget.keep(astuple(notice))
+            self._take_outages(notice, header, found, no_period=not self._periods)
         self._periods.clear()
         self._kept.forget(series, parent)
 
@@ -267,18 +276,19 @@ class _Reader:
             replace(one, nominal=notice.nominal, unit_name=notice.unit_name, reason=notice.reason) for one in found
         ]
 
-    def _document(self, root: Element, body: bytes) -> MarketDocument:
+    def _document(self, root: Element) -> MarketDocument:
         declared: object = root.getroottree().docinfo.internalDTD
         if declared is not None:
-            raise MalformedDocument(_DOCTYPE_REFUSED, body[:KEPT_BYTES])
+            raise MalformedDocument(_DOCTYPE_REFUSED)
         name = local_name(root)
         if not name.endswith(_ROOT_SUFFIX):
             raise MalformedDocument(
-                f"not a document of the platform: its root element is {name!r}, not one that ends in {_ROOT_SUFFIX}",
-                body[:KEPT_BYTES],
+                f"not a document of the platform: its root element is {name!r}, not one that ends in {_ROOT_SUFFIX}"
             )
         heading = headers.heading(root)
         reason = headers.reason(root)
+        acknowledgement = headers.read_acknowledgement_reason(root) if name == _ACKNOWLEDGEMENT else None
+        self._budget.keep((*astuple(heading), reason, acknowledgement.text if acknowledgement else ""))
         if self._budget.unlisted:
             self._notes[f"{self._budget.unlisted} more points or Periods were refused than are listed"] = None
             self._budget.unlisted = 0
@@ -290,7 +300,7 @@ class _Reader:
             time_series=self._time_series,
             curves=tuple(self._curves),
             rejections=tuple(self._rejections),
-            acknowledgement=headers.read_acknowledgement_reason(root) if name == _ACKNOWLEDGEMENT else None,
+            acknowledgement=acknowledgement,
             mrid=heading.mrid,
             doc_status=heading.doc_status,
             revision=heading.revision,

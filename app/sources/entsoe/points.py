@@ -20,6 +20,9 @@ THOUSANDS_NOTE = "numbers with thousands separators, as in 1,652.2, are read wit
 MAX_UNREADABLE = 25_000
 """Of one Period; recorded ones have at most some thousand, where no price was formed."""
 
+MAX_NAMES = 20
+"""Measures, and price categories, of one Period; recorded ones have at most four."""
+
 _POSITION = re.compile(r"\+?(?:[0-9]{1,9}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,2})")
 _NUMBER = re.compile(
     r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?"
@@ -89,6 +92,8 @@ class PointColumns:
             self._give_up(f"the Period has more than {MAX_PERIOD_POSITIONS} points")
         elif len(self._unreadable) > MAX_UNREADABLE:
             self._give_up(f"more than {MAX_UNREADABLE} points of the Period cannot be read")
+        elif len(self._columns) > MAX_NAMES or len(self._names) > MAX_NAMES:
+            self._give_up(f"the Period has more than {MAX_NAMES} measures or price categories")
 
     def _give_up(self, problem: str) -> None:
         """Forgets the points: the Period is refused."""
@@ -148,20 +153,21 @@ class PointColumns:
         """The Period with all its points; those of a run stand after the others."""
         if run is not None:
             self._columns.setdefault((run.measure, ""), _Column())
+        written = np.array(self._written, np.int64) if len(self._columns) > 1 else None
         measured = tuple(
-            Measured(measure, direction, self._points(column, run if run and run.measure == measure else None))
+            Measured(measure, direction, self._points(column, written, run if run and run.measure == measure else None))
             for (measure, direction), column in self._columns.items()
         )
         return WrittenPeriod(start, end, resolution, measured, tuple(self._unreadable), self._problem)
 
-    def _points(self, column: _Column, run: Run | None) -> Points:
+    def _points(self, column: _Column, written: NDArray[np.int64] | None, run: Run | None) -> Points:
         positions, values = np.array(column.positions, np.int64), np.array(column.values, np.float64)
         ordinals = np.array(column.ordinals, np.int64)
-        categories = np.array(column.categories) if any(column.categories) else None
+        categories = np.array(column.categories, np.object_) if any(column.categories) else None
         if run is not None:
             count = len(run.positions)
             if categories is not None:
-                categories = np.concatenate([categories, np.zeros(count, categories.dtype)])
+                categories = np.concatenate([categories, np.full(count, "", np.object_)])
             positions, values = np.concatenate([positions, run.positions]), np.concatenate([values, run.values])
             ordinals = np.concatenate([ordinals, self._ordinal + np.arange(1, count + 1)])
         return Points(
@@ -170,12 +176,8 @@ class PointColumns:
             categories,
             (*self._common, *column.unreadable),
             ordinals,
-            self._lacking(column) if len(self._columns) > 1 else (),
+            written,
         )
-
-    def _lacking(self, column: _Column) -> tuple[int, ...]:
-        """Positions of points that have other numbers only."""
-        return tuple(np.setdiff1d(np.array(self._written, np.int64), np.array(column.positions, np.int64)).tolist())
 
 
 def _numbers(child: Element, name: str) -> Iterator[_Number]:

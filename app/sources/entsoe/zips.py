@@ -60,6 +60,7 @@ def members(body: bytes) -> Iterator[Member]:
             else:
                 left -= len(unpacked)
                 yield Member(entry.filename, unpacked)
+                del unpacked  # before the next is unpacked
 
 
 def _check_whole(entries: list[zipfile.ZipInfo]) -> None:

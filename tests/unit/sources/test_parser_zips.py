@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import struct
-import tracemalloc
 import zipfile
 
 import pytest
@@ -10,6 +9,7 @@ from app.errors import MalformedDocument
 from app.sources.entsoe import zips
 from app.sources.entsoe.parser import read_documents
 from tests.support.documents_factory import acknowledgement, archive, document, period, points, series
+from tests.support.memory import peak_bytes
 
 GOOD = document(series(period(points({1: 1}))))
 
@@ -77,13 +77,14 @@ def test_too_many_members_are_refused() -> None:
 
 
 def _peak(body: bytes) -> tuple[str, int]:
-    tracemalloc.start()
-    try:
+    def refused() -> None:
         with pytest.raises(MalformedDocument) as caught:
             read_documents(body)
-        return str(caught.value), tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+        messages.append(str(caught.value))
+
+    messages: list[str] = []
+    peak = peak_bytes(refused)
+    return messages[0], peak
 
 
 def test_a_bomb_of_200_megabytes_is_refused_by_its_own_declaration() -> None:
