@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import importlib
 import importlib.metadata
 import importlib.util
@@ -10,15 +11,17 @@ import itertools
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 import structlog
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 
 from app.db.embedded import EmbeddedServer, binaries, keeper, start_embedded
 from app.db.embedded.programs import environment, version
@@ -39,6 +42,8 @@ TEMPLATE = "migrated"
 # A server whose data are thrown away need not survive a power cut.
 THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "512MB"}
 NUMBERS = itertools.count(1)
+GRACE = 120
+"""Seconds from the time-out of a test to the end of its process."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,6 +53,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="long: runs in the gate and with LONG_TESTS=1"))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """End a process whose test hangs in spite of its time-out: that strikes once, and may strike a task or a clean-up."""
+    mark = item.get_closest_marker("timeout")
+    seconds = float(mark.args[0] if mark else item.config.getini("timeout"))
+    faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=item.config.stash[fault_handler_stderr_fd_key])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _interrupt(*_: object) -> None:
+    pytest.fail("the clean-up after a failed test hangs")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """The clean-up after a failure may hang as well: strike again, and begin anew what pytest ends here for a debugger."""
+    if isinstance(node, pytest.Item):
+        signal.signal(signal.SIGALRM, _interrupt)
+        signal.setitimer(signal.ITIMER_REAL, GRACE / 4, GRACE / 4)
+        faulthandler.dump_traceback_later(GRACE, exit=True, file=node.config.stash[fault_handler_stderr_fd_key])
 
 
 @pytest.fixture(autouse=True)
