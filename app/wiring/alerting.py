@@ -17,7 +17,8 @@ from app.alerting.delivery.repository import DeliveryRepository
 from app.alerting.delivery.worker import DeliveryWorker
 from app.alerting.evaluation.concurrency import Lanes
 from app.alerting.evaluation.evaluator import RuleEvaluator
-from app.alerting.evaluation.query_runner import PostgresRunner, RuleLogin
+from app.alerting.evaluation.query_runner import PostgresRunner
+from app.alerting.evaluation.query_session import RuleLogin
 from app.alerting.evaluation.repository import AlertRepository
 from app.alerting.evaluation.service import AlertService
 from app.alerting.rules.book import Book

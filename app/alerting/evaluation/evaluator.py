@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from app.alerting.evaluation.query_runner import Beside, QueryFailed, QueryRow, QueryRunner
+from app.alerting.evaluation.query_rows import Beside, QueryFailed, QueryRow
+from app.alerting.evaluation.query_runner import QueryRunner
 from app.alerting.models import (
     Evaluation,
     EvaluationStatus,

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from app.alerting.evaluation.query_runner import QueryFailed, QueryRow, QueryRunner
+from app.alerting.evaluation.query_rows import QueryFailed, QueryRow
+from app.alerting.evaluation.query_runner import QueryRunner
 from app.alerting.models import Rule
 
 Condition = Callable[[Rule, QueryRunner, datetime], Awaitable[list[QueryRow]]]

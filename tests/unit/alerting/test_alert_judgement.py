@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.alerting.evaluation.evaluator import RuleEvaluator, evaluate_rows, failed
-from app.alerting.evaluation.query_runner import Beside, QueryFailed, QueryRow
+from app.alerting.evaluation.query_rows import Beside, QueryFailed, QueryRow
 from app.alerting.models import Evaluation, EvaluationStatus, NoDataPolicy, Override, Rule, Severity, Signal, Threshold
 from app.alerting.rules.conditions import clock_apart, database_unreachable
 from app.alerting.rules.schedules import EveryInterval

@@ -1,0 +1,258 @@
+"""One connection for statements of rules: it reads as a role that only reads, within a time, and is rolled back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+from asyncpg import exceptions as pg
+
+from app.alerting.evaluation.query_rows import (
+    MOST_BYTES,
+    MOST_OF_LISTS,
+    MOST_ROWS,
+    PreparedQuery,
+    QueryFailed,
+    QueryRow,
+    has_parts,
+    kind_of,
+    read_rows,
+)
+from app.db.address import DatabaseAddress
+from app.db.failures import DRIVER_FAILURES
+from app.errors import ConfigurationError
+from app.settings.sections import secret_in
+
+MOST_PREPARED = 200
+"""Statements of one connection."""
+GRACE = 2.0
+"""Seconds that the server may take to end a statement whose time is up, before we drop the connection."""
+LONGEST_ERROR = 500
+
+# Both are undone with the transaction. The role reads everything and may do nothing else, which keeps functions like
+# pg_terminate_backend or lo_export from doing harm by accident; a statement that wants to could take the role off,
+# unless the login has no other.
+_BEGIN = "begin read only; set local statement_timeout = {milliseconds}; set local lock_timeout = '1s'"
+_ROLE = "; set local role pg_read_all_data"
+_END = "rollback; select pg_advisory_unlock_all()"
+# The search path may name the user, who is another with the role. Servers before 14 have no such role, those before 16
+# know no privilege `set`.
+_STATE = """
+    select
+        case
+            when to_regrole('pg_read_all_data') is null then false
+            when current_setting('server_version_num')::integer < 160000
+                then pg_has_role(session_user, 'pg_read_all_data', 'member')
+            else pg_has_role(session_user, 'pg_read_all_data', 'set')
+        end as may_take_role,
+        (select string_agg(quote_ident(name), ', ') from unnest(current_schemas(false)) as name) as path,
+        to_regclass('rule_states') is not null as ours,
+        session_user::text as login,
+        concat_ws(
+            ', ',
+            case when role.rolsuper then 'is a superuser' end,
+            case when role.rolcreaterole or role.rolreplication then 'may create roles or replicate' end,
+            case when pg_has_role(tables.relowner, 'usage') then 'owns our tables' end,
+            case
+                when exists (
+                    select from pg_auth_members
+                    where member = role.oid and roleid <> coalesce(to_regrole('pg_read_all_data')::oid, 0)
+                ) then 'is a member of other roles'
+            end
+        ) as powers
+    from pg_roles as role
+    left join pg_class as tables on tables.oid = to_regclass('rule_states')
+    where role.rolname = session_user
+"""
+# The server adds up the size of the rows as it makes them and sends nothing of those beyond the bound: a single cell
+# may be larger than our memory. What is stored compressed takes more room as text than as it is stored.
+_QUERY = """
+select rule.bytes, cells.*
+from (
+    select
+        rule.whole,
+        sum(
+            case
+                when pg_column_size(rule.whole) > {most_bytes} then pg_column_size(rule.whole)
+                else octet_length(rule.whole::text)
+            end
+        ) over (rows unbounded preceding) as bytes
+    from (select rule as whole from (
+{sql}
+) as rule limit {limit}) as rule
+) as rule
+left join lateral (select (rule.whole).*) as cells on rule.bytes <= {most_bytes}
+"""
+FIRST_ROWS = 100
+"""Where these exceed the bound already, the server is not asked to make the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLogin:
+    """A user who may only read; the file of its password is read for each connection, because passwords change."""
+
+    user: str
+    password_file: Path | None = None
+
+
+class LoginRefused(Exception):
+    """The server does not take the login that may only read."""
+
+
+_REFUSALS = (
+    pg.InvalidAuthorizationSpecificationError, pg.InvalidPasswordError, pg.InsufficientPrivilegeError,
+    pg.UndefinedObjectError, pg.InternalClientError, pg.InterfaceError,
+)  # fmt: skip
+
+
+class QuerySession:
+    """One connection; each statement has a transaction of its own that is rolled back."""
+
+    def __init__(
+        self, name: str, connection: asyncpg.Connection[asyncpg.Record], begin: str, login: str, powers: str
+    ) -> None:
+        self.login = login
+        self.powers = powers
+        """What the login may do beyond reading, for which a statement has only to take our role off."""
+        self._name = name
+        self._connection = connection
+        self._begin = begin
+        self._prepared: dict[str, PreparedQuery] = {}
+
+    @classmethod
+    async def open(cls, name: str, url: str, time_out: timedelta, login: RuleLogin | None = None) -> QuerySession:
+        """A connection; `LoginRefused` where the server does not take the login, or it does not see our tables."""
+        try:
+            connection = await asyncpg.connect(
+                DatabaseAddress.parse(url).dsn,
+                user=login.user if login else None,
+                password=_password(login),
+                timeout=max(1.0, time_out.total_seconds()),
+                server_settings={"application_name": "gridkeeper rules", "timezone": "UTC", "jit": "off"},
+            )
+        except ConfigurationError:
+            raise QueryFailed(f"the address of database {name!r} is no postgresql:// URL; mend `databases`") from None
+        except pg.ClientConfigurationError:
+            raise QueryFailed(f"the address of database {name!r} has a part that is wrong; mend `databases`") from None
+        except DRIVER_FAILURES as error:
+            if login and isinstance(error, _REFUSALS):
+                raise LoginRefused(_short(error)) from error
+            raise QueryFailed(f"cannot connect to database {name!r}: {_short(error)}") from error
+        try:
+            [state] = await connection.fetch(_STATE)
+        except DRIVER_FAILURES as error:
+            connection.terminate()
+            raise QueryFailed(f"database {name!r} does not say what its user may do: {_short(error)}") from error
+        if login and not state["ours"]:
+            await connection.close(timeout=GRACE)
+            raise LoginRefused("it does not see our tables; run `gridkeeper migrate`")
+        path = f"; set local search_path = {state['path']}" if state["path"] else ""
+        return cls(
+            name,
+            connection,
+            _BEGIN + path.replace("{", "{{").replace("}", "}}") + (_ROLE if state["may_take_role"] else ""),
+            state["login"],
+            state["powers"],
+        )
+
+    @property
+    def closed(self) -> bool:
+        return self._connection.is_closed()
+
+    async def rows(self, sql: str, time_out: timedelta) -> list[QueryRow]:
+        try:
+            async with asyncio.timeout(time_out.total_seconds() + GRACE), self._reading(time_out):
+                prepared = self._prepared.get(sql) or await self._prepare(sql)
+                return read_rows(await self._fetched(prepared), prepared)
+        except pg.QueryCanceledError as error:
+            raise QueryFailed(_cancelled(error, time_out)) from error
+        except (pg.InternalClientError, pg.InvalidCachedStatementError) as error:
+            self.drop()  # the driver's idea of the tables is out of date: a new connection has none
+            raise QueryFailed(_short(error)) from error
+        except TimeoutError as error:
+            await self._end_all()
+            raise QueryFailed(f"no answer within {time_out.total_seconds():g} s; database {self._name!r}") from error
+        except DRIVER_FAILURES as error:
+            raise QueryFailed(_short(error)) from error
+        except (ValueError, OverflowError, ArithmeticError) as error:
+            self.drop()  # the rest of the answer is still to come
+            raise QueryFailed(
+                f"a value cannot be read ({_short(error)}): a moment lies outside the years 1 to 9999, or an interval"
+                " is infinite; write it as text with ::text"
+            ) from error
+
+    async def _fetched(self, prepared: PreparedQuery) -> list[asyncpg.Record]:
+        cursor = await prepared.statement.cursor()
+        found = await cursor.fetch(FIRST_ROWS)
+        if len(found) == FIRST_ROWS and found[-1][0] <= prepared.most_bytes:
+            found += await cursor.fetch(MOST_ROWS + 1)
+        return found
+
+    async def _prepare(self, sql: str) -> PreparedQuery:
+        """The statement with what counts its rows around it; kept, because a rule asks the same again and again."""
+        described = await self._connection.prepare(f"select * from (\n{sql}\n) as rule")  # noqa: S608  running it is the purpose
+        columns = tuple((one.name, kind_of(one.type)) for one in described.get_attributes())
+        most_bytes = MOST_OF_LISTS if any(has_parts(one.type) for one in described.get_attributes()) else MOST_BYTES
+        query = _QUERY.format(sql=sql, limit=MOST_ROWS + 1, most_bytes=most_bytes)
+        if len(self._prepared) >= MOST_PREPARED:
+            self._prepared.clear()
+        prepared = PreparedQuery(await self._connection.prepare(query), columns, most_bytes)
+        self._prepared[sql] = prepared
+        return prepared
+
+    @asynccontextmanager
+    async def _reading(self, time_out: timedelta) -> AsyncIterator[None]:
+        milliseconds = max(1, round(time_out.total_seconds() * 1000))
+        await self._connection.execute(self._begin.format(milliseconds=milliseconds))
+        try:
+            yield
+        except (pg.PostgresError, QueryFailed):
+            await self._end()
+            raise
+        await self._end()
+
+    async def _end(self) -> None:
+        if not self.closed:
+            await self._connection.execute(_END)
+
+    async def _end_all(self) -> None:
+        """End the connection and what runs on it: a statement may have taken off its own limit."""
+        try:
+            await self._connection.close(timeout=GRACE)
+        except DRIVER_FAILURES:
+            self.drop()
+
+    def drop(self) -> None:
+        self._connection.terminate()
+
+    async def close(self) -> None:
+        if not self.closed:
+            await self._connection.close(timeout=GRACE)
+
+
+def _password(login: RuleLogin | None) -> str | None:
+    """The password of a login; None: that of the address, if any."""
+    if login is None or login.password_file is None:
+        return None
+    try:
+        return secret_in(login.password_file)
+    except ValueError as error:
+        raise LoginRefused(str(error)) from None
+
+
+def _cancelled(error: pg.QueryCanceledError, time_out: timedelta) -> str:
+    if "statement timeout" in str(error):
+        return f"the statement took longer than {time_out.total_seconds():g} s; make it quicker, or raise `timeout`"
+    return _short(error)
+
+
+def _short(error: BaseException) -> str:
+    """The first line of the driver's message; the statement and the address are not in it."""
+    lines = str(error).splitlines()
+    text = lines[0] if lines else type(error).__name__
+    return text if len(text) <= LONGEST_ERROR else text[: LONGEST_ERROR - 1] + "…"
