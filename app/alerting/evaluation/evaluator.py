@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 
+from app.alerting.evaluation.query_moments import Unreadable
 from app.alerting.evaluation.query_rows import Beside, QueryFailed, QueryRow
 from app.alerting.evaluation.query_runner import QueryRunner
 from app.alerting.models import (
@@ -166,8 +167,12 @@ def judge_row(rule: Rule, row: QueryRow) -> Judged:
     """One row against the threshold: that of an override, else of the row, else of the rule."""
     labels = dict(rule.labels)
     annotations: dict[str, str] = {}
+    severity, error = _severity(row)
     for column, cell in row.items():
         if column in {"value", "threshold", "severity"} or cell is None:
+            continue
+        if isinstance(cell, Unreadable):
+            error = f"column `{column}` holds {cell}: it lies outside what Python knows; write it as text with ::text"
             continue
         if isinstance(cell, str) and column != "summary":
             labels[EXPORTED.get(column, column)] = cell[:LONGEST_LABEL]
@@ -178,7 +183,6 @@ def judge_row(rule: Rule, row: QueryRow) -> Judged:
     override = _override(rule, labels)
     threshold = _threshold(rule, _number(row, "threshold"), override)
     fires = _fires(row, value, threshold)
-    severity, error = _severity(row)
     return Judged(key, value, threshold, severity, fires, labels_of(annotations), override, error)
 
 
@@ -241,13 +245,13 @@ def _number(row: QueryRow, column: str) -> float | None:
 
 def _kind(cell: object) -> str:
     names = {"str": "text", "timedelta": "an interval", "datetime": "a moment", "date": "a date", "list": "a list"}
-    if isinstance(cell, Beside):
+    if isinstance(cell, Beside | Unreadable):
         return cell.kind
     return names.get(type(cell).__name__, f"of type {type(cell).__name__}")
 
 
 def _remedy(cell: object) -> str:
-    if hasattr(cell, "total_seconds") or isinstance(cell, datetime):
+    if hasattr(cell, "total_seconds") or isinstance(cell, datetime | Unreadable):
         return "write extract(epoch from …) for seconds"
     return "cast it with ::double precision"
 

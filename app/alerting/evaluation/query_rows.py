@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
+from app.alerting.evaluation.query_moments import unreadable_in
 from app.errors import AppError
 
 QueryRow = Mapping[str, object]
@@ -80,6 +81,6 @@ def read_rows(records: Sequence[asyncpg.Record], prepared: PreparedQuery) -> lis
 
 def _row(cells: Sequence[object], columns: Sequence[tuple[str, str]]) -> QueryRow:
     return {
-        name: Beside(cell, kind) if kind and isinstance(cell, str) else cell
+        name: Beside(cell, kind) if kind and isinstance(cell, str) else unreadable_in(cell) or cell
         for (name, kind), cell in zip(columns, cells, strict=True)
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 from asyncpg import exceptions as pg
 
+from app.alerting.evaluation.query_moments import read_moments
 from app.alerting.evaluation.query_rows import (
     MOST_BYTES,
     MOST_OF_LISTS,
@@ -145,6 +146,7 @@ class QuerySession:
             raise QueryFailed(f"cannot connect to database {name!r}: {_short(error)}") from error
         try:
             [state] = await connection.fetch(_STATE)
+            await read_moments(connection)
         except DRIVER_FAILURES as error:
             connection.terminate()
             raise QueryFailed(f"database {name!r} does not say what its user may do: {_short(error)}") from error
@@ -181,10 +183,7 @@ class QuerySession:
             raise QueryFailed(_short(error)) from error
         except (ValueError, OverflowError, ArithmeticError) as error:
             self.drop()  # the rest of the answer is still to come
-            raise QueryFailed(
-                f"a value cannot be read ({_short(error)}): a moment lies outside the years 1 to 9999, or an interval"
-                " is infinite; write it as text with ::text"
-            ) from error
+            raise QueryFailed(f"a value cannot be read ({_short(error)}); write it as text with ::text") from error
 
     async def _fetched(self, prepared: PreparedQuery) -> list[asyncpg.Record]:
         cursor = await prepared.statement.cursor()

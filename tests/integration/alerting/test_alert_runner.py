@@ -13,6 +13,8 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from app.alerting.evaluation.evaluator import RuleEvaluator
+from app.alerting.evaluation.query_moments import Unreadable
 from app.alerting.evaluation.query_rows import MOST_BYTES, MOST_ROWS, Beside, QueryFailed, QueryRow
 from app.alerting.evaluation.query_runner import PostgresRunner
 from app.alerting.evaluation.query_session import RuleLogin
@@ -142,18 +144,50 @@ async def test_cells_of_other_types_than_labels_and_numbers_are_told_apart(runne
 
 
 @pytest.mark.parametrize(
-    "sql",
+    "value",
     [
-        "select date '4713-01-01 BC' as day",
-        "select timestamptz '2000-01-01 BC' as at",
-        "select interval 'infinity' as length",
-        "select timestamp '294276-01-01' as at",
-        "select n, case when n > 150 then date '4713-01-01 BC' end as day from generate_series(1, 300) as n",
+        "date '4713-01-01 BC'",
+        "timestamptz '2000-01-01 BC'",
+        "interval 'infinity'",
+        "interval '100000000 years'",
+        "timestamp '294276-01-01'",
+        "time '24:00'",
+        "timetz '24:00+01'",
+        "array[date '2026-01-01', '0044-03-15 BC']",
+        "daterange('0044-03-15 BC', '2026-01-01')",
+        "row(1, row(timestamptz '2000-01-01 BC'))",
+        "timestamp '0001-01-01 BC'",
     ],
 )
-async def test_a_value_that_python_cannot_hold_is_an_error_of_this_statement(runner: PostgresRunner, sql: str) -> None:
-    assert "write it as text with ::text" in await refused(runner, sql)
-    assert await ask(runner, "select current_setting('transaction_read_only') as t") == [{"t": "on"}]
+async def test_a_value_that_python_cannot_hold_is_an_error_of_its_row(runner: PostgresRunner, value: str) -> None:
+    sql = f"select n::text as area, case when n = 150 then {value} end as cell from generate_series(1, 300) as n"
+    found = await ask(runner, sql)
+    assert [row["area"] for row in found if row["cell"] is not None] == ["150"]
+    assert isinstance(found[149]["cell"], Unreadable)
+    evaluation = await RuleEvaluator(runner).evaluate(a_rule(sql=sql, database="gridkeeper"), datetime.now(UTC))
+    assert len(evaluation.signals) == 299, "the good rows count"
+    assert evaluation.kept == ((("area", "150"),),)
+    assert "column `cell` holds a" in evaluation.error
+    assert "write it as text with ::text" in evaluation.error
+
+
+async def test_moments_and_intervals_are_read_as_the_driver_reads_them(runner: PostgresRunner, shared_url: str) -> None:
+    sql = """
+        select date '2026-03-29' as a, date '0001-01-01' as b, date '9999-12-31' as c, date 'infinity' as d,
+               date '-infinity' as e, timestamptz '1999-12-31 23:59:59.999999+02' as f, timestamptz 'infinity' as g,
+               timestamptz '-infinity' as h, timestamp '9999-12-31 23:59:59.999999' as i, timestamp 'infinity' as j,
+               timestamp '-infinity' as k, time '23:59:59.000001' as l, timetz '12:30:00.5-03:30' as m,
+               interval '1 year 14 months -3 days 04:05:06.7' as n, interval '-14 months 1 day -00:00:01' as o,
+               array[interval '1 month', null] as p, tstzrange('2026-01-01', null) as q, interval '-7 months' as r
+    """
+    connection = await asyncpg.connect(shared_url, server_settings={"timezone": "UTC"})
+    try:
+        plain = dict(await connection.fetchrow(sql) or {})
+    finally:
+        await connection.close()
+    [row] = await ask(runner, sql)
+    assert row == plain
+    assert [repr(cell) for cell in row.values()] == [repr(cell) for cell in plain.values()]
 
 
 async def test_a_statement_that_takes_off_its_limit_is_ended(runner: PostgresRunner, shared_url: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.alerting.evaluation.evaluator import RuleEvaluator, evaluate_rows, failed
+from app.alerting.evaluation.query_moments import Unreadable
 from app.alerting.evaluation.query_rows import Beside, QueryFailed, QueryRow
 from app.alerting.models import Evaluation, EvaluationStatus, NoDataPolicy, Override, Rule, Severity, Signal, Threshold
 from app.alerting.rules.conditions import clock_apart, database_unreachable
@@ -142,6 +143,7 @@ def test_the_history_keeps_the_worst_value() -> None:
             {"value": timedelta(1)},
             "column `value` is an interval and no number; write extract(epoch from …) for seconds",
         ),
+        ({"value": Unreadable("an interval")}, "column `value` is an interval and no number; write extract(epoch"),
         ({"value": NOW}, "column `value` is a moment and no number; write extract(epoch from …)"),
         ({"value": b"x"}, "column `value` is of type bytes and no number"),
         ({"value": 1, "threshold": "x"}, "column `threshold` is text and no number"),
@@ -161,6 +163,7 @@ def test_rows_with_the_same_labels_are_an_error_that_names_them() -> None:
 
 GOOD: list[QueryRow] = [{"area": "FR", "value": 9}, {"area": "NL", "value": 1}]
 UNKNOWN: QueryRow = {"area": "BE", "value": 9, "severity": "high"}
+BEFORE_CHRIST: QueryRow = {"area": "BE", "value": 9, "day": Unreadable("a date")}
 TWICE: list[QueryRow] = [{"area": "AT", "value": 9}, {"area": "AT", "value": 1}]
 
 
@@ -168,6 +171,7 @@ TWICE: list[QueryRow] = [{"area": "AT", "value": 9}, {"area": "AT", "value": 1}]
     ("bad", "labels", "error"),
     [
         ([UNKNOWN], ["BE"], "column `severity` says 'high'; it must be one of info, warning, critical"),
+        ([BEFORE_CHRIST], ["BE"], "column `day` holds a date that cannot be read: "),
         (TWICE, ["AT"], 'several rows have the same labels ({"area": "AT"})'),
         ([UNKNOWN, *TWICE], ["BE", "AT"], "it must be one of info, warning, critical"),
         ([UNKNOWN, {"area": "BE", "value": 9}], ["BE"], 'several rows have the same labels ({"area": "BE"})'),
