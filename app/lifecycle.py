@@ -17,7 +17,7 @@ from app.settings import Settings
 from app.tasks.memory import MemoryKeeper, lean_memory
 
 if TYPE_CHECKING:
-    from app.wiring import Container
+    from app.wiring.container import Container
     from app.wiring.sources import Echo
 
 Side = Callable[["Container", asyncio.Event], Awaitable[None]]
@@ -85,7 +85,7 @@ def favour_the_event_loop() -> None:
 async def services(settings: Settings, echo: Echo) -> AsyncIterator[Container]:
     """The services on the open database; nothing runs, and neither token nor platform is needed."""
     async with database(settings, echo) as opened:
-        from app.wiring import Container
+        from app.wiring.container import Container
 
         yield Container(settings=settings, database=opened, echo=echo)
 
@@ -106,7 +106,7 @@ async def collecting(settings: Settings, echo: Echo, *, asks: bool = True) -> As
             await claim_origin(connection, settings.origin)
         if settings.sandbox:
             settings = await stack.enter_async_context(_with_sandbox(settings, echo))
-        from app.wiring import Container
+        from app.wiring.container import Container
 
         container = Container(settings=settings, database=opened, echo=echo)
         stack.push_async_callback(container.sources().live().aclose)

@@ -42,7 +42,7 @@ from app.settings import load_settings
 
 if TYPE_CHECKING:
     from app.collection.models import CollectionRequest
-    from app.wiring import Container
+    from app.wiring.container import Container
 
 BACKFILLED = (DataItem.GENERATION_PER_UNIT, DataItem.GENERATION_ACTUAL, DataItem.PRICE_DAY_AHEAD)
 STARTING, LEADING = 3.0, 4.0
@@ -90,7 +90,7 @@ class Chaos:
 
     async def _order(self) -> None:
         """Work for the next moments: some jobs, and a backfill where none is open."""
-        jobs = [view.job for view in await self.container.scheduling().job_runs().jobs()]
+        jobs = [view.job for view in await self.container.storage().job_runs().jobs()]
         for job in self.chance.sample(jobs, min(ORDERED, len(jobs))):
             await _ask_for(self.container, job)
         if await rows(self.container.database(), OPEN_BACKFILL):
@@ -113,7 +113,7 @@ async def _elected(container: Container, process: asyncio.subprocess.Process) ->
 
 async def _ask_for(container: Container, job: StoredJob) -> None:
     try:
-        await container.scheduling().job_runs().request(job, datetime.now(UTC), RunTrigger.MANUAL)
+        await container.storage().job_runs().request(job, datetime.now(UTC), RunTrigger.MANUAL)
     except Conflict as error:
         tell({"not_asked_for": str(error)})
 
@@ -129,7 +129,7 @@ async def finish(stage: Stage, container: Container) -> list[str]:
         if not (left := await ours(container, _requests(), datetime.now(UTC))):
             break
         tell({"settling": len(left), "first": left[0]})
-        for view in await container.scheduling().job_runs().jobs():
+        for view in await container.storage().job_runs().jobs():
             if view.job.name.startswith(("collect:", "gap_analysis")):
                 await _ask_for(container, view.job)
         await asyncio.sleep(2)
@@ -143,7 +143,7 @@ def _requests() -> Sequence[CollectionRequest]:
 
 async def crash(stage: Stage, kills: int, chance: random.Random) -> list[str]:
     """The violations after so many kills of one service."""
-    from app.wiring import Container
+    from app.wiring.container import Container
 
     settings = load_settings()
     async with database(settings, quiet) as opened:

@@ -18,7 +18,7 @@ from app.sources.source import FetchStatistics
 
 if TYPE_CHECKING:
     from app.db.engine import Database
-    from app.wiring import Container
+    from app.wiring.container import Container
 
 Unit = tuple[SeriesKey, datetime, int]
 NAMED = 5

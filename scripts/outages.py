@@ -35,7 +35,7 @@ from app.logging import configure_logging
 from app.sandbox.server import SandboxServer
 from app.sandbox.settings import SandboxSettings
 from app.settings import Settings
-from app.wiring import Container
+from app.wiring.container import Container
 
 WAYS = ("refused", "reset", "503", "302", "empty", "hang", "drip")
 ITEMS = {

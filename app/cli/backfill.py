@@ -30,7 +30,7 @@ from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from app.collection.backfill.service import BackfillService
-    from app.wiring import Container
+    from app.wiring.container import Container
 
 T = TypeVar("T")
 

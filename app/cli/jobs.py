@@ -29,7 +29,7 @@ from app.scheduling.retries import RetryPolicy
 from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from app.wiring import Container
+    from app.wiring.container import Container
 
 LOOK = 0.3
 TAKEN_WITHIN = 15.0
@@ -92,7 +92,7 @@ async def _read(settings: Settings) -> tuple[list[JobView], LeaderView]:
 
 async def _known_jobs(wiring: Container, settings: Settings) -> list[JobView]:
     """The stored jobs, and those of the plan that no leader has stored yet."""
-    views = await wiring.scheduling().job_runs().jobs()
+    views = await wiring.storage().job_runs().jobs()
     stored = {view.job.name for view in views}
     plan = _plan(settings)
     planned = [
@@ -138,7 +138,7 @@ async def _run(settings: Settings, name: str) -> JobRun | None:
 
 
 async def _followed(wiring: Container, job: StoredJob) -> JobRun | None:
-    repository = wiring.scheduling().job_runs()
+    repository = wiring.storage().job_runs()
     key = await repository.request(job, SystemClock().now(), RunTrigger.MANUAL)
     waited = 0.0
     while True:
@@ -153,7 +153,7 @@ async def _followed(wiring: Container, job: StoredJob) -> JobRun | None:
 
 async def _run_here(settings: Settings, job: StoredJob) -> JobRun | None:
     async with collecting(settings, _say) as container:
-        runs, clock = container.scheduling().job_runs(), container.clock()
+        runs, clock = container.storage().job_runs(), container.clock()
         key = await runs.request(job, clock.now(), RunTrigger.MANUAL)
         ticket = await runs.claim_requested(key, clock.now())
         if ticket is not None:
@@ -177,7 +177,7 @@ async def _pause(settings: Settings, name: str, *, paused: bool) -> None:
     async with services(settings, _say) as wiring:
         job = find_job(await _known_jobs(wiring, settings), name)
         _say_what_replaces(name, job.name)
-        repository = wiring.scheduling().job_runs()
+        repository = wiring.storage().job_runs()
         if job.name not in {view.job.name for view in await repository.jobs()}:
             raise Conflict(f"{job.name} has never been scheduled: it can rest once `gridkeeper serve` has started")
         await repository.set_paused(job.name, paused=paused)
@@ -199,7 +199,7 @@ def history_command(name: str | None, *, limit: int, as_json: bool) -> int:
 
 async def _history(settings: Settings, name: str | None, limit: int) -> Sequence[JobRun]:
     async with services(settings, _say) as wiring:
-        runs = await wiring.scheduling().job_runs().history(name, limit=limit)
+        runs = await wiring.storage().job_runs().history(name, limit=limit)
         if name is not None and not runs:
             find_job(await _known_jobs(wiring, settings), name)
         return runs

@@ -19,7 +19,7 @@ from app.settings import Settings, load_settings
 if TYPE_CHECKING:
     from app.lifecycle import Side
     from app.scheduling.single_cycle import CycleResult
-    from app.wiring import Container
+    from app.wiring.container import Container
 
 
 CLOSING_SECONDS = 8.0
@@ -117,7 +117,7 @@ async def _once(settings: Settings) -> int:
         from app.scheduling.single_cycle import one_cycle
 
         planned = container.scheduling().scheduler().plan.jobs()
-        running = asyncio.create_task(one_cycle(container.scheduling().job_runs(), planned, container.clock()))
+        running = asyncio.create_task(one_cycle(container.storage().job_runs(), planned, container.clock()))
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()

@@ -19,7 +19,7 @@ from app.clock import SystemClock
 from app.collection.source_health import PlatformState, state_after
 from app.errors import DatabaseUnavailable
 from app.kit.json_text import dumps
-from app.lifecycle import database
+from app.lifecycle import services
 from app.logging import configure_logging, redact
 from app.market.time import Resolution, iso
 from app.monitoring.health import Health, health_as_document, read_health
@@ -28,6 +28,8 @@ from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from app.db.engine import Connection, Database
+    from app.scheduling.repository import JobRunRepository
+    from app.wiring.container import Container
 
 _SCHEMA = "select version_num, (select origin from database_origin) as origin from gridkeeper_version"
 
@@ -158,13 +160,13 @@ def _watch(settings: Settings, seconds: float) -> int:
 
 
 async def _watching(settings: Settings, seconds: float) -> None:
-    async with database(settings, _say) as opened:
-        login = await _rules_login(opened, settings)
+    async with services(settings, _say) as wiring:
+        login = await _rules_login(wiring.database(), settings)
         with _screen() as show:
             while True:
                 now = SystemClock().now()
                 try:
-                    lines = status_lines(replace(await _read(opened, settings, now), rules_login=login))
+                    lines = status_lines(replace(await _read(wiring, now), rules_login=login))
                 except DatabaseUnavailable as error:
                     lines = [str(error)]
                 show("\n".join((f"{iso(now)}, every {seconds:g} s, Ctrl-C ends", *lines)))
@@ -189,9 +191,9 @@ def _say(text: str) -> None:
 
 
 async def _status(settings: Settings) -> Status:
-    async with database(settings, _say) as opened:
-        found = await _read(opened, settings, SystemClock().now())
-        return replace(found, rules_login=await _rules_login(opened, settings))
+    async with services(settings, _say) as wiring:
+        found = await _read(wiring, SystemClock().now())
+        return replace(found, rules_login=await _rules_login(wiring.database(), settings))
 
 
 async def _rules_login(opened: Database, settings: Settings) -> str:
@@ -211,21 +213,20 @@ async def _rules_login(opened: Database, settings: Settings) -> str:
         await runner.close()
 
 
-async def _read(opened: Database, settings: Settings, now: datetime) -> Status:
+async def _read(wiring: Container, now: datetime) -> Status:
     from app.db.rate_limit import token_id
-    from app.monitoring.queries import FigureReads
-    from app.monitoring.service import MonitoringService
 
+    opened, settings = wiring.database(), wiring.settings()
     entsoe = settings.entsoe
     health = await read_health(
         opened,
-        MonitoringService(FigureReads(opened), settings=settings.monitoring),
+        wiring.monitoring().service(),
         now,
         token_id=token_id(entsoe.token.get_secret_value() if entsoe.token else ""),
         requests_per_minute=entsoe.requests_per_minute,
         takeover_after=settings.scheduler.takeover_after,
     )
-    return replace(await read_status(opened, now), health=health)
+    return replace(await read_status(opened, wiring.storage().job_runs(), now), health=health)
 
 
 def _document(found: Status) -> dict[str, object]:
@@ -234,13 +235,12 @@ def _document(found: Status) -> dict[str, object]:
     return content | {"problems": found.problems, "health": health_as_document(found.health) if found.health else None}
 
 
-async def read_status(database: Database, now: datetime) -> Status:
+async def read_status(database: Database, job_runs: JobRunRepository, now: datetime) -> Status:
     """The state of the database, from one snapshot."""
     from app.collection.repository import latest_windows
     from app.db.timescale import detect_server_level
-    from app.scheduling.repository import JobRunRepository
 
-    views = await JobRunRepository(database).jobs()
+    views = await job_runs.jobs()
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
         server = await detect_server_level(connection)
         [schema] = await connection.fetch(_SCHEMA)

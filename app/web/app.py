@@ -26,7 +26,7 @@ from app.web.health import ServiceState
 from app.web.metrics import Metrics, PoolState, Snapshot
 
 if TYPE_CHECKING:
-    from app.wiring import Container
+    from app.wiring.container import Container
 
 
 def create_app(probes: ServiceState) -> FastAPI:

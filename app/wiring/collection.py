@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dependency_injector import containers, providers
 
 from app.collection.backfill.models import BackfillRetryPolicy
@@ -24,6 +26,9 @@ from app.market.time import Interval
 from app.settings import Settings
 from app.tasks.local import LocalBackend, TaskLimits, memory_pressure
 
+if TYPE_CHECKING:
+    from app.wiring.sources import SourcesWiring
+
 
 def _windows(item: DataItem, place: Place, interval: Interval) -> list[Interval]:
     return request_windows(ITEMS[item], place, interval)
@@ -33,7 +38,7 @@ class CollectionWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
     storage = providers.DependenciesContainer()
-    sources = providers.DependenciesContainer()
+    sources: providers.Dependency[SourcesWiring] = providers.Dependency()
 
     source_health: providers.Singleton[SourceHealth] = providers.Singleton(SourceHealth)
     gaps: providers.Singleton[GapService] = providers.Singleton(
@@ -76,7 +81,7 @@ class CollectionWiring(containers.DeclarativeContainer):
     backfill_worker: providers.Singleton[BackfillWorker] = providers.Singleton(
         BackfillWorker,
         backfill_rows,
-        sources.backfill.provided.service,
+        sources.provided.backfill.call().service,
         gaps,
         task_backend,
         retry_policy,

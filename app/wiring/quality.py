@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dependency_injector import containers, providers
 
 from app.clock import Clock
@@ -14,20 +16,23 @@ from app.quality.service import QualityService
 from app.quality.trend_service import TrendService
 from app.settings import Settings
 
+if TYPE_CHECKING:
+    from app.wiring.collection import CollectionWiring
+
 
 class QualityWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
     clock: providers.Dependency[Clock] = providers.Dependency()
     storage = providers.DependenciesContainer()
-    collection = providers.DependenciesContainer()
+    collection: providers.Dependency[CollectionWiring] = providers.Dependency()
 
     rows: providers.Singleton[QualityRepository] = providers.Singleton(QualityRepository, database)
     scanner: providers.Singleton[QualityScanner] = providers.Singleton(
         QualityScanner,
         database,
         storage.time_series,
-        collection.gaps,
+        collection.provided.gaps.call(),
         rows,
         weights=settings.provided.quality.weights,
     )
@@ -40,4 +45,6 @@ class QualityWiring(containers.DeclarativeContainer):
         providers.Singleton(RunCheck, storage.time_series, rows, clock),
         room=settings.provided.quality.check_queue,
     )
-    repairs: providers.Singleton[RepairService] = providers.Singleton(RepairService, database, collection.backfills)
+    repairs: providers.Singleton[RepairService] = providers.Singleton(
+        RepairService, database, collection.provided.backfills.call()
+    )

@@ -17,7 +17,6 @@ from app.scheduling.jobs.quality import NightlyQuality
 from app.scheduling.jobs.reports import ReportMail
 from app.scheduling.models import Chore, JobObserver
 from app.scheduling.plan_file import PlanFile
-from app.scheduling.repository import JobRunRepository
 from app.scheduling.service import SchedulerService
 from app.settings import Settings
 
@@ -30,6 +29,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
     clock: providers.Dependency[Clock] = providers.Dependency()
+    storage = providers.DependenciesContainer()
     sources = providers.DependenciesContainer()
     collection = providers.DependenciesContainer()
     quality = providers.DependenciesContainer()
@@ -41,7 +41,6 @@ class SchedulingWiring(containers.DeclarativeContainer):
     # Whoever wants to learn of jobs appends itself, at any time.
     observers: providers.Singleton[list[JobObserver]] = providers.Singleton(list)
     cycle: providers.Singleton[Cycle] = providers.Singleton(Cycle)
-    job_runs: providers.Singleton[JobRunRepository] = providers.Singleton(JobRunRepository, database)
     due: providers.Singleton[GapDue] = providers.Singleton(
         GapDue, collection.gaps, collection.corrections, recent_days=_chosen.recent_days
     )
@@ -75,12 +74,12 @@ class SchedulingWiring(containers.DeclarativeContainer):
         providers.Singleton(
             PlatformCheck,
             sources.live.provided.service,
-            job_runs,
+            storage.job_runs,
             collection.source_health,
             clock,
             collection.empty_incidents,
         ),
-        providers.Singleton(Housekeeping, job_runs, queued_backfills, clock, settings=_chosen, chores=chores),
+        providers.Singleton(Housekeeping, storage.job_runs, queued_backfills, clock, settings=_chosen, chores=chores),
         providers.Singleton(AnomalyJob, monitoring.anomalies, clock),
         nightly_quality,
         report_mail,
@@ -89,7 +88,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
     scheduler: providers.Singleton[SchedulerService] = providers.Singleton(
         SchedulerService,
         database,
-        job_runs,
+        storage.job_runs,
         jobs.provided.handlers.call(),
         plan_file,
         settings=_chosen,

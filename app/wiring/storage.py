@@ -1,4 +1,4 @@
-"""What every domain reads and writes."""
+"""What more than one domain or command reads and writes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dependency_injector import containers, providers
 
 from app.collection.repository import RunRepository
 from app.db.engine import Database
+from app.scheduling.repository import JobRunRepository
 from app.timeseries.repository import TimeSeriesRepository
 
 
@@ -14,3 +15,4 @@ class StorageWiring(containers.DeclarativeContainer):
 
     time_series: providers.Singleton[TimeSeriesRepository] = providers.Singleton(TimeSeriesRepository, database)
     runs: providers.Singleton[RunRepository] = providers.Singleton(RunRepository, database)
+    job_runs: providers.Singleton[JobRunRepository] = providers.Singleton(JobRunRepository, database)

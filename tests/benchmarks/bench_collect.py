@@ -35,7 +35,7 @@ from app.sources.entsoe.client import TOKEN_HEADER, query_parameters
 from app.sources.entsoe.parser import read_documents
 from app.sources.entsoe.source import to_blocks
 from app.timeseries.repository import TimeSeriesRepository
-from app.wiring import Container
+from app.wiring.container import Container
 
 AREAS = ("AT", "BE", "CZ", "DE_LU", "DK_1", "ES", "FI", "FR", "HU", "NL", "PL", "PT")
 YEAR = Interval(datetime(2024, 12, 31, 23, tzinfo=UTC), datetime(2025, 12, 31, 23, tzinfo=UTC))

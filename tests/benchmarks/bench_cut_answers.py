@@ -21,7 +21,7 @@ from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval
 from app.settings import DatabaseSettings, EntsoeSettings, LogSettings, Settings
-from app.wiring import Container
+from app.wiring.container import Container
 from tests.support.cut_platform import CutPlatform, cut_platform
 
 START = datetime(2024, 1, 1, 23, tzinfo=UTC)

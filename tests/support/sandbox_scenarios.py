@@ -20,7 +20,7 @@ from app.market.time import Interval, Resolution
 from app.sandbox.server import SandboxServer
 from app.sandbox.settings import SANDBOX_TOKEN, Hole, SandboxSettings
 from app.settings import Settings
-from app.wiring import Container
+from app.wiring.container import Container
 from tests.support.scheduler_factory import rows
 
 OFF: Mapping[str, Any] = {"off": True}

@@ -36,7 +36,8 @@ from app.scheduling.models import JobOutcome, JobSpec, RunEnd, RunTrigger
 from app.scheduling.schedules import due_slots, parse_schedule
 from app.settings import Settings
 from app.sources.source import FetchStatistics
-from app.wiring import Container
+from app.wiring.container import Container
+from app.wiring.sources import SourcesWiring
 from tests.support.scheduler_factory import rows
 
 Slot = tuple[str, datetime]
@@ -309,12 +310,12 @@ async def simulate(url: str, script: Script, plan: Path, sandbox: SandboxSetting
 def _on(clock: FixedClock) -> Iterator[None]:
     """Containers made in the block have this clock, and a live budget that lets everything pass."""
     budget = providers.Singleton(
-        PostgresBudget, Container.database, "simulated", requests_per_minute=UNHURRIED, burst=UNHURRIED
+        PostgresBudget, SourcesWiring.database, "simulated", requests_per_minute=UNHURRIED, burst=UNHURRIED
     )
     with (
         Container.clock.override(providers.Object(clock)),
-        Container.sources.live_budget.override(budget),
-        Container.sources.gap_budget.override(budget),
+        SourcesWiring.live_budget.override(budget),
+        SourcesWiring.gap_budget.override(budget),
         pytest.MonkeyPatch.context() as patched,
     ):
         patched.setattr(service, "ATTEND_SECONDS", 0.05)

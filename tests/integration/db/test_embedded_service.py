@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from app.db.embedded import keeper
 from app.lifecycle import serve
 from app.settings import BackfillSettings, CollectionSettings, SchedulerSettings, Settings
-from app.wiring import Container
+from app.wiring.container import Container
 from tests.support.scheduler_factory import rows, runs_until, until
 
 JOB = "collect:load_actual"

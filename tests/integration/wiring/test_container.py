@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import typing
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from importlib import import_module
 
 import pytest
 from dependency_injector import containers, providers
 
-import app.wiring
 from app.collection.models import Outcome, Work
 from app.db.engine import Database
 from app.market.areas import find_place
@@ -22,12 +23,12 @@ from app.sandbox.settings import SANDBOX_TOKEN, SandboxSettings
 from app.scheduling.jobs.declaration import DECLARED
 from app.scheduling.models import RunTrigger, Ticket
 from app.settings import DatabaseSettings, EntsoeSettings, Settings
-from app.wiring import Container
+from app.wiring.container import Container
 from app.wiring.sources import CollectionLane
 from tests.support.scheduler_factory import rows
 from tests.support.store_factory import opened
 
-HANDED_OVER = (providers.Dependency, providers.DependenciesContainer, providers.Container)
+HANDED_OVER = (providers.Dependency, providers.DependenciesContainer)
 
 
 @pytest.fixture
@@ -42,10 +43,10 @@ async def container(database_url: str) -> AsyncIterator[Container]:
 
 async def test_every_provider_of_every_domain_resolves_to_its_declared_type(container: Container) -> None:
     check_types(container, Container)
-    domains = [name for name, held in Container.providers.items() if isinstance(held, providers.Container)]
+    domains = {name: note for name, note in declared_types(Container).items() if note.endswith("Wiring")}
     assert len(domains) == 9
-    for name in domains:
-        check_types(getattr(container, name)(), eval(declared_types(Container)[name], vars(app.wiring)))
+    for name, note in domains.items():
+        check_types(getattr(container, name)(), getattr(import_module(f"app.wiring.{name}"), note))
 
 
 def declared_types(wiring: type[containers.DeclarativeContainer]) -> dict[str, str]:
@@ -56,12 +57,39 @@ def check_types(container: containers.Container, wiring: type[containers.Declara
     """Whatever the domain builds; what another one hands over is checked there."""
     declared, module = declared_types(wiring), vars(sys.modules[wiring.__module__])
     for name, provider in wiring.providers.items():
-        if name.startswith("_") or isinstance(provider, HANDED_OVER):
+        if name.startswith("_") or isinstance(provider, HANDED_OVER) or declared[name].endswith("Wiring"):
             continue
         built, expected = getattr(container, name)(), eval(declared[name], module)
         assert isinstance(built, typing.get_origin(expected) or expected), name
         if isinstance(provider, providers.Singleton):
             assert getattr(container, name)() is built, name
+
+
+LOADED = """
+import sys
+from app.wiring.container import Container
+from app.db.engine import Database
+from app.settings import DatabaseSettings, Settings
+container = Container(settings=Settings(), database=Database(DatabaseSettings(), "postgresql://"), echo=print)
+container.{asked}
+print(*sorted(name for name in sys.modules if name.startswith("app.wiring.")))
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "loaded"),
+    [
+        ("storage().time_series()", {"storage"}),
+        ("storage().job_runs()", {"storage"}),
+        ("alerting().administration()", {"alerting"}),
+        ("monitoring().service()", {"monitoring"}),
+        ("quality().rows()", {"storage", "quality"}),
+        ("collection().backfills()", {"storage", "collection"}),
+    ],
+)
+def test_a_domain_is_loaded_when_it_is_first_needed(asked: str, loaded: set[str]) -> None:
+    ran = subprocess.run([sys.executable, "-c", LOADED.format(asked=asked)], capture_output=True, text=True, check=True)
+    assert set(ran.stdout.split()) == {f"app.wiring.{name}" for name in {"container", *loaded}}
 
 
 async def test_the_token_shows_in_no_representation(container: Container) -> None:

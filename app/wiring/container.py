@@ -1,0 +1,92 @@
+"""Which object gets which; the only place that builds services. A domain is loaded when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from dependency_injector import containers, providers
+
+from app.clock import SystemClock
+from app.db.engine import Database
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.wiring.alerting import AlertingWiring
+    from app.wiring.collection import CollectionWiring
+    from app.wiring.monitoring import MonitoringWiring
+    from app.wiring.quality import QualityWiring
+    from app.wiring.replica import ReplicaWiring
+    from app.wiring.reporting import ReportingWiring
+    from app.wiring.scheduling import SchedulingWiring
+    from app.wiring.sources import Echo, SourcesWiring
+    from app.wiring.storage import StorageWiring
+
+
+def _domain(name: str) -> Callable[..., Any]:
+    """Builds the wiring of a domain, whose module is imported by that."""
+
+    def build(**parts: Any) -> Any:
+        return getattr(import_module(f"app.wiring.{name}"), f"{name.capitalize()}Wiring")(**parts)
+
+    return build
+
+
+class Container(containers.DeclarativeContainer):
+    """The services of one process by domain; settings and the open database come from the lifecycle.
+
+    A domain that another needs for some services only is handed over as its provider, which loads it with the first.
+    """
+
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
+    echo: providers.Dependency[Echo] = providers.Dependency()
+    clock: providers.Singleton[SystemClock] = providers.Singleton(SystemClock)
+
+    storage: providers.Singleton[StorageWiring] = providers.Singleton(_domain("storage"), database=database)
+    sources: providers.Singleton[SourcesWiring] = providers.Singleton(
+        _domain("sources"), settings=settings, database=database, clock=clock, echo=echo, storage=storage
+    )
+    collection: providers.Singleton[CollectionWiring] = providers.Singleton(
+        _domain("collection"), settings=settings, database=database, storage=storage, sources=sources.provider
+    )
+    quality: providers.Singleton[QualityWiring] = providers.Singleton(
+        _domain("quality"),
+        settings=settings,
+        database=database,
+        clock=clock,
+        storage=storage,
+        collection=collection.provider,
+    )
+    monitoring: providers.Singleton[MonitoringWiring] = providers.Singleton(
+        _domain("monitoring"), settings=settings, database=database, clock=clock
+    )
+    reporting: providers.Singleton[ReportingWiring] = providers.Singleton(
+        _domain("reporting"), settings=settings, database=database, monitoring=monitoring, quality=quality
+    )
+    alerting: providers.Singleton[AlertingWiring] = providers.Singleton(
+        _domain("alerting"), settings=settings, database=database, clock=clock
+    )
+    scheduling: providers.Singleton[SchedulingWiring] = providers.Singleton(
+        _domain("scheduling"),
+        settings=settings,
+        database=database,
+        clock=clock,
+        storage=storage,
+        sources=sources,
+        collection=collection,
+        quality=quality,
+        monitoring=monitoring,
+        reporting=reporting,
+        alerting=alerting,
+    )
+    replica: providers.Singleton[ReplicaWiring] = providers.Singleton(
+        _domain("replica"),
+        settings=settings,
+        database=database,
+        clock=clock,
+        alerting=alerting,
+        monitoring=monitoring,
+        scheduling=scheduling,
+    )
