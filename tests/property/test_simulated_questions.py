@@ -45,11 +45,24 @@ def test_a_price_that_is_published_anew_is_stored_within_the_hour(hour: float) -
     service.run(1.9)
     changed = service.stored_at[one.corrections[0][1]]
     assert 0 <= changed.max() - second(moment) < 3600
-    searching = [
-        moment for moment, _ in service.requests if 11 * 3600 + 45 * 60 <= moment % 86_400 < 12 * 3600 + 30 * 60
-    ]
-    a_day = service.requests_between(START + DAY, START + 1.9 * DAY)
-    assert a_day - len([one for one in searching if one >= second(START + DAY)]) <= 12
+    asked = [at for at, window in service.requests if at >= second(START + DAY) and second(window.end) > at]
+    searching = [at for at in asked if 11 * 3600 + 45 * 60 <= at % 86_400 < 12 * 3600 + 30 * 60]
+    assert len(asked) - len(searching) <= 12
+
+
+def test_a_price_that_is_published_anew_at_night_waits_for_five_hours_at_most() -> None:
+    one = series(DataItem.PRICE_DAY_AHEAD, after=5)
+    units = one.between(START + timedelta(hours=47), START + timedelta(hours=71))
+    moments = [START + DAY + timedelta(hours=hour, minutes=30) for hour in (17, 19, 21, 23, 25, 27, 29)]
+    for moment in moments:
+        one.correct(moment, units)
+    service = SimulatedService(one, START, tick=10)
+    waits = []
+    for number, moment in enumerate(moments, 1):
+        while service.stored[units].min() < number:
+            service.run(10 / 1440)
+        waits.append(second(service.now) - second(moment))
+    assert max(waits) < 5.2 * 3600
 
 
 @pytest.mark.parametrize(("filled", "within"), [(8, 1)])

@@ -104,11 +104,12 @@ def _tail(age: NDArray[np.int64], asked_for: NDArray[np.int64], horizon: int) ->
 PRICE_SLOTS = tuple(
     time.fromisoformat(text)
     for text in (
-        "04:00", "08:30", "09:20", "10:10", "11:00", "11:50", "13:40", "14:30", "15:20", "16:10", "17:00", "23:00",
+        "03:20", "08:30", "09:20", "10:10", "11:00", "11:50", "13:40", "14:30", "15:20", "16:10", "17:00", "22:10",
     )
 )  # fmt: skip
 """Market times at which prices of today and tomorrow are asked for again: 12 a day, less than an hour apart while people
-work; from 12:45 on the search for tomorrow's prices asks for both days."""
+work; from 12:45 on the search for tomorrow's prices asks for both days. Twelve cannot be hourly: the two of the night
+divide it evenly."""
 FRESH_WORKING_DAYS = 5
 """Most corrections come within so many working days; a Friday is corrected on Monday."""
 PART_OF_AGE_STORED = 8

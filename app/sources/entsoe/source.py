@@ -18,7 +18,7 @@ from app.market.series import DataItem, SeriesBlock, SeriesKey
 from app.market.time import Interval, Resolution
 from app.sources.entsoe.client import EntsoeClient
 from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Rejection, SeriesHeader
-from app.sources.entsoe.extent import brings, unread
+from app.sources.entsoe.extent import brings, last_day, unread
 from app.sources.entsoe.parser import read_documents
 from app.sources.entsoe.responses import refusal
 from app.sources.entsoe.settle import settle
@@ -38,6 +38,7 @@ class _Read:
     rejected: list[RejectedPoint] = field(default_factory=list)
     remarks: dict[str, None] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
+    series: int = 0
 
 
 class EntsoeSource:
@@ -58,15 +59,18 @@ class EntsoeSource:
         """Everything the platform has for the window, also what it sends beyond it; raises SourceError.
 
         An end of the window that should have values and has none is asked for by itself, until an answer has nothing
-        more: one that stops early looks like one that is whole.
+        more: one that stops early looks like one that is whole. So does one that lacks a series altogether, where their
+        number is limited: its last day is asked for by itself.
         """
         spec, read = ITEMS[item], _Read()
         await self._read(spec, place, window, statistics, read)
         first = statistics.question
         blocks = to_blocks(spec, place, read.curves)
-        parts = unread(spec, place, window, blocks, self._clock.now())
+        parts, day = self._unread(spec, place, window, blocks, read), last_day(spec, window, blocks, read.series)
         for _ in range(MOST_PARTS):
             if not parts:
+                if day:
+                    await self._check_series(spec, place, day, statistics, blocks)
                 return Fetched(
                     blocks, tuple(read.rejected), damaged="; ".join(read.damaged), remarks=tuple(read.remarks)
                 )
@@ -75,11 +79,31 @@ class EntsoeSource:
             brought = to_blocks(spec, place, read.curves[count:])
             statistics.question = first
             if brings(brought, part):
-                parts += unread(spec, place, part, brought, self._clock.now())
+                parts += self._unread(spec, place, part, brought, read)
                 blocks = to_blocks(spec, place, read.curves)
         raise RequestTooLarge(
             f"the answer is cut: {MOST_PARTS} questions did not bring all of it; ask for a shorter period"
         )
+
+    def _unread(
+        self, spec: ItemSpec, place: Place, window: Interval, blocks: Sequence[SeriesBlock], read: _Read
+    ) -> list[Interval]:
+        """Less than a day at the end may be what could not be taken."""
+        return unread(spec, place, window, blocks, self._clock.now(), spare=bool(read.rejected))
+
+    async def _check_series(
+        self, spec: ItemSpec, place: Place, day: Interval, statistics: FetchStatistics, blocks: Sequence[SeriesBlock]
+    ) -> None:
+        """RequestTooLarge where the day by itself has a series that the answer lacks."""
+        first, alone = statistics.question, _Read()
+        await self._read(spec, place, day, statistics, alone)
+        statistics.question = first
+        lacking = {one.key for one in to_blocks(spec, place, alone.curves)} - {one.key for one in blocks}
+        if lacking:
+            raise RequestTooLarge(
+                f"the answer is cut: it lacks {len(lacking)} series that its last day has by itself; "
+                "ask for a shorter period"
+            )
 
     async def _read(
         self, spec: ItemSpec, place: Place, window: Interval, statistics: FetchStatistics, read: _Read
@@ -123,6 +147,7 @@ def _take(document: MarketDocument, read: _Read) -> None:
     if document.malformed:
         read.damaged.append(f"{document.member} cannot be read: {document.malformed}")
     read.curves.extend(document.curves)
+    read.series += document.time_series
 
 
 def _check(spec: ItemSpec, document: MarketDocument, body: bytes) -> None:

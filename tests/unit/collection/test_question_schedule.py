@@ -100,7 +100,7 @@ def test_slots_of_prices_follow_the_clocks_of_the_market() -> None:
     pace = item_pace(DataItem.PRICE_DAY_AHEAD)
     for night in ("2026-03-28T22:30", "2026-10-24T22:30"):
         found = following(second(night) + DAY, second(night), pace)
-        assert datetime.fromtimestamp(found, UTC).hour == {3: 2, 10: 3}[datetime.fromtimestamp(found, UTC).month]
+        assert datetime.fromtimestamp(found, UTC).hour == {3: 1, 10: 2}[datetime.fromtimestamp(found, UTC).month]
 
 
 @pytest.mark.parametrize(

@@ -359,6 +359,65 @@ async def test_fewer_series_than_a_page_may_hold_are_asked_for_by_their_days() -
     assert units(await fetch(ScriptedWire(platform), DataItem.PRICE_DAY_AHEAD, window=forty_days())) == 2 * 40 * 24
 
 
+async def test_a_series_that_a_short_answer_lacks_altogether_is_seen() -> None:
+    platform = Platform(forty_days(), sequences=2, most=40)
+    with pytest.raises(RequestTooLarge, match="lacks 1 series that its last day has by itself"):
+        await fetch(ScriptedWire(platform), DataItem.PRICE_DAY_AHEAD, window=forty_days())
+    half = Interval(START, START + timedelta(days=20))
+    assert units(await fetch(ScriptedWire(platform), DataItem.PRICE_DAY_AHEAD, window=half)) == 2 * 20 * 24
+
+
+@pytest.mark.parametrize(("days", "questions"), [(9, 1), (19, 1), (20, 2), (40, 2)])
+async def test_only_an_answer_of_many_series_is_compared_with_its_last_day(days: int, questions: int) -> None:
+    window = Interval(START, START + timedelta(days=days))
+    platform = Platform(window)
+    await fetch(ScriptedWire(platform), DataItem.PRICE_DAY_AHEAD, window=window)
+    assert len(platform.asked) == questions
+
+
+async def test_a_full_page_needs_no_comparison() -> None:
+    platform = Platform(forty_days(), sequences=3, most=100, pages=True)
+    assert units(await fetch(ScriptedWire(platform), DataItem.PRICE_DAY_AHEAD, window=forty_days())) == 3 * 40 * 24
+    assert len(platform.asked) == 2
+
+
+@pytest.mark.parametrize(("hours", "questions"), [(25, 2), (39, 2), (47, 2), (48, 1)])
+async def test_an_answer_that_lacks_less_than_a_day_is_asked_for_to_its_end(hours: int, questions: int) -> None:
+    window = Interval(START, START + timedelta(days=2))
+    answers = [ok(document(series([1.0] * hours)))]
+    answers += [ok(document(series([2.0] * (48 - hours), start=START + timedelta(hours=hours))))] * (questions - 1)
+    wire = ScriptedWire(*answers)
+    assert units(await fetch(wire, window=window)) == 48
+    assert len(wire.requests) == questions
+
+
+@pytest.mark.parametrize(
+    ("values", "after", "questions"),
+    [
+        pytest.param([1.0] * 39, 32, 1, id="fresh"),
+        pytest.param([1.0] * 39, 26 + 48, 2, id="due for a day"),
+        pytest.param([1.0] * 20, 200, 1, id="longer than what is there"),
+        pytest.param(["n/e", *[1.0] * 38], 200, 1, id="beside what could not be taken"),
+    ],
+)
+async def test_less_than_a_day_is_asked_for_where_it_breaks_off(
+    values: list[object], after: int, questions: int
+) -> None:
+    wire = ScriptedWire(ok(document(series(values))), NOTHING)
+    async with calling(wire) as caller:
+        source = EntsoeSource(EntsoeClient(caller.http, caller.url), clock=FixedClock(START + timedelta(hours=after)))
+        window = Interval(START, START + timedelta(days=2 if len(values) > 24 else 1.7))
+        await source.fetch(DataItem.LOAD_ACTUAL, find_place("FR"), window, FetchStatistics())
+    assert len(wire.requests) == questions
+
+
+async def test_an_end_beside_a_hole_is_one_of_the_holes() -> None:
+    parts = [series([1.0] * 30), series([1.0] * 4, start=START + timedelta(hours=33))]
+    wire = ScriptedWire(ok(document(*parts)))
+    await fetch(wire, window=Interval(START, START + timedelta(days=2)))
+    assert len(wire.requests) == 1
+
+
 async def test_a_series_that_ends_within_the_window_costs_one_question_more() -> None:
     platform = Platform(Interval(START, START + timedelta(days=20)))
     fetched = await fetch(ScriptedWire(platform), window=forty_days())
