@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from app.collection.gaps.classification import NEVER_ASKED, Asked
 from app.collection.gaps.expectation import Publication, Question, deadline_rule, pair_of, question_of
+from app.collection.gaps.idleness import is_storage
 from app.collection.gaps.repository import GapRepository
 from app.collection.gaps.windows import Gap
 from app.collection.models import CollectionRequest
@@ -219,6 +220,7 @@ class QualityScanner:
             expected=target.expected,
             findings=[one for one in known if not is_revised(one, learned[one.finding_id or 0])],
             beside_the_grid=looked.beside_the_grid,
+            may_idle=is_storage(target.key),
         )
         scores = scores_of(counts, target.days, self._weights)
         return written, await writer.keep_scores(target.series_id, target.days.interval, scores, now)

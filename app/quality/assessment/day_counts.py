@@ -107,19 +107,23 @@ def tally(
     expected: Interval | None,
     findings: Collection[Finding],
     beside_the_grid: Instants,
+    may_idle: bool = False,
 ) -> list[ScoreCounts]:
-    """The counts of each day; `expected` is when the series is expected, None where another one answers for it."""
+    """The counts of each day; `expected` is when the series is expected, None where another one answers for it.
+
+    Of a series that `may_idle`, units that are neither there nor missing are not expected.
+    """
     size = len(days.days)
     columns = {name: np.zeros(size, np.int64) for name in ScoreCounts.__dataclass_fields__}
     for piece in pieces:
-        _add_piece(columns, piece, days, expected, findings)
+        _add_piece(columns, piece, days, expected, findings, may_idle=may_idle)
     columns["checked"] += days.count(beside_the_grid)
     columns["violating"] += days.count(beside_the_grid)
     if expected is not None:
         columns |= {reason: missing[reason] for reason in REASONS}
         total = sum((missing[reason] for reason in REASONS), np.zeros(size, np.int64))
         # What came between the two looks at the store is there and missing at once; the next scan sees it.
-        columns["expected"] = np.maximum(columns["expected"], total)
+        columns["expected"] = columns["expected"] + total if may_idle else np.maximum(columns["expected"], total)
         columns["stored"] = columns["expected"] - total
     return [ScoreCounts(**{name: int(column[number]) for name, column in columns.items()}) for number in range(size)]
 
@@ -130,12 +134,17 @@ def _add_piece(
     days: DeliveryDays,
     expected: Interval | None,
     findings: Collection[Finding],
+    *,
+    may_idle: bool,
 ) -> None:
     examined, starts = piece.examined, piece.examined.laid.starts
     violating, implausible = without_accepted(examined, findings)
     if expected is not None:
         begin, end = (int(instant.timestamp()) for instant in (expected.start, expected.end))
-        columns["expected"] += days.count(starts[(starts >= begin) & (starts < end)])
+        counted = (starts >= begin) & (starts < end)
+        if may_idle:
+            counted &= np.isfinite(examined.laid.values)
+        columns["expected"] += days.count(starts[counted])
     for name, flags in (
         ("checked", examined.checked),
         ("violating", violating),

@@ -89,6 +89,15 @@ def test_only_the_time_in_which_a_series_is_expected_counts() -> None:
     assert [one.expected for one in found] == [4, 6, 0]
 
 
+def test_time_in_which_a_series_is_idle_is_not_expected() -> None:
+    idle = piece()
+    idle.examined.laid.values[[1, 2, 3, 30]] = np.nan
+    hole = MissingRun(Interval(MARCH_30 + timedelta(hours=3), MARCH_30 + timedelta(hours=4)), Resolution.PT60M, "late")
+    missing = missing_by_day([hole], DAYS, BERLIN)
+    found = tally([idle], missing, DAYS, expected=DAYS.interval, findings=(), beside_the_grid=NONE, may_idle=True)
+    assert [(one.expected, one.stored) for one in found] == [(22, 21), (22, 22), (24, 24)]
+
+
 def test_more_missing_than_the_grid_has_is_no_negative_stock() -> None:
     missing = missing_by_day([MissingRun(DAYS.interval, Resolution.PT15M, "ours")], DAYS, BERLIN)
     found = tally([piece()], missing, DAYS, expected=DAYS.interval, findings=(), beside_the_grid=NONE)
