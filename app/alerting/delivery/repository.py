@@ -44,6 +44,8 @@ from app.alerting.delivery.sql import (
     EVENTS,
     KEEP_ENDS,
     LOCK_CHANNEL,
+    LOCK_CHOSEN,
+    LOCK_LANE,
     MERGE_EVENTS,
     MERGED,
     MESSAGES_SET_BACK,
@@ -56,6 +58,7 @@ from app.alerting.delivery.sql import (
     RESERVE,
     RETRY,
     SEEN,
+    STATE,
     SUCCEEDED,
     THREAD,
     TO_HAND_OVER,
@@ -180,27 +183,25 @@ class DeliveryRepository:
             rows = await connection.fetch("select channel from channel_states where disabled_at is not null")
         return frozenset(row["channel"] for row in rows)
 
-    async def claim(
-        self, channel: str, per_minute: int, now: datetime, *, critical: bool | None = None
-    ) -> DeliveryClaim | None:
-        """The next message of the channel, or a digest of all that are due where they are more than its limit takes.
+    async def claim(self, channel: str, per_minute: int, now: datetime, *, critical: bool) -> DeliveryClaim | None:
+        """The next message of the channel that is critical, or is not; a digest of all of them that are due where they
+        are more than its limit takes.
 
-        Its events are frozen with the first claim: whatever happens later joins another message. With `critical` only
-        messages are looked at that are, or are not, of that severity.
+        Its events are frozen with the first claim: whatever happens later joins another message.
         """
         async with self._database.transaction() as connection:
-            state = await connection.fetchrow(LOCK_CHANNEL, channel)
-            if state is None or not await _may_send(connection, state, now):
+            await connection.execute(LOCK_LANE, channel, critical)
+            state = await connection.fetchrow(STATE, channel)
+            if state is not None and not await _may_send(connection, state, now):
                 return None
-            free = free_slots(state["recent"], per_minute, now)
+            free = free_slots(state["recent"], per_minute, now) if state else per_minute
             if free <= 0:
-                # As they count now: after the clock was set back they would block the channel until it has caught up.
-                await connection.execute(RESERVE, channel, in_last_minute(state["recent"], now))
-                await _block(connection, channel, next_free_slot(state["recent"], per_minute, now))
+                await _rest(connection, channel, per_minute, now)
                 return None
-            least = CRITICAL if critical or free <= kept_back(per_minute) else 0
-            most = CRITICAL - 1 if critical is False else CRITICAL
-            chosen = await _choose(connection, channel, (least, most), free=free, per_minute=per_minute, now=now)
+            if not critical and free <= kept_back(per_minute):
+                return None
+            severities = (CRITICAL, CRITICAL) if critical else (0, CRITICAL - 1)
+            chosen = await _choose(connection, channel, severities, free=free, per_minute=per_minute, now=now)
             if not chosen:
                 return None
             number = chosen[0] if len(chosen) == 1 else await self._digest(connection, chosen, now)
@@ -421,14 +422,20 @@ RENEW = """
 """
 
 
+async def _rest(connection: Connection, channel: str, per_minute: int, now: datetime) -> None:
+    """Leave the channel alone until its limit allows a message; as the starts count now, for the clock may be set back."""
+    state = await connection.fetchrow(LOCK_CHANNEL, channel)
+    recent = in_last_minute(state["recent"], now) if state else []
+    await connection.execute(RESERVE, channel, recent)
+    if free_slots(recent, per_minute, now) <= 0:
+        await _block(connection, channel, next_free_slot(recent, per_minute, now))
+
+
 async def _may_send(connection: Connection, state: asyncpg.Record, now: datetime) -> bool:
     """Whether a message may go out now; a disabled channel is tried with one message at times."""
     if state["disabled_at"] is None:
         return (state["blocked_until"] or now) <= now
-    if (state["try_at"] or now) > now:
-        return False
-    await connection.execute(TRY, state["channel"], now + TRY_AGAIN)
-    return True
+    return bool(await connection.fetchval(TRY, state["channel"], now, now + TRY_AGAIN))
 
 
 async def _choose(
@@ -441,7 +448,8 @@ async def _choose(
             SendableMessage(row["notification_id"], row["whole"], tuple(row["recipients"]), row["severity"] >= CRITICAL)
             for row in rows
         ]
-        chosen = choose(due, free, per_minute)
+        locked = await connection.fetch(LOCK_CHOSEN, list(choose(due, free, per_minute)), now)
+        chosen = [row["notification_id"] for row in locked]
         left = await still_to_send(connection, chosen, now)
         if left or not chosen:
             return left

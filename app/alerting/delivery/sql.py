@@ -27,25 +27,33 @@ SEEN = """
     on conflict (channel) do update set seen_at = excluded.seen_at
 """
 
-# Whoever holds this row decides for the channel: two replicas neither exceed its limit nor make two digests.
+# Whoever holds this row uses up the limit of the channel; nobody holds it for longer than one short statement.
 LOCK_CHANNEL = """
     insert into channel_states as s (channel) values ($1)
     on conflict (channel) do update set channel = excluded.channel
     returning s.*
 """
 
+# Whoever holds this chooses for one lane of the channel, what is critical or what is not: two replicas do not make two
+# digests, and what is critical does not wait while a digest of thousands is made.
+LOCK_LANE = "select pg_advisory_xact_lock(hashtextextended(format('delivery:%s:%s', $1::text, $2::boolean), 0))"
+
+STATE = "select * from channel_states where channel = $1"
+
 # A group keeps its order; but one message that a receiver chokes on must not hold up what comes after it for a day:
 # after five attempts, better late in order than never. What is critical waits for nothing but this: an end never
-# overtakes the message on the same channel that says that the alert fires. The rows are chosen in one pass and then
-# locked by their key, and a window finds the ends whose firing still waits: where thousands were new and the server had
-# no statistics of them yet, it looked through all of them for each.
+# overtakes the message on the same channel that says that the alert fires. The rows are chosen in one pass, and a window
+# finds the ends whose firing still waits: where thousands were new and the server had no statistics of them yet, it
+# looked through all of them for each. Only what is sent is locked, by its key.
 READY = """
     with waiting as materialized (
         select
             notification_id,
             channel,
             group_key,
+            recipients,
             severity,
+            frozen_at is not null or content is not null as whole,
             not_before,
             claimed_until,
             min(notification_id) filter (where attempts < 5) over (partition by group_key) as first_of_group
@@ -71,30 +79,28 @@ READY = """
             window same_alert as (partition by alert_id)
         ) as e
         where e.first <> e.notification_id or e.last <> e.notification_id
-    ),
-    chosen as materialized (
-        select w.notification_id
-        from waiting as w
-        where
-            w.not_before <= $2
-            and w.severity between $3 and $4
-            and (w.claimed_until is null or w.claimed_until <= $2)
-            and (w.severity >= 2 or w.first_of_group is null or w.notification_id <= w.first_of_group)
-            and not (w.group_key like 'after:%' and w.notification_id in (select notification_id from before_its_firing))
-        order by w.severity desc, w.notification_id
-        limit 5000
     )
-    select
-        n.notification_id,
-        n.recipients,
-        n.severity,
-        n.frozen_at is not null or n.content is not null as whole
-    from notifications as n
+    select notification_id, recipients, severity, whole
+    from waiting
     where
-        n.notification_id = any (array(select notification_id from chosen))
-        and n.status = 'waiting'
-        and (n.claimed_until is null or n.claimed_until <= $2)
-    order by n.severity desc, n.notification_id
+        not_before <= $2
+        and severity between $3 and $4
+        and (claimed_until is null or claimed_until <= $2)
+        and (severity >= 2 or first_of_group is null or notification_id <= first_of_group)
+        and not (group_key like 'after:%' and notification_id in (select notification_id from before_its_firing))
+    order by severity desc, notification_id
+    limit 5000
+"""
+
+# What somebody else changes at this moment is left for the next look.
+LOCK_CHOSEN = """
+    select notification_id
+    from notifications
+    where
+        notification_id = any ($1::bigint[])
+        and status = 'waiting'
+        and (claimed_until is null or claimed_until <= $2)
+    order by notification_id
     for update skip locked
 """
 
@@ -222,7 +228,7 @@ DISABLE = """
         try_at = excluded.try_at
 """
 
-TRY = "update channel_states set try_at = $2 where channel = $1"
+TRY = "update channel_states set try_at = $3 where channel = $1 and (try_at is null or try_at <= $2) returning true"
 
 # What has reached people: the events of the message, each by its alert, kind and instant.
 DELIVERED = """

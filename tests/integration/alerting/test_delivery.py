@@ -81,7 +81,7 @@ async def test_what_ends_before_it_is_sent_is_told_once_with_beginning_and_end(
 async def test_what_was_claimed_before_its_end_is_sent_and_its_end_too(database: Database, folder: Path) -> None:
     async with receiving() as receiver, a_post(database, folder, webhooks(receiver)) as post:
         await post.tell(event(1, severity=Severity.CRITICAL))
-        assert await post.repository.claim("hook0", 20, post.clock.now())
+        assert await post.repository.claim("hook0", 20, post.clock.now(), critical=True)
         await post.tell(event(1, EventKind.RESOLVED, severity=Severity.CRITICAL))
         assert await post.deliver(after=59) == 0
         await post.deliver(after=2)
@@ -94,7 +94,7 @@ async def test_a_message_of_a_dead_worker_is_sent_by_another_with_the_same_key(
 ) -> None:
     async with receiving() as receiver, a_post(database, folder, webhooks(receiver)) as post:
         await post.tell(event(1, severity=Severity.CRITICAL))
-        claim = await post.repository.claim("hook0", 20, post.clock.now())
+        claim = await post.repository.claim("hook0", 20, post.clock.now(), critical=True)
         assert claim
         other = Post(database, post.file.path, post.outlet, post.clock, "other")
         assert await other.worker.deliver_due() == 0
