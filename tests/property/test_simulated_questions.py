@@ -95,3 +95,28 @@ def test_a_failed_question_is_repeated_within_the_half_hour_after_an_outage() ->
     service = SimulatedService(one, START, tick=10)
     service.run(9.6 / 24)
     assert not set(service.stale()) & set(one.corrections[0][1])
+
+
+@pytest.mark.parametrize(("minutes", "lies"), [(1, False), (7, False), (400, False), (400, True)])
+@pytest.mark.parametrize(
+    ("item", "hour"),
+    [
+        (DataItem.LOAD_ACTUAL, 8),
+        (DataItem.PRICE_DAY_AHEAD, 11.75),
+        (DataItem.WIND_SOLAR_FORECAST_INTRADAY, 5),
+    ],
+)
+def test_after_an_outage_of_any_length_everything_is_complete_by_itself(
+    item: DataItem, hour: float, minutes: int, *, lies: bool
+) -> None:
+    one = series(item, after=4)
+    begin = START + DAY + timedelta(hours=hour)
+    end = begin + timedelta(minutes=minutes)
+    (one.empty if lies else one.failing).append((second(begin), second(end)))
+    one.correct(begin, one.between(begin - timedelta(hours=6), begin - timedelta(hours=4)))
+    service = SimulatedService(one, START, tick=10)
+    service.run((end - START) / DAY + 0.25)
+    public_for_three_hours = one.versions(second(service.now) - 3 * 3600)
+    assert (service.stored >= public_for_three_hours).all()
+    during = service.requests_between(begin, end)
+    assert during <= 2 + minutes / 10

@@ -101,7 +101,7 @@ class Script:
 
     start: datetime
     end: datetime
-    outage: Interval | None = None
+    outages: Sequence[Interval] = ()
     repoll: datetime | None = None
     """When a re-poll runs whose finds the test looks at."""
     watch_rules: bool = False
@@ -110,7 +110,7 @@ class Script:
     """Days before the start that the daily backfill has to have completed in the end."""
 
     def events(self) -> list[datetime]:
-        return [self.outage.start, self.outage.end] if self.outage else []
+        return [instant for outage in self.outages for instant in (outage.start, outage.end)]
 
 
 @dataclass(slots=True)
@@ -221,7 +221,7 @@ class Simulation:
         return min([following_utc, *events[:1]])
 
     async def _happen(self, instant: datetime) -> None:
-        if self._script.outage and instant == self._script.outage.start:
+        if any(instant == outage.start for outage in self._script.outages):
             await self._platform.switch_off()
         else:
             await self._platform.switch_on()

@@ -97,7 +97,7 @@ async def test_a_day_with_an_outage_and_an_autumn_night_leaves_nothing_missing_a
     database_url: str, plan: Path
 ) -> None:
     outage = Interval(at("2026-10-24T15:00"), at("2026-10-24T17:00"))
-    script = Script(at("2026-10-24T10:30"), at("2026-10-25T10:30"), outage, repoll=at("2026-10-25T03:40"))
+    script = Script(at("2026-10-24T10:30"), at("2026-10-25T10:30"), [outage], repoll=at("2026-10-25T03:40"))
     wanted = {
         "areas": ("FR", "DE_LU"),
         "items": ("load_actual", "load_forecast_day_ahead", "price_day_ahead", "generation_actual", "imbalance_price"),

@@ -32,7 +32,7 @@ async def test_a_platform_that_was_down_for_a_day_is_caught_up_with_once_and_not
     database_url: str, tmp_path: Path
 ) -> None:
     outage = Interval(at("2026-03-10T12:10"), at("2026-03-11T12:10"))
-    script = Script(at("2026-03-10T10:30"), at("2026-03-11T16:00"), outage, complete_days=3)
+    script = Script(at("2026-03-10T10:30"), at("2026-03-11T16:00"), [outage], complete_days=3)
     plan = tmp_path / "collection.yaml"
     plan.write_text(PLAN)
     wanted = {"areas": ("FR", "NL"), "items": ("load_actual", "load_forecast_day_ahead", "price_day_ahead")}
@@ -55,6 +55,29 @@ async def test_a_platform_that_was_down_for_a_day_is_caught_up_with_once_and_not
         assert outage.end <= first <= last < outage.end + timedelta(minutes=31)
         assert await rows(database, _BUSIEST) <= [(LIMIT,)]
         assert await rows(database, "select count(*) from backfill_chunks where state = 'failed'") == [(0,)]
+
+
+@pytest.mark.timeout(900)
+async def test_after_outages_of_one_seven_and_four_hundred_minutes_everything_is_complete(
+    database_url: str, tmp_path: Path
+) -> None:
+    outages = [
+        Interval(at("2026-05-05T09:00"), at("2026-05-05T09:01")),
+        Interval(at("2026-05-05T10:55"), at("2026-05-05T11:02")),
+        Interval(at("2026-05-05T12:10"), at("2026-05-05T18:50")),
+    ]
+    script = Script(at("2026-05-05T08:40"), at("2026-05-05T20:10"), outages, complete_days=2)
+    plan = tmp_path / "collection.yaml"
+    plan.write_text(PLAN)
+    wanted = {"areas": ("ES", "BE"), "items": ("load_actual", "price_day_ahead", "wind_solar_forecast_day_ahead")}
+    world = SandboxSettings(seed=11, hole_share=0.0, correction_share=0.0)
+    patient = {"poll_seconds": 0.1, "retry_seconds": 0.1, "attempts": 100}
+    found = await simulate(database_url, script, plan, world, collection=wanted, backfill=patient)
+    stored = dict(found.stored)
+    assert {unit for unit in found.at_last_slots if unit[1] >= script.start - timedelta(days=2)} - set(stored) == set()
+    assert [gap for gap in found.gaps if gap.reason is Reason.OURS] == []
+    assert found.repeated() == []
+    assert found.outcomes("collect")[JobOutcome.FAILED] > 3
 
 
 _ANSWERS = """
