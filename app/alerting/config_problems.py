@@ -11,6 +11,7 @@ import structlog
 
 from app.clock import Clock, until_beat
 from app.db.engine import Database
+from app.db.retention import Mechanism, Retention
 from app.errors import DatabaseUnavailable
 from app.kit.periodic import run_every
 from app.kit.yaml.tree import Problem
@@ -27,6 +28,16 @@ _WRITE = """
     on conflict (instance, source, file, line, field, message) do update set seen_at = excluded.seen_at
 """
 _CLEAR = "delete from rule_problems where (instance = $1 and seen_at is distinct from $2) or seen_at < $3"
+RETAINED = (
+    Retention(
+        "rule_problems",
+        "seen_at",
+        FORGOTTEN,
+        Mechanism.FILES,
+        only="what no process sees any more; what is mended goes at once",
+        statement=_CLEAR,
+    ),
+)
 
 ProblemSource = Callable[[], Sequence[Problem]]
 

@@ -1,10 +1,12 @@
-"""Erases old rows of a table: whole chunks where it is a hypertable, else in batches that lock nothing for long."""
+"""How a domain declares what is deleted when, and how it is deleted; `app.scheduling.jobs.retention` lists all of it."""
 
 # ruff: noqa: S608  names of tables and columns stand in the program
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from app.db.timescale import Level, detect_server_level
@@ -21,7 +23,53 @@ _IS_HYPERTABLE = """
 """
 
 
-async def erase_before(connection: Connection, table: str, column: str, before: datetime | object) -> int:
+class Mechanism(Enum):
+    """Who deletes, and when."""
+
+    HOUSEKEEPING = "the job `housekeeping`"
+    ALERTING = "the alert service, every hour"
+    DELIVERY = "the delivery of messages, every hour"
+    ANSWERS = "the store of values, every hour"
+    FILES = "each process, as it looks at its files"
+    TIMESCALE = "a policy of TimescaleDB"
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Rows that are deleted once their time lies further back than they are kept."""
+
+    table: str
+    time_column: str
+    kept: str | timedelta
+    """The setting of days, as section.field (of several, parted by blanks, the longest); or a fixed age."""
+    mechanism: Mechanism = Mechanism.HOUSEKEEPING
+    only: str = ""
+    """Which of the old rows, in words."""
+    condition: str = ""
+    """The same as SQL, where $1 is the instant before which rows go."""
+    statement: str = ""
+    """The whole deletion, where it needs more than a condition."""
+    batch: int = BATCH
+    """Rows without a condition go by so many at once, so that nothing is locked for long."""
+
+
+async def erase(connection: Connection, retention: Retention, before: datetime | object, *more: object) -> int:
+    """How many rows (or chunks of a hypertable) older than `before` went; `more` are arguments of the statement.
+
+    Run it outside a transaction where there is no condition: each batch is one then.
+    """
+    table, column = retention.table, retention.time_column
+    statement = retention.statement
+    if not statement and not retention.condition:
+        return await erase_before(connection, table, column, before, batch=retention.batch)
+    if not statement:
+        statement = f"delete from {table} where {column} < $1 and {retention.condition}"
+    return _count(await connection.execute(statement, before, *more))
+
+
+async def erase_before(
+    connection: Connection, table: str, column: str, before: datetime | object, *, batch: int = BATCH
+) -> int:
     """How many rows (or chunks of a hypertable) older than `before` went; run it outside a transaction.
 
     A chunk goes when all of it is older, so a hypertable keeps up to a chunk more.
@@ -34,13 +82,17 @@ async def erase_before(connection: Connection, table: str, column: str, before: 
     gone = 0
     while True:
         done = await connection.execute(
-            f"delete from {table} where ctid = any(array(select ctid from {table} where {column} < $1 limit {BATCH}))",
+            f"delete from {table} where ctid = any(array(select ctid from {table} where {column} < $1 limit {batch}))",
             before,
         )
-        count = int(done.rsplit(maxsplit=1)[-1])
+        count = _count(done)
         gone += count
-        if count < BATCH:
+        if count < batch:
             return gone
+
+
+def _count(done: str) -> int:
+    return int(done.rsplit(maxsplit=1)[-1])
 
 
 async def _is_hypertable(connection: Connection, table: str) -> bool:

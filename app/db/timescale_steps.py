@@ -277,12 +277,14 @@ def reading_steps() -> Iterator[TimescaleStep]:
         )
 
 
+EXPIRING = {"observations": "observations_days", "observation_revisions": "revisions_days"}
+"""Tables that lose old chunks, and the setting of each; nothing goes where it is empty."""
+
+
 def retention_steps(retention: RetentionSettings) -> Iterator[TimescaleStep]:
     """What is erased, last of all: the aggregates hold it by now."""
-    for table, days in (
-        ("observations", retention.observations_days),
-        ("observation_revisions", retention.revisions_days),
-    ):
+    for table, setting in EXPIRING.items():
+        days = getattr(retention, setting)
         if days is None:
             present = _policy_exists("policy_retention", table)
             yield TimescaleStep(

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 from datetime import datetime, timedelta
 
+from app.collection.gaps.repository import CHANGES_RETAINED
 from app.db.engine import Database
-from app.db.retention import erase_before
+from app.db.retention import Retention, erase
 from app.monitoring import rollup
 from app.monitoring.models import RunMetrics, Sample
 
@@ -33,6 +34,15 @@ _ADD_SAMPLE = f"""
 """  # noqa: S608  constants
 
 _PROBE = "select count(*) from job_runs where scheduled_for > clock_timestamp() - interval '1 hour'"
+
+RETAINED = (
+    Retention("collection_metrics", "started_at", "monitoring.raw_days"),
+    Retention("service_metrics", "at", "monitoring.raw_days"),
+    Retention("collection_hourly", "hour", "monitoring.rollup_days"),
+    Retention("metric_anomalies", "hour", "monitoring.rollup_days"),
+    Retention("collection_daily", "day", "monitoring.rollup_days"),
+)
+"""Whole days of UTC."""
 
 OVERLAP = timedelta(minutes=5)
 """A row may commit this long after the instant it carries."""
@@ -82,16 +92,14 @@ class MonitoringRepository:
 
     async def erase_old(self, now: datetime, *, raw_days: int, rollup_days: int) -> dict[str, int]:
         """Erase what is older than it is kept; rows or chunks that went, by table."""
-        raw, sums = kept_since(now, raw_days), kept_since(now, rollup_days)
+        days = {"monitoring.raw_days": raw_days, "monitoring.rollup_days": rollup_days}
+        gone = {}
         async with self._database.connection() as connection:
-            return {
-                "collection_metrics": await erase_before(connection, "collection_metrics", "started_at", raw),
-                "service_metrics": await erase_before(connection, "service_metrics", "at", raw),
-                "collection_hourly": await erase_before(connection, "collection_hourly", "hour", sums),
-                "metric_anomalies": await erase_before(connection, "metric_anomalies", "hour", sums),
-                "collection_daily": await erase_before(connection, "collection_daily", "day", sums.date()),
-                "gap_changes": await erase_before(connection, "gap_changes", "at", sums),
-            }
+            for retention in (*RETAINED, CHANGES_RETAINED):
+                before = kept_since(now, days[str(retention.kept)])
+                bound = before.date() if retention.time_column == "day" else before
+                gone[retention.table] = await erase(connection, retention, bound)
+        return gone
 
 
 def kept_since(now: datetime, days: int) -> datetime:

@@ -12,6 +12,7 @@ from app.collection.repository import latest_windows
 from app.collection.source_health import LastWindow
 from app.db.engine import Database
 from app.db.leader import process_name
+from app.db.retention import Retention, erase
 from app.errors import Conflict, NotFound
 from app.kit.suggest import did_you_mean
 from app.scheduling.jobs.collection import CORRECTIONS
@@ -121,8 +122,14 @@ _JOBS = """
     order by id
 """
 
-_PRUNE = (
-    "delete from job_runs where scheduled_for < $1 and outcome is distinct from 'running' and next_attempt_at is null"
+RETAINED = (
+    Retention(
+        "job_runs",
+        "scheduled_for",
+        "scheduler.history_days",
+        only="runs that are over",
+        condition="outcome is distinct from 'running' and next_attempt_at is null",
+    ),
 )
 
 _STRANDED = """
@@ -233,8 +240,8 @@ class JobRunRepository:
         """Delete runs older than so many days, and close those that a command left behind; how many went."""
         async with self._database.transaction() as connection:
             await connection.execute(_STRANDED, now)
-            done: str = await connection.execute(_PRUNE, now - timedelta(days=days))
-        return int(done.rsplit(maxsplit=1)[-1])
+            [ended] = RETAINED
+            return await erase(connection, ended, now - timedelta(days=days))
 
 
 def find_job(jobs: Sequence[JobView], name: str) -> StoredJob:

@@ -16,6 +16,7 @@ from asyncpg.exceptions import DeadlockDetectedError, InvalidCachedStatementErro
 from numpy.typing import NDArray
 
 from app.db.engine import IDLE_IN_TRANSACTION, copy_binary
+from app.db.retention import Mechanism, Retention, erase
 from app.errors import AnswerOutdated, Conflict, DatabaseUnavailable
 from app.market.areas import by_eic
 from app.market.series import KEY_FIELDS, SeriesBlock, SeriesKey
@@ -39,6 +40,16 @@ _MICROSECOND = timedelta(microseconds=1)
 REMEMBERED = timedelta(days=1)
 """How long it is known what an answer has said; one to an earlier question that comes even later is refused."""
 FORGET_EACH = 3600.0
+RETAINED = (
+    Retention(
+        "answer_spans",
+        "answered_at",
+        REMEMBERED,
+        Mechanism.ANSWERS,
+        only="what answers spoke of",
+        statement=statements.FORGET_SPANS,
+    ),
+)
 SETTLE_EACH = 0.02
 SETTLED_WITHIN = timedelta(seconds=5)
 WRITERS_END_WITHIN = timedelta(seconds=IDLE_IN_TRANSACTION + 10)
@@ -154,7 +165,8 @@ class TimeSeriesRepository:
             return
         self._forgotten_at = time.monotonic()
         async with self._database.connection() as connection:
-            await connection.execute(statements.FORGET_SPANS, REMEMBERED)
+            [answered] = RETAINED
+            await erase(connection, answered, REMEMBERED)
 
     async def _series_ids(self, connection: Connection, keys: Sequence[SeriesKey]) -> NDArray[np.int32]:
         """The ids of the series, which are added where they are new; remembered only after the commit."""

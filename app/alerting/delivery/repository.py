@@ -52,10 +52,10 @@ from app.alerting.delivery.sql import (
     MOVE,
     NOTICED,
     OUTAGE_OVER,
-    PRUNE,
     READY,
     RELEASE,
     RESERVE,
+    RETAINED,
     RETRY,
     SEEN,
     STATE,
@@ -69,11 +69,11 @@ from app.alerting.ends import END_EMPTY
 from app.alerting.models import Severity
 from app.alerting.sending_checks import still_to_send
 from app.db.engine import Database
+from app.db.retention import erase
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
 
-PRUNED_AT_ONCE = 5000
 NOTICE_AGAIN = timedelta(hours=4)
 """Least distance of two notices that the same channel is disabled."""
 CRITICAL = Severity.CRITICAL.rank
@@ -366,7 +366,8 @@ class DeliveryRepository:
     async def prune(self, before: datetime) -> int:
         """Erase messages that ended before the instant, with their events and attempts."""
         async with self._database.connection() as connection:
-            return int((await connection.execute(PRUNE, before, PRUNED_AT_ONCE)).split()[-1])
+            [ended] = RETAINED
+            return await erase(connection, ended, before, ended.batch)
 
     async def _works(self, connection: Connection, claim: DeliveryClaim, attempt: DeliveryAttempt) -> None:
         failures = await connection.fetchval(SUCCEEDED, claim.channel, attempt.at)

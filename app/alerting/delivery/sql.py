@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.db.retention import Mechanism, Retention
+
 DUE_CHANNELS = """
     select
         n.channel,
@@ -341,7 +343,7 @@ NOTICED = """
     )
 """
 
-PRUNE = """
+_PRUNE = """
     delete from notifications
     where notification_id in (
         select n.notification_id
@@ -358,3 +360,15 @@ PRUNE = """
         limit $2
     )
 """
+
+RETAINED = (
+    Retention(
+        "notifications",
+        "ended_at",
+        "notifications.history_days",
+        Mechanism.DELIVERY,
+        only="messages that ended, with their events and attempts, but for those of alerts that last",
+        statement=_PRUNE,
+        batch=5000,
+    ),
+)

@@ -35,8 +35,9 @@ from app.alerting.state.silences import Matcher, Mute, Silence, Window, describe
 from app.alerting.state.suppression import AlertIndex, SuppressionContext
 from app.alerting.state.transitions import Damping, ended
 from app.db.engine import Database
-from app.db.retention import erase_before
+from app.db.retention import erase
 from app.errors import ConfigurationError
+from app.settings import AlertingSettings
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
@@ -67,15 +68,6 @@ class EvaluationOutcome:
     evaluation: Evaluation
     trigger: Trigger
     next_due: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """For how long evaluations, those that found nothing, and alerts with their events are kept."""
-
-    executions: timedelta
-    quiet_executions: timedelta
-    history: timedelta
 
 
 class AlertRepository:
@@ -191,14 +183,13 @@ class AlertRepository:
             await connection.execute(sql.FORGET, names)
         return len(names)
 
-    async def prune(self, now: datetime, retention: Retention) -> int:
+    async def prune(self, now: datetime, settings: AlertingSettings) -> int:
         """Delete what is older than it is kept; how many rows or chunks went."""
-        quiet, history = retention.quiet_executions, retention.history
+        gone = 0
         async with self._database.connection() as connection:
-            gone = await erase_before(connection, "rule_executions", "due_at", now - retention.executions)
-            for statement, age in zip(sql.PRUNE, (quiet, quiet, history, history), strict=True):
-                done: str = await connection.execute(statement, now, age)
-                gone += int(done.rsplit(maxsplit=1)[-1])
+            for retention in sql.RETAINED:
+                days: int = getattr(settings, str(retention.kept).removeprefix("alerting."))
+                gone += await erase(connection, retention, now - timedelta(days=days))
         return gone
 
     async def _settled(

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from app.alerting.evaluation.concurrency import Lanes
-from app.alerting.evaluation.repository import SKEW, AlertRepository, EvaluationClaim, EvaluationOutcome, Retention
+from app.alerting.evaluation.repository import SKEW, AlertRepository, EvaluationClaim, EvaluationOutcome
 from app.alerting.evaluation.serialization import clean_label
 from app.alerting.models import Evaluation, EvaluationStatus, Labels, Rule, Trigger
 from app.alerting.rules.book import Book
@@ -310,15 +310,8 @@ class AlertService:
             stalled = age >= STALLED_SECONDS
 
     async def _pruning(self) -> None:
-        settings = self._settings
-        retention = Retention(
-            *(
-                timedelta(days=days)
-                for days in (settings.executions_days, settings.quiet_executions_days, settings.history_days)
-            )
-        )
         while True:
-            await self._border(lambda: self._repository.prune(self._clock.now(), retention))
+            await self._border(lambda: self._repository.prune(self._clock.now(), self._settings))
             await asyncio.sleep(PRUNE_SECONDS)
 
     async def _drain(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.alerting.evaluation.serialization import ALERT_COLUMNS
+from app.db.retention import Mechanism, Retention
 
 FREE = "(leased_until is null or leased_until <= $1 or leased_until > $1 + 2 * $2::interval)"
 """Nobody evaluates it; a lease that lasts longer than any can was given before the clock was set back."""
@@ -173,16 +174,32 @@ EVALUATED = """
     where s.rule = r.rule
 """
 
-PRUNE = (
-    """
-    delete from rule_executions
-    where
-        due_at >= $1::timestamptz - $2::interval - interval '3 days' and due_at < $1::timestamptz - $2::interval
-        and verdict = 'ok' and trigger = 'cron' and not notified
-    """,
-    "delete from alerts where phase = 'resolved' and fired_at is null and resolved_at < $1::timestamptz - $2::interval",
-    "delete from alerts where phase = 'resolved' and resolved_at < $1::timestamptz - $2::interval",
-    "delete from silences where ends_at < $1::timestamptz - $2::interval",
+RETAINED = (
+    Retention("rule_executions", "due_at", "alerting.executions_days", Mechanism.ALERTING),
+    # What is older has been written to columns by then, where a deletion is dear: three days back and no further.
+    Retention(
+        "rule_executions",
+        "due_at",
+        "alerting.quiet_executions_days",
+        Mechanism.ALERTING,
+        only="evaluations that found nothing",
+        condition="due_at >= $1 - interval '3 days' and verdict = 'ok' and trigger = 'cron' and not notified",
+    ),
+    Retention(
+        "alerts",
+        "resolved_at",
+        "alerting.quiet_executions_days",
+        Mechanism.ALERTING,
+        only="alerts that never fired, with their events",
+        condition="phase = 'resolved' and fired_at is null",
+    ),
+    Retention(
+        "alerts",
+        "resolved_at",
+        "alerting.history_days",
+        Mechanism.ALERTING,
+        only="alerts that are over, with their events",
+        condition="phase = 'resolved'",
+    ),
+    Retention("silences", "ends_at", "alerting.history_days", Mechanism.ALERTING),
 )
-"""Evaluations that found nothing, alerts that never fired, alerts, silences. What is older has been written to columns by
-then, where a deletion is dear: so the first looks back three days only."""

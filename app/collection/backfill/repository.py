@@ -30,6 +30,7 @@ from app.collection.backfill.models import (
 from app.collection.gaps.question_schedule import AskPolicy, answers_that_count
 from app.collection.gaps.repository import keep_asked
 from app.collection.models import Work
+from app.db.retention import erase
 from app.errors import Conflict, NotFound
 from app.market.areas import find_place
 from app.market.series import DataItem
@@ -207,7 +208,8 @@ class BackfillRepository:
     async def prune(self, age: timedelta) -> int:
         """Deletes what ended longer ago; how many backfills went."""
         async with self._database.transaction() as connection:
-            return len(await connection.fetch(statements.PRUNE, age))
+            [ended] = statements.RETAINED
+            return await erase(connection, ended, age)
 
     async def progress(self, backfill_id: int | None = None, *, limit: int = 20) -> list[BackfillProgress]:
         """The open backfills and the newest, or one; NotFound where there is none of this number."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.db.retention import Retention
+
 HOLD_AFTER = 3
 """So many windows without an answer in a row, and the source is taken to be down: the backfill waits."""
 ROUNDS_AT_MOST = "interval '1 day'"
@@ -331,11 +333,20 @@ REOPEN = """
     where backfill_id = $1
 """
 
-PRUNE = """
+_PRUNE = """
     delete from backfills
     where coalesce(cancelled_at, finished_at) < clock_timestamp() - $1::interval
-    returning backfill_id
 """
+
+RETAINED = (
+    Retention(
+        "backfills",
+        "coalesce(cancelled_at, finished_at)",
+        "backfill.history_days",
+        only="backfills that are over, with their windows",
+        statement=_PRUNE,
+    ),
+)
 
 SLOWED = f"""
     update backfills

@@ -12,6 +12,7 @@ from app.collection.gaps.classification import Asked, Reason
 from app.collection.gaps.history import GapChange, gap_changes
 from app.collection.gaps.models import GapRow
 from app.collection.models import CollectionRequest
+from app.db.retention import Retention, erase
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.text import counted
@@ -158,6 +159,19 @@ GIVEN_UP = timedelta(days=2)
 """What is collected is asked for at least once a day, also by a service that is refused."""
 
 
+RETAINED = (
+    Retention(
+        "gaps",
+        "gap_end",
+        "scheduler.recent_days scheduler.analysis_days scheduler.backfill_days",
+        only="gaps late or ours that nobody asked for and no window of a run meets; at once where nothing is collected",
+        statement=_FORGET,
+    ),
+)
+CHANGES_RETAINED = Retention("gap_changes", "at", "monitoring.rollup_days")
+"""Deleted together with the rollups, which are made of them."""
+
+
 class GapRepository:
     """Reads the runs that an analysis judges by and keeps the gaps it found."""
 
@@ -275,8 +289,8 @@ class GapRetention:
     async def tidy(self, now: datetime) -> str:
         """Drop late gaps and ours older than what is kept complete, or of what is not collected any more."""
         async with self._database.connection() as connection:
-            done = await connection.execute(_FORGET, now - self._kept, now - GIVEN_UP)
-        count = int(done.split()[-1])
+            [unfillable] = RETAINED
+            count = await erase(connection, unfillable, now - self._kept, now - GIVEN_UP)
         return f"{counted(count, 'gap')} forgotten that nobody fills any more" if count else ""
 
 

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from app.alerting.administration import AlertAdministration, NewWindow
-from app.alerting.evaluation.repository import Retention
 from app.alerting.models import Evaluation, EvaluationStatus, Phase, Rule, Severity, Signal, labels_of
 from app.alerting.state.silences import Silence, parse_matchers
 from app.clock import SystemClock
@@ -419,7 +418,7 @@ async def test_what_is_old_is_deleted(database: Database) -> None:
     it.world.faults.clear()
     await it.round(10)
     await it.round(10)
-    keep = Retention(timedelta(days=30), timedelta(days=3), timedelta(days=730))
+    keep = AlertingSettings(executions_days=30, quiet_executions_days=3, history_days=730)
     assert await it.repository.prune(T0 + timedelta(days=2), keep) == 0
     assert await it.repository.prune(T0 + timedelta(days=4), keep) == 3  # two that found nothing, one that never fired
     assert await it.repository.prune(T0 + timedelta(days=31), keep) == 4

@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 
 from app.clock import FixedClock, SystemClock
 from app.collection.models import Outcome, Work
-from app.db import retention as erase
 from app.db.data_folder import visible_data_folder
 from app.db.engine import Database
 from app.db.migrate import migrate
+from app.db.retention import erase_before
 from app.lifecycle import collecting
 from app.market.series import DataItem
 from app.market.time import Interval
@@ -350,13 +350,11 @@ async def test_samples_go_on_when_the_database_is_back(database: Database, repos
     assert [entry["event"] for entry in logs] == ["resource_samples_recovered"]
 
 
-async def test_old_rows_go_in_batches(
-    database: Database, repository: MonitoringRepository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(erase, "BATCH", 2)
+async def test_old_rows_go_in_batches(database: Database, repository: MonitoringRepository) -> None:
     await repository.add_runs([measured(number) for number in range(5)])
     async with database.connection() as connection:
-        assert await erase.erase_before(connection, "collection_metrics", "started_at", NOON + timedelta(days=1)) == 5
+        tomorrow = NOON + timedelta(days=1)
+        assert await erase_before(connection, "collection_metrics", "started_at", tomorrow, batch=2) == 5
 
 
 async def test_the_disk_is_that_of_the_data_where_the_server_lets_us_find_it(database: Database) -> None:

@@ -1,0 +1,50 @@
+"""What is deleted when: every table that loses old rows, as its domain declares it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app.alerting import config_problems
+from app.alerting.delivery import sql as delivery
+from app.alerting.evaluation import sql as evaluation
+from app.collection.backfill import sql as backfill
+from app.collection.gaps import repository as gaps
+from app.db import timescale_steps
+from app.db.retention import Mechanism, Retention
+from app.kit.durations import show_duration
+from app.monitoring import repository as monitoring
+from app.scheduling import repository as job_runs
+from app.timeseries import repository as values
+
+RETENTIONS: tuple[Retention, ...] = (
+    *(
+        Retention(table, "delivery_start", f"retention.{setting}", Mechanism.TIMESCALE, only="whole chunks")
+        for table, setting in timescale_steps.EXPIRING.items()
+    ),
+    *values.RETAINED,
+    *gaps.RETAINED,
+    gaps.CHANGES_RETAINED,
+    *backfill.RETAINED,
+    *job_runs.RETAINED,
+    *monitoring.RETAINED,
+    *evaluation.RETAINED,
+    *delivery.RETAINED,
+    *config_problems.RETAINED,
+)
+
+
+def retention_table() -> str:
+    """The table of docs/data-model.md."""
+    lines = ["| table | what goes | its age is counted from | kept for | deleted by |", "|---|---|---|---|---|"]
+    lines += [
+        f"| `{one.table}` | {one.only or 'rows'} | `{one.time_column}` | {_age(one.kept)} | {one.mechanism.value} |"
+        for one in RETENTIONS
+    ]
+    return "\n".join(lines)
+
+
+def _age(kept: str | timedelta) -> str:
+    if isinstance(kept, timedelta):
+        return show_duration(kept)
+    names = [f"`GRIDKEEPER_{name.upper().replace('.', '__')}`" for name in kept.split()]
+    return names[0] if len(names) == 1 else f"the longest of {', '.join(names)}"
