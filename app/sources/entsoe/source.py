@@ -78,6 +78,8 @@ class EntsoeSource:
             await self._read(spec, place, part, statistics, read)
             brought = to_blocks(spec, place, read.curves[count:])
             statistics.question = first
+            if spec.max_series is not None:
+                _check_whole(blocks, brought)
             if brings(brought, part):
                 parts += self._unread(spec, place, part, brought, read)
                 blocks = to_blocks(spec, place, read.curves)
@@ -98,12 +100,7 @@ class EntsoeSource:
         first, alone = statistics.question, _Read()
         await self._read(spec, place, day, statistics, alone)
         statistics.question = first
-        lacking = {one.key for one in to_blocks(spec, place, alone.curves)} - {one.key for one in blocks}
-        if lacking:
-            raise RequestTooLarge(
-                f"the answer is cut: it lacks {len(lacking)} series that its last day has by itself; "
-                "ask for a shorter period"
-            )
+        _check_whole(blocks, to_blocks(spec, place, alone.curves))
 
     async def _read(
         self, spec: ItemSpec, place: Place, window: Interval, statistics: FetchStatistics, read: _Read
@@ -129,6 +126,15 @@ class EntsoeSource:
                 raise
             finally:
                 statistics.parse_seconds += time.perf_counter() - begun
+
+
+def _check_whole(blocks: Sequence[SeriesBlock], of_a_part: Sequence[SeriesBlock]) -> None:
+    """RequestTooLarge where a part of the window, asked for by itself, has a series that the answer lacks."""
+    lacking = {one.key for one in of_a_part} - {one.key for one in blocks}
+    if lacking:
+        raise RequestTooLarge(
+            f"the answer is cut: it lacks {len(lacking)} series that a part of it has by itself; ask for a shorter period"
+        )
 
 
 def _check_usable(spec: ItemSpec, document: MarketDocument, body: bytes) -> None:

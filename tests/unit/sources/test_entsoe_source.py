@@ -359,9 +359,16 @@ async def test_fewer_series_than_a_page_may_hold_are_asked_for_by_their_days() -
     assert units(await fetch(ScriptedWire(platform), DataItem.PRICE_DAY_AHEAD, window=forty_days())) == 2 * 40 * 24
 
 
+@pytest.mark.parametrize(("days", "most"), [(37, 50), (22, 20), (23, 10)])
+async def test_a_series_that_appears_in_the_end_of_a_cut_answer_only_is_seen(days: int, most: int) -> None:
+    window = Interval(START, START + timedelta(days=days))
+    with pytest.raises(RequestTooLarge, match="series that a part of it has by itself"):
+        await fetch(ScriptedWire(Platform(window, sequences=3, most=most)), DataItem.PRICE_DAY_AHEAD, window=window)
+
+
 async def test_a_series_that_a_short_answer_lacks_altogether_is_seen() -> None:
     platform = Platform(forty_days(), sequences=2, most=40)
-    with pytest.raises(RequestTooLarge, match="lacks 1 series that its last day has by itself"):
+    with pytest.raises(RequestTooLarge, match="lacks 1 series that a part of it has by itself"):
         await fetch(ScriptedWire(platform), DataItem.PRICE_DAY_AHEAD, window=forty_days())
     half = Interval(START, START + timedelta(days=20))
     assert units(await fetch(ScriptedWire(platform), DataItem.PRICE_DAY_AHEAD, window=half)) == 2 * 20 * 24
