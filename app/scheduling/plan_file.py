@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from app.errors import ConfigurationError
 from app.kit.durations import parse_duration
-from app.kit.files import read_bytes
 from app.kit.suggest import did_you_mean
+from app.kit.watched_file import WatchedFile, read_present
 from app.kit.yaml.tree import Mapping, Node, ProblemReport, Sequence, content_of, read_tree
 from app.market.areas import find_place
 from app.market.series import find_item
@@ -269,7 +269,7 @@ class PlanFile:
         self._path = path
         self._required = required
         self._settings = settings
-        self._text: str | None = None
+        self._watch: WatchedFile[str | None] = WatchedFile(self._read)
         self._seen = self._gone = False
 
     @classmethod
@@ -295,21 +295,20 @@ class PlanFile:
 
     def changed(self) -> Plan | None:
         """The plan if the file's content is another than at the last call, or readable again; ConfigurationError where it is wrong."""
-        text = self._read()
-        if text is None or text == self._text:
+        last = self._watch.used
+        self._watch.use(None)
+        text = self._watch.poll()
+        if text is None:
+            self._gone = self._seen and last is None
             return None
-        self._text = text
-        return read_plan(text, str(self._path), self._settings)
+        self._watch.use(text)
+        self._seen, self._gone = True, False
+        return None if text == last else read_plan(text, str(self._path), self._settings)
 
     def _read(self) -> str | None:
         """The content; None while there is no file."""
-        last, self._text = self._text, None
+        content = read_present(self._path, most=LARGEST_FILE)
         try:
-            if not self._path.exists():
-                self._gone = self._seen and last is None
-                return None
-            text = read_bytes(self._path, most=LARGEST_FILE).decode()
-        except (OSError, UnicodeDecodeError) as error:
+            return None if content is None else content.decode()
+        except UnicodeDecodeError as error:
             raise ConfigurationError(f"{self._path} cannot be read: {error}") from error
-        self._text, self._seen, self._gone = last, True, False
-        return text

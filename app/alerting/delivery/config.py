@@ -21,14 +21,12 @@ from app.alerting.delivery.channels.registry import KINDS
 from app.alerting.delivery.routing import Route, Routes
 from app.alerting.state.silences import Matcher, parse_matcher
 from app.errors import ConfigurationError
-from app.kit.files import read_bytes, says_something
+from app.kit.files import says_something
+from app.kit.watched_file import POLL_SECONDS, SETTLED_SECONDS, WatchedFile, read_present
 from app.kit.yaml.fields import Fields, read_content, secret_files, suggestion
 from app.kit.yaml.tree import Problem, ProblemReport
 from app.settings import NotificationSettings
 
-LOOK_SECONDS = 1.0
-SETTLED_SECONDS = 0.3
-"""An editor may empty the file before it writes; what stays the same for this long is read."""
 LOG = "log"
 
 
@@ -196,8 +194,7 @@ class ChannelFile:
         self._monotonic = monotonic
         self._log = structlog.get_logger()
         self._book: ChannelBook | None = None
-        self._used: bytes | None = None
-        self._seen: tuple[bytes | None, float] = (None, 0.0)
+        self._watch: WatchedFile[bytes | None] = WatchedFile(lambda: read_present(path), monotonic=monotonic)
         self._looked_at = 0.0
         self._secrets: dict[str, bytes] = {}
         self._missed = ""
@@ -221,13 +218,14 @@ class ChannelFile:
 
     def load(self) -> ChannelBook:
         """The book at the start; ConfigurationError that lists everything that is wrong."""
-        content = self._read()
+        content = self._watch.poll()
         if content is None and self._required:
             raise ConfigurationError(f"GRIDKEEPER_NOTIFICATIONS__CHANNELS_FILE: there is no file {self._path}")
         book, problems = read_channels(content or b"", str(self._path))
         if problems:
             raise ConfigurationError("\n".join(str(problem) for problem in problems))
-        self._book, self._used, self._seen = book, content, (content, self._monotonic())
+        self._book = book
+        self._watch.use(content)
         self._secrets = self._secret_files()
         return book
 
@@ -236,17 +234,17 @@ class ChannelFile:
         if self._book is None:
             return self._first()
         now = self._monotonic()
-        if now - self._looked_at >= min(LOOK_SECONDS, SETTLED_SECONDS if self._seen[0] != self._used else LOOK_SECONDS):
+        if now - self._looked_at >= (SETTLED_SECONDS if self._watch.moved else POLL_SECONDS):
             self._looked_at = now
-            self._look(now)
+            self._look()
         return self._book
 
     def fresh(self, name: str) -> Channel | None:
         """A channel with its secrets as they are now: the files that hold them are read at each use."""
         book = self.current()
-        if name in book.channels and self._used is not None and self._secret_files() != self._secrets:
+        if name in book.channels and self._watch.used is not None and self._secret_files() != self._secrets:
             self._secrets = self._secret_files()
-            book, problems = read_channels(self._used, str(self._path))
+            book, problems = read_channels(self._watch.used, str(self._path))
             if self._book is not None and (not problems or name not in self._book.channels):
                 self._book = book
                 self._log.info("channel_secrets_loaded", file=str(self._path))
@@ -254,7 +252,7 @@ class ChannelFile:
 
     def _secret_files(self) -> dict[str, bytes]:
         """The content of each file that holds a secret of the channels."""
-        return secret_files((self._used or b"").decode("utf-8-sig", "replace"), os.environ)
+        return secret_files((self._watch.used or b"").decode("utf-8-sig", "replace"), os.environ)
 
     def _first(self) -> ChannelBook:
         """What can be used of a file that is wrong at the start; nothing goes to the log in the place of people."""
@@ -269,33 +267,31 @@ class ChannelFile:
             else:
                 self._book, problems = read_channels(content, str(self._path))
                 self.problems = tuple(problems)
-            self._used, self._seen = content, (content, self._monotonic())
+            self._watch.use(content)
             self._secrets = self._secret_files()
             return self._book
 
     def _try_read(self) -> bytes | None:
         try:
-            return self._read()
+            return self._watch.poll()
         except ConfigurationError:
             return None
 
-    def _look(self, now: float) -> None:
+    def _look(self) -> None:
         try:
-            content = self._read()
+            content = self._watch.poll()
         except ConfigurationError as error:
             self._miss(str(error))
             return
-        if content != self._seen[0]:
-            self._seen = (content, now)
-        elif now - self._seen[1] >= SETTLED_SECONDS:
+        if self._watch.at_rest:
             self._settled(content)
 
     def _settled(self, content: bytes | None) -> None:
         """A file that went, or was emptied, is no wish to reach nobody."""
         if content is None:
-            if self._used is not None:
+            if self._watch.used is not None:
                 self._miss("the file was there and is not any more; put it back, or write `channels: {}` to have none")
-        elif says_something(self._used or b"") and not says_something(content):
+        elif says_something(self._watch.used or b"") and not says_something(content):
             self._miss("the file was emptied; write `channels: {}` to have none")
         elif self._missed or self._differs(content):
             self._missed = ""
@@ -309,10 +305,10 @@ class ChannelFile:
 
     def _differs(self, content: bytes) -> bool:
         """Whether the file says something else, or a secret that it names has changed."""
-        return content != self._used or self._secret_files() != self._secrets
+        return content != self._watch.used or self._secret_files() != self._secrets
 
     def _use(self, content: bytes) -> None:
-        self._used = content
+        self._watch.use(content)
         self._secrets = self._secret_files()
         book, problems = read_channels(content, str(self._path))
         self.problems = tuple(problems)
@@ -333,11 +329,3 @@ class ChannelFile:
             changed=sorted(name for name in set(before) & set(book.channels) if before[name] != book.channels[name]),
             routes=len(book.routes.routes),
         )
-
-    def _read(self) -> bytes | None:
-        """The content; None while there is no file: one that is being replaced is back in a moment."""
-        try:
-            present = self._path.exists()
-        except OSError as error:
-            raise ConfigurationError(f"{self._path} cannot be read: {error.strerror or error}") from error
-        return read_bytes(self._path) if present else None

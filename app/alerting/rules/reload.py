@@ -18,86 +18,27 @@ from app.errors import ConfigurationError
 from app.kit.durations import show_duration
 from app.kit.files import says_something
 from app.kit.periodic import run_every
+from app.kit.watched_file import POLL_SECONDS, WatchedFile
 from app.kit.yaml.tree import FileProblems, Problem
 from app.settings import AlertingSettings
 
-LOOK_SECONDS = 1.0
-SETTLED_SECONDS = 0.3
-"""An editor may empty a file before it writes it: what stays the same for so long is read."""
 LONGEST_WAIT = 5.0
 """Files that never settle are read all the same."""
-FRESH_SECONDS = 3.0
-"""Two writes may carry the same time and size: files touched of late are compared by content."""
-FULL_SECONDS = 10.0
 MOST_LOGGED = 20
 
-Signature = tuple[tuple[str, int, int, int], ...]
+
+def watch_rules(path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> WatchedFile[list[RuleFile]]:
+    """The files of a folder, or one file, while they are edited."""
+    return WatchedFile(lambda: files_of(path), files=lambda: _watched(path), longest=LONGEST_WAIT, monotonic=monotonic)
 
 
-class FileWatch:
-    """Tells when the files of a folder, or one file, have changed and come to rest."""
-
-    def __init__(
-        self, path: Path, *, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
-    ) -> None:
-        self._path = path
-        self._monotonic = monotonic
-        self._wall = wall
-        self._used: list[RuleFile] | None = None
-        self._seen: tuple[Signature, list[RuleFile]] | None = None
-        self._still_since = self._moving_since = self._compared_at = monotonic()
-
-    def read(self) -> list[RuleFile]:
-        """The files as they are, whether at rest or not; changes count from here."""
-        signature = self._signature()
-        self._used = files_of(self._path)
-        self._seen = (signature, self._used)
-        self._still_since = self._moving_since = self._compared_at = self._monotonic()
-        return self._used
-
-    def changed(self) -> list[RuleFile] | None:
-        """The files once they are others than at the last time and at rest; else None."""
-        now = self._monotonic()
-        signature = self._signature()
-        if self._seen is None or signature != self._seen[0] or self._doubtful(signature, now):
-            files = files_of(self._path)
-            if self._seen is None or files != self._seen[1]:
-                if self._seen is None or self._seen[1] == self._used:
-                    self._moving_since = now
-                self._still_since = now
-            self._seen = (signature, files)
-            self._compared_at = now
-        files = self._seen[1]
-        if files == self._used:
-            return None
-        if now - self._still_since < SETTLED_SECONDS and now - self._moving_since < LONGEST_WAIT:
-            return None
-        self._used = files
-        return files
-
-    def _doubtful(self, signature: Signature, now: float) -> bool:
-        """Whether the content may differ though times and sizes do not."""
-        newest = max((entry[1] for entry in signature), default=0) / 1e9
-        return abs(self._wall() - newest) < FRESH_SECONDS or now - self._compared_at >= FULL_SECONDS
-
-    def _signature(self) -> Signature:
-        """Name, time, number and size of each file; links are followed, because their targets are what changes."""
-        found = []
-        for file in self._files():
-            try:
-                about = file.stat()
-            except OSError:
-                continue  # it went between two looks
-            found.append((str(file), about.st_mtime_ns, about.st_ino, about.st_size))
-        return tuple(found)
-
-    def _files(self) -> list[Path]:
-        try:
-            if not self._path.is_dir():
-                return [self._path]
-            return sorted(file for file in self._path.iterdir() if file.suffix in ENDINGS)
-        except OSError:
-            return []
+def _watched(path: Path) -> list[Path]:
+    try:
+        if not path.is_dir():
+            return [path]
+        return sorted(file for file in path.iterdir() if file.suffix in ENDINGS)
+    except OSError:
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +91,7 @@ class RuleBook:
     ) -> None:
         self._folder = folder
         self._required = required
-        self._watch = FileWatch(folder, monotonic=monotonic)
+        self._watch = watch_rules(folder, monotonic=monotonic)
         self._book: Book | None = None
         self._problems: tuple[Problem, ...] = ()
         self._good: list[RuleFile] = []
@@ -197,12 +138,12 @@ class RuleBook:
     async def run(self, stop: asyncio.Event) -> None:
         """Look again and again until the event is set."""
         await asyncio.to_thread(self.current)
-        await run_every(lambda: until_beat(LOOK_SECONDS), lambda: asyncio.to_thread(self.look), stop)
+        await run_every(lambda: until_beat(POLL_SECONDS), lambda: asyncio.to_thread(self.look), stop)
 
     def _first(self) -> Book:
         """A service that starts with a wrong file works with what is right in it: it is there to tell of faults."""
         self._require()
-        self._good = self._watch.read()
+        self._good = self._watch.take()
         reading = read_book(self._good)
         self._take_note(reading)
         self._book = reading.book

@@ -9,8 +9,10 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from app.alerting.rules.reload import FULL_SECONDS, LONGEST_WAIT, MOST_LOGGED, FileWatch, RuleBook
+from app.alerting.rules.book import RuleFile
+from app.alerting.rules.reload import LONGEST_WAIT, MOST_LOGGED, RuleBook, watch_rules
 from app.errors import ConfigurationError
+from app.kit.watched_file import FULL_SECONDS, WatchedFile
 
 
 class Ticks:
@@ -44,7 +46,7 @@ def write(folder: Path, *rules: str, name: str = "a.yaml") -> None:
     (folder / name).write_text("rules:\n" + "".join(rules), encoding="utf-8")
 
 
-def names(watch: FileWatch) -> list[str] | None:
+def names(watch: WatchedFile[list[RuleFile]]) -> list[str] | None:
     files = watch.changed()
     return None if files is None else [Path(file.name).name for file in files]
 
@@ -62,8 +64,8 @@ def own(book: RuleBook) -> dict[str, str]:
 
 def test_a_change_counts_when_the_file_has_come_to_rest(tmp_path: Path, ticks: Ticks) -> None:
     write(tmp_path, rule())
-    watch = FileWatch(tmp_path, monotonic=ticks)
-    watch.read()
+    watch = watch_rules(tmp_path, monotonic=ticks)
+    watch.take()
     (tmp_path / "a.yaml").write_text("")
     assert names(watch) is None
     ticks.now += 0.2
@@ -77,8 +79,8 @@ def test_a_change_counts_when_the_file_has_come_to_rest(tmp_path: Path, ticks: T
 
 
 def test_files_that_never_rest_are_read_in_the_end(tmp_path: Path, ticks: Ticks) -> None:
-    watch = FileWatch(tmp_path, monotonic=ticks)
-    watch.read()
+    watch = watch_rules(tmp_path, monotonic=ticks)
+    watch.take()
     seen = []
     for number in range(int(LONGEST_WAIT / 0.2) + 3):
         write(tmp_path, rule(f"r{number}"))
@@ -90,8 +92,8 @@ def test_files_that_never_rest_are_read_in_the_end(tmp_path: Path, ticks: Ticks)
 def test_a_write_with_the_same_time_and_size_is_noticed(tmp_path: Path, ticks: Ticks) -> None:
     write(tmp_path, rule("aa"))
     os.utime(tmp_path / "a.yaml", (1, 1))
-    watch = FileWatch(tmp_path, monotonic=ticks)
-    watch.read()
+    watch = watch_rules(tmp_path, monotonic=ticks)
+    watch.take()
     write(tmp_path, rule("bb"))
     os.utime(tmp_path / "a.yaml", (1, 1))
     assert names(watch) is None
@@ -192,8 +194,8 @@ def test_a_folder_that_was_named_must_be_there(tmp_path: Path) -> None:
 
 def test_a_single_file_may_be_watched(tmp_path: Path, ticks: Ticks) -> None:
     write(tmp_path, rule("r"))
-    watch = FileWatch(tmp_path / "a.yaml", monotonic=ticks)
-    assert [Path(file.name).name for file in watch.read()] == ["a.yaml"]
+    watch = watch_rules(tmp_path / "a.yaml", monotonic=ticks)
+    assert [Path(file.name).name for file in watch.take()] == ["a.yaml"]
     (tmp_path / "a.yaml").unlink()
     names(watch)
     ticks.now += 1
