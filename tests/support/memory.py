@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 
 
 def peak_bytes(act: Callable[[], object]) -> int:
@@ -14,3 +16,8 @@ def peak_bytes(act: Callable[[], object]) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+def resident_bytes() -> int:
+    """What the process has of the memory now, where /proc tells it."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

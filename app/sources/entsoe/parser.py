@@ -7,11 +7,11 @@ whose name, drawn anew for every document, no document can contain. Everything e
 
 from __future__ import annotations
 
+import gc
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, replace
-from functools import partial
 from typing import cast
 
 from lxml import etree
@@ -46,6 +46,8 @@ _ACKNOWLEDGEMENT = "Acknowledgement_MarketDocument"
 _TAGS = tuple(f"{{*}}{name}" for name in ("Point", *PERIODS, "TimeSeries"))
 _DOCTYPE_REFUSED = "the document declares a DOCTYPE, which documents of the platform never do"
 _FEED = 256 * 1024
+_REFUSED_BYTES = 1024 * 1024
+"""Of members that were refused, from one garbage collection to the next."""
 
 
 def read_documents(body: bytes) -> list[MarketDocument]:
@@ -66,7 +68,7 @@ def _documents(body: bytes) -> list[MarketDocument]:
     if sniff(body).kind is not BodyKind.ZIP:
         return [_read_xml(body, "", budget)]
     # A loop would hold on to the member before.
-    documents = list(map(partial(_read_member, budget), members(body)))
+    documents = list(map(_MemberReader(budget).read, members(body)))
     if documents and all(document.malformed for document in documents):
         first = documents[0]
         raise MalformedDocument(
@@ -75,15 +77,30 @@ def _documents(body: bytes) -> list[MarketDocument]:
     return documents
 
 
-def _read_member(budget: PositionLimit, member: Member) -> MarketDocument:
-    problem = member.problem
-    if not problem:
-        try:
-            return _read_xml(member.body, member.name, budget)
-        except MalformedDocument as error:
-            problem = str(error)
-    rejection = Rejection("", f"member {member.name}", "", problem)
-    return MarketDocument(member.name, "", "", "", 0, (), (rejection,), malformed=problem)
+class _MemberReader:
+    """Reads the members of one archive.
+
+    A parser that gave up and its tree hold each other until they are collected; the collector counts objects, and a
+    tree of megabytes is one.
+    """
+
+    def __init__(self, budget: PositionLimit) -> None:
+        self._budget = budget
+        self._refused = 0
+
+    def read(self, member: Member) -> MarketDocument:
+        problem = member.problem
+        if not problem:
+            try:
+                return _read_xml(member.body, member.name, self._budget)
+            except MalformedDocument as error:
+                problem = str(error)
+                self._refused += len(member.body)
+        if self._refused > _REFUSED_BYTES:
+            gc.collect()
+            self._refused = 0
+        rejection = Rejection("", f"member {member.name}", "", problem)
+        return MarketDocument(member.name, "", "", "", 0, (), (rejection,), malformed=problem)
 
 
 def _read_xml(body: bytes, member: str, budget: PositionLimit) -> MarketDocument:
@@ -292,6 +309,7 @@ class _Reader:
         if self._budget.unlisted:
             self._notes[f"{self._budget.unlisted} more points or Periods were refused than are listed"] = None
             self._budget.unlisted = 0
+        root.clear()
         return MarketDocument(
             member=self._member,
             root=name,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import operator
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from app.errors import MalformedDocument
-from app.sources.entsoe import curves, kept, zips
+from app.sources.entsoe import curves, kept, parser, zips
 from app.sources.entsoe.parser import read_documents
 from tests.support.documents_factory import archive, document, period, point, points, series
-from tests.support.memory import peak_bytes
+from tests.support.memory import peak_bytes, resident_bytes
 
 HOURS = ("2024-01-15T00:00Z", "2024-01-15T04:00Z")
 FACE = "\N{GRINNING FACE}"
@@ -96,3 +98,21 @@ def test_the_texts_kept_of_all_documents_share_one_limit() -> None:
 def test_a_member_is_forgotten_before_the_next_is_unpacked() -> None:
     body = archive([(f"{number}.xml", bytes(4_000_000)) for number in range(4)], zipfile.ZIP_STORED)
     assert peak_bytes(lambda: list(map(operator.attrgetter("name"), zips.members(body)))) < 6_000_000
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell what a process takes")
+@pytest.mark.parametrize("end", ["</GL_MarketDocument>", ""], ids=["read", "refused"])
+def test_what_members_made_of_the_memory_goes_with_them(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    monkeypatch.setattr(parser, "_REFUSED_BYTES", 100_000)
+    good = ("good", document(series(short(point(1, 1)))))
+    body = document("<a/>" * 90_000).removesuffix(b"</GL_MarketDocument>") + end.encode()
+    packed = archive([good, *((str(number), body) for number in range(12))])
+    read_documents(archive([good, ("bad", body)]))
+    gc.collect()
+    gc.disable()
+    try:
+        before = resident_bytes()
+        read_documents(packed)
+        assert resident_bytes() - before < 60_000_000
+    finally:
+        gc.enable()
