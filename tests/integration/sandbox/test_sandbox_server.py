@@ -183,7 +183,7 @@ async def test_hundreds_of_requests_share_a_few_connections_and_none_is_left() -
         limits = httpx.Limits(max_connections=4, max_keepalive_connections=4)
         headers = {"SECURITY_TOKEN": server.token}
         async with httpx.AsyncClient(
-            base_url=server.url.removesuffix("/api"), headers=headers, limits=limits, trust_env=False
+            base_url=server.url.removesuffix("/api"), headers=headers, limits=limits, timeout=120, trust_env=False
         ) as client:
             found = await asyncio.gather(*(client.get("/api", params=LOAD) for _ in range(300)))
             assert len({one.content for one in found}) == 1

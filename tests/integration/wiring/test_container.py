@@ -88,7 +88,9 @@ print(*sorted(name for name in sys.modules if name.startswith("app.wiring.")))
     ],
 )
 def test_a_domain_is_loaded_when_it_is_first_needed(asked: str, loaded: set[str]) -> None:
-    ran = subprocess.run([sys.executable, "-c", LOADED.format(asked=asked)], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", LOADED.format(asked=asked)], capture_output=True, text=True, check=True, timeout=60
+    )
     assert set(ran.stdout.split()) == {f"app.wiring.{name}" for name in {"container", *loaded}}
 
 
