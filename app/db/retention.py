@@ -56,24 +56,19 @@ class Retention:
 async def erase(connection: Connection, retention: Retention, before: datetime | object, *more: object) -> int:
     """How many rows (or chunks of a hypertable) older than `before` went; `more` are arguments of the statement.
 
-    Run it outside a transaction where there is no condition: each batch is one then.
+    Run it outside a transaction where there is no condition: each batch is one then. A chunk goes when all of it is
+    older, so a hypertable keeps up to a chunk more.
     """
-    table, column = retention.table, retention.time_column
     statement = retention.statement
     if not statement and not retention.condition:
-        return await erase_before(connection, table, column, before, batch=retention.batch)
+        return await _erase_in_batches(connection, retention, before)
     if not statement:
-        statement = f"delete from {table} where {column} < $1 and {retention.condition}"
+        statement = f"delete from {retention.table} where {retention.time_column} < $1 and {retention.condition}"
     return _count(await connection.execute(statement, before, *more))
 
 
-async def erase_before(
-    connection: Connection, table: str, column: str, before: datetime | object, *, batch: int = BATCH
-) -> int:
-    """How many rows (or chunks of a hypertable) older than `before` went; run it outside a transaction.
-
-    A chunk goes when all of it is older, so a hypertable keeps up to a chunk more.
-    """
+async def _erase_in_batches(connection: Connection, retention: Retention, before: datetime | object) -> int:
+    table, column, batch = retention.table, retention.time_column, retention.batch
     if await _is_hypertable(connection, table):
         dropped = await connection.fetch(
             "select drop_chunks($1::regclass, older_than => $2::timestamptz)", table, before

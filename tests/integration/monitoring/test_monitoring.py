@@ -17,7 +17,7 @@ from app.collection.models import Outcome, Work
 from app.db.data_folder import visible_data_folder
 from app.db.engine import Database
 from app.db.migrate import migrate
-from app.db.retention import erase_before
+from app.db.retention import Retention, erase
 from app.lifecycle import collecting
 from app.market.series import DataItem
 from app.market.time import Interval
@@ -354,7 +354,8 @@ async def test_old_rows_go_in_batches(database: Database, repository: Monitoring
     await repository.add_runs([measured(number) for number in range(5)])
     async with database.connection() as connection:
         tomorrow = NOON + timedelta(days=1)
-        assert await erase_before(connection, "collection_metrics", "started_at", tomorrow, batch=2) == 5
+        retention = Retention("collection_metrics", "started_at", "monitoring.raw_days", batch=2)
+        assert await erase(connection, retention, tomorrow) == 5
 
 
 async def test_the_disk_is_that_of_the_data_where_the_server_lets_us_find_it(database: Database) -> None:
