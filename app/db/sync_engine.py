@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -16,39 +17,19 @@ IDLE_TIMEOUT = 4
 STATEMENT_TIMEOUT = 5
 
 
+_SETTINGS = {
+    "statement_timeout": f"{STATEMENT_TIMEOUT}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT}s",
+    "timezone": "UTC",
+    "jit": "off",
+}
+
+
 def small_sync_engine(address: DatabaseAddress) -> Engine:
     """At most two connections; whoever makes it disposes of it."""
-    settings = {
-        "statement_timeout": f"{STATEMENT_TIMEOUT}s",
-        "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT}s",
-        "timezone": "UTC",
-        "jit": "off",
-    }
-
-    def connect() -> Any:
-        connection = psycopg.connect(
-            address.dsn,
-            connect_timeout=CONNECT_TIMEOUT,
-            application_name="gridkeeper jobs",
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=3,
-            tcp_user_timeout=STATEMENT_TIMEOUT * 1000,
-        )
-        # As a statement: a pooler in session mode refuses `options` among the parameters of the start.
-        with ExitStack() as on_failure:
-            on_failure.callback(connection.close)
-            connection.execute(
-                "select set_config(name, value, false) from unnest(%s::text[], %s::text[]) as s (name, value)",
-                [list(settings), list(settings.values())],
-            )
-            connection.commit()
-            on_failure.pop_all()
-        return connection
-
     engine = create_engine(
         "postgresql+psycopg://",
-        creator=connect,
+        creator=partial(_connect, address),
         pool_size=2,
         max_overflow=0,
         pool_pre_ping=True,
@@ -63,3 +44,25 @@ def small_sync_engine(address: DatabaseAddress) -> Engine:
             record.invalidate()
 
     return engine
+
+
+def _connect(address: DatabaseAddress) -> psycopg.Connection:
+    connection = psycopg.connect(
+        address.dsn,
+        connect_timeout=CONNECT_TIMEOUT,
+        application_name="gridkeeper jobs",
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=3,
+        tcp_user_timeout=STATEMENT_TIMEOUT * 1000,
+    )
+    # As a statement: a pooler in session mode refuses `options` among the parameters of the start.
+    with ExitStack() as on_failure:
+        on_failure.callback(connection.close)
+        connection.execute(
+            "select set_config(name, value, false) from unnest(%s::text[], %s::text[]) as s (name, value)",
+            [list(_SETTINGS), list(_SETTINGS.values())],
+        )
+        connection.commit()
+        on_failure.pop_all()
+    return connection
