@@ -51,6 +51,11 @@ async def database(database_url: str) -> AsyncIterator[Database]:
         yield found
 
 
+def done_at_once(runs: list[JobRun]) -> bool:
+    """Whether both jobs that a first start runs are done; one of them may have come again meanwhile."""
+    return {run.job for run in runs if run.outcome == "succeeded"} >= {JOB, "platform_health"}
+
+
 async def next_runs(database: Database) -> dict[str, float]:
     return dict(await rows(database, "select id, next_run_time from scheduler_jobs"))
 
@@ -58,7 +63,7 @@ async def next_runs(database: Database) -> dict[str, float]:
 async def test_on_first_start_collection_runs_at_once_and_the_rest_waits(database: Database) -> None:
     handler = Remembering()
     async with serving(service(database, every_kind(handler))):
-        runs = await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        runs = await runs_until(database, done_at_once)
     assert {run.job for run in runs} == {JOB, "platform_health"}
     run = next(run for run in runs if run.job == JOB)
     assert (run.outcome, run.attempt, run.epoch, run.summary) == (JobOutcome.SUCCEEDED, 1, 1, "done")
@@ -78,7 +83,7 @@ async def test_a_replica_that_wins_but_cannot_plan_is_not_ready_and_says_why(dat
 
 async def test_a_restart_keeps_the_next_run_times_and_runs_nothing_again(database: Database) -> None:
     async with serving(service(database, every_kind(Remembering()))):
-        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        await runs_until(database, done_at_once)
     before = await next_runs(database)
     again = Remembering()
     scheduler = service(database, every_kind(again))
@@ -124,7 +129,7 @@ async def test_an_overdue_job_runs_once_however_much_it_missed(database: Databas
     start = datetime(2024, 3, 1, 12, 0, 10, tzinfo=UTC)
     clock = FixedClock(start)
     async with serving(service(database, every_kind(Remembering()), clock=clock)):
-        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        await runs_until(database, done_at_once)
     clock.set(start + timedelta(days=3))
     late = Remembering()
     async with serving(service(database, every_kind(late), clock=clock)):
@@ -152,7 +157,7 @@ async def test_a_paused_job_stays_paused_over_a_restart_and_catches_up_when_resu
     clock = FixedClock(start)
     repository = JobRunRepository(database)
     async with serving(service(database, every_kind(Remembering()), clock=clock)):
-        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        await runs_until(database, done_at_once)
         await repository.set_paused(JOB, paused=True)
     clock.set(start + timedelta(hours=2))
     handler = Remembering()
@@ -253,7 +258,7 @@ async def test_a_next_run_that_is_no_instant_is_mended_from_the_plan_and_stops_n
     handler = Remembering()
     scheduler = service(database, every_kind(handler))
     async with serving(scheduler):
-        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        await runs_until(database, done_at_once)
         before = await next_runs(database)
         await rows(
             database,
@@ -284,7 +289,7 @@ async def test_a_run_asked_for_by_hand_is_taken_by_the_leader_once(database: Dat
     repository = JobRunRepository(database)
     handler = Remembering()
     async with serving(service(database, every_kind(handler))):
-        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        await runs_until(database, done_at_once)
         job = find_job(await repository.jobs(), "housekeeping")
         now = datetime.now(UTC)
         key = await repository.request(job, now, RunTrigger.MANUAL)
@@ -399,7 +404,7 @@ async def test_an_edited_plan_is_taken_up_and_a_wrong_one_refused(database: Data
                 await asyncio.sleep(0.05)
 
     async with serving(scheduler):
-        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        await runs_until(database, done_at_once)
         before = await next_runs(database)
         file.write_text("jobs:\n  near_real_time: {every: 90 min}\n")
         await schedule_is("every 90m")
@@ -411,7 +416,9 @@ async def test_an_edited_plan_is_taken_up_and_a_wrong_one_refused(database: Data
         assert scheduler.status().plan_error == ""
     after = await next_runs(database)
     assert before.keys() - after.keys() == {"housekeeping"}
-    untouched = before.keys() & after.keys() - {JOB, "platform_health"}
+    # What came due meanwhile, at a full half hour, has moved on by itself.
+    untouched = {job for job in before.keys() & after.keys() - {JOB} if before[job] > time.time()}
+    assert len(untouched) > 3
     assert {job: after[job] for job in untouched} == {job: before[job] for job in untouched}
 
 
@@ -562,7 +569,7 @@ async def test_a_burst_of_a_thousand_runs_at_once_all_run_once(database: Databas
     )
     scheduler = service(database, {**every_kind(handler)})
     async with serving(scheduler):
-        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        await runs_until(database, done_at_once)
         await rows(
             database,
             "insert into scheduler_jobs (id, next_run_time, job_state) "
@@ -582,7 +589,7 @@ async def test_a_burst_of_a_thousand_runs_at_once_all_run_once(database: Databas
 async def test_a_damaged_definition_is_mended_by_the_running_leader_and_a_stranger_is_shown(database: Database) -> None:
     scheduler = service(database, every_kind(Remembering()))
     async with serving(scheduler):
-        await runs_until(database, lambda found: sum(run.outcome == "succeeded" for run in found) == 2)
+        await runs_until(database, done_at_once)
         before = (await next_runs(database))["gap_analysis"]
         await rows(
             database,
