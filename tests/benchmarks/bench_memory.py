@@ -123,8 +123,8 @@ def zip_archives() -> dict[str, bytes]:
     found |= {f"one member of {name}": zipped(body, 1) for name, body in xml_documents(24_000_000).items()}
     found["members of one long identifier"] = zipped(document(texts), 16)
     found["members of one long reason"] = zipped(document(reasons, root="Acknowledgement"), 16)
-    found["members just below the limit of elements"] = zipped(document("<a/>" * 99_000), 300)
-    found["members that break off just below it"] = zipped(document("<a/>" * 99_000)[:-5], 300)
+    found["members just below the limit of elements"] = zipped(document("<a/>" * 99_000), 60)
+    found["members that break off just below it"] = zipped(document("<a/>" * 99_000)[:-5], 60)
     found["members without end"] = zipped(document(""), 10_000)
     return {name: body for name, body in found.items() if len(body) <= MOST_BYTES}
 

@@ -309,7 +309,7 @@ class _Reader:
         if self._budget.unlisted:
             self._notes[f"{self._budget.unlisted} more points or Periods were refused than are listed"] = None
             self._budget.unlisted = 0
-        root.clear()
+        root.clear()  # the parser and its tree hold each other: what stays until the collection is empty
         return MarketDocument(
             member=self._member,
             root=name,
