@@ -37,7 +37,7 @@ from app.sandbox.settings import SandboxSettings
 from app.settings import Settings
 from app.wiring.container import Container
 
-WAYS = ("refused", "reset", "503", "302", "empty", "hang", "drip")
+WAYS = ("refused", "reset", "503", "301", "302", "empty", "hang", "drip")
 ITEMS = {
     "one": ("load_actual",),
     "many": ("load_actual", "load_forecast_day_ahead", "generation_actual", "price_day_ahead"),
@@ -48,6 +48,7 @@ TOO_LATE = 20.0
 """So many seconds of the fast clock, by which the service may run late, leave the outcome sure."""
 HTTP = {
     "503": b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\ngone",
+    "301": b"HTTP/1.1 301 Moved Permanently\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\n\r\n",
     "302": b"HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\n\r\n",
     "empty": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 }

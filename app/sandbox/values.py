@@ -268,6 +268,10 @@ def _sign(border: Border) -> float:
     return 1.0 if border.out_area.eic == _ends(border)[0] else -1.0
 
 
+FLOW_NOISE = 0.004
+"""Of the size of an interconnection: without it a flow that bends slowly looks like a straight line."""
+
+
 def transfer_limit(border: Border) -> float:
     """The size of an interconnection in MW, the same in both directions."""
     return 400.0 + 2600.0 * fraction("limit", *_ends(border))
@@ -282,7 +286,11 @@ def exchange(seed: int, border: Border, starts: Times) -> SyntheticValues:
 
 
 def _flow(wanted: ValueRequest) -> SyntheticValues:
-    return wanted.rounded(np.maximum(0.0, exchange(wanted.seed, wanted.border, wanted.starts)))
+    """What meters show: the exchange with a small noise, below the limit of the interconnection."""
+    border, limit = wanted.border, transfer_limit(wanted.border)
+    noise = FLOW_NOISE * limit * (2 * uniform(key_of(wanted.seed, "meter", *_ends(border)), wanted.starts) - 1)
+    metered = exchange(wanted.seed, border, wanted.starts) + _sign(border) * noise
+    return wanted.rounded(np.clip(metered, 0.0, limit))
 
 
 def _schedule(wanted: ValueRequest) -> SyntheticValues:

@@ -30,6 +30,8 @@ USUAL_AGREEMENT = 0.04
 """Neighbours that agree more often than this (coupled prices) may agree for far longer, the more so the more there are."""
 LONGEST_OUTAGE_DAYS = 7
 LONGEST_PAUSE_DAYS = 1
+NEAR_LIMIT = 0.95
+"""Of the highest flow: meters and corrections show a line at its limit a little above it now and then."""
 DECIMALS = (3, 2, 1, 0)
 UNITS_OF_A_BEND, UNITS_OF_A_SLOPE = 50, 20
 """Of the last published decimal: where a series usually bends by more, three straight bends in a row are no chance."""
@@ -62,6 +64,12 @@ def allowed_run(lengths: Values, series: Series, shortest: float) -> Values:
     return np.where(np.isnan(usual), max(shortest, series.per_day), np.fmax(shortest, HABIT_FACTOR * usual + 1))
 
 
+def allowed_at_limit(allowed: Values, series: Series) -> Values:
+    """The longest run of a flow, a week where its value is near the highest of four weeks."""
+    limit = NEAR_LIMIT * habit(series.values, series.per_day, quantile=1.0, days=28)
+    return np.where(series.values >= limit, np.fmax(allowed, LONGEST_OUTAGE_DAYS * series.per_day), allowed)
+
+
 def _too_long(condition: Flags, lengths: Values, allowed: Values) -> Flags:
     return whole_runs(condition, condition & (lengths > allowed))
 
@@ -82,8 +90,7 @@ def stuck(series: Series) -> Flags:
     usual = habit(lengths, series.per_day, days=HABIT_DAYS)
     allowed = np.fmax(allowed, RESTS_IN_A_ROW * usual)
     if series.kind is SeriesKind.FLOW:
-        highest = habit(series.values, series.per_day, quantile=1.0, days=28)
-        allowed = np.where(series.values >= highest, np.fmax(allowed, LONGEST_OUTAGE_DAYS * series.per_day), allowed)
+        allowed = allowed_at_limit(allowed, series)
     if series.kind is SeriesKind.NUCLEAR:  # at its plateau it rests: the longest rest of eight weeks is usual
         allowed = np.fmax(allowed, HABIT_FACTOR * habit(lengths, series.per_day, quantile=1.0, days=HABIT_DAYS))
     return _too_long(same, lengths, allowed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from app.market.series import DataItem
-from app.quality.detectors.patterns import allowed_run
+from app.quality.detectors.patterns import allowed_at_limit, allowed_run
 from app.quality.detectors.sun import night
 from app.quality.detectors.validity import above_capacity, beyond_seasonal_bounds, negative, outside_price_bounds
 from app.quality.models import EvidenceRule, Series, SeriesKind
@@ -66,10 +66,15 @@ def output_at_night(subject: Subject, series: Series) -> Flags:
 
 
 def flat_fill(subject: Subject, series: Series, filled: Flags) -> Flags:
-    """Runs of repeated values longer than some hours and longer than usual, where something is measured; zero may last."""
+    """Runs of repeated values longer than some hours and longer than usual, where something is measured.
+
+    Zero may last, and a line at its limit while the prices of its ends differ.
+    """
     if subject.item not in MEASURED:
         return np.zeros(len(series.values), np.bool_)
     repeated = filled & (series.values != 0) & ~np.isnan(series.values)
     lengths = np.where(repeated, run_lengths(repeated), 0.0)
     allowed = allowed_run(lengths, series, HOURS_OF_FILL * series.per_hour)
+    if series.kind is SeriesKind.FLOW:
+        allowed = allowed_at_limit(allowed, series)
     return whole_runs(repeated, repeated & (lengths > allowed))

@@ -29,6 +29,8 @@ ACCESS_REMEDY = (
 )
 USUAL_BAN = timedelta(minutes=10)
 LONGEST_BAN = timedelta(hours=1)
+OF_THE_REQUEST = frozenset({400, 414, 422, 431})
+"""Statuses that speak of one request; any other that is refused without an acknowledgement is not the platform's own word."""
 _QUOTED = 200
 _EXAMINED = 256 * 1024
 
@@ -64,10 +66,9 @@ def _failed(answer: HttpResponse, now: datetime) -> SourceError:
         return _redirected(answer)
     if answer.status == 413:
         return RequestTooLarge(_summary(answer))
-    if answer.status in (404, 408, 409, 425):
-        return SourceUnavailable(_summary(answer))
-    throttled = _THROTTLED.search(quote(answer.body))
-    return _rate_limited(answer, now) if throttled else RequestRejected(_summary(answer))
+    if _THROTTLED.search(quote(answer.body)):
+        return _rate_limited(answer, now)
+    return RequestRejected(_summary(answer)) if answer.status in OF_THE_REQUEST else SourceUnavailable(_summary(answer))
 
 
 def refusal(acknowledgement: Acknowledgement) -> SourceError:
@@ -114,11 +115,10 @@ def _cut_off(answer: HttpResponse) -> SourceUnavailable:
     return SourceUnavailable(f"the answer was cut off after {len(answer.body):,} bytes")
 
 
-def _redirected(answer: HttpResponse) -> SourceError:
+def _redirected(answer: HttpResponse) -> SourceUnavailable:
     """A redirect is not followed: the token would go wherever it points."""
     target = _shortened(answer.headers.get("location", "nowhere"))
-    text = f"the platform redirects to {target} ({answer.status}); check GRIDKEEPER_ENTSOE__BASE_URL"
-    return RequestRejected(text) if answer.status in (301, 308) else SourceUnavailable(text)
+    return SourceUnavailable(f"the platform redirects to {target} ({answer.status}); check GRIDKEEPER_ENTSOE__BASE_URL")
 
 
 def _rate_limited(answer: HttpResponse, now: datetime) -> SourceUnavailable:

@@ -40,11 +40,12 @@ class Unlimited:
 
 
 def places(item: DataItem) -> list[Place]:
-    """France, and for what lies on borders two of them, in both directions."""
+    """France, and for what lies on borders four of them, two of which rest at their limits, in both directions."""
     france = find_place("FR")
     if not ITEMS[item].border:
         return [france, find_place("BE")] if item is DataItem.PRICE_DAY_AHEAD else [france]
-    return [find_place(name) for name in ("FR>BE", "BE>FR", "FR>ES", "ES>FR")]
+    borders = map(find_place, ("FR>BE", "BE>FR", "FR>ES", "ES>FR", "NL>NO_2", "NO_2>NL", "AT>CH", "CH>AT"))
+    return [border for border in borders if ITEMS[item].exists_for(border)]
 
 
 async def collect(world: QualityWorld, now: datetime, days: Mapping[DataItem, int]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from app.market.areas import areas
 from app.market.series import DataItem, SeriesKey
+from app.quality.detectors.patterns import signatures
 from app.quality.detectors.sun import BOXES, elevation, night
 from app.quality.detectors.validity import beyond_seasonal_bounds
 from app.quality.models import EvidenceRule, Series, SeriesKind
@@ -253,3 +254,16 @@ def test_short_series_and_unknown_values_break_no_rule(make: Callable[[int], Ser
     psr_type = "" if base.kind is SeriesKind.LOAD else "B16"
 
     assert hard_violations(subject(item, psr_type=psr_type), Series(base.kind, START, HOUR, values)) == {}
+
+
+@pytest.mark.parametrize(("rests_at", "found"), [(300.0, 0), (150.0, 12)])
+def test_a_line_may_rest_at_its_limit_and_not_below(rests_at: float, found: int) -> None:
+    values = 150 + 140 * np.sin(2 * np.pi * np.arange(24 * 60) / 31)
+    values[24 * 40] = 310.0
+    values[-20:-7] = rests_at
+    filled = np.zeros(len(values), np.bool_)
+    filled[-19:-7] = True
+    border = Series(SeriesKind.FLOW, START, HOUR, values)
+
+    assert flat_fill(subject(DataItem.FLOW_PHYSICAL, "x>y"), border, filled).sum() == found
+    assert (EvidenceRule.STUCK in signatures(border)) == bool(found)
