@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 
+from app.alerting import sql
 from app.clock import Clock, until_beat
 from app.db.engine import Database
 from app.db.retention import Mechanism, Retention
@@ -22,12 +23,6 @@ REFRESH_SECONDS = 15.0
 FORGOTTEN = timedelta(minutes=10)
 MOST_KEPT = 200
 
-_WRITE = """
-    insert into rule_problems (instance, source, file, line, field, message, since, seen_at)
-    select $1, *, $7, $7 from unnest($2::text[], $3::text[], $4::integer[], $5::text[], $6::text[])
-    on conflict (instance, source, file, line, field, message) do update set seen_at = excluded.seen_at
-"""
-_CLEAR = "delete from rule_problems where (instance = $1 and seen_at is distinct from $2) or seen_at < $3"
 RETAINED = (
     Retention(
         "rule_problems",
@@ -35,7 +30,7 @@ RETAINED = (
         FORGOTTEN,
         Mechanism.FILES,
         only="what no process sees any more; what is mended goes at once",
-        statement=_CLEAR,
+        statement=sql.CLEAR_PROBLEMS,
     ),
 )
 
@@ -73,8 +68,8 @@ class ProblemBoard:
         now = self._clock.now()
         async with self._database.transaction() as connection:
             if present:
-                await connection.execute(_WRITE, self._instance, *_columns(present), now)
-            await connection.execute(_CLEAR, self._instance, now if present else None, now - FORGOTTEN)
+                await connection.execute(sql.KEEP_PROBLEMS, self._instance, *_columns(present), now)
+            await connection.execute(sql.CLEAR_PROBLEMS, self._instance, now if present else None, now - FORGOTTEN)
         self._written, self._written_at = tuple(present), time.monotonic()
 
     async def _try(self, act: Callable[[], Awaitable[None]]) -> None:

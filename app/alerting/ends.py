@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from app.alerting import sql
 from app.alerting.delivery.grouping import NOW, Planned, urgent_end
 from app.alerting.delivery.messages import NotificationItem, told_of
 from app.alerting.delivery.routing import Route, Routes
@@ -21,57 +22,6 @@ if TYPE_CHECKING:
 FIRING_KINDS = ("fired", "reminded", "severity")
 FOLLOWS = "after:"
 """How the key of a group begins that waits until the message whose number follows has arrived or failed."""
-
-# The rows are locked, so that a claim that comes at the same moment takes them as they were before, or after.
-_LOCK_WAITING = """
-    select n.notification_id
-    from notifications as n
-    where
-        n.status = 'waiting'
-        and exists (
-            select from notification_events as e
-            where e.notification_id = n.notification_id and e.alert_id = any ($1::bigint[])
-        )
-    order by n.notification_id
-    for update of n
-"""
-
-_NOTIFIED = """
-    select distinct
-        n.notification_id, n.channel, n.group_key, n.recipients, n.status, n.frozen_at is not null as frozen, e.alert_id
-    from notification_events as e
-    join notifications as n using (notification_id)
-    where
-        e.alert_id = any ($1::bigint[])
-        and e.kind in ('fired', 'reminded', 'severity')
-        and n.status in ('waiting', 'sent')
-    order by n.notification_id
-"""
-
-_DROP_FIRING = """
-    delete from notification_events as e
-    using unnest($1::bigint[], $2::bigint[]) as gone (notification_id, alert_id)
-    where
-        e.notification_id = gone.notification_id
-        and e.alert_id = gone.alert_id
-        and e.kind in ('fired', 'reminded', 'severity')
-"""
-
-_HURRY = """
-    update notifications as n
-    set not_before = least(n.not_before, $2), severity = greatest(n.severity, $3)
-    where n.notification_id = any ($1::bigint[]) and n.status = 'waiting'
-"""
-
-END_EMPTY = """
-    update notifications as n
-    set status = 'dropped', frozen_at = $2, ended_at = $2, subject = $3, claimed_until = null
-    where
-        n.notification_id = any ($1::bigint[])
-        and n.status = 'waiting'
-        and n.content is null
-        and not exists (select from notification_events as e where e.notification_id = n.notification_id)
-"""
 
 
 @dataclass(slots=True)
@@ -102,8 +52,8 @@ async def notified(connection: Connection, events: Iterable[AlertEvent]) -> dict
     found: dict[tuple[int | None, str, tuple[str, ...]], Ways] = {}
     if not alerts:
         return {}
-    await connection.fetch(_LOCK_WAITING, alerts)
-    for row in await connection.fetch(_NOTIFIED, alerts):
+    await connection.fetch(sql.LOCK_WAITING, alerts)
+    for row in await connection.fetch(sql.NOTIFIED, alerts):
         key = (row["alert_id"], row["channel"], tuple(row["recipients"]))
         ways = found.setdefault(key, Ways(row["channel"], tuple(row["recipients"])))
         if row["status"] == "sent":
@@ -175,11 +125,11 @@ def _wants_no_ends(route: Route) -> bool:
 async def write_ends(connection: Connection, ends: Ends, now: datetime) -> None:
     """Take away what is stale; messages that are empty then are dropped."""
     if ends.stale:
-        await connection.execute(_DROP_FIRING, *map(list, zip(*ends.stale, strict=True)))
+        await connection.execute(sql.DROP_FIRING_EVENTS, *map(list, zip(*ends.stale, strict=True)))
     urgent = [number for number, _, event in ends.joined if urgent_end(event)]
     if urgent:
-        await connection.execute(_HURRY, urgent, now, Severity.CRITICAL.rank)
+        await connection.execute(sql.HURRY, urgent, now, Severity.CRITICAL.rank)
     await add_events(connection, [(number, told) for number, told, _ in ends.joined])
     if ends.stale:
         emptied = [number for number, _ in ends.stale]
-        await connection.execute(END_EMPTY, emptied, now, "resolved before anybody was notified")
+        await connection.execute(sql.END_EMPTY, emptied, now, "resolved before anybody was notified")

@@ -6,24 +6,17 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from app.alerting import sql
 from app.alerting.delivery.messages import NotificationItem
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
 
-_ADD_EVENTS = """
-    insert into notification_events (notification_id, alert_id, kind, rule, severity, at, content)
-    select *
-    from unnest(
-        $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[]::jsonb[]
-    )
-"""
-
 
 async def add_events(connection: Connection, pairs: Sequence[tuple[int, NotificationItem]]) -> None:
     """Write events into their messages."""
     await connection.execute(
-        _ADD_EVENTS,
+        sql.ADD_NOTIFICATION_EVENTS,
         [number for number, _ in pairs],
         [told.alert_id for _, told in pairs],
         [told.kind for _, told in pairs],

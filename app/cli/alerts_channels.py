@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import typer
 
-from app.alerting.delivery.administration import ChannelState, PastMessage
+from app.alerting.administration import ChannelState, PastMessage
 from app.alerting.delivery.channels.base import Channel, DeliveryStatus, HttpSender
 from app.alerting.delivery.config import ChannelBook, ChannelFile
 from app.alerting.delivery.messages import Content, Message, Sender, compose

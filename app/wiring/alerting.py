@@ -7,8 +7,7 @@ from datetime import timedelta
 
 from dependency_injector import containers, providers
 
-from app.alerting.administration import AlertAdministration
-from app.alerting.delivery.administration import DeliveryAdministration
+from app.alerting.administration import AlertAdministration, DeliveryAdministration
 from app.alerting.delivery.channels.base import HttpSender
 from app.alerting.delivery.config import ChannelFile
 from app.alerting.delivery.messages import Sender

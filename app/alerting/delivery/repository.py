@@ -65,9 +65,9 @@ from app.alerting.delivery.sql import (
     TROUBLED,
     TRY,
 )
-from app.alerting.ends import END_EMPTY
 from app.alerting.models import Severity
 from app.alerting.sending_checks import still_to_send
+from app.alerting.sql import END_EMPTY
 from app.db.engine import Database
 from app.db.retention import erase
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 from asyncpg import exceptions as pg
 
+from app.alerting.evaluation import sql as statements
 from app.alerting.evaluation.query_moments import read_moments
 from app.alerting.evaluation.query_rows import (
     MOST_BYTES,
@@ -35,60 +36,6 @@ GRACE = 2.0
 """Seconds that the server may take to end a statement whose time is up, before we drop the connection."""
 LONGEST_ERROR = 500
 
-# Both are undone with the transaction. The role reads everything and may do nothing else, which keeps functions like
-# pg_terminate_backend or lo_export from doing harm by accident; a statement that wants to could take the role off,
-# unless the login has no other.
-_BEGIN = "begin read only; set local statement_timeout = {milliseconds}; set local lock_timeout = '1s'"
-_ROLE = "; set local role pg_read_all_data"
-_END = "rollback; select pg_advisory_unlock_all()"
-# The search path may name the user, who is another with the role. Servers before 14 have no such role, those before 16
-# know no privilege `set`.
-_STATE = """
-    select
-        case
-            when to_regrole('pg_read_all_data') is null then false
-            when current_setting('server_version_num')::integer < 160000
-                then pg_has_role(session_user, 'pg_read_all_data', 'member')
-            else pg_has_role(session_user, 'pg_read_all_data', 'set')
-        end as may_take_role,
-        (select string_agg(quote_ident(name), ', ') from unnest(current_schemas(false)) as name) as path,
-        to_regclass('rule_states') is not null as ours,
-        session_user::text as login,
-        concat_ws(
-            ', ',
-            case when role.rolsuper then 'is a superuser' end,
-            case when role.rolcreaterole or role.rolreplication then 'may create roles or replicate' end,
-            case when pg_has_role(tables.relowner, 'usage') then 'owns our tables' end,
-            case
-                when exists (
-                    select from pg_auth_members
-                    where member = role.oid and roleid <> coalesce(to_regrole('pg_read_all_data')::oid, 0)
-                ) then 'is a member of other roles'
-            end
-        ) as powers
-    from pg_roles as role
-    left join pg_class as tables on tables.oid = to_regclass('rule_states')
-    where role.rolname = session_user
-"""
-# The server adds up the size of the rows as it makes them and sends nothing of those beyond the bound: a single cell
-# may be larger than our memory. What is stored compressed takes more room as text than as it is stored.
-_QUERY = """
-select rule.bytes, cells.*
-from (
-    select
-        rule.whole,
-        sum(
-            case
-                when pg_column_size(rule.whole) > {most_bytes} then pg_column_size(rule.whole)
-                else octet_length(rule.whole::text)
-            end
-        ) over (rows unbounded preceding) as bytes
-    from (select rule as whole from (
-{sql}
-) as rule limit {limit}) as rule
-) as rule
-left join lateral (select (rule.whole).*) as cells on rule.bytes <= {most_bytes}
-"""
 FIRST_ROWS = 100
 """Where these exceed the bound already, the server is not asked to make the others."""
 
@@ -145,7 +92,7 @@ class QuerySession:
                 raise LoginRefused(_short(error)) from error
             raise QueryFailed(f"cannot connect to database {name!r}: {_short(error)}") from error
         try:
-            [state] = await connection.fetch(_STATE)
+            [state] = await connection.fetch(statements.LOGIN_STATE)
             await read_moments(connection)
         except DRIVER_FAILURES as error:
             connection.terminate()
@@ -157,7 +104,9 @@ class QuerySession:
         return cls(
             name,
             connection,
-            _BEGIN + path.replace("{", "{{").replace("}", "}}") + (_ROLE if state["may_take_role"] else ""),
+            statements.BEGIN_READING
+            + path.replace("{", "{{").replace("}", "}}")
+            + (statements.TAKE_READING_ROLE if state["may_take_role"] else ""),
             state["login"],
             state["powers"],
         )
@@ -194,10 +143,10 @@ class QuerySession:
 
     async def _prepare(self, sql: str) -> PreparedQuery:
         """The statement with what counts its rows around it; kept, because a rule asks the same again and again."""
-        described = await self._connection.prepare(f"select * from (\n{sql}\n) as rule")  # noqa: S608  running it is the purpose
+        described = await self._connection.prepare(statements.DESCRIBED_QUERY.format(sql=sql))
         columns = tuple((one.name, kind_of(one.type)) for one in described.get_attributes())
         most_bytes = MOST_OF_LISTS if any(has_parts(one.type) for one in described.get_attributes()) else MOST_BYTES
-        query = _QUERY.format(sql=sql, limit=MOST_ROWS + 1, most_bytes=most_bytes)
+        query = statements.BOUNDED_QUERY.format(sql=sql, limit=MOST_ROWS + 1, most_bytes=most_bytes)
         if len(self._prepared) >= MOST_PREPARED:
             self._prepared.clear()
         prepared = PreparedQuery(await self._connection.prepare(query), columns, most_bytes)
@@ -217,7 +166,7 @@ class QuerySession:
 
     async def _end(self) -> None:
         if not self.closed:
-            await self._connection.execute(_END)
+            await self._connection.execute(statements.END_READING)
 
     async def _end_all(self) -> None:
         """End the connection and what runs on it: a statement may have taken off its own limit."""

@@ -203,3 +203,61 @@ RETAINED = (
     ),
     Retention("silences", "ends_at", "alerting.history_days", Mechanism.ALERTING),
 )
+
+# Both are undone with the transaction. The role reads everything and may do nothing else, which keeps functions like
+# pg_terminate_backend or lo_export from doing harm by accident; a statement that wants to could take the role off,
+# unless the login has no other.
+BEGIN_READING = "begin read only; set local statement_timeout = {milliseconds}; set local lock_timeout = '1s'"
+TAKE_READING_ROLE = "; set local role pg_read_all_data"
+END_READING = "rollback; select pg_advisory_unlock_all()"
+# The search path may name the user, who is another with the role. Servers before 14 have no such role, those before 16
+# know no privilege `set`.
+LOGIN_STATE = """
+    select
+        case
+            when to_regrole('pg_read_all_data') is null then false
+            when current_setting('server_version_num')::integer < 160000
+                then pg_has_role(session_user, 'pg_read_all_data', 'member')
+            else pg_has_role(session_user, 'pg_read_all_data', 'set')
+        end as may_take_role,
+        (select string_agg(quote_ident(name), ', ') from unnest(current_schemas(false)) as name) as path,
+        to_regclass('rule_states') is not null as ours,
+        session_user::text as login,
+        concat_ws(
+            ', ',
+            case when role.rolsuper then 'is a superuser' end,
+            case when role.rolcreaterole or role.rolreplication then 'may create roles or replicate' end,
+            case when pg_has_role(tables.relowner, 'usage') then 'owns our tables' end,
+            case
+                when exists (
+                    select from pg_auth_members
+                    where member = role.oid and roleid <> coalesce(to_regrole('pg_read_all_data')::oid, 0)
+                ) then 'is a member of other roles'
+            end
+        ) as powers
+    from pg_roles as role
+    left join pg_class as tables on tables.oid = to_regclass('rule_states')
+    where role.rolname = session_user
+"""
+# The server adds up the size of the rows as it makes them and sends nothing of those beyond the bound: a single cell
+# may be larger than our memory. What is stored compressed takes more room as text than as it is stored.
+BOUNDED_QUERY = """
+select rule.bytes, cells.*
+from (
+    select
+        rule.whole,
+        sum(
+            case
+                when pg_column_size(rule.whole) > {most_bytes} then pg_column_size(rule.whole)
+                else octet_length(rule.whole::text)
+            end
+        ) over (rows unbounded preceding) as bytes
+    from (select rule as whole from (
+{sql}
+) as rule limit {limit}) as rule
+) as rule
+left join lateral (select (rule.whole).*) as cells on rule.bytes <= {most_bytes}
+"""
+
+# What the columns of a rule's statement are.
+DESCRIBED_QUERY = "select * from (\n{sql}\n) as rule"

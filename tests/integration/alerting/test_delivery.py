@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from app.alerting.delivery.administration import DeliveryAdministration
+from app.alerting.administration import DeliveryAdministration
 from app.alerting.delivery.channels.base import HttpSender
 from app.alerting.delivery.messages import Content
 from app.alerting.delivery.repository import DeliveryAttempt, DeliveryClaim, DeliveryProgress, DeliveryRepository
