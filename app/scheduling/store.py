@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
-from app.scheduling import jobs
+from app.scheduling import jobs, sql
 from app.scheduling.models import JobSpec, Params, StoredJob, Ticket
 from app.scheduling.plan import Action, PlanDiff
 from app.scheduling.schedules import SlotSchedule, parse_schedule
@@ -31,41 +31,6 @@ TABLE = "scheduler_jobs"
 _VERSION = 2
 _READABLE = (0.0, 253_402_300_799.0)
 """Next run times from 1970 to 9999; the column would also take NaN and infinity."""
-
-_FENCE = "select epoch from scheduler_leader where epoch = :epoch for share"
-
-_CLAIM = text("""
-    insert into job_runs (
-        job, scheduled_for, epoch, runner, trigger, kind, params, attempt, outcome, started_at, lateness
-    )
-    select
-        due.job, due.scheduled_for, :epoch, (select holder from scheduler_leader), due.trigger, due.kind, due.params::jsonb, 1, 'running', :now,
-        extract(epoch from :now - due.scheduled_for)
-    from unnest(
-        cast(:jobs as text[]), cast(:slots as timestamptz[]), cast(:triggers as text[]),
-        cast(:kinds as text[]), cast(:params as text[])
-    ) as due (job, scheduled_for, trigger, kind, params)
-    on conflict (job, scheduled_for) do nothing
-    returning job, scheduled_for
-""")
-
-_ADVANCE = text("""
-    update scheduler_jobs as job
-    set next_run_time = due.next_run_time
-    from unnest(cast(:ids as text[]), cast(:times as float8[])) as due (id, next_run_time)
-    where job.id = due.id
-""")
-
-_ADD = text("""
-    insert into scheduler_jobs (id, next_run_time, job_state) values (:id, :next_run, :state)
-    on conflict (id) do nothing
-""")
-_CHANGE = text("""
-    update scheduler_jobs
-    set job_state = :state, next_run_time = coalesce(:next_run, next_run_time), unreadable = ''
-    where id = :id
-""")
-_REMOVE = text("delete from scheduler_jobs where id = :id")
 
 
 class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # the library has no types
@@ -155,11 +120,11 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
 
     def add_job(self, job: Job) -> None:
         with self._transaction() as connection:
-            connection.execute(_ADD, _row(_spec_of(job), job.next_run_time))
+            connection.execute(text(sql.ADD_JOB), _row(_spec_of(job), job.next_run_time))
 
     def update_job(self, job: Job) -> None:
         with self._transaction() as connection:
-            connection.execute(_CHANGE, _row(_spec_of(job), job.next_run_time))
+            connection.execute(text(sql.CHANGE_JOB), _row(_spec_of(job), job.next_run_time))
 
     def _get_jobs(self, *conditions: ColumnElement[bool]) -> list[Job]:
         table = self.jobs_t.c
@@ -205,18 +170,18 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
 
     def apply(self, changes: Iterable[PlanDiff], epoch: int) -> None:
         """Bring the table to the plan, in one transaction of the leader."""
-        statements = {Action.ADD: _ADD, Action.REMOVE: _REMOVE}
+        statements = {Action.ADD: text(sql.ADD_JOB), Action.REMOVE: text(sql.REMOVE_JOB)}
         with self._transaction() as connection:
             _fence(connection, epoch)
             for change in changes:
                 row = {"id": change.job.name} if change.action is Action.REMOVE else _row(change.job, change.next_run)
-                connection.execute(statements.get(change.action, _CHANGE), row)
+                connection.execute(statements.get(change.action, text(sql.CHANGE_JOB)), row)
 
     def forget(self, epoch: int) -> None:
         """Delete every job, for a service that is told to keep none over a restart."""
         with self._transaction() as connection:
             _fence(connection, epoch)
-            connection.execute(text("delete from scheduler_jobs"))
+            connection.execute(text(sql.REMOVE_JOBS))
 
     def claim(
         self, tickets: Sequence[Ticket], next_runs: Sequence[datetime], epoch: int, now: datetime
@@ -236,8 +201,8 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
         times = [instant.timestamp() for instant in next_runs]
         with self._transaction() as connection:
             _fence(connection, epoch)
-            claimed = connection.execute(_CLAIM, {**row, "epoch": epoch, "now": now}).all()
-            connection.execute(_ADVANCE, {"ids": row["jobs"], "times": times})
+            claimed = connection.execute(text(sql.CLAIM_SLOTS), {**row, "epoch": epoch, "now": now}).all()
+            connection.execute(text(sql.ADVANCE_JOBS), {"ids": row["jobs"], "times": times})
         return {(job, slot.astimezone(UTC)) for job, slot in claimed}
 
 
@@ -263,7 +228,7 @@ def _instant(seconds: float | None) -> datetime | None:
 
 def _fence(connection: Connection, epoch: int) -> None:
     """The next leader cannot rise before this transaction ends, nor this one pass after it has risen."""
-    if connection.execute(text(_FENCE), {"epoch": epoch}).scalar() is None:
+    if connection.execute(text(sql.FENCE), {"epoch": epoch}).scalar() is None:
         raise SchedulerStateError(f"epoch {epoch} is over: another process leads")
 
 
