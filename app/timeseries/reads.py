@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.market.series import SeriesKey
 from app.market.time import Interval, Resolution, iso_microseconds
+from app.timeseries import sql
 from app.timeseries.binary_copy import RowFormat, microseconds
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ PORTION = timedelta(days=366)
 _ROW = RowFormat(
     delivery_start="timestamptz", resolution="int2", value="float8", filled="bool", recorded_at="timestamptz"
 )
-_COLUMNS = ", ".join(_ROW.columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,48 +86,9 @@ def _query(series_id: int, interval: Interval, as_of: datetime | None, *, assume
         f"and delivery_start < '{iso_microseconds(interval.end)}'"
     )
     if as_of is None:
-        return f"""
-            select {_COLUMNS} from observations where {rows} and value is not null
-            order by delivery_start, resolution
-        """  # noqa: S608
-    instant = f"timestamptz '{iso_microseconds(as_of)}'"
-    return _first_known(rows, instant) if assume else _known_at(rows, instant)
-
-
-def _known_at(rows: str, instant: str) -> str:
-    """The version that was newest at the instant; at most one, because each begins where the one before ends."""
-    return f"""
-        select * from (
-            select {_COLUMNS} from observations
-            where {rows} and recorded_at <= {instant}
-            union all
-            select {_COLUMNS} from observation_revisions
-            where {rows} and recorded_at <= {instant} and superseded_at > {instant}
-        ) as version
-        where value is not null
-        order by delivery_start, resolution
-    """  # noqa: S608
-
-
-def _first_known(rows: str, instant: str) -> str:
-    """The version that was newest at the instant, or the very first one where all came later."""
-    return f"""
-        select * from (
-            select distinct on (delivery_start, resolution) * from (
-                select {_COLUMNS} from observations where {rows}
-                union all
-                select {_COLUMNS} from observation_revisions where {rows}
-            ) as version
-            order by
-                delivery_start,
-                resolution,
-                recorded_at <= {instant} desc,
-                case when recorded_at <= {instant} then recorded_at end desc,
-                recorded_at
-        ) as candidate
-        where value is not null
-        order by delivery_start, resolution
-    """  # noqa: S608
+        return sql.CURRENT_VALUES.format(rows=rows)
+    statement = sql.FIRST_KNOWN_VALUES if assume else sql.VALUES_KNOWN_AT
+    return statement.format(rows=rows, instant=f"timestamptz '{iso_microseconds(as_of)}'")
 
 
 async def _copied(connection: Connection, query: str) -> dict[str, NDArray[Any]]:

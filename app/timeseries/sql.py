@@ -261,3 +261,43 @@ ADD_COUNTS = """
     on conflict (series_id, day, resolution) do update
     set stored = counts.stored + excluded.stored
 """
+
+# Below, {rows} stands for a condition and {instant} for a literal: COPY takes no parameters.
+_VALUE_COLUMNS = "delivery_start, resolution, value, filled, recorded_at"
+
+CURRENT_VALUES = f"""
+    select {_VALUE_COLUMNS} from observations where {{rows}} and value is not null
+    order by delivery_start, resolution
+"""  # noqa: S608  names of columns
+
+# The version that was newest at the instant; at most one, because each begins where the one before ends.
+VALUES_KNOWN_AT = f"""
+    select * from (
+        select {_VALUE_COLUMNS} from observations
+        where {{rows}} and recorded_at <= {{instant}}
+        union all
+        select {_VALUE_COLUMNS} from observation_revisions
+        where {{rows}} and recorded_at <= {{instant}} and superseded_at > {{instant}}
+    ) as version
+    where value is not null
+    order by delivery_start, resolution
+"""  # noqa: S608  names of columns
+
+# The version that was newest at the instant, or the very first one where all came later.
+FIRST_KNOWN_VALUES = f"""
+    select * from (
+        select distinct on (delivery_start, resolution) * from (
+            select {_VALUE_COLUMNS} from observations where {{rows}}
+            union all
+            select {_VALUE_COLUMNS} from observation_revisions where {{rows}}
+        ) as version
+        order by
+            delivery_start,
+            resolution,
+            recorded_at <= {{instant}} desc,
+            case when recorded_at <= {{instant}} then recorded_at end desc,
+            recorded_at
+    ) as candidate
+    where value is not null
+    order by delivery_start, resolution
+"""  # noqa: S608  names of columns
