@@ -9,52 +9,7 @@ from app.entsoe.items import ITEMS
 from app.market.areas import by_eic
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE, Resolution
-
-_NEWEST = """
-    select distinct on (s.item, s.area) s.item, s.area, o.delivery_start, o.resolution, run.finished_at as asked_at
-    from series as s
-    cross join lateral (
-        select day::timestamp at time zone 'UTC' as day_start
-        from daily_counts
-        where series_id = s.series_id and stored > 0
-        order by day desc
-        limit 1
-    ) as last
-    cross join lateral (
-        select delivery_start, resolution
-        from observations
-        where
-            series_id = s.series_id
-            and delivery_start >= last.day_start
-            and delivery_start < last.day_start + interval '1 day'
-            and value is not null
-        order by delivery_start desc, resolution
-        limit 1
-    ) as o
-    left join lateral (
-        select finished_at
-        from collection_runs
-        where item = s.item and area = s.area
-        order by finished_at desc
-        limit 1
-    ) as run on true
-    order by s.item, s.area, o.delivery_start desc, o.resolution
-"""
-
-_WRITE = """
-    insert into data_lateness as known (item, area, newest_start, resolution, due_at, asked_at, changed_at)
-    select item, area, newest_start, resolution, due_at, asked_at, $7
-    from unnest($1::text[], $2::text[], $3::timestamptz[], $4::smallint[], $5::timestamptz[], $6::timestamptz[])
-        as found (item, area, newest_start, resolution, due_at, asked_at)
-    on conflict (item, area) do update set
-        newest_start = excluded.newest_start,
-        resolution = excluded.resolution,
-        due_at = excluded.due_at,
-        asked_at = excluded.asked_at,
-        changed_at = excluded.changed_at
-    where (known.newest_start, known.resolution, known.due_at, known.asked_at)
-        is distinct from (excluded.newest_start, excluded.resolution, excluded.due_at, excluded.asked_at)
-"""
+from app.monitoring import sql
 
 
 def due_at(item: str, area_eic: str, newest: datetime, resolution: Resolution) -> datetime | None:
@@ -82,11 +37,11 @@ class LatenessKeeper:
     async def refresh(self, now: datetime) -> int:
         """Look at every item and area; how many were looked at."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(_NEWEST)
+            rows = await connection.fetch(sql.NEWEST_VALUES)
             dues = [
                 due_at(row["item"], row["area"], row["delivery_start"], Resolution.from_id(row["resolution"]))
                 for row in rows
             ]
             columns = [[row[name] for row in rows] for name in ("item", "area", "delivery_start", "resolution")]
-            await connection.execute(_WRITE, *columns, dues, [row["asked_at"] for row in rows], now)
+            await connection.execute(sql.KEEP_LATENESS, *columns, dues, [row["asked_at"] for row in rows], now)
         return len(rows)

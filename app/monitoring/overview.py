@@ -8,116 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.db.leader import read_leader
+from app.monitoring import sql
 
 if TYPE_CHECKING:
     from app.db.engine import Connection, Database
-
-_LAST_RUN = "select max(started_at) from job_runs where started_at > $1::timestamptz - interval '7 days'"
-
-_JOBS = """
-    select
-        job.id,
-        job.paused,
-        job.unreadable <> '' as unreadable,
-        not job.paused and job.next_run_time < extract(epoch from $1::timestamptz - $2::interval) as late,
-        coalesce(last.outcome in ('failed', 'missed', 'interrupted'), false) as failing
-    from scheduler_jobs as job
-    left join lateral (
-        select outcome
-        from job_runs
-        where job = job.id and outcome <> 'running'
-        order by scheduled_for desc
-        limit 1
-    ) as last on true
-    order by job.id
-"""
-
-_GAPS = """
-    select
-        reason,
-        count(*) as gaps,
-        sum(missing)::bigint as missing,
-        min(since) as oldest_since,
-        -- What was just found is as a rule filled a moment later, and what a backfill is about to bring is no fault.
-        count(*) filter (
-            where
-                greatest(since, found_at) < $1::timestamptz - interval '1 hour'
-                and not exists (
-                    select from backfill_chunks as chunk
-                    join backfills as backfill using (backfill_id)
-                    where
-                        backfill.finished_at is null
-                        and backfill.cancelled_at is null
-                        and chunk.state in ('pending', 'claimed')
-                        and chunk.item = gaps.item
-                        and chunk.area = gaps.area
-                        and chunk.window_start < gaps.gap_end
-                        and chunk.window_end > gaps.gap_start
-                )
-        ) as lasting
-    from gaps
-    group by reason
-    order by reason
-"""
-
-# Where no analysis has ended yet, only what was collected has been looked over.
-_ANALYSED = """
-    select
-        (
-            select max(finished_at) from job_runs
-            where job = 'gap_analysis' and outcome in ('succeeded', 'nothing_due', 'partial')
-        ) as analysed_at,
-        (select to_timestamp(next_run_time) from scheduler_jobs where id = 'gap_analysis' and not paused) as next_at,
-        (select count(distinct (item, area)) from collection_runs) as collected
-"""
-
-_BACKFILLS = """
-    select
-        backfill.backfill_id,
-        backfill.description,
-        backfill.paused_at is not null as paused,
-        count(*) as windows,
-        count(*) filter (where chunk.state in ('stored', 'empty', 'failed', 'cancelled')) as done
-    from backfills as backfill
-    join backfill_chunks as chunk using (backfill_id)
-    where backfill.finished_at is null and backfill.cancelled_at is null
-    group by backfill.backfill_id
-    order by backfill.backfill_id
-"""
-
-_BUDGET = """
-    select
-        (
-            select coalesce(sum(requests), 0)::bigint
-            from collection_metrics
-            where started_at > $1::timestamptz - interval '10 minutes' and finished_at > $1::timestamptz - interval '1 minute'
-        ) as requests,
-        (select blocked_until from token_budgets where token_id = $2 and blocked_until > $1) as blocked_until
-"""
-
-_ALERTS = """
-    select alert_id, rule, labels::text as labels, severity, coalesce(fired_at, since) as since, acknowledged_at, suppressed
-    from alerts
-    where phase = 'firing'
-    order by array_position(array['critical', 'warning', 'info'], severity), since
-    limit 200
-"""
-
-# Of a channel that takes nothing also what it has not yet handed over.
-_DISABLED = """
-    select
-        s.channel,
-        s.disabled_at as since,
-        s.disabled_reason as reason,
-        count(n.channel) filter (where n.status = 'waiting') as waiting,
-        count(n.channel) filter (where n.status = 'failed') as failed,
-        min(n.created_at) filter (where n.status = 'waiting') as oldest
-    from channel_states as s
-    left join notifications as n on n.channel = s.channel and n.status in ('waiting', 'failed')
-    where s.disabled_at is not null
-    group by s.channel
-    order by s.channel
-"""
 
 JOB_GRACE = timedelta(minutes=5)
 """A job that should have begun so long ago is late."""
@@ -224,16 +118,16 @@ async def read_overview(database: Database, now: datetime, token_id: str, takeov
     """One snapshot of everything."""
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
         leader = await read_leader(connection)
-        last_run_at = await connection.fetchval(_LAST_RUN, now)
-        [budget] = await connection.fetch(_BUDGET, now, token_id)
+        last_run_at = await connection.fetchval(sql.LAST_JOB_RUN, now)
+        [budget] = await connection.fetch(sql.REQUEST_BUDGET, now, token_id)
         return Overview(
             leader=Leader(
                 leader.epoch, leader.holder, leader.heartbeat_at, last_run_at, alive=leader.alive(takeover_after)
             ),
             jobs=await _jobs(connection, now),
-            gaps=tuple(GapCount(**row) for row in await connection.fetch(_GAPS, now)),
-            analysed=Analysed(**(await connection.fetch(_ANALYSED))[0]),
-            backfills=tuple(OpenBackfill(**row) for row in await connection.fetch(_BACKFILLS)),
+            gaps=tuple(GapCount(**row) for row in await connection.fetch(sql.GAPS_BY_REASON, now)),
+            analysed=Analysed(**(await connection.fetch(sql.LAST_ANALYSIS))[0]),
+            backfills=tuple(OpenBackfill(**row) for row in await connection.fetch(sql.OPEN_BACKFILLS)),
             requests_last_minute=budget["requests"],
             blocked_until=budget["blocked_until"],
             alerts=tuple(
@@ -246,14 +140,14 @@ async def read_overview(database: Database, now: datetime, token_id: str, takeov
                     acknowledged=row["acknowledged_at"] is not None,
                     suppressed=row["suppressed"],
                 )
-                for row in await connection.fetch(_ALERTS)
+                for row in await connection.fetch(sql.FIRING_ALERTS)
             ),
-            disabled_channels=tuple(DisabledChannel(**row) for row in await connection.fetch(_DISABLED)),
+            disabled_channels=tuple(DisabledChannel(**row) for row in await connection.fetch(sql.DISABLED_CHANNELS)),
         )
 
 
 async def _jobs(connection: Connection, now: datetime) -> JobsState:
-    rows = await connection.fetch(_JOBS, now, JOB_GRACE)
+    rows = await connection.fetch(sql.STORED_JOBS, now, JOB_GRACE)
 
     def named(what: str) -> tuple[str, ...]:
         return tuple(row["id"] for row in rows if row[what])

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from app.collection.gaps.repository import CHANGES_RETAINED
 from app.db.engine import Database
 from app.db.retention import Retention, erase
-from app.monitoring import rollup
+from app.monitoring import sql
 from app.monitoring.models import RunMetrics, Sample
 
 _RUN_FIELDS = tuple(field.name for field in fields(RunMetrics))
@@ -77,17 +77,17 @@ class MonitoringRepository:
         measurements are about to be erased stay as they are.
         """
         async with self._database.transaction() as connection:
-            if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", rollup.LOCK):
+            if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", sql.ROLLUP_LOCK):
                 return None
-            [state] = await connection.fetch(rollup.STATE)
+            [state] = await connection.fetch(sql.ROLLUP_STATE)
             since, oldest = state["rolled_until"], kept_since(state["now"], raw_days)
-            await connection.execute(rollup.MAKE_GOOD, since, OVERLAP, oldest)
-            hours = [row["hour"] for row in await connection.fetch(rollup.TOUCHED, since, OVERLAP, oldest)]
+            await connection.execute(sql.ADD_LOST_RUNS, since, OVERLAP, oldest)
+            hours = [row["hour"] for row in await connection.fetch(sql.TOUCHED_HOURS, since, OVERLAP, oldest)]
             for hour in hours:
-                await connection.execute(rollup.HOURLY, hour)
+                await connection.execute(sql.ROLL_UP_HOUR, hour)
             for day in sorted({hour.date() for hour in hours}):
-                await connection.execute(rollup.DAILY, day)
-            await connection.execute(rollup.DONE, state["now"])
+                await connection.execute(sql.ROLL_UP_DAY, day)
+            await connection.execute(sql.ROLLED_UP, state["now"])
         return len(hours)
 
     async def erase_old(self, now: datetime, *, raw_days: int, rollup_days: int) -> dict[str, int]:

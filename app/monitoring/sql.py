@@ -1,4 +1,4 @@
-"""Adds up what runs measured: by the hour of their start, and hours by UTC day."""
+"""Statements of the monitoring: rollups of runs by hour and UTC day, lateness, the state of the service."""
 
 # ruff: noqa: S608  statements are made of constants
 
@@ -15,12 +15,12 @@ FIGURES = (
 
 _REPLACE = ",\n        ".join(f"{name} = excluded.{name}" for name in FIGURES)
 
-LOCK = 0x726F6C6C  # "roll": of several replicas one adds up
+ROLLUP_LOCK = 0x726F6C6C  # "roll": of several replicas one adds up
 
-STATE = "select rolled_until, clock_timestamp() as now from collection_rollup_state"
+ROLLUP_STATE = "select rolled_until, clock_timestamp() as now from collection_rollup_state"
 
 # A process that was killed had told its last second of runs to nobody; their record knows the same figures.
-MAKE_GOOD = """
+ADD_LOST_RUNS = """
     insert into collection_metrics (
         run_id, source, item, area, started_at, finished_at, outcome, error_class, error_message,
         received, new, revised, unchanged, vanished, rejected, requests, retries, bytes,
@@ -41,14 +41,14 @@ MAKE_GOOD = """
     on conflict do nothing
 """
 
-TOUCHED = """
+TOUCHED_HOURS = """
     select distinct date_trunc('hour', started_at, 'UTC') as hour
     from collection_metrics
     where recorded_at > $1::timestamptz - $2::interval and started_at >= $3
     order by 1
 """
 
-HOURLY = f"""
+ROLL_UP_HOUR = f"""
     with runs as (
         select
             *,
@@ -89,7 +89,7 @@ HOURLY = f"""
         {_REPLACE}
 """
 
-DAILY = f"""
+ROLL_UP_DAY = f"""
     insert into collection_daily (day, item, area, {", ".join(FIGURES)})
     select
         $1::date,
@@ -108,4 +108,157 @@ DAILY = f"""
         {_REPLACE}
 """
 
-DONE = "update collection_rollup_state set rolled_until = $1 where rolled_until < $1"
+ROLLED_UP = "update collection_rollup_state set rolled_until = $1 where rolled_until < $1"
+
+NEWEST_VALUES = """
+    select distinct on (s.item, s.area) s.item, s.area, o.delivery_start, o.resolution, run.finished_at as asked_at
+    from series as s
+    cross join lateral (
+        select day::timestamp at time zone 'UTC' as day_start
+        from daily_counts
+        where series_id = s.series_id and stored > 0
+        order by day desc
+        limit 1
+    ) as last
+    cross join lateral (
+        select delivery_start, resolution
+        from observations
+        where
+            series_id = s.series_id
+            and delivery_start >= last.day_start
+            and delivery_start < last.day_start + interval '1 day'
+            and value is not null
+        order by delivery_start desc, resolution
+        limit 1
+    ) as o
+    left join lateral (
+        select finished_at
+        from collection_runs
+        where item = s.item and area = s.area
+        order by finished_at desc
+        limit 1
+    ) as run on true
+    order by s.item, s.area, o.delivery_start desc, o.resolution
+"""
+
+KEEP_LATENESS = """
+    insert into data_lateness as known (item, area, newest_start, resolution, due_at, asked_at, changed_at)
+    select item, area, newest_start, resolution, due_at, asked_at, $7
+    from unnest($1::text[], $2::text[], $3::timestamptz[], $4::smallint[], $5::timestamptz[], $6::timestamptz[])
+        as found (item, area, newest_start, resolution, due_at, asked_at)
+    on conflict (item, area) do update set
+        newest_start = excluded.newest_start,
+        resolution = excluded.resolution,
+        due_at = excluded.due_at,
+        asked_at = excluded.asked_at,
+        changed_at = excluded.changed_at
+    where (known.newest_start, known.resolution, known.due_at, known.asked_at)
+        is distinct from (excluded.newest_start, excluded.resolution, excluded.due_at, excluded.asked_at)
+"""
+
+LAST_JOB_RUN = "select max(started_at) from job_runs where started_at > $1::timestamptz - interval '7 days'"
+
+STORED_JOBS = """
+    select
+        job.id,
+        job.paused,
+        job.unreadable <> '' as unreadable,
+        not job.paused and job.next_run_time < extract(epoch from $1::timestamptz - $2::interval) as late,
+        coalesce(last.outcome in ('failed', 'missed', 'interrupted'), false) as failing
+    from scheduler_jobs as job
+    left join lateral (
+        select outcome
+        from job_runs
+        where job = job.id and outcome <> 'running'
+        order by scheduled_for desc
+        limit 1
+    ) as last on true
+    order by job.id
+"""
+
+GAPS_BY_REASON = """
+    select
+        reason,
+        count(*) as gaps,
+        sum(missing)::bigint as missing,
+        min(since) as oldest_since,
+        -- What was just found is as a rule filled a moment later, and what a backfill is about to bring is no fault.
+        count(*) filter (
+            where
+                greatest(since, found_at) < $1::timestamptz - interval '1 hour'
+                and not exists (
+                    select from backfill_chunks as chunk
+                    join backfills as backfill using (backfill_id)
+                    where
+                        backfill.finished_at is null
+                        and backfill.cancelled_at is null
+                        and chunk.state in ('pending', 'claimed')
+                        and chunk.item = gaps.item
+                        and chunk.area = gaps.area
+                        and chunk.window_start < gaps.gap_end
+                        and chunk.window_end > gaps.gap_start
+                )
+        ) as lasting
+    from gaps
+    group by reason
+    order by reason
+"""
+
+# Where no analysis has ended yet, only what was collected has been looked over.
+LAST_ANALYSIS = """
+    select
+        (
+            select max(finished_at) from job_runs
+            where job = 'gap_analysis' and outcome in ('succeeded', 'nothing_due', 'partial')
+        ) as analysed_at,
+        (select to_timestamp(next_run_time) from scheduler_jobs where id = 'gap_analysis' and not paused) as next_at,
+        (select count(distinct (item, area)) from collection_runs) as collected
+"""
+
+OPEN_BACKFILLS = """
+    select
+        backfill.backfill_id,
+        backfill.description,
+        backfill.paused_at is not null as paused,
+        count(*) as windows,
+        count(*) filter (where chunk.state in ('stored', 'empty', 'failed', 'cancelled')) as done
+    from backfills as backfill
+    join backfill_chunks as chunk using (backfill_id)
+    where backfill.finished_at is null and backfill.cancelled_at is null
+    group by backfill.backfill_id
+    order by backfill.backfill_id
+"""
+
+REQUEST_BUDGET = """
+    select
+        (
+            select coalesce(sum(requests), 0)::bigint
+            from collection_metrics
+            where started_at > $1::timestamptz - interval '10 minutes' and finished_at > $1::timestamptz - interval '1 minute'
+        ) as requests,
+        (select blocked_until from token_budgets where token_id = $2 and blocked_until > $1) as blocked_until
+"""
+
+FIRING_ALERTS = """
+    select alert_id, rule, labels::text as labels, severity, coalesce(fired_at, since) as since, acknowledged_at, suppressed
+    from alerts
+    where phase = 'firing'
+    order by array_position(array['critical', 'warning', 'info'], severity), since
+    limit 200
+"""
+
+# Of a channel that takes nothing also what it has not yet handed over.
+DISABLED_CHANNELS = """
+    select
+        s.channel,
+        s.disabled_at as since,
+        s.disabled_reason as reason,
+        count(n.channel) filter (where n.status = 'waiting') as waiting,
+        count(n.channel) filter (where n.status = 'failed') as failed,
+        min(n.created_at) filter (where n.status = 'waiting') as oldest
+    from channel_states as s
+    left join notifications as n on n.channel = s.channel and n.status in ('waiting', 'failed')
+    where s.disabled_at is not null
+    group by s.channel
+    order by s.channel
+"""

@@ -7,6 +7,7 @@ from dependency_injector import containers, providers
 from app.clock import Clock
 from app.db.engine import Database
 from app.db.status import DatabaseHealthCheck
+from app.monitoring.anomalies.repository import AnomalyRepository
 from app.monitoring.anomalies.service import AnomalyWatch
 from app.monitoring.lateness import LatenessKeeper
 from app.monitoring.queries import FigureReads
@@ -36,7 +37,9 @@ class MonitoringWiring(containers.DeclarativeContainer):
     service: providers.Singleton[MonitoringService] = providers.Singleton(
         MonitoringService, providers.Singleton(FigureReads, database), settings=settings.provided.monitoring
     )
-    anomalies: providers.Singleton[AnomalyWatch] = providers.Singleton(AnomalyWatch, database)
+    anomalies: providers.Singleton[AnomalyWatch] = providers.Singleton(
+        AnomalyWatch, providers.Singleton(AnomalyRepository, database)
+    )
     database_health: providers.Singleton[DatabaseHealthCheck] = providers.Singleton(
         DatabaseHealthCheck.of,
         database.provided.address,

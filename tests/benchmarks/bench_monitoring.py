@@ -28,7 +28,7 @@ from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
 from app.market.time import Interval
-from app.monitoring import rollup
+from app.monitoring import sql
 from app.monitoring.queries import FigureReads
 from app.monitoring.recorder import MetricsRecorder
 from app.monitoring.repository import _RUN_FIELDS, MonitoringRepository
@@ -139,9 +139,9 @@ async def seed(database: Database) -> float:
             await connection.execute("analyze collection_metrics")
             begun = time.perf_counter()
             for hour in range(number * 216, (number + 1) * 216):
-                await connection.execute(rollup.HOURLY, START + timedelta(hours=hour))
+                await connection.execute(sql.ROLL_UP_HOUR, START + timedelta(hours=hour))
             for day in range(length.days):
-                await connection.execute(rollup.DAILY, (START + number * length + timedelta(days=day)).date())
+                await connection.execute(sql.ROLL_UP_DAY, (START + number * length + timedelta(days=day)).date())
             took += time.perf_counter() - begun
         for table in ("collection_metrics", "collection_hourly", "collection_daily"):
             await connection.execute(f"vacuum analyze {table}")

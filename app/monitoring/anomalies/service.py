@@ -8,57 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from app.db.engine import Database
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from app.monitoring.anomalies.hours import Hourly, Metric
+    from app.monitoring.anomalies.repository import AnomalyRepository
 
 HOUR = timedelta(hours=1)
 LOOK_BACK = 24
 """Hours that are judged anew each time: runs may be told of late, and an hour may have passed without a look."""
-LIVE_DAYS = 3
-"""A window that ended longer before its run is one of a backfill: its values say nothing of what is usual."""
-
-_ITEMS = "select distinct item from collection_metrics where started_at >= $1 order by item"
-
-_HOURS = """
-    select
-        m.area,
-        (extract(epoch from date_trunc('hour', m.started_at) - $2::timestamptz) / 3600)::integer as hour,
-        count(*)::float8 as runs,
-        count(*) filter (where m.outcome = 'failed')::float8 as failed,
-        sum(m.requests)::float8 as requests,
-        sum(m.response_seconds)::float8 as response_seconds,
-        coalesce(sum(m.new) filter (
-            where run.window_end is null or run.window_end > m.finished_at - $4::interval
-        ), 0)::float8 as new
-    from collection_metrics as m
-    left join collection_runs as run on run.run_id = m.run_id and run.item = m.item and run.area = m.area
-    where m.item = $1 and m.started_at >= $2 and m.started_at < $3
-    group by 1, 2
-"""
-
-_FORGET = """
-    delete from metric_anomalies as known
-    where
-        hour >= $1 and hour < $2
-        and not exists (
-            select
-            from unnest($3::text[], $4::text[], $5::text[], $6::timestamptz[]) as found (metric, item, area, hour)
-            where (found.metric, found.item, found.area, found.hour) = (known.metric, known.item, known.area, known.hour)
-        )
-"""
-
-_KEEP = """
-    insert into metric_anomalies (metric, item, area, hour, value, expected, score, detected_at)
-    select metric, item, area, hour, value, expected, score, $8
-    from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::float8[], $6::float8[], $7::float8[])
-        as found (metric, item, area, hour, value, expected, score)
-    on conflict (hour, metric, item, area) do update set
-        value = excluded.value, expected = excluded.expected, score = excluded.score
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +41,8 @@ class Anomaly:
 class AnomalyWatch:
     """Judges whole hours only; doing it twice changes nothing."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, rows: AnomalyRepository) -> None:
+        self._rows = rows
 
     async def look(self, now: datetime) -> list[Anomaly]:
         """Judge the last whole hours and keep what is unusual in them: that, the latest first."""
@@ -95,25 +53,10 @@ class AnomalyWatch:
         first = judged - timedelta(days=HISTORY_DAYS)
         found: list[Anomaly] = []
         # Item after item, so that memory does not grow with their number.
-        for item in await self._items(first):
-            found += await asyncio.to_thread(score_hours, item, await self._hours(item, first, end), first, end)
-        await self._keep(found, judged, end, now)
+        for item in await self._rows.items(first):
+            found += await asyncio.to_thread(score_hours, item, await self._rows.hours(item, first, end), first, end)
+        await self._rows.keep(found, judged, end, now)
         return sorted(found, key=lambda one: (one.hour, one.score), reverse=True)
-
-    async def _items(self, first: datetime) -> list[str]:
-        async with self._database.connection() as connection:
-            return [row["item"] for row in await connection.fetch(_ITEMS, first)]
-
-    async def _hours(self, item: str, first: datetime, end: datetime) -> Sequence[Mapping[str, Any]]:
-        async with self._database.connection() as connection:
-            return [dict(row) for row in await connection.fetch(_HOURS, item, first, end, timedelta(days=LIVE_DAYS))]
-
-    async def _keep(self, found: Sequence[Anomaly], judged: datetime, end: datetime, now: datetime) -> None:
-        names = ("metric", "item", "area", "hour", "value", "expected", "score")
-        columns = [[getattr(one, name) for one in found] for name in names]
-        async with self._database.transaction() as connection:
-            await connection.execute(_FORGET, judged, end, *columns[:4])
-            await connection.execute(_KEEP, *columns, now)
 
 
 def score_hours(item: str, rows: Sequence[Mapping[str, Any]], first: datetime, end: datetime) -> list[Anomaly]:

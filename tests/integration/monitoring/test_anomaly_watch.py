@@ -10,6 +10,7 @@ import pytest
 
 from app.clock import FixedClock
 from app.db.engine import Database
+from app.monitoring.anomalies.repository import AnomalyRepository
 from app.monitoring.anomalies.service import AnomalyWatch
 from app.monitoring.repository import MonitoringRepository
 from tests.support.monitoring_factory import DE, FR, NOON
@@ -53,13 +54,13 @@ async def rows(database: Database) -> list[tuple[Any, ...]]:
 
 
 async def test_a_usual_day_leaves_no_row(database: Database) -> None:
-    assert await AnomalyWatch(database).look(NOON) == []
+    assert await AnomalyWatch(AnomalyRepository(database)).look(NOON) == []
     assert await rows(database) == []
 
 
 async def test_slow_answers_become_rows_with_the_area_as_people_know_it(database: Database) -> None:
     await change(database, "response_seconds = 3 * response_seconds", NOON - timedelta(hours=6))
-    [latest, *_] = await AnomalyWatch(database).look(NOON + timedelta(minutes=20))
+    [latest, *_] = await AnomalyWatch(AnomalyRepository(database)).look(NOON + timedelta(minutes=20))
     assert str(latest) == f"latency of load_actual {FR.eic} at 2026-03-10 11:00Z: 1.51 instead of 0.502"
     found = await rows(database)
     assert {(row[0], row[1]) for row in found} == {("latency", "FR")}
@@ -73,14 +74,14 @@ async def test_slow_answers_become_rows_with_the_area_as_people_know_it(database
 
 async def test_half_of_the_values_become_rows(database: Database) -> None:
     await change(database, "new = 2", NOON - timedelta(hours=8))
-    await AnomalyWatch(database).look(NOON)
+    await AnomalyWatch(AnomalyRepository(database)).look(NOON)
     assert {(row[0], row[1]) for row in await rows(database)} == {("volume", "FR")}
 
 
 async def test_failures_are_told_of_an_area_and_of_all_areas_together(database: Database) -> None:
     for place in (FR, DE):
         await change(database, "outcome = 'failed'", NOON - timedelta(hours=2), place.eic)
-    await AnomalyWatch(database).look(NOON)
+    await AnomalyWatch(AnomalyRepository(database)).look(NOON)
     assert {(row[0], row[1]) for row in await rows(database)} == {
         ("failures", "FR"),
         ("failures", "DE_LU"),
@@ -110,13 +111,13 @@ async def test_values_of_a_backfill_do_not_raise_what_is_expected(database: Data
             """,
             NOON - timedelta(days=1),
         )
-    await AnomalyWatch(database).look(NOON)
+    await AnomalyWatch(AnomalyRepository(database)).look(NOON)
     assert [row for row in await rows(database) if row[0] == "volume"] == []
 
 
 async def test_looking_twice_changes_nothing_and_what_is_usual_after_all_is_forgotten(database: Database) -> None:
     await change(database, "response_seconds = 3 * response_seconds", NOON - timedelta(hours=6))
-    watch = AnomalyWatch(database)
+    watch = AnomalyWatch(AnomalyRepository(database))
     await watch.look(NOON)
     first = await rows(database)
     await watch.look(NOON)
@@ -129,7 +130,7 @@ async def test_looking_twice_changes_nothing_and_what_is_usual_after_all_is_forg
 
 async def test_old_rows_are_erased_with_the_rollups(database: Database) -> None:
     await change(database, "response_seconds = 3 * response_seconds", NOON - timedelta(hours=6))
-    await AnomalyWatch(database).look(NOON)
+    await AnomalyWatch(AnomalyRepository(database)).look(NOON)
     repository, later = MonitoringRepository(database), FixedClock(NOON + timedelta(days=400)).now()
     gone = await repository.erase_old(later, raw_days=90, rollup_days=730)
     assert gone["metric_anomalies"] == 0
