@@ -1,54 +1,15 @@
-"""What was asked for and answered, read for the schedule of questions."""
+"""What was asked for and answered, as the schedule of questions reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.collection.gaps.question_schedule import DAY, SHORTEST_PAUSE
-from app.collection.models import CollectionRequest
-
-if TYPE_CHECKING:
-    from app.db.engine import Database
-
-# What is published while a question waits for its answer may be in none: its start counts.
-# Of the questions of each cycle for the last hours only the latest tell anything: later ones have covered the same time.
-_ANSWERS = """
-    select
-        wanted.number,
-        runs.window_start,
-        runs.window_end,
-        runs.started_at,
-        runs.outcome <> 'failed'
-        and runs.rejected = 0
-        and not (
-            runs.outcome = 'empty'
-            and exists (
-                select from empty_incidents
-                where runs.finished_at >= began_at and coalesce(runs.finished_at <= ended_at, true)
-            )
-        ) as usable,
-        runs.revised + runs.vanished > 0 as corrected
-    from unnest($1::integer[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
-        as wanted (number, item, area, first, last)
-    join collection_runs as runs
-        on
-            runs.item = wanted.item
-            and runs.area = wanted.area
-            and runs.window_end > wanted.first
-            and runs.window_start < wanted.last
-            and (
-                runs.finished_at > $6::timestamptz - interval '12 hours'
-                or runs.window_end - runs.window_start > interval '4 hours'
-                or runs.finished_at - runs.window_end > interval '20 hours'
-            )
-    order by wanted.number, runs.started_at, runs.run_id
-"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,34 +49,7 @@ NONE = np.empty(0, np.int64)
 UNASKED = Answers(NONE, NONE, NONE, np.empty(0, np.bool_), np.empty(0, np.bool_))
 
 
-class QuestionRecords:
-    """Reads the runs of the collection."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def answers(self, requests: Sequence[CollectionRequest], now: datetime) -> dict[tuple[str, str], Answers]:
-        """The questions that met the requests, by item and area."""
-        async with self._database.connection() as connection:
-            rows = await connection.fetch(
-                _ANSWERS,
-                list(range(len(requests))),
-                [one.item.value for one in requests],
-                [one.place.eic for one in requests],
-                [one.interval.start for one in requests],
-                [one.interval.end for one in requests],
-                now,
-            )
-        groups: dict[int, list[Any]] = {}
-        for row in rows:
-            groups.setdefault(row["number"], []).append(row)
-        return {
-            (one.item.value, one.place.eic): _columns(groups[number]) if number in groups else UNASKED
-            for number, one in enumerate(requests)
-        }
-
-
-def _columns(rows: Sequence[Any]) -> Answers:
+def answers_of(rows: Sequence[Any]) -> Answers:
     times = [[row[name].timestamp() for row in rows] for name in ("window_start", "window_end", "started_at")]
     begins, ends, asked = (np.array(column, np.float64).astype(np.int64) for column in times)
     usable, corrected = (np.array([row[name] for row in rows], np.bool_) for name in ("usable", "corrected"))

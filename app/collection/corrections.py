@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.collection.answers import Answers
 from app.collection.gaps.expectation import pair_of, series_of
 from app.collection.gaps.question_schedule import AskPace, eagerness, next_of_stored, pace_of, ripe_spans
 from app.collection.models import CollectionRequest
-from app.collection.question_records import Answers, QuestionRecords
+from app.collection.repository import AnswerRepository
 from app.entsoe.items import ITEMS
 from app.market.calendar import AfterDelivery, DaysBefore
 from app.market.series import DataItem
 from app.market.time import Interval
 from app.timeseries.repository import TimeSeriesRepository
 from app.timeseries.stored_units import StoredUnitsRepository
-
-if TYPE_CHECKING:
-    from app.db.engine import Database
 
 HOUR, DAY = 3600, 86_400
 BY_THE_HOUR = timedelta(days=8)
@@ -50,10 +47,12 @@ class _Cells:
 class CorrectionService:
     """Finds what is to be asked for again by the age of the last answer; `now` is passed in by the caller."""
 
-    def __init__(self, database: Database, timeseries: TimeSeriesRepository) -> None:
+    def __init__(
+        self, timeseries: TimeSeriesRepository, stock: StoredUnitsRepository, answers: AnswerRepository
+    ) -> None:
         self._timeseries = timeseries
-        self._stock = StoredUnitsRepository(database)
-        self._records = QuestionRecords(database)
+        self._stock = stock
+        self._answers = answers
 
     async def again(self, requests: Sequence[CollectionRequest], now: datetime) -> list[CollectionRequest]:
         """The windows to ask for again of each request's item and place, from its first stored value on.
@@ -63,7 +62,7 @@ class CorrectionService:
         known = await self._known(requests)
         if not known:
             return []
-        answers = await self._records.answers(known, now)
+        answers = await self._answers.answers(known, now)
         return [
             CollectionRequest(one.item, one.place, window)
             for one in known

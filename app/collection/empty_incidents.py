@@ -13,60 +13,13 @@ from app.market.areas import find_place
 from app.market.text import counted
 
 if TYPE_CHECKING:
-    from app.db.engine import Database
+    from app.collection.repository import IncidentRepository
 
 LOOKBACK = timedelta(hours=1)
 LEAST, SHARE = 5, 0.8
 """So many windows, and so much of all in which values are expected, have to be empty."""
 ANSWERS_TO_END = 3
 """So many windows with data in a row, and the incident is over."""
-
-# Of items and areas that are known, where the same item or area has values on the days of the window. A window that
-# was empty before is a question for what is known to be missing, and says nothing of the source.
-_EXPECTED = """
-    select runs.finished_at, runs.item, runs.area, runs.outcome = 'empty' as empty
-    from collection_runs as runs
-    where
-        runs.finished_at > $1
-        and runs.finished_at <= $2
-        and runs.outcome in ('stored', 'empty')
-        and exists (select from series where series.item = runs.item and series.area = runs.area)
-        and (
-            runs.outcome = 'stored'
-            or exists (
-                select
-                from series
-                join daily_counts using (series_id)
-                where
-                    (series.item = runs.item or series.area = runs.area)
-                    and day >= (runs.window_start at time zone 'UTC')::date
-                    and day <= (runs.window_end at time zone 'UTC')::date
-                    and stored > 0
-            )
-            and not exists (
-                select
-                from collection_runs as earlier
-                where
-                    earlier.item = runs.item
-                    and earlier.area = runs.area
-                    and earlier.window_end > runs.window_start
-                    and earlier.window_start < runs.window_end
-                    and earlier.outcome = 'empty'
-                    and earlier.finished_at <= $1
-            )
-        )
-    order by runs.finished_at, runs.run_id
-"""
-
-_OPEN = "select began_at, windows from empty_incidents where ended_at is null"
-
-_BEGIN = """
-    insert into empty_incidents (began_at, windows, summary) values ($1, $2, $3)
-    on conflict ((true)) where ended_at is null
-    do update set windows = excluded.windows, summary = excluded.summary
-"""
-
-_END = "update empty_incidents set ended_at = $1 where ended_at is null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,29 +53,32 @@ def incident_ends(windows: Sequence[ExpectedWindow]) -> datetime | None:
 class EmptyIncidents:
     """Finds such times in the record of the collection and keeps them."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, incidents: IncidentRepository) -> None:
+        self._incidents = incidents
         self._log = structlog.get_logger()
 
     async def look(self, now: datetime) -> str:
         """Begin or end an incident; says so."""
-        async with self._database.transaction() as connection:
-            open_one = await connection.fetchrow(_OPEN)
-            begin = now - LOOKBACK if open_one is None else open_one["began_at"] - timedelta(microseconds=1)
-            windows = [ExpectedWindow(**row) for row in await connection.fetch(_EXPECTED, begin, now)]
-            if open_one is None:
-                began = incident_begins(windows)
-                if began is None:
-                    return ""
-                empty = [one for one in windows if one.empty]
-                summary = _summary(empty)
-                await connection.execute(_BEGIN, began, len(empty), summary)
-                self._log.warning("empty_answers_began", since=began, windows=len(empty), summary=summary)
-                return summary
-            ended = incident_ends(windows)
-            if ended is None:
-                return "the source answers with nothing where values are expected"
-            await connection.execute(_END, ended)
+        since = await self._incidents.open_since()
+        if since is None:
+            return await self._begin(await self._incidents.expected_windows(now - LOOKBACK, now))
+        return await self._end(await self._incidents.expected_windows(since - timedelta(microseconds=1), now))
+
+    async def _begin(self, windows: Sequence[ExpectedWindow]) -> str:
+        began = incident_begins(windows)
+        if began is None:
+            return ""
+        empty = [window for window in windows if window.empty]
+        summary = _summary(empty)
+        await self._incidents.begin(began, len(empty), summary)
+        self._log.warning("empty_answers_began", since=began, windows=len(empty), summary=summary)
+        return summary
+
+    async def _end(self, windows: Sequence[ExpectedWindow]) -> str:
+        ended = incident_ends(windows)
+        if ended is None:
+            return "the source answers with nothing where values are expected"
+        await self._incidents.end(ended)
         self._log.info("empty_answers_ended", at=ended, next="what was empty meanwhile is asked for again")
         return "the source has data again; what was empty meanwhile is asked for again"
 

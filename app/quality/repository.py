@@ -6,8 +6,8 @@ import io
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import astuple, dataclass
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from app.quality.assessment.alignment import NOTHING, StoredValues
 from app.quality.findings import Changes, Finding, State, dimension_of, severity_of
 from app.quality.models import EvidenceRule
 from app.quality.scoring import DayScore, Dimension
+from app.quality.trend import Trend
 from app.timeseries.binary_copy import RowFormat
 from app.timeseries.grid import ResolutionChange
 
@@ -51,6 +52,15 @@ class Scan:
     fingerprint: str
     window: Interval
     known_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreHistory:
+    """The overall score of each day of a series, oldest first."""
+
+    series_id: int
+    days: Sequence[date]
+    scores: Sequence[float]
 
 
 class ScanReader:
@@ -152,6 +162,19 @@ class QualityRepository:
                 _listed(items), _listed(areas),
                 interval.start if interval else None, interval.end if interval else None,
             )  # fmt: skip
+
+    async def score_histories(self, since: datetime) -> list[ScoreHistory]:
+        """Of every series that has scores."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(statements.SCORE_HISTORIES, since)
+        return [ScoreHistory(**row) for row in rows]
+
+    async def keep_trends(self, trends: Sequence[tuple[int, Trend]], now: datetime) -> None:
+        """Keep the trend of each series, by its id; equal ones write nothing."""
+        async with self._database.transaction() as connection:
+            await connection.executemany(
+                statements.KEEP_TREND, [(series_id, *astuple(trend), now) for series_id, trend in trends]
+            )
 
     async def accept(self, finding_id: int, *, note: str, by: str, now: datetime) -> Finding:
         """The finding, which counts no longer; NotFound and Conflict where there is none, or nothing to accept."""

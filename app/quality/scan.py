@@ -33,7 +33,6 @@ from app.timeseries.stored_units import StoredUnitsRepository
 
 if TYPE_CHECKING:
     from app.collection.gaps.service import GapService
-    from app.db.engine import Database
     from app.market.areas import Place
     from app.timeseries.repository import TimeSeriesRepository
 
@@ -87,9 +86,10 @@ class QualityScanner:
 
     def __init__(
         self,
-        database: Database,
         timeseries: TimeSeriesRepository,
+        stock: StoredUnitsRepository,
         gaps: GapService,
+        records: GapRepository,
         repository: QualityRepository,
         *,
         weights: Weights = DEFAULT_WEIGHTS,
@@ -97,8 +97,8 @@ class QualityScanner:
     ) -> None:
         self._timeseries = timeseries
         self._gaps = gaps
-        self._stock = StoredUnitsRepository(database)
-        self._records = GapRepository(database)
+        self._stock = stock
+        self._records = records
         self._repository = repository
         self._weights = weights
         self._publication = publication

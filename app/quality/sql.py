@@ -185,3 +185,23 @@ LIST_SCORES = """
         item, area, psr_type, direction, business_type, contract, sequence, flow_direction, category, unit_eic,
         day_start
 """
+
+SCORE_HISTORIES = """
+    select series_id, array_agg(day order by day_start) as days, array_agg(overall order by day_start) as scores
+    from quality_scores
+    where day_start >= $1 and overall is not null
+    group by series_id
+"""
+
+# Equal trends write nothing.
+KEEP_TREND = """
+    insert into quality_trends (series_id, week, weeks, score, slope, p_value, drop_points, degrading, computed_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    on conflict (series_id, week) do update
+    set
+        weeks = excluded.weeks, score = excluded.score, slope = excluded.slope, p_value = excluded.p_value,
+        drop_points = excluded.drop_points, degrading = excluded.degrading, computed_at = excluded.computed_at
+    where
+        (quality_trends.weeks, quality_trends.score, quality_trends.slope, quality_trends.p_value)
+        is distinct from (excluded.weeks, excluded.score, excluded.slope, excluded.p_value)
+"""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,9 +19,6 @@ from app.quality.assessment.alignment import StoredValues
 from app.quality.repository import QualityRepository
 from app.quality.timeliness import HABIT_DAYS, Distribution, Publications, beyond_habit, distribution, punctuality
 from app.timeseries.grid import Units
-
-if TYPE_CHECKING:
-    from app.db.engine import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +35,9 @@ class LatenessReader:
     """Reads when values were first known and when they were asked for."""
 
     def __init__(
-        self, database: Database, repository: QualityRepository, publication: Publication = deadline_rule
+        self, records: GapRepository, repository: QualityRepository, publication: Publication = deadline_rule
     ) -> None:
-        self._records = GapRepository(database)
+        self._records = records
         self._repository = repository
         self._publication = publication
 

@@ -16,6 +16,7 @@ from app.collection.gaps.coverage import CoverageService
 from app.collection.gaps.question_schedule import AskPolicy
 from app.collection.gaps.repository import GapRetention
 from app.collection.gaps.service import GapService
+from app.collection.repository import AnswerRepository, IncidentRepository
 from app.collection.source_health import SourceHealth
 from app.db.engine import Database
 from app.db.rate_limit_lanes import steady_rate
@@ -43,18 +44,26 @@ class CollectionWiring(containers.DeclarativeContainer):
     source_health: providers.Singleton[SourceHealth] = providers.Singleton(SourceHealth)
     gaps: providers.Singleton[GapService] = providers.Singleton(
         GapService,
-        database,
         storage.time_series,
+        storage.stored_units,
+        storage.gaps,
         patience=providers.Callable(AskPolicy.of, settings.provided.gaps),
     )
     gap_retention: providers.Singleton[GapRetention] = providers.Singleton(
         GapRetention.of, database, settings.provided.scheduler
     )
-    coverage: providers.Singleton[CoverageService] = providers.Singleton(CoverageService, database, storage.time_series)
-    corrections: providers.Singleton[CorrectionService] = providers.Singleton(
-        CorrectionService, database, storage.time_series
+    coverage: providers.Singleton[CoverageService] = providers.Singleton(
+        CoverageService, storage.time_series, storage.stored_units
     )
-    empty_incidents: providers.Singleton[EmptyIncidents] = providers.Singleton(EmptyIncidents, database)
+    corrections: providers.Singleton[CorrectionService] = providers.Singleton(
+        CorrectionService,
+        storage.time_series,
+        storage.stored_units,
+        providers.Singleton(AnswerRepository, database),
+    )
+    empty_incidents: providers.Singleton[EmptyIncidents] = providers.Singleton(
+        EmptyIncidents, providers.Singleton(IncidentRepository, database)
+    )
 
     _rate = providers.Callable(
         steady_rate, settings.provided.entsoe.requests_per_minute, settings.provided.entsoe.burst

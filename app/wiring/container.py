@@ -63,7 +63,12 @@ class Container(containers.DeclarativeContainer):
         _domain("monitoring"), settings=settings, database=database, clock=clock
     )
     reporting: providers.Singleton[ReportingWiring] = providers.Singleton(
-        _domain("reporting"), settings=settings, database=database, monitoring=monitoring, quality=quality
+        _domain("reporting"),
+        settings=settings,
+        database=database,
+        storage=storage,
+        monitoring=monitoring,
+        quality=quality,
     )
     alerting: providers.Singleton[AlertingWiring] = providers.Singleton(
         _domain("alerting"), settings=settings, database=database, clock=clock

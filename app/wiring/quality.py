@@ -30,16 +30,17 @@ class QualityWiring(containers.DeclarativeContainer):
     rows: providers.Singleton[QualityRepository] = providers.Singleton(QualityRepository, database)
     scanner: providers.Singleton[QualityScanner] = providers.Singleton(
         QualityScanner,
-        database,
         storage.time_series,
+        storage.stored_units,
         collection.provided.gaps.call(),
+        storage.gaps,
         rows,
         weights=settings.provided.quality.weights,
     )
     service: providers.Singleton[QualityService] = providers.Singleton(
         QualityService, storage.time_series, rows, scanner
     )
-    trends: providers.Singleton[TrendService] = providers.Singleton(TrendService, database)
+    trends: providers.Singleton[TrendService] = providers.Singleton(TrendService, rows)
     checks: providers.Singleton[QueuedChecks] = providers.Singleton(
         QueuedChecks,
         providers.Singleton(RunCheck, storage.time_series, rows, clock),

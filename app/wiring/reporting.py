@@ -6,6 +6,7 @@ from dependency_injector import containers, providers
 
 from app.db.engine import Database
 from app.reporting.operations.service import OperationsReporting
+from app.reporting.publication_delays import LatenessReader
 from app.reporting.quality.service import QualityReporting
 from app.settings import Settings
 
@@ -13,11 +14,17 @@ from app.settings import Settings
 class ReportingWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
+    storage = providers.DependenciesContainer()
     monitoring = providers.DependenciesContainer()
     quality = providers.DependenciesContainer()
 
     quality_reports: providers.Singleton[QualityReporting] = providers.Singleton(
-        QualityReporting, database, quality.rows, settings.provided.quality.weights
+        QualityReporting,
+        database,
+        quality.rows,
+        storage.time_series,
+        providers.Singleton(LatenessReader, storage.gaps, quality.rows),
+        settings.provided.quality.weights,
     )
     operations_reports: providers.Singleton[OperationsReporting] = providers.Singleton(
         OperationsReporting,

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dependency_injector import containers, providers
 
+from app.collection.gaps.repository import GapRepository
 from app.collection.repository import RunRepository
 from app.db.engine import Database
 from app.scheduling.repository import JobRunRepository
 from app.timeseries.repository import TimeSeriesRepository
+from app.timeseries.stored_units import StoredUnitsRepository
 
 
 class StorageWiring(containers.DeclarativeContainer):
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
 
     time_series: providers.Singleton[TimeSeriesRepository] = providers.Singleton(TimeSeriesRepository, database)
+    stored_units: providers.Singleton[StoredUnitsRepository] = providers.Singleton(StoredUnitsRepository, database)
+    gaps: providers.Singleton[GapRepository] = providers.Singleton(GapRepository, database)
     runs: providers.Singleton[RunRepository] = providers.Singleton(RunRepository, database)
     job_runs: providers.Singleton[JobRunRepository] = providers.Singleton(JobRunRepository, database)

@@ -22,8 +22,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import structlog
 
 from app.clock import FixedClock
-from app.collection.corrections import CorrectionService
-from app.collection.gaps.service import GapService
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
 from app.db.embedded import start_embedded
@@ -43,6 +41,7 @@ from app.settings import DatabaseSettings, EntsoeSettings
 from app.sources.source import Fetched
 from app.timeseries.repository import TimeSeriesRepository
 from tests.support.fakes import FakeSource, hourly
+from tests.support.services import correction_service, gap_service
 
 START = datetime(2026, 3, 10, 9, 0, 10, tzinfo=UTC)
 HOURS = 6
@@ -66,8 +65,8 @@ class Bench:
         self.source.name = "entsoe"
         entsoe = EntsoeSettings()
         self.per_minute = steady_rate(entsoe.requests_per_minute, entsoe.burst) * 60
-        series, gaps = TimeSeriesRepository(database), GapService(database, TimeSeriesRepository(database))
-        again = CorrectionService(database, series)
+        series, gaps = TimeSeriesRepository(database), gap_service(database)
+        again = correction_service(database)
         collection = CollectionService(self.source, series, RunRepository(database), self.clock, concurrency=8)
         limit = largest_run(entsoe.requests_per_minute)
         bounded = BoundedCollection(collection, gaps, self.clock, largest_run=limit, at_once=2)

@@ -19,8 +19,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app.collection.gaps.coverage import CoverageService
-from app.collection.gaps.service import GapService
 from app.collection.gaps.windows import Gap
 from app.collection.models import CollectionRequest
 from app.db.embedded import start_embedded
@@ -32,7 +30,7 @@ from app.market.time import Interval, Resolution
 from app.settings import DatabaseSettings
 from app.timeseries import stored_units as gap_repository
 from app.timeseries.coverage import Granularity
-from app.timeseries.repository import TimeSeriesRepository
+from tests.support.services import coverage_service, gap_service
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BEST_OF = 3
@@ -136,7 +134,7 @@ def memory() -> float:
 async def scan(
     name: str, database: Database, requests: list[CollectionRequest], target: str, watch: DatabaseTime
 ) -> None:
-    service = GapService(database, TimeSeriesRepository(database))
+    service = gap_service(database)
     found: list[Gap] = []
     in_database: list[float] = []
 
@@ -167,7 +165,7 @@ async def measure(url: str) -> None:
     hours = await fill(database, DataItem.GENERATION_PER_UNIT, list(known[:20]), Resolution.PT60M, years=2, series=20)
     await scan("gaps_100_pt15m_400_hourly_2_years", database, quarters + hours, "< 5", watch)
     decade = await fill(database, DataItem.INSTALLED_CAPACITY, list(known[:25]), Resolution.PT60M, years=10, series=20)
-    coverage = CoverageService(database, TimeSeriesRepository(database))
+    coverage = coverage_service(database)
     seconds = await best(lambda: coverage.matrix(decade, NOW, Granularity.MONTH))
     report("coverage_500_series_10_years", seconds, "s", "< 1")
     await database.close()

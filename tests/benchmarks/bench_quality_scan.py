@@ -23,7 +23,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.clock import FixedClock
-from app.collection.gaps.service import GapService
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
@@ -33,10 +32,11 @@ from app.market.time import Interval, Resolution
 from app.quality.check import RunCheck
 from app.quality.models import Series
 from app.quality.repository import QualityRepository
-from app.quality.scan import QualityScanner, ScanSelection
+from app.quality.scan import ScanSelection
 from app.settings import DatabaseSettings
 from app.timeseries.repository import TimeSeriesRepository
 from tests.support.quality_series import FAULTS, forecast_of, inject, load, price, solar, wind
+from tests.support.services import quality_scanner
 
 DAYS, WINDOW_DAYS = 116, 60
 TYPES = ("B01", "B02", "B04", "B05", "B11", "B12", "B14", "B16", "B17", "B18", "B19", "B20")
@@ -94,8 +94,7 @@ def memory() -> float:
 
 
 async def scan(database: Database, now: datetime) -> None:
-    repository = TimeSeriesRepository(database)
-    scanner = QualityScanner(database, repository, GapService(database, repository), QualityRepository(database))
+    scanner = quality_scanner(database)
 
     def window(_: Place) -> Interval:
         return Interval(now - timedelta(days=WINDOW_DAYS), now)

@@ -10,7 +10,6 @@ from app.collection.backfill.models import BackfillRequest, BackfillRetryPolicy,
 from app.collection.backfill.repository import BackfillRepository
 from app.collection.backfill.service import BackfillService, GapCompleteness
 from app.collection.backfill.worker import BackfillWorker, Collector
-from app.collection.gaps.service import GapService
 from app.collection.models import CollectionRequest, Work
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
@@ -21,6 +20,7 @@ from app.market.time import Interval
 from app.tasks.local import LocalBackend, TaskLimits
 from app.timeseries.repository import TimeSeriesRepository
 from tests.support.fakes import Answer, FakeSource, RecordingSleep, hourly
+from tests.support.services import gap_service
 
 FR = find_place("FR")
 LOAD = DataItem.LOAD_ACTUAL
@@ -67,7 +67,7 @@ class Scene:
             concurrency=2,
             sleep=RecordingSleep(),
         )
-        self.gaps = GapService(database, TimeSeriesRepository(database))
+        self.gaps = gap_service(database)
         self.service = BackfillService(
             self.repository,
             GapCompleteness(self.gaps),

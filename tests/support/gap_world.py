@@ -11,7 +11,6 @@ import numpy as np
 
 from app.clock import FixedClock
 from app.collection.gaps.question_schedule import AskPolicy
-from app.collection.gaps.service import GapService
 from app.collection.gaps.windows import Gap
 from app.collection.models import CollectionRequest, CollectionRun, Work
 from app.collection.repository import RunRepository
@@ -25,6 +24,7 @@ from app.settings import DatabaseSettings
 from app.sources.source import Fetched, RejectedPoint
 from app.timeseries.repository import TimeSeriesRepository
 from tests.support.fakes import FakeSource, RecordingSleep
+from tests.support.services import gap_service
 
 DISTANCES = tuple(timedelta(minutes=minutes) for minutes in (0, 30, 45))
 Told = tuple[str, str, str, int]
@@ -87,7 +87,7 @@ class World:
         self.collection = CollectionService(
             self.source, self.repository, RunRepository(database), self.clock, concurrency=2, sleep=RecordingSleep()
         )
-        self.service = GapService(database, self.repository, patience=AskPolicy(asks=3))
+        self.service = gap_service(database, patience=AskPolicy(asks=3))
 
     def _answer(self, item: DataItem, place: Place, window: Interval) -> Fetched | SourceError:
         asked_at = self.clock.now()

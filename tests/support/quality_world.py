@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from app.collection.gaps.service import GapService
 from app.db.engine import Database
 from app.market.areas import Place, find_place
 from app.market.series import SeriesBlock, SeriesKey
@@ -21,6 +20,7 @@ from app.quality.scoring import DEFAULT_WEIGHTS, Weights
 from app.settings import DatabaseSettings
 from app.timeseries.repository import TimeSeriesRepository
 from app.timeseries.rolling import Values
+from tests.support.services import quality_scanner
 
 HOUR = timedelta(hours=1)
 _RESOLUTIONS = {900: Resolution.PT15M, 1800: Resolution.PT30M, 3600: Resolution.PT60M, 86_400: Resolution.P1D}
@@ -43,11 +43,8 @@ class QualityWorld:
     def __post_init__(self) -> None:
         self.repository = TimeSeriesRepository(self.database)
         self.quality = QualityRepository(self.database)
-        self.scanner = QualityScanner(
+        self.scanner = quality_scanner(
             self.database,
-            self.repository,
-            GapService(self.database, self.repository),
-            self.quality,
             weights=self.weights,
         )
 

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from app.collection.answers import Answers
 from app.collection.corrections import item_pace, windows_again
 from app.collection.gaps.classification import REASONS, Asked, Reason, classify_gaps, due
 from app.collection.gaps.expectation import deadline_rule
 from app.collection.gaps.question_schedule import DAY, HOUR, AskPolicy
 from app.collection.gaps.windows import Gap, windows_due
 from app.collection.models import CollectionRequest
-from app.collection.question_records import Answers
 from app.entsoe.items import ITEMS, request_windows
 from app.market.areas import Place
 from app.market.calendar import AfterDelivery
@@ -203,7 +203,7 @@ class SimulatedService:
         return Asked(begins[meets], ends[meets], finished[meets], finished[meets], usable[meets].astype(np.bool_))
 
     def _answers(self) -> Answers:
-        """What the statement of `QuestionRecords` reads."""
+        """What the statement of `AnswerRepository` reads."""
         begins, ends, finished, usable, corrected = self._columns()
         now = second(self.now)
         read = (finished > now - 12 * HOUR) | (ends - begins > 4 * HOUR) | (finished - ends > 20 * HOUR)

@@ -6,7 +6,6 @@ import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +29,6 @@ from app.timeseries.coverage import Buckets, Granularity, begin_of, buckets, cal
 from app.timeseries.grid import Held
 from app.timeseries.repository import TimeSeriesRepository
 from app.timeseries.stored_units import StockReader, StoredUnitsRepository
-
-if TYPE_CHECKING:
-    from app.db.engine import Database
 
 _QUARTER = timedelta(minutes=15)
 _FURTHEST = timedelta(days=800)
@@ -63,10 +59,14 @@ class CoverageService:
     """Tells how complete the store is."""
 
     def __init__(
-        self, database: Database, timeseries: TimeSeriesRepository, *, publication: Publication = deadline_rule
+        self,
+        timeseries: TimeSeriesRepository,
+        stock: StoredUnitsRepository,
+        *,
+        publication: Publication = deadline_rule,
     ) -> None:
         self._timeseries = timeseries
-        self._stock = StoredUnitsRepository(database)
+        self._stock = stock
         self._publication = publication
 
     async def matrix(self, requests: Sequence[CollectionRequest], now: datetime, step: Granularity) -> list[Cell]:

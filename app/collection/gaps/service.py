@@ -55,7 +55,6 @@ from app.timeseries.stored_units import Decided, StockReader, StoredUnitsReposit
 
 if TYPE_CHECKING:
     from app.collection.service import CollectionService
-    from app.db.engine import Database
 
 STRETCH = timedelta(days=31)
 """Old gaps that lie closer together are looked at together."""
@@ -90,15 +89,16 @@ class GapService:
 
     def __init__(
         self,
-        database: Database,
         timeseries: TimeSeriesRepository,
+        stock: StoredUnitsRepository,
+        records: GapRepository,
         *,
         patience: AskPolicy | None = None,
         publication: Publication = deadline_rule,
     ) -> None:
         self._timeseries = timeseries
-        self._stock = StoredUnitsRepository(database)
-        self._records = GapRepository(database)
+        self._stock = stock
+        self._records = records
         self._patience = patience or AskPolicy()
         self._publication = publication
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.db.migrate import is_synthetic
@@ -12,60 +12,36 @@ from app.market.time import MARKET_ZONE, Interval, local_day
 from app.quality.repository import QualityRepository
 from app.quality.scoring import Weights
 from app.reporting.publication_delays import LatenessReader
-from app.reporting.quality.document import Delay, Picture, QualityReport, SeriesScore, quality_report, worst
+from app.reporting.quality.document import Delay, QualityReport, SeriesScore, quality_report, worst
+from app.reporting.quality.queries import read_picture, read_trends
 from app.timeseries.repository import TimeSeriesRepository
 
 if TYPE_CHECKING:
-    from app.db.engine import Connection, Database
+    from app.db.engine import Database
 
-HISTORY = timedelta(weeks=6)
 LONGEST_PICTURE = timedelta(days=45)
 """Of a longer interval the last days are drawn."""
 MOST_DELAYS = 20
 SHORTEST_PICTURE = timedelta(days=7)
 """A single day is drawn with the days before it, by which one judges it."""
 
-_TRENDS = """
-    select distinct on (series_id) *
-    from v_quality_trends
-    where
-        ($1::text[] is null or item = any($1))
-        and ($2::text[] is null or area_eic = any($2))
-        and week <= $3
-        and week > $3 - 21
-    order by series_id, week desc
-"""
-
-_VALUES = """
-    select
-        extract(epoch from delivery_start)::double precision as instant,
-        coalesce(value, double precision 'NaN') as value
-    from observations
-    where series_id = $1 and delivery_start >= $2 and delivery_start < $3
-    order by delivery_start, resolution
-"""
-
-_HISTORY = """
-    select day, overall
-    from quality_scores
-    where series_id = $1 and day > $2 and day <= $3 and overall is not null
-    order by day_start
-"""
-
-_UNITS = {"MAW": "MW", "MWH": "MWh"}
-"""The platform's codes as people write them."""
-_UNIT = "select unit, currency from series where series_id = $1"
-
 
 class QualityReporting:
     """Makes reports of quality; `now` is passed in by the caller."""
 
-    def __init__(self, database: Database, repository: QualityRepository, weights: Weights) -> None:
+    def __init__(
+        self,
+        database: Database,
+        repository: QualityRepository,
+        timeseries: TimeSeriesRepository,
+        lateness: LatenessReader,
+        weights: Weights,
+    ) -> None:
         self._database = database
         self._repository = repository
         self._weights = weights
-        self._timeseries = TimeSeriesRepository(database)
-        self._lateness = LatenessReader(database, repository)
+        self._timeseries = timeseries
+        self._lateness = lateness
 
     async def report(
         self,
@@ -82,17 +58,17 @@ class QualityReporting:
         scores = await self._repository.scores(items=items, areas=areas, interval=around)
         findings = await self._repository.findings(items=items, areas=areas, interval=interval)
         async with self._database.connection() as connection:
-            trends = await connection.fetch(_TRENDS, _listed(items), _listed(areas), last)
+            trends = await read_trends(connection, last, items=items, areas=areas)
             made = quality_report(
                 [dict(row) for row in scores if first <= row["day"] <= last],
                 findings,
-                [dict(row) for row in trends],
+                trends,
                 weights=self._weights,
                 interval=interval,
                 made_at=now,
             )
             synthetic = await is_synthetic(connection)
-            pictures = [await _picture(connection, one, interval, last) for one in worst(made.series)]
+            pictures = [await read_picture(connection, one, drawn_of(interval), last) for one in worst(made.series)]
         delays = tuple(await self._delays(made.series, interval))
         return replace(made, pictures=tuple(pictures), delays=delays, synthetic=synthetic)
 
@@ -114,24 +90,12 @@ class QualityReporting:
         ]  # fmt: skip
 
 
+def drawn_of(interval: Interval) -> Interval:
+    """What is drawn of a reported interval: a day with those before it, of a long one the end."""
+    return Interval(
+        min(max(interval.start, interval.end - LONGEST_PICTURE), interval.end - SHORTEST_PICTURE), interval.end
+    )
+
+
 def _before(end: datetime) -> datetime:
     return end - timedelta(microseconds=1)
-
-
-def _listed(names: Collection[str] | None) -> Sequence[str] | None:
-    return None if names is None else [str(name) for name in names]
-
-
-async def _picture(connection: Connection, one: SeriesScore, interval: Interval, last: date) -> Picture:
-    start = min(max(interval.start, interval.end - LONGEST_PICTURE), interval.end - SHORTEST_PICTURE)
-    values = await connection.fetch(_VALUES, one.series_id, start, interval.end)
-    history = await connection.fetch(_HISTORY, one.series_id, last - HISTORY, last)
-    series = await connection.fetchrow(_UNIT, one.series_id)
-    unit = "/".join(filter(None, (series["currency"], _UNITS.get(series["unit"], series["unit"])))) if series else ""
-    return Picture(
-        one.series_id,
-        [row["instant"] for row in values],
-        [row["value"] for row in values],
-        unit,
-        [(row["day"], row["overall"]) for row in history],
-    )

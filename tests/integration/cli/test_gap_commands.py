@@ -13,7 +13,7 @@ import pytest
 from app.cli import run
 from app.cli.backfill import plan_command, start_command
 from app.cli.gaps import coverage_command, format_percent, gaps_command
-from app.collection.gaps.coverage import Cell, CoverageService
+from app.collection.gaps.coverage import Cell
 from app.collection.models import CollectionRequest
 from app.errors import ConfigurationError
 from app.market.areas import find_place
@@ -21,6 +21,7 @@ from app.market.series import DataItem
 from app.market.time import Interval, Resolution
 from app.timeseries.coverage import Granularity
 from tests.support.gap_world import MakeWorld, Published, World, at, span, world_on
+from tests.support.services import coverage_service
 from tests.support.store_factory import opened
 
 ARGUMENTS: dict[str, Any] = {"sandbox": True, "as_json": True}
@@ -124,7 +125,7 @@ async def world(database_url: str) -> AsyncIterator[MakeWorld]:
 
 
 async def matrix(one: World, now: str, interval: Interval, step: Granularity) -> list[Cell]:
-    service = CoverageService(one.database, one.repository)
+    service = coverage_service(one.database)
     return await service.matrix([CollectionRequest(one.item, one.place, interval)], at(now), step)
 
 
@@ -160,7 +161,7 @@ async def test_time_that_two_units_cover_counts_once(world: MakeWorld) -> None:
 async def test_without_a_rule_everything_is_due_by_now(world: MakeWorld) -> None:
     one = world(Published(span("01T00:00", "2024-04-01")))
     await one.ask("02T12:30", "01T00:00", "03T00:00")
-    service = CoverageService(one.database, one.repository, publication=lambda _: None)
+    service = coverage_service(one.database, publication=lambda _: None)
     request = CollectionRequest(one.item, one.place, span("01T00:00", "03T00:00"))
     assert shares(await service.matrix([request], at("02T18:00"), Granularity.DAY)) == {
         "2024-03-01": 1.0, "2024-03-02": 12 / 18,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from app.cli import run
+from app.quality.repository import QualityRepository
 from app.quality.trend_service import TrendService, last_mondays
 from app.timeseries.repository import TimeSeriesRepository
 from tests.support.store_factory import FR, block, key, opened
@@ -55,9 +56,9 @@ async def fill(url: str) -> None:
                 await connection.execute(_SCORE, start, date(2024, 1, 1) + timedelta(days=number), score, stored)
             last = FIRST + timedelta(days=49)
             await connection.execute(_FINDING, last, last + timedelta(hours=4))
-        assert await TrendService(database).update(NOW) == 1
+        assert await TrendService(QualityRepository(database)).update(NOW) == 1
         before = await connection_rows(database)
-        assert await TrendService(database).update(NOW + timedelta(hours=1)) == 1
+        assert await TrendService(QualityRepository(database)).update(NOW + timedelta(hours=1)) == 1
         assert await connection_rows(database) == before
 
 

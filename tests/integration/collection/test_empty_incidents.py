@@ -8,13 +8,14 @@ from datetime import timedelta
 
 import pytest
 
-from app.collection.corrections import CorrectionService
 from app.collection.empty_incidents import EmptyIncidents, ExpectedWindow, incident_begins, incident_ends
 from app.collection.gaps.classification import Reason
 from app.collection.gaps.windows import AskEvidence
+from app.collection.repository import IncidentRepository
 from app.market.series import DataItem
 from app.sources.source import Fetched
 from tests.support.gap_world import MakeWorld, Published, World, at, span, world_on
+from tests.support.services import correction_service
 
 NOW = at("20T12:00")
 
@@ -51,7 +52,7 @@ async def incidents(one: World) -> list[tuple[object, ...]]:
 
 async def test_what_was_empty_in_an_incident_is_asked_for_again_when_it_is_over(world: MakeWorld) -> None:
     one = world(Published(span("2023-01-01", "2024-04-01")))
-    watch = EmptyIncidents(one.database)
+    watch = EmptyIncidents(IncidentRepository(one.database))
     # Another item of the area has values of all these years.
     beside = world(Published(span("2023-01-01", "2024-04-01")), item=DataItem.GENERATION_ACTUAL)
     await beside.ask("19T00:00", "2023-01-01", "19T00:00")
@@ -87,7 +88,7 @@ async def test_questions_for_what_is_known_to_be_missing_are_no_incident(world: 
         await one.ask("19T01:00", f"{day:02}T05:00", f"{day:02}T06:00")
     for day in range(2, 12):
         await one.ask("20T12:00", f"{day:02}T05:00", f"{day:02}T06:00")
-    assert await EmptyIncidents(one.database).look(at("20T12:10")) == ""
+    assert await EmptyIncidents(IncidentRepository(one.database)).look(at("20T12:10")) == ""
 
 
 async def test_an_item_that_an_area_never_had_is_no_incident(world: MakeWorld) -> None:
@@ -96,7 +97,7 @@ async def test_an_item_that_an_area_never_had_is_no_incident(world: MakeWorld) -
     await beside.ask("19T00:00", "2024-01-01", "19T00:00")
     for day in range(2, 12):
         await one.ask("20T12:00", f"{day:02}T05:00", f"{day:02}T06:00")
-    assert await EmptyIncidents(one.database).look(at("20T12:10")) == ""
+    assert await EmptyIncidents(IncidentRepository(one.database)).look(at("20T12:10")) == ""
 
 
 async def test_stored_values_that_came_back_empty_in_an_incident_are_asked_for_again(world: MakeWorld) -> None:
@@ -106,7 +107,7 @@ async def test_stored_values_that_came_back_empty_in_an_incident_are_asked_for_a
     await one.ask("19T00:00", "10T00:00", "19T00:00")
     one.source._answer = lambda *_: Fetched([])
     await one.ask("19T02:50", "10T00:00", "19T00:00")
-    again = CorrectionService(one.database, one.repository)
+    again = correction_service(one.database)
     request = CollectionRequest(one.item, one.place, span("10T00:00", "19T00:00"))
     assert await again.again([request], at("19T03:10")) == []
     await one.rows(

@@ -11,18 +11,17 @@ from datetime import timedelta
 import pytest
 
 from app.collection.gaps.classification import Reason
-from app.collection.gaps.coverage import CoverageService
 from app.collection.gaps.repository import GapRetention
 from app.collection.gaps.windows import AskEvidence, windows_due
 from app.collection.models import CollectionRequest, CollectionRun
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution
-from app.quality.repository import QualityRepository
-from app.quality.scan import QualityScanner, ScanSelection
+from app.quality.scan import ScanSelection
 from app.timeseries.coverage import Granularity
 from tests.support.gap_world import MakeWorld, Published, at, span, world_on
 from tests.support.scheduler_factory import rows
+from tests.support.services import coverage_service, quality_scanner
 
 MARCH = span("2024-03-01", "2024-04-01")
 YEARS = span("2023-01-01", "2025-01-01")
@@ -119,12 +118,12 @@ async def test_a_storage_plant_that_stands_still_lacks_nothing(world: MakeWorld)
         assert [gap.interval for gap in gaps] == [silence[0]] * 2
     assert await one.gaps("05T02:30", "02T00:00", "03T00:00") == []
     request = CollectionRequest(one.item, one.place, span("01T00:00", "05T00:00"))
-    cells = await CoverageService(one.database, one.repository).matrix([request], at("05T02:30"), Granularity.DAY)
+    cells = await coverage_service(one.database).matrix([request], at("05T02:30"), Granularity.DAY)
     assert [cell.share for cell in cells] == [1.0, 1.0, pytest.approx(34 / 36), 1.0]
     assert [(key.psr_type, sum(cell.idle[key] for cell in cells) / 3600) for key in cells[0].idle] == [("B10", 48.0)]
     covered = "select stored, expected, coverage from v_coverage_daily where psr_type = 'B10' order by day"
     assert await one.rows(covered) == [(12, 12, 1.0), (12, 12, 1.0), (11, 12, pytest.approx(11 / 12)), (12, 12, 1.0)]
-    scanner = QualityScanner(one.database, one.repository, one.service, QualityRepository(one.database))
+    scanner = quality_scanner(one.database, gaps=one.service)
     await scanner.scan(ScanSelection(None), lambda _place: span("01T23:00", "04T23:00"), at("05T02:30"))
     scores = (
         "select stored, expected, completeness from quality_scores "

@@ -13,9 +13,7 @@ from app.clock import FixedClock
 from app.collection.backfill.models import BackfillRetryPolicy
 from app.collection.backfill.repository import BackfillRepository
 from app.collection.backfill.service import BackfillService, GapCompleteness
-from app.collection.corrections import CorrectionService
 from app.collection.gaps.classification import Reason
-from app.collection.gaps.service import GapService
 from app.collection.models import CollectionRequest, Work
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
@@ -41,6 +39,7 @@ from app.sources.source import Fetched
 from app.timeseries.repository import TimeSeriesRepository
 from tests.support.fakes import Answer, FakeSource, RecordingSleep, hourly
 from tests.support.scheduler_factory import QUICK, rows, service, serving
+from tests.support.services import correction_service, gap_service
 from tests.support.store_factory import opened
 
 FR = find_place("FR")
@@ -106,7 +105,7 @@ class Station:
             )
             for source in (self.source, self.gap_source)
         )
-        self.gaps, corrections = GapService(database, series), CorrectionService(database, series)
+        self.gaps, corrections = gap_service(database), correction_service(database)
         self.live, self.queue = live, Queue()
         live_runs, gap_runs = (
             BoundedCollection(service, self.gaps, self.clock, largest_run=largest_run, at_once=at_once)

@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from app.clock import FixedClock, SystemClock
-from app.collection.gaps.service import GapService
 from app.collection.models import CollectionRequest, Work
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
@@ -32,8 +31,7 @@ from app.monitoring.recorder import MetricsRecorder
 from app.monitoring.repository import MonitoringRepository
 from app.monitoring.sampler import Replica, ResourceSampler
 from app.net.client import build_client
-from app.quality.repository import QualityRepository
-from app.quality.scan import QualityScanner, ScanSelection
+from app.quality.scan import ScanSelection
 from app.sandbox.server import SandboxServer
 from app.sandbox.settings import SandboxSettings
 from app.settings import EntsoeSettings
@@ -57,6 +55,7 @@ from tests.support.grafana import (
     queries,
     run,
 )
+from tests.support.services import gap_service, quality_scanner
 from tests.support.store_factory import opened
 
 DASHBOARDS = {path.name: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
@@ -116,7 +115,7 @@ async def fill(database: Database) -> None:
     )
     await service.collect(Work(LOAD, find_place("NL"), WEEK))
     missing = CollectionRequest(LOAD, find_place("NL"), Interval(WEEK.start, NOW - timedelta(days=1)))
-    await GapService(database, TimeSeriesRepository(database)).analyse([*REQUESTS, missing], NOW)
+    await gap_service(database).analyse([*REQUESTS, missing], NOW)
     await measure(database)
     await judge_quality(database)
     await raise_alert(database)
@@ -142,9 +141,7 @@ FINDING = """
 
 async def judge_quality(database: Database) -> None:
     """Scores of the week, and a finding."""
-    repository = TimeSeriesRepository(database)
-    quality = QualityRepository(database)
-    scanner = QualityScanner(database, repository, GapService(database, repository), quality)
+    scanner = quality_scanner(database)
     await scanner.scan(ScanSelection(), lambda _: WEEK, NOW)
     async with database.connection() as connection:
         await connection.execute(FINDING, WEEK.start)

@@ -12,7 +12,6 @@ import pytest
 from app.clock import FixedClock
 from app.collection.backfill.models import BackfillRetryPolicy
 from app.collection.backfill.service import BackfillService, GapCompleteness
-from app.collection.gaps.service import GapService
 from app.collection.models import Work
 from app.db.engine import Database
 from app.errors import SourceUnavailable
@@ -25,9 +24,9 @@ from app.quality.repair.service import RepairReport, RepairService
 from app.quality.repository import QualityRepository
 from app.scheduling.jobs.quality import NightlyQuality
 from app.scheduling.models import JobOutcome, RunTrigger, Ticket
-from app.timeseries.repository import TimeSeriesRepository
 from tests.support.backfill_factory import FR, LOAD, NOW, Scene, days, local
 from tests.support.fakes import Answer, hourly
+from tests.support.services import gap_service
 from tests.support.store_factory import opened
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -53,7 +52,7 @@ class Ward(Scene):
 
     def __init__(self, database: Database, source: Source) -> None:
         super().__init__(database, source.answer, BackfillRetryPolicy(attempts=1, retry=timedelta(milliseconds=1)))
-        gaps = GapService(database, TimeSeriesRepository(database))
+        gaps = gap_service(database)
         self.published = source
         self.service = BackfillService(
             self.repository, GapCompleteness(gaps), whole, requests_per_second=2.0, share=0.2

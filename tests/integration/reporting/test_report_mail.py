@@ -19,7 +19,6 @@ from app.monitoring.queries import FigureReads
 from app.monitoring.service import MonitoringService
 from app.quality.repository import QualityRepository
 from app.reporting.operations.service import OperationsReporting
-from app.reporting.quality.service import QualityReporting
 from app.scheduling.jobs.reports import NOBODY, ReportMail
 from app.scheduling.models import JobOutcome, RunTrigger, Ticket
 from app.scheduling.plan import RULES
@@ -28,6 +27,7 @@ from app.settings import MonitoringSettings
 from app.settings.quality import QualitySettings
 from tests.support.delivery_factory import Mailbox, Post, a_post, mail_server
 from tests.support.scheduler_factory import rows
+from tests.support.services import quality_reporting
 from tests.support.store_factory import opened
 
 SLOT = datetime(2024, 3, 31, 5, tzinfo=UTC)
@@ -68,7 +68,7 @@ def sender(database: Database, outbox: NotificationOutbox, now: datetime = SLOT)
     weights, rows = QualitySettings().weights, QualityRepository(database)
     monitoring = MonitoringService(FigureReads(database), settings=MonitoringSettings())
     operations = OperationsReporting(database, monitoring, rows, weights=weights, target=0.95)
-    return ReportMail(database, QualityReporting(database, rows, weights), operations, outbox, FixedClock(now))
+    return ReportMail(database, quality_reporting(database, weights=weights), operations, outbox, FixedClock(now))
 
 
 def mail(database: Database, channels: Path) -> ReportMail:

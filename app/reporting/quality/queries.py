@@ -1,0 +1,72 @@
+"""What a report of quality reads beside scores and findings: trends, and the values of the series that it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from app.market.time import Interval
+from app.reporting.quality.document import Picture, SeriesScore
+
+if TYPE_CHECKING:
+    from app.db.engine import Connection
+
+HISTORY = timedelta(weeks=6)
+
+_TRENDS = """
+    select distinct on (series_id) *
+    from v_quality_trends
+    where
+        ($1::text[] is null or item = any($1))
+        and ($2::text[] is null or area_eic = any($2))
+        and week <= $3
+        and week > $3 - 21
+    order by series_id, week desc
+"""
+
+_VALUES = """
+    select
+        extract(epoch from delivery_start)::double precision as instant,
+        coalesce(value, double precision 'NaN') as value
+    from observations
+    where series_id = $1 and delivery_start >= $2 and delivery_start < $3
+    order by delivery_start, resolution
+"""
+
+_HISTORY = """
+    select day, overall
+    from quality_scores
+    where series_id = $1 and day > $2 and day <= $3 and overall is not null
+    order by day_start
+"""
+
+_UNITS = {"MAW": "MW", "MWH": "MWh"}
+"""The platform's codes as people write them."""
+_UNIT = "select unit, currency from series where series_id = $1"
+
+
+async def read_trends(
+    connection: Connection, last: date, *, items: Collection[str] | None, areas: Collection[str] | None
+) -> list[Mapping[str, Any]]:
+    """The latest trend of each series in the three weeks up to a day."""
+    return [dict(row) for row in await connection.fetch(_TRENDS, _listed(items), _listed(areas), last)]
+
+
+async def read_picture(connection: Connection, one: SeriesScore, interval: Interval, last: date) -> Picture:
+    """The values of the interval, and the overall scores of the weeks that end with `last`."""
+    values = await connection.fetch(_VALUES, one.series_id, interval.start, interval.end)
+    history = await connection.fetch(_HISTORY, one.series_id, last - HISTORY, last)
+    series = await connection.fetchrow(_UNIT, one.series_id)
+    unit = "/".join(filter(None, (series["currency"], _UNITS.get(series["unit"], series["unit"])))) if series else ""
+    return Picture(
+        one.series_id,
+        [row["instant"] for row in values],
+        [row["value"] for row in values],
+        unit,
+        [(row["day"], row["overall"]) for row in history],
+    )
+
+
+def _listed(names: Collection[str] | None) -> Sequence[str] | None:
+    return None if names is None else [str(name) for name in names]
