@@ -170,8 +170,9 @@ def asks_platform(settings: Settings) -> bool:
     """Whether the plan, as it stands at the start, has a job that asks the platform: a service of rules alone has none."""
     from app.scheduling.plan import ASKING
     from app.scheduling.plan_file import PlanFile
+    from app.wiring.catalog import CATALOG
 
-    return any(job.kind in ASKING for job in PlanFile.of(settings).load().jobs())
+    return any(job.kind in ASKING for job in PlanFile.of(settings, CATALOG).load().jobs())
 
 
 async def _watch_runs(container: Container) -> None:

@@ -39,6 +39,7 @@ from app.market.series import DataItem
 from app.scheduling.due import ItemSelection
 from app.scheduling.models import RunTrigger, StoredJob
 from app.settings import load_settings
+from app.wiring.catalog import CATALOG
 
 if TYPE_CHECKING:
     from app.collection.models import CollectionRequest
@@ -96,7 +97,7 @@ class Chaos:
         if await rows(self.container.database(), OPEN_BACKFILL):
             return
         now, item = datetime.now(UTC), self.chance.choice(BACKFILLED)
-        wanted = ItemSelection(AREAS, (item.value,)).select(DAYS, now)
+        wanted = ItemSelection(AREAS, (item.value,)).select(DAYS, now, CATALOG)
         request = BackfillRequest(wanted.requests, Reprocess.ALL, concurrency=8, description="chaos")
         service = self.container.collection().backfills()
         await service.start(request, await service.plan(request, now))
@@ -138,7 +139,7 @@ async def finish(stage: Stage, container: Container) -> list[str]:
 
 
 def _requests() -> Sequence[CollectionRequest]:
-    return ItemSelection(AREAS, ITEMS).select(DAYS, datetime.now(UTC)).requests
+    return ItemSelection(AREAS, ITEMS).select(DAYS, datetime.now(UTC), CATALOG).requests
 
 
 async def crash(stage: Stage, kills: int, chance: random.Random) -> list[str]:

@@ -18,7 +18,6 @@ from app.clock import SystemClock
 from app.collection.backfill.models import BackfillProgress, BackfillRequest, BackfillState, ChunkState, Reprocess
 from app.collection.backfill.plan import BackfillPlan
 from app.collection.selection import Selection, select
-from app.entsoe.items import ITEMS, places_for
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.kit.json_text import dumps
 from app.lifecycle import collecting, require_token, services
@@ -27,6 +26,7 @@ from app.market.moments import parse_interval
 from app.market.text import counted
 from app.market.time import iso
 from app.settings import Settings, load_settings
+from app.wiring.catalog import CATALOG
 
 if TYPE_CHECKING:
     from app.collection.backfill.service import BackfillService
@@ -297,7 +297,7 @@ def _request(
         areas or settings.collection.areas,
         items or settings.collection.items,
         lambda place: parse_interval(start, end, place.zone, now),
-        lambda item, place: places_for(ITEMS[item], place),
+        CATALOG.places,
     )
     for reason in selection.skipped:
         _say(f"skipped: {reason}")

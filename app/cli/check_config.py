@@ -28,9 +28,10 @@ def check_database(settings: Settings) -> str:
 
 def check_plan(settings: Settings) -> str:
     from app.scheduling.plan_file import PlanFile
+    from app.wiring.catalog import CATALOG
 
     chosen = settings.scheduler
-    file = PlanFile.of(settings)
+    file = PlanFile.of(settings, CATALOG)
     plan = file.load()
     where = file.name if chosen.plan_file.is_file() else f"built in, there is no file {file.name}"
     told = f"plan: {len(plan.jobs())} jobs, {len(plan.areas)} areas, {len(plan.items)} items ({where})"

@@ -15,13 +15,13 @@ from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, RunSums, Summary, Work
 from app.collection.selection import Selection, select
-from app.entsoe.items import ITEMS, places_for
 from app.kit.json_text import dumps
 from app.lifecycle import collecting, require_token
 from app.logging import configure_logging
 from app.market.moments import parse_interval
 from app.market.text import counted
 from app.settings import Settings, load_settings
+from app.wiring.catalog import CATALOG
 
 COUNTS = ("received", "new", "revised", "unchanged", "vanished", "rejected", "empty", "failed", "requests")
 SHOWN_PROBLEMS = 10
@@ -68,7 +68,7 @@ def _select(
         areas or settings.collection.areas,
         items or settings.collection.items,
         lambda place: parse_interval(start, end, place.zone, now),
-        lambda item, place: places_for(ITEMS[item], place),
+        CATALOG.places,
     )
 
 

@@ -20,7 +20,6 @@ from app.cli.exit_codes import OK
 from app.cli.options import kind_by_name
 from app.clock import SystemClock
 from app.collection.selection import select
-from app.entsoe.items import ITEMS, places_for
 from app.errors import ConfigurationError
 from app.lifecycle import services
 from app.logging import configure_logging
@@ -33,6 +32,7 @@ from app.market.time import MARKET_ZONE, Interval, Resolution, iso_microseconds
 from app.settings import Settings, load_settings
 from app.timeseries.query import SeriesQuery
 from app.timeseries.shape import Aggregation, Auction, Resampling, history_of
+from app.wiring.catalog import CATALOG
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,13 +146,13 @@ def _query(
         areas or settings.collection.areas,
         items or settings.collection.items,
         lambda place: parse_interval(start, end, place.zone, now),
-        lambda item, place: places_for(ITEMS[item], place),
+        CATALOG.places,
     )
     wanted: dict[DataItem, dict[str, Interval]] = {}
     continues: dict[tuple[DataItem, str], tuple[str, ...]] = {}
     for request in selection.requests:
         of_item = wanted.setdefault(request.item, {})
-        kinds = ITEMS[request.item].kinds
+        kinds = CATALOG.area_kinds(request.item)
         whole: list[tuple[Place, Interval]] = [(request.place, request.interval)]
         if options.continuous:
             whole = [*history_of(request.place, request.interval, kinds)]
@@ -272,4 +272,5 @@ def _writer(
 def _published(key: SeriesKey, resolution: Resolution, starts: NDArray[np.int64]) -> NDArray[np.int64]:
     from app.market.areas import find_place
 
-    return deadlines(ITEMS[DataItem(key.item)].publication, starts, resolution, find_place(key.area).zone)
+    rule = CATALOG.publication(DataItem(key.item))
+    return deadlines(rule, starts, resolution, find_place(key.area).zone)

@@ -20,7 +20,6 @@ from app.collection.gaps.classification import Reason
 from app.collection.gaps.windows import AskEvidence
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.collection.selection import Selection, select
-from app.entsoe.items import ITEMS, places_for
 from app.errors import ConfigurationError
 from app.kit.json_text import dumps
 from app.lifecycle import collecting, require_token, services
@@ -30,6 +29,7 @@ from app.market.series import SeriesKey
 from app.market.text import counted
 from app.market.time import Interval, iso
 from app.settings import Settings, load_settings
+from app.wiring.catalog import CATALOG
 
 if TYPE_CHECKING:
     from app.collection.gaps.coverage import Cell
@@ -159,7 +159,7 @@ def _asked(
         areas or settings.collection.areas,
         items or settings.collection.items,
         lambda place: parse_interval(start, end, place.zone, now),
-        lambda item, place: places_for(ITEMS[item], place),
+        CATALOG.places,
     )
     for reason in selection.skipped:
         _say(f"skipped: {reason}")

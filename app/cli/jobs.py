@@ -27,6 +27,7 @@ from app.scheduling.plan_file import PlanFile
 from app.scheduling.repository import JobView, find_job, readable
 from app.scheduling.retries import RetryPolicy
 from app.settings import Settings, load_settings
+from app.wiring.catalog import CATALOG
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
@@ -104,7 +105,7 @@ async def _known_jobs(wiring: Container, settings: Settings) -> list[JobView]:
 
 
 def _plan(settings: Settings) -> Plan:
-    plan = PlanFile(settings.scheduler.plan_file, settings.collection).load()
+    plan = PlanFile(settings.scheduler.plan_file, settings.collection, CATALOG).load()
     return cautious(plan) if settings.scheduler.profile == "cautious" else plan
 
 

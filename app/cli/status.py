@@ -25,6 +25,7 @@ from app.market.time import Resolution, iso
 from app.monitoring.health import Health, health_as_document, read_health
 from app.monitoring.lateness import lateness
 from app.settings import Settings, load_settings
+from app.wiring.catalog import CATALOG
 
 if TYPE_CHECKING:
     from app.db.engine import Connection, Database
@@ -260,7 +261,7 @@ async def read_status(database: Database, job_runs: JobRunRepository, now: datet
 async def _items(connection: Connection, now: datetime) -> tuple[ItemStatus, ...]:
     newest: dict[str, list[AreaStatus]] = {}
     for item, area, eic, start, resolution in await connection.fetch(_NEWEST):
-        late = lateness(item, eic, start, Resolution.parse(resolution), now)
+        late = lateness(item, eic, start, Resolution.parse(resolution), now, publication=CATALOG.publication)
         newest.setdefault(item, []).append(AreaStatus(area, start, resolution, int(late.total_seconds())))
     runs = {
         row["item"]: RunStatus(

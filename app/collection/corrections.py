@@ -14,10 +14,10 @@ from app.collection.gaps.expectation import pair_of, series_of
 from app.collection.gaps.question_schedule import AskPace, eagerness, next_of_stored, pace_of, ripe_spans
 from app.collection.models import CollectionRequest
 from app.collection.repository import AnswerRepository
-from app.entsoe.items import ITEMS
 from app.market.calendar import AfterDelivery, DaysBefore
 from app.market.series import DataItem
 from app.market.time import Interval
+from app.sources.catalog import Catalog
 from app.timeseries.repository import TimeSeriesRepository
 from app.timeseries.stored_units import StoredUnitsRepository
 
@@ -26,11 +26,10 @@ BY_THE_HOUR = timedelta(days=8)
 """Older values are judged by the day."""
 
 
-def item_pace(item: DataItem) -> AskPace:
-    """How an item of the platform is asked for again."""
-    spec = ITEMS[item]
-    window = timedelta(days=spec.days + 30 * spec.months)
-    return pace_of(spec.resolutions[-1].nominal, price=item is DataItem.PRICE_DAY_AHEAD, longest_window=window)
+def item_pace(item: DataItem, catalog: Catalog) -> AskPace:
+    """How an item is asked for again."""
+    unit, window = catalog.longest_resolution(item).nominal, catalog.longest_window(item)
+    return pace_of(unit, price=item is DataItem.PRICE_DAY_AHEAD, longest_window=window)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,11 +47,16 @@ class CorrectionService:
     """Finds what is to be asked for again by the age of the last answer; `now` is passed in by the caller."""
 
     def __init__(
-        self, timeseries: TimeSeriesRepository, stock: StoredUnitsRepository, answers: AnswerRepository
+        self,
+        timeseries: TimeSeriesRepository,
+        stock: StoredUnitsRepository,
+        answers: AnswerRepository,
+        catalog: Catalog,
     ) -> None:
         self._timeseries = timeseries
         self._stock = stock
         self._answers = answers
+        self._catalog = catalog
 
     async def again(self, requests: Sequence[CollectionRequest], now: datetime) -> list[CollectionRequest]:
         """The windows to ask for again of each request's item and place, from its first stored value on.
@@ -66,7 +70,7 @@ class CorrectionService:
         return [
             CollectionRequest(one.item, one.place, window)
             for one in known
-            for window in windows_again(one.interval, answers[pair_of(one)], item_pace(one.item), now)
+            for window in windows_again(one.interval, answers[pair_of(one)], item_pace(one.item, self._catalog), now)
         ]
 
     async def _known(self, requests: Sequence[CollectionRequest]) -> list[CollectionRequest]:
@@ -81,7 +85,7 @@ class CorrectionService:
             if not lives:
                 continue
             # What a cycle asks for anyway is asked for as it appears; what is published for weeks and years, here.
-            each_cycle = isinstance(ITEMS[one.item].publication, AfterDelivery | DaysBefore)
+            each_cycle = isinstance(self._catalog.publication(one.item), AfterDelivery | DaysBefore)
             end = max(life.end for life in lives) if each_cycle else one.interval.end
             stored = Interval(min(life.first for life in lives), max(end, min(life.first for life in lives)))
             if part := one.interval.intersection(stored):

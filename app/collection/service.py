@@ -66,7 +66,7 @@ class CollectionService:
         return [
             Work(request.item, request.place, window)
             for request in requests
-            for window in self._source.windows(request.item, request.place, request.interval)
+            for window in self._source.catalog.windows(request.item, request.place, request.interval)
         ]
 
     async def collect_all(self, work: Sequence[Work], on_run: Callable[[CollectionRun], None]) -> None:

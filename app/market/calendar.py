@@ -130,11 +130,13 @@ def _at(day: date, clock: time) -> datetime:
 
 
 def deadlines(
-    rule: PublicationRule, starts: NDArray[np.int64], resolution: Resolution, zone: ZoneInfo
+    rule: PublicationRule | None, starts: NDArray[np.int64], resolution: Resolution, zone: ZoneInfo
 ) -> NDArray[np.int64]:
-    """The deadline of each value, in seconds since 1970, for delivery starts in seconds since 1970."""
+    """The deadline of each value, in seconds since 1970, for delivery starts in seconds since 1970; never without a rule."""
     import numpy as np
 
+    if rule is None:
+        return np.full(len(starts), np.iinfo(np.int64).max)
     if isinstance(rule, AfterDelivery) and resolution.seconds:
         return starts + resolution.seconds + int(rule.delay.total_seconds())
     of_start = _cached_by_hour(rule, resolution, zone)

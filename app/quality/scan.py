@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.collection.gaps.classification import NEVER_ASKED, Asked
-from app.collection.gaps.expectation import Publication, Question, deadline_rule, pair_of, question_of
+from app.collection.gaps.expectation import Question, pair_of, question_of
 from app.collection.gaps.idleness import is_storage
 from app.collection.gaps.repository import GapRepository
 from app.collection.gaps.windows import Gap
@@ -29,6 +29,7 @@ from app.quality.detectors.related_series import companions
 from app.quality.findings import Finding, is_revised, reconcile
 from app.quality.repository import QualityRepository, QualityWriter, Scan
 from app.quality.scoring import DEFAULT_WEIGHTS, Weights
+from app.sources.catalog import Publication
 from app.timeseries.stored_units import StoredUnitsRepository
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ class QualityScanner:
         records: GapRepository,
         repository: QualityRepository,
         *,
+        publication: Publication,
         weights: Weights = DEFAULT_WEIGHTS,
-        publication: Publication = deadline_rule,
     ) -> None:
         self._timeseries = timeseries
         self._gaps = gaps

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from app.collection.gaps.classification import NEVER_ASKED, Asked, due
-from app.collection.gaps.expectation import Publication, deadline_rule
 from app.collection.gaps.repository import GapRepository
 from app.collection.models import CollectionRequest
 from app.market.areas import find_place
@@ -18,6 +17,7 @@ from app.market.time import Interval, Resolution
 from app.quality.assessment.alignment import StoredValues
 from app.quality.repository import QualityRepository
 from app.quality.timeliness import HABIT_DAYS, Distribution, Publications, beyond_habit, distribution, punctuality
+from app.sources.catalog import Publication
 from app.timeseries.grid import Units
 
 
@@ -34,9 +34,7 @@ class SeriesDelays:
 class LatenessReader:
     """Reads when values were first known and when they were asked for."""
 
-    def __init__(
-        self, records: GapRepository, repository: QualityRepository, publication: Publication = deadline_rule
-    ) -> None:
+    def __init__(self, records: GapRepository, repository: QualityRepository, publication: Publication) -> None:
         self._records = records
         self._repository = repository
         self._publication = publication

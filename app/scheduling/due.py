@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from app.collection.models import CollectionRequest, Work
 from app.collection.selection import Selection, select
-from app.entsoe.items import ITEMS, places_for
 from app.errors import ConfigurationError
 from app.market.areas import Place
 from app.market.calendar import AfterDelivery, DayOfMonthBeforeYear, DaysBefore, DaysBeforeMonth, FridayBefore
 from app.market.series import DataItem
 from app.market.time import Interval, local_day, midnight
+from app.sources.catalog import Catalog
 
 if TYPE_CHECKING:
     from app.collection.gaps.windows import Gap
@@ -40,14 +40,14 @@ class ItemSelection:
     areas: tuple[str, ...]
     items: tuple[str, ...]
 
-    def select(self, days: int, now: datetime) -> Selection:
+    def select(self, days: int, now: datetime, catalog: Catalog) -> Selection:
         """Requests from so many days back to the last value that may be published by now."""
         found: list[CollectionRequest] = []
         skipped: list[str] = []
         for name in self.items:
-            span = partial(considered, DataItem(name), days=days, now=now)
+            span = partial(considered, DataItem(name), days=days, now=now, catalog=catalog)
             try:
-                one = select(self.areas, [name], span, lambda item, place: places_for(ITEMS[item], place))
+                one = select(self.areas, [name], span, catalog.places)
             except ConfigurationError as error:
                 skipped += str(error).splitlines()
                 continue
@@ -76,36 +76,37 @@ class GapDue:
     What is asked for again by its age joins a question that is asked anyway: it costs no request then.
     """
 
-    def __init__(self, analysis: Analysis, again: Again, *, recent_days: int) -> None:
+    def __init__(self, analysis: Analysis, again: Again, catalog: Catalog, *, recent_days: int) -> None:
         self._analysis = analysis
         self._again = again
+        self._catalog = catalog
         self._days = recent_days
 
     async def due(self, wanted: ItemSelection, now: datetime, *, again: bool = False) -> Selection:
         from app.collection.gaps.windows import windows_due
 
-        selection = wanted.select(self._days, now)
+        selection = wanted.select(self._days, now, self._catalog)
         gaps = await self._analysis.analyse(selection.requests, now)
         missing = list(windows_due(gaps, now=now, again=again).requests)
         missing += [one for gap in gaps if (one := expected(gap, now))]
-        fresh = [found for one in selection.requests if (found := fresh_request(one, now))]
+        fresh = [found for one in selection.requests if (found := fresh_request(one, now, self._catalog))]
         asked = [*missing, *fresh]
         pairs = {(one.item, one.place.eic) for one in asked}
         beside = [one for one in selection.requests if (one.item, one.place.eic) in pairs]
         return Selection(merge_requests([*asked, *await self._again.again(beside, now)]), selection.skipped)
 
 
-def considered(item: DataItem, place: Place, days: int, now: datetime) -> Interval:
+def considered(item: DataItem, place: Place, days: int, now: datetime, *, catalog: Catalog) -> Interval:
     """The time in which values of the item may be missing: from so many days back to the last that may be public."""
     today = local_day(now, place.zone)
-    ahead = _DAYS_AHEAD.get(type(ITEMS[item].publication))
+    ahead = _DAYS_AHEAD.get(type(catalog.publication(item)))
     end = next_hour(now) if ahead is None else midnight(today + timedelta(days=ahead), place.zone)
     return Interval(midnight(today - timedelta(days=days), place.zone), end)
 
 
-def fresh_request(request: CollectionRequest, now: datetime) -> CollectionRequest | None:
+def fresh_request(request: CollectionRequest, now: datetime, catalog: Catalog) -> CollectionRequest | None:
     """What a cycle asks for whatever is stored: the last hours of what is measured, today and on of daily forecasts."""
-    rule = ITEMS[request.item].publication
+    rule = catalog.publication(request.item)
     if request.item is DataItem.PRICE_DAY_AHEAD:
         return None
     if isinstance(rule, AfterDelivery):

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from app.entsoe.items import ITEMS
 from app.market.calendar import AfterDelivery
 from app.market.series import DataItem
 from app.scheduling.jobs.collection import COLLECT, CORRECTIONS, FORECASTS, NEAR_REAL_TIME, PRICES
 from app.scheduling.jobs.declaration import DECLARED, JobDeclaration, JobLine
 from app.scheduling.models import JobSpec, StoredJob
 from app.scheduling.schedules import EveryMinutes, SlotSchedule, parse_schedule
+from app.sources.catalog import Catalog
 
 CAUTIOUS_CYCLE = 120
 CLOCKS_APART = timedelta(minutes=1)
@@ -53,12 +53,16 @@ def retired_line(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Areas, items and one line a job; `notes` tell what of the file has no effect."""
+    """Areas, items and one line a job; `notes` tell what of the file has no effect.
+
+    By `catalog`, what the source publishes when, the items are divided among the collecting lines.
+    """
 
     areas: tuple[str, ...]
     items: tuple[str, ...]
     lines: Mapping[str, PlanLine] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    catalog: Catalog = field(kw_only=True, compare=False, repr=False)
 
     def line(self, name: str) -> PlanLine:
         return self.lines.get(name) or PlanLine(RULES[name].default)
@@ -75,7 +79,9 @@ class Plan:
 
     def _collecting(self, name: str) -> list[JobSpec]:
         line = self.line(name)
-        items = [item for item in line.items or self.items if line.items or group_of(DataItem(item)) == name]
+        items = [
+            item for item in line.items or self.items if line.items or group_of(DataItem(item), self.catalog) == name
+        ]
         areas = ",".join(line.areas or self.areas)
         schedules = spread_offset(line.schedule, len(items))
         return [
@@ -90,11 +96,11 @@ class Plan:
         return JobSpec(name, declared.kind, str(line.schedule), chosen, at_once=declared.at_once)
 
 
-def group_of(item: DataItem) -> str:
+def group_of(item: DataItem, catalog: Catalog) -> str:
     """The line of the plan that collects an item: by how its values are published."""
     if item is DataItem.PRICE_DAY_AHEAD:
         return PRICES
-    rule = ITEMS[item].publication
+    rule = catalog.publication(item)
     if isinstance(rule, AfterDelivery) and rule.delay <= timedelta(hours=1):
         return NEAR_REAL_TIME
     return FORECASTS

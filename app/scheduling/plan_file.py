@@ -31,6 +31,7 @@ from app.scheduling.schedules import (
     parse_zone,
 )
 from app.settings import CollectionSettings, Settings
+from app.sources.catalog import Catalog
 
 LARGEST_FILE = 1_000_000
 MOST_NODES = 20_000
@@ -163,12 +164,12 @@ class _File(BaseModel):
         return parts
 
 
-def default_plan(settings: CollectionSettings) -> Plan:
+def default_plan(settings: CollectionSettings, catalog: Catalog) -> Plan:
     """The plan without a file."""
-    return Plan(tuple(find_place(area).code for area in settings.areas), settings.items)
+    return Plan(tuple(find_place(area).code for area in settings.areas), settings.items, catalog=catalog)
 
 
-def read_plan(text: str, name: str, settings: CollectionSettings) -> Plan:
+def read_plan(text: str, name: str, settings: CollectionSettings, catalog: Catalog) -> Plan:
     """The plan that the text describes; ConfigurationError naming file, line and field otherwise."""
     report = ProblemReport(name)
     tree = read_tree(text, report, most_nodes=MOST_NODES)
@@ -182,10 +183,10 @@ def read_plan(text: str, name: str, settings: CollectionSettings) -> Plan:
     if wrong := [_wrong(name, lines, path, message) for path, message in _mistakes(content)]:
         raise ConfigurationError("\n".join(dict.fromkeys(map(str, wrong))))
     file = _File.model_validate(content)
-    default = default_plan(settings)
+    default = default_plan(settings, catalog)
     found = {job: entry.line(RULES[job]) for job, entry in file.jobs.items() if job not in RETIRED}
     notes = tuple(f"{name}, line {lines['jobs', job]}: {retired_line(job)}" for job in file.jobs if job in RETIRED)
-    plan = Plan(file.areas or default.areas, file.items or default.items, found, notes)
+    plan = Plan(file.areas or default.areas, file.items or default.items, found, notes, catalog=catalog)
     _refuse_double_jobs(plan, name)
     return plan
 
@@ -265,18 +266,19 @@ def _wrong(name: str, lines: dict[tuple[str, ...], int], path: tuple[str, ...], 
 class PlanFile:
     """The plan's file while it is edited: its content is compared, because an editor may keep time and size."""
 
-    def __init__(self, path: Path, settings: CollectionSettings, *, required: bool = False) -> None:
+    def __init__(self, path: Path, settings: CollectionSettings, catalog: Catalog, *, required: bool = False) -> None:
         self._path = path
         self._required = required
         self._settings = settings
+        self._catalog = catalog
         self._watch: WatchedFile[str | None] = WatchedFile(self._read)
         self._seen = self._gone = False
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: Settings, catalog: Catalog) -> Self:
         """The file of the settings; one that they name must be there."""
         chosen = settings.scheduler
-        return cls(chosen.plan_file, settings.collection, required="plan_file" in chosen.model_fields_set)
+        return cls(chosen.plan_file, settings.collection, catalog, required="plan_file" in chosen.model_fields_set)
 
     @property
     def name(self) -> str:
@@ -291,7 +293,7 @@ class PlanFile:
         """The plan at the start: that of the file, or the built-in one where there is none and none was named."""
         if self._required and not self._path.is_file():
             raise ConfigurationError(f"GRIDKEEPER_SCHEDULER__PLAN_FILE: there is no file {self._path}")
-        return self.changed() or default_plan(self._settings)
+        return self.changed() or default_plan(self._settings, self._catalog)
 
     def changed(self) -> Plan | None:
         """The plan if the file's content is another than at the last call, or readable again; ConfigurationError where it is wrong."""
@@ -303,7 +305,7 @@ class PlanFile:
             return None
         self._watch.use(text)
         self._seen, self._gone = True, False
-        return None if text == last else read_plan(text, str(self._path), self._settings)
+        return None if text == last else read_plan(text, str(self._path), self._settings, self._catalog)
 
     def _read(self) -> str | None:
         """The content; None while there is no file."""

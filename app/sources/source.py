@@ -9,6 +9,7 @@ from typing import Protocol
 from app.market.areas import Place
 from app.market.series import DataItem, SeriesBlock
 from app.market.time import Interval
+from app.sources.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,7 @@ class Source(Protocol):
     """A source of series."""
 
     name: str
-
-    def windows(self, item: DataItem, place: Place, interval: Interval) -> list[Interval]:
-        """The interval cut into pieces that the source answers in one request."""
-        ...
+    catalog: Catalog
 
     async def fetch(self, item: DataItem, place: Place, window: Interval, statistics: FetchStatistics) -> Fetched:
         """Everything the source has for the window; raises SourceError where it gives no usable answer."""

@@ -20,19 +20,12 @@ from app.collection.repository import AnswerRepository, IncidentRepository
 from app.collection.source_health import SourceHealth
 from app.db.engine import Database
 from app.db.rate_limit_lanes import steady_rate
-from app.entsoe.items import ITEMS, request_windows
-from app.market.areas import Place
-from app.market.series import DataItem
-from app.market.time import Interval
 from app.settings import Settings
 from app.tasks.local import LocalBackend, TaskLimits, memory_pressure
+from app.wiring.catalog import CATALOG
 
 if TYPE_CHECKING:
     from app.wiring.sources import SourcesWiring
-
-
-def _windows(item: DataItem, place: Place, interval: Interval) -> list[Interval]:
-    return request_windows(ITEMS[item], place, interval)
 
 
 class CollectionWiring(containers.DeclarativeContainer):
@@ -47,19 +40,21 @@ class CollectionWiring(containers.DeclarativeContainer):
         storage.time_series,
         storage.stored_units,
         storage.gaps,
+        CATALOG,
         patience=providers.Callable(AskPolicy.of, settings.provided.gaps),
     )
     gap_retention: providers.Singleton[GapRetention] = providers.Singleton(
         GapRetention.of, database, settings.provided.scheduler
     )
     coverage: providers.Singleton[CoverageService] = providers.Singleton(
-        CoverageService, storage.time_series, storage.stored_units
+        CoverageService, storage.time_series, storage.stored_units, publication=CATALOG.publication
     )
     corrections: providers.Singleton[CorrectionService] = providers.Singleton(
         CorrectionService,
         storage.time_series,
         storage.stored_units,
         providers.Singleton(AnswerRepository, database),
+        CATALOG,
     )
     empty_incidents: providers.Singleton[EmptyIncidents] = providers.Singleton(
         EmptyIncidents, providers.Singleton(IncidentRepository, database)
@@ -78,7 +73,7 @@ class CollectionWiring(containers.DeclarativeContainer):
         BackfillService,
         backfill_rows,
         providers.Singleton(GapCompleteness, gaps),
-        providers.Object(_windows),
+        CATALOG.windows,
         requests_per_second=_rate,
         share=settings.provided.backfill.share,
     )

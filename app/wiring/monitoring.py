@@ -16,6 +16,7 @@ from app.monitoring.repository import MonitoringRepository
 from app.monitoring.rollup_maintenance import MonitoringUpkeep
 from app.monitoring.service import MonitoringService
 from app.settings import Settings
+from app.wiring.catalog import CATALOG
 
 
 class MonitoringWiring(containers.DeclarativeContainer):
@@ -30,7 +31,7 @@ class MonitoringWiring(containers.DeclarativeContainer):
     upkeep: providers.Singleton[MonitoringUpkeep] = providers.Singleton(
         MonitoringUpkeep,
         rows,
-        providers.Singleton(LatenessKeeper, database),
+        providers.Singleton(LatenessKeeper, database, CATALOG.publication),
         clock,
         settings=settings.provided.monitoring,
     )

@@ -15,6 +15,7 @@ from app.quality.scan import QualityScanner
 from app.quality.service import QualityService
 from app.quality.trend_service import TrendService
 from app.settings import Settings
+from app.wiring.catalog import CATALOG
 
 if TYPE_CHECKING:
     from app.wiring.collection import CollectionWiring
@@ -35,6 +36,7 @@ class QualityWiring(containers.DeclarativeContainer):
         collection.provided.gaps.call(),
         storage.gaps,
         rows,
+        publication=CATALOG.publication,
         weights=settings.provided.quality.weights,
     )
     service: providers.Singleton[QualityService] = providers.Singleton(

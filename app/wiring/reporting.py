@@ -9,6 +9,7 @@ from app.reporting.operations.service import OperationsReporting
 from app.reporting.publication_delays import LatenessReader
 from app.reporting.quality.service import QualityReporting
 from app.settings import Settings
+from app.wiring.catalog import CATALOG
 
 
 class ReportingWiring(containers.DeclarativeContainer):
@@ -23,7 +24,7 @@ class ReportingWiring(containers.DeclarativeContainer):
         database,
         quality.rows,
         storage.time_series,
-        providers.Singleton(LatenessReader, storage.gaps, quality.rows),
+        providers.Singleton(LatenessReader, storage.gaps, quality.rows, CATALOG.publication),
         settings.provided.quality.weights,
     )
     operations_reports: providers.Singleton[OperationsReporting] = providers.Singleton(

@@ -19,6 +19,7 @@ from app.scheduling.models import Chore, JobObserver
 from app.scheduling.plan_file import PlanFile
 from app.scheduling.service import SchedulerService
 from app.settings import Settings
+from app.wiring.catalog import CATALOG
 
 
 def _listed(*chores: Chore) -> list[Chore]:
@@ -42,7 +43,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
     observers: providers.Singleton[list[JobObserver]] = providers.Singleton(list)
     cycle: providers.Singleton[Cycle] = providers.Singleton(Cycle)
     due: providers.Singleton[GapDue] = providers.Singleton(
-        GapDue, collection.gaps, collection.corrections, recent_days=_chosen.recent_days
+        GapDue, collection.gaps, collection.corrections, CATALOG, recent_days=_chosen.recent_days
     )
     queued_backfills: providers.Singleton[QueuedBackfills] = providers.Singleton(
         QueuedBackfills,
@@ -69,8 +70,10 @@ class SchedulingWiring(containers.DeclarativeContainer):
     )
     jobs: providers.Singleton[Jobs] = providers.Singleton(
         Jobs,
-        providers.Singleton(CollectionJobs, live_runs, gap_runs, due, collection.corrections, clock),
-        providers.Singleton(GapJobs, collection.gaps, gap_runs, queued_backfills, clock, settings=_chosen),
+        providers.Singleton(CollectionJobs, live_runs, gap_runs, due, collection.corrections, clock, catalog=CATALOG),
+        providers.Singleton(
+            GapJobs, collection.gaps, gap_runs, queued_backfills, clock, catalog=CATALOG, settings=_chosen
+        ),
         providers.Singleton(
             PlatformCheck,
             sources.live.provided.service,
@@ -84,7 +87,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
         nightly_quality,
         report_mail,
     )
-    plan_file: providers.Singleton[PlanFile] = providers.Singleton(PlanFile.of, settings)
+    plan_file: providers.Singleton[PlanFile] = providers.Singleton(PlanFile.of, settings, CATALOG)
     scheduler: providers.Singleton[SchedulerService] = providers.Singleton(
         SchedulerService,
         database,

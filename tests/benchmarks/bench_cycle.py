@@ -28,7 +28,6 @@ from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
 from app.db.rate_limit_lanes import steady_rate
-from app.entsoe.items import ITEMS, request_windows
 from app.market.areas import AreaKind, Place, areas
 from app.market.series import DataItem
 from app.market.time import Interval
@@ -40,6 +39,7 @@ from app.scheduling.schedules import due_slots, parse_schedule
 from app.settings import DatabaseSettings, EntsoeSettings
 from app.sources.source import Fetched
 from app.timeseries.repository import TimeSeriesRepository
+from app.wiring.catalog import CATALOG
 from tests.support.fakes import FakeSource, hourly
 from tests.support.services import correction_service, gap_service
 
@@ -49,20 +49,14 @@ CYCLE = timedelta(minutes=30)
 AREAS = 40
 
 
-class AtOnce(FakeSource):
-    """Every hour that has begun, in the windows of the platform."""
-
-    def windows(self, item: DataItem, place: Place, interval: Interval) -> list[Interval]:
-        return request_windows(ITEMS[item], place, interval)
-
-
 class Bench:
     """The jobs of a service on one clock."""
 
     def __init__(self, database: Database) -> None:
         self.clock = FixedClock(START)
-        self.source = AtOnce(self._answer)
-        self.source.name = "entsoe"
+        # Every hour that has begun, in the windows of the platform.
+        self.source = FakeSource(self._answer)
+        self.source.name, self.source.catalog = "entsoe", CATALOG
         entsoe = EntsoeSettings()
         self.per_minute = steady_rate(entsoe.requests_per_minute, entsoe.burst) * 60
         series, gaps = TimeSeriesRepository(database), gap_service(database)
@@ -70,9 +64,13 @@ class Bench:
         collection = CollectionService(self.source, series, RunRepository(database), self.clock, concurrency=8)
         limit = largest_run(entsoe.requests_per_minute)
         bounded = BoundedCollection(collection, gaps, self.clock, largest_run=limit, at_once=2)
-        self.jobs = CollectionJobs(bounded, bounded, GapDue(gaps, again, recent_days=7), again, self.clock)
+        self.jobs = CollectionJobs(
+            bounded, bounded, GapDue(gaps, again, CATALOG, recent_days=7), again, self.clock, catalog=CATALOG
+        )
         found = [one for one in areas().values() if one.kinds >= {AreaKind.COUNTRY} or one.code.startswith("DE_")]
-        self.plan = Plan(tuple(one.code for one in found[:AREAS]), tuple(item.value for item in DataItem))
+        self.plan = Plan(
+            tuple(one.code for one in found[:AREAS]), tuple(item.value for item in DataItem), catalog=CATALOG
+        )
 
     def _answer(self, item: DataItem, place: Place, window: Interval) -> Fetched:
         end = min(window.end, self.clock.now())

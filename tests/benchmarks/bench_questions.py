@@ -21,6 +21,7 @@ from app.market.series import DataItem
 from app.market.time import Interval
 from app.scheduling.cost import cost_of
 from app.scheduling.plan import Plan
+from app.wiring.catalog import CATALOG
 from tests.support.simulated_platform import PublishedSeries, SimulatedService, second
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -68,7 +69,7 @@ def corrected(seed: int, days: int, places: int) -> bool:
             a_day = service.requests_between(START + DAY, START + days * DAY) / (days - 1)
             requests += a_day / 24
     requests *= len(AREAS) / places
-    all_borders = cost_of(Plan(AREAS, tuple(item.value for item in ITEMS_ASKED)), START)
+    all_borders = cost_of(Plan(AREAS, tuple(item.value for item in ITEMS_ASKED), catalog=CATALOG), START)
     met = tell(f"values stale after {days} days with corrections", stale, 3 * values / 13_284, values=values)
     met &= tell("of them a day old, corrected more than 6 h ago", old, 0)
     met &= tell("requests an hour, 6 places x 12 items", requests, 230)

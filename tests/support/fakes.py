@@ -11,9 +11,28 @@ from app.errors import SourceError
 from app.market.areas import Place
 from app.market.series import DataItem, SeriesBlock, SeriesKey
 from app.market.time import Interval, Resolution, split_interval
+from app.sources.catalog import Catalog
+from app.sources.entsoe.catalog import EntsoeCatalog
 from app.sources.source import Fetched, FetchStatistics
 
 Answer = Fetched | SourceError
+
+
+class FakeCatalog(EntsoeCatalog):
+    """The platform's items, asked for in windows of so many days."""
+
+    def __init__(self, days: int) -> None:
+        self._days = days
+
+    def windows(self, item: DataItem, place: Place, interval: Interval) -> list[Interval]:
+        return list(split_interval(interval, days=self._days, zone=place.zone))
+
+
+class WithoutDeadlines(EntsoeCatalog):
+    """The platform's items, as if nobody knew when they have to be public."""
+
+    def publication(self, item: DataItem) -> None:
+        return None
 
 
 class FakeSource:
@@ -23,11 +42,8 @@ class FakeSource:
 
     def __init__(self, answer: Callable[[DataItem, Place, Interval], Answer], *, days: int = 31) -> None:
         self._answer = answer
-        self._days = days
+        self.catalog: Catalog = FakeCatalog(days)
         self.asked: list[tuple[DataItem, str, Interval]] = []
-
-    def windows(self, item: DataItem, place: Place, interval: Interval) -> list[Interval]:
-        return list(split_interval(interval, days=self._days, zone=place.zone))
 
     async def fetch(self, item: DataItem, place: Place, window: Interval, statistics: FetchStatistics) -> Fetched:
         self.asked.append((item, place.code, window))

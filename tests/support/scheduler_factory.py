@@ -17,6 +17,7 @@ from app.scheduling.plan_file import PlanFile
 from app.scheduling.repository import JobRunRepository
 from app.scheduling.service import SchedulerService
 from app.settings import CollectionSettings, SchedulerSettings
+from app.wiring.catalog import CATALOG
 
 QUICK: dict[str, Any] = {"heartbeat": 0.2, "takeover_after": 1.0, "tick": 0.2, "drain_seconds": 1.0, "backoff": 0.1}
 COLLECTION = CollectionSettings(areas=("FR",), items=("load_actual",))
@@ -53,7 +54,7 @@ def service(
         database,
         JobRunRepository(database),
         handlers,
-        PlanFile(plan, COLLECTION),
+        PlanFile(plan, COLLECTION, CATALOG),
         settings=SchedulerSettings.model_validate(QUICK | settings),
         clock=clock or SystemClock(),
     )

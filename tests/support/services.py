@@ -16,22 +16,27 @@ from app.reporting.publication_delays import LatenessReader
 from app.reporting.quality.service import QualityReporting
 from app.timeseries.repository import TimeSeriesRepository
 from app.timeseries.stored_units import StoredUnitsRepository
+from app.wiring.catalog import CATALOG
 
 
 def gap_service(database: Database, **chosen: Any) -> GapService:
     return GapService(
-        TimeSeriesRepository(database), StoredUnitsRepository(database), GapRepository(database), **chosen
+        TimeSeriesRepository(database), StoredUnitsRepository(database), GapRepository(database), CATALOG, **chosen
     )
 
 
 def correction_service(database: Database) -> CorrectionService:
     return CorrectionService(
-        TimeSeriesRepository(database), StoredUnitsRepository(database), AnswerRepository(database)
+        TimeSeriesRepository(database), StoredUnitsRepository(database), AnswerRepository(database), CATALOG
     )
 
 
 def coverage_service(database: Database, **chosen: Any) -> CoverageService:
-    return CoverageService(TimeSeriesRepository(database), StoredUnitsRepository(database), **chosen)
+    return CoverageService(
+        TimeSeriesRepository(database),
+        StoredUnitsRepository(database),
+        **{"publication": CATALOG.publication, **chosen},
+    )
 
 
 def quality_scanner(database: Database, *, gaps: GapService | None = None, **chosen: Any) -> QualityScanner:
@@ -41,11 +46,11 @@ def quality_scanner(database: Database, *, gaps: GapService | None = None, **cho
         gaps or gap_service(database),
         GapRepository(database),
         QualityRepository(database),
-        **chosen,
+        **{"publication": CATALOG.publication, **chosen},
     )
 
 
 def quality_reporting(database: Database, **chosen: Any) -> QualityReporting:
     rows = QualityRepository(database)
-    lateness = LatenessReader(GapRepository(database), rows)
+    lateness = LatenessReader(GapRepository(database), rows, CATALOG.publication)
     return QualityReporting(database, rows, TimeSeriesRepository(database), lateness, **chosen)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from app.collection.answers import Answers
 from app.collection.corrections import item_pace, windows_again
 from app.collection.gaps.classification import REASONS, Asked, Reason, classify_gaps, due
-from app.collection.gaps.expectation import deadline_rule
 from app.collection.gaps.question_schedule import DAY, HOUR, AskPolicy
 from app.collection.gaps.windows import Gap, windows_due
 from app.collection.models import CollectionRequest
@@ -28,6 +27,7 @@ from app.scheduling.due import considered, expected, fresh_request, merge_reques
 from app.scheduling.jobs.collection import PRICES
 from app.scheduling.plan import group_of
 from app.timeseries.grid import Units, contiguous_runs
+from app.wiring.catalog import CATALOG
 
 NEVER = np.iinfo(np.int64).max
 RECENT_DAYS, ANALYSIS_DAYS = 7, 45
@@ -56,7 +56,7 @@ class PublishedSeries:
         """All of an interval, each unit twenty minutes before its deadline; prices at 12:57 in Brussels."""
         starts = UNIT.starts(interval, place.zone)
         units = Units(starts, starts + HOUR, np.full(len(starts), UNIT.id, np.int16))
-        deadlines = due(deadline_rule(item), units, place.zone, None)
+        deadlines = due(CATALOG.publication(item), units, place.zone, None)
         early = 48 if item is DataItem.PRICE_DAY_AHEAD else 20
         return cls(item, place, starts, deadlines - early * 60)
 
@@ -131,7 +131,7 @@ class SimulatedService:
             self._fill(self._first, self.now - timedelta(days=ANALYSIS_DAYS))
 
     def _collects(self, minute: int) -> bool:
-        group = group_of(self.series.item)
+        group = group_of(self.series.item, CATALOG)
         if group == PRICES:
             local = self.now.astimezone(MARKET_ZONE)
             return (local.hour, local.minute) >= (12, 45)
@@ -139,14 +139,14 @@ class SimulatedService:
 
     def _request(self, days: int) -> CollectionRequest:
         item, place = self.series.item, self.series.place
-        return CollectionRequest(item, place, considered(item, place, days, self.now))
+        return CollectionRequest(item, place, considered(item, place, days, self.now, catalog=CATALOG))
 
     def _collect(self) -> None:
         request = self._request(RECENT_DAYS)
         gaps = self._gaps(request.interval)
         found = list(windows_due(gaps, now=self.now).requests)
         found += [one for gap in gaps if (one := expected(gap, self.now))]
-        fresh = fresh_request(request, self.now)
+        fresh = fresh_request(request, self.now, CATALOG)
         again = self._due_again(request.interval)
         for one in merge_requests([*found, *([fresh] if fresh else []), *again]):
             self._ask(one.interval)
@@ -166,7 +166,7 @@ class SimulatedService:
             end = datetime.fromtimestamp(int(self.series.starts[stored[-1]]) + HOUR, UTC)
         first = datetime.fromtimestamp(int(self.series.starts[stored[0]]), UTC)
         part = Interval(first, max(first, end)).intersection(interval)
-        windows = windows_again(part, self._answers(), item_pace(item), self.now) if part else []
+        windows = windows_again(part, self._answers(), item_pace(item, CATALOG), self.now) if part else []
         return [CollectionRequest(item, place, window) for window in windows]
 
     def _fill(self, first: datetime, last: datetime) -> None:
@@ -180,7 +180,7 @@ class SimulatedService:
         if not len(missing):
             return []
         units = Units(missing, missing + HOUR, np.full(len(missing), UNIT.id, np.int16))
-        due_at = due(deadline_rule(self.series.item), units, self.series.place.zone, None)
+        due_at = due(CATALOG.publication(self.series.item), units, self.series.place.zone, None)
         verdict = classify_gaps(units, due_at, self._asked(units), second(self.now), AskPolicy())
         labels = verdict.reasons.astype(np.int64) + 8 * verdict.next_ask
         return [

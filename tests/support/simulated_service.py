@@ -36,6 +36,7 @@ from app.scheduling.models import JobOutcome, JobSpec, RunEnd, RunTrigger
 from app.scheduling.schedules import due_slots, parse_schedule
 from app.settings import Settings
 from app.sources.source import FetchStatistics
+from app.wiring.catalog import CATALOG
 from app.wiring.container import Container
 from app.wiring.sources import SourcesWiring
 from tests.support.scheduler_factory import rows
@@ -253,7 +254,9 @@ class Simulation:
         """From so many days before the start to the last value that may be public now."""
         collection, now = container.settings().collection, self._clock.now()
         since_start = (now.date() - self._script.start.date()).days
-        return ItemSelection(collection.areas, items or collection.items).select(days + since_start, now).requests
+        return (
+            ItemSelection(collection.areas, items or collection.items).select(days + since_start, now, CATALOG).requests
+        )
 
     async def _published(self, container: Container, days: int, *items: str) -> dict[Unit, float]:
         """Every value that the platform gives at this instant."""

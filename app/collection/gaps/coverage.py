@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from app.collection.gaps.expectation import (
     ExpectedSeries,
-    Publication,
     Question,
-    deadline_rule,
     pair_of,
     question_of,
     series_of,
@@ -25,6 +23,7 @@ from app.market.areas import Place
 from app.market.calendar import PublicationRule
 from app.market.series import DataItem, SeriesKey
 from app.market.time import Interval, Resolution
+from app.sources.catalog import Publication
 from app.timeseries.coverage import Buckets, Granularity, begin_of, buckets, calendar_seconds, expected_seconds
 from app.timeseries.grid import Held
 from app.timeseries.repository import TimeSeriesRepository
@@ -63,7 +62,7 @@ class CoverageService:
         timeseries: TimeSeriesRepository,
         stock: StoredUnitsRepository,
         *,
-        publication: Publication = deadline_rule,
+        publication: Publication,
     ) -> None:
         self._timeseries = timeseries
         self._stock = stock

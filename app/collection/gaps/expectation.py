@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.collection.models import CollectionRequest
-from app.entsoe.items import ITEMS
-from app.market.calendar import PublicationRule
 from app.market.series import DataItem, SeriesKey
 from app.market.time import Interval
 from app.timeseries.grid import Extent, life
@@ -16,8 +14,6 @@ from app.timeseries.repository import TimeSeriesRepository
 
 ALTERNATING = frozenset({DataItem.IMBALANCE_VOLUME})
 """Items whose series that differ only in their flow direction complete each other: each unit has one of them."""
-
-Publication = Callable[[DataItem], PublicationRule | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +37,6 @@ class Question:
     """Time in which no series is expected."""
     known: tuple[Extent, ...]
     """Of all series of the item and place, also of those that are not expected here."""
-
-
-def deadline_rule(item: DataItem) -> PublicationRule | None:
-    """When the values of the item have to be public."""
-    return ITEMS[item].publication
 
 
 async def series_of(

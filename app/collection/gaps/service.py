@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 from app.collection.gaps.classification import NEVER_ASKED, REASONS, Asked, Reason, classify_gaps, due
 from app.collection.gaps.expectation import (
     ExpectedSeries,
-    Publication,
     Question,
-    deadline_rule,
     pair_of,
     question_of,
     series_of,
@@ -33,10 +31,10 @@ from app.collection.gaps.question_schedule import AskPolicy
 from app.collection.gaps.repository import GapRepository
 from app.collection.gaps.windows import Gap, windows_due
 from app.collection.models import CollectionRequest, CollectionRun, Work
-from app.entsoe.items import ITEMS
 from app.market.areas import Place
 from app.market.series import SeriesKey
 from app.market.time import Interval, Resolution
+from app.sources.catalog import Catalog
 from app.timeseries.blocks import DayCounts
 from app.timeseries.grid import (
     GridGaps,
@@ -92,15 +90,15 @@ class GapService:
         timeseries: TimeSeriesRepository,
         stock: StoredUnitsRepository,
         records: GapRepository,
+        catalog: Catalog,
         *,
         patience: AskPolicy | None = None,
-        publication: Publication = deadline_rule,
     ) -> None:
         self._timeseries = timeseries
         self._stock = stock
         self._records = records
         self._patience = patience or AskPolicy()
-        self._publication = publication
+        self._catalog = catalog
 
     async def analyse(self, requests: Sequence[CollectionRequest], now: datetime, *, adding: bool = True) -> list[Gap]:
         """Every gap with its reason, in the order of the requests, of their series and of time.
@@ -195,7 +193,7 @@ class GapService:
         return [
             number
             for question in questions
-            if self._publication(question.request.item) is None
+            if self._catalog.publication(question.request.item) is None
             for line in question.lines
             for number in line.ids
         ]
@@ -205,7 +203,7 @@ class GapService:
         decided: list[Decided] = []
         for question in questions:
             item, zone = question.request.item, question.request.place.zone
-            rule = self._publication(item)
+            rule = self._catalog.publication(item)
             for line in question.lines:
                 examined = _examine(line, stock, question.request.place)
                 lacking = examined.missing
@@ -216,9 +214,15 @@ class GapService:
                 missing.append(_Missing(question, line, lacking, due_at))
                 decided.append(Decided(line.ids[0], line.interval, examined.changes))
             for blank in question.blank:
-                units = assumed_grid(blank, _assumed(question), zone)
+                units = assumed_grid(blank, self._assumed(question), zone)
                 missing.append(_Missing(question, None, units, due(rule, units, zone, None)))
         return [one for one in missing if len(one.units)], decided
+
+    def _assumed(self, question: Question) -> Resolution:
+        """The resolution of the item where nothing tells it: that of its other series, else the longest it comes in."""
+        if question.known:
+            return question.known[0].resolution
+        return self._catalog.longest_resolution(question.request.item)
 
     async def _judged(self, missing: Sequence[_Missing], now: datetime) -> list[tuple[Gap, tuple[int, ...]]]:
         wanted = [(one.question.request, hull) for one in missing for hull in _hulls(one.units)]
@@ -297,13 +301,6 @@ def _merged(held: Sequence[Held]) -> Held:
     ).reshape(-1, 2)
     starts, resolutions = np.unique(rows, axis=0).T
     return Held(starts, resolutions.astype(np.int16))
-
-
-def _assumed(question: Question) -> Resolution:
-    """The resolution of the item where nothing tells it: that of its other series, else the longest it comes in."""
-    if question.known:
-        return question.known[0].resolution
-    return ITEMS[question.request.item].resolutions[-1]
 
 
 def _hulls(units: Units) -> list[Interval]:

@@ -16,6 +16,7 @@ from app.market.text import counted
 from app.scheduling.due import Again, Analysis, Due, ItemSelection, fairly, merge_requests
 from app.scheduling.jobs.declaration import every, from_time, job
 from app.scheduling.models import JobOutcome, RunReport, Ticket
+from app.sources.catalog import Catalog
 
 if TYPE_CHECKING:
     from app.collection.service import CollectionService
@@ -70,12 +71,20 @@ class CollectionJobs:
     """Live questions, and questions for corrections in the lane of gaps."""
 
     def __init__(
-        self, live: BoundedCollection, filling: BoundedCollection, due: Due, again: Again, clock: Clock
+        self,
+        live: BoundedCollection,
+        filling: BoundedCollection,
+        due: Due,
+        again: Again,
+        clock: Clock,
+        *,
+        catalog: Catalog,
     ) -> None:
         self._live = live
         self._filling = filling
         self._due = due
         self._again = again
+        self._catalog = catalog
         self._clock = clock
 
     @job(
@@ -102,7 +111,7 @@ class CollectionJobs:
     )
     async def repoll(self, ticket: Ticket) -> RunReport:
         now = self._clock.now()
-        selection = wanted_by(ticket).select(EVER_DAYS, now)
+        selection = wanted_by(ticket).select(EVER_DAYS, now, self._catalog)
         async with self._filling.turn:
             due = merge_requests(await self._again.again(selection.requests, now))
             return await self._filling.ask(Selection(due, selection.skipped))

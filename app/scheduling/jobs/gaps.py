@@ -13,6 +13,7 @@ from app.scheduling.jobs.collection import NOTHING, BoundedCollection, GapAnalys
 from app.scheduling.jobs.declaration import daily, every, job
 from app.scheduling.models import JobOutcome, RunReport, Ticket
 from app.settings import SchedulerSettings
+from app.sources.catalog import Catalog
 
 if TYPE_CHECKING:
     from app.collection.gaps.windows import Gap
@@ -36,12 +37,14 @@ class GapJobs:
         backfills: Backfills | None,
         clock: Clock,
         *,
+        catalog: Catalog,
         settings: SchedulerSettings,
     ) -> None:
         self._analysis = analysis
         self._filling = filling
         self._backfills = backfills
         self._clock = clock
+        self._catalog = catalog
         self._settings = settings
 
     @job(
@@ -54,7 +57,7 @@ class GapJobs:
         from app.collection.gaps.windows import windows_due
 
         now = self._clock.now()
-        selection = wanted_by(ticket).select(self._settings.analysis_days, now)
+        selection = wanted_by(ticket).select(self._settings.analysis_days, now, self._catalog)
         # What is older is known from the gaps that are kept: their questions never end.
         requests = [*selection.requests, *await self._analysis.open_before(selection.requests)]
         gaps = await self._analysis.analyse(requests, now)
@@ -72,7 +75,7 @@ class GapJobs:
         asks_source=True,
     )
     async def backfill_analysis(self, ticket: Ticket) -> RunReport:
-        selection = wanted_by(ticket).select(self._settings.backfill_days, self._clock.now())
+        selection = wanted_by(ticket).select(self._settings.backfill_days, self._clock.now(), self._catalog)
         handed = await self._hand_over(selection.requests, ticket)
         return RunReport(JobOutcome.SUCCEEDED, handed or "no backfill runs in this process", selection.skipped)
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.clock import Clock, SystemClock
-from app.entsoe.items import ITEMS, SOURCE, ItemSpec, request_windows
+from app.entsoe.items import ITEMS, SOURCE, ItemSpec
 from app.errors import MalformedDocument, RequestTooLarge
 from app.market.areas import Place
 from app.market.series import DataItem, SeriesBlock, SeriesKey
 from app.market.time import Interval, Resolution
+from app.sources.catalog import Catalog
+from app.sources.entsoe.catalog import EntsoeCatalog
 from app.sources.entsoe.client import EntsoeClient
 from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Rejection, SeriesHeader
 from app.sources.entsoe.extent import brings, last_day, unread
@@ -45,15 +47,13 @@ class EntsoeSource:
     """Series of the ENTSO-E Transparency Platform."""
 
     name = SOURCE
+    catalog: Catalog = EntsoeCatalog()
 
     def __init__(self, client: EntsoeClient, *, parse: Parse = read_documents, clock: Clock | None = None) -> None:
         self._client = client
         self._clock = clock or SystemClock()
         self._parse = parse
         self._cores = asyncio.Semaphore(os.cpu_count() or 1)
-
-    def windows(self, item: DataItem, place: Place, interval: Interval) -> list[Interval]:
-        return request_windows(ITEMS[item], place, interval)
 
     async def fetch(self, item: DataItem, place: Place, window: Interval, statistics: FetchStatistics) -> Fetched:
         """Everything the platform has for the window, also what it sends beyond it; raises SourceError.

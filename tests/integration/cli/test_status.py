@@ -23,6 +23,7 @@ from app.monitoring.repository import MonitoringRepository
 from app.scheduling.repository import JobRunRepository
 from app.settings import Origin
 from app.timeseries.repository import TimeSeriesRepository
+from app.wiring.catalog import CATALOG
 from tests.support.monitoring_factory import measured
 from tests.support.store_factory import DE_LU, FR, LEARNED, T0, block, hour, key, opened
 
@@ -119,7 +120,7 @@ async def test_the_extension_is_shown_with_its_edition(timescale_url: str) -> No
 def test_lateness_counts_from_the_deadline_of_the_next_unit(
     item: str, newest: datetime, resolution: Resolution, now: datetime, late: timedelta
 ) -> None:
-    assert lateness(item, DE_LU, newest, resolution, now) == late
+    assert lateness(item, DE_LU, newest, resolution, now, publication=CATALOG.publication) == late
 
 
 def test_the_command_prints_a_table_and_json(

@@ -19,6 +19,7 @@ from app.market.series import DataItem
 from app.market.time import Interval, Resolution
 from app.quality.scan import ScanSelection
 from app.timeseries.coverage import Granularity
+from tests.support.fakes import WithoutDeadlines
 from tests.support.gap_world import MakeWorld, Published, at, span, world_on
 from tests.support.scheduler_factory import rows
 from tests.support.services import coverage_service, quality_scanner
@@ -190,7 +191,7 @@ async def test_an_interval_without_a_single_value_takes_the_unit_of_the_days_bef
 
 async def test_without_a_rule_the_habit_of_the_series_tells_when_it_is_due(world: MakeWorld) -> None:
     one = world(Published(MARCH, delay=timedelta(hours=3)))
-    one.service._publication = lambda _: None
+    one.service._catalog = WithoutDeadlines()
     for hour in range(5, 24):
         await one.ask(f"01T{hour:02}:00", "01T00:00", "01T20:00")
     # A value is known four hours after its start, so the one from 20:00 is due at midnight.

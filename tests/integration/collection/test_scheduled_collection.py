@@ -37,6 +37,7 @@ from app.scheduling.repository import JobRunRepository
 from app.settings import SchedulerSettings
 from app.sources.source import Fetched
 from app.timeseries.repository import TimeSeriesRepository
+from app.wiring.catalog import CATALOG
 from tests.support.fakes import Answer, FakeSource, RecordingSleep, hourly
 from tests.support.scheduler_factory import QUICK, rows, service, serving
 from tests.support.services import correction_service, gap_service
@@ -111,9 +112,9 @@ class Station:
             BoundedCollection(service, self.gaps, self.clock, largest_run=largest_run, at_once=at_once)
             for service, at_once in ((live, 2), (filling, 1))
         )
-        due = GapDue(self.gaps, corrections, recent_days=2)
-        self.jobs = CollectionJobs(live_runs, gap_runs, due, corrections, self.clock)
-        self.gap_jobs = GapJobs(self.gaps, gap_runs, self.queue, self.clock, settings=SETTINGS)
+        due = GapDue(self.gaps, corrections, CATALOG, recent_days=2)
+        self.jobs = CollectionJobs(live_runs, gap_runs, due, corrections, self.clock, catalog=CATALOG)
+        self.gap_jobs = GapJobs(self.gaps, gap_runs, self.queue, self.clock, catalog=CATALOG, settings=SETTINGS)
         self.platform_check = PlatformCheck(live, self.runs, SourceHealth(), self.clock)
         self.housekeeping = Housekeeping(self.runs, self.queue, self.clock, settings=SETTINGS)
 

@@ -39,6 +39,7 @@ from app.sources.entsoe.client import EntsoeClient, secret_headers
 from app.sources.entsoe.responses import classify_response
 from app.sources.entsoe.source import EntsoeSource
 from app.timeseries.repository import TimeSeriesRepository
+from app.wiring.catalog import CATALOG
 from scripts.dashboards import FOLDER, VARIABLES, build, dashboard
 from tests.support.alert_factory import rule, scene, signal
 from tests.support.fakes import FakeSource
@@ -154,7 +155,7 @@ async def measure(database: Database) -> None:
     """The rollups of these runs, an unusual hour, and a sample of a replica."""
     monitoring = MonitoringRepository(database)
     await monitoring.roll_up(raw_days=90)
-    await LatenessKeeper(database).refresh(NOW)
+    await LatenessKeeper(database, CATALOG.publication).refresh(NOW)
     async with database.connection() as connection:
         await connection.execute(ANOMALY, NOW - timedelta(hours=3))
     replica = Replica("host:1", lambda: True, lambda: (1, 5), DataDisk(database, None).left)

@@ -34,6 +34,7 @@ from app.monitoring.service import MonitoringService
 from app.settings import MonitoringSettings, load_settings
 from app.sources.source import FetchStatistics, RejectedPoint
 from app.timeseries.repository import TimeSeriesRepository
+from app.wiring.catalog import CATALOG
 from tests.support.monitoring_factory import DE, FR, NOON, collection_run, insert_run, measured
 from tests.support.store_factory import LEARNED, block, hour, key, opened
 
@@ -225,7 +226,7 @@ async def test_lateness_counts_from_the_deadline_of_the_unit_after_the_newest(
     )
     await insert_run(database, collection_run(None, now - timedelta(minutes=5), place=DE))
     for _ in range(2):
-        assert await LatenessKeeper(database).refresh(now) == 2
+        assert await LatenessKeeper(database, CATALOG.publication).refresh(now) == 2
     [late] = await figures.lateness()
     assert (late.item, late.area, late.newest_start, late.resolution) == ("load_actual", "DE_LU", hour(newest), "PT60M")
     # The next hour ended four hours ago, and had to be public one hour later.
@@ -292,7 +293,7 @@ async def test_reliability_is_the_share_of_windows_that_were_answered(
 async def test_a_round_adds_up_and_housekeeping_erases(database: Database, repository: MonitoringRepository) -> None:
     now = SystemClock().now()
     clock, settings = FixedClock(now), MonitoringSettings(rollup_seconds=1)
-    upkeep = MonitoringUpkeep(repository, LatenessKeeper(database), clock, settings=settings)
+    upkeep = MonitoringUpkeep(repository, LatenessKeeper(database, CATALOG.publication), clock, settings=settings)
     await repository.add_runs([measured(1, now), measured(2, now - timedelta(days=100))])
     stop = asyncio.Event()
     running = asyncio.create_task(upkeep.run(stop))
@@ -334,7 +335,9 @@ async def test_without_a_database_samples_and_rollups_pause_and_say_so_once() ->
         repository = MonitoringRepository(away)
         recorder = MetricsRecorder(repository, capacity=1)
         sampler = ResourceSampler(repository, recorder, replica(), SystemClock(), seconds=15)
-        upkeep = MonitoringUpkeep(repository, LatenessKeeper(away), SystemClock(), settings=MonitoringSettings())
+        upkeep = MonitoringUpkeep(
+            repository, LatenessKeeper(away, CATALOG.publication), SystemClock(), settings=MonitoringSettings()
+        )
         with capture_logs() as logs:
             for _ in range(2):
                 await sampler.try_sample()

@@ -29,6 +29,7 @@ from app.scheduling.schedules import parse_schedule
 from app.scheduling.service import SchedulerService
 from app.scheduling.store import PostgresJobStore
 from app.scheduling.ticker import Ticker
+from app.wiring.catalog import CATALOG
 from tests.support.scheduler_factory import (
     COLLECTION,
     Remembering,
@@ -42,7 +43,7 @@ from tests.support.scheduler_factory import (
 from tests.support.store_factory import opened
 
 JOB = "collect:load_actual"
-PLANNED = default_plan(COLLECTION).jobs()
+PLANNED = default_plan(COLLECTION, CATALOG).jobs()
 
 
 @pytest.fixture

@@ -82,9 +82,9 @@ print(*sorted(name for name in sys.modules if name.startswith("app.wiring.")))
         ("storage().time_series()", {"storage"}),
         ("storage().job_runs()", {"storage"}),
         ("alerting().administration()", {"alerting"}),
-        ("monitoring().service()", {"monitoring"}),
-        ("quality().rows()", {"storage", "quality"}),
-        ("collection().backfills()", {"storage", "collection"}),
+        ("monitoring().service()", {"catalog", "monitoring"}),
+        ("quality().rows()", {"catalog", "storage", "quality"}),
+        ("collection().backfills()", {"catalog", "storage", "collection"}),
     ],
 )
 def test_a_domain_is_loaded_when_it_is_first_needed(asked: str, loaded: set[str]) -> None:

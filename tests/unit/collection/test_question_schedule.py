@@ -22,6 +22,7 @@ from app.collection.gaps.question_schedule import (
     working_seconds,
 )
 from app.market.series import DataItem
+from app.wiring.catalog import CATALOG
 
 HOURLY = AskPace(3 * HOUR)
 
@@ -81,7 +82,7 @@ def test_what_was_corrected_often_is_asked_for_more_often() -> None:
 
 
 def test_prices_are_asked_for_twelve_times_a_day_and_within_the_hour_while_people_work() -> None:
-    pace = item_pace(DataItem.PRICE_DAY_AHEAD)
+    pace = item_pace(DataItem.PRICE_DAY_AHEAD, CATALOG)
     end = second("2026-03-11T23:00")
     moments = [second("2026-03-10T13:00")]
     while moments[-1] < second("2026-03-11T13:00"):
@@ -97,7 +98,7 @@ def test_prices_are_asked_for_twelve_times_a_day_and_within_the_hour_while_peopl
 
 
 def test_slots_of_prices_follow_the_clocks_of_the_market() -> None:
-    pace = item_pace(DataItem.PRICE_DAY_AHEAD)
+    pace = item_pace(DataItem.PRICE_DAY_AHEAD, CATALOG)
     for night in ("2026-03-28T22:30", "2026-10-24T22:30"):
         found = following(second(night) + DAY, second(night), pace)
         assert datetime.fromtimestamp(found, UTC).hour == {3: 1, 10: 2}[datetime.fromtimestamp(found, UTC).month]
@@ -114,7 +115,7 @@ def test_slots_of_prices_follow_the_clocks_of_the_market() -> None:
     ],
 )
 def test_each_item_has_its_own_pace(item: DataItem, hours: float, costs: int) -> None:
-    pace = item_pace(item)
+    pace = item_pace(item, CATALOG)
     assert (pace.fresh, pace.costs) == (int(hours * HOUR), costs)
 
 
@@ -155,5 +156,5 @@ def test_a_week_is_one_question_again_and_again() -> None:
 
 def test_costs_of_an_item_are_requests_for_a_week() -> None:
     assert AskPace(3 * HOUR).costs == 1
-    assert item_pace(DataItem.GENERATION_ACTUAL).costs == 1
-    assert timedelta(seconds=item_pace(DataItem.GENERATION_PER_UNIT).fresh) < timedelta(days=1)
+    assert item_pace(DataItem.GENERATION_ACTUAL, CATALOG).costs == 1
+    assert timedelta(seconds=item_pace(DataItem.GENERATION_PER_UNIT, CATALOG).fresh) < timedelta(days=1)

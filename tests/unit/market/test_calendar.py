@@ -68,6 +68,11 @@ def test_many_deadlines_equal_single_ones_over_a_daylight_saving_change() -> Non
     assert deadlines(rule, starts, Resolution.PT15M, BERLIN).tolist() == expected
 
 
+def test_without_a_rule_no_deadline_ever_comes() -> None:
+    starts = np.array([0, 900], dtype=np.int64)
+    assert deadlines(None, starts, Resolution.PT15M, BERLIN).tolist() == [np.iinfo(np.int64).max] * 2
+
+
 def test_every_item_states_its_deadline_and_where_it_comes_from() -> None:
     for spec in ITEMS.values():
         assert "rt. " in spec.publication.article

@@ -13,6 +13,7 @@ from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution
 from app.scheduling.due import GapDue, ItemSelection, considered, merge_requests
+from app.wiring.catalog import CATALOG
 
 FR = find_place("FR")
 NOW = datetime(2024, 3, 5, 12, 20, tzinfo=UTC)
@@ -49,7 +50,9 @@ def gap(item: DataItem, start: datetime, end: datetime, reason: Reason = Reason.
 
 
 async def windows(item: DataItem, *gaps: Gap, areas: tuple[str, ...] = ("FR",)) -> list[tuple[datetime, datetime]]:
-    selection = await GapDue(Analysed(*gaps), Stored(), recent_days=7).due(ItemSelection(areas, (item.value,)), NOW)
+    selection = await GapDue(Analysed(*gaps), Stored(), CATALOG, recent_days=7).due(
+        ItemSelection(areas, (item.value,)), NOW
+    )
     return [(one.interval.start, one.interval.end) for one in selection.requests]
 
 
@@ -71,7 +74,7 @@ async def test_forecasts_are_asked_for_again_from_today_on_because_they_change()
 
 async def test_what_is_asked_for_again_by_its_age_joins_a_question_that_is_asked_anyway() -> None:
     again = Stored(Interval(at(2), at(5, 10)), Interval(at(1), at(1, 1)))
-    due = GapDue(Analysed(), again, recent_days=7)
+    due = GapDue(Analysed(), again, CATALOG, recent_days=7)
     found = (await due.due(ItemSelection(("FR",), ("load_actual",)), NOW)).requests
     assert [(one.interval.start, one.interval.end) for one in found] == [(at(1), at(5, 13))]
 
@@ -90,7 +93,7 @@ async def test_late_items_are_asked_for_only_where_something_is_missing() -> Non
 
 
 async def test_what_an_area_does_not_have_is_named() -> None:
-    due = GapDue(Analysed(), Stored(), recent_days=7)
+    due = GapDue(Analysed(), Stored(), CATALOG, recent_days=7)
     selection = await due.due(ItemSelection(("FR", "DE_50HZ"), ("price_day_ahead",)), NOW)
     assert len(selection.skipped) == 1
     assert "price_day_ahead is published for BZN, and DE_50HZ is" in selection.skipped[0]
@@ -99,8 +102,10 @@ async def test_what_an_area_does_not_have_is_named() -> None:
 
 
 def test_a_year_ahead_is_considered_where_it_may_be_published() -> None:
-    assert considered(DataItem.LOAD_ACTUAL, FR, 7, NOW) == Interval(at(1) - timedelta(days=3, hours=1), at(5, 13))
-    assert considered(DataItem.INSTALLED_CAPACITY, FR, 7, NOW).end > NOW + timedelta(days=370)
+    assert considered(DataItem.LOAD_ACTUAL, FR, 7, NOW, catalog=CATALOG) == Interval(
+        at(1) - timedelta(days=3, hours=1), at(5, 13)
+    )
+    assert considered(DataItem.INSTALLED_CAPACITY, FR, 7, NOW, catalog=CATALOG).end > NOW + timedelta(days=370)
 
 
 def test_windows_that_lie_together_are_one_question() -> None:

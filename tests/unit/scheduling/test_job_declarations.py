@@ -13,6 +13,7 @@ from app.scheduling.jobs.declaration import DECLARED, Jobs, daily, job
 from app.scheduling.jobs.quality import NightlyQuality
 from app.scheduling.models import JobOutcome, RunReport, Ticket
 from app.scheduling.plan import ASKING, RULES, Plan
+from app.wiring.catalog import CATALOG
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "examples" / "collection.yaml"
 
@@ -29,7 +30,7 @@ def test_lines_of_the_plan_and_kinds_follow_from_the_declarations() -> None:
         *("report_quality", "report_daily", "report_weekly"),
     ]
     assert {"collect", "repoll", "gap_analysis", "backfill_analysis", "platform_health", "quality_repair"} == ASKING
-    without = {job.name for job in Plan(("FR",), ("load_actual",)).jobs() if not job.params}
+    without = {job.name for job in Plan(("FR",), ("load_actual",), catalog=CATALOG).jobs() if not job.params}
     assert without == {
         *("housekeeping", "metric_anomalies", "quality", "quality_repair"),
         *("report_quality", "report_daily", "report_weekly"),

@@ -25,6 +25,7 @@ from app.scheduling.plan import (
     spread_offset,
 )
 from app.scheduling.schedules import EveryMinutes, due_slots, parse_schedule
+from app.wiring.catalog import CATALOG
 
 NOW = datetime(2024, 3, 1, 12, 10, tzinfo=UTC)
 SPEC = JobSpec("collect:load_actual", "collect", "every 30m", {"item": "load_actual"}, at_once=True)
@@ -36,14 +37,14 @@ def changes(spec: JobSpec, *stored: StoredJob) -> list[tuple[Action, datetime | 
 
 
 def test_every_item_belongs_to_one_line_by_how_it_is_published() -> None:
-    groups = {item: group_of(item) for item in DataItem}
+    groups = {item: group_of(item, CATALOG) for item in DataItem}
     assert groups[DataItem.LOAD_ACTUAL] == groups[DataItem.FLOW_PHYSICAL] == "near_real_time"
     assert groups[DataItem.PRICE_DAY_AHEAD] == "prices"
     assert groups[DataItem.LOAD_FORECAST_DAY_AHEAD] == groups[DataItem.GENERATION_PER_UNIT] == "forecasts"
 
 
 def test_each_item_is_one_job_and_all_items_together_fit_into_tens_of_jobs() -> None:
-    jobs = Plan(("FR",), tuple(DataItem)).jobs()
+    jobs = Plan(("FR",), tuple(DataItem), catalog=CATALOG).jobs()
     assert len(jobs) == len(DataItem) + len(RULES) - len(DECLARED["collect"].lines)
     assert len({job.name for job in jobs}) == len(jobs)
     for job in jobs:
@@ -62,7 +63,7 @@ def test_a_line_may_have_areas_and_items_of_its_own_and_may_be_switched_off() ->
         "near_real_time": PlanLine(EveryMinutes(90), areas=("NL",), items=("load_actual",)),
         "housekeeping": PlanLine(parse_schedule("daily 01:00 UTC"), enabled=False),
     }
-    jobs = {job.name: job for job in Plan(("FR",), ("load_actual", "flow_physical"), lines).jobs()}
+    jobs = {job.name: job for job in Plan(("FR",), ("load_actual", "flow_physical"), lines, catalog=CATALOG).jobs()}
     assert jobs["collect:load_actual"].params == {"item": "load_actual", "areas": "NL"}
     assert jobs["collect:load_actual"].schedule == "every 90m"
     assert "collect:flow_physical" not in jobs
@@ -71,7 +72,7 @@ def test_a_line_may_have_areas_and_items_of_its_own_and_may_be_switched_off() ->
 
 
 def test_the_cautious_plan_has_a_long_cycle_and_no_backfill() -> None:
-    names = {job.name: job.schedule for job in cautious(Plan(("FR",), ("load_actual",))).jobs()}
+    names = {job.name: job.schedule for job in cautious(Plan(("FR",), ("load_actual",), catalog=CATALOG)).jobs()}
     assert names["collect:load_actual"] == "every 120m"
     assert not {"backfill_analysis", "quality_repair"} & names.keys()
     assert "gap_analysis" in names

@@ -11,19 +11,20 @@ from app.errors import ConfigurationError
 from app.scheduling.plan import RULES
 from app.scheduling.plan_file import PlanFile, default_plan, read_plan
 from app.settings import CollectionSettings
+from app.wiring.catalog import CATALOG
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = CollectionSettings(areas=("FR", "DE_LU"), items=("load_actual", "price_day_ahead"))
 
 
 def schedules(text: str) -> dict[str, str]:
-    return {job.name: job.schedule for job in read_plan(text, "plan.yaml", SETTINGS).jobs()}
+    return {job.name: job.schedule for job in read_plan(text, "plan.yaml", SETTINGS, CATALOG).jobs()}
 
 
 def test_the_file_of_the_project_says_what_is_built_in() -> None:
     text = (ROOT / "config" / "examples" / "collection.yaml").read_text()
-    assert read_plan(text, "plan.yaml", SETTINGS).jobs() == default_plan(SETTINGS).jobs()
-    assert read_plan("jobs: {}", "plan.yaml", SETTINGS) == default_plan(SETTINGS)
+    assert read_plan(text, "plan.yaml", SETTINGS, CATALOG).jobs() == default_plan(SETTINGS, CATALOG).jobs()
+    assert read_plan("jobs: {}", "plan.yaml", SETTINGS, CATALOG) == default_plan(SETTINGS, CATALOG)
 
 
 @pytest.mark.parametrize(
@@ -49,10 +50,10 @@ def test_a_line_says_when(line: str, job: str, schedule: str) -> None:
 
 
 def test_areas_and_items_of_the_file_win_over_the_settings() -> None:
-    plan = read_plan("areas: [NL, 'FR>DE_LU']\nitems: [Flow_Physical]\njobs: {}\n", "plan.yaml", SETTINGS)
+    plan = read_plan("areas: [NL, 'FR>DE_LU']\nitems: [Flow_Physical]\njobs: {}\n", "plan.yaml", SETTINGS, CATALOG)
     assert (plan.areas, plan.items) == (("NL", "FR>DE_LU"), ("flow_physical",))
     plan = read_plan(
-        "jobs:\n  near_real_time: {items: [load_actual], areas: [10YNL----------L]}\n", "plan.yaml", SETTINGS
+        "jobs:\n  near_real_time: {items: [load_actual], areas: [10YNL----------L]}\n", "plan.yaml", SETTINGS, CATALOG
     )
     assert plan.jobs()[0].params == {"item": "load_actual", "areas": "NL"}
 
@@ -91,13 +92,13 @@ def test_areas_and_items_of_the_file_win_over_the_settings() -> None:
 )
 def test_an_error_names_file_line_and_field_with_the_remedy(text: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=f"(?s)^plan.yaml(, |: ){message}"):
-        read_plan(text, "plan.yaml", SETTINGS)
+        read_plan(text, "plan.yaml", SETTINGS, CATALOG)
 
 
 def test_a_file_is_read_again_only_when_its_content_changes(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
-    file = PlanFile(path, SETTINGS)
-    assert file.load() == default_plan(SETTINGS)
+    file = PlanFile(path, SETTINGS, CATALOG)
+    assert file.load() == default_plan(SETTINGS, CATALOG)
     path.write_text("areas: [NL]\njobs: {}")
     changed = file.changed()
     assert changed is not None
@@ -110,7 +111,7 @@ def test_a_file_is_read_again_only_when_its_content_changes(tmp_path: Path) -> N
 
 def test_a_wrong_file_is_told_once_and_an_unreadable_one_named(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
-    file = PlanFile(path, SETTINGS)
+    file = PlanFile(path, SETTINGS, CATALOG)
     path.write_text("area: [NL]\njobs: {}")
     with pytest.raises(ConfigurationError, match=r"plan\.yaml, line 1"):
         file.changed()
@@ -128,7 +129,7 @@ def bomb(levels: int = 9) -> str:
 
 def test_aliases_that_grow_without_bound_are_refused_and_the_mended_file_is_taken_up(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
-    file = PlanFile(path, SETTINGS)
+    file = PlanFile(path, SETTINGS, CATALOG)
     path.write_text("areas: [NL]\njobs: {}")
     assert file.changed() is not None
     path.write_text(bomb())
@@ -142,7 +143,7 @@ def test_aliases_that_grow_without_bound_are_refused_and_the_mended_file_is_take
 
 def test_what_stands_in_the_place_of_the_file_is_named_and_the_file_taken_up_afterwards(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
-    file = PlanFile(path, SETTINGS)
+    file = PlanFile(path, SETTINGS, CATALOG)
     path.write_text("areas: [NL]\njobs: {}")
     assert file.changed() is not None
     for make, kind in ((Path.mkdir, "a folder"), (os.mkfifo, "a pipe")):
@@ -170,35 +171,35 @@ def test_what_stands_in_the_place_of_the_file_is_named_and_the_file_taken_up_aft
 )
 def test_the_usual_mistakes_are_told_with_the_remedy(text: str, remedy: str) -> None:
     with pytest.raises(ConfigurationError, match=remedy):
-        read_plan(text, "plan.yaml", SETTINGS)
+        read_plan(text, "plan.yaml", SETTINGS, CATALOG)
 
 
 def test_durations_are_those_of_every_other_file() -> None:
-    plan = read_plan("jobs:\n  forecasts: {every: 1h30m}\n", "plan.yaml", SETTINGS)
+    plan = read_plan("jobs:\n  forecasts: {every: 1h30m}\n", "plan.yaml", SETTINGS, CATALOG)
     assert str(next(iter(plan.lines.values())).schedule) == "every 90m"
 
 
 def test_a_plan_that_was_named_must_be_there(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
-    assert PlanFile(path, SETTINGS).load() == default_plan(SETTINGS)
+    assert PlanFile(path, SETTINGS, CATALOG).load() == default_plan(SETTINGS, CATALOG)
     with pytest.raises(ConfigurationError, match=r"GRIDKEEPER_SCHEDULER__PLAN_FILE: there is no file .*plan\.yaml"):
-        PlanFile(path, SETTINGS, required=True).load()
+        PlanFile(path, SETTINGS, CATALOG, required=True).load()
 
 
 @pytest.mark.parametrize("text", ["", "\n# nothing\n", "jobs:\n", "areas: [FR]\n", "{}"])
 def test_a_file_without_jobs_is_an_error_with_the_remedy(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^plan\.yaml.*there are no jobs; write `jobs: \{\}`"):
-        read_plan(text, "plan.yaml", SETTINGS)
+        read_plan(text, "plan.yaml", SETTINGS, CATALOG)
 
 
 def test_a_plan_may_have_every_job_switched_off_for_a_service_of_rules_alone() -> None:
     lines = "".join(f"  {name}: {{enabled: false}}\n" for name in RULES)
-    assert read_plan(f"jobs:\n{lines}", "plan.yaml", SETTINGS).jobs() == ()
+    assert read_plan(f"jobs:\n{lines}", "plan.yaml", SETTINGS, CATALOG).jobs() == ()
 
 
 def test_a_file_is_gone_after_two_looks_and_taken_up_when_it_is_back(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
-    file = PlanFile(path, SETTINGS)
+    file = PlanFile(path, SETTINGS, CATALOG)
     file.load()
     assert file.changed() is None
     assert not file.gone
@@ -216,8 +217,8 @@ def test_a_file_is_gone_after_two_looks_and_taken_up_when_it_is_back(tmp_path: P
     "line", ["repoll_1h: {every: 60 min}", 'repoll_1d: {at: "03:10"}', "repoll_7d:", "repoll_45d: {enabled: false}"]
 )
 def test_lines_of_earlier_versions_are_accepted_and_explained(line: str) -> None:
-    plan = read_plan(f"jobs:\n  housekeeping:\n  {line}\n", "plan.yaml", SETTINGS)
-    assert plan.jobs() == default_plan(SETTINGS).jobs()
+    plan = read_plan(f"jobs:\n  housekeeping:\n  {line}\n", "plan.yaml", SETTINGS, CATALOG)
+    assert plan.jobs() == default_plan(SETTINGS, CATALOG).jobs()
     (note,) = plan.notes
     assert note.startswith(
         f"plan.yaml, line 3: jobs.{line.split(':', maxsplit=1)[0]} has no effect any more: the job `corrections` "
@@ -238,7 +239,7 @@ jobs:
 
 def test_all_mistakes_of_a_plan_are_named_at_once() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        read_plan(EVERYTHING_WRONG, "plan.yaml", SETTINGS)
+        read_plan(EVERYTHING_WRONG, "plan.yaml", SETTINGS, CATALOG)
     found = str(caught.value).splitlines()
     expected = {
         "plan.yaml, line 1: areas.0: YAML reads NO": 'quote it: "NO"',
@@ -257,4 +258,4 @@ def test_all_mistakes_of_a_plan_are_named_at_once() -> None:
 
 @pytest.mark.parametrize("written", ["[DE_LU, FR>NL]", "DE_LU, FR > NL", "DE_LU FR>NL", "DE_LU; FR>NL"])
 def test_areas_of_a_plan_are_a_list_or_a_line(written: str) -> None:
-    assert read_plan(f"areas: {written}\njobs: {{}}", "plan.yaml", SETTINGS).areas == ("DE_LU", "FR>NL")
+    assert read_plan(f"areas: {written}\njobs: {{}}", "plan.yaml", SETTINGS, CATALOG).areas == ("DE_LU", "FR>NL")

@@ -71,7 +71,7 @@ async def fetch(
 def windows(item: DataItem, place: str, start: date, end: date) -> list[Interval]:
     found = find_place(place)
     interval = Interval(midnight(start, found.zone), midnight(end, found.zone))
-    return SOURCE.windows(item, found, interval)
+    return SOURCE.catalog.windows(item, found, interval)
 
 
 def test_windows_are_local_months_where_the_item_wants_months() -> None:
