@@ -80,12 +80,16 @@ def peak_load(area: Area) -> float:
     return float(_PEAKS.get(area.code) or 800 + 11_000 * fraction("peak", area.eic) ** 2)
 
 
+SMALLEST_CAPACITY = 25.0
+
+
 @lru_cache(maxsize=256)
 def capacities(area: Area) -> dict[str, float]:
-    """Installed capacity in MW by production type."""
+    """Installed capacity in MW by production type, without those of which whole MW would show nothing."""
     mix = _MIXES.get(area.code) or _MIXES.get(country(area), _MIX)
     shares = (part.split(":") for part in mix.split())
-    return {psr: float(round(float(share) * peak_load(area))) for psr, share in shares}
+    sizes = {psr: float(round(float(share) * peak_load(area))) for psr, share in shares}
+    return {psr: size for psr, size in sizes.items() if size >= SMALLEST_CAPACITY}
 
 
 def decimals(area: Area) -> int:

@@ -193,7 +193,8 @@ def _share(seed: int, area: Area, psr: str, starts: Times, zone: ZoneInfo) -> Sy
         base, spread, hold = _LEVELS[psr]
         return base + spread * steps(key, starts, hold)
     if psr in {"B01", "B11", "B12"}:
-        return 0.45 + 0.25 * smooth(key, starts, 9 * _DAY) + 0.1 * smooth(key + 1, starts, 3 * _HOUR)
+        level = 0.45 + 0.25 * smooth(key, starts, 9 * _DAY) + 0.1 * smooth(key + 1, starts, 3 * _HOUR)
+        return level + 0.02 * uniform(key, starts)
     following = 0.25 + 0.5 * demand(starts, zone) - 0.2 * sun(starts, zone)
     return np.clip(following + 0.2 * smooth(key, starts, 30 * _HOUR) + 0.02 * uniform(key, starts), 0.02, 0.98)
 

@@ -35,6 +35,9 @@ NEAR_LIMIT = 0.95
 DECIMALS = (3, 2, 1, 0)
 UNITS_OF_A_BEND, UNITS_OF_A_SLOPE = 50, 20
 """Of the last published decimal: where a series usually bends by more, three straight bends in a row are no chance."""
+UNITS_OF_A_STEP = 3
+"""Of the last published decimal: where the usual step is less, neighbours are equal or on a line by chance."""
+ALMOST_ALL = 0.99
 NEVER_ZERO = frozenset({SeriesKind.LOAD, SeriesKind.GENERATION, SeriesKind.WIND, SeriesKind.NUCLEAR})
 CALM = 0.03
 """Of the peak: the output of a calm, in whole MW, is the same for hours."""
@@ -58,10 +61,27 @@ def allowed_run(lengths: Values, series: Series, shortest: float) -> Values:
     """The longest run that the weeks before allow.
 
     A habit counts days, flagged or not: what happens on more than one day in ten is no fault. Where nothing is known
-    yet, a day's length is allowed.
+    yet, or equal values are chance, a day's length is allowed.
     """
     usual = habit(lengths, series.per_day, days=HABIT_DAYS)
+    shortest = max(shortest, series.per_day) if _coarse(series.values) else shortest
     return np.where(np.isnan(usual), max(shortest, series.per_day), np.fmax(shortest, HABIT_FACTOR * usual + 1))
+
+
+def _coarse(values: Values) -> bool:
+    """Whether a small series is published in units about as large as its usual step, such as whole MW of 20 MW."""
+    known = values[~np.isnan(values)]
+    steps = np.abs(np.diff(known))
+    steps = steps[steps > 0]
+    if not len(steps):
+        return False
+    unit = next((10.0**-decimals for decimals in reversed(DECIMALS) if _published_with(known, decimals)), 0.0)
+    return bool(np.median(steps) < UNITS_OF_A_STEP * unit)
+
+
+def _published_with(known: Values, decimals: int) -> bool:
+    whole = np.abs(known - np.round(known, decimals)) <= 1e-9 * (1 + np.abs(known))
+    return bool(np.mean(whole) > ALMOST_ALL)
 
 
 def allowed_at_limit(allowed: Values, series: Series) -> Values:

@@ -180,6 +180,20 @@ def test_what_rounding_alone_makes_straight_is_no_line() -> None:
     assert EvidenceRule.STRAIGHT_LINE not in rules_in(small, 0, len(small.values))
 
 
+def test_a_small_series_in_whole_megawatts_rests_by_chance_and_a_day_and_more_is_stuck() -> None:
+    biomass = 20 + 4 * np.sin(np.arange(24 * 120) / 40) + np.random.default_rng(5).normal(0, 0.8, 24 * 120)
+    values = np.round(biomass)
+    values[2000:2010], values[2500:2510] = 17.0, np.arange(15, 25)
+    small = Series(SeriesKind.GENERATION, START, 3600, values)
+    signs = {EvidenceRule.STUCK, EvidenceRule.STRAIGHT_LINE, EvidenceRule.STALE_COPY}
+    assert not rules_in(small, 0, len(values)) & signs
+
+    assert EvidenceRule.STUCK in rules_in(with_part(small, 2200, np.full(30, 17.0)), 2200, 2230)
+    biomass[2000:2010], biomass[2500:2510] = 17.0, np.arange(15, 25)
+    finer = replace(small, values=biomass)
+    assert {EvidenceRule.STUCK, EvidenceRule.STRAIGHT_LINE} <= rules_in(finer, 2000, 2510)
+
+
 def test_yesterdays_values_sent_again_are_found() -> None:
     series = with_part(year("load"), 3000, year("load").values[3000 - 24 : 3012 - 24])
 
