@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+SKEW = timedelta(seconds=5)
+"""So far the clocks of replicas may lie apart."""
 
 
 class Clock(Protocol):

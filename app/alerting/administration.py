@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.alerting import sql
-from app.alerting.evaluation.repository import silence_of, window_of
 from app.alerting.evaluation.serialization import alert_of, clean_label, pairs
 from app.alerting.models import Alert, Phase
+from app.alerting.state.repository import silence_of, window_of
 from app.alerting.state.silences import Matcher, Silence, Window
 from app.db.engine import Database
 from app.errors import Conflict, NotFound

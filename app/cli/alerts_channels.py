@@ -15,8 +15,9 @@ import typer
 from app.alerting.administration import ChannelState, PastMessage
 from app.alerting.delivery.channels.base import Channel, DeliveryStatus, HttpSender
 from app.alerting.delivery.config import ChannelBook, ChannelFile
-from app.alerting.delivery.messages import Content, Message, Sender, compose
+from app.alerting.delivery.messages import Message, Sender, compose
 from app.alerting.delivery.worker import attempt
+from app.alerting.outbox.items import Content
 from app.cli.exit_codes import OK, UNAVAILABLE
 from app.cli.tables import print_table
 from app.clock import SystemClock

@@ -12,8 +12,8 @@ from typing import Any
 import typer
 
 from app.alerting.evaluation.evaluator import RuleEvaluator
-from app.alerting.evaluation.query_rows import QueryRow
 from app.alerting.models import Evaluation, EvaluationStatus, Rule, Threshold
+from app.alerting.queries import QueryRow
 from app.alerting.rules.book import Book, RuleFile, files_of, named_files, read_book
 from app.alerting.rules.reload import RuleBook
 from app.alerting.rules.schedules import NEVER
@@ -121,7 +121,7 @@ def _chosen(settings: Settings, name: str | None, file: Path | None) -> tuple[li
 
 async def _try(settings: Settings, rules: list[Rule], book: Book) -> list[tuple[Rule, list[QueryRow], Evaluation]]:
     from app.alerting.evaluation.evaluator import evaluate_rows, failed
-    from app.alerting.evaluation.query_rows import QueryFailed
+    from app.alerting.queries import QueryFailed
 
     async with services(settings, _say) as wiring:
         runner = wiring.alerting().query_runners(book=lambda: book)

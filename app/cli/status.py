@@ -198,9 +198,9 @@ async def _status(settings: Settings) -> Status:
 
 
 async def _rules_login(opened: Database, settings: Settings) -> str:
-    from app.alerting.evaluation.query_rows import QueryFailed
     from app.alerting.evaluation.query_runner import PostgresRunner
     from app.alerting.evaluation.query_session import RuleLogin
+    from app.alerting.queries import QueryFailed
     from app.alerting.rules.parse import OUR_DATABASE
     from app.db.dashboard_role import RULE_READER
 

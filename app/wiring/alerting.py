@@ -11,7 +11,6 @@ from app.alerting.administration import AlertAdministration, DeliveryAdministrat
 from app.alerting.delivery.channels.base import HttpSender
 from app.alerting.delivery.config import ChannelFile
 from app.alerting.delivery.messages import Sender
-from app.alerting.delivery.outbox import NotificationOutbox
 from app.alerting.delivery.repository import DeliveryRepository
 from app.alerting.delivery.worker import DeliveryWorker
 from app.alerting.evaluation.concurrency import Lanes
@@ -20,6 +19,7 @@ from app.alerting.evaluation.query_runner import PostgresRunner
 from app.alerting.evaluation.query_session import RuleLogin
 from app.alerting.evaluation.repository import AlertRepository
 from app.alerting.evaluation.service import AlertService
+from app.alerting.outbox.repository import NotificationOutbox
 from app.alerting.rules.book import Book
 from app.alerting.rules.parse import OUR_DATABASE
 from app.alerting.rules.reload import RuleBook

@@ -14,7 +14,6 @@ STATEMENT = re.compile(
 )
 PLACES = re.compile(r"app/db/.*|app/.*/(repository|sql|queries)\.py")
 ALLOWED = {
-    "app/alerting/delivery/outbox.py": "the repository in which evaluation and delivery meet, by the name of the pattern",
     "app/alerting/rules/conditions.py": "what built-in conditions send through the runner of rules, as a file of rules would",
     "app/timeseries/stored_units.py": "a repository by the name of what it reads; with the SQL of the store it fills two modules",
 }

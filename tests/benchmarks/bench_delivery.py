@@ -33,10 +33,10 @@ import structlog
 
 from app.alerting.delivery.channels.base import HttpSender
 from app.alerting.delivery.config import ChannelFile
-from app.alerting.delivery.outbox import NotificationOutbox
 from app.alerting.delivery.repository import DeliveryRepository
 from app.alerting.delivery.worker import DeliveryWorker
 from app.alerting.models import AlertEvent, Severity
+from app.alerting.outbox.repository import NotificationOutbox
 from app.clock import SystemClock
 from app.db.embedded import start_embedded
 from app.db.engine import Database

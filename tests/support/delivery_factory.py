@@ -16,10 +16,10 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from app.alerting.delivery.channels.base import Channel, HttpSender
 from app.alerting.delivery.config import ChannelBook, ChannelFile, read_channels
-from app.alerting.delivery.outbox import NotificationOutbox
 from app.alerting.delivery.repository import DeliveryRepository
 from app.alerting.delivery.worker import DeliveryWorker
 from app.alerting.models import Alert, AlertEvent, EventKind, Phase, Rule, Severity, Threshold, labels_of
+from app.alerting.outbox.repository import NotificationOutbox
 from app.clock import FixedClock
 from app.db.engine import Database
 from app.net.egress_guard import GuardedClients

@@ -18,7 +18,7 @@ from app.alerting.delivery.channels.email import is_address
 from app.alerting.delivery.channels.fields import secret_url
 from app.alerting.delivery.channels.log import LogChannel
 from app.alerting.delivery.channels.registry import KINDS
-from app.alerting.delivery.routing import Route, Routes
+from app.alerting.outbox.routing import Route, Routes
 from app.alerting.state.silences import Matcher, parse_matcher
 from app.errors import ConfigurationError
 from app.kit.files import says_something

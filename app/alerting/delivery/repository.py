@@ -12,17 +12,7 @@ import asyncpg
 
 from app.alerting.delivery.channels.base import part_key
 from app.alerting.delivery.config import ChannelBook
-from app.alerting.delivery.messages import (
-    NOBODY,
-    Content,
-    Message,
-    NotificationItem,
-    Sender,
-    compose,
-    delivery_notice,
-    told_from_json,
-)
-from app.alerting.delivery.outbox import post_notice, route_waiting
+from app.alerting.delivery.messages import NOBODY, Message, Sender, compose
 from app.alerting.delivery.rate_limit import (
     SendableMessage,
     choose,
@@ -66,8 +56,10 @@ from app.alerting.delivery.sql import (
     TRY,
 )
 from app.alerting.models import Severity
-from app.alerting.sending_checks import still_to_send
-from app.alerting.sql import END_EMPTY
+from app.alerting.outbox.items import Content, NotificationItem, delivery_notice, told_from_json
+from app.alerting.outbox.repository import post_notice, route_waiting
+from app.alerting.outbox.sending_checks import still_to_send
+from app.alerting.outbox.sql import END_EMPTY
 from app.db.engine import Database
 from app.db.retention import erase
 

@@ -15,7 +15,6 @@ import structlog
 from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, HttpSender, Part
 from app.alerting.delivery.channels.masking import redacted
 from app.alerting.delivery.config import LOG, ChannelBook, ChannelFile
-from app.alerting.delivery.outbox import UNROUTED
 from app.alerting.delivery.rate_limit import blocked_until, retry_at
 from app.alerting.delivery.repository import (
     DeliveryAttempt,
@@ -24,9 +23,9 @@ from app.alerting.delivery.repository import (
     DeliveryRepository,
     DueChannel,
 )
-from app.alerting.evaluation.repository import SKEW
 from app.alerting.models import Severity
-from app.clock import Clock, until_beat
+from app.alerting.outbox.repository import UNROUTED
+from app.clock import SKEW, Clock, until_beat
 from app.errors import DatabaseUnavailable
 from app.kit.periodic import pause
 from app.logging import OutageLog

@@ -15,8 +15,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from app.alerting.evaluation.query_moments import Unreadable
-from app.alerting.evaluation.query_rows import Beside, QueryFailed, QueryRow
-from app.alerting.evaluation.query_runner import QueryRunner
+from app.alerting.evaluation.query_rows import Beside
 from app.alerting.models import (
     Evaluation,
     EvaluationStatus,
@@ -29,6 +28,7 @@ from app.alerting.models import (
     Threshold,
     labels_of,
 )
+from app.alerting.queries import QueryFailed, QueryRow, QueryRunner
 from app.alerting.rules.conditions import CONDITIONS
 from app.market.time import iso
 

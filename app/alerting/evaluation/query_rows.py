@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from app.alerting.evaluation.query_moments import unreadable_in
-from app.errors import AppError
-
-QueryRow = Mapping[str, object]
+from app.alerting.queries import QueryFailed, QueryRow
 
 MOST_ROWS = 10_000
 MOST_BYTES = 20_000_000
@@ -37,10 +35,6 @@ class Beside:
 
     def __str__(self) -> str:
         return self.text
-
-
-class QueryFailed(AppError):
-    """A rule's statement gave no rows that can be judged; the message is short and holds no secret."""
 
 
 @dataclass(frozen=True, slots=True)

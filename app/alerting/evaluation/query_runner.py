@@ -7,24 +7,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Protocol
 
 import structlog
 
-from app.alerting.evaluation.query_rows import QueryFailed, QueryRow
 from app.alerting.evaluation.query_session import LoginRefused, QuerySession, RuleLogin
+from app.alerting.queries import QueryFailed, QueryRow
 from app.db.address import DatabaseAddress
 from app.errors import ConfigurationError
 
 NO_LOGINS: Mapping[str, RuleLogin] = MappingProxyType({})
-
-
-class QueryRunner(Protocol):
-    """Gives the rows of a statement that reads."""
-
-    async def rows(self, database: str, sql: str, time_out: timedelta) -> list[QueryRow]:
-        """The rows by column; QueryFailed where there are none to judge."""
-        ...
 
 
 class PostgresRunner:

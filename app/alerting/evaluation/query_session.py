@@ -19,12 +19,11 @@ from app.alerting.evaluation.query_rows import (
     MOST_OF_LISTS,
     MOST_ROWS,
     PreparedQuery,
-    QueryFailed,
-    QueryRow,
     has_parts,
     kind_of,
     read_rows,
 )
+from app.alerting.queries import QueryFailed, QueryRow
 from app.db.address import DatabaseAddress
 from app.db.failures import DRIVER_FAILURES
 from app.errors import ConfigurationError

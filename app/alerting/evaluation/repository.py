@@ -12,11 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import structlog
-
-from app.alerting.delivery.outbox_port import Outbox
 from app.alerting.evaluation import sql
 from app.alerting.evaluation.concurrency import SLOW_SECONDS
 from app.alerting.evaluation.serialization import (
@@ -24,26 +20,26 @@ from app.alerting.evaluation.serialization import (
     changes_as_json,
     clean_label,
     events_as_json,
-    json_number,
     pairs,
     row_as_json,
 )
-from app.alerting.models import Alert, AlertEvent, Evaluation, Labels, Rule, Schedule, Severity, Trigger, labels_of
-from app.alerting.rules.schedules import EveryInterval, parse_cron
+from app.alerting.models import Alert, AlertEvent, Evaluation, Labels, Rule, Severity, Trigger, labels_of
+from app.alerting.outbox.port import Outbox
+from app.alerting.rules.schedules import EveryInterval
 from app.alerting.state.apply import AlertChange, RuleSnapshot, apply_evaluations
-from app.alerting.state.silences import Matcher, Mute, Silence, Window, described, silenced_by, stored_matchers
+from app.alerting.state.repository import active_quiets
+from app.alerting.state.silences import Mute, described, silenced_by
 from app.alerting.state.suppression import AlertIndex, SuppressionContext
 from app.alerting.state.transitions import Damping, ended
+from app.clock import SKEW
 from app.db.engine import Database
 from app.db.retention import erase
-from app.errors import ConfigurationError
+from app.kit.json_text import finite
 from app.settings import AlertingSettings
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
 
-SKEW = timedelta(seconds=5)
-"""So far the clocks of replicas may lie apart."""
 UNSEEN = timedelta(minutes=3)
 """A rule that no process has had in its book for so long is gone."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -255,48 +251,9 @@ def _numbered(event: AlertEvent, numbers: Mapping[tuple[str, Labels], int]) -> A
     return replace(event, alert=replace(event.alert, alert_id=alert_id))
 
 
-async def active_quiets(connection: Connection, now: datetime) -> list[Mute]:
-    """The silences and maintenance windows that are active; a row that another hand broke silences nothing."""
-    quiets: list[Mute] = []
-    silences, windows = await connection.fetch(sql.SILENCES, now), await connection.fetch(sql.WINDOWS)
-    found: list[Mute] = [*map(silence_of, silences), *map(window_of, windows)]
-    for quiet in found:
-        if quiet.problem:
-            structlog.get_logger().error("silence_ignored", silence=quiet.name, error=quiet.problem)
-        elif quiet.active(now):
-            quiets.append(quiet)
-    return quiets
-
-
 def _silence_of(alert: Alert, rule: Rule, quiets: Sequence[Mute]) -> str:
     quiet = silenced_by(quiets, described(alert.labels, alert.severity, rule.name, rule.labels))
     return quiet.name if quiet else ""
-
-
-def silence_of(row: Any) -> Silence:
-    """The silence of a row; one that cannot be used has a problem and silences nothing."""
-    matchers, problem = _matchers_of(row)
-    return Silence(
-        matchers, row["starts_at"], row["ends_at"], row["author"], row["comment"], row["silence_id"], problem
-    )
-
-
-def window_of(row: Any) -> Window:
-    """The maintenance window of a row; one that cannot be used has a problem and silences nothing."""
-    matchers, problem = _matchers_of(row)
-    slots: Schedule = EveryInterval(timedelta(days=1))
-    try:
-        slots = parse_cron(row["cron"], ZoneInfo(row["zone"]))
-    except (ConfigurationError, ZoneInfoNotFoundError, ValueError) as error:
-        problem = problem or str(error)
-    return Window(matchers, slots, row["duration"], row["author"], row["comment"], row["window_id"], problem)
-
-
-def _matchers_of(row: Any) -> tuple[tuple[Matcher, ...], str]:
-    try:
-        return stored_matchers(row["matchers"]), ""
-    except ConfigurationError as error:
-        return (), str(error)
 
 
 def _about(rule: Rule) -> dict[str, Any]:
@@ -346,7 +303,7 @@ def _found(outcome: EvaluationOutcome) -> dict[str, Any]:
         "started_at": evaluation.at,
         "seconds": evaluation.seconds,
         "verdict": evaluation.verdict,
-        "value": json_number(evaluation.value),
-        "threshold": json_number(evaluation.threshold),
+        "value": finite(evaluation.value),
+        "threshold": finite(evaluation.threshold),
         "error": evaluation.error,
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.alerting.models import TOLD, Alert, AlertEvent, Labels, Phase, Severity, labels_of
 from app.alerting.state.apply import AlertChange
+from app.kit.json_text import finite
 
 ALERT_COLUMNS = """
     alert_id, rule, labels::text as labels, severity, phase, since, seen_at, gone_at, fired_at, resolved_at, value,
@@ -63,7 +64,7 @@ def events_as_json(events: Iterable[AlertEvent]) -> str:
                 "at": event.at,
                 "kind": event.kind,
                 "severity": event.alert.severity,
-                "value": json_number(event.alert.value),
+                "value": finite(event.alert.value),
                 "told": event.kind in TOLD,
                 "note": event.note,
                 "details": {clean_label(name): clean_label(text) for name, text in event.details.items()},
@@ -85,8 +86,8 @@ def _alert_fields(alert: Alert) -> dict[str, Any]:
         "gone_at": alert.gone_at,
         "fired_at": alert.fired_at,
         "resolved_at": alert.resolved_at,
-        "value": json_number(alert.value),
-        "threshold": json_number(alert.threshold),
+        "value": finite(alert.value),
+        "threshold": finite(alert.threshold),
         "annotations": dict(alert.annotations),
         "told_at": alert.told_at,
         "told_severity": alert.told_severity,
@@ -100,17 +101,12 @@ def _alert_fields(alert: Alert) -> dict[str, Any]:
 
 
 def row_as_json(rows: object) -> str:
-    """JSON that PostgreSQL reads; texts are clean and numbers come through `json_number`."""
+    """JSON that PostgreSQL reads; texts are clean and numbers are `finite`."""
     return json.dumps(rows, default=_instant, ensure_ascii=False, allow_nan=False)
 
 
 def _instant(value: datetime) -> str:
     return value.isoformat()
-
-
-def json_number(value: float | None) -> float | str | None:
-    """What JSON has no number for becomes text, which PostgreSQL converts as well."""
-    return value if value is None or abs(value) < float("inf") else str(value)  # NaN is not below either
 
 
 def clean_label(text: str) -> str:

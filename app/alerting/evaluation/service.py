@@ -13,11 +13,11 @@ from uuid import UUID
 import structlog
 
 from app.alerting.evaluation.concurrency import Lanes
-from app.alerting.evaluation.repository import SKEW, AlertRepository, EvaluationClaim, EvaluationOutcome
+from app.alerting.evaluation.repository import AlertRepository, EvaluationClaim, EvaluationOutcome
 from app.alerting.evaluation.serialization import clean_label
 from app.alerting.models import Evaluation, EvaluationStatus, Labels, Rule, Trigger
 from app.alerting.rules.book import Book
-from app.clock import Clock, until_beat
+from app.clock import SKEW, Clock, until_beat
 from app.errors import ConfigurationError, Conflict, DatabaseUnavailable, NotFound
 from app.kit.periodic import pause
 from app.kit.suggest import did_you_mean

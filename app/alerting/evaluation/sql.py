@@ -106,19 +106,6 @@ ALERTS = f"""
 
 PARENTS = "select rule, evaluated_at from rule_states where rule = any($1::text[]) and paused_at is null"
 
-SILENCES = """
-    select silence_id, matchers, starts_at, ends_at, author, comment
-    from silences
-    where starts_at <= $1 and ends_at > $1
-    order by silence_id
-"""
-WINDOWS = """
-    select window_id, matchers, cron, zone, duration, author, comment
-    from maintenance_windows
-    where ended_at is null
-    order by window_id
-"""
-
 _FIELDS = (
     "labels", "severity", "phase", "since", "seen_at", "gone_at", "fired_at", "resolved_at", "value", "threshold",
     "annotations", "told_at", "told_severity", "end_told_at", "firings", "flapping", "suppressed", "look_at",

@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from app.alerting.evaluation.query_rows import QueryFailed, QueryRow
-from app.alerting.evaluation.query_runner import QueryRunner
 from app.alerting.models import Rule
+from app.alerting.queries import QueryFailed, QueryRow, QueryRunner
 
 Condition = Callable[[Rule, QueryRunner, datetime], Awaitable[list[QueryRow]]]
 

@@ -13,8 +13,8 @@ from app.scheduling.jobs.declaration import daily, job, weekly
 from app.scheduling.models import JobOutcome, RunReport, Ticket
 
 if TYPE_CHECKING:
-    from app.alerting.delivery.messages import Content
-    from app.alerting.delivery.outbox import NotificationOutbox
+    from app.alerting.outbox.items import Content
+    from app.alerting.outbox.repository import NotificationOutbox
     from app.db.engine import Database
     from app.reporting.operations.service import OperationsReporting
     from app.reporting.quality.service import QualityReporting
@@ -78,7 +78,7 @@ class ReportMail:
 
 
 def _written(subject: str, document: ReportDocument) -> Content:
-    from app.alerting.delivery.messages import Content
+    from app.alerting.outbox.items import Content
     from app.reporting.render import to_mail, to_markdown
 
     return Content(subject, to_markdown(document), to_mail(document))

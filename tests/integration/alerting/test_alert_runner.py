@@ -15,9 +15,10 @@ from structlog.testing import capture_logs
 
 from app.alerting.evaluation.evaluator import RuleEvaluator
 from app.alerting.evaluation.query_moments import Unreadable
-from app.alerting.evaluation.query_rows import MOST_BYTES, MOST_ROWS, Beside, QueryFailed, QueryRow
+from app.alerting.evaluation.query_rows import MOST_BYTES, MOST_ROWS, Beside
 from app.alerting.evaluation.query_runner import PostgresRunner
 from app.alerting.evaluation.query_session import RuleLogin
+from app.alerting.queries import QueryFailed, QueryRow
 from app.alerting.rules.conditions import database_unreachable
 from app.db.dashboard_role import RULE_READER, admit_readers
 from app.db.embedded import EmbeddedServer, start_embedded

@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from app.alerting.administration import DeliveryAdministration
 from app.alerting.delivery.channels.base import HttpSender
-from app.alerting.delivery.messages import Content
 from app.alerting.delivery.repository import DeliveryAttempt, DeliveryClaim, DeliveryProgress, DeliveryRepository
 from app.alerting.models import EventKind, Severity
+from app.alerting.outbox.items import Content
 from app.db.engine import Database
 from app.errors import Conflict, DatabaseUnavailable, NotFound
 from app.web.delivery_metrics import DeliveryMetrics

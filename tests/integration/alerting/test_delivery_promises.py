@@ -12,8 +12,8 @@ import pytest
 
 from app.alerting.administration import AlertAdministration
 from app.alerting.delivery import worker
-from app.alerting.delivery.messages import Content
 from app.alerting.models import AlertEvent, EventKind, Severity
+from app.alerting.outbox.items import Content
 from app.db.engine import Database
 from tests.support.alert_factory import rule as watched
 from tests.support.alert_factory import scene, signal

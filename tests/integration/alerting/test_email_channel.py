@@ -20,9 +20,10 @@ from app.alerting.delivery.channels.base import ChannelResponse, DeliveryStatus
 from app.alerting.delivery.channels.email import EmailChannel
 from app.alerting.delivery.channels.mail_headers import MAIL_POLICY
 from app.alerting.delivery.channels.masking import redacted
-from app.alerting.delivery.messages import Content, compose, told_of
+from app.alerting.delivery.messages import compose
 from app.alerting.delivery.worker import attempt
 from app.alerting.models import Severity
+from app.alerting.outbox.items import Content, told_of
 from app.db.engine import Database
 from tests.support.delivery_factory import (
     HOSTILE,

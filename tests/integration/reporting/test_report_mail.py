@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.alerting.delivery.config import ChannelFile
-from app.alerting.delivery.outbox import NotificationOutbox
+from app.alerting.outbox.repository import NotificationOutbox
 from app.clock import FixedClock
 from app.db.engine import Database
 from app.monitoring.queries import FigureReads

@@ -8,8 +8,9 @@ import pytest
 
 from app.alerting.evaluation.evaluator import RuleEvaluator, evaluate_rows, failed
 from app.alerting.evaluation.query_moments import Unreadable
-from app.alerting.evaluation.query_rows import Beside, QueryFailed, QueryRow
+from app.alerting.evaluation.query_rows import Beside
 from app.alerting.models import Evaluation, EvaluationStatus, NoDataPolicy, Override, Rule, Severity, Signal, Threshold
+from app.alerting.queries import QueryFailed, QueryRow
 from app.alerting.rules.conditions import clock_apart, database_unreachable
 from app.alerting.rules.schedules import EveryInterval
 

@@ -13,27 +13,23 @@ from hypothesis import strategies as st
 from app.alerting.delivery.channels import discord, slack, teams, wecom
 from app.alerting.delivery.messages import (
     PLAIN,
-    Content,
     Sender,
     blocks,
     body,
-    clean,
     compose,
-    delivery_notice,
     duration_text,
     how_to_stop,
     html_page,
     numbered,
-    one_line,
     quantity,
     split_text,
-    told_from_json,
-    told_of,
     utf8_bytes,
     utf16_units,
     value_text,
 )
 from app.alerting.models import Alert, AlertEvent, EventKind, Phase, Rule, Severity, labels_of
+from app.alerting.outbox.items import Content, delivery_notice, told_from_json, told_of
+from app.alerting.outbox.texts import clean, one_line
 from app.alerting.rules.schedules import EveryInterval
 from app.alerting.state.silences import described, parse_matchers
 from tests.support.delivery_factory import HOSTILE, NOW, event, rule

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.alerting.delivery.grouping import plan_notifications
 from app.alerting.delivery.rate_limit import (
     LONGEST_PATIENCE,
     SendableMessage,
@@ -22,9 +21,10 @@ from app.alerting.delivery.rate_limit import (
     next_free_slot,
     retry_at,
 )
-from app.alerting.delivery.routing import Route, Routes
-from app.alerting.ends import Ways, plan_ends
 from app.alerting.models import AlertEvent, EventKind, Severity
+from app.alerting.outbox.ends import Ways, plan_ends
+from app.alerting.outbox.grouping import plan_notifications
+from app.alerting.outbox.routing import Route, Routes
 from app.alerting.state.silences import parse_matcher
 from tests.support.delivery_factory import NOW, event, rule
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import typer.main
 
-from app.alerting.delivery.messages import PLAIN, Sender, blocks, compose, told_of
+from app.alerting.delivery.messages import PLAIN, Sender, blocks, compose
+from app.alerting.outbox.items import told_of
 from app.alerting.rules.book import read_book
 from app.alerting.rules.runbook import sections, whole
 from app.cli import cli

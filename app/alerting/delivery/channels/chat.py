@@ -15,7 +15,8 @@ from pydantic import SecretStr
 
 from app.alerting.delivery.channels.base import ChannelResponse, Common, HttpAnswer, HttpSender, Part, part_key
 from app.alerting.delivery.channels.masking import url_secrets
-from app.alerting.delivery.messages import Dialect, Message, body, numbered, one_line, split_text
+from app.alerting.delivery.messages import Dialect, Message, body, numbered, split_text
+from app.alerting.outbox.texts import one_line
 
 FURNITURE = 64
 """Room for (1/n) and the reference, in the channel's own measure."""

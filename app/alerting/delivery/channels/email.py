@@ -29,11 +29,11 @@ from app.alerting.delivery.messages import (
     body,
     html_page,
     numbered,
-    one_line,
     signed,
     split_text,
     utf8_bytes,
 )
+from app.alerting.outbox.texts import one_line
 from app.alerting.secrets import read_secret
 from app.kit.yaml.fields import Fields
 from app.net.egress_guard import connect

@@ -9,8 +9,9 @@ from typing import ClassVar
 import structlog
 
 from app.alerting.delivery.channels.base import ChannelResponse, Common, DeliveryStatus, HttpSender, Part
-from app.alerting.delivery.messages import PLAIN, Message, blocks, one_line
+from app.alerting.delivery.messages import PLAIN, Message, blocks
 from app.alerting.models import Severity
+from app.alerting.outbox.texts import one_line
 from app.kit.yaml.fields import Fields
 
 LONGEST_LINE = 2000

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from app.alerting import sql
-from app.alerting.evaluation.repository import active_quiets
+from app.alerting.outbox import sql
+from app.alerting.state.repository import active_quiets
 from app.alerting.state.silences import silenced_by
 
 if TYPE_CHECKING:

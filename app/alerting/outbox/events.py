@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from app.alerting import sql
-from app.alerting.delivery.messages import NotificationItem
+from app.alerting.outbox import sql
+from app.alerting.outbox.items import NotificationItem
 
 if TYPE_CHECKING:
     from app.db.engine import Connection

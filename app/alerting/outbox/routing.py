@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from app.alerting.models import AlertEvent
 from app.alerting.state.silences import Matcher
@@ -46,6 +47,26 @@ class Routes:
                 if not route.go_on:
                     return chosen
         return chosen or ([self.default] if self.default else [])
+
+
+class ChannelDirectory(Protocol):
+    """What the outbox asks of the described channels: where events go, and who takes what one of them cannot."""
+
+    @property
+    def routes(self) -> Routes: ...
+
+    @property
+    def unusable(self) -> bool:
+        """Nothing can be used of what is described: whatever happens waits."""
+        ...
+
+    def instead_of(self, channel: str, disabled: frozenset[str] = frozenset()) -> str: ...
+
+
+class CurrentDirectory(Protocol):
+    """The channels as they are described at present."""
+
+    def current(self) -> ChannelDirectory: ...
 
 
 def routing_labels(event: AlertEvent) -> dict[str, str]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.alerting.delivery.routing import Route, Routes, routing_labels
 from app.alerting.models import TOLD, AlertEvent, EventKind, Severity
+from app.alerting.outbox.routing import Route, Routes, routing_labels
 
 URGENT = frozenset({EventKind.FIRED, EventKind.SEVERITY, EventKind.RESOLVED})
 NOW = timedelta(0)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from app.alerting import sql
-from app.alerting.delivery.grouping import NOW, Planned, urgent_end
-from app.alerting.delivery.messages import NotificationItem, told_of
-from app.alerting.delivery.routing import Route, Routes
 from app.alerting.models import AlertEvent, EventKind, Severity
-from app.alerting.notification_events import add_events
+from app.alerting.outbox import sql
+from app.alerting.outbox.events import add_events
+from app.alerting.outbox.grouping import NOW, Planned, urgent_end
+from app.alerting.outbox.items import NotificationItem, told_of
+from app.alerting.outbox.routing import Route, Routes
 
 if TYPE_CHECKING:
     from app.db.engine import Connection

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from app.alerting.delivery.config import ChannelBook, ChannelFile
-from app.alerting.delivery.grouping import DELIVERY_FAILING, Planned, Target, merge_planned, plan_notifications
-from app.alerting.delivery.messages import Content, NotificationItem, told_from_json, told_of
-from app.alerting.delivery.routing import Route, Routes
-from app.alerting.ends import notified, plan_ends, write_ends
 from app.alerting.models import Alert, AlertEvent, EventKind, Phase, Rule, Severity, labels_of
-from app.alerting.notification_events import add_events
+from app.alerting.outbox.ends import notified, plan_ends, write_ends
+from app.alerting.outbox.events import add_events
+from app.alerting.outbox.grouping import DELIVERY_FAILING, Planned, Target, merge_planned, plan_notifications
+from app.alerting.outbox.items import Content, NotificationItem, told_from_json, told_of
+from app.alerting.outbox.routing import ChannelDirectory, CurrentDirectory, Route, Routes
 from app.alerting.rules.schedules import EveryInterval
 
 if TYPE_CHECKING:
@@ -80,8 +79,8 @@ _ANNOUNCE = """
 class NotificationOutbox:
     """Keeps events for delivery; an Outbox."""
 
-    def __init__(self, file: ChannelFile) -> None:
-        self._file = file
+    def __init__(self, channels: CurrentDirectory) -> None:
+        self._channels = channels
 
     async def enqueue(self, connection: Connection, events: Sequence[AlertEvent], now: datetime) -> None:
         """Attach events to the messages that will tell them, in the caller's transaction.
@@ -89,7 +88,7 @@ class NotificationOutbox:
         The end of an alert goes to everybody who was notified that it fires, and to nobody else.
         """
         ended = [event for event in events if event.kind in ENDED]
-        book = self._file.current()
+        book = self._channels.current()
         ends = plan_ends(ended, await notified(connection, ended), book.routes)
         await write_ends(connection, ends, now)
         told, failing = await _last_told(connection, events), await _failing(connection, events)
@@ -112,7 +111,7 @@ class NotificationOutbox:
         # Of two that announce the same at once, the second sees what the first has written.
         await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"message:{key}")
         body = {"subject": content.subject, "text": content.text, "html": content.html}
-        book = self._file.current()
+        book = self._channels.current()
         if book.unusable:
             # Routes are asked once the file can be read; until then it keeps what they will be asked with.
             return await _post_text(
@@ -165,7 +164,7 @@ _ROUTED = """
 """
 
 
-async def route_waiting(connection: Connection, book: ChannelBook, now: datetime) -> int:
+async def route_waiting(connection: Connection, book: ChannelDirectory, now: datetime) -> int:
     """Give what happened while nothing was known of channels to those that the file names now; how many events and texts."""
     rows = await connection.fetch(_UNROUTED)
     texts = []
