@@ -8,18 +8,24 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from app.cli.backfill_view import FAILURES_SHOWN, Follower, as_json_document, in_words, print_failures, print_progress
+from app.cli.backfill_view import FAILURES_SHOWN, Follower, in_words, print_failures, print_progress
 from app.cli.exit_codes import EMPTY, FAILED, INTERRUPTED, OK
+from app.cli.output import print_json
 from app.clock import SystemClock
 from app.collection.backfill.models import BackfillProgress, BackfillRequest, BackfillState, ChunkState, Reprocess
 from app.collection.backfill.plan import BackfillPlan
+from app.collection.backfill.schemas import (
+    BackfillPlanResource,
+    BackfillResource,
+    BackfillsResource,
+    FailedWindowResource,
+)
 from app.collection.selection import Selection, select
 from app.errors import ConfigurationError, DatabaseUnavailable
-from app.kit.json_text import dumps
 from app.lifecycle import collecting, require_token, services
 from app.logging import configure_logging
 from app.market.moments import parse_interval
@@ -57,7 +63,7 @@ def plan_command(
     request = _request(settings, areas, items, start, end, now, reprocess, oldest_first=oldest_first, concurrency=None)
     plan = asyncio.run(_planned(settings, request, now))
     if as_json:
-        sys.stdout.write(dumps(_plan_as_json(plan, request), indent=2) + "\n")
+        print_json(BackfillPlanResource.of(plan, request))
     else:
         _print_plan(plan, settings)
     return OK
@@ -106,7 +112,12 @@ def status_command(backfill_id: int | None, *, as_json: bool) -> int:
         limit = None if as_json else FAILURES_SHOWN + 1
         failures = await service.failures(backfill_id, limit) if backfill_id is not None else []
         if as_json:
-            sys.stdout.write(dumps(as_json_document(found, failures, service.time_left), indent=2) + "\n")
+            print_json(
+                BackfillsResource(
+                    backfills=[BackfillResource.of(one, service.time_left(one)) for one in found],
+                    failures=[FailedWindowResource.of(window) for window in failures],
+                )
+            )
         elif found:
             print_progress(found, service.time_left)
             print_failures(failures)
@@ -368,29 +379,3 @@ def _left_out(plan: BackfillPlan) -> list[str]:
         (plan.queued, "windows that are queued in another backfill already"),
     )
     return [f"{reason}: {count}" for count, reason in counted if count] + list(plan.beyond_life)
-
-
-def _plan_as_json(plan: BackfillPlan, request: BackfillRequest) -> dict[str, Any]:
-    return {
-        "reprocess": request.reprocess.value,
-        "windows": [
-            {
-                "item": one.item,
-                "area": one.place.code,
-                "from": one.window.start.isoformat(),
-                "to": one.window.end.isoformat(),
-            }
-            for one in plan.work
-        ],
-        "requests": plan.requests,
-        "seconds": round(plan.seconds, 1),
-        "seconds_at_share": round(plan.seconds_at_share, 1),
-        "complete": plan.complete,
-        "absent": plan.absent,
-        "never_existed": plan.never_existed,
-        "empty_before": plan.empty_before,
-        "not_due": plan.not_due,
-        "public_from": iso(plan.due) if plan.due else None,
-        "beyond_life": list(plan.beyond_life),
-        "queued": plan.queued,
-    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
@@ -91,18 +90,6 @@ def in_words(seconds: float) -> str:
     return " ".join(part for part in parts if not part.startswith("0 ")) or "0 s"
 
 
-def reason_of(progress: BackfillProgress) -> str:
-    """Why it stands where it stands, with the remedy where nobody works on it."""
-    if progress.waiting:
-        return (
-            "waiting for a worker: start `gridkeeper serve`, or "
-            f"`gridkeeper backfill resume {progress.backfill_id} --follow`"
-        )
-    if progress.state is BackfillState.COMPLETED and (empty := progress.counts[ChunkState.EMPTY]):
-        return f"completed, {counted(empty, 'window')} empty"
-    return progress.reason
-
-
 def _left(progress: BackfillProgress, left: timedelta | None) -> str:
     if left is None or progress.waiting or progress.state.terminal:
         return ""
@@ -126,7 +113,7 @@ def print_progress(found: Sequence[BackfillProgress], time_left: TimeLeft) -> No
             _left(one, time_left(one)),
             _workers(one),
             iso(one.last_ended) if one.last_ended else "",
-            f"{one.description} ({reason})" if (reason := reason_of(one)) else one.description,
+            f"{one.description} ({reason})" if (reason := one.explanation) else one.description,
         )
         for one in found
     ]
@@ -152,49 +139,6 @@ def print_failures(failures: Sequence[FailedWindow]) -> None:
     print_table(("item", "area", "from", "to", "attempts", "run", "reason"), rows, right={"attempts", "run"})
     if len(failures) > FAILURES_SHOWN:
         sys.stdout.write("and more; --json lists them all\n")
-
-
-def as_json_document(
-    found: Sequence[BackfillProgress], failures: Sequence[FailedWindow], time_left: TimeLeft
-) -> dict[str, Any]:
-    return {
-        "backfills": [
-            {
-                "id": one.backfill_id,
-                "state": one.state.value,
-                "reason": reason_of(one),
-                "description": one.description,
-                "reprocess": one.reprocess.value,
-                "newest_first": one.newest_first,
-                "concurrency": one.concurrency,
-                "windows": {state.value: count for state, count in one.counts.items()},
-                "planned": one.planned,
-                "requests": one.requests,
-                "seconds_left": None if (left := time_left(one)) is None else round(left.total_seconds(), 1),
-                "workers": [
-                    {"name": held.name, "windows": held.windows, "until": iso(held.until)} for held in one.holders
-                ],
-                "waiting": one.waiting,
-                "last_ended_at": one.last_ended.isoformat() if one.last_ended else None,
-                "created_at": one.created_at.isoformat(),
-                "finished_at": one.finished_at.isoformat() if one.finished_at else None,
-            }
-            for one in found
-        ],
-        "failures": [
-            {
-                "item": one.item,
-                "area": _code(one.area),
-                "from": one.start.isoformat(),
-                "to": one.end.isoformat(),
-                "attempts": one.attempts,
-                "run_id": one.run_id,
-                "error": one.error_class,
-                "reason": one.error_message,
-            }
-            for one in failures
-        ],
-    }
 
 
 def _code(eic: str) -> str:

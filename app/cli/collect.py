@@ -7,15 +7,15 @@ import shlex
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from app.cli.exit_codes import FAILED, INTERRUPTED, OK
+from app.cli.output import print_json
 from app.cli.progress import WindowProgress, run_interruptibly, where
 from app.cli.tables import print_table
 from app.clock import SystemClock
-from app.collection.models import CollectionRequest, CollectionRun, Outcome, RunSums, Summary, Work
+from app.collection.models import CollectionRequest, CollectionRun, Outcome, Summary, Work
+from app.collection.schemas import CollectionResource, WindowCounts
 from app.collection.selection import Selection, select
-from app.kit.json_text import dumps
 from app.lifecycle import collecting, require_token
 from app.logging import configure_logging
 from app.market.moments import parse_interval
@@ -122,20 +122,14 @@ class CollectReport:
     def finish(self, *, as_json: bool) -> None:
         self.progress.stop()
         if as_json:
-            sys.stdout.write(dumps(self._as_json(), indent=2) + "\n")
+            windows = WindowCounts(planned=self.progress.planned, done=self.progress.done)
+            print_json(
+                CollectionResource.of(self.summary, windows, skipped=self._skipped, interrupted=self.interrupted)
+            )
         else:
             self._print_table()
             self._print_problems()
             self._print_next()
-
-    def _as_json(self) -> dict[str, Any]:
-        return {
-            "interrupted": self.interrupted,
-            "windows": {"planned": self.progress.planned, "done": self.progress.done},
-            "summary": [_tally_as_json(tally) for tally in self.summary.tallies],
-            "skipped": self._skipped,
-            "failures": [_failure_as_json(run) for run in self.summary.failures],
-        }
 
     def _print_table(self) -> None:
         rows = [
@@ -194,25 +188,3 @@ def _program() -> str:
     if called.endswith("__main__.py"):
         return "python -m app"
     return called if "/" not in called else os.path.relpath(called)
-
-
-def _tally_as_json(tally: RunSums) -> dict[str, Any]:
-    counts = {name: getattr(tally, name) for name in COUNTS}
-    return {
-        "item": tally.item,
-        "area": tally.area,
-        "windows": tally.windows,
-        **counts,
-        "seconds": round(tally.seconds, 3),
-    }
-
-
-def _failure_as_json(run: CollectionRun) -> dict[str, Any]:
-    return {
-        "item": run.item,
-        "area": run.place.code,
-        "from": run.window.start.isoformat(),
-        "to": run.window.end.isoformat(),
-        "error": run.error_class,
-        "reason": run.error_message,
-    }

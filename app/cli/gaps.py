@@ -4,38 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import calendar
-import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
 import typer
 
 from app.cli.exit_codes import FAILED, INTERRUPTED, OK
+from app.cli.output import print_json
 from app.cli.progress import WindowProgress, run_interruptibly
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.collection.gaps.classification import Reason
-from app.collection.gaps.windows import AskEvidence
+from app.collection.gaps.coverage import Cell
+from app.collection.gaps.schemas import CoverageResource, GapsResource
+from app.collection.gaps.windows import AskEvidence, Gap
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.collection.selection import Selection, select
 from app.errors import ConfigurationError
-from app.kit.json_text import dumps
 from app.lifecycle import collecting, require_token, services
 from app.logging import configure_logging
 from app.market.moments import parse_interval
-from app.market.series import SeriesKey
 from app.market.text import counted
 from app.market.time import Interval, iso
 from app.settings import Settings, load_settings
 from app.wiring.catalog import CATALOG
 
-if TYPE_CHECKING:
-    from app.collection.gaps.coverage import Cell
-    from app.collection.gaps.windows import Gap
-
-_TELLING = ("psr_type", "direction", "business_type", "contract", "sequence", "flow_direction", "category", "unit_eic")
 GAP_COLUMNS = ("item", "area", "series", "from", "to", "resolution", "missing", "reason", "due", "asked", "evidence")
 
 
@@ -69,7 +63,7 @@ def gaps_command(
         return INTERRUPTED
     wanted = [gap for gap in gaps if gap.reason.value in shown]
     if as_json:
-        _write(_as_json(wanted, filling.runs))
+        print_json(GapsResource.of(wanted, filling.runs))
     else:
         _print_gaps(wanted)
         _tell_hidden([gap for gap in gaps if gap.reason.value not in shown])
@@ -100,13 +94,9 @@ class _Filling:
     def interrupted(self, *, as_json: bool) -> None:
         """What is missing now is not known: nobody looked again."""
         if as_json:
-            _write(_as_json(None, self.runs))
+            print_json(GapsResource.of(None, self.runs))
         windows = counted(self.progress.planned, "window")
         _say(f"interrupted after {self.progress.done} of {windows}; what was stored stays")
-
-
-def _write(document: dict[str, Any]) -> None:
-    sys.stdout.write(dumps(document, indent=2) + "\n")
 
 
 def coverage_command(
@@ -125,8 +115,7 @@ def coverage_command(
     cells, gaps = asyncio.run(_covered(settings, selection.requests, now, by_day=by_day))
     lacking = [hours_missing(cell, gaps, by_day=by_day) for cell in cells]
     if as_json:
-        content = [_cell_as_json(cell, hours) for cell, hours in zip(cells, lacking, strict=True)]
-        sys.stdout.write(dumps(content, indent=2) + "\n")
+        print_json([CoverageResource.of(cell, hours) for cell, hours in zip(cells, lacking, strict=True)])
     else:
         _print_matrix(cells, lacking, every=every, by_day=by_day)
     return OK
@@ -206,7 +195,7 @@ def _print_gaps(gaps: Sequence[Gap]) -> None:
         (
             gap.item.value,
             gap.place.code,
-            _name(gap.series_key),
+            gap.series_key.distinguishing_name if gap.series_key else "*",
             iso(gap.interval.start),
             iso(gap.interval.end),
             gap.resolution.code,
@@ -230,65 +219,6 @@ def _evidence(gap: Gap) -> str:
     if not gap.answers:
         return gap.evidence.value
     return f"{gap.evidence} after {counted(gap.answers, 'question')}"
-
-
-def _name(key: SeriesKey | None) -> str:
-    """What tells the series from others of its item and area; `*` is the whole item."""
-    return "*" if key is None else " ".join(filter(None, (str(getattr(key, name)) for name in _TELLING))) or "-"
-
-
-def _as_json(gaps: Sequence[Gap] | None, runs: Sequence[CollectionRun]) -> dict[str, Any]:
-    """Without gaps it was interrupted before anybody looked again."""
-    return {
-        "interrupted": gaps is None,
-        "gaps": None
-        if gaps is None
-        else [
-            {
-                "item": gap.item.value,
-                "area": gap.place.code,
-                "series": None if gap.series_key is None else {n: getattr(gap.series_key, n) for n in _TELLING},
-                "from": iso(gap.interval.start),
-                "to": iso(gap.interval.end),
-                "resolution": gap.resolution.code,
-                "missing": gap.missing,
-                "reason": gap.reason.value,
-                "due": iso(gap.since),
-                "asked": gap.asked,
-                "answers": gap.answers,
-                "evidence": gap.evidence.value,
-                "last_asked": iso(gap.last_asked) if gap.last_asked else None,
-                "next_ask": iso(gap.next_ask),
-            }
-            for gap in gaps
-        ],
-        "asked": [
-            {
-                "item": run.item.value,
-                "area": run.place.code,
-                "from": iso(run.window.start),
-                "to": iso(run.window.end),
-                "outcome": run.outcome.value,
-                "new": run.new,
-                "reason": run.error_message or None,
-            }
-            for run in runs
-        ],
-    }
-
-
-def _cell_as_json(cell: Cell, missing: Mapping[str, float]) -> dict[str, Any]:
-    share = cell.share
-    return {
-        "item": cell.item.value,
-        "area": cell.place.code,
-        "begin": cell.begin.isoformat(),
-        "expected_hours": cell.expected / 3600,
-        "covered_hours": cell.covered / 3600,
-        "share": None if share is None else round(share, 6),
-        "idle_hours": {_name(key): seconds / 3600 for key, seconds in cell.idle.items()},
-        "missing_hours": dict(missing),
-    }
 
 
 SIGNS = {
@@ -328,7 +258,7 @@ def _idle(cells: Sequence[Cell]) -> dict[tuple[str, str, str], int]:
     found: Counter[tuple[str, str, str]] = Counter()
     for cell in cells:
         for key, seconds in cell.idle.items():
-            found[cell.item.value, cell.place.code, _name(key)] += seconds
+            found[cell.item.value, cell.place.code, key.distinguishing_name] += seconds
     return dict(found)
 
 

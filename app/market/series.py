@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -65,6 +66,21 @@ class SeriesKey:
     unit_eic: str = ""
     unit: str = ""
     currency: str = ""
+
+    @property
+    def distinguishing_name(self) -> str:
+        """What tells it from the other series of its item and area, "-" where nothing does."""
+        return distinguishing_name(getattr(self, name) for name in DISTINGUISHING)
+
+
+DISTINGUISHING = (
+    "psr_type", "direction", "business_type", "contract", "sequence", "flow_direction", "category", "unit_eic",
+)  # fmt: skip
+"""The components that tell the series of an item and area apart."""
+
+
+def distinguishing_name(components: Iterable[str]) -> str:
+    return " ".join(filter(None, components)) or "-"
 
 
 KEY_FIELDS: tuple[str, ...] = tuple(field.name for field in fields(SeriesKey))

@@ -13,6 +13,7 @@ from app.collection.gaps.classification import Reason
 from app.collection.gaps.windows import AskEvidence
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.errors import AccessDenied, RateLimited, SourceUnavailable
+from app.market.text import counted
 from app.settings import BackfillSettings
 
 UNANSWERED_BY = frozenset({SourceUnavailable.__name__, RateLimited.__name__})
@@ -234,6 +235,18 @@ class BackfillProgress:
     @property
     def ended(self) -> int:
         return sum(count for state, count in self.counts.items() if state.terminal)
+
+    @property
+    def explanation(self) -> str:
+        """Why it stands where it stands, with the remedy where nobody works on it."""
+        if self.waiting:
+            return (
+                "waiting for a worker: start `gridkeeper serve`, or "
+                f"`gridkeeper backfill resume {self.backfill_id} --follow`"
+            )
+        if self.state is BackfillState.COMPLETED and (empty := self.counts[ChunkState.EMPTY]):
+            return f"completed, {counted(empty, 'window')} empty"
+        return self.reason
 
     def held_by_others(self, worker: str) -> tuple[Holder, ...]:
         """Whom the worker has to wait for before it may claim a window; nobody while it has one or could have one."""

@@ -6,7 +6,6 @@ from random import Random
 
 import pytest
 
-from app.cli.backfill_view import reason_of
 from app.collection.backfill.models import (
     BackfillProgress,
     BackfillRetryPolicy,
@@ -82,8 +81,8 @@ def test_a_completed_backfill_says_how_many_windows_were_empty() -> None:
     ended = replace(PROGRESS, state=BackfillState.COMPLETED, reason="")
     counts = dict.fromkeys(ChunkState, 0)
     empty = replace(ended, counts=counts | {ChunkState.STORED: 3, ChunkState.EMPTY: 2})
-    assert reason_of(empty) == "completed, 2 windows empty"
-    assert reason_of(replace(ended, counts=counts | {ChunkState.STORED: 3})) == ""
+    assert empty.explanation == "completed, 2 windows empty"
+    assert replace(ended, counts=counts | {ChunkState.STORED: 3}).explanation == ""
 
 
 def simulated_ends(windows: int, *, rate: float, seconds: float, concurrency: int, seed: int) -> list[float]:

@@ -1,0 +1,43 @@
+"""Resources as JSON: what the models in the `schemas.py` of the domains share. `--json` and the REST API write the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+
+from app.kit.json_text import finite
+from app.market.time import iso
+
+_MOMENT = WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization")
+
+Instant = Annotated[datetime, PlainSerializer(iso, return_type=str), _MOMENT]
+"""Written in UTC to the second: `2024-01-01T00:00:00Z`."""
+PreciseInstant = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str), _MOMENT]
+"""Written with its offset, to the microsecond where it has some: `2024-01-01T00:00:00.125000+00:00`."""
+CalendarDay = Annotated[
+    date,
+    PlainSerializer(date.isoformat, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date"}, mode="serialization"),
+]
+"""Written as `2024-01-01`."""
+Number = Annotated[float, PlainSerializer(finite, return_type=float | str)]
+"""May be infinite, which JSON has no number for: written as "inf", "-inf" or "nan"."""
+FreeForm = Annotated[Any, PlainSerializer(finite)]
+"""JSON that has no fixed shape."""
+
+
+class Resource(BaseModel):
+    """A resource as programs read it. The order of the fields is that of the JSON; keys stay once they are published."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
+
+    def to_json(self) -> dict[str, Any]:
+        return self.model_dump(by_alias=True)
+
+
+def as_json(content: Resource | Sequence[Resource]) -> Any:
+    """What `json.dumps` takes."""
+    return content.to_json() if isinstance(content, Resource) else [one.to_json() for one in content]
