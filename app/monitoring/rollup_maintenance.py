@@ -70,5 +70,5 @@ class MonitoringUpkeep:
         gone = await self._repository.erase_old(
             now, raw_days=self._settings.raw_days, rollup_days=self._settings.rollup_days
         )
-        told = [f"{count} of {table}" for table, count in gone.items() if count]
-        return f"old measurements erased: {', '.join(told)}" if told else ""
+        erased = [f"{count} of {table}" for table, count in gone.items() if count]
+        return f"old measurements erased: {', '.join(erased)}" if erased else ""

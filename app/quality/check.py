@@ -106,10 +106,12 @@ def _look(number: int, key: SeriesKey, stock: _Stock, place: Place, window: Inte
     loaded = Interval(window.start - REFERENCE, window.end)
     for resolution in np.unique(observed.resolutions[within]).tolist():
         first = int(observed.starts[observed.resolutions == resolution][0])
-        for laid in align(observed, [ResolutionChange(first, Resolution.from_id(resolution))], loaded, place.zone):
-            inside = (laid.starts >= begin) & (laid.starts < end)
-            capacity = aligned(stock.capacities.get(number, NOTHING), laid.starts, laid.step)
-            events += breaches(Subject.of(key), laid, capacity, inside, QUICK)
+        for grid_series in align(
+            observed, [ResolutionChange(first, Resolution.from_id(resolution))], loaded, place.zone
+        ):
+            inside = (grid_series.starts >= begin) & (grid_series.starts < end)
+            capacity = aligned(stock.capacities.get(number, NOTHING), grid_series.starts, grid_series.step)
+            events += breaches(Subject.of(key), grid_series, capacity, inside, QUICK)
     beside = np.intersect1d(off_grid(observed), observed.starts[within])
     if len(beside):
         events.append(off_grid_event(beside, observed.recorded[np.isin(observed.starts, beside)]))

@@ -173,7 +173,7 @@ def reconcile(
             absorbed += [other.finding_id for other in others if other.finding_id is not None]
             written.append(_seen_again(kept, one, look, now))
     gone = [one for one in known if one.finding_id not in matched and one.state not in GONE | {State.ACCEPTED}]
-    written += [_ended(one, learned.get(one.finding_id or 0), now) for one in gone if _is_told(one, look)]
+    written += [_ended(one, learned.get(one.finding_id or 0), now) for one in gone if _is_judged(one, look)]
     before = {one.finding_id: one for one in known}
     return Changes(tuple(one for one in written if before.get(one.finding_id) != one), tuple(absorbed))
 
@@ -182,7 +182,7 @@ def _meet(one: Interval, other: Interval) -> bool:
     return one.intersection(other) is not None
 
 
-def _is_told(finding: Finding, look: Reassessment) -> bool:
+def _is_judged(finding: Finding, look: Reassessment) -> bool:
     """Whether the look covers the whole finding, and nothing of it speaks for it any more."""
     if not (look.interval.start <= finding.interval.start and finding.interval.end <= look.interval.end):
         return False

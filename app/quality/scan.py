@@ -24,7 +24,7 @@ from app.market.areas import find_place
 from app.market.series import DataItem, SeriesKey
 from app.market.time import Interval
 from app.quality.assessment.assess import AssessmentTarget, Looked, Stock, last_learned, look_at
-from app.quality.assessment.day_counts import DeliveryDays, MissingRun, days_of, scores_of, tally
+from app.quality.assessment.day_counts import DeliveryDays, MissingRun, count_days, days_of, scores_of
 from app.quality.detectors.related_series import companions
 from app.quality.findings import Finding, is_revised, reconcile
 from app.quality.repository import QualityRepository, QualityWriter, Scan
@@ -214,7 +214,7 @@ class QualityScanner:
         learned = {one.finding_id or 0: last_learned(looked.observed, one.interval) for one in known}
         changes = reconcile(known, looked.look, learned, now)
         written = await writer.keep_findings(changes)
-        counts = tally(
+        counts = count_days(
             looked.pieces,
             target.missing,
             target.days,

@@ -29,13 +29,13 @@ HABIT_DAYS, HABIT_MINIMUM = 28, 7
 HABIT_QUANTILE = 0.9
 HABIT_SPREADS = 4.0
 HABIT_FLOOR = timedelta(hours=1)
-"""A habit is not told more exactly than the values are asked for."""
+"""A habit is not known more exactly than the values are asked for."""
 
 
 class PublicationTiming(IntEnum):
     """On which side of its deadline a value appeared."""
 
-    UNTOLD = 0
+    UNKNOWN = 0
     ON_TIME = 1
     LATE = 2
 
@@ -55,18 +55,18 @@ class Publications:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Punctuality:
-    """Per value what is told (`PublicationTiming`), and the seconds from the end of delivery to the learning; NaN where untold."""
+    """Per value what is known of its publication (`PublicationTiming`), and the seconds from the end of delivery to the learning; NaN where unknown."""
 
-    told: NDArray[np.int8]
+    timing: NDArray[np.int8]
     lags: Values
 
     @property
     def on_time(self) -> int:
-        return int((self.told == PublicationTiming.ON_TIME).sum())
+        return int((self.timing == PublicationTiming.ON_TIME).sum())
 
     @property
     def late(self) -> int:
-        return int((self.told == PublicationTiming.LATE).sum())
+        return int((self.timing == PublicationTiming.LATE).sum())
 
     @property
     def examined(self) -> int:
@@ -92,18 +92,18 @@ BOUNDS = tuple(int(timedelta(hours=hours).total_seconds()) for hours in (0, 1, 2
 def punctuality(values: Publications, asked: Asked, *, grace: timedelta = GRACE) -> Punctuality:
     """Which values were on time; one that is still missing is late once a usable question after its deadline lacked it."""
     tolerance = int(grace.total_seconds())
-    lacked_at = last_lack(values, asked)
+    lacked_at = last_missing(values, asked)
     known = values.learned != NEVER
     # Differences of NEVER would overflow; an unknown value is on neither side by its learning.
     learned = np.where(known, values.learned, 0)
-    told = np.full(len(values), PublicationTiming.UNTOLD, np.int8)
-    told[known & (learned <= values.due + tolerance)] = PublicationTiming.ON_TIME
-    told[lacked_at >= values.due] = PublicationTiming.LATE
-    lags = np.where(known & (told != PublicationTiming.UNTOLD), (learned - values.ends).astype(np.float64), np.nan)
-    return Punctuality(told, lags)
+    timing = np.full(len(values), PublicationTiming.UNKNOWN, np.int8)
+    timing[known & (learned <= values.due + tolerance)] = PublicationTiming.ON_TIME
+    timing[lacked_at >= values.due] = PublicationTiming.LATE
+    lags = np.where(known & (timing != PublicationTiming.UNKNOWN), (learned - values.ends).astype(np.float64), np.nan)
+    return Punctuality(timing, lags)
 
 
-def last_lack(values: Publications, asked: Asked) -> Instants:
+def last_missing(values: Publications, asked: Asked) -> Instants:
     """When the last usable answer that covered a value lacked it; 0 where none did."""
     lacked = np.zeros(len(values), np.int64)
     columns = (asked.begins, asked.ends, asked.finished, asked.usable)

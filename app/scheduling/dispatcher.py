@@ -169,7 +169,7 @@ class Dispatcher:
         failed = report.outcome in {JobOutcome.FAILED, JobOutcome.MISSED}
         news = self._is_news(end)  # of a failure too: the run after it is news
         tell = self._log.error if failed else self._log.info if news else self._log.debug
-        told = {
+        fields = {
             "job": ticket.job,
             "outcome": report.outcome.value,
             "scheduled_for": ticket.scheduled_for.isoformat(),
@@ -184,7 +184,7 @@ class Dispatcher:
             "skipped": list(report.skipped),
             "retry_at": end.retry_at.isoformat() if end.retry_at else "",
         }
-        tell("job_run", **{name: value for name, value in told.items() if value not in ("", [])})
+        tell("job_run", **{name: value for name, value in fields.items() if value not in ("", [])})
         for observer in self._observers:
             observer.job_ended(end)
 

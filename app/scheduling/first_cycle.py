@@ -62,7 +62,7 @@ class Cycle:
 
     def _summarise(self) -> None:
         undone = sorted(f"{name}: {outcome}" for name, outcome in self._outcomes.items() if outcome not in DONE)
-        told: dict[str, object] = {"jobs": len(self._outcomes), **self._counts}
+        fields: dict[str, object] = {"jobs": len(self._outcomes), **self._counts}
         if undone:
-            told["undone"] = undone
-        self._log.info("first_cycle_finished", **told, seconds=round(time.monotonic() - self._begun, 1))
+            fields["undone"] = undone
+        self._log.info("first_cycle_finished", **fields, seconds=round(time.monotonic() - self._begun, 1))

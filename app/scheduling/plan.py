@@ -192,8 +192,8 @@ def _change(spec: JobSpec, job: StoredJob | None, now: datetime) -> PlanDiff | N
     found = differences(job, spec)
     if job.next_run is None or job.next_run > schedule.next_slot(now + CLOCKS_APART):
         # The clock went back since: waiting for it to come here again may take an hour, or years. What ran has its ticket.
-        told = f"next run: {_moment(job.next_run)} is no slot that follows now"
-        return PlanDiff(Action.RESCHEDULE, spec, _first_slot(spec, schedule, now), (told, *found))
+        reason = f"next run: {_moment(job.next_run)} is no slot that follows now"
+        return PlanDiff(Action.RESCHEDULE, spec, _first_slot(spec, schedule, now), (reason, *found))
     return PlanDiff(Action.CHANGE, spec, differences=found) if found else None
 
 

@@ -53,10 +53,10 @@ def _minutes(value: Any) -> int:
 def _clock(value: Any) -> time:
     # YAML 1.1 reads 12:45 without quotes as the number 765, in base 60.
     text = f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    return _told(parse_clock, text)
+    return _reported(parse_clock, text)
 
 
-def _told(read: Callable[[str], T], value: str) -> T:
+def _reported(read: Callable[[str], T], value: str) -> T:
     try:
         return read(value)
     except ConfigurationError as error:
@@ -72,11 +72,11 @@ def _text(value: Any) -> str:
 
 
 def _area(value: Any) -> str:
-    return _told(find_place, _text(value)).code
+    return _reported(find_place, _text(value)).code
 
 
 def _item(value: Any) -> str:
-    return _told(find_item, _text(value)).value
+    return _reported(find_item, _text(value)).value
 
 
 def _several(value: Any) -> Any:
@@ -85,7 +85,7 @@ def _several(value: Any) -> Any:
 
 
 def _weekday(value: Any) -> int:
-    return _told(parse_weekday, str(value))
+    return _reported(parse_weekday, str(value))
 
 
 Minutes = Annotated[int, BeforeValidator(_minutes)]
@@ -122,7 +122,7 @@ class _Entry(BaseModel):
         if isinstance(default, EveryMinutes):
             self._refuse("day", "at", "since", "zone", form="every: 30 min")
             return EveryMinutes(self.every or default.minutes)
-        zone = _told(parse_zone, self.zone) if self.zone else default.zone
+        zone = _reported(parse_zone, self.zone) if self.zone else default.zone
         if isinstance(default, Within):
             self._refuse("day", "at", form='from: "12:45", every: 5 min')
             since = default.since if self.since is None else self.since

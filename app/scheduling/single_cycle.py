@@ -35,8 +35,8 @@ class CycleResult:
 
     def __str__(self) -> str:
         counts = Counter(run.outcome.value for run in self.runs if run.outcome)
-        told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "the plan has none"
-        lines = [f"one cycle of {len(self.runs)} jobs: {told}"]
+        counted = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "the plan has none"
+        lines = [f"one cycle of {len(self.runs)} jobs: {counted}"]
         return "\n".join(lines + [f"  {run.job}: {run.summary}" for run in self.runs])
 
 

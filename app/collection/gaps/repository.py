@@ -255,7 +255,7 @@ class GapRepository:
                 await connection.executemany(_ADD, [(*_row(gap), now) for gap in new])
             changes = gap_changes([known[gap_id] for gap_id in gone], new)
             if changes:
-                await connection.execute(_TELL, *zip(*map(_told, changes), strict=True), now)
+                await connection.execute(_TELL, *zip(*map(_change_row, changes), strict=True), now)
         return len(gone) + len(new)
 
 
@@ -341,7 +341,7 @@ def _row(gap: GapRow) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _told(change: GapChange) -> tuple[object, ...]:
+def _change_row(change: GapChange) -> tuple[object, ...]:
     return (
         change.item, change.area, change.series_id, change.interval.start, change.interval.end,
         change.resolution.id, change.missing, change.was, change.reason, change.since, change.whole,

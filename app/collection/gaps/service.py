@@ -142,7 +142,7 @@ class GapService:
         """
         runs: list[CollectionRun] = []
 
-        def told(run: CollectionRun) -> None:
+        def report(run: CollectionRun) -> None:
             runs.append(run)
             if on_run is not None:
                 on_run(run)
@@ -150,7 +150,7 @@ class GapService:
         work = collection.plan(windows_due(gaps, forced=forced).requests)
         if on_plan is not None:
             on_plan(work)
-        await collection.collect_all(work, told)
+        await collection.collect_all(work, report)
         return runs
 
     async def open_before(self, planned: Sequence[CollectionRequest]) -> list[CollectionRequest]:

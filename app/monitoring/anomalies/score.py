@@ -25,7 +25,7 @@ EXTREME = 0.99
 RECORD_WEIGHT = 3.0
 """How much a sign beyond everything seen adds, for each power of ten."""
 STRIKING = 1.5
-"""From here on a value is one that people are told of; what follows it within half a day weighs less."""
+"""From here on a value is one that people are notified of; what follows it within half a day weighs less."""
 ECHO = 0.3
 DAYS = 7
 HUGE = 1e9
@@ -153,10 +153,10 @@ def _known(sign: Values) -> Iterator[tuple[int, float]]:
 def _without_echo(scores: Values, count: int) -> Values:
     """What follows a striking score within so many values, and is no higher, is part of the same event."""
     damped = scores.copy()
-    told_at, told = -count - 1, 0.0
+    notified_at, notified = -count - 1, 0.0
     for place, score in enumerate(scores.tolist()):
-        if place - told_at <= count and score <= told:
+        if place - notified_at <= count and score <= notified:
             damped[place] = score * ECHO
         elif score >= STRIKING:
-            told_at, told = place, score
+            notified_at, notified = place, score
     return damped

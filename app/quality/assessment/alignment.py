@@ -114,7 +114,7 @@ def _filled(observed: StoredValues, resolution: Resolution, starts: Instants, en
     there = places < len(starts)
     there[there] = starts[places[there]] == observed.starts[rows][there]
     rows, places = rows[there], places[there]
-    laid = AlignedSeries(
+    result = AlignedSeries(
         resolution,
         starts,
         ends,
@@ -123,11 +123,11 @@ def _filled(observed: StoredValues, resolution: Resolution, starts: Instants, en
         np.zeros(len(starts), np.int64),
         np.full(len(starts), NEVER, np.int64),
     )
-    laid.values[places] = observed.values[rows]
-    laid.filled[places] = observed.filled[rows]
-    laid.recorded[places] = observed.recorded[rows]
-    laid.learned[places] = observed.learned[rows] // 1_000_000
-    return laid
+    result.values[places] = observed.values[rows]
+    result.filled[places] = observed.filled[rows]
+    result.recorded[places] = observed.recorded[rows]
+    result.learned[places] = observed.learned[rows] // 1_000_000
+    return result
 
 
 def aligned(peer: StoredValues, starts: Instants, step: int) -> Values:
@@ -160,10 +160,10 @@ def _means(stamps: Instants, values: Values, starts: Instants, step: int) -> Val
     return np.where(numbers > 0, sums / np.maximum(numbers, 1), np.nan)
 
 
-def informed(laid: AlignedSeries, days: int) -> Flags:
+def informed(result: AlignedSeries, days: int) -> Flags:
     """Known values before whose day at least so many days of the piece have one."""
-    known = ~np.isnan(laid.values)
-    per_day = max(1, round(DAY / laid.step))
+    known = ~np.isnan(result.values)
+    per_day = max(1, round(DAY / result.step))
     daily = np.add.reduceat(known, np.arange(0, len(known), per_day)) > 0
     before = np.concatenate([[0], np.cumsum(daily)[:-1]])
     enough: Flags = np.repeat(before >= days, per_day)[: len(known)] & known

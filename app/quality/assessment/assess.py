@@ -1,4 +1,4 @@
-"""One look at one series: its values laid on the grid, examined, and its publications timed."""
+"""One look at one series: its values aligned to the grid, examined, and its publications timed."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ class Looked:
 def look_at(target: AssessmentTarget, stock: Stock, company: Companions) -> Looked:
     """Examine the series on its grid, beside its companions."""
     observed = stock.values.get(target.series_id, NOTHING)
-    laid = align(observed, stock.changes.get(target.line, ()), target.loaded, target.zone)
+    grid_series = align(observed, stock.changes.get(target.line, ()), target.loaded, target.zone)
     subject, pieces, events = Subject.of(target.key), [], []
     begin, end = (int(bound.timestamp()) for bound in (target.days.bounds[0], target.days.bounds[-1]))
-    for one in laid:
+    for one in grid_series:
         inside = (one.starts >= begin) & (one.starts < end)
         if inside.any():
             examined = assess_series(subject, one, _company(target.key, one, stock, company), target.zone)
@@ -104,13 +104,15 @@ def look_at(target: AssessmentTarget, stock: Stock, company: Companions) -> Look
     )
 
 
-def _company(key: SeriesKey, laid: AlignedSeries, stock: Stock, company: Companions) -> dict[Role, dict[str, Values]]:
+def _company(
+    key: SeriesKey, grid_series: AlignedSeries, stock: Stock, company: Companions
+) -> dict[Role, dict[str, Values]]:
     """The companions on the grid of the piece, by role and name; those without a value there are silent."""
     found: dict[Role, dict[str, Values]] = {}
     for companion in companions(key):
         for number, other in company:
             if companion.fits(other) and _comparable(companion.role, key, other):
-                values = aligned(stock.values.get(number, NOTHING), laid.starts, laid.step)
+                values = aligned(stock.values.get(number, NOTHING), grid_series.starts, grid_series.step)
                 if not np.isnan(values).all():
                     names = found.setdefault(companion.role, {})
                     names[_name(companion.name, other, names)] = values
@@ -128,17 +130,17 @@ def _name(name: str, key: SeriesKey, taken: Mapping[str, Values]) -> str:
     return full if full not in taken else f"{full} ({len(taken)})"
 
 
-def _timed(target: AssessmentTarget, laid: AlignedSeries, inside: Flags) -> Punctuality | None:
+def _timed(target: AssessmentTarget, grid_series: AlignedSeries, inside: Flags) -> Punctuality | None:
     """Which values inside were published in time; None where no deadline is known."""
     if target.rule is None:
         return None
-    starts, ends = laid.starts[inside], laid.ends[inside]
-    units = Units(starts, ends, np.full(len(starts), laid.resolution.id, np.int16))
+    starts, ends = grid_series.starts[inside], grid_series.ends[inside]
+    units = Units(starts, ends, np.full(len(starts), grid_series.resolution.id, np.int16))
     due_at = due(target.rule, units, target.zone, None)
-    found = punctuality(Publications(starts, ends, laid.learned[inside], due_at), target.asked)
-    told, lags = np.full(len(inside), PublicationTiming.UNTOLD, np.int8), np.full(len(inside), np.nan)
-    told[inside], lags[inside] = found.told, found.lags
-    return Punctuality(told, lags)
+    found = punctuality(Publications(starts, ends, grid_series.learned[inside], due_at), target.asked)
+    timing, lags = np.full(len(inside), PublicationTiming.UNKNOWN, np.int8), np.full(len(inside), np.nan)
+    timing[inside], lags[inside] = found.timing, found.lags
+    return Punctuality(timing, lags)
 
 
 def last_learned(observed: StoredValues, interval: Interval) -> datetime | None:

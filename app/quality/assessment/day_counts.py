@@ -75,31 +75,31 @@ def without_accepted(examined: SeriesAssessment, findings: Collection[Finding]) 
     accepted = [one for one in findings if one.state is State.ACCEPTED]
     violating = np.zeros(len(examined.score), np.bool_)
     for rule, flags in examined.broken.items():
-        violating |= flags & ~_within(examined.laid, [one for one in accepted if one.family == family(rule)])
+        violating |= flags & ~_within(examined.grid_series, [one for one in accepted if one.family == family(rule)])
     implausible = examined.implausible.copy()
     for one in accepted:
         same = [rule for rule in np.unique(examined.rules).tolist() if rule and family(rule) == one.family]
-        implausible &= ~(_within(examined.laid, [one]) & np.isin(examined.rules, same))
+        implausible &= ~(_within(examined.grid_series, [one]) & np.isin(examined.rules, same))
     return violating, implausible
 
 
-def _within(laid: AlignedSeries, findings: Iterable[Finding]) -> Flags:
-    inside = np.zeros(len(laid.starts), np.bool_)
+def _within(grid_series: AlignedSeries, findings: Iterable[Finding]) -> Flags:
+    inside = np.zeros(len(grid_series.starts), np.bool_)
     for one in findings:
         begin, end = (int(instant.timestamp()) for instant in (one.interval.start, one.interval.end))
-        inside |= (laid.starts >= begin) & (laid.starts < end)
+        inside |= (grid_series.starts >= begin) & (grid_series.starts < end)
     return inside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """What was found of one piece of a series; `told` is None where publication cannot be timed."""
+    """What was found of one piece of a series; `timing` is None where publication cannot be timed."""
 
     examined: SeriesAssessment
     punctuality: Punctuality | None
 
 
-def tally(
+def count_days(
     pieces: Sequence[Piece],
     missing: Mapping[str, NDArray[np.int64]],
     days: DeliveryDays,
@@ -137,13 +137,13 @@ def _add_piece(
     *,
     may_idle: bool,
 ) -> None:
-    examined, starts = piece.examined, piece.examined.laid.starts
+    examined, starts = piece.examined, piece.examined.grid_series.starts
     violating, implausible = without_accepted(examined, findings)
     if expected is not None:
         begin, end = (int(instant.timestamp()) for instant in (expected.start, expected.end))
         counted = (starts >= begin) & (starts < end)
         if may_idle:
-            counted &= np.isfinite(examined.laid.values)
+            counted &= np.isfinite(examined.grid_series.values)
         columns["expected"] += days.count(starts[counted])
     for name, flags in (
         ("checked", examined.checked),
@@ -153,9 +153,9 @@ def _add_piece(
     ):
         columns[name] += days.count(starts[flags])
     if piece.punctuality is not None:
-        told = piece.punctuality.told
-        columns["timed"] += days.count(starts[told != PublicationTiming.UNTOLD])
-        columns["on_time"] += days.count(starts[told == PublicationTiming.ON_TIME])
+        timing = piece.punctuality.timing
+        columns["timed"] += days.count(starts[timing != PublicationTiming.UNKNOWN])
+        columns["on_time"] += days.count(starts[timing == PublicationTiming.ON_TIME])
 
 
 def scores_of(counts: Sequence[ScoreCounts], days: DeliveryDays, weights: Weights) -> list[DayScore]:

@@ -1,4 +1,4 @@
-"""RowNumbers as they came, laid on regular grids: one a stretch of constant resolution."""
+"""RowNumbers as they came, aligned to regular grids: one a stretch of constant resolution."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.quality.detectors.detect import detect
-from app.quality.detectors.dst import heed_clocks
+from app.quality.detectors.dst import resolve_clock_changes
 from app.quality.detectors.structure import Stamps
 from app.quality.gate import CERTAIN
 from app.quality.models import DAY, HOUR, DetectionResult, EvidenceRule, Series, SeriesKind
@@ -50,13 +50,13 @@ def judge_rows(
     order = order[~repeated[order]]
     again = np.concatenate([[False], np.diff(stamps[order]) == 0])[: len(order)]
     _mark(score, rules, order[again], EvidenceRule.DUPLICATE)
-    laid = np.zeros(len(stamps), dtype=bool)
+    used = np.zeros(len(stamps), dtype=bool)
     for stretch in grid_runs(stamps, order[~again]):
-        laid[stretch.rows] = True
+        used[stretch.rows] = True
         series = _series(kind, stretch, values, peers)
-        verdict = detect(series) if local else heed_clocks(series, detect(series))
+        verdict = detect(series) if local else resolve_clock_changes(series, detect(series))
         score[stretch.rows], rules[stretch.rows] = verdict.score[stretch.places], verdict.rule[stretch.places]
-    _mark(score, rules, np.flatnonzero(~laid & ~repeated & (rules == "")), EvidenceRule.OFF_GRID)
+    _mark(score, rules, np.flatnonzero(~used & ~repeated & (rules == "")), EvidenceRule.OFF_GRID)
     return DetectionResult(score, rules)
 
 
@@ -83,12 +83,14 @@ def _mark(score: Values, rules: NDArray[np.str_], rows: RowNumbers, rule: Eviden
 
 
 def _series(kind: SeriesKind, stretch: Stretch, values: Values, peers: Mapping[str, Values]) -> Series:
-    def lay(column: Values) -> Values:
-        laid = np.full(stretch.size, np.nan)
-        laid[stretch.places] = column[stretch.rows]
-        return laid
+    def on_grid(column: Values) -> Values:
+        values = np.full(stretch.size, np.nan)
+        values[stretch.places] = column[stretch.rows]
+        return values
 
-    return Series(kind, stretch.start, stretch.step, lay(values), {name: lay(column) for name, column in peers.items()})
+    return Series(
+        kind, stretch.start, stretch.step, on_grid(values), {name: on_grid(column) for name, column in peers.items()}
+    )
 
 
 def repeated_hour(stamps: Stamps) -> Flags:

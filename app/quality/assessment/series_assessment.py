@@ -44,7 +44,7 @@ class SeriesAssessment:
     `checked` and `judged`: values that hard rules, and detectors that knew enough, looked at.
     """
 
-    laid: AlignedSeries
+    grid_series: AlignedSeries
     broken: Mapping[EvidenceRule, Flags]
     score: Values
     rules: NDArray[np.str_]
@@ -64,44 +64,48 @@ class SeriesAssessment:
         return self.score >= 1.0
 
 
-def assess_series(subject: Subject, laid: AlignedSeries, company: RelatedValues, zone: ZoneInfo) -> SeriesAssessment:
+def assess_series(
+    subject: Subject, grid_series: AlignedSeries, company: RelatedValues, zone: ZoneInfo
+) -> SeriesAssessment:
     """What rules, detectors and other series say; `company` lies on the grid of the piece."""
-    series = _series(subject, laid, company)
-    broken = hard_violations(subject, series, laid.filled)
-    violating = np.logical_or.reduce([np.zeros(len(laid.values), np.bool_), *broken.values()])
-    score, rules, said = _judge(subject, laid, company, violating, zone)
-    known = ~np.isnan(laid.values)
+    series = _series(subject, grid_series, company)
+    broken = hard_violations(subject, series, grid_series.filled)
+    violating = np.logical_or.reduce([np.zeros(len(grid_series.values), np.bool_), *broken.values()])
+    score, rules, said = _judge(subject, grid_series, company, violating, zone)
+    known = ~np.isnan(grid_series.values)
     checked = known & (subject.kind is not None)
     for flags in broken.values():
         checked |= flags
     return SeriesAssessment(
-        laid,
+        grid_series,
         broken,
         score,
         rules,
         checked,
-        (informed(laid, KNOWN_DAYS) & _has_habits(subject, laid, company)) | (score >= 1.0),
+        (informed(grid_series, KNOWN_DAYS) & _has_habits(subject, grid_series, company)) | (score >= 1.0),
         _expected(series, score >= 1.0) if broken or (score >= 1.0).any() else np.full(len(known), np.nan),
         series.peers,
         said,
     )
 
 
-def _series(subject: Subject, laid: AlignedSeries, company: RelatedValues) -> Series:
+def _series(subject: Subject, grid_series: AlignedSeries, company: RelatedValues) -> Series:
     forecasts = {f"forecast {name}": values for name, values in company.get(Role.FORECAST, {}).items()}
     capacities = list(company.get(Role.CAPACITY, {}).values())
     capacity = {"capacity": capacities[0]} if capacities else {}
     opposites = {f"opposite {name}": values for name, values in company.get(Role.OPPOSITE, {}).items()}
     peers = {**forecasts, **capacity, **opposites, **company.get(Role.NEIGHBOUR, {})}
-    return Series(subject.kind or SeriesKind.IMBALANCE, int(laid.starts[0]), laid.step, laid.values, peers)
+    return Series(
+        subject.kind or SeriesKind.IMBALANCE, int(grid_series.starts[0]), grid_series.step, grid_series.values, peers
+    )
 
 
-def _has_habits(subject: Subject, laid: AlignedSeries, company: RelatedValues) -> bool:
+def _has_habits(subject: Subject, grid_series: AlignedSeries, company: RelatedValues) -> bool:
     """Whether detectors apply: not to what follows no clock or mostly rests, nor to units of a day and longer."""
-    if subject.kind is None or not laid.resolution.seconds or laid.step * SHORTEST_DAY > DAY:
+    if subject.kind is None or not grid_series.resolution.seconds or grid_series.step * SHORTEST_DAY > DAY:
         return False
-    known = ~np.isnan(laid.values)
-    at_rest = (laid.values == 0) & ~_flows_back(laid.values, company)
+    known = ~np.isnan(grid_series.values)
+    at_rest = (grid_series.values == 0) & ~_flows_back(grid_series.values, company)
     resting = float(at_rest[known].mean()) if known.any() else 0.0
     return subject.kind not in RESTING or resting < MOSTLY
 
@@ -112,18 +116,18 @@ def _flows_back(values: Values, company: RelatedValues) -> Flags:
 
 
 def _judge(
-    subject: Subject, laid: AlignedSeries, company: RelatedValues, violating: Flags, zone: ZoneInfo
+    subject: Subject, grid_series: AlignedSeries, company: RelatedValues, violating: Flags, zone: ZoneInfo
 ) -> tuple[Values, NDArray[np.str_], list[ConsistencyResult]]:
     """The strongest evidence of detectors and other series; what breaks a hard rule is not said twice.
 
     After a change of the clocks people live by the new ones and machines may not: a value is implausible where it is on
     both. Sun and wind know no clocks.
     """
-    if not _has_habits(subject, laid, company):
-        return np.zeros(len(laid.values)), np.zeros(len(laid.values), dtype="U20"), []
-    series = _series(subject, laid, company)
+    if not _has_habits(subject, grid_series, company):
+        return np.zeros(len(grid_series.values)), np.zeros(len(grid_series.values), dtype="U20"), []
+    series = _series(subject, grid_series, company)
     score, rules, said = _hear(series, company, violating)
-    places = places_on_clocks(laid.starts, laid.step, zone)
+    places = places_on_clocks(grid_series.starts, grid_series.step, zone)
     changed = places[-1] != len(places) - 1 or (places < 0).any()
     if changed and series.kind not in BY_NATURE and (score >= 1.0).any():
         score = np.fmin(score, _on_local_clocks(series, company, violating, places))
@@ -134,15 +138,15 @@ def _judge(
 def _on_local_clocks(series: Series, company: RelatedValues, violating: Flags, places: NDArray[np.intp]) -> Values:
     """The score of each value on the grid of local clocks; NaN in the hour that they show twice."""
 
-    def lay(values: Values) -> Values:
+    def localized(values: Values) -> Values:
         local = np.full(int(places.max()) + 1, np.nan)
         local[places[places >= 0]] = values[places >= 0]
         return local
 
-    peers = {name: lay(values) for name, values in series.peers.items()}
-    others = {role: {name: lay(values) for name, values in who.items()} for role, who in company.items()}
-    local = replace(series, values=lay(series.values), peers=peers)
-    score, _, _ = _hear(local, others, lay(violating.astype(np.float64)) == 1)
+    peers = {name: localized(values) for name, values in series.peers.items()}
+    others = {role: {name: localized(values) for name, values in who.items()} for role, who in company.items()}
+    local = replace(series, values=localized(series.values), peers=peers)
+    score, _, _ = _hear(local, others, localized(violating.astype(np.float64)) == 1)
     return np.where(places >= 0, score[places], np.nan)
 
 
@@ -175,41 +179,51 @@ def detected(found: SeriesAssessment, inside: Flags) -> list[Detected]:
     events = [
         _event(found, places, np.full(len(found.score), rule), np.full(len(found.score), CERTAIN))
         for rule, flags in found.broken.items()
-        for places in _runs(flags & inside, found.laid)
+        for places in _runs(flags & inside, found.grid_series)
     ]
     families = np.array([family(str(rule)) if rule else "" for rule in found.rules], dtype="U24")
     for name in np.unique(families[found.implausible & inside]).tolist():
         flags = found.implausible & inside & (families == name)
-        events += [_event(found, places, found.rules, found.score) for places in _runs(flags, found.laid)]
+        events += [_event(found, places, found.rules, found.score) for places in _runs(flags, found.grid_series)]
     return sorted(events, key=lambda event: (event.interval, event.rule))
 
 
 def breaches(
-    subject: Subject, laid: AlignedSeries, capacity: Values, inside: Flags, rules: Collection[EvidenceRule]
+    subject: Subject, grid_series: AlignedSeries, capacity: Values, inside: Flags, rules: Collection[EvidenceRule]
 ) -> list[Detected]:
     """The events inside that break one of some hard rules; nothing else is looked at."""
-    series = _series(subject, laid, {Role.CAPACITY: {"capacity": capacity}})
-    broken = {rule: flags for rule, flags in hard_violations(subject, series, laid.filled).items() if rule in rules}
-    size = len(laid.values)
+    series = _series(subject, grid_series, {Role.CAPACITY: {"capacity": capacity}})
+    broken = {
+        rule: flags for rule, flags in hard_violations(subject, series, grid_series.filled).items() if rule in rules
+    }
+    size = len(grid_series.values)
     nothing = np.zeros(size, np.bool_)
     found = SeriesAssessment(
-        laid, broken, np.zeros(size), np.zeros(size, dtype="U20"), nothing, nothing, np.full(size, np.nan), {}, ()
+        grid_series,
+        broken,
+        np.zeros(size),
+        np.zeros(size, dtype="U20"),
+        nothing,
+        nothing,
+        np.full(size, np.nan),
+        {},
+        (),
     )
     return detected(found, inside)
 
 
-def _runs(flags: Flags, laid: AlignedSeries) -> Iterator[NDArray[np.intp]]:
+def _runs(flags: Flags, grid_series: AlignedSeries) -> Iterator[NDArray[np.intp]]:
     """Flagged places, those within three hours of each other together."""
     places = np.flatnonzero(flags)
     if len(places):
-        apart = laid.starts[places[1:]] - laid.ends[places[:-1]] > JOINED
+        apart = grid_series.starts[places[1:]] - grid_series.ends[places[:-1]] > JOINED
         yield from np.split(places, np.flatnonzero(apart) + 1)
 
 
 def _event(found: SeriesAssessment, places: NDArray[np.intp], rules: NDArray[np.str_], score: Values) -> Detected:
-    laid, strongest = found.laid, places[np.argmax(score[places])]
-    interval = Interval(_instant(laid.starts[places[0]]), _instant(laid.ends[places[-1]]))
-    latest = int(laid.recorded[places[0] : places[-1] + 1].max())
+    grid_series, strongest = found.grid_series, places[np.argmax(score[places])]
+    interval = Interval(_instant(grid_series.starts[places[0]]), _instant(grid_series.ends[places[-1]]))
+    latest = int(grid_series.recorded[places[0] : places[-1] + 1].max())
     return Detected(
         EvidenceRule(str(rules[strongest])),
         interval,
@@ -229,8 +243,8 @@ def _evidence(found: SeriesAssessment, places: NDArray[np.intp], rules: NDArray[
             suggested[one.relation] = _number(one.suggested[at])
     evidence: dict[str, Any] = {
         "rules": dict(zip(names.tolist(), counts.tolist(), strict=True)),
-        "at": f"{_instant(found.laid.starts[at]):%Y-%m-%dT%H:%M:%SZ}",
-        "value": _number(found.laid.values[at]),
+        "at": f"{_instant(found.grid_series.starts[at]):%Y-%m-%dT%H:%M:%SZ}",
+        "value": _number(found.grid_series.values[at]),
         "expected": _number(found.expected[at]),
     }
     peers = {name: value for name, value in suggested.items() if value is not None}

@@ -24,7 +24,7 @@ UNTIL_USUAL_DAYS = 21
 REFERENCE_DAYS = 56
 
 
-def heed_clocks(series: Series, verdict: DetectionResult) -> DetectionResult:
+def resolve_clock_changes(series: Series, verdict: DetectionResult) -> DetectionResult:
     """The verdict less what only the change of the clocks explains: a value is implausible where it is on both.
 
     All of Europe changes at the same instant; where clocks change at another, or never, nothing is explained by it.
@@ -54,13 +54,13 @@ def _on_clocks(series: Series, after: slice) -> Values:
     starts = series.start + series.step * np.arange(part.start, part.start + len(values), dtype=np.int64)
     places = places_on_clocks(starts, series.step, MARKET_ZONE)
 
-    def lay(column: Values) -> Values:
-        laid = np.full(int(places.max()) + 1, np.nan)
-        laid[places[places >= 0]] = column[part][places >= 0]
-        return laid
+    def on_grid(column: Values) -> Values:
+        gridded = np.full(int(places.max()) + 1, np.nan)
+        gridded[places[places >= 0]] = column[part][places >= 0]
+        return gridded
 
-    peers = {name: lay(peer) for name, peer in series.peers.items()}
-    score = detect(replace(series, start=int(starts[0]), values=lay(series.values), peers=peers)).score
+    peers = {name: on_grid(peer) for name, peer in series.peers.items()}
+    score = detect(replace(series, start=int(starts[0]), values=on_grid(series.values), peers=peers)).score
     return np.where(places >= 0, score[places], np.nan)[after.start - part.start :]
 
 

@@ -86,17 +86,17 @@ class GapJobs:
 def _analysed(gaps: Sequence[Gap], report: RunReport, handed: str) -> RunReport:
     """What was found, and what was done about it; whatever waits for a later question is said to wait."""
     counts = Counter(gap.reason.value for gap in gaps)
-    told = ["gaps: " + (", ".join(f"{count} {reason}" for reason, count in sorted(counts.items())) or "none")]
+    parts = ["gaps: " + (", ".join(f"{count} {reason}" for reason, count in sorted(counts.items())) or "none")]
     if oldest := min((gap.since for gap in gaps if gap.reason != "not_due"), default=None):
-        told.append(f"the oldest open since {oldest:%Y-%m-%d}")
+        parts.append(f"the oldest open since {oldest:%Y-%m-%d}")
     outcome = report.outcome
     if outcome is not JobOutcome.NOTHING_DUE:
-        told.append(report.summary)
+        parts.append(report.summary)
     elif handed:
         outcome = JobOutcome.SUCCEEDED
     else:
-        told.append(_waiting(gaps))
-    return RunReport(outcome, "; ".join([*told, handed] if handed else told), report.skipped)
+        parts.append(_waiting(gaps))
+    return RunReport(outcome, "; ".join([*parts, handed] if handed else parts), report.skipped)
 
 
 def _waiting(gaps: Sequence[Gap]) -> str:

@@ -50,9 +50,9 @@ class NightlyQuality:
     async def run(self, _ticket: Ticket) -> RunReport:
         """Scan, then ask again for what is doubted; JobFailed where the process failed or took too long."""
         figures = json.loads(await self._scanned())
-        told = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in figures.items())
+        counted = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in figures.items())
         repairs = await self._repairs.run(self._clock.now())
-        return RunReport(JobOutcome.SUCCEEDED, f"{told}; {repairs}")
+        return RunReport(JobOutcome.SUCCEEDED, f"{counted}; {repairs}")
 
     @job(
         "quality_repair",

@@ -73,8 +73,8 @@ class ReportMail:
             channels = await self._outbox.announce(
                 connection, content, self._clock.now(), labels={"report": name}, key=f"report:{name}:{when}"
             )
-        told = f"handed to {channels} channels" if channels else NOBODY.format(name)
-        return RunReport(JobOutcome.SUCCEEDED, f"{name} of {when}: {told}")
+        outcome = f"handed to {channels} channels" if channels else NOBODY.format(name)
+        return RunReport(JobOutcome.SUCCEEDED, f"{name} of {when}: {outcome}")
 
 
 def _written(subject: str, document: ReportDocument) -> Content:

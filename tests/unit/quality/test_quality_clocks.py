@@ -9,7 +9,7 @@ import numpy as np
 
 from app.quality.assessment.regular_grid import judge_rows
 from app.quality.detectors.detect import detect
-from app.quality.detectors.dst import heed_clocks, places_on_clocks, seconds_from_local
+from app.quality.detectors.dst import places_on_clocks, resolve_clock_changes, seconds_from_local
 from app.quality.models import EvidenceRule, Series, SeriesKind
 from app.timeseries.rolling import Values
 from tests.support.quality_series import START
@@ -50,7 +50,7 @@ def test_what_clocks_do_not_explain_is_found_beside_their_change() -> None:
 def test_steps_that_do_not_divide_an_hour_keep_their_verdict() -> None:
     series = Series(SeriesKind.LOAD, START, 7200, by_the_clock())
     verdict = detect(series)
-    assert heed_clocks(series, verdict) is verdict
+    assert resolve_clock_changes(series, verdict) is verdict
 
 
 def test_places_on_clocks_leave_the_second_run_through_an_hour_out() -> None:

@@ -17,7 +17,7 @@ from app.quality.timeliness import (
     PublicationTiming,
     beyond_habit,
     distribution,
-    last_lack,
+    last_missing,
     punctuality,
 )
 
@@ -40,7 +40,7 @@ def asks(*rows: tuple[float, float, float, bool]) -> Asked:
 
 
 def told(values: Publications, asked: Asked) -> list[PublicationTiming]:
-    return [PublicationTiming(number) for number in punctuality(values, asked).told.tolist()]
+    return [PublicationTiming(number) for number in punctuality(values, asked).timing.tolist()]
 
 
 def test_a_value_that_was_learned_before_its_deadline_is_on_time() -> None:
@@ -52,8 +52,8 @@ def test_a_value_that_a_question_after_its_deadline_lacked_is_late() -> None:
 
 
 def test_a_value_that_nobody_asked_for_around_its_deadline_says_nothing() -> None:
-    assert told(hours([500.0]), NEVER_ASKED) == [PublicationTiming.UNTOLD]
-    assert told(hours([500.0]), asks((0, 1, 1.5, True))) == [PublicationTiming.UNTOLD]
+    assert told(hours([500.0]), NEVER_ASKED) == [PublicationTiming.UNKNOWN]
+    assert told(hours([500.0]), asks((0, 1, 1.5, True))) == [PublicationTiming.UNKNOWN]
 
 
 def test_the_moment_between_two_polls_is_given_the_benefit_of_the_doubt() -> None:
@@ -61,18 +61,18 @@ def test_the_moment_between_two_polls_is_given_the_benefit_of_the_doubt() -> Non
 
 
 def test_a_question_that_failed_proves_nothing() -> None:
-    assert told(hours([5.0]), asks((0, 1, 3, False))) == [PublicationTiming.UNTOLD]
+    assert told(hours([5.0]), asks((0, 1, 3, False))) == [PublicationTiming.UNKNOWN]
 
 
 def test_the_question_that_brought_the_value_did_not_lack_it() -> None:
-    assert told(hours([5.0]), asks((0, 1, 6, True))) == [PublicationTiming.UNTOLD]
+    assert told(hours([5.0]), asks((0, 1, 6, True))) == [PublicationTiming.UNKNOWN]
 
 
 def test_a_value_that_is_still_missing_is_late_once_it_was_asked_for() -> None:
     values, asked = hours([None, None]), asks((0, 1, 4, True))
     found = punctuality(values, asked)
 
-    assert found.told.tolist() == [PublicationTiming.LATE, PublicationTiming.UNTOLD]
+    assert found.timing.tolist() == [PublicationTiming.LATE, PublicationTiming.UNKNOWN]
     assert np.isnan(found.lags).all()
     assert (found.on_time, found.late, found.examined) == (0, 1, 1)
 
@@ -80,12 +80,12 @@ def test_a_value_that_is_still_missing_is_late_once_it_was_asked_for() -> None:
 def test_a_window_answers_for_hours_that_lie_wholly_in_it_and_for_days_that_it_meets() -> None:
     half = asks((0.5, 30, 40, True))
 
-    assert last_lack(hours([None] * 3), half).tolist() == [0, 40 * HOUR, 40 * HOUR]
-    assert last_lack(hours([None] * 3, step=DAY), half).tolist() == [40 * HOUR, 40 * HOUR, 0]
+    assert last_missing(hours([None] * 3), half).tolist() == [0, 40 * HOUR, 40 * HOUR]
+    assert last_missing(hours([None] * 3, step=DAY), half).tolist() == [40 * HOUR, 40 * HOUR, 0]
 
 
 def test_the_last_answer_counts_in_whatever_order_they_come() -> None:
-    assert last_lack(hours([None]), asks((0, 1, 9, True), (0, 1, 4, True))).tolist() == [9 * HOUR]
+    assert last_missing(hours([None]), asks((0, 1, 9, True), (0, 1, 4, True))).tolist() == [9 * HOUR]
 
 
 def test_the_distribution_tells_how_late_examined_values_were() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.market.time import Interval, Resolution
 from app.quality.assessment.alignment import AlignedSeries
-from app.quality.assessment.day_counts import MissingRun, Piece, days_of, missing_by_day, scores_of, tally
+from app.quality.assessment.day_counts import MissingRun, Piece, count_days, days_of, missing_by_day, scores_of
 from app.quality.assessment.series_assessment import SeriesAssessment
 from app.quality.findings import Finding, State
 from app.quality.models import EvidenceRule
@@ -29,7 +29,7 @@ def piece(*, broken: tuple[int, ...] = (), implausible: tuple[int, ...] = (), ti
     values, known = np.ones(71), np.ones(71, np.bool_)
     laid = AlignedSeries(Resolution.PT60M, starts, starts + 3600, values, ~known, starts, starts)
     told = np.full(71, PublicationTiming.ON_TIME, np.int8)
-    told[:3] = (PublicationTiming.LATE, PublicationTiming.LATE, PublicationTiming.UNTOLD)
+    told[:3] = (PublicationTiming.LATE, PublicationTiming.LATE, PublicationTiming.UNKNOWN)
     return Piece(
         SeriesAssessment(laid, {EvidenceRule.NEGATIVE: flags}, score, rules, known, known, values, {}, ()),
         Punctuality(told, values) if timed else None,
@@ -64,7 +64,7 @@ def test_holes_are_counted_by_reason_and_day() -> None:
 def test_counts_of_a_day_add_up() -> None:
     missing = missing_by_day([MissingRun(DAYS.interval, Resolution.PT60M, "late")], DAYS, BERLIN)
     missing["late"][1:] = 0
-    found = tally(
+    found = count_days(
         [piece(broken=(1, 30), implausible=(2, 3, 70), timed=True)],
         missing,
         DAYS,
@@ -79,28 +79,30 @@ def test_counts_of_a_day_add_up() -> None:
 
 
 def test_a_series_for_which_another_answers_expects_nothing() -> None:
-    [first, *_] = tally([piece()], {}, DAYS, expected=None, findings=(), beside_the_grid=NONE)
+    [first, *_] = count_days([piece()], {}, DAYS, expected=None, findings=(), beside_the_grid=NONE)
     assert (first.expected, first.stored, first.checked) == (0, 0, 24)
 
 
 def test_only_the_time_in_which_a_series_is_expected_counts() -> None:
     part = Interval(MARCH_30 + timedelta(hours=20), MARCH_30 + timedelta(hours=30))
-    found = tally([piece()], missing_by_day([], DAYS, BERLIN), DAYS, expected=part, findings=(), beside_the_grid=NONE)
+    found = count_days(
+        [piece()], missing_by_day([], DAYS, BERLIN), DAYS, expected=part, findings=(), beside_the_grid=NONE
+    )
     assert [one.expected for one in found] == [4, 6, 0]
 
 
 def test_time_in_which_a_series_is_idle_is_not_expected() -> None:
     idle = piece()
-    idle.examined.laid.values[[1, 2, 3, 30]] = np.nan
+    idle.examined.grid_series.values[[1, 2, 3, 30]] = np.nan
     hole = MissingRun(Interval(MARCH_30 + timedelta(hours=3), MARCH_30 + timedelta(hours=4)), Resolution.PT60M, "late")
     missing = missing_by_day([hole], DAYS, BERLIN)
-    found = tally([idle], missing, DAYS, expected=DAYS.interval, findings=(), beside_the_grid=NONE, may_idle=True)
+    found = count_days([idle], missing, DAYS, expected=DAYS.interval, findings=(), beside_the_grid=NONE, may_idle=True)
     assert [(one.expected, one.stored) for one in found] == [(22, 21), (22, 22), (24, 24)]
 
 
 def test_more_missing_than_the_grid_has_is_no_negative_stock() -> None:
     missing = missing_by_day([MissingRun(DAYS.interval, Resolution.PT15M, "ours")], DAYS, BERLIN)
-    found = tally([piece()], missing, DAYS, expected=DAYS.interval, findings=(), beside_the_grid=NONE)
+    found = count_days([piece()], missing, DAYS, expected=DAYS.interval, findings=(), beside_the_grid=NONE)
     assert [(one.expected, one.stored) for one in found] == [(96, 0), (92, 0), (96, 0)]
 
 
@@ -111,14 +113,14 @@ def test_accepted_values_are_sound_for_the_rule_that_was_accepted() -> None:
         accepted(EvidenceRule.SEASONAL, 1, 3),
         accepted(EvidenceRule.STUCK, 5, 6),
     )
-    [first, *_] = tally([spoilt], {}, DAYS, expected=None, findings=findings, beside_the_grid=NONE)
+    [first, *_] = count_days([spoilt], {}, DAYS, expected=None, findings=findings, beside_the_grid=NONE)
     assert (first.violating, first.flagged) == (1, 1)
 
 
 def test_days_that_say_nothing_have_no_score() -> None:
-    counts = tally([], missing_by_day([], DAYS, BERLIN), DAYS, expected=None, findings=(), beside_the_grid=NONE)
+    counts = count_days([], missing_by_day([], DAYS, BERLIN), DAYS, expected=None, findings=(), beside_the_grid=NONE)
     assert scores_of(counts, DAYS, DEFAULT_WEIGHTS) == []
-    counts = tally([piece()], {}, DAYS, expected=None, findings=(), beside_the_grid=NONE)
+    counts = count_days([piece()], {}, DAYS, expected=None, findings=(), beside_the_grid=NONE)
     assert [(one.day, one.score.validity) for one in scores_of(counts, DAYS, DEFAULT_WEIGHTS)] == [
         (day, 100.0) for day in DAYS.days
     ]
