@@ -13,7 +13,7 @@ import pytest
 from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, Part
 from app.alerting.delivery.channels.registry import KINDS
 from app.alerting.delivery.messages import Message, compose
-from app.alerting.delivery.repository import DeliveryAttempt
+from app.alerting.delivery.models import DeliveryAttempt
 from app.alerting.delivery.worker import attempt
 from app.alerting.models import Severity
 from app.alerting.outbox.items import Content, told_of

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from app.alerting.delivery import sql
 from app.alerting.delivery.channels.base import part_key
 from app.alerting.delivery.config import ChannelBook
-from app.alerting.delivery.messages import NOBODY, Message, Sender, compose
+from app.alerting.delivery.decisions import ChannelEffect, DeliveryDecision, MessageStep
+from app.alerting.delivery.messages import NOBODY, Sender, compose
+from app.alerting.delivery.models import DeliveryAttempt, DeliveryClaim, DeliveryProgress, DueChannel
 from app.alerting.delivery.rate_limit import (
     SendableMessage,
     choose,
@@ -20,40 +24,6 @@ from app.alerting.delivery.rate_limit import (
     in_last_minute,
     kept_back,
     next_free_slot,
-)
-from app.alerting.delivery.sql import (
-    ADD_ATTEMPT,
-    CHANNELS_SET_BACK,
-    CLAIM,
-    DELIVERED,
-    DIGEST,
-    DISABLE,
-    DUE_CHANNELS,
-    END,
-    ENDS_FOLLOW,
-    EVENTS,
-    KEEP_ENDS,
-    LOCK_CHANNEL,
-    LOCK_CHOSEN,
-    LOCK_LANE,
-    MERGE_EVENTS,
-    MERGED,
-    MESSAGES_SET_BACK,
-    MOVE,
-    NOTICED,
-    OUTAGE_OVER,
-    READY,
-    RELEASE,
-    RESERVE,
-    RETAINED,
-    RETRY,
-    SEEN,
-    STATE,
-    SUCCEEDED,
-    THREAD,
-    TO_HAND_OVER,
-    TROUBLED,
-    TRY,
 )
 from app.alerting.models import Severity
 from app.alerting.outbox.items import Content, NotificationItem, delivery_notice, told_from_json
@@ -71,64 +41,9 @@ NOTICE_AGAIN = timedelta(hours=4)
 CRITICAL = Severity.CRITICAL.rank
 TRY_AGAIN = timedelta(minutes=15)
 """A disabled channel is tried with one message so often: what disabled it may have been mended elsewhere."""
+ENDED_AS = MappingProxyType({MessageStep.COMPLETE: "sent", MessageStep.FAIL: "failed"})
 OUTAGE = 3
 """After so many failures in a row, the first success brings forward what waits for its next attempt."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryProgress:
-    """What has arrived already: whole parts, and recipients of the part under way."""
-
-    parts: int = 0
-    delivered: tuple[str, ...] = ()
-    refused: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def done(self) -> frozenset[str]:
-        return frozenset(self.delivered) | frozenset(self.refused)
-
-    def as_json(self) -> str:
-        return json.dumps({"parts": self.parts, "delivered": self.delivered, "refused": dict(self.refused)})
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryClaim:
-    """A message that this worker may send until its lease ends."""
-
-    notification_id: int
-    channel: str
-    recipients: tuple[str, ...]
-    created_at: datetime
-    attempts: int
-    message: Message
-    progress: DeliveryProgress
-    moved: bool = False
-    """Another channel could not deliver it."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryAttempt:
-    """One attempt as it is kept."""
-
-    part: str
-    at: datetime
-    seconds: float
-    verdict: str
-    status: int | None
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class DueChannel:
-    """A channel with due messages of one kind; `disabled` says why it takes none."""
-
-    name: str
-    critical: bool
-    disabled: str | None
-    since: datetime
-    """When the oldest of them was made."""
-    seen_at: datetime | None = None
-    """When a replica last had the channel in its file."""
 
 
 class DeliveryRepository:
@@ -147,13 +62,13 @@ class DeliveryRepository:
     async def clock_set_back(self, now: datetime) -> None:
         """Let nothing wait for an instant that was near before the clock was set back; it may be tried at once."""
         async with self._database.transaction() as connection:
-            await connection.execute(CHANNELS_SET_BACK, now)
-            await connection.execute(MESSAGES_SET_BACK, now, self._lease)
+            await connection.execute(sql.CHANNELS_SET_BACK, now)
+            await connection.execute(sql.MESSAGES_SET_BACK, now, self._lease)
 
     async def due_channels(self, now: datetime) -> list[DueChannel]:
         """The channels that have something to send now, or to hand over because they are disabled."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(DUE_CHANNELS, now)
+            rows = await connection.fetch(sql.DUE_CHANNELS, now)
         return [
             DueChannel(
                 row["channel"],
@@ -168,7 +83,7 @@ class DeliveryRepository:
     async def seen(self, channels: Sequence[str], now: datetime) -> None:
         """Say that this replica has these channels in its file."""
         async with self._database.connection() as connection:
-            await connection.execute(SEEN, sorted(channels), now)
+            await connection.execute(sql.SEEN, sorted(channels), now)
 
     async def disabled_channels(self) -> frozenset[str]:
         async with self._database.connection() as connection:
@@ -182,8 +97,8 @@ class DeliveryRepository:
         Its events are frozen with the first claim: whatever happens later joins another message.
         """
         async with self._database.transaction() as connection:
-            await connection.execute(LOCK_LANE, channel, critical)
-            state = await connection.fetchrow(STATE, channel)
+            await connection.execute(sql.LOCK_LANE, channel, critical)
+            state = await connection.fetchrow(sql.STATE, channel)
             if state is not None and not await _may_send(connection, state, now):
                 return None
             free = free_slots(state["recent"], per_minute, now) if state else per_minute
@@ -197,133 +112,67 @@ class DeliveryRepository:
             if not chosen:
                 return None
             number = chosen[0] if len(chosen) == 1 else await self._digest(connection, chosen, now)
-            row = await connection.fetchrow(CLAIM, number, now, now + self._lease, self._worker)
+            row = await connection.fetchrow(sql.CLAIM, number, now, now + self._lease, self._worker)
             return await _claim_of(connection, row, self._sender) if row else None
 
     async def renew(self, claim: DeliveryClaim, now: datetime) -> None:
         """Keep a message while an attempt at it takes long."""
         async with self._database.connection() as connection:
-            await connection.execute(RENEW, claim.notification_id, self._worker, now + self._lease)
+            await connection.execute(sql.RENEW, claim.notification_id, self._worker, now + self._lease)
 
     async def _digest(self, connection: Connection, merged: Sequence[int], now: datetime) -> int:
-        number: int = await connection.fetchval(DIGEST, merged, now)
-        await connection.execute(MERGE_EVENTS, number, merged)
-        await connection.execute(MERGED, number, merged, now)
+        number: int = await connection.fetchval(sql.DIGEST, merged, now)
+        await connection.execute(sql.MERGE_EVENTS, number, merged)
+        await connection.execute(sql.MERGED, number, merged, now)
         return number
 
     async def reserve(self, channel: str, per_minute: int, now: datetime, *, critical: bool = False) -> datetime | None:
         """Take one of the channel's messages of this minute; where there is none left, when there will be."""
         limit = per_minute if critical else per_minute - kept_back(per_minute)
         async with self._database.transaction() as connection:
-            state = await connection.fetchrow(LOCK_CHANNEL, channel)
+            state = await connection.fetchrow(sql.LOCK_CHANNEL, channel)
             recent = in_last_minute(state["recent"], now) if state else []
             if free_slots(recent, limit, now) > 0:
-                await connection.execute(RESERVE, channel, [*recent, now])
+                await connection.execute(sql.RESERVE, channel, [*recent, now])
                 return None
             until = next_free_slot(recent, limit, now)
             if free_slots(recent, per_minute, now) <= 0:
                 await _block(connection, channel, until)
             return until
 
-    async def sent(
-        self, claim: DeliveryClaim, attempt: DeliveryAttempt, progress: DeliveryProgress, *, last: bool
-    ) -> None:
-        """A part has arrived; `last`: the message is complete."""
+    async def apply(self, claim: DeliveryClaim, decision: DeliveryDecision) -> None:
+        """Write what was decided: the attempt, then the message, then the channel, whose row is held for a moment only."""
         async with self._database.transaction() as connection:
-            await self._keep(connection, claim, attempt)
-            refused = "; ".join(f"{address}: {why}" for address, why in progress.refused.items())
-            if last:
-                await self._end(connection, claim, "sent", attempt.at, error=refused, progress=progress)
-                await connection.execute(DELIVERED, claim.notification_id, claim.channel)
-            else:
-                await self._renew(connection, claim, attempt.at, progress)
-            await self._works(connection, claim, attempt)
+            if decision.attempt is not None:
+                await _keep(connection, claim, decision.attempt)
+            await self._apply_to_message(connection, claim, decision)
+            await _apply_to_channel(connection, claim, decision)
 
-    async def progressed(self, claim: DeliveryClaim, attempt: DeliveryAttempt, progress: DeliveryProgress) -> None:
-        """An attempt that was neither a success nor a failure of the channel: it was answered by smaller parts."""
-        async with self._database.transaction() as connection:
-            await self._keep(connection, claim, attempt)
-            await self._renew(connection, claim, attempt.at, progress)
-
-    async def postponed(self, claim: DeliveryClaim, until: datetime, progress: DeliveryProgress) -> None:
-        """The rest of the message waits for its turn; no attempt was made."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                RETRY, claim.notification_id, self._worker, until, progress.as_json(), claim.message.subject, ""
-            )
-
-    async def retry(
-        self,
-        claim: DeliveryClaim,
-        attempt: DeliveryAttempt,
-        progress: DeliveryProgress,
-        again_at: datetime,
-        blocked_until: datetime | None,
-    ) -> None:
-        """Another attempt will be made; until `blocked_until` the channel is left alone."""
-        async with self._database.transaction() as connection:
-            await self._keep(connection, claim, attempt)
-            await connection.execute(TROUBLED, claim.channel, attempt.at, attempt.answer, blocked_until)
-            subject = claim.message.subject
-            await connection.execute(
-                RETRY, claim.notification_id, self._worker, again_at, progress.as_json(), subject, attempt.answer
-            )
-
-    async def put_off(
-        self,
-        claim: DeliveryClaim,
-        attempt: DeliveryAttempt,
-        progress: DeliveryProgress,
-        again_at: datetime,
-        *,
-        served: bool,
-    ) -> None:
-        """Another attempt will be made for recipients that have to wait; this one was `served` to others, or to nobody."""
-        async with self._database.transaction() as connection:
-            await self._keep(connection, claim, attempt)
-            if served:
-                await self._works(connection, claim, attempt)
-            subject = claim.message.subject
-            await connection.execute(
-                RETRY, claim.notification_id, self._worker, again_at, progress.as_json(), subject, attempt.answer
-            )
-
-    async def failed(
-        self, claim: DeliveryClaim, attempt: DeliveryAttempt, progress: DeliveryProgress, why: str, *, notice_on: str
-    ) -> None:
-        """No further attempt; another channel says so where there is one."""
-        async with self._database.transaction() as connection:
-            await self._keep(connection, claim, attempt)
-            await connection.execute(TROUBLED, claim.channel, attempt.at, attempt.answer, None)
-            await self._end(connection, claim, "failed", attempt.at, error=why, progress=progress)
-            if notice_on:
-                text = f"{claim.channel} did not get “{claim.message.subject}”: {why}"
-                told = delivery_notice(
-                    "delivery_failed", text, attempt.at, {"channel": claim.channel}, claim.message.severity
+    async def _apply_to_message(self, connection: Connection, claim: DeliveryClaim, decision: DeliveryDecision) -> None:
+        mine, progress, subject = (
+            (claim.notification_id, self._worker),
+            decision.progress.as_json(),
+            claim.message.subject,
+        )
+        match decision.step:
+            case MessageStep.CONTINUE:
+                await connection.execute(sql.CONTINUE, *mine, progress, decision.at + self._lease)
+            case MessageStep.WAIT:
+                await connection.execute(sql.RETRY, *mine, decision.again_at, progress, subject, decision.reason)
+            case MessageStep.COMPLETE | MessageStep.FAIL:
+                ended = (ENDED_AS[decision.step], decision.at, decision.reason)
+                await connection.execute(sql.END, *mine, *ended, progress, subject)
+            case MessageStep.MOVE:
+                await _leave_ends(connection, [claim.notification_id], claim.channel, decision.at)
+                await connection.execute(
+                    sql.MOVE, [claim.notification_id], decision.instead, decision.at, decision.reason
                 )
-                await post_notice(connection, notice_on, told, attempt.at)
-
-    async def refused(
-        self, claim: DeliveryClaim, attempt: DeliveryAttempt, progress: DeliveryProgress, instead: str
-    ) -> None:
-        """The channel will never take this message: another one gets it."""
-        async with self._database.transaction() as connection:
-            await self._keep(connection, claim, attempt)
-            await connection.execute(TROUBLED, claim.channel, attempt.at, attempt.answer, None)
-            await connection.execute(RETRY, claim.notification_id, self._worker, attempt.at, progress.as_json(), "", "")
-            await _leave_ends(connection, [claim.notification_id], claim.channel, attempt.at)
-            await connection.execute(MOVE, [claim.notification_id], instead, attempt.at, attempt.answer)
-
-    async def disable(
-        self, channel: str, why: str, now: datetime, attempt: tuple[DeliveryClaim, DeliveryAttempt] | None
-    ) -> None:
-        """Nothing is sent over the channel until a person enables it."""
-        async with self._database.transaction() as connection:
-            if attempt is not None:
-                await self._keep(connection, *attempt)
-                await connection.execute(TROUBLED, channel, now, attempt[1].answer, None)
-                await connection.execute(RELEASE, attempt[0].notification_id, self._worker)
-            await connection.execute(DISABLE, channel, now, why, now + TRY_AGAIN)
+            case MessageStep.RELEASE:
+                await connection.execute(sql.RELEASE, *mine)
+        if decision.step is MessageStep.COMPLETE:
+            await connection.execute(sql.DELIVERED, claim.notification_id, claim.channel)
+        if decision.notice is not None:
+            await post_notice(connection, decision.instead, decision.notice, decision.at)
 
     async def hand_over(self, channel: str, instead: str, why: str, now: datetime, *, gone: bool = False) -> int:
         """Give what waits for a channel that takes nothing to another, with a word about it; without one it waits.
@@ -331,13 +180,13 @@ class DeliveryRepository:
         Ends of what this channel has said wait for it, unless it is `gone` for good: nobody else knows of them.
         """
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(TO_HAND_OVER, channel, now, gone) if instead else []
+            rows = await connection.fetch(sql.TO_HAND_OVER, channel, now, gone) if instead else []
             numbers = [row["notification_id"] for row in rows]
             if not numbers:
                 return 0
             await _leave_ends(connection, numbers, channel, now)
-            await connection.execute(MOVE, numbers, instead, now, why)
-            if await connection.fetchval(NOTICED, instead, channel, now - NOTICE_AGAIN):
+            await connection.execute(sql.MOVE, numbers, instead, now, why)
+            if await connection.fetchval(sql.NOTICED, instead, channel, now - NOTICE_AGAIN):
                 return len(numbers)
             told = delivery_notice(
                 "channel_disabled",
@@ -358,68 +207,49 @@ class DeliveryRepository:
     async def prune(self, before: datetime) -> int:
         """Erase messages that ended before the instant, with their events and attempts."""
         async with self._database.connection() as connection:
-            [ended] = RETAINED
+            [ended] = sql.RETAINED
             return await erase(connection, ended, before, ended.batch)
 
-    async def _works(self, connection: Connection, claim: DeliveryClaim, attempt: DeliveryAttempt) -> None:
-        failures = await connection.fetchval(SUCCEEDED, claim.channel, attempt.at)
-        if failures >= OUTAGE:
-            await connection.execute(OUTAGE_OVER, claim.channel, attempt.at)
 
-    async def _keep(self, connection: Connection, claim: DeliveryClaim, attempt: DeliveryAttempt) -> None:
-        await connection.execute(
-            ADD_ATTEMPT,
-            claim.notification_id,
-            claim.channel,
-            attempt.part,
-            attempt.at,
-            attempt.seconds,
-            attempt.verdict,
-            attempt.status,
-            attempt.answer,
-        )
+async def _keep(connection: Connection, claim: DeliveryClaim, attempt: DeliveryAttempt) -> None:
+    await connection.execute(
+        sql.ADD_ATTEMPT,
+        claim.notification_id,
+        claim.channel,
+        attempt.part,
+        attempt.at,
+        attempt.seconds,
+        attempt.verdict,
+        attempt.status,
+        attempt.answer,
+    )
 
-    async def _end(
-        self,
-        connection: Connection,
-        claim: DeliveryClaim,
-        status: str,
-        now: datetime,
-        *,
-        error: str,
-        progress: DeliveryProgress,
-    ) -> None:
-        subject = claim.message.subject
-        await connection.execute(
-            END, claim.notification_id, self._worker, status, now, error, progress.as_json(), subject
-        )
 
-    async def _renew(
-        self, connection: Connection, claim: DeliveryClaim, now: datetime, progress: DeliveryProgress
-    ) -> None:
-        query = """
-            update notifications
-            set progress = $3::jsonb, claimed_until = $4
-            where notification_id = $1 and claimed_by = $2 and status = 'waiting'
-        """
-        await connection.execute(query, claim.notification_id, self._worker, progress.as_json(), now + self._lease)
+async def _apply_to_channel(connection: Connection, claim: DeliveryClaim, decision: DeliveryDecision) -> None:
+    channel, at = claim.channel, decision.at
+    match decision.channel:
+        case ChannelEffect.WORKS:
+            failures = await connection.fetchval(sql.SUCCEEDED, channel, at)
+            if failures >= OUTAGE:
+                await connection.execute(sql.OUTAGE_OVER, channel, at, claim.notification_id)
+        case ChannelEffect.TROUBLED:
+            await connection.execute(sql.TROUBLED, channel, at, decision.answer, decision.blocked_until)
+        case ChannelEffect.DISABLED:
+            await connection.execute(sql.TROUBLED, channel, at, decision.answer, None)
+            await connection.execute(sql.DISABLE, channel, at, decision.reason, at + TRY_AGAIN)
+        case ChannelEffect.NONE:
+            pass
 
 
 async def _block(connection: Connection, channel: str, until: datetime) -> None:
     await connection.execute("update channel_states set blocked_until = $2 where channel = $1", channel, until)
 
 
-RENEW = """
-    update notifications set claimed_until = $3
-    where notification_id = $1 and claimed_by = $2 and status = 'waiting' and claimed_until is not null
-"""
-
-
 async def _rest(connection: Connection, channel: str, per_minute: int, now: datetime) -> None:
     """Leave the channel alone until its limit allows a message; as the starts count now, for the clock may be set back."""
-    state = await connection.fetchrow(LOCK_CHANNEL, channel)
+    state = await connection.fetchrow(sql.LOCK_CHANNEL, channel)
     recent = in_last_minute(state["recent"], now) if state else []
-    await connection.execute(RESERVE, channel, recent)
+    await connection.execute(sql.RESERVE, channel, recent)
     if free_slots(recent, per_minute, now) <= 0:
         await _block(connection, channel, next_free_slot(recent, per_minute, now))
 
@@ -428,7 +258,7 @@ async def _may_send(connection: Connection, state: asyncpg.Record, now: datetime
     """Whether a message may go out now; a disabled channel is tried with one message at times."""
     if state["disabled_at"] is None:
         return (state["blocked_until"] or now) <= now
-    return bool(await connection.fetchval(TRY, state["channel"], now, now + TRY_AGAIN))
+    return bool(await connection.fetchval(sql.TRY, state["channel"], now, now + TRY_AGAIN))
 
 
 async def _choose(
@@ -436,12 +266,12 @@ async def _choose(
 ) -> list[int]:
     """The messages to send next, those that make a digest together; what must not be sent any more is passed over."""
     while True:
-        rows = await connection.fetch(READY, channel, now, *severities)
+        rows = await connection.fetch(sql.READY, channel, now, *severities)
         due = [
             SendableMessage(row["notification_id"], row["whole"], tuple(row["recipients"]), row["severity"] >= CRITICAL)
             for row in rows
         ]
-        locked = await connection.fetch(LOCK_CHOSEN, list(choose(due, free, per_minute)), now)
+        locked = await connection.fetch(sql.LOCK_CHOSEN, list(choose(due, free, per_minute)), now)
         chosen = [row["notification_id"] for row in locked]
         left = await still_to_send(connection, chosen, now)
         if left or not chosen:
@@ -450,8 +280,8 @@ async def _choose(
 
 async def _leave_ends(connection: Connection, numbers: Sequence[int], channel: str, now: datetime) -> None:
     """Before messages go to another channel: which ends go with them, and which stay."""
-    await connection.execute(KEEP_ENDS, numbers, now)
-    followed = [row["notification_id"] for row in await connection.fetch(ENDS_FOLLOW, numbers, channel)]
+    await connection.execute(sql.KEEP_ENDS, numbers, now)
+    followed = [row["notification_id"] for row in await connection.fetch(sql.ENDS_FOLLOW, numbers, channel)]
     await connection.execute(END_EMPTY, followed, now, "told with its beginning on another channel")
 
 
@@ -461,9 +291,9 @@ async def _claim_of(connection: Connection, row: asyncpg.Record, sender: Sender)
     if row["content"] is not None:
         content = Content(**json.loads(row["content"]))
     else:
-        rows = await connection.fetch(EVENTS, row["notification_id"])
+        rows = await connection.fetch(sql.EVENTS, row["notification_id"])
         events = [told_from_json(json.loads(event["content"])) for event in rows]
-    before = await connection.fetch(THREAD, row["notification_id"], row["channel"], row["frozen_at"])
+    before = await connection.fetch(sql.THREAD, row["notification_id"], row["channel"], row["frozen_at"])
     thread = tuple(part_key(one["key"], 1, int(one["parts"] or 1)) for one in before)
     message = compose(row["key"], row["frozen_at"], events, content, sender)
     return DeliveryClaim(

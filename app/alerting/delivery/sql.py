@@ -173,6 +173,17 @@ RETRY = """
     where notification_id = $1 and claimed_by = $2 and status = 'waiting'
 """
 
+RENEW = """
+    update notifications set claimed_until = $3
+    where notification_id = $1 and claimed_by = $2 and status = 'waiting' and claimed_until is not null
+"""
+
+CONTINUE = """
+    update notifications
+    set progress = $3::jsonb, claimed_until = $4
+    where notification_id = $1 and claimed_by = $2 and status = 'waiting'
+"""
+
 RELEASE = """
     update notifications
     set claimed_until = null
@@ -208,7 +219,13 @@ SUCCEEDED = """
 OUTAGE_OVER = """
     update notifications
     set not_before = $2
-    where channel = $1 and status = 'waiting' and attempts > 0 and claimed_until is null and not_before > $2
+    where
+        channel = $1
+        and notification_id <> $3
+        and status = 'waiting'
+        and attempts > 0
+        and claimed_until is null
+        and not_before > $2
 """
 
 TROUBLED = """

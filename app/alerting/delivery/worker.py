@@ -6,23 +6,26 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any
 
 import structlog
 
 from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, HttpSender, Part
 from app.alerting.delivery.channels.masking import redacted
 from app.alerting.delivery.config import LOG, ChannelBook, ChannelFile
-from app.alerting.delivery.rate_limit import blocked_until, retry_at
-from app.alerting.delivery.repository import (
-    DeliveryAttempt,
-    DeliveryClaim,
-    DeliveryProgress,
-    DeliveryRepository,
-    DueChannel,
+from app.alerting.delivery.decisions import (
+    ChannelEffect,
+    DeliveryRetryPolicy,
+    MessageStep,
+    decide,
+    in_pieces,
+    nothing_left,
+    postponed,
 )
+from app.alerting.delivery.models import AttemptResult, DeliveryAttempt, DeliveryClaim, DeliveryProgress, DueChannel
+from app.alerting.delivery.repository import DeliveryRepository
 from app.alerting.models import Severity
 from app.alerting.outbox.repository import UNROUTED
 from app.clock import SKEW, Clock, until_beat
@@ -47,18 +50,6 @@ Listener = Callable[[str, str, str, float], None]
 """Learns of each attempt: channel, kind of channel, verdict, seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryRetryPolicy:
-    """How long messages are tried, and the chance that spreads the attempts of many over time."""
-
-    give_up: timedelta
-    chance: Callable[[], float] = random.random
-
-    @classmethod
-    def of(cls, settings: NotificationSettings, chance: Callable[[], float] = random.random) -> Self:
-        return cls(timedelta(hours=settings.give_up_hours), chance)
-
-
 class DeliveryWorker:
     """Delivers the messages of the outbox; each channel at its own pace, so that none waits for another."""
 
@@ -77,7 +68,7 @@ class DeliveryWorker:
         self._outlet = outlet
         self._clock = clock
         self._settings = settings
-        self._patience = DeliveryRetryPolicy.of(settings, chance)
+        self._policy = DeliveryRetryPolicy.of(settings, chance)
         self.listeners: list[Listener] = []
         self._away = OutageLog("delivery_database_failed", "delivery_database_recovered", level="error")
         self._log = structlog.get_logger()
@@ -229,36 +220,30 @@ class DeliveryWorker:
     async def _deliver(self, channel: Channel, claim: DeliveryClaim, book: ChannelBook) -> int:
         """Send the parts that have not arrived; gives 1 where the message is complete."""
         progress = claim.progress
-        parts = channel.parts(claim.message, claim.recipients)
-        rest = parts[progress.parts :]
-        for part in rest:
-            outcome = await self._send(channel, claim, part, progress)
-            if outcome is None:
-                return 0
-            answer, attempt, progress = outcome
-            if answer.verdict is not DeliveryStatus.SENT:
-                await self._settle(channel, claim, answer, attempt, progress=progress, book=book)
-                return 0
-            # Who was reached counts for one part; who was refused will not be reached by the next either.
-            progress = replace(progress, parts=progress.parts + 1, delivered=())
-            await self._repository.sent(claim, attempt, progress, last=part is rest[-1])
+        rest = channel.parts(claim.message, claim.recipients)[progress.parts :]
         if not rest:
-            # The channel was set up anew after some parts had arrived, and now makes fewer of it.
-            nothing = DeliveryAttempt(
-                "0/0", self._clock.now(), 0.0, DeliveryStatus.SENT.value, None, "all parts had arrived"
-            )
-            await self._repository.sent(claim, nothing, progress, last=True)
+            await self._repository.apply(claim, nothing_left(progress, self._clock.now()))
+        for part in rest:
+            result = await self._send(channel, claim, part, progress)
+            if result is None:
+                return 0
+            if result.response.verdict is not DeliveryStatus.SENT:
+                await self._record_failure(channel.common.name, claim, result, book)
+                return 0
+            decision = decide(claim, result, self._policy, self._clock.now(), last=part is rest[-1])
+            await self._repository.apply(claim, decision)
+            progress = decision.progress
         return 1
 
     async def _send(
         self, channel: Channel, claim: DeliveryClaim, part: Part, progress: DeliveryProgress, depth: int = 0
-    ) -> tuple[ChannelResponse, DeliveryAttempt, DeliveryProgress] | None:
+    ) -> AttemptResult | None:
         """One part, in smaller ones where the receiver wants it so; None where it has to wait for its turn."""
-        common = channel.common
+        common, now = channel.common, self._clock.now()
         critical = claim.message.severity is Severity.CRITICAL
-        until = await self._repository.reserve(common.name, common.per_minute, self._clock.now(), critical=critical)
+        until = await self._repository.reserve(common.name, common.per_minute, now, critical=critical)
         if until is not None:
-            await self._repository.postponed(claim, until, progress)
+            await self._repository.apply(claim, postponed(progress, now, until))
             return None
         answer, attempt = await self._attempt(channel, claim, part, progress.done)
         progress = replace(
@@ -266,18 +251,16 @@ class DeliveryWorker:
             delivered=(*progress.delivered, *answer.delivered),
             refused={**progress.refused, **answer.refused},
         )
+        result = AttemptResult(answer, attempt, progress)
         if answer.verdict is not DeliveryStatus.TOO_LARGE:
-            return answer, attempt, progress
-        halves = channel.halves(part) if depth < SMALLEST_PIECES else []
-        if not halves:
-            return replace(answer, verdict=DeliveryStatus.REFUSED), attempt, progress
-        for half in halves:
-            await self._repository.progressed(claim, attempt, progress)
-            outcome = await self._send(channel, claim, half, progress, depth + 1)
-            if outcome is None or outcome[0].verdict is not DeliveryStatus.SENT:
-                return outcome
-            answer, attempt, progress = outcome
-        return answer, attempt, progress
+            return result
+        for half in channel.halves(part) if depth < SMALLEST_PIECES else []:
+            await self._repository.apply(claim, in_pieces(result))
+            following = await self._send(channel, claim, half, result.progress, depth + 1)
+            if following is None or following.response.verdict is not DeliveryStatus.SENT:
+                return following
+            result = following
+        return result
 
     async def _attempt(
         self, channel: Channel, claim: DeliveryClaim, part: Part, done: frozenset[str]
@@ -312,47 +295,19 @@ class DeliveryWorker:
             except DatabaseUnavailable as error:
                 self._away.met(error)
 
-    async def _settle(
-        self,
-        channel: Channel,
-        claim: DeliveryClaim,
-        answer: ChannelResponse,
-        attempt: DeliveryAttempt,
-        *,
-        progress: DeliveryProgress,
-        book: ChannelBook,
-    ) -> None:
-        """Record a failure by what it means."""
-        name = channel.common.name
-        if answer.verdict is DeliveryStatus.DISABLED:
-            self._log.error("channel_disabled", channel=name, reason=answer.text)
+    async def _record_failure(self, name: str, claim: DeliveryClaim, result: AttemptResult, book: ChannelBook) -> None:
+        """Decide about a part that has not arrived, say what people should know of it, and record it."""
+        disabling = result.response.verdict is DeliveryStatus.DISABLED
+        instead = "" if disabling else self._instead(name, book, await self._repository.disabled_channels())
+        decision = decide(claim, result, self._policy, self._clock.now(), instead=instead)
+        if decision.step is MessageStep.FAIL:
+            self._log.error("message_failed", channel=name, subject=claim.message.subject, reason=decision.reason)
+        if decision.channel is ChannelEffect.DISABLED:
+            self._log.error("channel_disabled", channel=name, reason=decision.reason)
             self._disabled |= {name}
-            await self._repository.disable(name, answer.text, attempt.at, (claim, attempt))
-            await self._hand_over(name, answer.text, book)
-            return
-        instead = self._instead(name, book, await self._repository.disabled_channels())
-        over = attempt.at - claim.created_at >= self._patience.give_up
-        if answer.verdict is DeliveryStatus.REFUSED and instead and not claim.moved:
-            await self._repository.refused(claim, attempt, progress, instead)
-        elif answer.verdict is DeliveryStatus.REFUSED or over:
-            why = answer.text if not over else f"tried for {self._settings.give_up_hours:g} h, last: {answer.text}"
-            self._log.error("message_failed", channel=name, subject=claim.message.subject, reason=why)
-            notice_on = "" if claim.moved else instead
-            await self._repository.failed(claim, attempt, progress, why, notice_on=notice_on)
-        else:
-            await self._again(claim, answer, attempt, progress)
-
-    async def _again(
-        self, claim: DeliveryClaim, answer: ChannelResponse, attempt: DeliveryAttempt, progress: DeliveryProgress
-    ) -> None:
-        chance, now = self._patience.chance(), self._clock.now()
-        again = retry_at(now, claim.attempts, chance, answer.retry_after)
-        # Where some recipients have been reached the channel works: only this message waits, for the others.
-        if answer.postponed and (progress.delivered or progress.parts):
-            await self._repository.put_off(claim, attempt, progress, again, served=bool(answer.delivered))
-            return
-        blocked = blocked_until(now, claim.attempts, chance, answer.retry_after)
-        await self._repository.retry(claim, attempt, progress, again, blocked)
+        await self._repository.apply(claim, decision)
+        if decision.channel is ChannelEffect.DISABLED:
+            await self._hand_over(name, decision.reason, book)
 
     async def _prune(self) -> None:
         if time.monotonic() - self._pruned_at < PRUNE_SECONDS and self._pruned_at:

@@ -12,7 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from app.alerting.administration import DeliveryAdministration
 from app.alerting.delivery.channels.base import HttpSender
-from app.alerting.delivery.repository import DeliveryAttempt, DeliveryClaim, DeliveryProgress, DeliveryRepository
+from app.alerting.delivery.decisions import DeliveryDecision
+from app.alerting.delivery.models import DeliveryClaim
+from app.alerting.delivery.repository import DeliveryRepository
 from app.alerting.models import EventKind, Severity
 from app.alerting.outbox.items import Content
 from app.db.engine import Database
@@ -502,13 +504,11 @@ class Forgetful(DeliveryRepository):
 
     died = False
 
-    async def sent(
-        self, claim: DeliveryClaim, attempt: DeliveryAttempt, progress: DeliveryProgress, *, last: bool
-    ) -> None:
+    async def apply(self, claim: DeliveryClaim, decision: DeliveryDecision) -> None:
         if not self.died:
             self.died = True
             raise DatabaseUnavailable("the database went away")
-        await super().sent(claim, attempt, progress, last=last)
+        await super().apply(claim, decision)
 
 
 async def test_a_message_that_was_sent_but_not_recorded_comes_again_with_its_key(
