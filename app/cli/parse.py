@@ -15,7 +15,13 @@ from unicodedata import category
 from app.errors import MalformedDocument
 
 if TYPE_CHECKING:
-    from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Rejection, SeriesHeader, UnavailableInterval
+    from app.sources.entsoe.parsing.documents import (
+        ExpandedCurve,
+        MarketDocument,
+        Rejection,
+        SeriesHeader,
+        UnavailableInterval,
+    )
 
 OutputFormat = Literal["csv", "json"]
 
@@ -208,7 +214,7 @@ def parse_files(
 
 
 def _parse_file(file: Path, writer: _Writer, err: TextIO) -> int:
-    from app.sources.entsoe.parser import read_documents
+    from app.sources.entsoe.parsing.parser import read_documents
 
     # A name that is no UTF-8 must not stop the rows of the others.
     name = os.fsencode(file).decode("utf-8", "replace")

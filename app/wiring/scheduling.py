@@ -81,7 +81,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
             collection.source_health,
             clock,
             collection.empty_incidents,
-        ),
+        ),  # fmt: skip
         providers.Singleton(Housekeeping, storage.job_runs, queued_backfills, clock, settings=_chosen, chores=chores),
         providers.Singleton(AnomalyJob, monitoring.anomalies, clock),
         nightly_quality,

@@ -32,7 +32,7 @@ from app.market.series import DataItem
 from app.market.time import Interval
 from app.settings import DatabaseSettings, EntsoeSettings, LogSettings, Settings
 from app.sources.entsoe.client import TOKEN_HEADER, query_parameters
-from app.sources.entsoe.parser import read_documents
+from app.sources.entsoe.parsing.parser import read_documents
 from app.sources.entsoe.source import to_blocks
 from app.timeseries.repository import TimeSeriesRepository
 from app.wiring.container import Container

@@ -39,7 +39,7 @@ from app.logging import configure_logging
 from app.net.egress_guard import GuardedClients
 from app.net.responses import read_body
 from app.settings import EntsoeSettings, LogSettings
-from app.sources.entsoe.parser import read_documents
+from app.sources.entsoe.parsing.parser import read_documents
 
 MOST_BYTES = 2_000_000
 TARGET_MB = 150.0

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from app.sources.entsoe.parser import read_documents
+from app.sources.entsoe.parsing.parser import read_documents
 from tests.benchmarks.documents import actual_generation
 
 _BEST_OF = 5
@@ -36,7 +36,7 @@ print(best)
 """
 _MEASURE_MEMORY = """
 import pathlib, re, resource, sys
-from app.sources.entsoe.parser import read_documents
+from app.sources.entsoe.parsing.parser import read_documents
 documents = read_documents(open(sys.argv[1], "rb").read())
 status = pathlib.Path("/proc/self/status")
 if status.exists():  # ru_maxrss begins with that of the process that started this one

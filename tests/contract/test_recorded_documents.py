@@ -10,8 +10,8 @@ import pytest
 
 from app.errors import MalformedDocument
 from app.market.text import instants
-from app.sources.entsoe.documents import MarketDocument
-from app.sources.entsoe.parser import read_documents
+from app.sources.entsoe.parsing.documents import MarketDocument
+from app.sources.entsoe.parsing.parser import read_documents
 
 _ENTSOE = Path(__file__).parents[3] / "shared" / "entsoe"
 _RECORDINGS = sorted(path for path in _ENTSOE.glob("recordings/*") if path.suffix != ".csv")

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from app.market.text import instants, shortest
 from app.market.time import delivery_day
-from app.sources.entsoe import fastpath
-from app.sources.entsoe.curves import PositionLimit
-from app.sources.entsoe.documents import MarketDocument
-from app.sources.entsoe.expand import Points, UnreadablePoint, expand
-from app.sources.entsoe.parser import _Reader, read_documents
+from app.sources.entsoe.parsing import fastpath
+from app.sources.entsoe.parsing.curves import PositionLimit
+from app.sources.entsoe.parsing.documents import MarketDocument
+from app.sources.entsoe.parsing.expand import Points, UnreadablePoint, expand
+from app.sources.entsoe.parsing.parser import _Reader, read_documents
 from tests.support.documents_factory import document, period, points, series
 
 # Small pieces reach the seams between them with small documents.

@@ -19,8 +19,8 @@ from app.errors import (
     SourceUnavailable,
 )
 from app.net.responses import HttpResponse
-from app.sources.entsoe.documents import Acknowledgement
-from app.sources.entsoe.sniff import BodyKind, sniff
+from app.sources.entsoe.parsing.documents import Acknowledgement
+from app.sources.entsoe.parsing.sniff import BodyKind, sniff
 
 ACCESS_REMEDY = (
     "check GRIDKEEPER_ENTSOE__TOKEN. The token stands in your account at https://transparency.entsoe.eu under "

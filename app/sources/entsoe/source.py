@@ -19,11 +19,11 @@ from app.market.time import Interval, Resolution
 from app.sources.catalog import Catalog
 from app.sources.entsoe.catalog import EntsoeCatalog
 from app.sources.entsoe.client import EntsoeClient
-from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Rejection, SeriesHeader
 from app.sources.entsoe.extent import brings, last_day, unread
-from app.sources.entsoe.parser import read_documents
+from app.sources.entsoe.parsing.documents import ExpandedCurve, MarketDocument, Rejection, SeriesHeader
+from app.sources.entsoe.parsing.parser import read_documents
+from app.sources.entsoe.parsing.settle import settle
 from app.sources.entsoe.responses import refusal
-from app.sources.entsoe.settle import settle
 from app.sources.source import Fetched, FetchStatistics, RejectedPoint
 
 Parse = Callable[[bytes], list[MarketDocument]]

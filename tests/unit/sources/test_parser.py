@@ -5,11 +5,11 @@ import pytest
 from app.errors import MalformedDocument
 from app.market.text import instants
 from app.market.time import Resolution, iso
-from app.sources.entsoe import curves, parser
-from app.sources.entsoe import points as points_module
-from app.sources.entsoe.curves import PositionLimit
-from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Rejection
-from app.sources.entsoe.parser import KEPT_BYTES, read_documents
+from app.sources.entsoe.parsing import curves, parser
+from app.sources.entsoe.parsing import points as points_module
+from app.sources.entsoe.parsing.curves import PositionLimit
+from app.sources.entsoe.parsing.documents import ExpandedCurve, MarketDocument, Rejection
+from app.sources.entsoe.parsing.parser import KEPT_BYTES, read_documents
 from tests.support.documents_factory import acknowledgement, document, period, point, points, series
 
 Row = tuple[str, float, bool]

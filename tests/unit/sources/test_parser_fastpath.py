@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.sources.entsoe import fastpath
-from app.sources.entsoe.fastpath import decode_run, run_end
+from app.sources.entsoe.parsing import fastpath
+from app.sources.entsoe.parsing.fastpath import decode_run, run_end
 from tests.support.documents_factory import point, points
 
 USUAL = points({position: f"{position}.25" for position in range(1, 101)})

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import MalformedDocument
-from app.sources.entsoe import curves, kept, parser, zips
-from app.sources.entsoe.parser import read_documents
+from app.sources.entsoe.parsing import curves, kept, parser, zips
+from app.sources.entsoe.parsing.parser import read_documents
 from tests.support.documents_factory import archive, document, period, point, points, series
 from tests.support.memory import peak_bytes, resident_bytes
 

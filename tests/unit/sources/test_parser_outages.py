@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from app.market.time import iso
-from app.sources.entsoe.documents import MarketDocument, UnavailableInterval
-from app.sources.entsoe.parser import read_documents
+from app.sources.entsoe.parsing.documents import MarketDocument, UnavailableInterval
+from app.sources.entsoe.parsing.parser import read_documents
 from tests.support.documents_factory import document, period, point, points, series
 
 ROOT = "Unavailability_MarketDocument"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from app.market.text import instants
-from app.sources.entsoe.documents import MarketDocument
-from app.sources.entsoe.parser import read_documents
+from app.sources.entsoe.parsing.documents import MarketDocument
+from app.sources.entsoe.parsing.parser import read_documents
 from tests.support.documents_factory import archive, document, period, points, series
 
 HOUR = ("2025-10-01T00:00Z", "2025-10-01T01:00Z")

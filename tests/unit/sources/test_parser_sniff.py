@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.sources.entsoe.sniff import BodyKind, declares_doctype, looks_complete, sniff
+from app.sources.entsoe.parsing.sniff import BodyKind, declares_doctype, looks_complete, sniff
 from tests.support.documents_factory import archive, document, series
 
 

@@ -6,8 +6,8 @@ import zipfile
 import pytest
 
 from app.errors import MalformedDocument
-from app.sources.entsoe import zips
-from app.sources.entsoe.parser import read_documents
+from app.sources.entsoe.parsing import zips
+from app.sources.entsoe.parsing.parser import read_documents
 from tests.support.documents_factory import acknowledgement, archive, document, period, points, series
 from tests.support.memory import peak_bytes
 

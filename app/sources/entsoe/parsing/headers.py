@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from app.sources.entsoe.documents import Acknowledgement, SeriesHeader
+from app.sources.entsoe.parsing.documents import Acknowledgement, SeriesHeader
 
 LONGEST_TEXT = 10_000
 """Characters; no text of the platform is as long, and an archive of such would fill the memory."""

@@ -12,9 +12,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from app.sources.entsoe.curves import MAX_PERIOD_POSITIONS, Measured, WrittenPeriod
-from app.sources.entsoe.expand import Points, UnreadablePoint
-from app.sources.entsoe.headers import Element, local_name, text_of
+from app.sources.entsoe.parsing.curves import MAX_PERIOD_POSITIONS, Measured, WrittenPeriod
+from app.sources.entsoe.parsing.expand import Points, UnreadablePoint
+from app.sources.entsoe.parsing.headers import Element, local_name, text_of
 
 THOUSANDS_NOTE = "numbers with thousands separators, as in 1,652.2, are read without them"
 MAX_UNREADABLE = 25_000

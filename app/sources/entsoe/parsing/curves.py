@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from app.errors import MalformedDocument
 from app.market.areas import by_eic
 from app.market.time import MARKET_ZONE, Interval, Resolution, iso
-from app.sources.entsoe.documents import ExpandedCurve, Rejection, SeriesHeader, UnavailableInterval
-from app.sources.entsoe.expand import Expansion, Points, Segment, UnreadablePoint, curve_segments, expand
-from app.sources.entsoe.headers import Notice
+from app.sources.entsoe.parsing.documents import ExpandedCurve, Rejection, SeriesHeader, UnavailableInterval
+from app.sources.entsoe.parsing.expand import Expansion, Points, Segment, UnreadablePoint, curve_segments, expand
+from app.sources.entsoe.parsing.headers import Notice
 
 MAX_PERIOD_POSITIONS = 1_000_000
 """A year of minutes is half of this."""

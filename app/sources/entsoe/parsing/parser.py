@@ -17,23 +17,29 @@ from typing import cast
 from lxml import etree
 
 from app.errors import MalformedDocument
-from app.sources.entsoe import headers
-from app.sources.entsoe.curves import OUTAGES, PositionLimit, WrittenPeriod, bare_outage, curves_of
-from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, Rejection, SeriesHeader, UnavailableInterval
-from app.sources.entsoe.fastpath import POINT, decode_run, is_price, run_end
-from app.sources.entsoe.headers import Element, local_name
-from app.sources.entsoe.kept import KeptElements
-from app.sources.entsoe.points import THOUSANDS_NOTE, PointColumns, Run
-from app.sources.entsoe.repair import (
+from app.sources.entsoe.parsing import headers
+from app.sources.entsoe.parsing.curves import OUTAGES, PositionLimit, WrittenPeriod, bare_outage, curves_of
+from app.sources.entsoe.parsing.documents import (
+    ExpandedCurve,
+    MarketDocument,
+    Rejection,
+    SeriesHeader,
+    UnavailableInterval,
+)
+from app.sources.entsoe.parsing.fastpath import POINT, decode_run, is_price, run_end
+from app.sources.entsoe.parsing.headers import Element, local_name
+from app.sources.entsoe.parsing.kept import KeptElements
+from app.sources.entsoe.parsing.points import THOUSANDS_NOTE, PointColumns, Run
+from app.sources.entsoe.parsing.repair import (
     AMPERSAND_NOTE,
     declaration,
     escaped_pieces,
     has_bare_ampersand,
     reads_as_ascii,
 )
-from app.sources.entsoe.settle import settle
-from app.sources.entsoe.sniff import BodyKind, declares_doctype, sniff
-from app.sources.entsoe.zips import Member, members
+from app.sources.entsoe.parsing.settle import settle
+from app.sources.entsoe.parsing.sniff import BodyKind, declares_doctype, sniff
+from app.sources.entsoe.parsing.zips import Member, members
 
 Instruction = etree._ProcessingInstruction  # noqa: SLF001  lxml has no public name for this type
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.errors import MalformedDocument
-from app.sources.entsoe.headers import Element
+from app.sources.entsoe.parsing.headers import Element
 
 MAX_KEPT = 100_000
 """Elements and attributes; real documents keep some hundred beside the series that is being read."""

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.time import Resolution
-from app.sources.entsoe.curves import OUTAGES
-from app.sources.entsoe.documents import ExpandedCurve, MarketDocument, SeriesHeader
+from app.sources.entsoe.parsing.curves import OUTAGES
+from app.sources.entsoe.parsing.documents import ExpandedCurve, MarketDocument, SeriesHeader
 
 FINAL = "A02"
 RANKS = {"X01": 0, "A01": 1, FINAL: 3}
