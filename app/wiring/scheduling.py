@@ -22,10 +22,6 @@ from app.settings import Settings
 from app.wiring.catalog import CATALOG
 
 
-def _listed(*chores: Chore) -> list[Chore]:
-    return list(chores)
-
-
 class SchedulingWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
@@ -60,7 +56,8 @@ class SchedulingWiring(containers.DeclarativeContainer):
         ReportMail, database, reporting.quality_reports, reporting.operations_reports, alerting.outbox, clock
     )
     # Whatever housekeeping erases, once a day.
-    chores: providers.Singleton[list[Chore]] = providers.Singleton(_listed, monitoring.upkeep, collection.gap_retention)
+    _chores = providers.List(monitoring.upkeep, collection.gap_retention)
+    chores: providers.Singleton[list[Chore]] = providers.Singleton(list, _chores)
     _largest_run = providers.Callable(largest_run, settings.provided.entsoe.requests_per_minute)
     live_runs: providers.Singleton[BoundedCollection] = providers.Singleton(
         BoundedCollection, sources.live.provided.service, collection.gaps, clock, largest_run=_largest_run, at_once=2
@@ -81,7 +78,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
             collection.source_health,
             clock,
             collection.empty_incidents,
-        ),  # fmt: skip
+        ),
         providers.Singleton(Housekeeping, storage.job_runs, queued_backfills, clock, settings=_chosen, chores=chores),
         providers.Singleton(AnomalyJob, monitoring.anomalies, clock),
         nightly_quality,
