@@ -57,7 +57,7 @@ _LEADS = "select from scheduler_leader where holder like '%' || $1"
 _UNDER_WAY = """
     select
         (select count(*) from job_runs where outcome = 'running'),
-        (select count(*) from backfill_chunks where state = 'claimed')
+        (select count(*) from backfill_windows where state = 'claimed')
 """
 
 

@@ -27,10 +27,10 @@ NAMED = 5
 LEFT_BEHIND: Mapping[str, str] = MappingProxyType(
     {
         "a window is stuck": """
-            select chunk_id, item, area, window_start, state, lease_until
-            from backfill_chunks where state in ('pending', 'claimed')
+            select window_id, item, area, window_start, state, lease_until
+            from backfill_windows where state in ('pending', 'claimed')
         """,
-        "a lease without a claim": "select chunk_id, lease from backfill_chunks where lease is not null",
+        "a lease without a claim": "select window_id, lease from backfill_windows where lease is not null",
         "a backfill is open": """
             select backfill_id, description from backfills where cancelled_at is null and finished_at is null
         """,

@@ -177,7 +177,7 @@ class Story:
         phase = Phase.RESOLVED if kind is EventKind.RESOLVED else Phase.FIRING
         rule = Rule(f"rule_{number % 7}", EveryInterval(timedelta(minutes=1)))
         labels = labels_of({"area": f"A{number}"})
-        alert = Alert(rule.name, labels, severity, phase, now, now, now, alert_id=number, told_severity=told)
+        alert = Alert(rule.name, labels, severity, phase, now, now, now, alert_id=number, notified_severity=told)
         return AlertEvent(kind, alert, rule, now)
 
 

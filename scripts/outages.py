@@ -234,7 +234,7 @@ async def run(server_url: str, way: str, series: str, minutes: float, speed: flo
         await gate.close()
         async with _opened(url) as database, database.connection() as connection:
             rows = await connection.fetch(
-                "select kind, rule, at from alert_events where told and kind <> 'reminded' order by event_id"
+                "select kind, rule, at from alert_events where notified and kind <> 'reminded' order by event_id"
             )
     told = tuple(f"{row['kind']} {row['rule']}" for row in rows)
     fired = next((row["at"] for row in rows if row["kind"] == "fired"), None)

@@ -159,7 +159,7 @@ class Phase(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What happened to an alert; people are told of those in `TOLD`, the others are only kept."""
+    """What happened to an alert; people are told of those in `NOTIFYING_EVENTS`, the others are only kept."""
 
     PENDING = "pending"
     DROPPED = "dropped"
@@ -176,7 +176,7 @@ class EventKind(StrEnum):
     RESOLVED = "resolved"
 
 
-TOLD = frozenset({EventKind.FIRED, EventKind.REMINDED, EventKind.SEVERITY, EventKind.RESOLVED})
+NOTIFYING_EVENTS = frozenset({EventKind.FIRED, EventKind.REMINDED, EventKind.SEVERITY, EventKind.RESOLVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,31 +195,31 @@ class Alert:
     value: float | None = None
     threshold: float | None = None
     annotations: Labels = ()
-    told_at: datetime | None = None
-    """When people were last told that it fires; None: never, so its end is not told either."""
+    notified_at: datetime | None = None
+    """When people were last notified that it fires; None: never, so nobody is notified of its end."""
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
     alert_id: int | None = None
     gone_at: datetime | None = None
     """Since when it has shown no fault while it is kept firing."""
-    told_severity: Severity | None = None
-    """The highest that people were told since the last message that said how it stands."""
-    end_told_at: datetime | None = None
-    """When people were told of its end; None though `told_at` is not, after the end: they are owed it."""
+    notified_severity: Severity | None = None
+    """The highest that people were notified of since the last message that said how it stands."""
+    resolved_notified_at: datetime | None = None
+    """When people were notified of its end; None though `notified_at` is not, after the end: that is due."""
     firings: tuple[datetime, ...] = ()
     """When alerts of this rule and these labels fired of late, this one included; for flapping."""
     flapping: bool = False
     suppressed: str = ""
-    """Why nobody is told at present."""
+    """Why nobody is notified at present."""
 
     @property
     def open(self) -> bool:
         return self.phase is not Phase.RESOLVED
 
     @property
-    def owed(self) -> bool:
-        """Whether people were told that it fires and not yet that it ended."""
-        return self.phase is Phase.RESOLVED and self.told_at is not None and self.end_told_at is None
+    def resolution_due(self) -> bool:
+        """Whether people were notified that it fires and not yet that it ended."""
+        return self.phase is Phase.RESOLVED and self.notified_at is not None and self.resolved_notified_at is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,12 @@ LOCK_RULE_OF_ALERT = """
 """
 ACKNOWLEDGE = f"""
     update alerts
-    set acknowledged_at = $2, acknowledged_by = $3, acknowledge_note = $4, look_at = null
+    set acknowledged_at = $2, acknowledged_by = $3, acknowledge_note = $4, check_at = null
     where alert_id = $1 and phase <> 'resolved'
     returning {ALERT_COLUMNS}
 """  # noqa: S608  constants
 ADD_ACKNOWLEDGED_EVENT = """
-    insert into alert_events (alert_id, rule, at, kind, severity, value, told, note)
+    insert into alert_events (alert_id, rule, at, kind, severity, value, notified, note)
     values ($1, $2, $3, 'acknowledged', $4, $5, false, $6)
 """
 

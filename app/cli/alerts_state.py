@@ -308,7 +308,7 @@ def _standing(alert: Alert) -> str:
 
 def _alert_row(view: AlertView) -> tuple[str, ...]:
     alert = view.alert
-    told = iso(alert.told_at) if alert.told_at else "no"
+    told = iso(alert.notified_at) if alert.notified_at else "no"
     return (
         str(alert.alert_id), alert.severity.value, alert.phase.value, alert.rule, _labels(alert.labels),
         _number(alert.value), iso(alert.fired_at or alert.since), told, single_line(alert.acknowledged_by, 20),
@@ -331,7 +331,7 @@ def _alert_as_json(view: AlertView) -> dict[str, Any]:
         "fired_at": _iso(alert.fired_at),
         "gone_at": _iso(alert.gone_at),
         "resolved_at": _iso(alert.resolved_at),
-        "told_at": _iso(alert.told_at),
+        "told_at": _iso(alert.notified_at),
         "suppressed": alert.suppressed,
         "flapping": alert.flapping,
         "acknowledged_at": _iso(alert.acknowledged_at),

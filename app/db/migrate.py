@@ -24,6 +24,14 @@ SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 0x67726964  # "grid": whoever migrates holds this advisory lock
 _REMEDY = "run `gridkeeper migrate`"
 
+LAST_EARLIER = "0017"
+"""The last revision before the schema was written anew, while nothing was released (decision 24)."""
+_UPGRADE = (
+    "the schema of the database is at revision {found}, from before it was written anew, and nothing was changed: "
+    "take a backup, stop the service and run `.venv/bin/python scripts/upgrade.py`, which keeps all data; "
+    'docs/containers.md, "Upgrades", says how'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -167,6 +175,8 @@ async def check_schema(connection: Connection) -> None:
 
 def _refuse_unknown(found: str) -> None:
     known = revisions()
+    if "0001" <= found <= LAST_EARLIER:
+        raise SchemaMismatch(_UPGRADE.format(found=found))
     if found not in known:
         raise SchemaMismatch(
             f"the schema of the database is at revision {found}, newer than this program ({known[-1]}); upgrade gridkeeper"

@@ -187,7 +187,7 @@ GAPS_BY_REASON = """
             where
                 greatest(since, found_at) < $1::timestamptz - interval '1 hour'
                 and not exists (
-                    select from backfill_chunks as chunk
+                    select from backfill_windows as chunk
                     join backfills as backfill using (backfill_id)
                     where
                         backfill.finished_at is null
@@ -223,7 +223,7 @@ OPEN_BACKFILLS = """
         count(*) as windows,
         count(*) filter (where chunk.state in ('stored', 'empty', 'failed', 'cancelled')) as done
     from backfills as backfill
-    join backfill_chunks as chunk using (backfill_id)
+    join backfill_windows as chunk using (backfill_id)
     where backfill.finished_at is null and backfill.cancelled_at is null
     group by backfill.backfill_id
     order by backfill.backfill_id

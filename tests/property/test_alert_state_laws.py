@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.alerting.evaluation.serialization import alert_of, changes_as_json
-from app.alerting.models import TOLD, Alert, AlertEvent, EventKind, Phase, Rule, Severity, Signal
+from app.alerting.models import NOTIFYING_EVENTS, Alert, AlertEvent, EventKind, Phase, Rule, Severity, Signal
 from app.alerting.state.apply import AlertChange
 from app.alerting.state.transitions import Damping, advance
 from tests.support.alert_factory import T0, rule
@@ -19,7 +19,7 @@ from tests.support.alert_factory import T0, rule
 DAMPING = Damping(firings=3, window=timedelta(minutes=10), quiet=timedelta(minutes=3))
 REMIND = timedelta(minutes=20)
 INSTANTS = (
-    "since", "seen_at", "gone_at", "fired_at", "resolved_at", "told_at", "end_told_at", "acknowledged_at", "look_at",
+    "since", "seen_at", "gone_at", "fired_at", "resolved_at", "notified_at", "resolved_notified_at", "acknowledged_at", "check_at",
 )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ class Story:
             keep=moment.keep, damping=DAMPING,
         )  # fmt: skip
         self.alert = stored(step.alert) if self.restarts and step.alert else step.alert
-        told = [event for event in step.events if event.kind in TOLD]
+        told = [event for event in step.events if event.kind in NOTIFYING_EVENTS]
         self.told += [(self.now, event) for event in told]
         return told
 
@@ -206,5 +206,5 @@ def test_an_alert_knows_no_instant_after_the_look(rule: Rule, story: list[Moment
         it.look(moment)
         alert = it.alert
         if alert is not None and alert.open:
-            known = [alert.since, alert.seen_at, alert.fired_at, alert.told_at, alert.gone_at, *alert.firings]
+            known = [alert.since, alert.seen_at, alert.fired_at, alert.notified_at, alert.gone_at, *alert.firings]
             assert all(instant <= it.now + it.offset for instant in known if instant)

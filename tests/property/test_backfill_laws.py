@@ -73,7 +73,7 @@ class Story:
     async def _claim(self) -> None:
         chunk = await self._repository.claim(self._id, "worker")
         if chunk:
-            assert chunk.chunk_id not in {held.chunk_id for held in self._held}, "a window is held twice"
+            assert chunk.window_id not in {held.window_id for held in self._held}, "a window is held twice"
             self._held.append(chunk)
 
     async def _with_held(self, step: str, chunk: Chunk) -> None:
@@ -88,7 +88,7 @@ class Story:
             assert await self._repository.retry_later(
                 chunk, WindowAttempt(Outcome.FAILED, error_class="SourceUnavailable")
             )
-            await self._scene.rows("update backfill_chunks set not_before = '-infinity'")
+            await self._scene.rows("update backfill_windows set not_before = '-infinity'")
         elif step == "hand back":
             assert await self._repository.hand_back([chunk.lease]) == 1
         else:
@@ -96,19 +96,19 @@ class Story:
 
     async def _end(self, chunk: Chunk, outcome: Outcome) -> None:
         if await self._repository.end(chunk, WindowAttempt(outcome)):
-            self.ends[chunk.chunk_id] += 1
+            self.ends[chunk.window_id] += 1
 
     async def _expire(self, chunk: Chunk) -> None:
         async with self._scene.database.connection() as connection:
             await connection.execute(
-                "update backfill_chunks set lease_until = now() - interval '1 second' where chunk_id = $1",
-                chunk.chunk_id,
+                "update backfill_windows set lease_until = now() - interval '1 second' where window_id = $1",
+                chunk.window_id,
             )
 
     async def _retry_failed(self) -> None:
-        rows = await self._scene.rows("select chunk_id from backfill_chunks where state = 'failed'")
+        rows = await self._scene.rows("select window_id from backfill_windows where state = 'failed'")
         assert await self._repository.retry_failed(self._id) == len(rows)
-        self.requeued.update(int(str(chunk_id)) for (chunk_id,) in rows)
+        self.requeued.update(int(str(window_id)) for (window_id,) in rows)
 
     async def _unless_ended(self, change: Callable[[int], Awaitable[None]]) -> None:
         if not (await self._scene.service.progress(self._id)).state.terminal:

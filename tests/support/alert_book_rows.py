@@ -86,7 +86,7 @@ def backfill(*, created: str, ended: str = "", state: str = "pending") -> str:
             values (now() - interval '{created}', 'x', 'missing', true, 4)
             returning backfill_id
         )
-        insert into backfill_chunks (backfill_id, position, item, area, window_start, window_end, state, ended_at)
+        insert into backfill_windows (backfill_id, position, item, area, window_start, window_end, state, ended_at)
         select backfill_id, 1, 'load_actual', '{AREA}', now() - interval '6 hours', now() - interval '3 hours', '{state}', {end}
         from made
     """

@@ -181,7 +181,7 @@ class Simulation:
             if events and now == events[0]:
                 await self._happen(events.pop(0))
             self._clock.set(now)
-        self.found.notified = await rows(container.database(), "select rule, kind, at from alert_events where told")
+        self.found.notified = await rows(container.database(), "select rule, kind, at from alert_events where notified")
         await self._look(container)
 
     async def _evaluate(self, container: Container) -> None:

@@ -172,7 +172,7 @@ class AlertRepository:
             steps = [
                 ended(alert, rules[alert.rule], now, note, _silence_of(alert, rules[alert.rule], quiets))
                 for alert in map(alert_of, found)
-                if alert.open or alert.owed
+                if alert.open or alert.resolution_due
             ]
             changes = [AlertChange(step.alert, step.events) for step in steps if step.alert is not None]
             await self._write(connection, changes, now)
@@ -208,7 +208,7 @@ class AlertRepository:
         for row in found:
             alert = alert_of(row)
             alerts[alert.rule][alert.labels] = alert  # the latest of the same labels
-            if row["look_at"] is not None and row["look_at"] <= now:
+            if row["check_at"] is not None and row["check_at"] <= now:
                 overdue.add(row["alert_id"])
         signals = any(evaluation.signals for evaluation in evaluations.values())
         states = await connection.fetch(sql.PARENTS, list(parents)) if parents else []

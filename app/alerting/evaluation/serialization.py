@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from app.alerting.models import TOLD, Alert, AlertEvent, Labels, Phase, Severity, labels_of
+from app.alerting.models import NOTIFYING_EVENTS, Alert, AlertEvent, Labels, Phase, Severity, labels_of
 from app.alerting.state.apply import AlertChange
 from app.kit.json_text import finite
 
 ALERT_COLUMNS = """
     alert_id, rule, labels::text as labels, severity, phase, since, seen_at, gone_at, fired_at, resolved_at, value,
-    threshold, annotations::text as annotations, told_at, told_severity, end_told_at, firings, flapping, suppressed,
-    look_at, acknowledged_at, acknowledged_by
+    threshold, annotations::text as annotations, notified_at, notified_severity, resolved_notified_at, firings, flapping, suppressed,
+    check_at, acknowledged_at, acknowledged_by
 """
 
 
@@ -32,13 +32,13 @@ def alert_of(row: Any) -> Alert:
         value=row["value"],
         threshold=row["threshold"],
         annotations=pairs(row["annotations"]),
-        told_at=row["told_at"],
+        notified_at=row["notified_at"],
         acknowledged_at=row["acknowledged_at"],
         acknowledged_by=row["acknowledged_by"],
         alert_id=row["alert_id"],
         gone_at=row["gone_at"],
-        told_severity=Severity(row["told_severity"]) if row["told_severity"] else None,
-        end_told_at=row["end_told_at"],
+        notified_severity=Severity(row["notified_severity"]) if row["notified_severity"] else None,
+        resolved_notified_at=row["resolved_notified_at"],
         firings=tuple(row["firings"]),
         flapping=row["flapping"],
         suppressed=row["suppressed"],
@@ -52,7 +52,7 @@ def pairs(text: str) -> Labels:
 
 def changes_as_json(changes: Sequence[AlertChange]) -> str:
     """The rows of alerts as a JSON array, in the order of the changes."""
-    return row_as_json([{**_alert_fields(change.alert), "look_at": change.look_at} for change in changes])
+    return row_as_json([{**_alert_fields(change.alert), "check_at": change.check_at} for change in changes])
 
 
 def events_as_json(events: Iterable[AlertEvent]) -> str:
@@ -65,7 +65,7 @@ def events_as_json(events: Iterable[AlertEvent]) -> str:
                 "kind": event.kind,
                 "severity": event.alert.severity,
                 "value": finite(event.alert.value),
-                "told": event.kind in TOLD,
+                "notified": event.kind in NOTIFYING_EVENTS,
                 "note": event.note,
                 "details": {clean_label(name): clean_label(text) for name, text in event.details.items()},
             }
@@ -89,9 +89,9 @@ def _alert_fields(alert: Alert) -> dict[str, Any]:
         "value": finite(alert.value),
         "threshold": finite(alert.threshold),
         "annotations": dict(alert.annotations),
-        "told_at": alert.told_at,
-        "told_severity": alert.told_severity,
-        "end_told_at": alert.end_told_at,
+        "notified_at": alert.notified_at,
+        "notified_severity": alert.notified_severity,
+        "resolved_notified_at": alert.resolved_notified_at,
         "firings": alert.firings,
         "flapping": alert.flapping,
         "suppressed": alert.suppressed,

@@ -74,7 +74,7 @@ _TO_LOOK_AT = f"""
     from rule_states
     where
         paused_at is null and {FREE}
-        and rule in (select rule from alerts where look_at <= $1 or ($3 and suppressed <> ''))
+        and rule in (select rule from alerts where check_at <= $1 or ($3 and suppressed <> ''))
 """  # noqa: S608  constants
 ANYTHING_TO_LOOK_AT = f"select exists ({_TO_LOOK_AT})"
 TO_LOOK_AT = f"{_TO_LOOK_AT} order by rule for update skip locked"
@@ -94,12 +94,12 @@ ALERTS = f"""
         select * from alerts
         where
             rule = any($1::text[]) and phase = 'resolved' and resolved_at < $2
-            and told_at is not null and end_told_at is null
+            and notified_at is not null and resolved_notified_at is null
         union all
         select * from alerts
         where
             rule = any($3::text[]) and phase = 'resolved' and resolved_at >= $4 and resolved_at < $2
-            and fired_at is not null and (told_at is null or end_told_at is not null)
+            and fired_at is not null and (notified_at is null or resolved_notified_at is not null)
     ) as alerts
     order by alert_id
 """  # noqa: S608  constants
@@ -108,7 +108,7 @@ PARENTS = "select rule, evaluated_at from rule_states where rule = any($1::text[
 
 _FIELDS = (
     "labels", "severity", "phase", "since", "seen_at", "gone_at", "fired_at", "resolved_at", "value", "threshold",
-    "annotations", "told_at", "told_severity", "end_told_at", "firings", "flapping", "suppressed", "look_at",
+    "annotations", "notified_at", "notified_severity", "resolved_notified_at", "firings", "flapping", "suppressed", "check_at",
     "acknowledged_at", "acknowledged_by",
 )  # fmt: skip
 _ROWS = "jsonb_populate_recordset(null::alerts, $1::text::jsonb)"
@@ -128,8 +128,8 @@ UPDATE = f"""
 """  # noqa: S608  constants
 
 EVENTS = """
-    insert into alert_events (alert_id, rule, at, kind, severity, value, told, note, details)
-    select alert_id, rule, at, kind, severity, value, told, note, details
+    insert into alert_events (alert_id, rule, at, kind, severity, value, notified, note, details)
+    select alert_id, rule, at, kind, severity, value, notified, note, details
     from jsonb_populate_recordset(null::alert_events, $1::text::jsonb)
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.alerting.models import TOLD, AlertEvent, EventKind, Severity
+from app.alerting.models import NOTIFYING_EVENTS, AlertEvent, EventKind, Severity
 from app.alerting.outbox.routing import Route, Routes, routing_labels
 
 URGENT = frozenset({EventKind.FIRED, EventKind.SEVERITY, EventKind.RESOLVED})
@@ -49,7 +49,7 @@ def is_urgent(event: AlertEvent) -> bool:
 
 def urgent_end(event: AlertEvent) -> bool:
     """Whether an end is one that people wait for: of what they were told is critical, whatever it has become since."""
-    return Severity.CRITICAL in {event.alert.severity, event.alert.told_severity}
+    return Severity.CRITICAL in {event.alert.severity, event.alert.notified_severity}
 
 
 def merge_planned(planned: Iterable[Planned]) -> list[Planned]:
@@ -82,7 +82,7 @@ def plan_notifications(
     """
     planned: dict[Target, Planned] = {}
     for event in events:
-        if event.kind not in TOLD or event.kind is EventKind.RESOLVED:
+        if event.kind not in NOTIFYING_EVENTS or event.kind is EventKind.RESOLVED:
             continue
         labels = routing_labels(event)
         seen: set[tuple[str, tuple[str, ...]]] = set()

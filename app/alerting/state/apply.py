@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.alerting.models import TOLD, Alert, AlertEvent, Evaluation, Labels, Rule, Signal
+from app.alerting.models import NOTIFYING_EVENTS, Alert, AlertEvent, Evaluation, Labels, Rule, Signal
 from app.alerting.state.suppression import AlertIndex, SuppressionContext, suppression
 from app.alerting.state.transitions import Damping, advance, remind_at
 
@@ -31,11 +31,11 @@ class AlertChange:
 
     alert: Alert
     events: tuple[AlertEvent, ...] = ()
-    look_at: datetime | None = None
+    check_at: datetime | None = None
 
     @property
     def told(self) -> tuple[AlertEvent, ...]:
-        return tuple(event for event in self.events if event.kind in TOLD)
+        return tuple(event for event in self.events if event.kind in NOTIFYING_EVENTS)
 
 
 def apply_evaluations(looks: Iterable[RuleSnapshot], around: SuppressionContext, damping: Damping) -> list[AlertChange]:
@@ -81,6 +81,6 @@ def _look(look: RuleSnapshot, around: SuppressionContext, damping: Damping) -> t
         step = advance(alert, signal, rule, look.at, why.reason, keep=keep, damping=damping)
         standing += [step.alert] if step.alert else []
         if step.alert and (step.events or step.alert != alert or step.alert.alert_id in look.overdue):
-            look_at = look.at if why.brief and step.alert.open else remind_at(step.alert, rule)
-            changes.append(AlertChange(step.alert, step.events, look_at))
+            check_at = look.at if why.brief and step.alert.open else remind_at(step.alert, rule)
+            changes.append(AlertChange(step.alert, step.events, check_at))
     return changes, standing

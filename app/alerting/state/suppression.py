@@ -88,7 +88,7 @@ def suppression(
 
 
 def _subject(alert: Alert | None, signal: Signal | None, rule: Rule, now: datetime) -> _Subject | None:
-    known = alert if alert is not None and (alert.open or alert.owed) else None
+    known = alert if alert is not None and (alert.open or alert.resolution_due) else None
     if known is None:
         if signal is None:
             return None
@@ -99,7 +99,7 @@ def _subject(alert: Alert | None, signal: Signal | None, rule: Rule, now: dateti
         since=known.since,
         seen_at=known.seen_at if signal is None else now,
         fired_at=known.fired_at or now,
-        untold=known.told_at is None,
+        untold=known.notified_at is None,
         fires=known.open or signal is not None,
     )
 

@@ -69,8 +69,8 @@ def advance(
 def rebased(alert: Alert, now: datetime) -> Alert:
     """The alert without instants in the future."""
     instants = (
-        alert.since, alert.seen_at, alert.fired_at, alert.resolved_at, alert.told_at, alert.acknowledged_at,
-        alert.gone_at, alert.end_told_at, *alert.firings,
+        alert.since, alert.seen_at, alert.fired_at, alert.resolved_at, alert.notified_at, alert.acknowledged_at,
+        alert.gone_at, alert.resolved_notified_at, *alert.firings,
     )  # fmt: skip
     if max(instant for instant in instants if instant is not None) <= now:
         return alert
@@ -84,10 +84,10 @@ def rebased(alert: Alert, now: datetime) -> Alert:
         seen_at=min(alert.seen_at, now),
         fired_at=past(alert.fired_at),
         resolved_at=past(alert.resolved_at),
-        told_at=past(alert.told_at),
+        notified_at=past(alert.notified_at),
         acknowledged_at=past(alert.acknowledged_at),
         gone_at=past(alert.gone_at),
-        end_told_at=past(alert.end_told_at),
+        resolved_notified_at=past(alert.resolved_notified_at),
         firings=tuple(min(firing, now) for firing in alert.firings),
     )
 
@@ -95,18 +95,23 @@ def rebased(alert: Alert, now: datetime) -> Alert:
 def remind_at(alert: Alert, rule: Rule) -> datetime | None:
     """When people are to be reminded of it unless something happens before."""
     silent = alert.suppressed or alert.acknowledged_at or alert.gone_at
-    if alert.phase is not Phase.FIRING or alert.told_at is None or silent or not rule.remind_every:
+    if alert.phase is not Phase.FIRING or alert.notified_at is None or silent or not rule.remind_every:
         return None
-    return alert.told_at + rule.remind_every
+    return alert.notified_at + rule.remind_every
 
 
 def ended(alert: Alert, rule: Rule, now: datetime, note: str, suppressed: str = "") -> Transition:
     """The end of an open or owed alert for another reason than that its fault is gone; nothing is owed afterwards."""
     alert = rebased(alert, now)
     resolved = replace(
-        alert, phase=Phase.RESOLVED, resolved_at=alert.resolved_at or now, gone_at=None, suppressed="", end_told_at=now
+        alert,
+        phase=Phase.RESOLVED,
+        resolved_at=alert.resolved_at or now,
+        gone_at=None,
+        suppressed="",
+        resolved_notified_at=now,
     )
-    told = alert.told_at is not None and not suppressed
+    told = alert.notified_at is not None and not suppressed
     kind = EventKind.RESOLVED if told else EventKind.DROPPED if alert.phase is Phase.PENDING else EventKind.ENDED
     return Transition(resolved, (_event(kind, resolved, rule, now, note),))
 
@@ -116,7 +121,7 @@ def _moved(alert: Alert | None, signal: Signal | None, rule: Rule, now: datetime
         seen = _seen(alert, signal, rule, now)
         hold = rule.hold if signal.hold is None else signal.hold
         ripe = seen.phase is Phase.PENDING and now - seen.since >= hold
-        return _fired(seen, now, damping) if ripe or (alert is not None and alert.owed) else seen
+        return _fired(seen, now, damping) if ripe or (alert is not None and alert.resolution_due) else seen
     if alert is None or not alert.open:
         return alert
     gone_at = alert.gone_at or now
@@ -129,7 +134,7 @@ def _moved(alert: Alert | None, signal: Signal | None, rule: Rule, now: datetime
 def _seen(alert: Alert | None, signal: Signal, rule: Rule, now: datetime) -> Alert:
     """The alert with what the row says; one that ended and whose end was told, or need not be, is followed by another."""
     severity = signal.severity or rule.severity
-    if alert is None or not (alert.open or alert.owed):
+    if alert is None or not (alert.open or alert.resolution_due):
         firings = alert.firings if alert else ()
         alert = Alert(rule.name, signal.labels, severity, Phase.PENDING, since=now, seen_at=now, firings=firings)
     return replace(
@@ -170,7 +175,7 @@ def _told_of_fire(
     kind = _due(free, rule, now)
     if kind is None:
         return Transition(free)
-    told = replace(free, told_at=now, told_severity=free.severity)
+    told = replace(free, notified_at=now, notified_severity=free.severity)
     if kind is EventKind.SEVERITY:
         told = replace(told, acknowledged_at=None, acknowledged_by="")
     first = kind is EventKind.FIRED and free.flapping
@@ -181,9 +186,9 @@ def _due(alert: Alert, rule: Rule, now: datetime) -> EventKind | None:
     """What is to be told of an alert that fires; nothing while it shows no fault."""
     if alert.gone_at is not None:
         return None
-    if alert.told_at is None:
+    if alert.notified_at is None:
         return EventKind.FIRED
-    if alert.told_severity is not None and alert.severity.rank > alert.told_severity.rank:
+    if alert.notified_severity is not None and alert.severity.rank > alert.notified_severity.rank:
         return EventKind.SEVERITY
     reminder = remind_at(alert, rule)
     return EventKind.REMINDED if reminder is not None and reminder <= now else None
@@ -191,10 +196,10 @@ def _due(alert: Alert, rule: Rule, now: datetime) -> EventKind | None:
 
 def _told_of_end(before: Alert | None, after: Alert, rule: Rule, now: datetime, suppressed: str) -> Transition:
     ends = before is not None and before.open
-    if after.owed and not suppressed:
-        told = replace(after, end_told_at=now, suppressed="")
+    if after.resolution_due and not suppressed:
+        told = replace(after, resolved_notified_at=now, suppressed="")
         return Transition(told, (_event(EventKind.RESOLVED, told, rule, now),))
-    quiet = replace(after, suppressed=suppressed if after.owed else "")
+    quiet = replace(after, suppressed=suppressed if after.resolution_due else "")
     if not ends:
         return Transition(quiet)
     kind = EventKind.DROPPED if after.fired_at is None else EventKind.ENDED

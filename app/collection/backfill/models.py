@@ -98,7 +98,7 @@ class Lack:
 class Chunk:
     """A claimed window; only the holder of the lease may end it."""
 
-    chunk_id: int
+    window_id: int
     backfill_id: int
     work: Work
     lease: UUID

@@ -109,7 +109,7 @@ class BackfillRepository:
             await connection.execute(statements.LOCK, chunk.backfill_id)
             ended = await connection.fetchval(
                 statements.END,
-                chunk.chunk_id, chunk.lease, attempt.outcome.value, attempt.run_id, attempt.requests,
+                chunk.window_id, chunk.lease, attempt.outcome.value, attempt.run_id, attempt.requests,
                 attempt.error_class, attempt.error_message,
             )  # fmt: skip
             if ended:
@@ -127,15 +127,15 @@ class BackfillRepository:
             await connection.execute(statements.LOCK, chunk.backfill_id)
             returned = await connection.fetchval(
                 statements.RETRY_LATER,
-                chunk.chunk_id, chunk.lease, self._patience.pause(chunk.attempts),
+                chunk.window_id, chunk.lease, self._patience.pause(chunk.attempts),
                 attempt.error_class, attempt.error_message, attempt.run_id, attempt.requests,
             )  # fmt: skip
             if returned:
                 [(failures, counted)] = await connection.fetch(
-                    statements.UNANSWERED, chunk.backfill_id, attempt.error_message, chunk.chunk_id
+                    statements.UNANSWERED, chunk.backfill_id, attempt.error_message, chunk.window_id
                 )
                 if failures >= statements.HOLD_AFTER:
-                    await connection.execute(statements.REFUND, chunk.chunk_id)
+                    await connection.execute(statements.REFUND, chunk.window_id)
                 if failures >= statements.HOLD_AFTER and counted:
                     pause = self._patience.hold(failures - statements.HOLD_AFTER + 1)
                     await connection.execute(statements.HOLD, chunk.backfill_id, pause)
@@ -154,7 +154,7 @@ class BackfillRepository:
                 return 0
             backfills = sorted({row["backfill_id"] for row in wanted})
             await connection.execute(statements.LOCK_MANY, backfills)
-            failed = await connection.fetch(statements.GIVE_UP, [row["chunk_id"] for row in wanted])
+            failed = await connection.fetch(statements.GIVE_UP, [row["window_id"] for row in wanted])
             for backfill_id in backfills:
                 await connection.execute(statements.COMPLETE, backfill_id)
         return len(failed)
@@ -268,7 +268,7 @@ def _unknown(backfill_id: int) -> NotFound:
 
 def _chunk(row: Record) -> Chunk:
     work = Work(DataItem(row["item"]), find_place(row["area"]), Interval(row["window_start"], row["window_end"]))
-    return Chunk(row["chunk_id"], row["backfill_id"], work, row["lease"], row["attempts"])
+    return Chunk(row["window_id"], row["backfill_id"], work, row["lease"], row["attempts"])
 
 
 def _progress(row: Record) -> BackfillProgress:

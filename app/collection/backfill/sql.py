@@ -26,7 +26,7 @@ ADD = """
 """
 
 ADD_CHUNKS = """
-    insert into backfill_chunks (backfill_id, position, item, area, window_start, window_end)
+    insert into backfill_windows (backfill_id, position, item, area, window_start, window_end)
     select $1, position, item, area, window_start, window_end
     from unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
         with ordinality as planned (item, area, window_start, window_end, position)
@@ -40,13 +40,13 @@ COMPLETE = """
         and cancelled_at is null
         and finished_at is null
         and not exists (
-            select from backfill_chunks where backfill_id = $1 and state in ('pending', 'claimed')
+            select from backfill_windows where backfill_id = $1 and state in ('pending', 'claimed')
         )
 """
 
 QUEUED = f"""
     select item, area, window_start, window_end
-    from backfill_chunks
+    from backfill_windows
     join backfills using (backfill_id)
     join unnest($1::text[], $2::text[]) as wanted (item, area) using (item, area)
     where {_OPEN} and state in ('pending', 'claimed')
@@ -91,14 +91,14 @@ OPENINGS = f"""
     from backfills
     cross join lateral (
         select count(*) as windows
-        from backfill_chunks as chunk
+        from backfill_windows as chunk
         where chunk.backfill_id = backfills.backfill_id and state = 'claimed' and lease_until > clock_timestamp()
     ) as underway
     cross join lateral (
         select count(*) as windows
         from (
             select
-            from backfill_chunks as chunk
+            from backfill_windows as chunk
             where chunk.backfill_id = backfills.backfill_id and {_CLAIMABLE}
             limit concurrency
         ) as first_ones
@@ -114,7 +114,7 @@ LOCK_MANY = "select from backfills where backfill_id = any($1::bigint[]) order b
 
 # A window that failed waits behind those that were never tried.
 CLAIM = f"""
-    update backfill_chunks as chunk
+    update backfill_windows as chunk
     set
         state = 'claimed',
         attempts = attempts + 1,
@@ -123,34 +123,34 @@ CLAIM = f"""
         lease = gen_random_uuid(),
         lease_until = clock_timestamp() + $3::interval
     from (
-        select chunk_id
-        from backfill_chunks
+        select window_id
+        from backfill_windows
         where
             backfill_id = $1
             and state in ('pending', 'claimed')
             and {_CLAIMABLE}
             and (
                 select count(*)
-                from backfill_chunks as underway
+                from backfill_windows as underway
                 where underway.backfill_id = $1 and state = 'claimed' and lease_until > clock_timestamp()
             ) < (select {_ALLOWED} from backfills where backfill_id = $1)
         order by attempts, position
         limit 1
         for update skip locked
     ) as next
-    where chunk.chunk_id = next.chunk_id
-    returning chunk.chunk_id, backfill_id, item, area, window_start, window_end, lease, attempts
+    where chunk.window_id = next.window_id
+    returning chunk.window_id, backfill_id, item, area, window_start, window_end, lease, attempts
 """  # noqa: S608  constants
 
 EXTEND = """
-    update backfill_chunks
+    update backfill_windows
     set lease_until = clock_timestamp() + $2::interval
     where lease = any($1::uuid[]) and state = 'claimed'
     returning lease
 """
 
 END = """
-    update backfill_chunks
+    update backfill_windows
     set
         state = $3,
         lease = null,
@@ -160,7 +160,7 @@ END = """
         error_class = $6,
         error_message = $7,
         ended_at = clock_timestamp()
-    where chunk_id = $1 and lease = $2 and state = 'claimed'
+    where window_id = $1 and lease = $2 and state = 'claimed'
     returning true
 """
 
@@ -171,7 +171,7 @@ ANSWERED = """
 """
 
 RETRY_LATER = """
-    update backfill_chunks
+    update backfill_windows
     set
         state = 'pending',
         lease = null,
@@ -181,7 +181,7 @@ RETRY_LATER = """
         error_message = $5,
         run_id = coalesce($6, run_id),
         requests = requests + $7
-    where chunk_id = $1 and lease = $2 and state = 'claimed'
+    where window_id = $1 and lease = $2 and state = 'claimed'
     returning true
 """
 
@@ -192,8 +192,8 @@ UNANSWERED = """
         failures_in_row = failures_in_row + (claimed_at >= coalesce(held_at, '-infinity'))::integer,
         failing_since = coalesce(failing_since, clock_timestamp()),
         last_error = $2
-    from backfill_chunks as chunk
-    where backfills.backfill_id = $1 and chunk.chunk_id = $3
+    from backfill_windows as chunk
+    where backfills.backfill_id = $1 and chunk.window_id = $3
     returning failures_in_row, claimed_at >= coalesce(held_at, '-infinity') as counted
 """
 
@@ -205,11 +205,11 @@ HOLD = """
 
 # The source was down, which says nothing of the window.
 REFUND = f"""
-    update backfill_chunks as chunk
+    update backfill_windows as chunk
     set attempts = chunk.attempts - 1
     from backfills
     where
-        chunk.chunk_id = $1
+        chunk.window_id = $1
         and chunk.attempts > 0
         and backfills.backfill_id = chunk.backfill_id
         and failing_since > clock_timestamp() - {ROUNDS_AT_MOST}
@@ -233,7 +233,7 @@ RELEASE = f"""
             )
         returning backfill_id
     )
-    update backfill_chunks as chunk
+    update backfill_windows as chunk
     set not_before = '-infinity'
     from released
     where chunk.backfill_id = released.backfill_id and state = 'pending' and error_class = any($1::text[])
@@ -243,32 +243,32 @@ RELEASE = f"""
 # Only what is left of a lease counts.
 LIVE_HOLDERS = """
     select distinct claimed_by
-    from backfill_chunks
+    from backfill_windows
     where state = 'claimed' and lease_until > clock_timestamp()
 """
 
 FREE = """
-    update backfill_chunks
+    update backfill_windows
     set lease_until = clock_timestamp()
     where claimed_by = any($1::text[]) and state = 'claimed' and lease_until > clock_timestamp()
-    returning chunk_id
+    returning window_id
 """
 
 HAND_BACK = """
-    update backfill_chunks
+    update backfill_windows
     set state = 'pending', attempts = attempts - 1, lease = null, lease_until = null
     where lease = any($1::uuid[]) and state = 'claimed'
-    returning chunk_id
+    returning window_id
 """
 
 LOST = """
-    select chunk_id, backfill_id
-    from backfill_chunks
+    select window_id, backfill_id
+    from backfill_windows
     where state = 'claimed' and lease_until <= clock_timestamp() and attempts >= $1
 """
 
 GIVE_UP = """
-    update backfill_chunks
+    update backfill_windows
     set
         state = 'failed',
         lease = null,
@@ -276,8 +276,8 @@ GIVE_UP = """
         error_class = 'WorkerLost',
         error_message = 'the process that worked on it ended ' || attempts || ' times before the window did',
         ended_at = clock_timestamp()
-    where chunk_id = any($1::bigint[]) and state = 'claimed' and lease_until <= clock_timestamp()
-    returning chunk_id
+    where window_id = any($1::bigint[]) and state = 'claimed' and lease_until <= clock_timestamp()
+    returning window_id
 """
 
 PAUSE = f"""
@@ -306,14 +306,14 @@ CANCEL = f"""
 FORGET_ASKED = "delete from asked_ranges where backfill_id = $1"
 
 CANCEL_CHUNKS = """
-    update backfill_chunks
+    update backfill_windows
     set state = 'cancelled', lease = null, lease_until = null, ended_at = clock_timestamp()
     where backfill_id = $1 and state in ('pending', 'claimed')
-    returning chunk_id
+    returning window_id
 """
 
 RETRY_FAILED = """
-    update backfill_chunks
+    update backfill_windows
     set
         state = 'pending',
         attempts = 0,
@@ -322,7 +322,7 @@ RETRY_FAILED = """
         error_message = '',
         ended_at = null
     where backfill_id = $1 and state = 'failed'
-    returning chunk_id
+    returning window_id
 """
 
 REOPEN = """
@@ -392,7 +392,7 @@ PROGRESS = f"""
             coalesce(sum(requests), 0)::bigint as requests,
             max(ended_at) as last_ended,
             coalesce(bool_or(state in ('pending', 'claimed') and {_CLAIMABLE}), false) as claimable
-        from backfill_chunks as chunk
+        from backfill_windows as chunk
         where chunk.backfill_id = backfills.backfill_id
     ) as counts
     -- What the last windows took: how many ended within how long, and how long each was worked on.
@@ -403,7 +403,7 @@ PROGRESS = f"""
             avg(api_seconds + parse_seconds + store_seconds) as window_seconds
         from (
             select ended_at, run_id
-            from backfill_chunks as chunk
+            from backfill_windows as chunk
             where
                 chunk.backfill_id = backfills.backfill_id
                 and state in ('stored', 'empty', 'failed')
@@ -420,7 +420,7 @@ PROGRESS = f"""
             coalesce(array_agg(until order by claimed_by), '{{}}') as holders_until
         from (
             select claimed_by, count(*) as windows, max(lease_until) as until
-            from backfill_chunks as chunk
+            from backfill_windows as chunk
             where
                 chunk.backfill_id = backfills.backfill_id
                 and state = 'claimed'
@@ -471,7 +471,7 @@ MEASURED = """
 
 FAILURES = """
     select item, area, window_start as start, window_end as "end", attempts, error_class, error_message, run_id
-    from backfill_chunks
+    from backfill_windows
     where backfill_id = $1 and (state = 'failed' or state = 'pending' and error_class <> '')
     order by position
     limit $2

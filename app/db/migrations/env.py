@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `app.db.migrate` hands over."""  # noqa: INP001  Alembic runs it as a file
+"""Runs the migrations on the connection that `app.db.migrate` hands over."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ ANSWERED = """
         select
             bool_and(c.state not in ('pending', 'claimed')) as ended,
             bool_and(c.state in ('stored', 'empty')) as answered
-        from backfill_chunks as c
+        from backfill_windows as c
         where
             c.backfill_id = r.backfill_id
             and c.item = s.item

@@ -194,7 +194,7 @@ _RULES = """
         select rule, count(*) as fired from alerts where fired_at >= $1 and fired_at < $2 group by rule
     ),
     told as (
-        select rule, count(*) as told from alert_events where told and at >= $1 and at < $2 group by rule
+        select rule, count(*) as told from alert_events where notified and at >= $1 and at < $2 group by rule
     )
     select rule, coalesce(fired, 0) as fired, coalesce(told, 0) as told
     from fired

@@ -35,7 +35,7 @@ async def test_replicas_that_are_killed_between_any_two_steps_lose_nothing_and_t
         for step in STEPS:
             it.clock.set(it.clock.now() + PASSED)
             await killed_at(step, database_url, it.clock.now().isoformat())
-            [(fired,)] = await rows(database, "select count(*) from alert_events where kind = 'fired' and told")
+            [(fired,)] = await rows(database, "select count(*) from alert_events where kind = 'fired' and notified")
             assert fired == (len(RULES) if step == "committed" else 0), step
         it.world.faults |= {rule.name: [shown(area="FR")] for rule in RULES}
         assert await it.round(20) == []

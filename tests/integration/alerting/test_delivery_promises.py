@@ -52,7 +52,7 @@ def folder(make_folder: Callable[[], Path]) -> Path:
 
 def resolved(number: int, severity: Severity = WARNING, told: Severity | None = None, **fields: Any) -> AlertEvent:
     made = event(number, EventKind.RESOLVED, severity=severity, **fields)
-    return replace(made, alert=replace(made.alert, told_severity=told))
+    return replace(made, alert=replace(made.alert, notified_severity=told))
 
 
 def kinds(receiver: Receiver) -> list[tuple[str, str]]:
@@ -133,7 +133,7 @@ async def test_an_end_follows_its_beginning_to_another_channel(database: Databas
 async def alert(post: Post, number: int) -> None:
     """The row of an alert that fires."""
     await post.rows(
-        "insert into alerts (alert_id, rule, labels, severity, phase, since, seen_at, fired_at, told_at)"
+        "insert into alerts (alert_id, rule, labels, severity, phase, since, seen_at, fired_at, notified_at)"
         " overriding system value values ($1, 'collection_failing', jsonb_build_object('area', 'A' || $2),"
         " 'warning', 'firing', $3, $3, $3, $3) returning 1",
         number, str(number), NOW,
@@ -328,7 +328,7 @@ async def test_the_record_says_which_channels_took_it(database: Database, folder
     ):
         await alert(post, 1)
         await post.rows(
-            "insert into alert_events (alert_id, rule, at, kind, severity, told)"
+            "insert into alert_events (alert_id, rule, at, kind, severity, notified)"
             " values (1, 'collection_failing', $1, 'fired', 'warning', true) returning 1",
             NOW,
         )

@@ -82,7 +82,7 @@ async def test_every_window_is_collected_once_and_points_at_its_run(database: Da
     assert await scene.counts(backfill_id) == {STORED: 10}
     assert sorted(window for _, _, window in scene.source.asked) == [days(day, day + 1) for day in range(10)]
     assert await scene.rows(
-        "select count(*), count(distinct run_id) from backfill_chunks join collection_runs using (run_id)"
+        "select count(*), count(distinct run_id) from backfill_windows join collection_runs using (run_id)"
     ) == [(10, 10)]
     assert await scene.rows("select count(*) from observations") == [(240,)]
 
@@ -205,7 +205,7 @@ async def test_a_source_that_is_down_holds_the_backfill_and_fails_no_window(data
     assert "cannot connect" in (await scene.service.progress(backfill_id)).reason
     down.clear()
     await scene.service.resume(backfill_id)
-    await scene.rows("update backfill_chunks set not_before = '-infinity'")
+    await scene.rows("update backfill_windows set not_before = '-infinity'")
     assert await work_until_ended(scene, backfill_id) is BackfillState.COMPLETED
     assert await scene.counts(backfill_id) == {STORED: 10}
 
@@ -287,7 +287,7 @@ async def test_a_worker_that_stops_hands_back_what_is_under_way(database: Databa
         assert await scene.counts(backfill_id) == {PENDING: 8, ChunkState.CLAIMED: 2}
         worker.stop()
         await working
-    assert await scene.rows("select state, max(attempts), count(*) from backfill_chunks group by state") == [
+    assert await scene.rows("select state, max(attempts), count(*) from backfill_windows group by state") == [
         ("pending", 0, 10)
     ]
 
@@ -320,7 +320,7 @@ async def test_no_more_windows_than_allowed_are_under_way_over_all_processes(dat
     backfill_id = await scene.start(ten_days(concurrency=3))
     claims = await asyncio.gather(*(scene.repository.claim(backfill_id, f"worker {n}") for n in range(8)))
     chunks = [chunk for chunk in claims if chunk]
-    assert len({chunk.chunk_id for chunk in chunks}) == len(chunks) == 3
+    assert len({chunk.window_id for chunk in chunks}) == len(chunks) == 3
     assert await scene.repository.openings() == []
 
 
@@ -330,7 +330,7 @@ async def test_a_window_of_a_dead_worker_is_taken_over_and_only_the_new_holder_m
     dead = await scene.repository.claim(backfill_id, "dead")
     assert dead is not None
     assert await scene.repository.claim(backfill_id, "other") is None
-    await scene.rows("update backfill_chunks set lease_until = now() - interval '1 second'")
+    await scene.rows("update backfill_windows set lease_until = now() - interval '1 second'")
     heir = await scene.repository.claim(backfill_id, "other")
     assert heir is not None
     assert heir.work == dead.work
@@ -346,7 +346,7 @@ async def test_a_window_that_kills_its_workers_fails_in_the_end(database: Databa
     for _ in range(3):
         assert await scene.repository.give_up_lost() == 0
         assert await scene.repository.claim(backfill_id, "dying")
-        await scene.rows("update backfill_chunks set lease_until = now() - interval '1 second'")
+        await scene.rows("update backfill_windows set lease_until = now() - interval '1 second'")
     assert await scene.repository.give_up_lost() == 1
     assert (await scene.service.progress(backfill_id)).state is BackfillState.COMPLETED
     (failure,) = await scene.service.failures(backfill_id)
@@ -370,13 +370,13 @@ async def test_windows_that_fail_together_are_one_round_and_use_up_no_attempts(d
     assert await scene.repository.openings() == []
     for seconds in (120, 240, 480, 600, 600):
         await scene.rows("update backfills set held_until = clock_timestamp()")
-        await scene.rows("update backfill_chunks set not_before = '-infinity'")
+        await scene.rows("update backfill_windows set not_before = '-infinity'")
         # One window asks whether the source is back.
         assert [opening.windows for opening in await scene.repository.openings()] == [1]
         await failed(scene, backfill_id, 1)
         [(held, _)] = await scene.rows(wait)
         assert held == seconds
-    assert await scene.rows("select state, max(attempts) from backfill_chunks group by state") == [("pending", 1)]
+    assert await scene.rows("select state, max(attempts) from backfill_windows group by state") == [("pending", 1)]
 
 
 async def test_a_backfill_goes_on_as_soon_as_anybody_is_answered(database: Database) -> None:
@@ -521,7 +521,7 @@ async def test_the_time_left_follows_from_the_rate_and_what_a_window_cost(databa
     scene = Scene(database)
     backfill_id = await scene.start()
     assert scene.service.time_left(await scene.service.progress(backfill_id)) == timedelta(seconds=5)
-    await scene.rows("update backfill_chunks set state = 'stored', ended_at = now(), requests = 3 where position <= 5")
+    await scene.rows("update backfill_windows set state = 'stored', ended_at = now(), requests = 3 where position <= 5")
     assert scene.service.time_left(await scene.service.progress(backfill_id)) == timedelta(seconds=7.5)
 
 
@@ -556,7 +556,7 @@ async def test_a_database_that_ends_its_connections_costs_no_window(database: Da
     async with local() as backend, other.connection() as administrator:
         working = asyncio.create_task(scene.worker(backend).work(backfill_id))
         for stored in (3, 10, 20):
-            query = f"select count(*) >= {stored} from backfill_chunks where state = 'stored'"
+            query = f"select count(*) >= {stored} from backfill_windows where state = 'stored'"
             await until_true(partial(administrator.fetchval, query))
             await administrator.execute(TERMINATE)
         await until_true(partial(administrator.fetchval, "select finished_at is not null from backfills"))
@@ -576,7 +576,7 @@ async def test_the_progress_names_who_works_on_it_and_whether_anybody_does(datab
     progress = await scene.service.progress(backfill_id)
     assert [(one.name, one.windows) for one in progress.holders] == [("host:1", 2), ("host:2", 1)]
     assert (progress.waiting, progress.last_ended) == (False, None)
-    await scene.rows("update backfill_chunks set lease_until = now() - interval '1 second' where state = 'claimed'")
+    await scene.rows("update backfill_windows set lease_until = now() - interval '1 second' where state = 'claimed'")
     lost = await scene.service.progress(backfill_id)
     assert (lost.holders, lost.waiting, lost.claimable) == ((), True, True)
 
@@ -596,7 +596,7 @@ async def test_between_two_windows_nobody_is_waited_for(database: Database) -> N
     assert chunk is not None
     await scene.repository.end(chunk, WindowAttempt(Outcome.EMPTY))
     assert not (await scene.service.progress(backfill_id)).waiting
-    await scene.rows("update backfill_chunks set ended_at = now() - interval '11 seconds' where ended_at is not null")
+    await scene.rows("update backfill_windows set ended_at = now() - interval '11 seconds' where ended_at is not null")
     assert (await scene.service.progress(backfill_id)).waiting
 
 
@@ -612,4 +612,4 @@ async def test_backfills_that_ended_long_ago_are_deleted_and_open_ones_never(dat
     )
     assert await scene.service.prune(timedelta(days=90)) == 2
     assert {one.backfill_id for one in await scene.service.newest()} == {new, unfinished}
-    assert await scene.rows("select distinct backfill_id from backfill_chunks") == [(unfinished,)]
+    assert await scene.rows("select distinct backfill_id from backfill_windows") == [(unfinished,)]

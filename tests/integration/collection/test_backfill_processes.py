@@ -88,7 +88,7 @@ async def assert_complete(scene: Scene, backfill_id: int) -> None:
 async def held_until(scene: Scene, moment: str) -> int:
     """Let the leases that are out end at a moment; the number of windows that they hold."""
     held = await scene.rows(
-        f"update backfill_chunks set lease_until = {moment} where state = 'claimed' returning window_start"
+        f"update backfill_windows set lease_until = {moment} where state = 'claimed' returning window_start"
     )
     return len(held)
 
@@ -97,7 +97,7 @@ async def kill_at_work(scene: Scene, running: asyncio.subprocess.Process) -> Non
     """Kill the process while it holds windows: for a moment between two of them it holds none."""
     running.send_signal(signal.SIGSTOP)
     async with asyncio.timeout(120):
-        while not await scene.rows("select from backfill_chunks where state = 'claimed' limit 1"):
+        while not await scene.rows("select from backfill_windows where state = 'claimed' limit 1"):
             running.send_signal(signal.SIGCONT)
             await asyncio.sleep(0.01)
             running.send_signal(signal.SIGSTOP)
@@ -149,5 +149,5 @@ async def test_an_interrupted_process_hands_back_what_is_under_way_and_says_how_
     assert f"gridkeeper backfill resume {backfill_id} --follow" in output
     counts = await scene.counts(backfill_id)
     assert counts[ChunkState.PENDING] + counts[ChunkState.STORED] == WINDOWS
-    assert await scene.rows("select max(attempts) from backfill_chunks where state = 'pending'") == [(0,)]
+    assert await scene.rows("select max(attempts) from backfill_windows where state = 'pending'") == [(0,)]
     assert "00000000-0000" not in output

@@ -157,7 +157,7 @@ async def test_findings_that_lie_close_share_a_question_and_are_settled_one_by_o
     await ward.doubt(6, 9)
 
     assert await ward.attempt(NOW + HOUR) == RepairReport(2, 0, 2, 0)
-    assert await ward.rows("select count(*) from backfill_chunks") == [(1,)]
+    assert await ward.rows("select count(*) from backfill_windows") == [(1,)]
     assert await ward.repairs_kept() == [(1, "repeated", 4, 0), (1, "repeated", 3, 0)]
 
 

@@ -46,7 +46,7 @@ _ALERT = """
         values ($1, '{}', 'warning', case when $3::timestamptz is null then 'firing' else 'resolved' end, $2, $2, $2, $3, $4)
         returning alert_id
     )
-    insert into alert_events (alert_id, rule, at, kind, severity, told)
+    insert into alert_events (alert_id, rule, at, kind, severity, notified)
     select alert_id, $1, $2::timestamptz + interval '4 hours' * n, 'fired', 'warning', true
     from alert, generate_series(0, 1) as n
 """

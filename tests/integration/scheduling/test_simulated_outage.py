@@ -54,7 +54,7 @@ async def test_a_platform_that_was_down_for_a_day_is_caught_up_with_once_and_not
         assert (areas, answers <= 4) == (2, True)
         assert outage.end <= first <= last < outage.end + timedelta(minutes=31)
         assert await rows(database, _BUSIEST) <= [(LIMIT,)]
-        assert await rows(database, "select count(*) from backfill_chunks where state = 'failed'") == [(0,)]
+        assert await rows(database, "select count(*) from backfill_windows where state = 'failed'") == [(0,)]
 
 
 @pytest.mark.timeout(900)

@@ -147,15 +147,15 @@ def test_time_alone_reminds_but_neither_fires_nor_ends() -> None:
     [
         (firing(), "", EventKind.RESOLVED),
         (firing(), "silence 1", EventKind.ENDED),
-        (firing(told_at=None), "", EventKind.ENDED),
-        (firing(phase=Phase.PENDING, told_at=None, fired_at=None), "", EventKind.DROPPED),
+        (firing(notified_at=None), "", EventKind.ENDED),
+        (firing(phase=Phase.PENDING, notified_at=None, fired_at=None), "", EventKind.DROPPED),
         (firing(phase=Phase.RESOLVED, resolved_at=T0), "", EventKind.RESOLVED),
     ],
 )
 def test_an_alert_whose_rule_is_gone_ends_with_a_note(alert: Alert, suppressed: str, kind: EventKind) -> None:
     step = ended(alert, NOW, T0 + MINUTE, "the rule was removed", suppressed)
     assert step.alert is not None
-    assert (step.alert.open, step.alert.owed, step.alert.suppressed) == (False, False, "")
+    assert (step.alert.open, step.alert.resolution_due, step.alert.suppressed) == (False, False, "")
     assert [(event.kind, event.note) for event in step.events] == [(kind, "the rule was removed")]
 
 

@@ -67,7 +67,7 @@ def test_an_alert_waits_for_a_rule_not_looked_at_since_and_for_one_that_is_pendi
 
 
 def test_what_was_told_already_does_not_wait_and_a_paused_rule_is_not_waited_for() -> None:
-    told = Alert("failing", (), Severity.WARNING, Phase.FIRING, T0, T0, T0, told_at=T0)
+    told = Alert("failing", (), Severity.WARNING, Phase.FIRING, T0, T0, T0, notified_at=T0)
     assert why(around(evaluated=-1), told, signal()) == ""
     nobody = SuppressionContext(rules={DOWN.name: DOWN})
     assert why(nobody, found=signal()) == ""
@@ -81,8 +81,8 @@ def test_a_fault_that_was_not_seen_since_its_cause_ended_stays_quiet() -> None:
 
 
 def test_an_end_is_not_held_back_by_a_cause_that_has_ended() -> None:
-    owed = Alert("failing", (), Severity.WARNING, Phase.RESOLVED, T0, T0, T0, T0, told_at=T0)
-    assert owed.owed
+    owed = Alert("failing", (), Severity.WARNING, Phase.RESOLVED, T0, T0, T0, T0, notified_at=T0)
+    assert owed.resolution_due
     assert why(around(alert(phase=Phase.RESOLVED), evaluated=60), owed, seconds=90) == ""
     assert why(around(alert(), evaluated=60), owed, seconds=90) == "inhibited by platform_down"
 
@@ -119,16 +119,18 @@ def test_rules_that_others_depend_on_are_settled_first_in_whatever_order_they_co
 def test_an_alert_that_waits_is_looked_at_again_at_once_and_one_that_was_told_when_it_is_due() -> None:
     look = RuleSnapshot(CHILD, (), T0, evaluation("failing", signal()))
     [waiting] = apply_evaluations([look], around(evaluated=-1), DAMPING)
-    assert waiting.look_at == T0
+    assert waiting.check_at == T0
     [told] = apply_evaluations([look], around(), DAMPING)
-    assert told.look_at == T0 + CHILD.remind_every
+    assert told.check_at == T0 + CHILD.remind_every
 
 
 def test_an_alert_that_was_to_be_looked_at_is_written_though_nothing_changed() -> None:
-    quiet = Alert("failing", (), Severity.WARNING, Phase.FIRING, T0, T0, T0, told_at=T0, acknowledged_at=T0, alert_id=5)
+    quiet = Alert(
+        "failing", (), Severity.WARNING, Phase.FIRING, T0, T0, T0, notified_at=T0, acknowledged_at=T0, alert_id=5
+    )
     assert apply_evaluations([RuleSnapshot(CHILD, [quiet], T0)], around(), DAMPING) == []
     [change] = apply_evaluations([RuleSnapshot(CHILD, [quiet], T0, overdue=frozenset({5}))], around(), DAMPING)
-    assert (change.alert, change.look_at, change.events) == (quiet, None, ())
+    assert (change.alert, change.check_at, change.events) == (quiet, None, ())
 
 
 def test_an_evaluation_that_keeps_lets_alerts_stay_but_takes_up_new_ones() -> None:
@@ -148,5 +150,5 @@ def test_a_cause_explains_after_its_end_for_as_long_as_the_rule_looks_back() -> 
     assert reason(alert("failing"), signal(), 15.9) == "inhibited by platform_down"
     assert reason(None, signal(), 15.9) == "inhibited by platform_down"
     assert reason(alert("failing"), signal(), 16.1) == ""
-    owed = Alert("failing", (), Severity.WARNING, Phase.RESOLVED, T0, T0, T0, T0, told_at=T0)
+    owed = Alert("failing", (), Severity.WARNING, Phase.RESOLVED, T0, T0, T0, T0, notified_at=T0)
     assert reason(owed, None, 2) == ""

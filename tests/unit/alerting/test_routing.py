@@ -122,7 +122,7 @@ def test_an_end_follows_the_message_that_is_under_way_and_joins_one_that_still_c
 
 def test_an_end_of_what_was_critical_waits_for_nothing() -> None:
     fell = ended()
-    fell = replace(fell, alert=replace(fell.alert, told_severity=Severity.CRITICAL))
+    fell = replace(fell, alert=replace(fell.alert, notified_severity=Severity.CRITICAL))
     [message] = plan_ends([fell], {1: [Ways("chat", (), sent=['["all", [], {}]'])]}, Routes()).planned
     assert (message.wait, message.interval, message.severity) == (timedelta(0), timedelta(0), Severity.CRITICAL)
 

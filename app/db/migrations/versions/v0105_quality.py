@@ -1,4 +1,4 @@
-"""Scores, findings, scans and trends of data quality."""
+"""Scores, findings, scans, repairs and trends of data quality."""
 
 # ruff: noqa: S608  statements are made of constants
 
@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+from app.db.migrations.views import create_views, drop_views
+
+revision = "0105"
+down_revision = "0104"
 branch_labels = None
 depends_on = None
 
@@ -201,8 +203,8 @@ VIEWS = {
     ),
 }
 
+
 DROP = (
-    *(f"drop view {name}" for name in reversed(VIEWS)),
     "drop table quality_trends",
     "drop table quality_scans",
     "drop table quality_repairs",
@@ -214,11 +216,10 @@ DROP = (
 def upgrade() -> None:
     for statement in TABLES:
         op.execute(statement)
-    for name, (comment, query) in VIEWS.items():
-        op.execute(f"create view {name} as {query}")
-        op.execute(f"comment on view {name} is '{comment}'")
+    create_views(VIEWS)
 
 
 def downgrade() -> None:
+    drop_views(VIEWS)
     for statement in DROP:
         op.execute(statement)

@@ -1,4 +1,4 @@
-"""Areas and types of production as tables, and the documented views `v_…` that dashboards and people read."""
+"""The documented views `v_…` of series and their values, which dashboards and people read."""
 
 # ruff: noqa: S608  statements are made of constants
 
@@ -6,78 +6,14 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+from app.db.migrations.views import KEY, create_views, drop_views, place
+
+revision = "0102"
+down_revision = "0101"
 branch_labels = None
 depends_on = None
 
-TABLES = (
-    """
-    create table areas (
-        eic         text primary key,
-        code        text not null unique,
-        name        text not null,
-        kinds       text[] not null,
-        zone        text not null,
-        market_days boolean not null,
-        since       date,
-        until       date
-    )
-    """,
-    "comment on table areas is 'The areas this program knows; every `gridkeeper migrate` writes them anew'",
-    "comment on column areas.market_days is 'whether the days of the zone begin with those of Europe/Brussels'",
-    """
-    create table psr_types (
-        code text primary key,
-        name text not null
-    )
-    """,
-    """
-    insert into psr_types (code, name) values
-        ('B01', 'Biomass'),
-        ('B02', 'Fossil brown coal'),
-        ('B03', 'Fossil coal-derived gas'),
-        ('B04', 'Fossil gas'),
-        ('B05', 'Fossil hard coal'),
-        ('B06', 'Fossil oil'),
-        ('B07', 'Fossil oil shale'),
-        ('B08', 'Fossil peat'),
-        ('B09', 'Geothermal'),
-        ('B10', 'Hydro pumped storage'),
-        ('B11', 'Hydro run-of-river'),
-        ('B12', 'Hydro reservoir'),
-        ('B13', 'Marine'),
-        ('B14', 'Nuclear'),
-        ('B15', 'Other renewable'),
-        ('B16', 'Solar'),
-        ('B17', 'Waste'),
-        ('B18', 'Wind offshore'),
-        ('B19', 'Wind onshore'),
-        ('B20', 'Other'),
-        ('B25', 'Energy storage')
-    """,
-    "comment on table psr_types is 'Types of production by the code of the platform'",
-    "create index observation_revisions_superseded on observation_revisions (superseded_at)",
-)
-
-
-def place(column: str) -> tuple[str, str]:
-    """The short form of an EIC or of `OUT>IN`, and the joins it needs."""
-    label = f"""
-        case when strpos({column}, '>') > 0
-            then coalesce(out_place.code, split_part({column}, '>', 1)) || '>' else ''
-        end || coalesce(place.code, split_part({column}, '>', -1))
-    """
-    joins = f"""
-        left join areas as place on place.eic = split_part({column}, '>', -1)
-        left join areas as out_place on strpos({column}, '>') > 0 and out_place.eic = split_part({column}, '>', 1)
-    """
-    return label, joins
-
-
 LABEL, JOINS = place("series.area")
-RUN_LABEL, RUN_JOINS = place("collection_runs.area")
-GAP_LABEL, GAP_JOINS = place("gaps.area")
 
 
 def lateral(column: str) -> str:
@@ -99,11 +35,6 @@ def lateral(column: str) -> str:
         group by {column}, resolution
     """
 
-
-KEY = """
-    s.series_id, s.source, s.item, s.area, s.area_eic, s.in_area, s.out_area, s.direction, s.psr_type, s.business_type,
-    s.contract, s.sequence, s.flow_direction, s.category, s.unit_eic, s.unit, s.currency
-"""
 
 # What v_hourly and v_daily read; where the server has continuous aggregates, `app.db.timescale` replaces these two.
 BASES = {
@@ -278,100 +209,6 @@ VIEWS = {
         where d.stored > 0
         """,
     ),
-    "v_coverage_daily": (
-        "How many values are stored on each UTC day from the first to the last day of a series, and how many there are",
-        f"""
-        select
-            {KEY},
-            days.day::date as day,
-            days.day at time zone 'UTC' as day_start,
-            r.code as resolution,
-            coalesce(c.stored, 0) as stored,
-            86400 / r.seconds as expected,
-            coalesce(c.stored, 0) * r.seconds / 86400.0::double precision as coverage
-        from v_series as s
-        cross join lateral (
-            select resolution, min(day) as first_day, max(day) as last_day
-            from daily_counts
-            where series_id = s.series_id
-            group by resolution
-        ) as extent
-        join resolutions as r on r.id = extent.resolution and r.seconds is not null
-        cross join lateral generate_series(extent.first_day::timestamp, extent.last_day, interval '1 day') as days (day)
-        left join daily_counts as c
-            on c.series_id = s.series_id and c.day = days.day::date and c.resolution = extent.resolution
-        """,
-    ),
-    "v_gaps": (
-        "Values that are missing although they were due, with the reason",
-        f"""
-        select
-            item,
-            {GAP_LABEL} as area,
-            gaps.area as area_eic,
-            series_id,
-            gap_start,
-            gap_end,
-            r.code as resolution,
-            missing,
-            reason,
-            gaps.since as due_since,
-            found_at
-        from gaps
-        join resolutions as r on r.id = gaps.resolution
-        {GAP_JOINS}
-        """,
-    ),
-    "v_collection_runs": (
-        "One row for each window that was asked for, whatever came of it",
-        f"""
-        select
-            run_id,
-            source,
-            item,
-            {RUN_LABEL} as area,
-            collection_runs.area as area_eic,
-            window_start,
-            window_end,
-            started_at,
-            finished_at,
-            extract(epoch from finished_at - started_at)::double precision as seconds,
-            outcome,
-            error_class,
-            error_message,
-            received, new, revised, unchanged, vanished, rejected, requests, retries, bytes,
-            api_seconds, parse_seconds, store_seconds
-        from collection_runs
-        {RUN_JOINS}
-        """,
-    ),
-    "v_collection_hourly": (
-        "The collection of each hour by item and area: outcomes, values, cost",
-        """
-        select
-            date_trunc('hour', finished_at, 'UTC') as hour,
-            source,
-            item,
-            area,
-            count(*) as runs,
-            count(*) filter (where outcome = 'stored') as stored_runs,
-            count(*) filter (where outcome = 'empty') as empty_runs,
-            count(*) filter (where outcome = 'failed') as failed_runs,
-            (count(*) filter (where outcome <> 'failed'))::double precision / count(*) as success_rate,
-            sum(received) as received,
-            sum(new) as new,
-            sum(revised) as revised,
-            sum(vanished) as vanished,
-            sum(rejected) as rejected,
-            sum(requests) as requests,
-            sum(retries) as retries,
-            sum(bytes)::bigint as bytes,
-            avg(seconds) as mean_seconds,
-            percentile_cont(0.95) within group (order by seconds) as p95_seconds
-        from v_collection_runs
-        group by 1, 2, 3, 4
-        """,
-    ),
     "v_prices": (
         "Day-ahead prices",
         """
@@ -432,18 +269,10 @@ AGGREGATES = ("observations_hourly", "observations_daily")
 
 
 def upgrade() -> None:
-    for statement in TABLES:
-        op.execute(statement)
-    for name, (comment, query) in VIEWS.items():
-        op.execute(f"create view {name} as {query}")
-        op.execute(f"comment on view {name} is '{comment}'")
+    create_views(VIEWS)
 
 
 def downgrade() -> None:
-    for name in reversed(VIEWS):
-        op.execute(f"drop view {name}")
+    drop_views(VIEWS)
     for name in AGGREGATES:
         op.execute(f"drop materialized view if exists {name}")
-    op.execute("drop index observation_revisions_superseded")
-    op.execute("drop table psr_types")
-    op.execute("drop table areas")

@@ -1,15 +1,15 @@
-"""Series, observations with their history, runs of the collection and the budget of the token."""
+"""Areas, series, observations with their history, runs of the collection, the budget of the token, answers."""
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0001"
+revision = "0101"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-CREATE = (
+TABLES = (
     """
     create table database_origin (
         only_row    boolean primary key default true check (only_row),
@@ -99,6 +99,7 @@ CREATE = (
         primary key (series_id, delivery_start, resolution, recorded_at)
     )
     """,
+    "create index observation_revisions_superseded on observation_revisions (superseded_at)",
     "comment on table observation_revisions is 'What was believed before: valid as of any instant in [recorded_at, superseded_at)'",
     """
     create table daily_counts (
@@ -115,11 +116,17 @@ CREATE = (
     create table token_budgets (
         token_id            text primary key,
         theoretical_arrival timestamptz not null,
-        blocked_until       timestamptz
+        blocked_until       timestamptz,
+        gap_due             timestamptz,
+        gap_waits_until     timestamptz,
+        backfill_due        timestamptz
     )
     """,
     "comment on table token_budgets is 'Request budget of a token, shared by all processes (generic cell rate algorithm)'",
     "comment on column token_budgets.token_id is 'a digest of the token, never the token'",
+    "comment on column token_budgets.gap_due is 'when the lane of gaps has a right to its next slot, whoever else waits'",
+    "comment on column token_budgets.gap_waits_until is 'until then backfill leaves free slots to the lane of gaps'",
+    "comment on column token_budgets.backfill_due is 'like gap_due, for backfill: its guaranteed share'",
     """
     create table collection_runs (
         run_id        bigint generated always as identity primary key,
@@ -148,6 +155,10 @@ CREATE = (
     )
     """,
     "create index collection_runs_latest on collection_runs (item, area, finished_at)",
+    "create index collection_runs_window on collection_runs (item, area, window_end)",
+    "create index collection_runs_finished on collection_runs (finished_at)",
+    # What the shipped rules look for is rare: they must not read every row for it every few seconds.
+    "create index collection_runs_failed on collection_runs (finished_at) where outcome = 'failed'",
     "comment on table collection_runs is 'One row for each window that was asked for, whatever came of it'",
     """
     create table rejected_points (
@@ -175,27 +186,104 @@ CREATE = (
     """,
     "create index malformed_documents_run on malformed_documents (run_id)",
     "comment on column malformed_documents.body is 'the bytes as received, cut off at the size cap'",
+    """
+    create table areas (
+        eic         text primary key,
+        code        text not null unique,
+        name        text not null,
+        kinds       text[] not null,
+        zone        text not null,
+        market_days boolean not null,
+        since       date,
+        until       date
+    )
+    """,
+    "comment on table areas is 'The areas this program knows; every `gridkeeper migrate` writes them anew'",
+    "comment on column areas.market_days is 'whether the days of the zone begin with those of Europe/Brussels'",
+    """
+    create table psr_types (
+        code text primary key,
+        name text not null
+    )
+    """,
+    """
+    insert into psr_types (code, name) values
+        ('B01', 'Biomass'),
+        ('B02', 'Fossil brown coal'),
+        ('B03', 'Fossil coal-derived gas'),
+        ('B04', 'Fossil gas'),
+        ('B05', 'Fossil hard coal'),
+        ('B06', 'Fossil oil'),
+        ('B07', 'Fossil oil shale'),
+        ('B08', 'Fossil peat'),
+        ('B09', 'Geothermal'),
+        ('B10', 'Hydro pumped storage'),
+        ('B11', 'Hydro run-of-river'),
+        ('B12', 'Hydro reservoir'),
+        ('B13', 'Marine'),
+        ('B14', 'Nuclear'),
+        ('B15', 'Other renewable'),
+        ('B16', 'Solar'),
+        ('B17', 'Waste'),
+        ('B18', 'Wind offshore'),
+        ('B19', 'Wind onshore'),
+        ('B20', 'Other'),
+        ('B25', 'Energy storage')
+    """,
+    "comment on table psr_types is 'Types of production by the code of the platform'",
+    "create sequence questions",
+    "comment on sequence questions is 'The order in which the sources were asked, over all processes'",
+    # Unlogged: each answer adds a row, also where nothing changed, which would cost more log than all the rest of it.
+    """
+    create unlogged table answer_spans (
+        question    bigint not null,
+        lock        integer not null,
+        series_ids  integer[] not null,
+        resolution  smallint,
+        span_start  timestamptz not null,
+        span_end    timestamptz not null check (span_end > span_start),
+        answered_at timestamptz not null default clock_timestamp()
+    )
+    """,
+    "create index answer_spans_order on answer_spans (lock, question)",
+    "create index answer_spans_age on answer_spans (answered_at)",
+    "comment on table answer_spans is 'What each answer of the last day spoke of; an answer to an earlier question changes nothing there'",
+    "comment on column answer_spans.lock is 'digest of source, item and area, as of the advisory lock of the store'",
+    "comment on column answer_spans.resolution is 'null: all units wholly within the span, else those of this one that start there'",
+    """
+    create unlogged table answer_floor (
+        only_row boolean primary key default true check (only_row),
+        question bigint not null
+    )
+    """,
+    "insert into answer_floor (question) values (0)",
+    "comment on table answer_floor is 'Answers to questions up to this one are refused: what later ones said is forgotten'",
 )
 
-TABLES = (
-    "malformed_documents",
-    "rejected_points",
-    "collection_runs",
-    "token_budgets",
-    "daily_counts",
-    "observation_revisions",
-    "observations",
-    "series",
-    "resolutions",
-    "database_origin",
+DROP = (
+    "drop sequence questions",
+    "drop table answer_floor",
+    "drop table answer_spans",
+    "drop table psr_types",
+    "drop table areas",
+    "drop table malformed_documents",
+    "drop table rejected_points",
+    "drop table collection_runs",
+    "drop table token_budgets",
+    "drop table daily_counts",
+    "drop table observation_revisions",
+    "drop table observations",
+    "drop table series",
+    "drop table resolutions",
+    "drop table database_origin",
 )
 
 
 def upgrade() -> None:
-    for statement in CREATE:
+    for statement in TABLES:
         op.execute(statement)
 
 
 def downgrade() -> None:
-    for table in TABLES:
-        op.execute(f"drop table {table}")
+    for statement in DROP:
+        op.execute(statement)

@@ -1,4 +1,4 @@
-"""Measurements of the collection with their rollups, of the service itself, and how late the newest data are."""
+"""Measurements of the collection with their rollups and anomalies, of the service itself, how late the newest data are."""
 
 # ruff: noqa: S608  statements are made of constants
 
@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+from app.db.migrations.views import create_views, drop_views, place
+
+revision = "0104"
+down_revision = "0103"
 branch_labels = None
 depends_on = None
 
@@ -135,6 +137,25 @@ TABLES = (
     "comment on column service_metrics.loop_lag_seconds is 'how late the event loop came back, the worst since the sample before'",
     "comment on column service_metrics.probe_seconds is 'a small query through the pool, waiting for a connection included'",
     "comment on column service_metrics.metrics_dropped is 'measurements that found no room since the process began'",
+    """
+    create table metric_anomalies (
+        metric      text not null check (metric in ('latency', 'volume', 'failures')),
+        item        text not null,
+        area        text not null,
+        hour        timestamptz not null,
+        value       double precision not null,
+        expected    double precision not null,
+        score       double precision not null check (score >= 1),
+        detected_at timestamptz not null,
+        primary key (hour, metric, item, area)
+    )
+    """,
+    "comment on table metric_anomalies is 'Hours in which the collection of an item and area went unusually; kept as long as rollups'",
+    "comment on column metric_anomalies.area is 'an EIC, or OUT>IN for a border; empty for all areas of the item together'",
+    "comment on column metric_anomalies.value is 'seconds a request (latency), new values of 24 or 6 hours (volume), share of failed runs (failures)'",
+    "comment on column metric_anomalies.expected is 'the same by what the weeks before suggest'",
+    "comment on column metric_anomalies.score is '1 is worth a look, more is more so'",
+    "comment on column metric_anomalies.detected_at is 'when the hour was first found unusual'",
 )
 
 # A histogram is one number, so that sum() adds histograms at the speed of the server's own arithmetic: twelve decimal
@@ -166,26 +187,63 @@ QUANTILE = """
     $$
 """
 
-
-def _place(column: str) -> tuple[str, str]:
-    """The short form of an EIC or of `OUT>IN`, and the joins it needs."""
-    label = f"""
-        case when strpos({column}, '>') > 0
-            then coalesce(out_place.code, split_part({column}, '>', 1)) || '>' else ''
-        end || coalesce(place.code, split_part({column}, '>', -1))
-    """
-    joins = f"""
-        left join areas as place on place.eic = split_part({column}, '>', -1)
-        left join areas as out_place on strpos({column}, '>') > 0 and out_place.eic = split_part({column}, '>', 1)
-    """
-    return label, joins
-
-
-DAILY_LABEL, DAILY_JOINS = _place("d.area")
-LATE_LABEL, LATE_JOINS = _place("l.area")
-PAIR_LABEL, PAIR_JOINS = _place("pairs.area")
+RUN_LABEL, RUN_JOINS = place("collection_runs.area")
+DAILY_LABEL, DAILY_JOINS = place("d.area")
+LATE_LABEL, LATE_JOINS = place("l.area")
+PAIR_LABEL, PAIR_JOINS = place("pairs.area")
+ANOMALY_LABEL, ANOMALY_JOINS = place("anomaly.area")
 
 VIEWS = {
+    "v_collection_runs": (
+        "One row for each window that was asked for, whatever came of it",
+        f"""
+        select
+            run_id,
+            source,
+            item,
+            {RUN_LABEL} as area,
+            collection_runs.area as area_eic,
+            window_start,
+            window_end,
+            started_at,
+            finished_at,
+            extract(epoch from finished_at - started_at)::double precision as seconds,
+            outcome,
+            error_class,
+            error_message,
+            received, new, revised, unchanged, vanished, rejected, requests, retries, bytes,
+            api_seconds, parse_seconds, store_seconds
+        from collection_runs
+        {RUN_JOINS}
+        """,
+    ),
+    "v_collection_hourly": (
+        "The collection of each hour by item and area: outcomes, values, cost",
+        """
+        select
+            date_trunc('hour', finished_at, 'UTC') as hour,
+            source,
+            item,
+            area,
+            count(*) as runs,
+            count(*) filter (where outcome = 'stored') as stored_runs,
+            count(*) filter (where outcome = 'empty') as empty_runs,
+            count(*) filter (where outcome = 'failed') as failed_runs,
+            (count(*) filter (where outcome <> 'failed'))::double precision / count(*) as success_rate,
+            sum(received) as received,
+            sum(new) as new,
+            sum(revised) as revised,
+            sum(vanished) as vanished,
+            sum(rejected) as rejected,
+            sum(requests) as requests,
+            sum(retries) as retries,
+            sum(bytes)::bigint as bytes,
+            avg(seconds) as mean_seconds,
+            percentile_cont(0.95) within group (order by seconds) as p95_seconds
+        from v_collection_runs
+        group by 1, 2, 3, 4
+        """,
+    ),
     "v_collection_daily": (
         "The collection of each UTC day by item and area: outcomes, values, cost, response times",
         f"""
@@ -284,27 +342,44 @@ VIEWS = {
         where value is not null
         """,
     ),
+    "v_metric_anomalies": (
+        "Hours in which the collection of an item and area went unusually",
+        f"""
+        select
+            anomaly.hour,
+            anomaly.metric,
+            anomaly.item,
+            {ANOMALY_LABEL} as area,
+            anomaly.area as area_eic,
+            anomaly.value,
+            anomaly.expected,
+            anomaly.score,
+            anomaly.detected_at
+        from metric_anomalies as anomaly
+        {ANOMALY_JOINS}
+        """,
+    ),
 }
+
+DROP = (
+    "drop function latency_quantile(numeric, double precision)",
+    "drop table metric_anomalies",
+    "drop table service_metrics",
+    "drop table data_lateness",
+    "drop table collection_rollup_state",
+    "drop table collection_daily",
+    "drop table collection_hourly",
+    "drop table collection_metrics",
+)
 
 
 def upgrade() -> None:
     for statement in (*TABLES, QUANTILE):
         op.execute(statement)
-    for name, (comment, query) in VIEWS.items():
-        op.execute(f"create view {name} as {query}")
-        op.execute(f"comment on view {name} is '{comment}'")
+    create_views(VIEWS)
 
 
 def downgrade() -> None:
-    for name in ("v_service_metrics", "v_collection_health", "v_data_lateness", "v_collection_daily"):
-        op.execute(f"drop view {name}")
-    op.execute("drop function latency_quantile(numeric, double precision)")
-    for table in (
-        "service_metrics",
-        "data_lateness",
-        "collection_rollup_state",
-        "collection_daily",
-        "collection_hourly",
-        "collection_metrics",
-    ):
-        op.execute(f"drop table {table}")
+    drop_views(VIEWS)
+    for statement in DROP:
+        op.execute(statement)
