@@ -5,6 +5,7 @@ AppError
 ├── DatabaseUnavailable           the database cannot be reached or used
 │   └── SchemaMismatch            the database has another schema version or another origin
 ├── SourceError                   no usable document
+│   ├── NoMatchingData            the source has nothing for these parameters: an empty answer
 │   ├── SourceUnavailable         time-out, 5xx, dropped, HTML instead of XML, 404 for everything: retry later
 │   │   ├── RateLimited           everyone who shares the token waits until `until`
 │   │   └── AnswerTooSlow         the answer did not come in time: ask again, then for less
@@ -43,6 +44,10 @@ class SchemaMismatch(DatabaseUnavailable):
 
 class SourceError(AppError):
     """The source gave no usable document."""
+
+
+class NoMatchingData(SourceError):
+    """The source has nothing for these parameters, which is an answer: whoever asked catches it."""
 
 
 class SourceUnavailable(SourceError):

@@ -30,9 +30,9 @@ class HttpResponse:
 
 
 Judge = Callable[[HttpResponse, datetime], SourceError | None]
-"""Says what is wrong with an answer that arrived at an instant; None where it can be used.
+"""Says what an answer means that arrived at an instant and holds no data; None where it can be used.
 
-SourceUnavailable: another attempt may help. RateLimited: everybody waits. Every other error is final.
+SourceUnavailable: another attempt may help. RateLimited: everybody waits. Every other one is final, NoMatchingData too.
 """
 
 

@@ -11,12 +11,12 @@ import httpx
 from pydantic import SecretStr
 
 from app.entsoe.items import ItemSpec
-from app.errors import ConfigurationError, RequestTooLarge
+from app.errors import ConfigurationError, NoMatchingData, RequestTooLarge
 from app.market.areas import Place
 from app.market.time import Interval
 from app.net.transports import METER
 from app.settings import EntsoeSettings
-from app.sources.entsoe.responses import ACCESS_REMEDY, read_acknowledgement
+from app.sources.entsoe.responses import ACCESS_REMEDY
 from app.sources.source import FetchStatistics
 
 TOKEN_HEADER = "SECURITY_TOKEN"  # noqa: S105  the name, not the value
@@ -64,7 +64,7 @@ class EntsoeClient:
         if spec.pages and spec.max_series:
             return await self._paged(parameters, spec.max_series, statistics)
         body = await self._get(parameters, statistics)
-        return Pages(() if read_acknowledgement(body) else (body,))
+        return Pages(() if body is None else (body,))
 
     async def _paged(self, parameters: Mapping[str, str], size: int, statistics: FetchStatistics) -> Pages:
         """Pages end with a short one or with "no matching data"; the documented last offset is not the last one."""
@@ -72,7 +72,7 @@ class EntsoeClient:
         for number in range(MOST_PAGES):
             offset = {"offset": str(number * size)} if number else {}
             body = await self._get({**parameters, **offset}, statistics)
-            if read_acknowledgement(body):
+            if body is None:
                 return Pages(tuple(bodies))
             if bodies and _same_series(body, bodies[-1]):
                 raise RequestTooLarge(
@@ -87,13 +87,20 @@ class EntsoeClient:
             f"the answer has more than {MOST_PAGES} pages of {size} TimeSeries: ask for a shorter period"
         )
 
-    async def _get(self, parameters: Mapping[str, str], statistics: FetchStatistics) -> bytes:
-        """One page. All pages count as asked when the first one was: what is older is believed less, never more."""
+    async def _get(self, parameters: Mapping[str, str], statistics: FetchStatistics) -> bytes | None:
+        """One page; None where no data match.
+
+        All pages count as asked when the first one was: what is older is believed less, never more.
+        """
         first, statistics.question = statistics.question, None
-        response = await self._http.get(self._url, params=parameters, extensions={METER: statistics})
+        try:
+            response = await self._http.get(self._url, params=parameters, extensions={METER: statistics})
+            body = response.content
+        except NoMatchingData:
+            body = None
         if first is not None:
             statistics.question = first
-        return response.content
+        return body
 
 
 def _same_series(body: bytes, before: bytes) -> bool:

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 
 from app.errors import (
     AccessDenied,
+    NoMatchingData,
     RateLimited,
     RequestRejected,
     RequestTooLarge,
@@ -47,7 +48,7 @@ _BAD_TOKEN = re.compile(r"security token|unauthori[sz]ed", re.IGNORECASE)
 
 
 def classify_response(answer: HttpResponse, now: datetime) -> SourceError | None:
-    """What is wrong with an answer; None where it is a document, an archive, or says that no data match."""
+    """What an answer means that is no document and no archive, NoMatchingData among it; None for these."""
     if answer.status == 429:
         return _rate_limited(answer, now)
     if answer.status in (401, 403):
@@ -56,7 +57,7 @@ def classify_response(answer: HttpResponse, now: datetime) -> SourceError | None
         return SourceUnavailable(_summary(answer))
     acknowledgement = read_acknowledgement(answer.body)
     if acknowledgement is not None:
-        return _refused(acknowledgement, answer, now)
+        return _acknowledged(acknowledgement, answer, now)
     return _failed(answer, now) if answer.status >= 300 else _unusable(answer)
 
 
@@ -71,9 +72,11 @@ def _failed(answer: HttpResponse, now: datetime) -> SourceError:
     return RequestRejected(_summary(answer)) if answer.status in OF_THE_REQUEST else SourceUnavailable(_summary(answer))
 
 
-def refusal(acknowledgement: Acknowledgement) -> SourceError:
-    """The error that an acknowledgement means which does not say that no data match."""
+def meaning_of(acknowledgement: Acknowledgement) -> SourceError:
+    """What an acknowledgement means, in the place of a document or among those of an archive."""
     text = " ".join(acknowledgement.text.split()) or "an acknowledgement without a text"
+    if acknowledgement.no_matching_data:
+        return NoMatchingData(f"the platform says: {_shortened(text)}")
     if _BAD_TOKEN.search(text):
         return AccessDenied(f"the platform refuses the token ({_shortened(text)}); {ACCESS_REMEDY}")
     if _TOO_LARGE.search(text):
@@ -83,12 +86,12 @@ def refusal(acknowledgement: Acknowledgement) -> SourceError:
     return RequestRejected(f"the platform says: {_shortened(text)}")
 
 
-def _refused(acknowledgement: Acknowledgement, answer: HttpResponse, now: datetime) -> SourceError | None:
-    if acknowledgement.no_matching_data:
-        return None
+def _acknowledged(acknowledgement: Acknowledgement, answer: HttpResponse, now: datetime) -> SourceError:
     if not acknowledgement.text and not sniff(answer.body).complete:
         return _cut_off(answer)
-    return _rate_limited(answer, now) if _THROTTLED.search(acknowledgement.text) else refusal(acknowledgement)
+    meaning = meaning_of(acknowledgement)
+    throttled = not isinstance(meaning, NoMatchingData) and _THROTTLED.search(acknowledgement.text)
+    return _rate_limited(answer, now) if throttled else meaning
 
 
 def read_acknowledgement(body: bytes) -> Acknowledgement | None:

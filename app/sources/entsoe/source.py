@@ -6,13 +6,14 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from app.clock import Clock, SystemClock
 from app.entsoe.items import ITEMS, SOURCE, ItemSpec
-from app.errors import MalformedDocument, RequestTooLarge
+from app.errors import MalformedDocument, NoMatchingData, RequestTooLarge
 from app.market.areas import Place
 from app.market.series import DataItem, SeriesBlock, SeriesKey
 from app.market.time import Interval, Resolution
@@ -23,7 +24,7 @@ from app.sources.entsoe.extent import brings, last_day, unread
 from app.sources.entsoe.parsing.documents import ExpandedCurve, MarketDocument, Rejection, SeriesHeader
 from app.sources.entsoe.parsing.parser import read_documents
 from app.sources.entsoe.parsing.settle import settle
-from app.sources.entsoe.responses import refusal
+from app.sources.entsoe.responses import meaning_of
 from app.sources.source import Fetched, FetchStatistics, RejectedPoint
 
 Parse = Callable[[bytes], list[MarketDocument]]
@@ -109,7 +110,9 @@ class EntsoeSource:
         found: list[MarketDocument] = []
         for body in pages.bodies:
             for document in await self._documents(body, statistics):
-                _check_usable(spec, document, body)
+                # Of an archive one member may say that there are no data, and others have some.
+                with suppress(NoMatchingData):
+                    _check_usable(spec, document, body)
                 found.append(document)
         # Final and intermediate values may stand on different pages.
         for document in settle(found) if len(pages.bodies) > 1 else found:
@@ -139,11 +142,9 @@ def _check_whole(blocks: Sequence[SeriesBlock], of_a_part: Sequence[SeriesBlock]
 
 def _check_usable(spec: ItemSpec, document: MarketDocument, body: bytes) -> None:
     """Raises what an acknowledgement means, and where a document is not what was asked for."""
-    acknowledgement = document.acknowledgement
-    if acknowledgement is not None:
-        if not acknowledgement.no_matching_data:
-            raise refusal(acknowledgement)
-    elif not document.malformed:
+    if document.acknowledgement is not None:
+        raise meaning_of(document.acknowledgement)
+    if not document.malformed:
         _check(spec, document, body)
 
 

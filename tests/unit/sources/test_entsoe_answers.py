@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.errors import (
     AccessDenied,
+    NoMatchingData,
     RateLimited,
     RequestRejected,
     RequestTooLarge,
@@ -45,7 +46,7 @@ def test_a_document_is_usable_whatever_else_is_said_about_it() -> None:
 @pytest.mark.parametrize("status", [200, 400])
 def test_no_matching_data_is_an_answer(status: int) -> None:
     text = "No matching data found for Data item LOAD [6.1.C&amp;D] (X) and interval a/b."
-    assert judged(status, acknowledgement(text)) is None
+    assert type(judged(status, acknowledgement(text))) is NoMatchingData
 
 
 @pytest.mark.parametrize(
