@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.clock import FixedClock
-from app.errors import AccessDenied, RequestRejected, RequestTooLarge, SourceError, SourceUnavailable
+from app.errors import AccessDenied, RequestTooLarge, SourceError, SourceUnavailable
 from app.net import responses as answers
 from app.net.transports import AnswerTransport
 from app.sources.entsoe.responses import classify_response
@@ -163,7 +163,7 @@ async def test_a_redirect_is_not_followed_with_the_token() -> None:
     async with serving(elsewhere) as target:
         pieces = [head(f"Location: {target}", "Content-Length: 0", status="301 Moved Permanently")]
         failure = await failure_of(pieces)
-    assert type(failure) is RequestRejected
+    assert type(failure) is SourceUnavailable
     assert "redirects to http://127.0.0.1" in str(failure)
     assert "GRIDKEEPER_ENTSOE__BASE_URL" in str(failure)
     assert seen == []
