@@ -5,22 +5,17 @@ A setting is one field. Its variable is `GRIDKEEPER_` and the path in capitals, 
 """
 
 from app.settings.alerting import AlertingSettings
-from app.settings.gaps import GapSettings
+from app.settings.collection import BackfillSettings, CollectionSettings, GapSettings
+from app.settings.database import DatabaseSettings, RetentionSettings
+from app.settings.entsoe import EntsoeSettings
 from app.settings.loading import PREFIX, Origin, Settings, load_settings, variables
+from app.settings.log import LogSettings
 from app.settings.monitoring import MonitoringSettings
 from app.settings.notifications import NotificationSettings
 from app.settings.quality import QualitySettings
-from app.settings.sections import (
-    BackfillSettings,
-    CollectionSettings,
-    DatabaseSettings,
-    EntsoeSettings,
-    LogSettings,
-    RetentionSettings,
-    SchedulerSettings,
-    Section,
-    WebSettings,
-)
+from app.settings.scheduler import SchedulerSettings
+from app.settings.section import Section
+from app.settings.web import WebSettings
 
 __all__ = [
     "PREFIX",

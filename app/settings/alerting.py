@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from app.settings.sections import Section
+from app.settings.section import Section
 
 
 class AlertingSettings(Section):

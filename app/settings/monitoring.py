@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from app.settings.sections import Section
+from app.settings.section import Section
 
 
 class MonitoringSettings(Section):

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from app.settings.sections import Section
+from app.settings.section import Section
 
 
 class QualitySettings(Section):

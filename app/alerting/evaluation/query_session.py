@@ -27,7 +27,7 @@ from app.alerting.queries import QueryFailed, QueryRow
 from app.db.address import DatabaseAddress
 from app.db.failures import DRIVER_FAILURES
 from app.errors import ConfigurationError
-from app.settings.sections import secret_in
+from app.settings.section import secret_in
 
 MOST_PREPARED = 200
 """Statements of one connection."""

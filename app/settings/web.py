@@ -1,0 +1,47 @@
+"""The HTTP side of `serve`."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field, field_validator
+
+from app.settings.section import Section
+
+_BASE_URL = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[\w.~%/-]*)?")
+
+
+class WebSettings(Section):
+    """The HTTP side of `serve`: health and metrics."""
+
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 lets other machines in."
+    )
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one and logs it.")
+    base_url: str = Field(
+        default="",
+        description="Address at which people reach this service, for links in messages; empty: http://HOST:PORT.",
+    )
+    max_connections: int = Field(
+        default=200,
+        ge=10,
+        le=10_000,
+        description="Open connections; of more, those that are idle for longest are closed.",
+    )
+    check_timeout: float = Field(
+        default=2.0,
+        gt=0,
+        le=30,
+        description="Seconds that each check of /health/ready may take before it counts as failed.",
+    )
+    shutdown_seconds: int = Field(
+        default=3, ge=0, le=60, description="Seconds that answers under way may take when the service stops."
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        text = value.strip().rstrip("/")
+        if text and not _BASE_URL.fullmatch(text):
+            raise ValueError("write it as https://gridkeeper.example.org, without user, query and fragment")
+        return text
