@@ -16,7 +16,7 @@ from app.cli.backfill_view import FAILURES_SHOWN, Follower, in_words, print_fail
 from app.cli.exit_codes import EMPTY, FAILED, INTERRUPTED, OK
 from app.cli.output import print_json
 from app.clock import SystemClock
-from app.collection.backfill.models import BackfillProgress, BackfillRequest, BackfillState, ChunkState, Reprocess
+from app.collection.backfill.models import BackfillProgress, BackfillRequest, BackfillState, Reprocess, WindowState
 from app.collection.backfill.plan import BackfillPlan
 from app.collection.backfill.schemas import (
     BackfillPlanResource,
@@ -206,12 +206,12 @@ def _follow(settings: Settings, backfill_id: int) -> int:
     print_progress([progress], lambda _: None)
     if progress.state is BackfillState.PAUSED:
         _say(f"paused ({progress.reason}); go on with: gridkeeper backfill resume {backfill_id} --follow")
-    if empty := progress.counts[ChunkState.EMPTY]:
+    if empty := progress.counts[WindowState.EMPTY]:
         _say(
             f"completed, {counted(empty, 'window')} empty: the source had nothing for them; a running `gridkeeper serve` "
             "asks for them again by itself, `gridkeeper gaps` shows what was asked how often"
         )
-    if failed := progress.counts[ChunkState.FAILED]:
+    if failed := progress.counts[WindowState.FAILED]:
         _say(
             f"{counted(failed, 'window')} failed; `gridkeeper backfill status {backfill_id}` lists them, "
             f"`gridkeeper backfill retry-failed {backfill_id} --follow` asks for them again"

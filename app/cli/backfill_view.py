@@ -11,12 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
 from app.cli.tables import print_table
-from app.collection.backfill.models import BackfillProgress, BackfillState, ChunkState, FailedWindow
+from app.collection.backfill.models import BackfillProgress, BackfillState, FailedWindow, WindowState
 from app.market.areas import find_place
 from app.market.text import counted
 from app.market.time import iso
 
-SHOWN = (ChunkState.PENDING, ChunkState.CLAIMED, ChunkState.STORED, ChunkState.EMPTY, ChunkState.FAILED)
+SHOWN = (WindowState.PENDING, WindowState.CLAIMED, WindowState.STORED, WindowState.EMPTY, WindowState.FAILED)
 FAILURES_SHOWN = 20
 LINE_EACH = 20
 """Without a terminal a line is written each so many looks."""
@@ -66,7 +66,7 @@ class Follower:
 def _rest(progress: BackfillProgress, left: timedelta | None, worker: str) -> str:
     if progress.state is not BackfillState.RUNNING:
         return f"{progress.state}: {progress.reason}" if progress.reason else progress.state
-    failed = progress.counts[ChunkState.FAILED]
+    failed = progress.counts[WindowState.FAILED]
     parts = [f"{in_words(left.total_seconds())} left at the token's rate"] if left is not None else []
     parts += [f"{failed} failed"] if failed else []
     parts += [

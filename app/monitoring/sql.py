@@ -187,16 +187,16 @@ GAPS_BY_REASON = """
             where
                 greatest(since, found_at) < $1::timestamptz - interval '1 hour'
                 and not exists (
-                    select from backfill_windows as chunk
+                    select from backfill_windows as w
                     join backfills as backfill using (backfill_id)
                     where
                         backfill.finished_at is null
                         and backfill.cancelled_at is null
-                        and chunk.state in ('pending', 'claimed')
-                        and chunk.item = gaps.item
-                        and chunk.area = gaps.area
-                        and chunk.window_start < gaps.gap_end
-                        and chunk.window_end > gaps.gap_start
+                        and w.state in ('pending', 'claimed')
+                        and w.item = gaps.item
+                        and w.area = gaps.area
+                        and w.window_start < gaps.gap_end
+                        and w.window_end > gaps.gap_start
                 )
         ) as lasting
     from gaps
@@ -221,9 +221,9 @@ OPEN_BACKFILLS = """
         backfill.description,
         backfill.paused_at is not null as paused,
         count(*) as windows,
-        count(*) filter (where chunk.state in ('stored', 'empty', 'failed', 'cancelled')) as done
+        count(*) filter (where w.state in ('stored', 'empty', 'failed', 'cancelled')) as done
     from backfills as backfill
-    join backfill_windows as chunk using (backfill_id)
+    join backfill_windows as w using (backfill_id)
     where backfill.finished_at is null and backfill.cancelled_at is null
     group by backfill.backfill_id
     order by backfill.backfill_id

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.collection.backfill.models import BackfillState, Chunk, ChunkState, WindowAttempt
+from app.collection.backfill.models import BackfillState, ClaimedWindow, WindowAttempt, WindowState
 from app.collection.models import Outcome
 from app.db.engine import Database
 from app.settings import DatabaseSettings
@@ -42,8 +42,8 @@ class Story:
         self._scene = scene
         self._repository = scene.repository
         self._id = backfill_id
-        self._held: list[Chunk] = []
-        self._crashed: list[Chunk] = []
+        self._held: list[ClaimedWindow] = []
+        self._crashed: list[ClaimedWindow] = []
         self.ends: Counter[int] = Counter()
         self.requeued: Counter[int] = Counter()
 
@@ -51,8 +51,8 @@ class Story:
         if step == "claim":
             await self._claim()
         elif step == "late end":
-            for chunk in self._crashed[choice:]:
-                await self._end(chunk, Outcome.STORED)
+            for window in self._crashed[choice:]:
+                await self._end(window, Outcome.STORED)
         elif step == "pause":
             await self._unless_ended(self._repository.pause)
         elif step == "resume":
@@ -67,42 +67,42 @@ class Story:
         for held in list(self._held):
             await self._with_held("crash", held)
         await self._unless_ended(self._repository.resume)
-        while chunk := await self._repository.claim(self._id, "last"):
-            await self._end(chunk, Outcome.STORED)
+        while window := await self._repository.claim(self._id, "last"):
+            await self._end(window, Outcome.STORED)
 
     async def _claim(self) -> None:
-        chunk = await self._repository.claim(self._id, "worker")
-        if chunk:
-            assert chunk.window_id not in {held.window_id for held in self._held}, "a window is held twice"
-            self._held.append(chunk)
+        window = await self._repository.claim(self._id, "worker")
+        if window:
+            assert window.window_id not in {held.window_id for held in self._held}, "a window is held twice"
+            self._held.append(window)
 
-    async def _with_held(self, step: str, chunk: Chunk) -> None:
+    async def _with_held(self, step: str, window: ClaimedWindow) -> None:
         if step == "renew":
-            assert await self._repository.extend([chunk.lease]) == {chunk.lease}
+            assert await self._repository.extend([window.lease]) == {window.lease}
             return
-        self._held.remove(chunk)
+        self._held.remove(window)
         if step == "crash":
-            await self._expire(chunk)
-            self._crashed.append(chunk)
+            await self._expire(window)
+            self._crashed.append(window)
         elif step == "retry later":
             assert await self._repository.retry_later(
-                chunk, WindowAttempt(Outcome.FAILED, error_class="SourceUnavailable")
+                window, WindowAttempt(Outcome.FAILED, error_class="SourceUnavailable")
             )
             await self._scene.rows("update backfill_windows set not_before = '-infinity'")
         elif step == "hand back":
-            assert await self._repository.hand_back([chunk.lease]) == 1
+            assert await self._repository.hand_back([window.lease]) == 1
         else:
-            await self._end(chunk, Outcome(step.removeprefix("end ")))
+            await self._end(window, Outcome(step.removeprefix("end ")))
 
-    async def _end(self, chunk: Chunk, outcome: Outcome) -> None:
-        if await self._repository.end(chunk, WindowAttempt(outcome)):
-            self.ends[chunk.window_id] += 1
+    async def _end(self, window: ClaimedWindow, outcome: Outcome) -> None:
+        if await self._repository.end(window, WindowAttempt(outcome)):
+            self.ends[window.window_id] += 1
 
-    async def _expire(self, chunk: Chunk) -> None:
+    async def _expire(self, window: ClaimedWindow) -> None:
         async with self._scene.database.connection() as connection:
             await connection.execute(
                 "update backfill_windows set lease_until = now() - interval '1 second' where window_id = $1",
-                chunk.window_id,
+                window.window_id,
             )
 
     async def _retry_failed(self) -> None:
@@ -141,9 +141,9 @@ async def told(url: str, story: list[tuple[str, int]]) -> None:
         await played.drain()
         progress = await scene.service.progress(backfill_id)
         assert (progress.state, progress.ended, progress.planned) == (BackfillState.COMPLETED, WINDOWS, WINDOWS)
-        assert progress.counts[ChunkState.PENDING] == progress.counts[ChunkState.CLAIMED] == 0
+        assert progress.counts[WindowState.PENDING] == progress.counts[WindowState.CLAIMED] == 0
         assert len(played.ends) == WINDOWS
-        assert {chunk: ended - played.requeued[chunk] for chunk, ended in played.ends.items()} == dict.fromkeys(
+        assert {window: ended - played.requeued[window] for window, ended in played.ends.items()} == dict.fromkeys(
             played.ends, 1
         )
     finally:

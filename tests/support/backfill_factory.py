@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from app.clock import FixedClock
-from app.collection.backfill.models import BackfillRequest, BackfillRetryPolicy, ChunkState, Reprocess
+from app.collection.backfill.models import BackfillRequest, BackfillRetryPolicy, Reprocess, WindowState
 from app.collection.backfill.repository import BackfillRepository
 from app.collection.backfill.service import BackfillService, GapCompleteness
 from app.collection.backfill.worker import BackfillWorker, Collector
@@ -85,7 +85,7 @@ class Scene:
             self.repository, collector or self.collection, self.gaps, backend, self.patience, poll_seconds=0.02
         )
 
-    async def counts(self, backfill_id: int) -> dict[ChunkState, int]:
+    async def counts(self, backfill_id: int) -> dict[WindowState, int]:
         progress = await self.service.progress(backfill_id)
         return {state: count for state, count in progress.counts.items() if count}
 

@@ -32,7 +32,7 @@ class Reprocess(StrEnum):
     ALL = "all"
 
 
-class ChunkState(StrEnum):
+class WindowState(StrEnum):
     """Where a window stands; `empty` is an answer of the source ("no matching data"), not a failure."""
 
     PENDING = "pending"
@@ -44,7 +44,7 @@ class ChunkState(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        return self not in {ChunkState.PENDING, ChunkState.CLAIMED}
+        return self not in {WindowState.PENDING, WindowState.CLAIMED}
 
 
 class BackfillState(StrEnum):
@@ -95,7 +95,7 @@ class Lack:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class ClaimedWindow:
     """A claimed window; only the holder of the lease may end it."""
 
     window_id: int
@@ -218,7 +218,7 @@ class BackfillProgress:
     reprocess: Reprocess
     newest_first: bool
     concurrency: int
-    counts: Mapping[ChunkState, int]
+    counts: Mapping[WindowState, int]
     requests: int
     claimable: bool = False
     holders: tuple[Holder, ...] = ()
@@ -244,7 +244,7 @@ class BackfillProgress:
                 "waiting for a worker: start `gridkeeper serve`, or "
                 f"`gridkeeper backfill resume {self.backfill_id} --follow`"
             )
-        if self.state is BackfillState.COMPLETED and (empty := self.counts[ChunkState.EMPTY]):
+        if self.state is BackfillState.COMPLETED and (empty := self.counts[WindowState.EMPTY]):
             return f"completed, {counted(empty, 'window')} empty"
         return self.reason
 
@@ -257,7 +257,7 @@ class BackfillProgress:
 
     def seconds_left(self, requests_per_second: float) -> float:
         """What the remaining windows take by what is measured: requests and seconds of each, and the pace of late."""
-        answered = sum(self.counts[state] for state in (ChunkState.STORED, ChunkState.EMPTY, ChunkState.FAILED))
+        answered = sum(self.counts[state] for state in (WindowState.STORED, WindowState.EMPTY, WindowState.FAILED))
         each = max(1.0, self.requests / answered) if answered else 1.0
         pace = windows_per_second(requests_per_second, each, self.window_seconds or 0.0, self.concurrency)
         telling = max(TELLING_SECONDS, 2 * (self.window_seconds or 0.0))

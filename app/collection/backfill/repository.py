@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from app.collection.backfill import queries
 from app.collection.backfill import sql as statements
 from app.collection.backfill.models import (
     UNANSWERED_BY,
@@ -18,14 +19,14 @@ from app.collection.backfill.models import (
     BackfillRequest,
     BackfillRetryPolicy,
     BackfillState,
-    Chunk,
-    ChunkState,
+    ClaimedWindow,
     FailedWindow,
     Holder,
     Lack,
     Opening,
     Reprocess,
     WindowAttempt,
+    WindowState,
 )
 from app.collection.gaps.question_schedule import AskPolicy, answers_that_count
 from app.collection.gaps.repository import keep_asked
@@ -57,7 +58,7 @@ class BackfillRepository:
                 request.description, request.reprocess.value, request.newest_first, request.concurrency,
             )  # fmt: skip
             await connection.execute(
-                statements.ADD_CHUNKS,
+                statements.ADD_WINDOWS,
                 backfill_id,
                 [one.item.value for one in work],
                 [one.place.eic for one in work],
@@ -71,12 +72,12 @@ class BackfillRepository:
 
     async def queued(self, work: Sequence[Work]) -> list[Lack]:
         """The windows of open backfills that wait for the same items and areas."""
-        return [_lack(row) for row in await self._of_pairs(statements.QUEUED, work)]
+        return [_lack(row) for row in await self._of_pairs(queries.QUEUED, work)]
 
     async def failed(self, work: Sequence[Work]) -> list[Lack]:
         """The windows that failed or were partly refused, and for which no later answer proves anything."""
         settled = AskPolicy().asks
-        rows = await self._of_pairs(statements.LAST_FAILED, work)
+        rows = await self._of_pairs(queries.LAST_FAILED, work)
         return [_lack(row) for row in rows if answers_that_count(map(_second, row["empty_at"])) < settled]
 
     async def openings(self, only: int | None = None) -> list[Opening]:
@@ -89,13 +90,13 @@ class BackfillRepository:
             rows = await connection.fetch(statements.OPENINGS, only)
         return [Opening(row["backfill_id"], row["windows"]) for row in rows]
 
-    async def claim(self, backfill_id: int, worker: str) -> Chunk | None:
+    async def claim(self, backfill_id: int, worker: str) -> ClaimedWindow | None:
         """The next window of the backfill, or None where none is left, or as many as allowed are under way."""
         async with self._database.transaction() as connection:
             if await connection.fetchval(statements.LOCK_OPEN, backfill_id) is None:
                 return None
             row = await connection.fetchrow(statements.CLAIM, backfill_id, worker, self._patience.lease)
-        return None if row is None else _chunk(row)
+        return None if row is None else _claimed(row)
 
     async def extend(self, leases: Collection[UUID]) -> set[UUID]:
         """Renews the leases; those that are not returned are lost, and with them the right to end their windows."""
@@ -103,42 +104,42 @@ class BackfillRepository:
             rows = await connection.fetch(statements.EXTEND, list(leases), self._patience.lease)
         return {row["lease"] for row in rows}
 
-    async def end(self, chunk: Chunk, attempt: WindowAttempt) -> bool:
+    async def end(self, window: ClaimedWindow, attempt: WindowAttempt) -> bool:
         """Records the end of the window; False where the lease was lost, and then nothing changes."""
         async with self._database.transaction() as connection:
-            await connection.execute(statements.LOCK, chunk.backfill_id)
+            await connection.execute(statements.LOCK, window.backfill_id)
             ended = await connection.fetchval(
                 statements.END,
-                chunk.window_id, chunk.lease, attempt.outcome.value, attempt.run_id, attempt.requests,
+                window.window_id, window.lease, attempt.outcome.value, attempt.run_id, attempt.requests,
                 attempt.error_class, attempt.error_message,
             )  # fmt: skip
             if ended:
-                await connection.execute(statements.ANSWERED, chunk.backfill_id)
-                await connection.execute(statements.COMPLETE, chunk.backfill_id)
+                await connection.execute(statements.ANSWERED, window.backfill_id)
+                await connection.execute(statements.COMPLETE, window.backfill_id)
         return bool(ended)
 
-    async def retry_later(self, chunk: Chunk, attempt: WindowAttempt) -> bool:
+    async def retry_later(self, window: ClaimedWindow, attempt: WindowAttempt) -> bool:
         """Puts the window back for a later attempt; after several in a row the backfill waits as a whole.
 
         It waits longer after each round of failures, not after each window; and what the source left unanswered while
         it was down counts as no attempt.
         """
         async with self._database.transaction() as connection:
-            await connection.execute(statements.LOCK, chunk.backfill_id)
+            await connection.execute(statements.LOCK, window.backfill_id)
             returned = await connection.fetchval(
                 statements.RETRY_LATER,
-                chunk.window_id, chunk.lease, self._patience.pause(chunk.attempts),
+                window.window_id, window.lease, self._patience.pause(window.attempts),
                 attempt.error_class, attempt.error_message, attempt.run_id, attempt.requests,
             )  # fmt: skip
             if returned:
                 [(failures, counted)] = await connection.fetch(
-                    statements.UNANSWERED, chunk.backfill_id, attempt.error_message, chunk.window_id
+                    statements.UNANSWERED, window.backfill_id, attempt.error_message, window.window_id
                 )
                 if failures >= statements.HOLD_AFTER:
-                    await connection.execute(statements.REFUND, chunk.window_id)
+                    await connection.execute(statements.REFUND, window.window_id)
                 if failures >= statements.HOLD_AFTER and counted:
                     pause = self._patience.hold(failures - statements.HOLD_AFTER + 1)
-                    await connection.execute(statements.HOLD, chunk.backfill_id, pause)
+                    await connection.execute(statements.HOLD, window.backfill_id, pause)
         return bool(returned)
 
     async def hand_back(self, leases: Collection[UUID]) -> int:
@@ -170,7 +171,7 @@ class BackfillRepository:
         """What a window of these items and areas took lately: requests and seconds of work; None where nothing is known."""
         items, areas = {one.item.value for one in work}, {one.place.eic for one in work}
         async with self._database.connection() as connection:
-            [found] = await connection.fetch(statements.MEASURED, sorted(items), sorted(areas))
+            [found] = await connection.fetch(queries.MEASURED, sorted(items), sorted(areas))
         return None if found["requests"] is None else (found["requests"], found["seconds"])
 
     async def slowed(self, reason: str, only: int | None = None) -> None:
@@ -191,7 +192,7 @@ class BackfillRepository:
         async with self._database.transaction() as connection:
             await _changed(connection, backfill_id, "cancel", statements.CANCEL, backfill_id)
             await connection.execute(statements.FORGET_ASKED, backfill_id)
-            return len(await connection.fetch(statements.CANCEL_CHUNKS, backfill_id))
+            return len(await connection.fetch(statements.CANCEL_WINDOWS, backfill_id))
 
     async def retry_failed(self, backfill_id: int) -> int:
         """Queues the failed windows once more and opens the backfill for them; returns how many."""
@@ -214,7 +215,7 @@ class BackfillRepository:
     async def progress(self, backfill_id: int | None = None, *, limit: int = 20) -> list[BackfillProgress]:
         """The open backfills and the newest, or one; NotFound where there is none of this number."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(statements.PROGRESS, backfill_id, limit)
+            rows = await connection.fetch(queries.PROGRESS, backfill_id, limit)
         if backfill_id is not None and not rows:
             raise _unknown(backfill_id)
         return [_progress(row) for row in rows]
@@ -222,13 +223,13 @@ class BackfillRepository:
     async def states(self, backfill_ids: Collection[int]) -> dict[int, tuple[BackfillState, str]]:
         """The state of each backfill, and why where there is a reason."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(statements.STATES, list(backfill_ids))
+            rows = await connection.fetch(queries.STATES, list(backfill_ids))
         return {row["backfill_id"]: (BackfillState(row["state"]), row["reason"]) for row in rows}
 
     async def failures(self, backfill_id: int, *, limit: int | None = None) -> list[FailedWindow]:
         """The windows that failed or wait for another attempt, all or the first, in the order of the plan."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(statements.FAILURES, backfill_id, limit)
+            rows = await connection.fetch(queries.FAILURES, backfill_id, limit)
         return [FailedWindow(**dict(row)) for row in rows]
 
     async def _of_pairs(self, statement: str, work: Sequence[Work]) -> list[Record]:
@@ -256,7 +257,7 @@ async def _changed(connection: Connection, backfill_id: int, verb: str, statemen
 
 
 async def _state(connection: Connection, backfill_id: int) -> BackfillState:
-    rows = await connection.fetch(statements.PROGRESS, backfill_id, 1)
+    rows = await connection.fetch(queries.PROGRESS, backfill_id, 1)
     if not rows:
         raise _unknown(backfill_id)
     return BackfillState(rows[0]["state"])
@@ -266,9 +267,9 @@ def _unknown(backfill_id: int) -> NotFound:
     return NotFound(f"there is no backfill {backfill_id}; `gridkeeper backfill status` lists them")
 
 
-def _chunk(row: Record) -> Chunk:
+def _claimed(row: Record) -> ClaimedWindow:
     work = Work(DataItem(row["item"]), find_place(row["area"]), Interval(row["window_start"], row["window_end"]))
-    return Chunk(row["window_id"], row["backfill_id"], work, row["lease"], row["attempts"])
+    return ClaimedWindow(row["window_id"], row["backfill_id"], work, row["lease"], row["attempts"])
 
 
 def _progress(row: Record) -> BackfillProgress:
@@ -282,7 +283,7 @@ def _progress(row: Record) -> BackfillProgress:
         reprocess=Reprocess(row["reprocess"]),
         newest_first=row["newest_first"],
         concurrency=row["concurrency"],
-        counts={state: row[state.value] for state in ChunkState},
+        counts={state: row[state.value] for state in WindowState},
         requests=row["requests"],
         claimable=row["claimable"],
         holders=tuple(

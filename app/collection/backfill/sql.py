@@ -1,4 +1,4 @@
-"""The SQL of backfills. The server's clock is the only one that counts."""
+"""The SQL that changes backfills. The server's clock is the only one that counts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ ROUNDS_AT_MOST = "interval '1 day'"
 # While the source is down one window at a time finds out whether it is back.
 _ALLOWED = f"case when failures_in_row >= {HOLD_AFTER} then 1 else concurrency end"
 
-_OPEN = "cancelled_at is null and finished_at is null"
-_WORKABLE = f"{_OPEN} and paused_at is null and coalesce(held_until <= clock_timestamp(), true)"
-_CLAIMABLE = """(
+OPEN = "cancelled_at is null and finished_at is null"
+WORKABLE = f"{OPEN} and paused_at is null and coalesce(held_until <= clock_timestamp(), true)"
+CLAIMABLE = """(
     state = 'pending' and not_before <= clock_timestamp()
     or state = 'claimed' and lease_until <= clock_timestamp()
 )"""
@@ -25,7 +25,7 @@ ADD = """
     returning backfill_id
 """
 
-ADD_CHUNKS = """
+ADD_WINDOWS = """
     insert into backfill_windows (backfill_id, position, item, area, window_start, window_end)
     select $1, position, item, area, window_start, window_end
     from unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
@@ -44,77 +44,35 @@ COMPLETE = """
         )
 """
 
-QUEUED = f"""
-    select item, area, window_start, window_end
-    from backfill_windows
-    join backfills using (backfill_id)
-    join unnest($1::text[], $2::text[]) as wanted (item, area) using (item, area)
-    where {_OPEN} and state in ('pending', 'claimed')
-"""  # noqa: S608  constants
-
-# The failed runs, each unless a later question for its whole window brought values that could all be read. With each
-# the later questions that came back empty: one of them proves nothing, and none that was asked in an incident.
-LAST_FAILED = """
-    select runs.item, runs.area, runs.window_start, runs.window_end,
-        array_remove(array_agg(later.started_at order by later.started_at), null) as empty_at
-    from (
-        select distinct on (item, area, window_start, window_end)
-            item, area, window_start, window_end, started_at, run_id
-        from collection_runs
-        join unnest($1::text[], $2::text[]) as wanted (item, area) using (item, area)
-        where outcome = 'failed' or rejected > 0
-        order by item, area, window_start, window_end, started_at desc, run_id desc
-    ) as runs
-    left join collection_runs as later
-        on
-            later.item = runs.item
-            and later.area = runs.area
-            and later.window_start <= runs.window_start
-            and later.window_end >= runs.window_end
-            and (later.started_at, later.run_id) > (runs.started_at, runs.run_id)
-            and later.outcome <> 'failed'
-            and later.rejected = 0
-            and not (
-                later.outcome = 'empty'
-                and exists (
-                    select from empty_incidents
-                    where later.finished_at >= began_at and coalesce(later.finished_at <= ended_at, true)
-                )
-            )
-    group by runs.item, runs.area, runs.window_start, runs.window_end
-    having coalesce(bool_and(later.outcome = 'empty'), true)
-    order by 1, 2, 3, 4
-"""
-
 OPENINGS = f"""
     select backfill_id, least(claimable.windows, {_ALLOWED} - underway.windows)::integer as windows
     from backfills
     cross join lateral (
         select count(*) as windows
-        from backfill_windows as chunk
-        where chunk.backfill_id = backfills.backfill_id and state = 'claimed' and lease_until > clock_timestamp()
+        from backfill_windows as w
+        where w.backfill_id = backfills.backfill_id and state = 'claimed' and lease_until > clock_timestamp()
     ) as underway
     cross join lateral (
         select count(*) as windows
         from (
             select
-            from backfill_windows as chunk
-            where chunk.backfill_id = backfills.backfill_id and {_CLAIMABLE}
+            from backfill_windows as w
+            where w.backfill_id = backfills.backfill_id and {CLAIMABLE}
             limit concurrency
         ) as first_ones
     ) as claimable
-    where {_WORKABLE} and ($1::bigint is null or backfill_id = $1)
+    where {WORKABLE} and ($1::bigint is null or backfill_id = $1)
         and least(claimable.windows, {_ALLOWED} - underway.windows) > 0
     order by backfill_id
 """  # noqa: S608  constants
 
-LOCK_OPEN = f"select backfill_id from backfills where backfill_id = $1 and {_WORKABLE} for update"  # noqa: S608
+LOCK_OPEN = f"select backfill_id from backfills where backfill_id = $1 and {WORKABLE} for update"  # noqa: S608
 LOCK = "select from backfills where backfill_id = $1 for update"
 LOCK_MANY = "select from backfills where backfill_id = any($1::bigint[]) order by backfill_id for update"
 
 # A window that failed waits behind those that were never tried.
 CLAIM = f"""
-    update backfill_windows as chunk
+    update backfill_windows as w
     set
         state = 'claimed',
         attempts = attempts + 1,
@@ -128,7 +86,7 @@ CLAIM = f"""
         where
             backfill_id = $1
             and state in ('pending', 'claimed')
-            and {_CLAIMABLE}
+            and {CLAIMABLE}
             and (
                 select count(*)
                 from backfill_windows as underway
@@ -138,8 +96,8 @@ CLAIM = f"""
         limit 1
         for update skip locked
     ) as next
-    where chunk.window_id = next.window_id
-    returning chunk.window_id, backfill_id, item, area, window_start, window_end, lease, attempts
+    where w.window_id = next.window_id
+    returning w.window_id, backfill_id, item, area, window_start, window_end, lease, attempts
 """  # noqa: S608  constants
 
 EXTEND = """
@@ -192,8 +150,8 @@ UNANSWERED = """
         failures_in_row = failures_in_row + (claimed_at >= coalesce(held_at, '-infinity'))::integer,
         failing_since = coalesce(failing_since, clock_timestamp()),
         last_error = $2
-    from backfill_windows as chunk
-    where backfills.backfill_id = $1 and chunk.window_id = $3
+    from backfill_windows as w
+    where backfills.backfill_id = $1 and w.window_id = $3
     returning failures_in_row, claimed_at >= coalesce(held_at, '-infinity') as counted
 """
 
@@ -205,13 +163,13 @@ HOLD = """
 
 # The source was down, which says nothing of the window.
 REFUND = f"""
-    update backfill_windows as chunk
-    set attempts = chunk.attempts - 1
+    update backfill_windows as w
+    set attempts = w.attempts - 1
     from backfills
     where
-        chunk.window_id = $1
-        and chunk.attempts > 0
-        and backfills.backfill_id = chunk.backfill_id
+        w.window_id = $1
+        and w.attempts > 0
+        and backfills.backfill_id = w.backfill_id
         and failing_since > clock_timestamp() - {ROUNDS_AT_MOST}
 """  # noqa: S608  constants
 
@@ -221,7 +179,7 @@ RELEASE = f"""
         update backfills
         set held_until = null, held_at = null, failing_since = null, failures_in_row = 0
         where
-            {_OPEN}
+            {OPEN}
             and held_at is not null
             and exists (
                 select
@@ -233,11 +191,11 @@ RELEASE = f"""
             )
         returning backfill_id
     )
-    update backfill_windows as chunk
+    update backfill_windows as w
     set not_before = '-infinity'
     from released
-    where chunk.backfill_id = released.backfill_id and state = 'pending' and error_class = any($1::text[])
-    returning chunk.backfill_id
+    where w.backfill_id = released.backfill_id and state = 'pending' and error_class = any($1::text[])
+    returning w.backfill_id
 """  # noqa: S608  constants
 
 # Only what is left of a lease counts.
@@ -283,7 +241,7 @@ GIVE_UP = """
 PAUSE = f"""
     update backfills
     set paused_at = coalesce(paused_at, clock_timestamp()), pause_reason = $2
-    where backfill_id = $1 and {_OPEN}
+    where backfill_id = $1 and {OPEN}
     returning backfill_id
 """  # noqa: S608  constants
 
@@ -292,20 +250,20 @@ RESUME = f"""
     set
         paused_at = null, pause_reason = '', held_until = null, held_at = null, failing_since = null,
         failures_in_row = 0
-    where backfill_id = $1 and {_OPEN}
+    where backfill_id = $1 and {OPEN}
     returning backfill_id
 """  # noqa: S608  constants
 
 CANCEL = f"""
     update backfills
     set cancelled_at = clock_timestamp(), paused_at = null, pause_reason = '', held_until = null
-    where backfill_id = $1 and {_OPEN}
+    where backfill_id = $1 and {OPEN}
     returning backfill_id
 """  # noqa: S608  constants
 
 FORGET_ASKED = "delete from asked_ranges where backfill_id = $1"
 
-CANCEL_CHUNKS = """
+CANCEL_WINDOWS = """
     update backfill_windows
     set state = 'cancelled', lease = null, lease_until = null, ended_at = clock_timestamp()
     where backfill_id = $1 and state in ('pending', 'claimed')
@@ -351,128 +309,5 @@ RETAINED = (
 SLOWED = f"""
     update backfills
     set slowed_at = clock_timestamp(), slowed_by = $1
-    where {_WORKABLE} and ($2::bigint is null or backfill_id = $2)
+    where {WORKABLE} and ($2::bigint is null or backfill_id = $2)
 """  # noqa: S608  constants
-
-# Between two windows a worker holds none for a moment.
-PROGRESS = f"""
-    select
-        backfills.*,
-        case
-            when cancelled_at is not null then 'cancelled'
-            when finished_at is not null then 'completed'
-            when paused_at is not null then 'paused'
-            when held_until > clock_timestamp() then 'held'
-            else 'running'
-        end as state,
-        {_WORKABLE} and claimable and holders = '{{}}'
-            and coalesce(last_ended < clock_timestamp() - interval '10 seconds', true) as waiting,
-        case
-            when paused_at is not null then pause_reason
-            when held_until > clock_timestamp() then
-                'several windows failed one after the other; next try at '
-                || to_char(held_until at time zone 'UTC', 'HH24:MI:SS') || ' UTC: ' || last_error
-            when finished_at is null and slowed_at > clock_timestamp() - interval '1 minute' then
-                'slowed down: ' || slowed_by
-            else ''
-        end as reason,
-        counts.*,
-        recent.*,
-        live.*
-    from backfills
-    cross join lateral (
-        select
-            -- A window whose worker is gone waits like any other.
-            count(*) filter (where state = 'pending' or state = 'claimed' and lease_until <= clock_timestamp()) as pending,
-            count(*) filter (where state = 'claimed' and lease_until > clock_timestamp()) as claimed,
-            count(*) filter (where state = 'stored') as stored,
-            count(*) filter (where state = 'empty') as empty,
-            count(*) filter (where state = 'failed') as failed,
-            count(*) filter (where state = 'cancelled') as cancelled,
-            coalesce(sum(requests), 0)::bigint as requests,
-            max(ended_at) as last_ended,
-            coalesce(bool_or(state in ('pending', 'claimed') and {_CLAIMABLE}), false) as claimable
-        from backfill_windows as chunk
-        where chunk.backfill_id = backfills.backfill_id
-    ) as counts
-    -- What the last windows took: how many ended within how long, and how long each was worked on.
-    cross join lateral (
-        select
-            count(*) as recent_windows,
-            coalesce(extract(epoch from max(latest.ended_at) - min(latest.ended_at)), 0)::float8 as recent_seconds,
-            avg(api_seconds + parse_seconds + store_seconds) as window_seconds
-        from (
-            select ended_at, run_id
-            from backfill_windows as chunk
-            where
-                chunk.backfill_id = backfills.backfill_id
-                and state in ('stored', 'empty', 'failed')
-                and ended_at > clock_timestamp() - interval '3 minutes'
-            order by ended_at desc
-            limit 200
-        ) as latest
-        left join collection_runs using (run_id)
-    ) as recent
-    cross join lateral (
-        select
-            coalesce(array_agg(claimed_by order by claimed_by), '{{}}') as holders,
-            coalesce(array_agg(windows order by claimed_by), '{{}}') as holders_windows,
-            coalesce(array_agg(until order by claimed_by), '{{}}') as holders_until
-        from (
-            select claimed_by, count(*) as windows, max(lease_until) as until
-            from backfill_windows as chunk
-            where
-                chunk.backfill_id = backfills.backfill_id
-                and state = 'claimed'
-                and lease_until > clock_timestamp()
-            group by claimed_by
-        ) as holder
-    ) as live
-    where
-        backfill_id = $1
-        or $1::bigint is null
-        and (
-            finished_at is null and cancelled_at is null
-            or backfill_id in (select backfill_id from backfills order by backfill_id desc limit $2)
-        )
-    order by backfill_id desc
-"""  # noqa: S608  constants
-
-STATES = """
-    select
-        backfill_id,
-        case
-            when cancelled_at is not null then 'cancelled'
-            when finished_at is not null then 'completed'
-            when paused_at is not null then 'paused'
-            when held_until > clock_timestamp() then 'held'
-            else 'running'
-        end as state,
-        case
-            when paused_at is not null then pause_reason
-            when held_until > clock_timestamp() then last_error
-            else ''
-        end as reason
-    from backfills
-    where backfill_id = any($1::bigint[])
-"""
-
-# What windows of these items and areas took lately: requests each, and seconds of work each.
-MEASURED = """
-    select avg(requests)::float8 as requests, avg(api_seconds + parse_seconds + store_seconds) as seconds
-    from (
-        select requests, api_seconds, parse_seconds, store_seconds
-        from collection_runs
-        where outcome <> 'failed' and requests > 0 and item = any($1::text[]) and area = any($2::text[])
-        order by finished_at desc
-        limit 200
-    ) as latest
-"""
-
-FAILURES = """
-    select item, area, window_start as start, window_end as "end", attempts, error_class, error_message, run_id
-    from backfill_windows
-    where backfill_id = $1 and (state = 'failed' or state = 'pending' and error_class <> '')
-    order by position
-    limit $2
-"""

@@ -16,7 +16,7 @@ from app.clock import until_beat
 from app.collection.backfill.models import (
     BackfillRetryPolicy,
     BackfillState,
-    Chunk,
+    ClaimedWindow,
     WindowAttempt,
     WindowDecision,
     next_step,
@@ -176,73 +176,73 @@ class BackfillWorker:
         if self._stopped:
             return
         try:
-            chunk = await self._claim(backfill_id)
+            window = await self._claim(backfill_id)
         except DatabaseUnavailable as error:
             self._away.met(error)
             return
         finally:
             self._asked[backfill_id] -= 1
-        if chunk is None:
+        if window is None:
             return
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a window is collected inside a task")
-        self._under_way[chunk.lease] = task
+        self._under_way[window.lease] = task
         try:
-            await self._collect(chunk)
+            await self._collect(window)
         finally:
-            del self._under_way[chunk.lease]
-            self._lost.discard(chunk.lease)
+            del self._under_way[window.lease]
+            self._lost.discard(window.lease)
             self._wake.set()
 
-    async def _claim(self, backfill_id: int) -> Chunk | None:
+    async def _claim(self, backfill_id: int) -> ClaimedWindow | None:
         """A claim that is interrupted may have been committed, and is then handed back."""
         claiming = asyncio.create_task(self._repository.claim(backfill_id, self._name))
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
-            if chunk := await claiming:
-                await self._hand_back(chunk)
+            if window := await claiming:
+                await self._hand_back(window)
             raise
 
-    async def _collect(self, chunk: Chunk) -> None:
+    async def _collect(self, window: ClaimedWindow) -> None:
         try:
             self._pace.begin()
-            run = await self._collection.collect(chunk.work)
+            run = await self._collection.collect(window.work)
             self._pace.learn(run)
             # Before the window ends: what has come is no gap any more, and people and rules see both.
-            await self._analysis.look_again(chunk.work, run.finished_at)
-            await self._return(chunk, WindowAttempt.of_run(run), next_step(run, chunk.attempts, self._patience))
+            await self._analysis.look_again(window.work, run.finished_at)
+            await self._return(window, WindowAttempt.of_run(run), next_step(run, window.attempts, self._patience))
         except asyncio.CancelledError:
-            if chunk.lease not in self._lost:
-                await asyncio.shield(self._hand_back(chunk))
+            if window.lease not in self._lost:
+                await asyncio.shield(self._hand_back(window))
             raise
         except DatabaseUnavailable as error:
             # The lease runs out by itself, and then whoever reaches the database goes on.
-            self._log.warning("backfill_window_left", window=str(chunk.work.window), error=str(error))
+            self._log.warning("backfill_window_left", window=str(window.work.window), error=str(error))
         except Exception as error:
             # The border of a job: what fails for a reason of its own must not be claimed again at once, for ever.
-            tries_left = chunk.attempts < self._patience.attempts
+            tries_left = window.attempts < self._patience.attempts
             await self._return(
-                chunk, WindowAttempt.of_error(error), WindowDecision.LATER if tries_left else WindowDecision.ENDED
+                window, WindowAttempt.of_error(error), WindowDecision.LATER if tries_left else WindowDecision.ENDED
             )
             raise
 
-    async def _return(self, chunk: Chunk, attempt: WindowAttempt, verdict: WindowDecision) -> None:
+    async def _return(self, window: ClaimedWindow, attempt: WindowAttempt, verdict: WindowDecision) -> None:
         """Record what came of the window, if its lease is still ours."""
         if verdict is WindowDecision.REFUSED:
-            await self._repository.pause(chunk.backfill_id, attempt.error_message)
-            await self._repository.hand_back([chunk.lease])
+            await self._repository.pause(window.backfill_id, attempt.error_message)
+            await self._repository.hand_back([window.lease])
             return
         record = self._repository.retry_later if verdict is WindowDecision.LATER else self._repository.end
-        if not await record(chunk, attempt):
-            self._log.warning("backfill_lease_lost", item=chunk.work.item, window=str(chunk.work.window))
+        if not await record(window, attempt):
+            self._log.warning("backfill_lease_lost", item=window.work.item, window=str(window.work.window))
 
-    async def _hand_back(self, chunk: Chunk) -> None:
+    async def _hand_back(self, window: ClaimedWindow) -> None:
         try:
-            await self._repository.hand_back([chunk.lease])
+            await self._repository.hand_back([window.lease])
         except DatabaseUnavailable as error:
-            self._log.warning("backfill_window_left", window=str(chunk.work.window), error=str(error))
+            self._log.warning("backfill_window_left", window=str(window.work.window), error=str(error))
 
     async def _keep_leases(self) -> None:
         """Renew what is under way; who lost a lease (cancelled, or too slow) stops, because others may hold it."""

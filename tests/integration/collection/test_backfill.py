@@ -12,7 +12,7 @@ from typing import NoReturn
 import pytest
 from structlog.testing import capture_logs
 
-from app.collection.backfill.models import BackfillRetryPolicy, BackfillState, ChunkState, Reprocess, WindowAttempt
+from app.collection.backfill.models import BackfillRetryPolicy, BackfillState, Reprocess, WindowAttempt, WindowState
 from app.collection.life_signs import sign_of_life
 from app.collection.models import CollectionRun, Outcome, Work
 from app.db.engine import Database
@@ -27,7 +27,7 @@ from app.tasks.local import LocalBackend, TaskLimits
 from tests.support.backfill_factory import FR, LOAD, NOW, T0, Scene, days, local, ten_days
 from tests.support.fakes import Answer, hourly
 
-STORED, EMPTY, FAILED, PENDING = ChunkState.STORED, ChunkState.EMPTY, ChunkState.FAILED, ChunkState.PENDING
+STORED, EMPTY, FAILED, PENDING = WindowState.STORED, WindowState.EMPTY, WindowState.FAILED, WindowState.PENDING
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ async def test_cancelling_is_final_clears_the_pause_and_ends_what_is_under_way(d
         await asyncio.wait([working])
     progress = await scene.service.progress(backfill_id)
     assert (progress.state, progress.reason) == (BackfillState.CANCELLED, "")
-    assert await scene.counts(backfill_id) == {ChunkState.CANCELLED: 10}
+    assert await scene.counts(backfill_id) == {WindowState.CANCELLED: 10}
     changes: list[Callable[[int], Awaitable[object]]] = [
         scene.service.cancel,
         scene.service.pause,
@@ -284,7 +284,7 @@ async def test_a_worker_that_stops_hands_back_what_is_under_way(database: Databa
         worker = scene.worker(backend, collector)
         working = asyncio.create_task(worker.work())
         await until(lambda: len(collector.begun) == 2)
-        assert await scene.counts(backfill_id) == {PENDING: 8, ChunkState.CLAIMED: 2}
+        assert await scene.counts(backfill_id) == {PENDING: 8, WindowState.CLAIMED: 2}
         worker.stop()
         await working
     assert await scene.rows("select state, max(attempts), count(*) from backfill_windows group by state") == [
@@ -319,8 +319,8 @@ async def test_no_more_windows_than_allowed_are_under_way_over_all_processes(dat
     scene = Scene(database)
     backfill_id = await scene.start(ten_days(concurrency=3))
     claims = await asyncio.gather(*(scene.repository.claim(backfill_id, f"worker {n}") for n in range(8)))
-    chunks = [chunk for chunk in claims if chunk]
-    assert len({chunk.window_id for chunk in chunks}) == len(chunks) == 3
+    windows = [window for window in claims if window]
+    assert len({window.window_id for window in windows}) == len(windows) == 3
     assert await scene.repository.openings() == []
 
 
@@ -337,7 +337,7 @@ async def test_a_window_of_a_dead_worker_is_taken_over_and_only_the_new_holder_m
     assert heir.attempts == 2
     assert await scene.repository.extend({dead.lease, heir.lease}) == {heir.lease}
     assert await scene.repository.hand_back([dead.lease]) == 0
-    assert await scene.counts(backfill_id) == {ChunkState.CLAIMED: 1}
+    assert await scene.counts(backfill_id) == {WindowState.CLAIMED: 1}
 
 
 async def test_a_window_that_kills_its_workers_fails_in_the_end(database: Database) -> None:
@@ -355,10 +355,10 @@ async def test_a_window_that_kills_its_workers_fails_in_the_end(database: Databa
 
 async def failed(scene: Scene, backfill_id: int, count: int) -> None:
     """So many windows are claimed at once, and the source answers none of them."""
-    chunks = [await scene.repository.claim(backfill_id, "worker") for _ in range(count)]
-    for chunk in chunks:
-        assert chunk
-        await scene.repository.retry_later(chunk, WindowAttempt(Outcome.FAILED, error_class="SourceUnavailable"))
+    windows = [await scene.repository.claim(backfill_id, "worker") for _ in range(count)]
+    for window in windows:
+        assert window
+        await scene.repository.retry_later(window, WindowAttempt(Outcome.FAILED, error_class="SourceUnavailable"))
 
 
 async def test_windows_that_fail_together_are_one_round_and_use_up_no_attempts(database: Database) -> None:
@@ -405,10 +405,10 @@ async def test_the_windows_of_a_worker_that_died_are_free_at_once_on_its_machine
         assert process.stdout
         await process.stdout.readline()
         assert await scene.repository.claim(backfill_id, "dying")
-        assert (await scene.counts(backfill_id))[ChunkState.CLAIMED] == 3
+        assert (await scene.counts(backfill_id))[WindowState.CLAIMED] == 3
         process.kill()
         await process.wait()
-        assert await scene.counts(backfill_id) == {PENDING: 8, ChunkState.CLAIMED: 2}
+        assert await scene.counts(backfill_id) == {PENDING: 8, WindowState.CLAIMED: 2}
     assert [opening.windows for opening in await scene.repository.openings()] == [7]
 
 
@@ -592,9 +592,9 @@ async def test_a_paused_backfill_waits_for_nobody_and_has_no_time_left(database:
 async def test_between_two_windows_nobody_is_waited_for(database: Database) -> None:
     scene = Scene(database)
     backfill_id = await scene.start(ten_days(concurrency=1))
-    chunk = await scene.repository.claim(backfill_id, "host:1")
-    assert chunk is not None
-    await scene.repository.end(chunk, WindowAttempt(Outcome.EMPTY))
+    window = await scene.repository.claim(backfill_id, "host:1")
+    assert window is not None
+    await scene.repository.end(window, WindowAttempt(Outcome.EMPTY))
     assert not (await scene.service.progress(backfill_id)).waiting
     await scene.rows("update backfill_windows set ended_at = now() - interval '11 seconds' where ended_at is not null")
     assert (await scene.service.progress(backfill_id)).waiting

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.collection.backfill.models import BackfillRequest, BackfillState, ChunkState, Reprocess
+from app.collection.backfill.models import BackfillRequest, BackfillState, Reprocess, WindowState
 from app.collection.models import Work
 from app.db.engine import Database
 from app.db.migrate import claim_origin
@@ -66,7 +66,7 @@ async def process(url: str, sandbox: SandboxServer, backfill_id: int) -> asyncio
 
 async def until_stored(scene: Scene, backfill_id: int, count: int) -> None:
     async with asyncio.timeout(120):
-        while (await scene.service.progress(backfill_id)).counts[ChunkState.STORED] < count:  # noqa: ASYNC110  other processes set no event
+        while (await scene.service.progress(backfill_id)).counts[WindowState.STORED] < count:  # noqa: ASYNC110  other processes set no event
             await asyncio.sleep(0.05)
 
 
@@ -78,7 +78,7 @@ async def said(running: asyncio.subprocess.Process) -> str:
 async def assert_complete(scene: Scene, backfill_id: int) -> None:
     progress = await scene.service.progress(backfill_id)
     assert progress.state is BackfillState.COMPLETED
-    assert await scene.counts(backfill_id) == {ChunkState.STORED: WINDOWS}
+    assert await scene.counts(backfill_id) == {WindowState.STORED: WINDOWS}
     assert await scene.rows(
         "select count(*), count(distinct delivery_start), count(distinct series_id) from observations"
     ) == [(WINDOWS * 96, WINDOWS * 96, 1)]
@@ -148,6 +148,6 @@ async def test_an_interrupted_process_hands_back_what_is_under_way_and_says_how_
     assert running.returncode == 130, output
     assert f"gridkeeper backfill resume {backfill_id} --follow" in output
     counts = await scene.counts(backfill_id)
-    assert counts[ChunkState.PENDING] + counts[ChunkState.STORED] == WINDOWS
+    assert counts[WindowState.PENDING] + counts[WindowState.STORED] == WINDOWS
     assert await scene.rows("select max(attempts) from backfill_windows where state = 'pending'") == [(0,)]
     assert "00000000-0000" not in output

@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from app.clock import FixedClock
-from app.collection.backfill.models import BackfillRequest, BackfillState, ChunkState, Reprocess
+from app.collection.backfill.models import BackfillRequest, BackfillState, Reprocess, WindowState
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService
@@ -47,7 +47,7 @@ async def test_two_hundred_windows_of_a_backfill_end_over_five_connections(datab
                     await asyncio.sleep(0.05)
             working.cancel()
             await asyncio.wait([working])
-        assert await scene.counts(backfill_id) == {ChunkState.STORED: WINDOWS}
+        assert await scene.counts(backfill_id) == {WindowState.STORED: WINDOWS}
         assert scene.service.time_left(await scene.service.progress(backfill_id)) == timedelta(0)
 
 

@@ -10,10 +10,10 @@ from app.collection.backfill.models import (
     BackfillProgress,
     BackfillRetryPolicy,
     BackfillState,
-    ChunkState,
     Holder,
     Reprocess,
     WindowDecision,
+    WindowState,
     next_step,
 )
 from app.collection.models import CollectionRun, Outcome
@@ -23,7 +23,7 @@ from tests.support.backfill_factory import FR, LOAD, NOW, days
 RUN = CollectionRun("fake", LOAD, FR, days(0, 1), NOW, NOW, Outcome.STORED, FetchStatistics())
 PROGRESS = BackfillProgress(
     1, "", BackfillState.RUNNING, "", NOW, None, Reprocess.ALL, newest_first=True, concurrency=1,
-    counts=dict.fromkeys(ChunkState, 0), requests=0,
+    counts=dict.fromkeys(WindowState, 0), requests=0,
 )  # fmt: skip
 
 
@@ -51,9 +51,9 @@ def test_pauses_double_up_to_an_hour() -> None:
 
 
 def test_the_time_left_is_what_remains_at_the_rate_and_never_an_extrapolation_of_the_past() -> None:
-    begun = replace(PROGRESS, counts={**PROGRESS.counts, ChunkState.PENDING: 90, ChunkState.CLAIMED: 10})
+    begun = replace(PROGRESS, counts={**PROGRESS.counts, WindowState.PENDING: 90, WindowState.CLAIMED: 10})
     assert begun.seconds_left(5.0) == 20.0
-    halved = replace(begun, counts={**begun.counts, ChunkState.STORED: 8, ChunkState.EMPTY: 2}, requests=20)
+    halved = replace(begun, counts={**begun.counts, WindowState.STORED: 8, WindowState.EMPTY: 2}, requests=20)
     assert (halved.planned, halved.ended) == (110, 10)
     assert halved.seconds_left(5.0) == 40.0
     # As many as were under way, each two seconds long; then the pace of the last windows, where that is lower.
@@ -63,7 +63,7 @@ def test_the_time_left_is_what_remains_at_the_rate_and_never_an_extrapolation_of
 
 
 def test_pending_and_claimed_windows_have_not_ended() -> None:
-    assert {state for state in ChunkState if not state.terminal} == {ChunkState.PENDING, ChunkState.CLAIMED}
+    assert {state for state in WindowState if not state.terminal} == {WindowState.PENDING, WindowState.CLAIMED}
     assert {state for state in BackfillState if state.terminal} == {BackfillState.CANCELLED, BackfillState.COMPLETED}
 
 
@@ -79,10 +79,10 @@ def test_a_worker_waits_for_others_only_while_no_window_is_free_for_it() -> None
 
 def test_a_completed_backfill_says_how_many_windows_were_empty() -> None:
     ended = replace(PROGRESS, state=BackfillState.COMPLETED, reason="")
-    counts = dict.fromkeys(ChunkState, 0)
-    empty = replace(ended, counts=counts | {ChunkState.STORED: 3, ChunkState.EMPTY: 2})
+    counts = dict.fromkeys(WindowState, 0)
+    empty = replace(ended, counts=counts | {WindowState.STORED: 3, WindowState.EMPTY: 2})
     assert empty.explanation == "completed, 2 windows empty"
-    assert replace(ended, counts=counts | {ChunkState.STORED: 3}).explanation == ""
+    assert replace(ended, counts=counts | {WindowState.STORED: 3}).explanation == ""
 
 
 def simulated_ends(windows: int, *, rate: float, seconds: float, concurrency: int, seed: int) -> list[float]:
@@ -105,7 +105,7 @@ def test_the_time_left_is_within_a_fifth_from_the_tenth_window_on(seconds: float
         recent = [end for end in ends[:ended] if end > now - 180][-200:]
         shown = replace(
             PROGRESS,
-            counts={**PROGRESS.counts, ChunkState.STORED: ended, ChunkState.PENDING: 600 - ended},
+            counts={**PROGRESS.counts, WindowState.STORED: ended, WindowState.PENDING: 600 - ended},
             concurrency=concurrency,
             requests=ended,
             recent_windows=len(recent),
