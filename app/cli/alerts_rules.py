@@ -17,13 +17,14 @@ from app.alerting.queries import QueryRow
 from app.alerting.rules.book import Book, RuleFile, files_of, named_files, read_book
 from app.alerting.rules.reload import RuleBook
 from app.alerting.rules.schedules import NEVER
+from app.alerting.secrets import without_secrets
 from app.cli.exit_codes import OK, UNAVAILABLE
 from app.cli.tables import print_table, printable, single_line
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.durations import show_duration
 from app.kit.json_text import dumps
-from app.kit.yaml.fields import suggestion, without_secrets
+from app.kit.yaml.fields import suggestion
 from app.kit.yaml.tree import Problem
 from app.lifecycle import services
 from app.logging import configure_logging

@@ -8,10 +8,10 @@ from contextlib import nullcontext
 
 import typer
 
+from app.alerting.secrets import without_secrets
 from app.cli.exit_codes import OK, USAGE
 from app.cli.tables import printable
 from app.errors import ConfigurationError
-from app.kit.yaml.fields import without_secrets
 from app.settings import Settings, load_settings, variables
 
 Checker = Callable[[Settings], str]

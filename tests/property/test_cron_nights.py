@@ -12,7 +12,7 @@ import pytest
 
 from app.alerting.models import Schedule
 from app.alerting.rules.schedules import OnDays, parse_cron
-from app.kit.holidays import Calendar, DayType
+from app.market.holidays import Calendar, DayType
 from app.market.time import local_day
 from app.scheduling.schedules import Daily, Weekly, Within
 

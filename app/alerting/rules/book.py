@@ -17,9 +17,9 @@ from app.alerting.secrets import read_secret
 from app.db.address import DatabaseAddress
 from app.errors import ConfigurationError
 from app.kit.files import read_bytes, read_stream
-from app.kit.holidays import Calendar
 from app.kit.yaml.fields import Fields, read_content, suggestion
 from app.kit.yaml.tree import FileProblems, Problem, ProblemReport
+from app.market.holidays import Calendar
 
 BUILT_IN = Path(__file__).with_name("builtin")
 ENDINGS = (".yaml", ".yml")

@@ -12,8 +12,8 @@ from app.alerting.models import Labels, NoDataPolicy, Override, Rule, Schedule, 
 from app.alerting.rules.schedules import EPOCH, NEVER, EveryInterval, OnDays, parse_cron, spread
 from app.alerting.rules.sql_guard import one_query
 from app.errors import ConfigurationError
-from app.kit.holidays import Calendar, DayType, country_holidays
 from app.kit.yaml.fields import Fields, suggestion
+from app.market.holidays import Calendar, DayType, country_holidays
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 UTC_ZONE = ZoneInfo("UTC")

@@ -14,7 +14,7 @@ from cronsim import CronSim, CronSimError
 from app.alerting.models import Schedule
 from app.errors import ConfigurationError
 from app.kit.durations import show_duration
-from app.kit.holidays import Calendar, DayType
+from app.market.holidays import Calendar, DayType
 from app.market.time import local_day, midnight
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

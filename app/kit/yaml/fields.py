@@ -16,20 +16,13 @@ A wrong field yields its default, so that reading goes on to the next problem.
 from __future__ import annotations
 
 import math
-import os
-import re
-from collections.abc import Callable, Iterable, Iterator
-from collections.abc import Mapping as Names
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from enum import Enum
-from pathlib import Path
 from typing import Any, TypeVar
 
 from app.errors import ConfigurationError
 from app.kit.durations import LONGEST, parse_duration, show_duration
-from app.kit.files import read_bytes
 from app.kit.suggest import did_you_mean
 from app.kit.yaml.tree import (
     Mapping,
@@ -46,9 +39,6 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
 TRUE, FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
-_REFERENCE = re.compile(r"\$\{([^}]*)\}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WITHOUT_SECRETS: ContextVar[bool] = ContextVar("without_secrets", default=False)
 
 
 def read_content(content: bytes, report: ProblemReport) -> Fields:
@@ -195,17 +185,24 @@ class Fields:
 
     def read(self, name: str, reader: Callable[[str], T], default: Any = None, *, required: bool = False) -> Any:
         """What `reader` makes of a single value as it is written; its ValueError or ConfigurationError is reported."""
-        node = self._find(name, required=required)
-        if node is None:
-            return default
-        if not isinstance(node, Scalar):
-            self.wrong("this must be a single value", name)
+        text = self.written(name, "a single value", required=required)
+        if text is None:
             return default
         try:
-            return reader(node.text)
+            return reader(text)
         except (ValueError, ConfigurationError) as error:
             self.wrong(str(error), name)
             return default
+
+    def written(self, name: str, meant: str, *, required: bool = False) -> str | None:
+        """A single value as it is written; `meant` says what else would be wrong."""
+        node = self._find(name, required=required)
+        if node is None:
+            return None
+        if not isinstance(node, Scalar):
+            self.wrong(f"this must be {meant}", name)
+            return None
+        return node.text
 
     def texts(self, name: str, default: tuple[str, ...] = (), *, required: bool = False) -> tuple[str, ...]:
         """A list of texts; a single text is a list of one."""
@@ -269,34 +266,6 @@ class Fields:
         }
         return {key: entry for key, entry in made.items() if entry is not None}
 
-    def secret(
-        self, name: str, *, required: bool = False, literal: bool = False, example: str = "secret"
-    ) -> str | None:
-        """A text whose secret parts are `${NAME}` of the environment; without one it is refused unless `literal`.
-
-        Where files are read without secrets, `example` stands for one with which the text begins.
-        """
-        node = self._find(name, required=required)
-        if node is None:
-            return None
-        if not isinstance(node, Scalar):
-            self.wrong("this must be a text with ${NAME} of the environment in it", name)
-            return None
-        if not literal and not _REFERENCE.search(node.text):
-            self.wrong("a secret does not stand in a file; write ${NAME} and set NAME in the environment", name)
-            return None
-        if _WITHOUT_SECRETS.get():
-            unknown = [name for name in _REFERENCE.findall(node.text) if not _VARIABLE.fullmatch(name)]
-            for variable in unknown:
-                self.wrong(f"${{{variable}}} names no variable; write it as ${{NAME}}", name)
-            begun = _REFERENCE.sub(example, node.text, count=1) if node.text.startswith("${") else node.text
-            return None if unknown else _REFERENCE.sub("secret", begun)
-        try:
-            return resolve_secret(node.text, os.environ)
-        except ConfigurationError as error:
-            self.wrong(str(error), name)
-            return None
-
     def _find(self, name: str, *, required: bool = False) -> Node | None:
         self._asked[name] = None
         node = self._node.items.get(name)
@@ -313,55 +282,6 @@ class Fields:
             return Fields(node, path, self._report)
         self._report.add(line, path, f"this must be a mapping of fields, not {_shown(node)}")
         return None
-
-
-@contextmanager
-def without_secrets() -> Iterator[None]:
-    """Files are read without the secrets they refer to, as where they are checked before they are rolled out."""
-    token = _WITHOUT_SECRETS.set(True)
-    try:
-        yield
-    finally:
-        _WITHOUT_SECRETS.reset(token)
-
-
-def resolve_secret(text: str, environment: Names[str, str]) -> str:
-    """The text with each `${NAME}` replaced; `${NAME_FILE}`, or NAME_FILE where NAME is not set, names a file."""
-    return _REFERENCE.sub(lambda match: _value_of(match[1], environment), text)
-
-
-def secret_files(text: str, environment: Names[str, str]) -> dict[str, bytes]:
-    """The content of each file that `${NAME}` within the text stands for; of one that cannot be read, none."""
-    found: dict[str, bytes] = {}
-    for match in _REFERENCE.finditer(text):
-        name = match[1]
-        variable = name if name.endswith("_FILE") else f"{name}_FILE"
-        file = environment.get(variable)
-        if not file or (not name.endswith("_FILE") and environment.get(name)):
-            continue
-        try:
-            found[file] = read_bytes(Path(file))
-        except ConfigurationError:
-            found[file] = b""
-    return found
-
-
-def _value_of(name: str, environment: Names[str, str]) -> str:
-    if not _VARIABLE.fullmatch(name):
-        raise ConfigurationError(f"${{{name}}} names no variable; write it as ${{NAME}}")
-    if not name.endswith("_FILE") and environment.get(name):
-        return environment[name]
-    variable = name if name.endswith("_FILE") else f"{name}_FILE"
-    file = environment.get(variable)
-    if not file:
-        raise ConfigurationError(f"the environment has no {name}; set it, or {name.removesuffix('_FILE')}_FILE")
-    try:
-        content = read_bytes(Path(file)).decode().strip("\r\n")
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"the file that {variable} names is no text") from None
-    if not content.strip():
-        raise ConfigurationError(f"the file that {variable} names is empty; write the secret into it")
-    return content
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from app.alerting.rules.schedules import EPOCH, NEVER, Cron, EveryInterval, OnDays, parse_cron, spread
 from app.errors import ConfigurationError
-from app.kit.holidays import Calendar, DayType, country_holidays
+from app.market.holidays import Calendar, DayType, country_holidays
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 MONDAY = datetime(2026, 6, 1, tzinfo=UTC)

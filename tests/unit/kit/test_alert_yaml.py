@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.alerting.secrets import read_secret
 from app.errors import ConfigurationError
 from app.kit.files import LARGEST_FILE, read_bytes, read_stream
 from app.kit.yaml.fields import (
     Fields,
     read_content,
     read_text,
-    resolve_secret,
     suggestion,
 )
 from app.kit.yaml.tree import (
@@ -38,6 +36,10 @@ class Colour(StrEnum):
 def reading(text: str) -> tuple[Fields, ProblemReport]:
     report = ProblemReport("x.yaml")
     return read_text(text, report), report
+
+
+def no_secret(_: str) -> str:
+    raise ConfigurationError("this is no secret")
 
 
 def problems_of(text: str) -> list[str]:
@@ -114,7 +116,7 @@ def test_every_problem_of_a_file_is_found_at_once() -> None:
     root.entry("inner")
     root.entries("many")
     root.named("named")
-    root.secret("secret")
+    root.read("secret", no_secret)
     root.number("too", 1.0, most=10)
     root.text("long", longest=5)
     root.text("missing", required=True)
@@ -132,7 +134,7 @@ def test_every_problem_of_a_file_is_found_at_once() -> None:
         "line 10: inner: this must be a mapping of fields, not '3'",
         "line 11: many: this must be a list; begin each element with a dash",
         "line 12: named: this must be a mapping of names to fields",
-        "line 13: secret: a secret does not stand in a file; write ${NAME} and set NAME in the environment",
+        "line 13: secret: this is no secret",
         "line 14: too: 11 is out of range; it must be at most 10",
         "line 15: long: this is longer than 5 characters",
         "line 1: missing: this is missing",
@@ -170,44 +172,10 @@ def test_what_is_not_there_is_its_default() -> None:
     assert root.entry("a") is None
     assert root.entries("a") == []
     assert root.named("a") == {}
-    assert read_secret(root, "a") is None
+    assert root.written("a", "a text") is None
     assert root.choice("a", Colour, Colour.OFF) is Colour.OFF
     assert root.flag("a", default=True)
     assert root.whole("a", 7, least=0, most=9) == 7
-
-
-def test_secrets_come_from_the_environment_and_are_never_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("from-file\n")
-    monkeypatch.setenv("KEY", "geheim")
-    monkeypatch.setenv("OTHER_FILE", str(tmp_path / "key"))
-    root, report = reading("a: https://x/?key=${KEY}\nb: ${OTHER}\nc: ${OTHER_FILE}\nd: ${NOT_SET}\ne: [1]\nf: plain\n")
-    first = read_secret(root, "a")
-    assert first is not None
-    assert first.get_secret_value() == "https://x/?key=geheim"
-    assert "geheim" not in repr(first)
-    for name in "bc":
-        found = read_secret(root, name)
-        assert found is not None
-        assert found.get_secret_value() == "from-file"
-    assert root.secret("d") is None
-    assert root.secret("e") is None
-    plain = read_secret(root, "f", literal=True)
-    assert plain is not None
-    assert plain.get_secret_value() == "plain"
-    assert [str(problem) for problem in report.problems] == [
-        "x.yaml, line 4: d: the environment has no NOT_SET; set it, or NOT_SET_FILE",
-        "x.yaml, line 5: e: this must be a text with ${NAME} of the environment in it",
-    ]
-
-
-def test_a_secrets_file_that_is_empty_or_no_text_says_so(tmp_path: Path) -> None:
-    (tmp_path / "empty").write_text("\n")
-    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
-    for name, reason in (("empty", "is empty"), ("bytes", "is no text"), ("gone", "cannot be read")):
-        with pytest.raises(ConfigurationError, match=reason):
-            resolve_secret("${A}", {"A_FILE": str(tmp_path / name)})
-    with pytest.raises(ConfigurationError, match="names no variable"):
-        resolve_secret("${a b}", {})
 
 
 def test_a_file_that_is_no_utf_8_says_where() -> None:
