@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from app.cli.exit_codes import FAILED, OK, UNAVAILABLE
+from app.cli.output import print_json
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.db.leader import LeaderView, read_leader
 from app.errors import Conflict
-from app.kit.json_text import dumps
 from app.lifecycle import collecting, services
 from app.logging import configure_logging
 from app.market.time import iso
@@ -26,6 +25,14 @@ from app.scheduling.plan import Plan, cautious
 from app.scheduling.plan_file import PlanFile
 from app.scheduling.repository import JobView, find_job, readable
 from app.scheduling.retries import RetryPolicy
+from app.scheduling.schemas import (
+    JobResource,
+    JobRunResource,
+    JobsResource,
+    LeaderResource,
+    PausedJobResource,
+    RequestCostResource,
+)
 from app.settings import Settings, load_settings
 from app.wiring.catalog import CATALOG
 
@@ -43,12 +50,13 @@ def list_command(*, as_json: bool) -> int:
     settings = _settings()
     views, leader = asyncio.run(_read(settings))
     if as_json:
-        content = {
-            "leader": _leader_as_json(leader, settings),
-            "jobs": [_view_as_json(view) for view in views],
-            "requests_a_day": _cost_as_json(settings),
-        }
-        sys.stdout.write(dumps(content, indent=2) + "\n")
+        print_json(
+            JobsResource(
+                leader=LeaderResource.of(leader, settings.scheduler.takeover_after),
+                jobs=[JobResource.of(view) for view in views],
+                requests_a_day=RequestCostResource.of(_cost(settings), settings.entsoe.requests_per_minute),
+            )
+        )
         return OK
     print_table(LIST_COLUMNS, [_view_row(view) for view in views], right={"seconds", "late", "attempt"})
     unreadable = [view.job for view in views if view.job.unreadable]
@@ -59,16 +67,6 @@ def list_command(*, as_json: bool) -> int:
     _say(_leader_line(leader, settings))
     _say(_cost_line(settings))
     return OK
-
-
-def _cost_as_json(settings: Settings) -> dict[str, Any]:
-    cost = _cost(settings)
-    return {
-        "items_and_places": cost.pairs,
-        "cycles": round(cost.cycles),
-        "corrections": round(cost.corrections),
-        "budget": settings.entsoe.requests_per_minute * 1440,
-    }
 
 
 def _cost_line(settings: Settings) -> str:
@@ -117,7 +115,7 @@ def run_command(name: str, *, sandbox: bool, as_json: bool) -> int:
         _say(f"{name} did not begin: the leader has not taken it within {TAKEN_WITHIN:g} s; it stays asked for")
         return UNAVAILABLE
     if as_json:
-        sys.stdout.write(dumps(_run_as_json(run), indent=2) + "\n")
+        print_json(JobRunResource.of(run))
     else:
         _say(f"{run.job}: {run.outcome}; {run.summary}")
         for reason in run.skipped:
@@ -168,7 +166,7 @@ def pause_command(name: str, *, paused: bool, as_json: bool) -> int:
     """Pauses or resumes a job; what became due while it was paused runs once when it is resumed."""
     asyncio.run(_pause(_settings(), name, paused=paused))
     if as_json:
-        sys.stdout.write(dumps({"job": name, "paused": paused}) + "\n")
+        print_json(PausedJobResource(job=name, paused=paused), indent=None)
     else:
         _say(f"{name} is paused" if paused else f"{name} runs again; what became due meanwhile runs once")
     return OK
@@ -192,7 +190,7 @@ def _say_what_replaces(name: str, found: str) -> None:
 def history_command(name: str | None, *, limit: int, as_json: bool) -> int:
     runs = asyncio.run(_history(_settings(), name, limit))
     if as_json:
-        sys.stdout.write(dumps([_run_as_json(run) for run in runs], indent=2) + "\n")
+        print_json([JobRunResource.of(run) for run in runs])
     else:
         print_table(HISTORY_COLUMNS, [_history_row(run) for run in runs], right={"seconds", "late", "attempt"})
     return OK
@@ -219,15 +217,6 @@ def _leader_line(leader: LeaderView, settings: Settings) -> str:
     return f"leader: none{lost}; `gridkeeper serve` runs what is due"
 
 
-def _leader_as_json(leader: LeaderView, settings: Settings) -> dict[str, Any]:
-    return {
-        "holder": leader.holder or None,
-        "epoch": leader.epoch,
-        "alive": leader.alive(settings.scheduler.takeover_after),
-        "heartbeat_age": leader.age if leader.age < float("inf") else None,
-    }
-
-
 def _view_row(view: JobView) -> tuple[str, ...]:
     job, last = view.job, view.last
     following = "unreadable" if job.unreadable else "paused" if job.paused else _instant(job.next_run)
@@ -247,40 +236,6 @@ def _ending(run: JobRun) -> tuple[str, ...]:
 
 def _history_row(run: JobRun) -> tuple[str, ...]:
     return (run.job, _instant(run.scheduled_for), *_ending(run), run.summary or run.error.split("\n")[0])
-
-
-def _view_as_json(view: JobView) -> dict[str, Any]:
-    job = view.job
-    return {
-        "job": job.name,
-        "kind": job.kind,
-        "schedule": job.schedule,
-        "params": dict(job.params),
-        "next_run": _instant(job.next_run) or None,
-        "paused": job.paused,
-        "unreadable": job.unreadable or None,
-        "last": _run_as_json(view.last) if view.last else None,
-    }
-
-
-def _run_as_json(run: JobRun) -> dict[str, Any]:
-    return {
-        "job": run.job,
-        "scheduled_for": _instant(run.scheduled_for),
-        "trigger": run.trigger.value,
-        "attempt": run.attempt,
-        "outcome": run.outcome.value if run.outcome else None,
-        "epoch": run.epoch,
-        "runner": run.runner or None,
-        "started_at": _instant(run.started_at) or None,
-        "finished_at": _instant(run.finished_at) or None,
-        "seconds": run.seconds,
-        "lateness": run.lateness,
-        "summary": run.summary,
-        "skipped": list(run.skipped),
-        "error": run.error or None,
-        "next_attempt_at": _instant(run.next_attempt_at) or None,
-    }
 
 
 def _instant(instant: datetime | None) -> str:
