@@ -59,6 +59,9 @@ class Threshold:
     operator: str
     limit: float
 
+    def __str__(self) -> str:
+        return f"{self.operator} {self.limit:g}"
+
 
 @dataclass(frozen=True, slots=True)
 class Override:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 from uuid import uuid4
 
 import typer
@@ -18,11 +14,12 @@ from app.alerting.delivery.config import ChannelBook, ChannelFile
 from app.alerting.delivery.messages import Message, Sender, compose
 from app.alerting.delivery.worker import attempt
 from app.alerting.outbox.items import Content
+from app.alerting.schemas import ChannelResource, MessageResource
 from app.cli.exit_codes import OK, UNAVAILABLE
+from app.cli.output import print_json
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.errors import ConfigurationError
-from app.kit.json_text import dumps
 from app.kit.yaml.fields import suggestion
 from app.lifecycle import services
 from app.logging import configure_logging
@@ -70,10 +67,12 @@ def channels_command(*, as_json: bool) -> int:
     settings = _settings()
     book = _book(settings)
     states = asyncio.run(_states(settings))
-    rows = [_channel_view(name, channel, states.get(name)) for name, channel in book.channels.items()]
+    channels = [ChannelResource.of(name, channel, states.get(name)) for name, channel in book.channels.items()]
     if as_json:
-        return _print_json(rows)
-    print_table(CHANNEL_COLUMNS, [tuple(str(value or "") for value in row.values()) for row in rows])
+        print_json(channels, letters=True)
+        return OK
+    rows = [tuple(str(value or "") for value in channel.to_json().values()) for channel in channels]
+    print_table(CHANNEL_COLUMNS, rows)
     for name in sorted(set(states) - set(book.channels)):
         if states[name].waiting:
             _say(f"{name}: no longer in {settings.notifications.channels_file}; its messages go to another channel")
@@ -87,25 +86,12 @@ async def _states(settings: Settings) -> dict[str, ChannelState]:
         return await wiring.alerting().delivery_administration().channels()
 
 
-def _channel_view(name: str, channel: Channel, state: ChannelState | None) -> dict[str, Any]:
-    state = state or ChannelState(name)
-    return {
-        "channel": name,
-        "type": channel.kind,
-        "sends_to": channel.where(),
-        "state": state.state,
-        "waiting": state.waiting,
-        "failed": state.failed,
-        "last_sent_at": iso(state.last_sent_at) if state.last_sent_at else None,
-        "problem": state.disabled_reason or state.last_error,
-    }
-
-
 def notifications_command(*, failed: bool, waiting: bool, limit: int, as_json: bool) -> int:
     status = "failed" if failed else "waiting" if waiting else None
     found = asyncio.run(_messages(_settings(), status, limit))
     if as_json:
-        return _print_json([_message_as_json(message) for message in found])
+        print_json([MessageResource.of(message) for message in found], letters=True)
+        return OK
     if found:
         print_table(MESSAGE_COLUMNS, [_message_row(message) for message in found], right={"id", "attempts", "events"})
     _say(f"{len(found)} {'message' if len(found) == 1 else 'messages'}")
@@ -163,15 +149,6 @@ def _message_row(message: PastMessage) -> tuple[str, ...]:
     created, attempts, events = iso(message.created_at), str(message.attempts), str(message.events)
     ends = (message.subject[:LONGEST], note[:LONGEST])
     return (str(message.notification_id), message.channel, message.status, created, ended, attempts, events, *ends)
-
-
-def _message_as_json(message: PastMessage) -> dict[str, Any]:
-    return {name: iso(value) if isinstance(value, datetime) else value for name, value in asdict(message).items()}
-
-
-def _print_json(content: Sequence[dict[str, Any]]) -> int:
-    sys.stdout.write(dumps(list(content), indent=2, letters=True) + "\n")
-    return OK
 
 
 def _say(text: str) -> None:

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from app.alerting.evaluation.evaluator import RuleEvaluator
-from app.alerting.models import Evaluation, EvaluationStatus, Rule, Threshold
+from app.alerting.evaluation.schemas import EvaluationResource, TriedRuleResource
+from app.alerting.models import Evaluation, EvaluationStatus, Rule
 from app.alerting.queries import QueryRow
 from app.alerting.rules.book import Book, RuleFile, files_of, named_files, read_book
 from app.alerting.rules.reload import RuleBook
 from app.alerting.rules.schedules import NEVER
+from app.alerting.rules.schemas import RuleBookCheckResource, RuleResource
 from app.alerting.secrets import without_secrets
 from app.cli.exit_codes import OK, UNAVAILABLE
+from app.cli.output import print_json
 from app.cli.tables import print_table, printable, single_line
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.durations import show_duration
-from app.kit.json_text import dumps
 from app.kit.yaml.fields import suggestion
-from app.kit.yaml.tree import Problem
 from app.lifecycle import services
 from app.logging import configure_logging
 from app.market.time import iso
@@ -41,17 +40,13 @@ def check_command(path: Path | None, *, as_json: bool, syntax: bool = False) -> 
     files = _files(path or settings.alerting.rules_dir, named=path is not None)
     with without_secrets() if syntax else nullcontext():
         reading = read_book(files)
-    own = sum(not rule.built_in for rule in reading.book.rules.values())
-    shipped = len(reading.book.rules) - own
     if as_json:
-        problems = [_problem_as_json(problem) for problem in reading.problems]
-        content = {"valid": not problems, "rules": own, "built_in": shipped, "problems": problems}
-        sys.stdout.write(dumps(content, indent=2, letters=True) + "\n")
+        print_json(RuleBookCheckResource.of(reading), letters=True)
     else:
         for problem in reading.problems:
             sys.stdout.write(f"{printable(str(problem))}\n")
         told = f"{len(reading.problems)} problems" if reading.problems else "no problems"
-        _say(f"{own} rules of yours and {shipped} shipped ones are valid, {told}")
+        _say(f"{reading.book.own} rules of yours and {reading.book.shipped} shipped ones are valid, {told}")
     return UNAVAILABLE if reading.problems else OK
 
 
@@ -71,8 +66,7 @@ def rules_command(*, as_json: bool) -> int:
     book, now = _book(load_settings()), SystemClock().now()
     rules = sorted(book.rules.values(), key=lambda rule: (rule.built_in, rule.name))
     if as_json:
-        content = [_rule_as_json(rule, iso(rule.schedule.next_slot(now))) for rule in rules]
-        sys.stdout.write(dumps(content, indent=2, letters=True) + "\n")
+        print_json([RuleResource.of(rule, now) for rule in rules], letters=True)
         return OK
     rows = []
     for rule in rules:
@@ -80,7 +74,7 @@ def rules_command(*, as_json: bool) -> int:
         due = "disabled" if not rule.enabled else "never" if slot == NEVER else iso(slot)
         hold = show_duration(rule.hold) if rule.hold else ""
         where = "shipped" if rule.built_in else rule.origin
-        rows.append((rule.name, rule.severity.value, str(rule.schedule), due, _limit(rule.threshold), hold, where))
+        rows.append((rule.name, rule.severity.value, str(rule.schedule), due, str(rule.threshold or ""), hold, where))
     print_table(RULE_COLUMNS, rows)
     return OK
 
@@ -96,8 +90,7 @@ def try_command(name: str | None, file: Path | None, *, as_json: bool) -> int:
     rules, book = _chosen(settings, name, file)
     tried = asyncio.run(_try(settings, rules, book))
     if as_json:
-        content = [_tried_as_json(rule, rows, evaluation) for rule, rows, evaluation in tried]
-        sys.stdout.write(dumps(content, indent=2, letters=True) + "\n")
+        print_json([TriedRuleResource.of_rows(rows, evaluation) for _, rows, evaluation in tried], letters=True)
     else:
         for rule, rows, evaluation in tried:
             _show_tried(rule, rows, evaluation)
@@ -151,7 +144,7 @@ def _show_tried(rule: Rule, rows: list[QueryRow], evaluation: Evaluation) -> Non
         if len(rows) > MOST_ROWS:
             sys.stdout.write(f"and {len(rows) - MOST_ROWS} more rows\n")
     told = f"{len(rows)} rows, {len(evaluation.signals)} of them show a fault"
-    limit = f" (value {_limit(rule.threshold)})" if rule.threshold else ""
+    limit = f" (value {rule.threshold})" if rule.threshold else ""
     _say(f"{told}{limit}; an alert fires after {show_duration(rule.hold)}" if rule.hold else f"{told}{limit}")
 
 
@@ -161,7 +154,7 @@ def run_command(name: str, *, as_json: bool) -> int:
     configure_logging(settings.log)
     evaluation = asyncio.run(_run(settings, name))
     if as_json:
-        sys.stdout.write(dumps(_evaluation_as_json(evaluation), indent=2, letters=True) + "\n")
+        print_json(EvaluationResource.of(evaluation), letters=True)
     else:
         sys.stdout.write(f"{name}: {evaluation.verdict.value}, {len(evaluation.signals)} signals\n")
         if evaluation.error:
@@ -178,66 +171,8 @@ async def _run(settings: Settings, name: str) -> Evaluation:
             await container.alerting().query_runner().close()
 
 
-def _limit(threshold: Threshold | None) -> str:
-    return f"{threshold.operator} {threshold.limit:g}" if threshold else ""
-
-
 def _cell(value: object) -> str:
     return "" if value is None else " ".join(str(value).split())[:80]
-
-
-def _problem_as_json(problem: Problem) -> dict[str, Any]:
-    return {"file": problem.file, "line": problem.line, "field": problem.field, "message": problem.message}
-
-
-def _rule_as_json(rule: Rule, next_slot: str) -> dict[str, Any]:
-    return {
-        "name": rule.name,
-        "description": rule.description,
-        "severity": rule.severity.value,
-        "schedule": str(rule.schedule),
-        "next_slot": next_slot if rule.enabled else None,
-        "threshold": _limit(rule.threshold) or None,
-        "for_seconds": rule.hold.total_seconds(),
-        "labels": dict(rule.labels),
-        "depends_on": list(rule.depends_on),
-        "database": rule.database,
-        "enabled": rule.enabled,
-        "built_in": rule.built_in,
-        "origin": rule.origin,
-        "runbook": rule.runbook,
-        "overrides": len(rule.overrides),
-    }
-
-
-def _evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
-    return {
-        "rule": evaluation.rule,
-        "at": iso(evaluation.at),
-        "verdict": evaluation.verdict.value,
-        "value": evaluation.value,
-        "threshold": evaluation.threshold,
-        "error": evaluation.error,
-        "signals": [
-            {
-                "labels": dict(signal.labels),
-                "value": signal.value,
-                "threshold": signal.threshold,
-                "severity": signal.severity.value if signal.severity else None,
-                "annotations": dict(signal.annotations),
-            }
-            for signal in evaluation.signals
-        ],
-    }
-
-
-def _tried_as_json(rule: Rule, rows: list[QueryRow], evaluation: Evaluation) -> dict[str, Any]:
-    return {"rule": rule.name, "rows": [_row_as_json(row) for row in rows], **_evaluation_as_json(evaluation)}
-
-
-def _row_as_json(row: Mapping[str, object]) -> dict[str, Any]:
-    plain = (str, int, float, bool, type(None))
-    return {name: value if isinstance(value, plain) else str(value) for name, value in row.items()}
 
 
 def _say(text: str) -> None:

@@ -6,28 +6,34 @@ import asyncio
 import os
 import re
 import shlex
-import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
 from app.alerting.models import Alert, Labels, Phase
+from app.alerting.schemas import (
+    AlertEventResource,
+    AlertResource,
+    MaintenanceResource,
+    RuleSummaryResource,
+    SilenceResource,
+)
 from app.alerting.state.silences import Matcher, Silence, Window, described, parse_matchers
 from app.cli.exit_codes import OK
+from app.cli.output import print_json
 from app.cli.tables import print_table, single_line
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.durations import parse_duration
-from app.kit.json_text import dumps
 from app.lifecycle import services
 from app.logging import configure_logging
 from app.market.moments import parse_instant, parse_interval
 from app.market.text import counted
 from app.market.time import from_local, iso
+from app.schemas import Resource
 from app.settings import load_settings
 
 if TYPE_CHECKING:
@@ -51,7 +57,7 @@ def list_command(*, firing: bool, pending: bool, everything: bool, limit: int, a
     phases = [phase for phase, wanted in chosen.items() if wanted] or list(chosen)
     views = _ask(lambda records: records.alerts(list(Phase) if everything else phases, limit=limit))
     if as_json:
-        return _print_json([_alert_as_json(view) for view in views])
+        return _print_json([AlertResource.of(view) for view in views])
     if views:
         print_table(LIST_COLUMNS, [_alert_row(view) for view in views], right={"id", "value"})
     _say(f"{len(views)} {'alert' if len(views) == 1 else 'alerts'}")
@@ -64,7 +70,7 @@ def history_command(rule: str | None, start: str, end: str | None, *, summary: b
         return _print_summary(_ask(lambda records: records.summary(span.start, span.end, rule)), as_json=as_json)
     events = _ask(lambda records: records.events(span.start, span.end, rule, limit=limit))
     if as_json:
-        return _print_json([_event_as_json(event) for event in events])
+        return _print_json([AlertEventResource.of(event) for event in events])
     if events:
         print_table(EVENT_COLUMNS, [_event_row(event) for event in events], right={"id", "value"})
     _say(f"{len(events)} {'event' if len(events) == 1 else 'events'} from {iso(span.start)} to {iso(span.end)}")
@@ -185,10 +191,10 @@ def silences_command(*, everything: bool, as_json: bool) -> int:
     since = datetime.min.replace(tzinfo=UTC) if everything else now
     silences = _ask(lambda records: records.silences(since))
     if as_json:
-        return _print_json([_silence_as_json(silence, now) for silence in silences])
+        return _print_json([SilenceResource.of(silence, now) for silence in silences])
     if silences:
         rows = [
-            (str(one.silence_id), _state(one, now), iso(one.starts_at), iso(one.ends_at), one.problem or _matchers(one.matchers),
+            (str(one.silence_id), one.state(now), iso(one.starts_at), iso(one.ends_at), one.problem or _matchers(one.matchers),
              single_line(one.author, 40), single_line(one.comment, 200))
             for one in silences
         ]  # fmt: skip
@@ -211,7 +217,7 @@ def maintenance_command(
         return _add_window(matchers, cron, lasts, zone, by=by or _me(), comment=comment, now=now)
     windows = _ask(lambda records: records.windows())
     if as_json:
-        return _print_json([_window_as_json(window, now) for window in windows])
+        return _print_json([MaintenanceResource.of(window, now) for window in windows])
     if windows:
         print_table(WINDOW_COLUMNS, [_window_row(window, now) for window in windows], right={"id"})
     _say(f"{len(windows)} maintenance {'window' if len(windows) == 1 else 'windows'}")
@@ -264,8 +270,8 @@ def _say(text: str) -> None:
     typer.echo(single_line(text), err=True)
 
 
-def _print_json(content: object) -> int:
-    sys.stdout.write(dumps(content, indent=2) + "\n")
+def _print_json(content: Sequence[Resource]) -> int:
+    print_json(content)
     return OK
 
 
@@ -316,38 +322,6 @@ def _alert_row(view: AlertView) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _alert_as_json(view: AlertView) -> dict[str, Any]:
-    alert = view.alert
-    return {
-        "id": alert.alert_id,
-        "rule": alert.rule,
-        "labels": dict(alert.labels),
-        "severity": alert.severity.value,
-        "phase": alert.phase.value,
-        "value": _finite(alert.value),
-        "threshold": _finite(alert.threshold),
-        "annotations": dict(alert.annotations),
-        "since": _iso(alert.since),
-        "fired_at": _iso(alert.fired_at),
-        "gone_at": _iso(alert.gone_at),
-        "resolved_at": _iso(alert.resolved_at),
-        "told_at": _iso(alert.notified_at),
-        "suppressed": alert.suppressed,
-        "flapping": alert.flapping,
-        "acknowledged_at": _iso(alert.acknowledged_at),
-        "acknowledged_by": alert.acknowledged_by,
-        "acknowledge_note": view.note,
-    }
-
-
-def _iso(instant: datetime | None) -> str | None:
-    return None if instant is None else iso(instant)
-
-
-def _finite(value: float | None) -> float | str | None:
-    return value if value is None or abs(value) < float("inf") else str(value)
-
-
 def _event_row(event: PastEvent) -> tuple[str, ...]:
     return (
         iso(event.at), event.kind, str(event.alert_id), event.severity, event.rule, _labels(event.labels),
@@ -355,24 +329,9 @@ def _event_row(event: PastEvent) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _event_as_json(event: PastEvent) -> dict[str, Any]:
-    return {
-        "at": iso(event.at),
-        "kind": event.kind,
-        "id": event.alert_id,
-        "rule": event.rule,
-        "labels": dict(event.labels),
-        "severity": event.severity,
-        "value": _finite(event.value),
-        "told": event.told,
-        "delivered": list(event.delivered),
-        "note": event.note,
-    }
-
-
 def _print_summary(found: Sequence[RuleSummary], *, as_json: bool) -> int:
     if as_json:
-        return _print_json([asdict(one) for one in found])
+        return _print_json([RuleSummaryResource.of(one) for one in found])
     rows = [
         (one.rule, str(one.evaluations), str(one.fired), str(one.notified), str(one.errors),
          _number(None if one.median_seconds is None else round(one.median_seconds * 1000, 1)),
@@ -389,44 +348,9 @@ def _mean(seconds: float | None) -> str:
     return "" if seconds is None else _length(timedelta(seconds=seconds)) or "0s"
 
 
-def _state(silence: Silence, now: datetime) -> str:
-    if silence.problem:
-        return "unusable"
-    return "active" if silence.active(now) else "pending" if silence.starts_at > now else "over"
-
-
-def _silence_as_json(silence: Silence, now: datetime) -> dict[str, Any]:
-    return {
-        "id": silence.silence_id,
-        "state": _state(silence, now),
-        "matchers": [str(matcher) for matcher in silence.matchers],
-        "from": iso(silence.starts_at),
-        "to": iso(silence.ends_at),
-        "by": silence.author,
-        "comment": silence.comment,
-        "problem": silence.problem,
-    }
-
-
 def _window_row(window: Window, now: datetime) -> tuple[str, ...]:
     return (
-        str(window.window_id), "unusable" if window.problem else "active" if window.active(now) else "waiting",
+        str(window.window_id), window.state(now),
         str(window.slots), _length(window.duration), window.problem or _matchers(window.matchers),
         single_line(window.author, 40), single_line(window.comment, 200),
     )  # fmt: skip
-
-
-def _window_as_json(window: Window, now: datetime) -> dict[str, Any]:
-    began = window.began(now) if window.active(now) else None
-    return {
-        "id": window.window_id,
-        "active": window.active(now),
-        "schedule": str(window.slots),
-        "seconds": window.duration.total_seconds(),
-        "next": None if window.problem else iso(window.slots.next_slot(now)),
-        "until": _iso(None if began is None else began + window.duration),
-        "matchers": [str(matcher) for matcher in window.matchers],
-        "by": window.author,
-        "comment": window.comment,
-        "problem": window.problem,
-    }

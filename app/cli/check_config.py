@@ -43,8 +43,7 @@ def check_rules(settings: Settings) -> str:
 
     chosen = settings.alerting
     book = RuleBook.of(chosen).check()
-    own = sum(not rule.built_in for rule in book.rules.values())
-    return f"alert rules: {own} in {chosen.rules_dir}, {len(book.rules) - own} shipped"
+    return f"alert rules: {book.own} in {chosen.rules_dir}, {book.shipped} shipped"
 
 
 def check_channels(settings: Settings) -> str:

@@ -34,6 +34,15 @@ class Book:
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     databases: Mapping[str, SecretStr] = field(default_factory=dict)
 
+    @property
+    def own(self) -> int:
+        """How many rules are the operator's own."""
+        return len(self.rules) - self.shipped
+
+    @property
+    def shipped(self) -> int:
+        return sum(rule.built_in for rule in self.rules.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

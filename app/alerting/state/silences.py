@@ -82,6 +82,12 @@ class Silence:
     def active(self, now: datetime) -> bool:
         return not self.problem and self.starts_at <= now < self.ends_at
 
+    def state(self, now: datetime) -> str:
+        """In a word: unusable, active, pending or over."""
+        if self.problem:
+            return "unusable"
+        return "active" if self.active(now) else "pending" if self.starts_at > now else "over"
+
     @property
     def name(self) -> str:
         return f"silence {self.silence_id}"
@@ -107,6 +113,10 @@ class Window:
 
     def active(self, now: datetime) -> bool:
         return not self.problem and self.began(now) is not None
+
+    def state(self, now: datetime) -> str:
+        """In a word: unusable, active or waiting."""
+        return "unusable" if self.problem else "active" if self.active(now) else "waiting"
 
     def began(self, now: datetime) -> datetime | None:
         """When the window began that is active now."""
