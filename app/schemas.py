@@ -30,14 +30,16 @@ FreeForm = Annotated[Any, PlainSerializer(finite)]
 
 
 class Resource(BaseModel):
-    """A resource as programs read it. The order of the fields is that of the JSON; keys stay once they are published."""
+    """A resource as programs read it; keys stay once they are published.
+
+    The order of the fields is that of the JSON. Of several bases the fields of the last one come first.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
 
-    def to_json(self) -> dict[str, Any]:
-        return self.model_dump(by_alias=True)
 
-
-def as_json(content: Resource | Sequence[Resource]) -> Any:
-    """What `json.dumps` takes."""
-    return content.to_json() if isinstance(content, Resource) else [one.to_json() for one in content]
+def jsonable(content: BaseModel | Sequence[BaseModel]) -> Any:
+    """A resource or a list of them as `json.dumps` takes it."""
+    if isinstance(content, BaseModel):
+        return content.model_dump(by_alias=True)
+    return [one.model_dump(by_alias=True) for one in content]

@@ -25,6 +25,7 @@ from app.lifecycle import services
 from app.logging import configure_logging
 from app.market.time import iso
 from app.net.egress_guard import GuardedClients
+from app.schemas import jsonable
 from app.settings import Settings, load_settings
 
 CHANNEL_COLUMNS = ("channel", "type", "sends to", "state", "waiting", "failed", "last sent", "problem")
@@ -71,7 +72,7 @@ def channels_command(*, as_json: bool) -> int:
     if as_json:
         print_json(channels, letters=True)
         return OK
-    rows = [tuple(str(value or "") for value in channel.to_json().values()) for channel in channels]
+    rows = [tuple(str(value or "") for value in jsonable(channel).values()) for channel in channels]
     print_table(CHANNEL_COLUMNS, rows)
     for name in sorted(set(states) - set(book.channels)):
         if states[name].waiting:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from app.cli.file_batch import DONE, WRONG, each_file
 from app.errors import ConfigurationError
-from app.kit.json_text import dumps
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -167,8 +167,10 @@ def structure_file(
 
     Stamps without an offset count as UTC, and so do `start` and `end`.
     """
+    from app.cli.output import print_json
     from app.cli.series_csv import read_series_file
     from app.quality.detectors.structure import check_structure
+    from app.quality.schemas import StructureResource
 
     try:
         expected = _grid(_moment(start, "--start"), _moment(end, "--end"), resolution)
@@ -178,7 +180,10 @@ def structure_file(
         return WRONG
     found = check_structure(table.stamps, expected)
     example = table.written[0] if table.written else start
-    out.write(_as_json(found, example) if as_json else _as_text(found, example))
+    if as_json:
+        print_json(StructureResource.of(found, partial(_written_like, example)), indent=None, out=out)
+    else:
+        out.write(_as_text(found, example))
     return DONE
 
 
@@ -232,12 +237,6 @@ def _calendar_grid(start: int, end: int, resolution: str) -> np.ndarray[tuple[in
         raise ConfigurationError(f"--resolution: {error}") from None
     first, last = (datetime.fromtimestamp(stamp, UTC) for stamp in (start, end))
     return step.starts(Interval(first, last + timedelta(seconds=1)), ZoneInfo("UTC"))
-
-
-def _as_json(found: Structure, example: str) -> str:
-    figures = {name: getattr(found, name) for name in _FIGURES}
-    gaps = [[_written_like(example, stamp), count] for stamp, count in found.gaps]
-    return dumps({**figures, "gaps": gaps}) + "\n"
 
 
 _FIGURES = ("n_expected", "n_missing", "n_duplicates", "n_offgrid", "n_outside", "n_unsorted")

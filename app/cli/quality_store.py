@@ -5,34 +5,37 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import typer
 
 from app.cli.exit_codes import OK
+from app.cli.output import print_json
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.errors import ConfigurationError
-from app.kit.json_text import dumps
 from app.lifecycle import services
 from app.logging import configure_logging
 from app.market.moments import parse_interval
 from app.market.time import MARKET_ZONE, Interval, iso
+from app.quality.schemas import (
+    FindingCounts,
+    FindingResource,
+    NightlyScanResource,
+    ScanResource,
+    ScoreResource,
+)
 from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from app.market.areas import Place
+    from app.quality.findings import State
+    from app.quality.listing import ListedFinding, ListedScore
     from app.quality.scan import ScanSelection
 
 DIMENSIONS = ("completeness", "timeliness", "validity", "accuracy", "overall")
-COUNTS = (
-    "expected", "stored", "ours", "missing_at_source", "late", "not_due", "timed", "on_time", "checked", "violating",
-    "examined", "flagged",
-)  # fmt: skip
-TELLING = ("psr_type", "direction", "business_type", "contract", "sequence", "flow_direction", "category", "unit_eic")
 SCORE_COLUMNS = ("item", "area", "series", "day", *DIMENSIONS, "stored", "expected", "violating", "flagged")
 FINDING_COLUMNS = (
     "id", "item", "area", "series", "rule", "from", "to", "values", "score", "severity", "state", "note"
@@ -62,11 +65,11 @@ def scan_command(
         )
     if nightly:
         os.nice(BACKGROUND)
-    figures = asyncio.run(_scan(settings, (areas, items, start, end), now, nightly=nightly))
+    done = asyncio.run(_scan(settings, (areas, items, start, end), now, nightly=nightly))
     if as_json:
-        sys.stdout.write(dumps(figures) + "\n")
+        print_json(done, indent=None)
     else:
-        _say(", ".join(f"{number} {name.replace('_', ' ')}" for name, number in figures.items()))
+        _say(", ".join(f"{number} {name.replace('_', ' ')}" for name, number in done))
     return OK
 
 
@@ -76,25 +79,16 @@ async def _scan(
     now: datetime,
     *,
     nightly: bool,
-) -> dict[str, int]:
+) -> ScanResource:
     areas, items, start, end = asked
     days = settings.quality.scan_days
     async with services(settings, _say) as wiring:
         service = wiring.quality().service()
         if nightly:
             done = await service.scan_recent(days, now)
-            degrading = {"degrading_series": await wiring.quality().trends().update(now)}
-        else:
-            wanted = await service.wanted(areas, items)
-            done = await service.scan(wanted, _windows(start or f"-{days}d", end, now), now)
-            degrading = {}
-    return {
-        "series": done.series,
-        "examined": done.examined,
-        "scores_written": done.scores,
-        "findings_written": done.findings,
-        **degrading,
-    }
+            return NightlyScanResource.of_night(done, await wiring.quality().trends().update(now))
+        wanted = await service.wanted(areas, items)
+        return ScanResource.of(await service.scan(wanted, _windows(start or f"-{days}d", end, now), now))
 
 
 def score_command(
@@ -102,11 +96,11 @@ def score_command(
 ) -> int:
     """The scores of each series and day; what has changed since the last scan is looked at first."""
     settings, now = _start()
-    rows = asyncio.run(_scores(settings, areas, items, _windows(start, end, now), now))
+    scores = asyncio.run(_scores(settings, areas, items, _windows(start, end, now), now))
     if as_json:
-        sys.stdout.write(dumps([_score_as_json(row) for row in rows], indent=2) + "\n")
-    elif rows:
-        print_table(SCORE_COLUMNS, [_score_row(row) for row in rows], right=set(SCORE_COLUMNS[4:]))
+        print_json([ScoreResource.of(score) for score in scores])
+    elif scores:
+        print_table(SCORE_COLUMNS, [_score_row(score) for score in scores], right=set(SCORE_COLUMNS[4:]))
     else:
         _say("nothing is stored of these series in this time, so there is nothing to score")
     return OK
@@ -118,14 +112,14 @@ async def _scores(
     items: Sequence[str] | None,
     windows: DayRange,
     now: datetime,
-) -> list[Any]:
+) -> list[ListedScore]:
     async with services(settings, _say) as wiring:
         service, repository = wiring.quality().service(), wiring.quality().rows()
         wanted = await service.wanted(areas, items)
         await service.scan(wanted, windows, now)
-        rows = await repository.scores(items=wanted.items, areas=wanted.areas, interval=windows.hull)
+        scores = await repository.scores(items=wanted.items, areas=wanted.areas, interval=windows.hull)
         # The day that holds the first moment is scored whole, like the one that holds the last.
-        return [row for row in rows if windows.holds(row)]
+        return [score for score in scores if windows.holds(score)]
 
 
 def findings_command(
@@ -140,17 +134,17 @@ def findings_command(
     """What the scans and checks found, the latest first."""
     settings, now = _start()
     wanted_states = _states(states) if states else None
-    rows = asyncio.run(_findings(settings, areas, items, _windows(start, end, now).hull, wanted_states))
+    findings = asyncio.run(_findings(settings, areas, items, _windows(start, end, now).hull, wanted_states))
     if as_json:
-        sys.stdout.write(dumps([_finding_as_json(row) for row in rows], indent=2) + "\n")
-    elif rows:
-        print_table(FINDING_COLUMNS, [_finding_row(row) for row in rows], right={"id", "values", "score"})
+        print_json([FindingResource.of(finding) for finding in findings])
+    elif findings:
+        print_table(FINDING_COLUMNS, [_finding_row(finding) for finding in findings], right={"id", "values", "score"})
     else:
         _say("no findings; `gridkeeper quality scan` looks for some")
     return OK
 
 
-def _states(states: Sequence[str]) -> list[Any]:
+def _states(states: Sequence[str]) -> list[State]:
     from app.quality.findings import State
 
     try:
@@ -164,8 +158,8 @@ async def _findings(
     areas: Sequence[str] | None,
     items: Sequence[str] | None,
     interval: Interval,
-    states: list[Any] | None,
-) -> list[Any]:
+    states: list[State] | None,
+) -> list[ListedFinding]:
     async with services(settings, _say) as wiring:
         service, repository = wiring.quality().service(), wiring.quality().rows()
         wanted: ScanSelection = await service.wanted(areas, items)
@@ -177,15 +171,15 @@ def accept_command(finding_id: int, note: str, *, as_json: bool) -> int:
     if not note.strip():
         raise ConfigurationError("--note is empty; say why the values are right")
     settings, now = _start()
-    row = asyncio.run(_accepted(settings, finding_id, note.strip(), now))
+    finding = asyncio.run(_accepted(settings, finding_id, note.strip(), now))
     if as_json:
-        sys.stdout.write(dumps(_finding_as_json(row), indent=2) + "\n")
+        print_json(FindingResource.of(finding))
     else:
-        _say(f"finding {finding_id} is accepted; its {row['affected']} values count as sound in the scores")
+        _say(f"finding {finding_id} is accepted; its {finding.affected} values count as sound in the scores")
     return OK
 
 
-async def _accepted(settings: Settings, finding_id: int, note: str, now: datetime) -> Any:
+async def _accepted(settings: Settings, finding_id: int, note: str, now: datetime) -> ListedFinding:
     async with services(settings, _say) as wiring:
         service = wiring.quality().service()
         return await service.accept(finding_id, note=note, by=getpass.getuser(), now=now)
@@ -196,7 +190,7 @@ def recheck_command(ids: Sequence[int] | None, *, as_json: bool) -> int:
     settings, now = _start()
     states = asyncio.run(_rechecked(settings, ids, now))
     if as_json:
-        sys.stdout.write(dumps(states) + "\n")
+        print_json(FindingCounts(states), indent=None)
     else:
         _say(", ".join(f"{number} {state}" for state, number in states.items()) or "there is no finding to look at")
     return OK
@@ -228,13 +222,13 @@ class DayRange:
         one = self(None)
         return Interval(one.start - timedelta(days=2), one.end + timedelta(days=2))
 
-    def holds(self, row: Any) -> bool:
+    def holds(self, score: ListedScore) -> bool:
         """Whether the day of a score lies in the range, in the time of its area."""
         from app.market.areas import find_place
         from app.quality.assessment.day_counts import days_of
 
-        place = find_place(row["area_eic"])
-        return row["day"] in days_of(self(place), place.zone).days
+        place = find_place(score.area_eic)
+        return score.day in days_of(self(place), place.zone).days
 
 
 def _windows(start: str, end: str | None, now: datetime) -> DayRange:
@@ -247,60 +241,19 @@ def _start() -> tuple[Settings, datetime]:
     return settings, SystemClock().now()
 
 
-def _name(row: Any) -> str:
-    return " ".join(filter(None, (row[name] for name in TELLING))) or "-"
-
-
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
-def _score_row(row: Any) -> tuple[str, ...]:
-    counts = (row[name] for name in ("stored", "expected", "violating", "flagged"))
-    scores = (_number(row[name]) for name in DIMENSIONS)
-    return (row["item"], row["area"], _name(row), row["day"].isoformat(), *scores, *map(str, counts))
+def _score_row(score: ListedScore) -> tuple[str, ...]:
+    counts = (score.stored, score.expected, score.violating, score.flagged)
+    scores = (_number(getattr(score, name)) for name in DIMENSIONS)
+    return (score.item, score.area, score.name or "-", score.day.isoformat(), *scores, *map(str, counts))
 
 
-def _score_as_json(row: Any) -> dict[str, Any]:
-    return {
-        **_key(row),
-        "day": row["day"].isoformat(),
-        "day_start": _instant(row["day_start"]),
-        **{name: row[name] for name in (*DIMENSIONS, *COUNTS)},
-        "weights": list(row["weights"]),
-        "scored_at": _instant(row["scored_at"]),
-    }
-
-
-def _key(row: Any) -> dict[str, Any]:
-    return {
-        "series_id": row["series_id"],
-        "item": row["item"],
-        "area": row["area"],
-        "series": {name: row[name] for name in TELLING},
-    }
-
-
-def _finding_row(row: Any) -> tuple[str, ...]:
+def _finding_row(finding: ListedFinding) -> tuple[str, ...]:
     return (
-        str(row["finding_id"]), row["item"], row["area"], _name(row), row["rule"], _instant(row["interval_start"]),
-        _instant(row["interval_end"]), str(row["affected"]), f"{row['score']:.2f}", row["severity"], row["state"],
-        row["note"],
+        str(finding.finding_id), finding.item, finding.area, finding.name or "-", finding.rule,
+        iso(finding.interval_start), iso(finding.interval_end), str(finding.affected), f"{finding.score:.2f}",
+        finding.severity, finding.state, finding.note,
     )  # fmt: skip
-
-
-def _finding_as_json(row: Any) -> dict[str, Any]:
-    times = ("first_seen", "last_seen", "state_since", "next_attempt_at")
-    return {
-        "id": row["finding_id"],
-        **_key(row),
-        **{name: row[name] for name in ("dimension", "rule", "severity", "state", "affected", "score", "evidence")},
-        "from": _instant(row["interval_start"]),
-        "to": _instant(row["interval_end"]),
-        **{name: _instant(row[name]) if row[name] else None for name in times},
-        **{name: row[name] for name in ("note", "noted_by", "attempts")},
-    }
-
-
-def _instant(moment: datetime) -> str:
-    return iso(moment.astimezone(UTC))

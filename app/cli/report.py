@@ -8,15 +8,15 @@ import sys
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from app.cli.exit_codes import OK
 from app.cli.options import kind_by_name
+from app.cli.output import json_text
 from app.clock import SystemClock
 from app.errors import ConfigurationError
-from app.kit.json_text import dumps
 from app.lifecycle import services
 from app.logging import configure_logging
 from app.market.areas import Area, borders_of, find_place
@@ -110,20 +110,21 @@ async def _operations(settings: Settings, period: Period, now: datetime) -> Oper
 
 
 def _quality(report: QualityReport, kind: str) -> str:
-    from app.reporting.quality.document import quality_as_document, quality_as_json
+    from app.reporting.quality.document import quality_as_document
+    from app.reporting.quality.schemas import QualityReportResource
 
-    return _json(quality_as_json(report)) if kind == "json" else _page(quality_as_document(report), kind)
+    return json_text(QualityReportResource.of(report)) if kind == "json" else _page(quality_as_document(report), kind)
 
 
 def _written(report: OperationsReport, kind: str) -> str:
     from app.reporting.operations.document import operations_as_document
-    from app.reporting.operations.schemas import operations_as_json
+    from app.reporting.operations.schemas import OperationsReportResource
 
-    return _json(operations_as_json(report)) if kind == "json" else _page(operations_as_document(report), kind)
-
-
-def _json(content: dict[str, Any]) -> str:
-    return dumps(content, indent=2) + "\n"
+    return (
+        json_text(OperationsReportResource.of(report))
+        if kind == "json"
+        else _page(operations_as_document(report), kind)
+    )
 
 
 def _page(document: ReportDocument, kind: str) -> str:

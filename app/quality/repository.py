@@ -17,6 +17,7 @@ from app.market.time import Interval, Resolution
 from app.quality import sql as statements
 from app.quality.assessment.alignment import NOTHING, StoredValues
 from app.quality.findings import Changes, Finding, State, dimension_of, severity_of
+from app.quality.listing import ListedFinding, ListedScore
 from app.quality.models import EvidenceRule
 from app.quality.scoring import DayScore, Dimension
 from app.quality.trend import Trend
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from app.db.engine import Connection, Database
-
-ViewRow = Any
-"""A row of a view, whose columns its document names; read by name."""
 
 _LOCKS = 0x7175616C
 """Namespace of the advisory locks of quality."""
@@ -139,14 +137,15 @@ class QualityRepository:
         areas: Collection[str] | None = None,
         interval: Interval | None = None,
         states: Collection[State] | None = None,
-    ) -> list[ViewRow]:
-        """The rows of `v_quality_findings` that meet all of it, the latest interval first."""
+    ) -> list[ListedFinding]:
+        """Those that meet all of it, the latest interval first."""
         async with self._database.connection() as connection:
-            return await connection.fetch(
+            rows = await connection.fetch(
                 statements.LIST_FINDINGS,
                 _listed(ids), _listed(items), _listed(areas),
                 interval.start if interval else None, interval.end if interval else None, _listed(states),
             )  # fmt: skip
+        return [ListedFinding(**row) for row in rows]
 
     async def scores(
         self,
@@ -154,14 +153,15 @@ class QualityRepository:
         items: Collection[str] | None = None,
         areas: Collection[str] | None = None,
         interval: Interval | None = None,
-    ) -> list[ViewRow]:
-        """The rows of `v_quality_scores` whose day begins in the interval, by series and day."""
+    ) -> list[ListedScore]:
+        """Those whose day begins in the interval, by series and day."""
         async with self._database.connection() as connection:
-            return await connection.fetch(
+            rows = await connection.fetch(
                 statements.LIST_SCORES,
                 _listed(items), _listed(areas),
                 interval.start if interval else None, interval.end if interval else None,
             )  # fmt: skip
+        return [ListedScore(**row) for row in rows]
 
     async def score_histories(self, since: datetime) -> list[ScoreHistory]:
         """Of every series that has scores."""

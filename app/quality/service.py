@@ -12,7 +12,8 @@ from app.market.areas import Place, find_area
 from app.market.series import find_item
 from app.market.time import Interval
 from app.quality.findings import GONE, State
-from app.quality.repository import QualityRepository, ViewRow
+from app.quality.listing import ListedFinding
+from app.quality.repository import QualityRepository
 from app.quality.scan import QualityScanner, ScanReport, ScanSelection, Windows
 from app.timeseries.repository import TimeSeriesRepository
 
@@ -57,7 +58,7 @@ class QualityService:
         """Scan all series over the last days."""
         return await self.scan(ScanSelection(), lambda _: Interval(now - timedelta(days=days), now + AHEAD), now)
 
-    async def accept(self, finding_id: int, *, note: str, by: str, now: datetime) -> ViewRow:
+    async def accept(self, finding_id: int, *, note: str, by: str, now: datetime) -> ListedFinding:
         """The accepted finding, whose values count as sound in the scores from now on."""
         finding = await self._repository.accept(finding_id, note=note, by=by, now=now)
         await self._look_again(finding.series_id, finding.interval, now)
@@ -65,20 +66,20 @@ class QualityService:
 
     async def recheck(self, ids: Collection[int] | None, now: datetime) -> Rechecked:
         """Look again at the stored values of findings that stand: all, or these; NotFound where there is none of them."""
-        rows = await self._repository.findings(ids=ids, states=None if ids else STANDING)
-        if unknown := set(ids or ()) - {row["finding_id"] for row in rows}:
+        findings = await self._repository.findings(ids=ids, states=None if ids else STANDING)
+        if unknown := set(ids or ()) - {finding.finding_id for finding in findings}:
             raise NotFound(f"there is no finding {min(unknown)}; `gridkeeper quality findings` lists them")
         spans: dict[int, Interval] = {}
-        for row in rows:
-            span = spans.get(row["series_id"], Interval(row["interval_start"], row["interval_end"]))
-            spans[row["series_id"]] = Interval(
-                min(span.start, row["interval_start"]), max(span.end, row["interval_end"])
+        for finding in findings:
+            span = spans.get(finding.series_id, Interval(finding.interval_start, finding.interval_end))
+            spans[finding.series_id] = Interval(
+                min(span.start, finding.interval_start), max(span.end, finding.interval_end)
             )
         report = ScanReport()
         for number, span in spans.items():
             report.add(await self._look_again(number, span, now))
-        after = await self._repository.findings(ids=[row["finding_id"] for row in rows])
-        return Rechecked(dict(sorted(Counter(row["state"] for row in after).items())), report)
+        after = await self._repository.findings(ids=[finding.finding_id for finding in findings])
+        return Rechecked(dict(sorted(Counter(finding.state for finding in after).items())), report)
 
     async def _look_again(self, series_id: int, interval: Interval, now: datetime) -> ScanReport:
         def window(_: Place) -> Interval:

@@ -89,7 +89,7 @@ class OperationsReporting:
         interval = period.interval
         around = Interval(interval.start - _ZONES_APART, interval.end + _ZONES_APART)
         rows = await self._quality.scores(interval=around)
-        series = series_scores([dict(row) for row in rows if period.first <= row["day"] <= period.last], self._weights)
+        series = series_scores([one for one in rows if period.first <= one.day <= period.last], self._weights)
         counts = summed([one.counts for one in series])
         return Quality(
             score(counts, self._weights).overall, len(series), counts.timed, counts.on_time, tuple(worst(series))

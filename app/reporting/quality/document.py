@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from app.market.time import MARKET_ZONE, Interval, iso, local_day
+from app.quality.listing import ListedFinding, ListedScore, ListedTrend
 from app.quality.scoring import Score, ScoreCounts, Weights, score
 from app.reporting.plots import Band, PlotLine, sparkline, time_chart
 from app.reporting.render import Figure, ReportDocument, ReportSection, Table, floored, number
@@ -15,12 +16,9 @@ from app.reporting.render import Figure, ReportDocument, ReportSection, Table, f
 WORST = 5
 MOST_FINDINGS = 40
 DIMENSIONS = ("completeness", "timeliness", "validity", "accuracy", "overall")
-_TELLING = ("psr_type", "direction", "business_type", "contract", "sequence", "flow_direction", "category", "unit_eic")
 _COUNTS = tuple(field.name for field in fields(ScoreCounts))
 _MOMENT = timedelta(microseconds=1)
 _SEVERITIES = ("error", "warning", "info")
-
-ReportRow = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,34 +86,27 @@ class QualityReport:
     made_at: datetime
     groups: tuple[GroupScore, ...]
     series: tuple[SeriesScore, ...]
-    findings: tuple[ReportRow, ...]
-    trends: tuple[ReportRow, ...]
+    findings: tuple[ListedFinding, ...]
+    trends: tuple[ListedTrend, ...]
     score: Score
     pictures: tuple[Picture, ...] = ()
     delays: tuple[Delay, ...] = ()
     synthetic: bool = False
 
 
-def series_scores(rows: Iterable[ReportRow], weights: Weights) -> list[SeriesScore]:
+def series_scores(rows: Iterable[ListedScore], weights: Weights) -> list[SeriesScore]:
     """The rows of days summed up for each series, the worst first; series of which nothing was examined are left out."""
-    grouped: dict[int, list[ReportRow]] = {}
+    grouped: dict[int, list[ListedScore]] = {}
     for row in rows:
-        grouped.setdefault(row["series_id"], []).append(row)
+        grouped.setdefault(row.series_id, []).append(row)
     found = [_series_score(days, weights) for days in grouped.values()]
     return sorted((one for one in found if one.score.overall is not None), key=_badness)
 
 
-def _series_score(rows: Sequence[ReportRow], weights: Weights) -> SeriesScore:
-    first, counts = rows[0], summed([ScoreCounts(**{name: row[name] for name in _COUNTS}) for row in rows])
-    days = tuple((row["day"], row["overall"]) for row in rows if row["overall"] is not None)
-    return SeriesScore(
-        first["series_id"], first["area"], first["item"], name_of(first), counts, score(counts, weights), days
-    )
-
-
-def name_of(row: ReportRow) -> str:
-    """What tells a series from the others of its item and area; "" for the only one."""
-    return " ".join(row[name] for name in _TELLING if row[name])
+def _series_score(rows: Sequence[ListedScore], weights: Weights) -> SeriesScore:
+    first, counts = rows[0], summed([row.counts for row in rows])
+    days = tuple((row.day, row.overall) for row in rows if row.overall is not None)
+    return SeriesScore(first.series_id, first.area, first.item, first.name, counts, score(counts, weights), days)
 
 
 def summed(counts: Sequence[ScoreCounts]) -> ScoreCounts:
@@ -144,18 +135,18 @@ def worst(series: Sequence[SeriesScore]) -> list[SeriesScore]:
 
 
 def quality_report(
-    scores: Iterable[ReportRow],
-    findings: Iterable[ReportRow],
-    trends: Iterable[ReportRow],
+    scores: Iterable[ListedScore],
+    findings: Iterable[ListedFinding],
+    trends: Iterable[ListedTrend],
     *,
     weights: Weights,
     interval: Interval,
     made_at: datetime,
 ) -> QualityReport:
-    """A report without pictures of rows of the views of quality."""
+    """A report without pictures."""
     series = series_scores(scores, weights)
-    ordered = sorted(findings, key=lambda row: (_SEVERITIES.index(row["severity"]), -row["score"]))
-    falling = sorted((row for row in trends if row["degrading"]), key=lambda row: -row["drop_points"])
+    ordered = sorted(findings, key=lambda finding: (_SEVERITIES.index(finding.severity), -finding.score))
+    falling = sorted((one for one in trends if one.degrading), key=lambda one: -one.drop_points)
     return QualityReport(
         interval,
         made_at,
@@ -187,7 +178,7 @@ def quality_as_document(report: QualityReport) -> ReportDocument:
 def _overview(report: QualityReport) -> str:
     if not report.series:
         return "No series was examined in this time: run gridkeeper quality scan, or choose another time."
-    open_findings = sum(row["state"] == "open" for row in report.findings)
+    open_findings = sum(finding.state == "open" for finding in report.findings)
     return (
         f"Series examined: {len(report.series)}; overall score: {floored(report.score.overall)} of 100; "
         f"open findings: {open_findings}; degrading series: {len(report.trends)}."
@@ -225,15 +216,15 @@ def _worst_section(report: QualityReport) -> ReportSection:
     )
 
 
-def _figures(picture: Picture, one: SeriesScore, findings: Sequence[ReportRow], interval: Interval) -> list[Figure]:
+def _figures(picture: Picture, one: SeriesScore, findings: Sequence[ListedFinding], interval: Interval) -> list[Figure]:
     bands = [
         Band(
-            max(row["interval_start"], interval.start).timestamp(),
-            min(row["interval_end"], interval.end).timestamp(),
-            f"{row['rule']} ({row['state']})",
+            max(finding.interval_start, interval.start).timestamp(),
+            min(finding.interval_end, interval.end).timestamp(),
+            f"{finding.rule} ({finding.state})",
         )
-        for row in findings
-        if row["series_id"] == one.series_id
+        for finding in findings
+        if finding.series_id == one.series_id
     ]
     values = time_chart(
         [PlotLine(one.title, picture.instants, picture.values)], title=one.title, unit=picture.unit, bands=bands
@@ -271,9 +262,9 @@ def _delays_section(delays: Sequence[Delay]) -> ReportSection:
     return ReportSection("Timeliness", (said,), (Table(columns, rows, frozenset(columns[1:])),))
 
 
-def _findings_section(findings: Sequence[ReportRow]) -> ReportSection:
+def _findings_section(findings: Sequence[ListedFinding]) -> ReportSection:
     columns = ("finding", "series", "from", "to", "values", "rule", "severity", "state", "evidence")
-    rows = tuple(_finding_row(row) for row in findings[:MOST_FINDINGS])
+    rows = tuple(_finding_row(finding) for finding in findings[:MOST_FINDINGS])
     more = len(findings) - len(rows)
     said = "No finding in this time." if not rows else f"and {more} more; gridkeeper quality findings lists all."
     return ReportSection(
@@ -283,12 +274,11 @@ def _findings_section(findings: Sequence[ReportRow]) -> ReportSection:
     )
 
 
-def _finding_row(row: ReportRow) -> tuple[str, ...]:
-    name = " ".join(filter(None, (row["area"], row["item"], name_of(row))))
-    times = (iso(row["interval_start"]), iso(row["interval_end"]))
+def _finding_row(finding: ListedFinding) -> tuple[str, ...]:
+    times = (iso(finding.interval_start), iso(finding.interval_end))
     return (
-        str(row["finding_id"]), name, *times, str(row["affected"]), row["rule"], row["severity"], row["state"],
-        evidence_text(row["evidence"]),
+        str(finding.finding_id), finding.title, *times, str(finding.affected), finding.rule, finding.severity,
+        finding.state, evidence_text(finding.evidence),
     )  # fmt: skip
 
 
@@ -301,61 +291,19 @@ def evidence_text(evidence: Mapping[str, Any]) -> str:
     return "; ".join(filter(None, parts)) or "-"
 
 
-def _trend_section(trends: Sequence[ReportRow]) -> ReportSection:
+def _trend_section(trends: Sequence[ListedTrend]) -> ReportSection:
     columns = ("series", "week", "score", "points a week", "fall", "p")
     rows = tuple(
         (
-            " ".join(filter(None, (row["area"], row["item"], name_of(row)))),
-            row["week"].isoformat(),
-            floored(row["score"]),
-            number(row["slope"], 2),
-            number(row["drop_points"]),
-            number(row["p_value"], 3),
+            trend.title,
+            trend.week.isoformat(),
+            floored(trend.score),
+            number(trend.slope, 2),
+            number(trend.drop_points),
+            number(trend.p_value, 3),
         )
-        for row in trends
+        for trend in trends
     )
     said = "" if rows else "No series degrades beyond chance and the habit of its weekdays."
     tables = (Table(columns, rows, frozenset(columns[2:]), "Degrading series"),) if rows else ()
     return ReportSection("Trend", (said,) if said else (), tables)
-
-
-def quality_as_json(report: QualityReport) -> dict[str, Any]:
-    """The report for programs; times are ISO 8601 in UTC, scores unrounded."""
-    return {
-        "from": iso(report.interval.start),
-        "to": iso(report.interval.end),
-        "made_at": iso(report.made_at),
-        "synthetic": report.synthetic,
-        "score": asdict(report.score),
-        "groups": [
-            {
-                "area": one.area,
-                "item": one.item,
-                "series": one.series,
-                **asdict(one.score),
-                "counts": asdict(one.counts),
-            }
-            for one in report.groups
-        ],
-        "series": [_series_as_json(one) for one in report.series],
-        "delays": [asdict(one) for one in report.delays],
-        "findings": [_plain(row) for row in report.findings],
-        "trends": [_plain(row) for row in report.trends],
-    }
-
-
-def _series_as_json(one: SeriesScore) -> dict[str, Any]:
-    days = [{"day": day.isoformat(), "overall": value} for day, value in one.days]
-    return {
-        "series_id": one.series_id, "area": one.area, "item": one.item, "series": one.name,
-        **asdict(one.score), "counts": asdict(one.counts), "days": days,
-    }  # fmt: skip
-
-
-def _plain(row: ReportRow) -> dict[str, Any]:
-    def text(value: Any) -> Any:
-        if isinstance(value, datetime):
-            return iso(value)
-        return value.isoformat() if isinstance(value, date) else value
-
-    return {name: text(value) for name, value in row.items()}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.market.time import Interval
+from app.quality.listing import ListedTrend
 from app.reporting.quality.document import Picture, SeriesScore
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ _UNIT = "select unit, currency from series where series_id = $1"
 
 async def read_trends(
     connection: Connection, last: date, *, items: Collection[str] | None, areas: Collection[str] | None
-) -> list[Mapping[str, Any]]:
+) -> list[ListedTrend]:
     """The latest trend of each series in the three weeks up to a day."""
-    return [dict(row) for row in await connection.fetch(_TRENDS, _listed(items), _listed(areas), last)]
+    return [ListedTrend(**row) for row in await connection.fetch(_TRENDS, _listed(items), _listed(areas), last)]
 
 
 async def read_picture(connection: Connection, one: SeriesScore, interval: Interval, last: date) -> Picture:

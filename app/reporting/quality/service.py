@@ -60,7 +60,7 @@ class QualityReporting:
         async with self._database.connection() as connection:
             trends = await read_trends(connection, last, items=items, areas=areas)
             made = quality_report(
-                [dict(row) for row in scores if first <= row["day"] <= last],
+                [one for one in scores if first <= one.day <= last],
                 findings,
                 trends,
                 weights=self._weights,

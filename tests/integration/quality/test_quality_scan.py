@@ -270,8 +270,8 @@ async def test_an_accepted_finding_counts_as_sound_and_is_not_raised_again(world
     await world.store(SERIES, values=negative(2350))
     await world.scan(NOW)
     [[number]] = await world.rows("select finding_id from quality_findings where rule = 'impossible_sign'")
-    row = await service(world).accept(int(str(number)), note="measured so", by="a person", now=NOW)
-    assert (row["state"], row["note"], row["noted_by"]) == ("accepted", "measured so", "a person")
+    found = await service(world).accept(int(str(number)), note="measured so", by="a person", now=NOW)
+    assert (found.state, found.note, found.noted_by) == ("accepted", "measured so", "a person")
     assert await world.rows("select sum(violating) from quality_scores") == [(0,)]
     await world.scan(NOW, again=True)
     assert (EvidenceRule.SIGN, "accepted") in await states(world)

@@ -13,9 +13,10 @@ import pytest
 from app.reporting.formatting import duration, format_size, moved, said
 from app.reporting.operations.document import NOTHING, QUIET, operations_as_document, report_subject, title_of
 from app.reporting.operations.models import HEADLINES, Figures, Late, OperationsReport, Quality, Reaction, place_name
-from app.reporting.operations.schemas import operations_as_json
+from app.reporting.operations.schemas import OperationsReportResource
 from app.reporting.periods import Period, ReportLength, period_of
 from app.reporting.render import to_html, to_mail, to_markdown
+from app.schemas import jsonable
 from tests.support.report_factory import BORDER, FR, MADE, MONDAY, figures, pair, report, tally
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "reports.md"
@@ -97,7 +98,11 @@ def test_quality_without_watched_values_tells_its_score_alone() -> None:
 def test_without_a_period_before_nothing_is_compared() -> None:
     alone = report(before=Figures())
     assert {row[2] for row in operations_as_document(alone).sections[0].tables[0].rows} == {"-"}
-    assert operations_as_json(alone)["headline"]["runs_count"] == {"value": 100.0, "before": None, "change": None}
+    assert jsonable(OperationsReportResource.of(alone))["headline"]["runs_count"] == {
+        "value": 100.0,
+        "before": None,
+        "change": None,
+    }
 
 
 def test_a_report_says_its_days_and_whether_they_are_over() -> None:
@@ -144,7 +149,7 @@ def keys_of(content: Any) -> set[str]:
 
 
 def test_every_key_is_documented_and_every_figure_names_its_unit() -> None:
-    content = json.loads(json.dumps(operations_as_json(report(bad().now))))
+    content = json.loads(json.dumps(jsonable(OperationsReportResource.of(report(bad().now)))))
     documented = set(re.findall(r"`([a-z0-9_]+)`", DOCUMENT.read_text()))
     assert keys_of(content) - documented == set()
     units = re.compile(r".*_(count|percent|seconds|bytes|points)")
@@ -168,7 +173,7 @@ def test_every_rule_of_recommendations_is_documented() -> None:
 
 
 def test_programs_read_instants_in_utc() -> None:
-    content = operations_as_json(report())
+    content = jsonable(OperationsReportResource.of(report()))
     assert content["period"]["from"] == "2024-03-24T23:00:00Z"
     assert content["period"]["to"] == "2024-03-31T22:00:00Z"
     assert content["complete"] is True
@@ -215,4 +220,4 @@ def test_a_time_without_a_history_of_gaps_is_no_time_without_gaps() -> None:
     assert text.count("Gaps are recorded since 2024-04-01T05:00:00Z") == 3
     assert "No gap opened or closed" not in text
     assert "No value that was asked for" not in text
-    assert operations_as_json(unknown)["gaps_recorded_since"] == "2024-04-01T05:00:00Z"
+    assert jsonable(OperationsReportResource.of(unknown))["gaps_recorded_since"] == "2024-04-01T05:00:00Z"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from app.market.series import DISTINGUISHING
 from app.market.time import Interval
+from app.quality.listing import ListedFinding, ListedScore, ListedTrend
 from app.quality.scoring import DEFAULT_WEIGHTS, ScoreCounts, score
 from app.reporting.quality.document import (
     Delay,
@@ -18,50 +20,53 @@ from app.reporting.quality.document import (
     evidence_text,
     group_scores,
     quality_as_document,
-    quality_as_json,
     quality_report,
     series_scores,
     worst,
 )
+from app.reporting.quality.schemas import QualityReportResource
 from app.reporting.render import to_html, to_markdown
+from app.schemas import jsonable
 
 T0 = datetime(2024, 3, 1, tzinfo=UTC)
 TWO_DAYS = Interval(T0, T0 + timedelta(days=2))
 
 
-def day(
-    series_id: int, number: int = 0, *, area: str = "FR", item: str = "load_actual", **counts: Any
-) -> dict[str, Any]:
-    """A row of the view: 24 of 24 values and nothing wrong, but for the counts named."""
+def day(series_id: int, number: int = 0, *, area: str = "FR", item: str = "load_actual", **counts: Any) -> ListedScore:
+    """24 of 24 values and nothing wrong, but for the counts named."""
     psr_type = counts.pop("psr_type", "")
     known = ScoreCounts(**({"expected": 24, "stored": 24, "checked": 24, "examined": 24} | counts))
-    names = ("direction", "business_type", "contract", "sequence", "flow_direction", "category", "unit_eic")
-    return {
-        "series_id": series_id, "area": area, "item": item, "psr_type": psr_type, **dict.fromkeys(names, ""),
-        "day": date(2024, 3, 1 + number), "overall": score(known).overall,
-        **{name: getattr(known, name) for name in ScoreCounts.__dataclass_fields__},
-    }  # fmt: skip
+    return ListedScore(
+        **series(series_id, area=area, item=item, psr_type=psr_type),
+        day=date(2024, 3, 1 + number), day_start=T0, **asdict(score(known)), **asdict(known), weights=[], scored_at=T0,
+    )  # fmt: skip
+
+
+def series(series_id: int, *, area: str = "NL", item: str = "load_actual", psr_type: str = "") -> dict[str, Any]:
+    names = ("source", "area_eic", *DISTINGUISHING)
+    return dict.fromkeys(names, "") | {"series_id": series_id, "area": area, "item": item, "psr_type": psr_type}
 
 
 def finding(
     series_id: int = 2, *, severity: str = "warning", strength: float = 3.0, state: str = "open"
-) -> dict[str, Any]:
-    return {
-        **day(series_id, area="NL"), "finding_id": 7, "rule": "stuck", "severity": severity, "score": strength,
-        "state": state, "affected": 4, "interval_start": T0 - timedelta(days=1), "interval_end": T0 + timedelta(hours=9),
-        "evidence": {"at": "2024-03-01T05:00:00Z", "value": 5.0, "expected": 7.25, "peers": {"forecast": 7.0}},
-    }  # fmt: skip
+) -> ListedFinding:
+    return ListedFinding(
+        **series(series_id), finding_id=7, dimension="accuracy", rule="stuck", severity=severity, score=strength,
+        state=state, affected=4, interval_start=T0 - timedelta(days=1), interval_end=T0 + timedelta(hours=9),
+        evidence={"at": "2024-03-01T05:00:00Z", "value": 5.0, "expected": 7.25, "peers": {"forecast": 7.0}},
+        first_seen=T0, last_seen=T0, state_since=T0, note="", noted_by="", attempts=0, next_attempt_at=None,
+    )  # fmt: skip
 
 
-def falling(series_id: int = 2, *, degrading: bool = True) -> dict[str, Any]:
-    return {
-        **day(series_id, area="NL"), "week": date(2024, 2, 19), "weeks": 6, "score": 88.0, "slope": -1.25,
-        "p_value": 0.004, "drop_points": 6.0, "degrading": degrading,
-    }  # fmt: skip
+def falling(series_id: int = 2, *, degrading: bool = True) -> ListedTrend:
+    return ListedTrend(
+        **series(series_id), week=date(2024, 2, 19), weeks=6, score=88.0, slope=-1.25, p_value=0.004, drop_points=6.0,
+        degrading=degrading, computed_at=T0,
+    )  # fmt: skip
 
 
 def report(
-    *scores: dict[str, Any], findings: tuple[dict[str, Any], ...] = (), trends: tuple[dict[str, Any], ...] = ()
+    *scores: ListedScore, findings: tuple[ListedFinding, ...] = (), trends: tuple[ListedTrend, ...] = ()
 ) -> QualityReport:
     return quality_report(scores, findings, trends, weights=DEFAULT_WEIGHTS, interval=TWO_DAYS, made_at=T0)
 
@@ -99,8 +104,8 @@ def test_findings_stand_by_severity_and_only_degrading_series_are_named() -> Non
         trends=(falling(), falling(3, degrading=False)),
     )
 
-    assert [(row["severity"], row["score"]) for row in made.findings] == [("error", 3.0), ("error", 1.0), ("info", 3.0)]
-    assert [row["series_id"] for row in made.trends] == [2]
+    assert [(one.severity, one.score) for one in made.findings] == [("error", 3.0), ("error", 1.0), ("info", 3.0)]
+    assert [one.series_id for one in made.trends] == [2]
 
 
 def test_people_read_scores_findings_and_trends() -> None:
@@ -155,7 +160,11 @@ def test_long_lists_of_findings_are_cut_and_say_so() -> None:
 
 def test_programs_read_unrounded_figures() -> None:
     told = json.loads(
-        json.dumps(quality_as_json(report(day(1, stored=23, ours=1), findings=(finding(),), trends=(falling(),))))
+        json.dumps(
+            jsonable(
+                QualityReportResource.of(report(day(1, stored=23, ours=1), findings=(finding(),), trends=(falling(),)))
+            )
+        )
     )
 
     assert told["series"][0]["completeness"] == pytest.approx(100 * 23 / 24)
@@ -173,7 +182,7 @@ def test_delays_are_told_in_hours_around_the_deadline() -> None:
     assert "| FR load\\_actual | 48 | 3 | 1 | -0.5 h | +0.0 h | +2.0 h | +25.0 h |" in to_markdown(
         quality_as_document(made)
     )
-    assert quality_as_json(made)["delays"][0]["late"] == 3
+    assert jsonable(QualityReportResource.of(made))["delays"][0]["late"] == 3
 
 
 def test_evidence_is_told_as_far_as_there_is_any() -> None:
