@@ -1,0 +1,65 @@
+"""The platform's areas and data items as programs read them."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from app.entsoe.items import ItemSpec
+from app.market.areas import Area
+from app.market.text import counted
+from app.schemas import Resource
+
+
+class AreaResource(Resource):
+    """An area; `kinds` is joined with slashes, `since` and `until` are "" where it has no such end."""
+
+    code: str
+    eic: str
+    kinds: str
+    zone: str
+    name: str
+    since: str
+    until: str
+
+    @classmethod
+    def of(cls, area: Area) -> Self:
+        return cls(
+            code=area.code,
+            eic=area.eic,
+            kinds="/".join(sorted(area.kinds)),
+            zone=area.zone.key,
+            name=area.name,
+            since=area.since.isoformat() if area.since else "",
+            until=area.until.isoformat() if area.until else "",
+        )
+
+
+class ItemResource(Resource):
+    """A data item: what it is asked for with, how much an answer holds, and when it has to be public."""
+
+    item: str
+    article: str
+    documents: str
+    asked_for: str
+    areas: str
+    limit: str
+    window: str
+    deadline: str
+    source_of_the_deadline: str
+
+    @classmethod
+    def of(cls, spec: ItemSpec) -> Self:
+        limit = (
+            spec.limit + (f", {spec.max_series} series" if spec.max_series else "") + (", paged" if spec.pages else "")
+        )
+        return cls(
+            item=spec.item,
+            article=spec.article,
+            documents="/".join(filter(None, (spec.document_type, spec.process_type))),
+            asked_for="border" if spec.border else "area",
+            areas="/".join(sorted(spec.kinds)),
+            limit=limit,
+            window=counted(spec.months, "month") if spec.months else counted(spec.days, "day"),
+            deadline=str(spec.publication),
+            source_of_the_deadline=spec.publication.article,
+        )
