@@ -38,6 +38,15 @@ class Resource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
 
 
+class ProblemResource(Resource):
+    """An error in the form of RFC 9457 (problem details)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
 def jsonable(content: BaseModel | Sequence[BaseModel]) -> Any:
     """A resource or a list of them as `json.dumps` takes it."""
     if isinstance(content, BaseModel):

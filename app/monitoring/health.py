@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -130,71 +130,3 @@ async def read_health(
         lateness=tuple(await service.lateness()),
         requests_per_minute=requests_per_minute,
     )
-
-
-def health_as_document(health: Health) -> dict[str, object]:
-    """The health as JSON has it; its keys stay."""
-    overview, leader = health.overview, health.overview.leader
-    return {
-        "at": health.at,
-        "healthy": not health.problems,
-        "problems": list(health.problems),
-        "service": {
-            "running": health.serving,
-            "leader": leader.name or None,
-            "leads": leader.alive,
-            "epoch": leader.epoch,
-            "heartbeat_at": leader.heartbeat_at,
-            "last_job_run_at": leader.last_run_at,
-            "replicas": [_fields(sample, Sample.__dataclass_fields__) for sample in health.replicas],
-        },
-        "jobs": _fields(overview.jobs, ("total", "paused", "failing", "late", "unreadable")),
-        "collection": {name: _tally(tally) for name, tally in health.collection.items()},
-        "objectives": {
-            "availability_30d": _objective(health.availability),
-            "reliability_30d": _objective(health.reliability),
-        },
-        "late": [
-            _fields(one, ("item", "area", "newest_start", "resolution", "due_at"))
-            | {"late_seconds": int(one.late.total_seconds())}
-            for one in health.late
-        ],
-        "gaps": {gap.reason: _fields(gap, ("gaps", "missing", "oldest_since", "lasting")) for gap in overview.gaps},
-        "backfills": [_fields(one, one.__dataclass_fields__) for one in overview.backfills],
-        "budget": {
-            "requests_last_minute": overview.requests_last_minute,
-            "requests_per_minute": health.requests_per_minute,
-            "blocked_until": overview.blocked_until,
-        },
-        "alerts": [_fields(alert, alert.__dataclass_fields__) for alert in overview.alerts],
-        "disabled_channels": [
-            _fields(one, one.__dataclass_fields__) | {"reason": redact(one.reason)}
-            for one in overview.disabled_channels
-        ],
-    }
-
-
-def _fields(found: object, names: Sequence[str] | Mapping[str, object]) -> dict[str, object]:
-    return {name: getattr(found, name) for name in names}
-
-
-def _tally(tally: RunTotals) -> dict[str, object]:
-    names = ("runs", "failed", "received", "new", "revised", "rejected", "requests", "retries", "bytes")
-    mean_store = tally.store_seconds / tally.runs if tally.runs else None
-    return {
-        **_fields(tally, names),
-        "success_rate": tally.success_rate,
-        "response_seconds": _fields(tally, ("p50", "p95", "p99")),
-        "store_seconds": {"mean": mean_store, "max": tally.store_max},
-    }
-
-
-def _objective(objective: Objective) -> dict[str, object]:
-    return {
-        "target": objective.target,
-        "share": objective.share,
-        "met": objective.met,
-        "budget_left": objective.budget_left,
-        "good": objective.good,
-        "total": objective.total,
-    }

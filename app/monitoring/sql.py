@@ -262,3 +262,34 @@ DISABLED_CHANNELS = """
     group by s.channel
     order by s.channel
 """
+
+SCHEMA = "select version_num, (select origin from database_origin) as origin from gridkeeper_version"
+
+HOLDINGS = """
+    select
+        item,
+        count(distinct area) as areas,
+        count(*) as series,
+        sum(stored)::bigint as stored,
+        min(first_day) as first_day
+    from series
+    left join (
+        select series_id, sum(stored) as stored, min(day) as first_day from daily_counts group by series_id
+    ) as counted using (series_id)
+    group by item
+    order by item
+"""
+
+NEWEST_BY_AREA = """
+    select distinct on (item, area_eic) item, area, area_eic, delivery_start, resolution
+    from v_latest
+    order by item, area_eic, delivery_start desc, resolution
+"""
+
+# The table is indexed by item and area; its newest rows are found by their number.
+LAST_RUNS = """
+    select distinct on (item) item, area, finished_at, outcome, error_class, error_message
+    from v_collection_runs
+    where run_id > (select max(run_id) - 20000 from collection_runs)
+    order by item, run_id desc
+"""

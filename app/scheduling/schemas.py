@@ -5,11 +5,18 @@ from __future__ import annotations
 from math import isfinite
 from typing import Self
 
+from pydantic import Field
+
+from app.collection.source_health import PlatformState
 from app.db.leader import LeaderView
+from app.db.status import DatabaseState, HealthCheck
+from app.logging import redact
 from app.scheduling.cost import Cost
 from app.scheduling.models import JobRun
 from app.scheduling.repository import JobView
-from app.schemas import Instant, Resource
+from app.scheduling.service import SchedulerStatus
+from app.schemas import Instant, PreciseInstant, Resource
+from app.tasks.backend import TaskStats
 
 
 class JobRunResource(Resource):
@@ -128,3 +135,150 @@ class JobsResource(Resource):
     leader: LeaderResource
     jobs: list[JobResource]
     requests_a_day: RequestCostResource
+
+
+class ReplicaRole(Resource):
+    """What this process does: it leads or stands by; `tick_age_seconds` is since it last looked at its jobs."""
+
+    role: str
+    name: str
+    epoch: int | None
+    tick_age_seconds: float | None
+
+    @classmethod
+    def of_status(cls, status: SchedulerStatus) -> Self:
+        age = None if status.tick_age is None else round(status.tick_age, 3)
+        return cls(role=status.role, name=status.name, epoch=status.epoch, tick_age_seconds=age)
+
+
+class HealthVerdict(Resource):
+    """A word, and everything that speaks against a better one."""
+
+    status: str
+    reasons: list[str]
+
+
+class LivenessResource(ReplicaRole, HealthVerdict):
+    """Whether the scheduler of this process lives."""
+
+    @classmethod
+    def of(cls, status: SchedulerStatus, reason: str) -> Self:
+        """`reason` is why it counts as dead, "" where it lives."""
+        role = ReplicaRole.of_status(status)
+        return cls(status="dead" if reason else "alive", reasons=[reason] if reason else [], **dict(role))
+
+
+class PassedCheckResource(Resource):
+    """A check of the database that found what it should."""
+
+    ok: bool = True
+    found: str
+    seconds: float
+
+
+class FailedCheckResource(Resource):
+    """A check of the database that failed."""
+
+    ok: bool = False
+    error: str
+    seconds: float
+
+
+CheckResource = PassedCheckResource | FailedCheckResource
+
+
+def _check(check: HealthCheck) -> CheckResource:
+    seconds = round(check.seconds, 4)
+    if check.ok:
+        return PassedCheckResource(found=check.found, seconds=seconds)
+    return FailedCheckResource(error=check.error, seconds=seconds)
+
+
+class WorkResource(Resource):
+    """What this process does; `backfill_held` is why backfills rest."""
+
+    jobs: int
+    running_jobs: int
+    plan_error: str | None
+    unreadable_jobs: list[str]
+    tasks_waiting: dict[str, int]
+    tasks_running: dict[str, int]
+    backfill_held: str | None
+
+    @classmethod
+    def of(cls, status: SchedulerStatus, tasks: TaskStats) -> Self:
+        return cls(
+            jobs=status.jobs,
+            running_jobs=status.running,
+            plan_error=status.plan_error or None,
+            unreadable_jobs=list(status.unreadable),
+            tasks_waiting={priority.name.lower(): count for priority, count in tasks.waiting.items()},
+            tasks_running={priority.name.lower(): count for priority, count in tasks.running.items()},
+            backfill_held=tasks.held,
+        )
+
+
+class PlatformResource(Resource):
+    """How the platform was when it was last asked."""
+
+    state: str
+    checked_at: PreciseInstant | None
+    answered_at: PreciseInstant | None
+    failures_in_a_row: int
+    error_class: str | None
+    error: str | None
+
+    @classmethod
+    def of(cls, platform: PlatformState) -> Self:
+        return cls(
+            state=platform.condition,
+            checked_at=platform.checked_at,
+            answered_at=platform.answered_at,
+            failures_in_a_row=platform.failures,
+            error_class=platform.error_class or None,
+            error=redact(platform.error) or None,
+        )
+
+
+class WarnedVerdict(HealthVerdict):
+    """With what a person should mend although the process does its part."""
+
+    warnings: list[str]
+
+
+class ReadinessResource(ReplicaRole, WarnedVerdict):
+    """Whether this process does its part."""
+
+    database: CheckResource
+    schema_check: CheckResource = Field(serialization_alias="schema")
+    level: CheckResource
+    origin: CheckResource
+    alerting: CheckResource
+    work: WorkResource
+    platform: PlatformResource
+
+    @classmethod
+    def of(
+        cls,
+        status: SchedulerStatus,
+        state: DatabaseState,
+        tasks: TaskStats,
+        platform: PlatformState,
+        *,
+        reasons: list[str],
+        warnings: list[str],
+    ) -> Self:
+        """`reasons` are why it is not ready."""
+        return cls(
+            status="unready" if reasons else "ready",
+            reasons=reasons,
+            warnings=warnings,
+            **dict(ReplicaRole.of_status(status)),
+            database=_check(state.database),
+            schema_check=_check(state.schema),
+            level=_check(state.level),
+            origin=_check(state.origin),
+            alerting=_check(state.alerting),
+            work=WorkResource.of(status, tasks),
+            platform=PlatformResource.of(platform),
+        )

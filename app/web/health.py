@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from app.alerting.delivery.worker import WELL_WITHIN
 from app.collection.source_health import PlatformState, SourceHealth
-from app.db.status import DatabaseState, HealthCheck
+from app.db.status import DatabaseState
 from app.logging import redact
 from app.monitoring.health import SHORT, SHORT_BYTES
 from app.scheduling.models import UNREADABLE
+from app.scheduling.schemas import LivenessResource, ReadinessResource
 from app.scheduling.service import SchedulerStatus
+from app.schemas import Resource, jsonable
 from app.settings import Origin
 from app.tasks.backend import TaskStats
 from app.web.metrics import Metrics, PoolState
@@ -135,8 +137,7 @@ def router(probes: ServiceState) -> APIRouter:
     async def live() -> JSONResponse:
         status = probes.scheduler()
         reason = why_dead(status)
-        content = {"status": "dead" if reason else "alive", "reasons": [reason] if reason else []}
-        return _answer(content | _scheduler(status), ok=not reason)
+        return _answer(LivenessResource.of(status, reason), ok=not reason)
 
     @routes.api_route("/ready", methods=READ)
     async def ready() -> JSONResponse:
@@ -145,60 +146,15 @@ def router(probes: ServiceState) -> APIRouter:
         disk = probes.disk()
         reasons = why_unready(status, state, probes.origin) + list(filter(None, [full_disk(disk)]))
         platform = probes.platform.state
-        told = {"status": "unready" if reasons else "ready", "reasons": reasons}
         found = warnings(status, platform) + alert_warnings(state, probes.rules_age(), probes.delivery_age())
         found += map(redact, probes.channels())
         found += disk_warnings(disk)
-        content = told | {"warnings": found}
-        parts = {"work": _work(status, probes.tasks()), "platform": _platform(platform)}
-        return _answer(content | _scheduler(status) | _database(state) | parts, ok=not reasons)
+        content = ReadinessResource.of(status, state, probes.tasks(), platform, reasons=reasons, warnings=found)
+        return _answer(content, ok=not reasons)
 
     return routes
 
 
-def _answer(content: dict[str, Any], *, ok: bool) -> JSONResponse:
+def _answer(content: Resource, *, ok: bool) -> JSONResponse:
     status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
-    return JSONResponse(content, status, {"Cache-Control": "no-store"})
-
-
-def _scheduler(status: SchedulerStatus) -> dict[str, Any]:
-    age = None if status.tick_age is None else round(status.tick_age, 3)
-    return {"role": status.role, "name": status.name, "epoch": status.epoch, "tick_age_seconds": age}
-
-
-def _database(state: DatabaseState) -> dict[str, Any]:
-    def shown(check: HealthCheck) -> dict[str, Any]:
-        told = {"found": check.found} if check.ok else {"error": check.error}
-        return {"ok": check.ok} | told | {"seconds": round(check.seconds, 4)}
-
-    checks = {
-        "database": state.database,
-        "schema": state.schema,
-        "level": state.level,
-        "origin": state.origin,
-        "alerting": state.alerting,
-    }
-    return {name: shown(check) for name, check in checks.items()}
-
-
-def _work(status: SchedulerStatus, tasks: TaskStats) -> dict[str, Any]:
-    return {
-        "jobs": status.jobs,
-        "running_jobs": status.running,
-        "plan_error": status.plan_error or None,
-        "unreadable_jobs": list(status.unreadable),
-        "tasks_waiting": {priority.name.lower(): count for priority, count in tasks.waiting.items()},
-        "tasks_running": {priority.name.lower(): count for priority, count in tasks.running.items()},
-        "backfill_held": tasks.held,
-    }
-
-
-def _platform(platform: PlatformState) -> dict[str, Any]:
-    return {
-        "state": platform.condition,
-        "checked_at": platform.checked_at and platform.checked_at.isoformat(),
-        "answered_at": platform.answered_at and platform.answered_at.isoformat(),
-        "failures_in_a_row": platform.failures,
-        "error_class": platform.error_class or None,
-        "error": redact(platform.error) or None,
-    }
+    return JSONResponse(jsonable(content), status, {"Cache-Control": "no-store"})

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, Conflict, DatabaseUnavailable, NotFound, SchedulerStateError
 from app.logging import redact
+from app.schemas import ProblemResource, jsonable
 
 _STATUS: tuple[tuple[type[AppError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
@@ -32,8 +33,8 @@ def status_of(error: AppError) -> HTTPStatus:
 
 
 def problem(status: HTTPStatus, detail: str, headers: Any = None) -> JSONResponse:
-    content = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": redact(detail)}
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
+    content = ProblemResource(title=status.phrase, status=status.value, detail=redact(detail))
+    return JSONResponse(jsonable(content), status, headers, media_type="application/problem+json")
 
 
 async def _of_http(_request: Request, error: Exception) -> JSONResponse:

@@ -6,6 +6,7 @@ from dependency_injector import containers, providers
 
 from app.clock import Clock
 from app.db.engine import Database
+from app.db.rate_limit import token_id_of
 from app.db.status import DatabaseHealthCheck
 from app.monitoring.anomalies.repository import AnomalyRepository
 from app.monitoring.anomalies.service import AnomalyWatch
@@ -15,6 +16,7 @@ from app.monitoring.recorder import MetricsRecorder
 from app.monitoring.repository import MonitoringRepository
 from app.monitoring.rollup_maintenance import MonitoringUpkeep
 from app.monitoring.service import MonitoringService
+from app.monitoring.status import StatusReader
 from app.settings import Settings
 from app.wiring.catalog import CATALOG
 
@@ -37,6 +39,15 @@ class MonitoringWiring(containers.DeclarativeContainer):
     )
     service: providers.Singleton[MonitoringService] = providers.Singleton(
         MonitoringService, providers.Singleton(FigureReads, database), settings=settings.provided.monitoring
+    )
+    status: providers.Singleton[StatusReader] = providers.Singleton(
+        StatusReader,
+        database,
+        service,
+        CATALOG.publication,
+        token_id=providers.Callable(token_id_of, settings.provided.entsoe),
+        requests_per_minute=settings.provided.entsoe.requests_per_minute,
+        takeover_after=settings.provided.scheduler.takeover_after,
     )
     anomalies: providers.Singleton[AnomalyWatch] = providers.Singleton(
         AnomalyWatch, providers.Singleton(AnomalyRepository, database)

@@ -6,15 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from types import MappingProxyType
 
 import structlog
 
 from app.alerting.evaluation.query_session import LoginRefused, QuerySession, RuleLogin
 from app.alerting.queries import QueryFailed, QueryRow
+from app.alerting.rules.parse import OUR_DATABASE
 from app.db.address import DatabaseAddress
+from app.db.dashboard_role import RULE_READER
 from app.errors import ConfigurationError
 
+LOGIN_TIME_OUT = timedelta(seconds=10)
 NO_LOGINS: Mapping[str, RuleLogin] = MappingProxyType({})
 
 
@@ -69,6 +73,18 @@ class PostgresRunner:
             return login if DatabaseAddress.parse(url).without_password else None
         except ConfigurationError:
             return None
+
+
+async def own_login_warning(url: str, password_file: Path | None) -> str:
+    """Why rules cannot read our database, or do as a login that could do more than read; empty where all is well."""
+    login = RuleLogin(RULE_READER, password_file)
+    runner = PostgresRunner(lambda: {OUR_DATABASE: url}, logins={OUR_DATABASE: login})
+    try:
+        return await runner.login_warning(OUR_DATABASE, LOGIN_TIME_OUT)
+    except QueryFailed as error:
+        return f"rules cannot log in: {error}"
+    finally:
+        await runner.close()
 
 
 class _Server:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from app.cli.jobs import list_command
-from app.cli.status import AreaStatus, ItemStatus, RunStatus, Status, read_status, status_command
+from app.cli.status import status_command
 from app.db.engine import Database
 from app.db.migrate import claim_origin, migrate, revisions
 from app.market.time import Resolution
@@ -20,7 +20,7 @@ from app.monitoring.lateness import lateness
 from app.monitoring.models import Sample
 from app.monitoring.overview import DisabledChannel, read_overview
 from app.monitoring.repository import MonitoringRepository
-from app.scheduling.repository import JobRunRepository
+from app.monitoring.status import AreaStatus, ItemStatus, RunStatus, Status, read_status
 from app.settings import Origin
 from app.timeseries.repository import TimeSeriesRepository
 from app.wiring.catalog import CATALOG
@@ -54,7 +54,7 @@ async def add_run(database: Database, outcome: str, finished_at: datetime, error
 
 
 async def test_an_empty_database_shows_its_server_and_schema(database: Database) -> None:
-    found = await read_status(database, JobRunRepository(database), LEARNED)
+    found = await read_status(database, CATALOG.publication, LEARNED)
 
     assert (found.level, found.timescaledb, found.schema, found.origin) == ("plain", "", revisions()[-1], None)
     assert found.server.endswith(", plain")
@@ -69,7 +69,7 @@ async def test_each_item_shows_its_values_its_last_run_and_the_area_most_behind(
         await add_run(database, outcome, finished_at, "SourceUnavailable" if outcome == "failed" else None)
     async with database.connection() as connection:
         await claim_origin(connection, Origin.SANDBOX)
-    found = await read_status(database, JobRunRepository(database), hour(40))
+    found = await read_status(database, CATALOG.publication, hour(40))
 
     assert found.origin == "sandbox"
     [item] = found.items
@@ -90,7 +90,7 @@ async def test_each_item_shows_its_values_its_last_run_and_the_area_most_behind(
 
 async def test_an_item_of_which_every_run_failed_is_shown_without_values(database: Database) -> None:
     await add_run(database, "failed", hour(1), "AccessDenied")
-    [item] = (await read_status(database, JobRunRepository(database), hour(2))).items
+    [item] = (await read_status(database, CATALOG.publication, hour(2))).items
 
     assert (item.item, item.series, item.values, item.first_day, item.newest, item.latest) == (
         "load_actual", 0, 0, None, (), None,
@@ -100,7 +100,7 @@ async def test_an_item_of_which_every_run_failed_is_shown_without_values(databas
 async def test_the_extension_is_shown_with_its_edition(timescale_url: str) -> None:
     async with opened(timescale_url) as database:
         await migrate(database)
-        found = await read_status(database, JobRunRepository(database), LEARNED)
+        found = await read_status(database, CATALOG.publication, LEARNED)
 
     assert found.level == "community"
     assert "TimescaleDB 2." in found.server

@@ -8,14 +8,14 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from app.cli.status import read_status
 from app.clock import SystemClock
 from app.lifecycle import serve
+from app.monitoring.status import read_status
 from app.sandbox.server import SandboxServer
 from app.sandbox.settings import SandboxSettings
-from app.scheduling.repository import JobRunRepository
 from app.settings import DatabaseSettings, EntsoeSettings, SchedulerSettings, Settings, WebSettings
 from app.web.app import http_side
+from app.wiring.catalog import CATALOG
 from tests.support.store_factory import opened
 from tests.support.web_factory import answered, free_port
 
@@ -44,6 +44,6 @@ async def test_a_refused_token_is_seen_in_ready_in_metrics_and_in_status(databas
     assert ready.json()["platform"]["checked_at"]
     assert 'gridkeeper_platform_state{state="refused_token"} 1.0' in metrics.text
     async with opened(database_url) as database:
-        found = await read_status(database, JobRunRepository(database), SystemClock().now())
+        found = await read_status(database, CATALOG.publication, SystemClock().now())
     assert (found.platform.condition, found.platform.error_class) == ("refused_token", "AccessDenied")
     assert WRONG not in ready.text + metrics.text + found.platform.error

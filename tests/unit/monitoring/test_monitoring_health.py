@@ -14,7 +14,7 @@ from app.cli.health_view import health_lines, size
 from app.cli.tables import single_line
 from app.market.time import Interval
 from app.monitoring import resources
-from app.monitoring.health import Health, health_as_document
+from app.monitoring.health import Health
 from app.monitoring.models import Lateness, Objective, RunTotals, Sample
 from app.monitoring.overview import (
     Analysed,
@@ -27,7 +27,9 @@ from app.monitoring.overview import (
     Overview,
 )
 from app.monitoring.queries import Served, _bounds
+from app.monitoring.schemas import HealthResource
 from app.monitoring.service import availability
+from app.schemas import jsonable
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 GOOD = Objective(0.95, 99, 100)
@@ -118,7 +120,7 @@ def test_a_leader_that_fell_silent_leads_no_more_and_the_screen_says_since_when(
     assert line.endswith(", 1 replica")
     [line] = [line for line in health_lines(health()) if line.startswith("service")]
     assert "host:1 leads (term 3, sign of life 1 s ago" in line
-    assert health_as_document(health(of(leader=silent)))["service"]["leads"] is False  # type: ignore[index]
+    assert HealthResource.of(health(of(leader=silent))).service.leads is False
 
 
 def test_a_service_that_was_stopped_in_order_is_judged_by_its_alerts_and_channels_alone() -> None:
@@ -154,7 +156,7 @@ def test_the_screen_names_the_worst_and_counts_the_rest() -> None:
 
 def test_the_document_says_the_same_and_is_json() -> None:
     state = health(of(alerts=(alert(),), gaps=(OURS,)), lateness=(Lateness("i", "a", NOW, "PT60M", NOW, timedelta(1)),))
-    found = json.loads(json.dumps(health_as_document(state), default=str))
+    found = json.loads(json.dumps(jsonable(HealthResource.of(state))))
     assert list(found) == [
         "at", "healthy", "problems", "service", "jobs", "collection", "objectives", "late", "gaps", "backfills",
         "budget", "alerts", "disabled_channels",
