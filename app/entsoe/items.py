@@ -1,7 +1,8 @@
 """The data items of the ENTSO-E Transparency Platform: how each is asked for, its limits and its deadline.
 
-A data item is one row here and one member of `DataItem`. Parameters and limits follow the platform's published
-request collection; articles are those of Regulation (EU) 543/2013 and, from 17 on, Regulation (EU) 2017/2195 art. 12.
+A data item is one row here, one in `sandbox/items.py` and one member of `DataItem`. Parameters and limits follow the
+platform's published request collection; articles are those of Regulation (EU) 543/2013 and, from 17 on, Regulation (EU)
+2017/2195 art. 12.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ _UKRAINIAN_BORDERS = Instead("UA_IPS", frozenset({"UA"}))
 class ItemSpec:
     """One data item.
 
+    `name`: what the platform calls it in its messages.
     `domains`: the request parameters that carry the area; for a border the parameters of the out and of the in area.
     `months`/`days`: the longest window of one request of ours, never above the platform's limit `limit`.
     `max_series`: the platform's limit of TimeSeries in one answer; `pages`: whether `offset` asks for the rest.
@@ -71,6 +73,7 @@ class ItemSpec:
 
     item: DataItem
     article: str
+    name: str
     document_type: str
     process_type: str
     domains: tuple[str, ...]
@@ -121,92 +124,92 @@ _IN = ("in_Domain",)
 # fmt: off
 _SPECS = (
     ItemSpec(
-        DataItem.LOAD_ACTUAL, "6.1.A", "A65", "A16", _LOAD, PHYSICAL,
+        DataItem.LOAD_ACTUAL, "6.1.A", "ACTUAL_TOTAL_LOAD [6.1.A]", "A65", "A16", _LOAD, PHYSICAL,
         AfterDelivery(_HOUR_AFTER, "Art. 6(2)(a)"), _MINUTES, "MAW",
     ),
     ItemSpec(
-        DataItem.LOAD_FORECAST_DAY_AHEAD, "6.1.B", "A65", "A01", _LOAD, PHYSICAL,
+        DataItem.LOAD_FORECAST_DAY_AHEAD, "6.1.B", "DAY_AHEAD_TOTAL_LOAD_FORECAST [6.1.B]", "A65", "A01", _LOAD, PHYSICAL,
         DaysBefore(1, time(10, 0), "Art. 6(2)(b): two hours before gate closure"), _MINUTES, "MAW",
     ),
     ItemSpec(
-        DataItem.LOAD_FORECAST_WEEK_AHEAD, "6.1.C", "A65", "A31", _LOAD, PHYSICAL,
+        DataItem.LOAD_FORECAST_WEEK_AHEAD, "6.1.C", "TOTAL_LOAD_FORECAST [6.1.C&D&E]", "A65", "A31", _LOAD, PHYSICAL,
         FridayBefore(time(10, 0), "Art. 6(2)(c): two hours before gate closure"), (Resolution.P1D,), "MAW",
     ),
     ItemSpec(
-        DataItem.LOAD_FORECAST_MONTH_AHEAD, "6.1.D", "A65", "A32", _LOAD, PHYSICAL,
+        DataItem.LOAD_FORECAST_MONTH_AHEAD, "6.1.D", "TOTAL_LOAD_FORECAST [6.1.C&D&E]", "A65", "A32", _LOAD, PHYSICAL,
         DaysBeforeMonth(7, "Art. 6(2)(d)"), (Resolution.P7D,), "MAW",
     ),
     ItemSpec(
-        DataItem.LOAD_FORECAST_YEAR_AHEAD, "6.1.E", "A65", "A33", _LOAD, PHYSICAL,
+        DataItem.LOAD_FORECAST_YEAR_AHEAD, "6.1.E", "TOTAL_LOAD_FORECAST [6.1.C&D&E]", "A65", "A33", _LOAD, PHYSICAL,
         DayOfMonthBeforeYear(15, "Art. 6(2)(e)"), (Resolution.P7D,), "MAW",
     ),
     ItemSpec(
-        DataItem.FORECAST_MARGIN, "8.1", "A70", "A33", _LOAD, PHYSICAL,
+        DataItem.FORECAST_MARGIN, "8.1", "YEAR_AHEAD_FORECAST_MARGIN [8.1]", "A70", "A33", _LOAD, PHYSICAL,
         DayOfMonthBeforeYear(15, "Art. 8(2)"), (Resolution.P1Y,), "MAW",
     ),
     ItemSpec(
         # One TimeSeries a day and auction sequence: two sequences over 45 days stay below the limit of 100.
         # Without the contract type some zones mix intraday auctions (A07) into the answer.
-        DataItem.PRICE_DAY_AHEAD, "12.1.D", "A44", "", ("in_Domain", "out_Domain"), ZONES,
+        DataItem.PRICE_DAY_AHEAD, "12.1.D", "ENERGY_PRICES [12.1.D]", "A44", "", ("in_Domain", "out_Domain"), ZONES,
         DaysBefore(1, time(13, 45), "Art. 12(2): an hour after gate closure; in practice 12:55 to 13:45"),
         _MINUTES, "EUR/MWH", months=0, days=45, max_series=100, pages=True, parameters=(("contract_MarketAgreement.type", "A01"),),
     ),
     ItemSpec(
         # A month of sixteen types at a quarter of an hour is 7 MB of XML; a year would be 80 MB.
-        DataItem.GENERATION_ACTUAL, "16.1.B&C", "A75", "A16", _IN, PHYSICAL,
+        DataItem.GENERATION_ACTUAL, "16.1.B&C", "AGGREGATED_GENERATION_PER_TYPE [16.1.B&C]", "A75", "A16", _IN, PHYSICAL,
         AfterDelivery(_HOUR_AFTER, "Art. 16(2)(b) and (c)"), _MINUTES, "MAW", months=1, directed=True,
     ),
     ItemSpec(
-        DataItem.GENERATION_PER_UNIT, "16.1.A", "A73", "A16", _IN, PHYSICAL,
+        DataItem.GENERATION_PER_UNIT, "16.1.A", "ACTUAL_GENERATION_OUTPUT_PER_UNIT_R3 [16.1.A]", "A73", "A16", _IN, PHYSICAL,
         AfterDelivery(timedelta(days=5), "Art. 16(2)(a)"),
         _MINUTES, "MAW", limit="1 day", months=0, days=1, directed=True,
     ),
     ItemSpec(
-        DataItem.GENERATION_FORECAST_DAY_AHEAD, "14.1.C", "A71", "A01", _IN, PHYSICAL,
+        DataItem.GENERATION_FORECAST_DAY_AHEAD, "14.1.C", "DAY_AHEAD_AGGREGATED_GENERATION [14.1.C]", "A71", "A01", _IN, PHYSICAL,
         DaysBefore(1, time(18, 0), "Art. 14(2)(c)"), _MINUTES, "MAW", directed=True,
     ),
     ItemSpec(
-        DataItem.WIND_SOLAR_FORECAST_DAY_AHEAD, "14.1.D", "A69", "A01", _IN, PHYSICAL,
+        DataItem.WIND_SOLAR_FORECAST_DAY_AHEAD, "14.1.D", "WIND_AND_SOLAR_FORECAST [14.1.D]", "A69", "A01", _IN, PHYSICAL,
         DaysBefore(1, time(18, 0), "Art. 14(2)(d)"), _MINUTES, "MAW", months=3,
     ),
     ItemSpec(
-        DataItem.WIND_SOLAR_FORECAST_INTRADAY, "14.1.D", "A69", "A40", _IN, PHYSICAL,
+        DataItem.WIND_SOLAR_FORECAST_INTRADAY, "14.1.D", "WIND_AND_SOLAR_FORECAST [14.1.D]", "A69", "A40", _IN, PHYSICAL,
         DaysBefore(0, time(8, 0), "Art. 14(2)(d): at least once by 08:00"), _MINUTES, "MAW", months=3,
     ),
     ItemSpec(
-        DataItem.WIND_SOLAR_FORECAST_CURRENT, "14.1.D", "A69", "A18", _IN, PHYSICAL,
+        DataItem.WIND_SOLAR_FORECAST_CURRENT, "14.1.D", "WIND_AND_SOLAR_FORECAST [14.1.D]", "A69", "A18", _IN, PHYSICAL,
         DaysBefore(0, time(8, 0), "Art. 14(2)(d): at least once by 08:00"), _MINUTES, "MAW", months=3,
     ),
     ItemSpec(
-        DataItem.INSTALLED_CAPACITY, "14.1.A", "A68", "A33", _IN, PHYSICAL,
+        DataItem.INSTALLED_CAPACITY, "14.1.A", "INSTALLED_GENERATION_CAPACITY_AGGREGATED [14.1.A]", "A68", "A33", _IN, PHYSICAL,
         DayOfMonthBeforeYear(24, "Art. 14(2)(a): a week before the end of the year"), (Resolution.P1Y,), "MAW",
     ),
     ItemSpec(
-        DataItem.RESERVOIR_FILLING, "16.1.D", "A72", "A16", _IN, PHYSICAL,
+        DataItem.RESERVOIR_FILLING, "16.1.D", "WATER_RESERVOIRS_AND_HYDRO_STORAGE_PLANTS [16.1.D]", "A72", "A16", _IN, PHYSICAL,
         WorkingDayAfterWeek(3, "Art. 16(2)(d)"), (Resolution.P7D,), "MWH",
     ),
     ItemSpec(
-        DataItem.FLOW_PHYSICAL, "12.1.G", "A11", "", _BORDER, PHYSICAL,
+        DataItem.FLOW_PHYSICAL, "12.1.G", "PHYSICAL_FLOWS [12.1.G]", "A11", "", _BORDER, PHYSICAL,
         AfterDelivery(_HOUR_AFTER, "Art. 12(2)"), _MINUTES, "MAW", border=True,
     ),
     ItemSpec(
         # Answers hold day-ahead (contract A01) and total (A05) schedules side by side.
-        DataItem.EXCHANGE_SCHEDULED, "12.1.F", "A09", "", _BORDER, PHYSICAL,
+        DataItem.EXCHANGE_SCHEDULED, "12.1.F", "COMMERCIAL_SCHEDULES [12.1.F]", "A09", "", _BORDER, PHYSICAL,
         DaysBefore(1, time(15, 30), "Art. 12(2): an hour after the last cut-off"),
         _MINUTES, "MAW", months=3, border=True,
     ),
     ItemSpec(
-        DataItem.TRANSFER_CAPACITY_DAY_AHEAD, "11.1.A", "A61", "", _BORDER, PHYSICAL,
+        DataItem.TRANSFER_CAPACITY_DAY_AHEAD, "11.1.A", "FORECASTED_TRANSFER_CAPACITIES [11.1]", "A61", "", _BORDER, PHYSICAL,
         DaysBefore(1, time(11, 0), "Art. 11(2): an hour before spot gate closure"),
         _MINUTES, "MAW", border=True, parameters=(("contract_MarketAgreement.Type", "A01"),),
     ),
     ItemSpec(
-        DataItem.IMBALANCE_PRICE, "17.1.G", "A85", "", ("controlArea_Domain",), SETTLED,
+        DataItem.IMBALANCE_PRICE, "17.1.G", "IMBALANCE_PRICES_R3 [17.1.G]", "A85", "", ("controlArea_Domain",), SETTLED,
         AfterDelivery(_HOUR_AFTER, "Reg. (EU) 2017/2195 Art. 12(3)"), _MINUTES, "EUR/MWH", months=3,
         instead=_GERMAN_SETTLEMENT,
     ),
     ItemSpec(
-        DataItem.IMBALANCE_VOLUME, "17.1.H", "A86", "", ("controlArea_Domain",), BALANCING,
+        DataItem.IMBALANCE_VOLUME, "17.1.H", "IMBALANCE_VOLUMES_R3 [17.1.H]", "A86", "", ("controlArea_Domain",), BALANCING,
         AfterDelivery(_HOUR_AFTER, "Reg. (EU) 2017/2195 Art. 12(3)"),
         _MINUTES, "MWH", months=1, parameters=(("businessType", "A19"),),
     ),

@@ -34,30 +34,6 @@ _COMBINATION = {"documenttype": "DocumentType", "processtype": "ProcessType", "b
 _MINUTE = re.compile(r"\d{12}")
 _LIMITS = {"1 year": Resolution.P1Y, "1 day": Resolution.P1D}
 
-NAMES: Mapping[DataItem, str] = {
-    DataItem.LOAD_ACTUAL: "ACTUAL_TOTAL_LOAD [6.1.A]",
-    DataItem.LOAD_FORECAST_DAY_AHEAD: "DAY_AHEAD_TOTAL_LOAD_FORECAST [6.1.B]",
-    DataItem.LOAD_FORECAST_WEEK_AHEAD: "TOTAL_LOAD_FORECAST [6.1.C&D&E]",
-    DataItem.LOAD_FORECAST_MONTH_AHEAD: "TOTAL_LOAD_FORECAST [6.1.C&D&E]",
-    DataItem.LOAD_FORECAST_YEAR_AHEAD: "TOTAL_LOAD_FORECAST [6.1.C&D&E]",
-    DataItem.FORECAST_MARGIN: "YEAR_AHEAD_FORECAST_MARGIN [8.1]",
-    DataItem.PRICE_DAY_AHEAD: "ENERGY_PRICES [12.1.D]",
-    DataItem.GENERATION_ACTUAL: "AGGREGATED_GENERATION_PER_TYPE [16.1.B&C]",
-    DataItem.GENERATION_PER_UNIT: "ACTUAL_GENERATION_OUTPUT_PER_UNIT_R3 [16.1.A]",
-    DataItem.GENERATION_FORECAST_DAY_AHEAD: "DAY_AHEAD_AGGREGATED_GENERATION [14.1.C]",
-    DataItem.WIND_SOLAR_FORECAST_DAY_AHEAD: "WIND_AND_SOLAR_FORECAST [14.1.D]",
-    DataItem.WIND_SOLAR_FORECAST_INTRADAY: "WIND_AND_SOLAR_FORECAST [14.1.D]",
-    DataItem.WIND_SOLAR_FORECAST_CURRENT: "WIND_AND_SOLAR_FORECAST [14.1.D]",
-    DataItem.INSTALLED_CAPACITY: "INSTALLED_GENERATION_CAPACITY_AGGREGATED [14.1.A]",
-    DataItem.RESERVOIR_FILLING: "WATER_RESERVOIRS_AND_HYDRO_STORAGE_PLANTS [16.1.D]",
-    DataItem.FLOW_PHYSICAL: "PHYSICAL_FLOWS [12.1.G]",
-    DataItem.EXCHANGE_SCHEDULED: "COMMERCIAL_SCHEDULES [12.1.F]",
-    DataItem.TRANSFER_CAPACITY_DAY_AHEAD: "FORECASTED_TRANSFER_CAPACITIES [11.1]",
-    DataItem.IMBALANCE_PRICE: "IMBALANCE_PRICES_R3 [17.1.G]",
-    DataItem.IMBALANCE_VOLUME: "IMBALANCE_VOLUMES_R3 [17.1.H]",
-}
-"""How the platform calls an item in its messages."""
-
 
 class Refused(Exception):
     """The platform answers with an acknowledgement of this status and text instead of data."""
@@ -91,7 +67,7 @@ def read_request(parameters: Mapping[str, str]) -> Request:
     interval = _interval(asked)
     limit = _LIMITS.get(spec.limit)
     if limit and interval.end > limit.step(interval.start, 1, place.zone):
-        text = f"The requested period exceeds the allowed maximum of {spec.limit} for data item {NAMES[spec.item]}."
+        text = f"The requested period exceeds the allowed maximum of {spec.limit} for data item {spec.name}."
         raise Refused(400, text)
     filters = {component: asked[name] for name, component in _FILTERS.items() if asked.get(name)}
     return Request(spec, place, interval, _offset(asked), filters, asked.get("curvetype", ""))
@@ -103,7 +79,7 @@ def no_matching_data(request: Request) -> Refused:
     areas = [place.in_area, place.out_area] if isinstance(place, Border) else [place] * len(request.spec.domains)
     eics = ", ".join(area.eic for area in areas)
     start, end = (f"{instant:%Y-%m-%dT%H:%M:%SZ}" for instant in (request.interval.start, request.interval.end))
-    name = NAMES[request.spec.item]
+    name = request.spec.name
     return Refused(200, f"No matching data found for Data item {name} ({eics}) and interval {start}/{end}.")
 
 
@@ -147,7 +123,7 @@ def _place(spec: ItemSpec, asked: Mapping[str, str]) -> Place:
         return Border(*found)
     if any(area != found[0] for area in found):
         names = ", ".join(spec.domains)
-        raise Refused(400, f"The values of {names} must be the same area for data item {NAMES[spec.item]}.")
+        raise Refused(400, f"The values of {names} must be the same area for data item {spec.name}.")
     return found[0]
 
 

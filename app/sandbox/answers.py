@@ -21,16 +21,16 @@ from app.entsoe.market_document import (
     write_document,
     zipped,
 )
-from app.entsoe.request import NAMES, Refused, Request, no_matching_data, read_request
+from app.entsoe.request import Refused, Request, no_matching_data, read_request
 from app.market.areas import Border, borders
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution, local_day, midnight
+from app.sandbox.items import identities, values
 from app.sandbox.noise import key_of
 from app.sandbox.profiles import resolution_segments
 from app.sandbox.publication import corrected, missing, published_count, within
-from app.sandbox.series import identities
 from app.sandbox.settings import Hole, SandboxSettings
-from app.sandbox.values import Grid, SyntheticValues, Times, ValueRequest, values
+from app.sandbox.values import Grid, SyntheticValues, Times, ValueRequest
 
 _WHOLE_DAYS = {DataItem.PRICE_DAY_AHEAD}
 _SEQUENTIAL = {DataItem.EXCHANGE_SCHEDULED}
@@ -84,7 +84,7 @@ def acknowledgement(status: int, text: str, now: datetime) -> SandboxResponse:
 
 def _data_answer(request: Request, document: bytes) -> SandboxResponse:
     stamp = file_stamp(request.interval)
-    name = NAMES[request.spec.item].partition(" ")[0]
+    name = request.spec.name.partition(" ")[0]
     if request.spec.item in _ZIPPED:
         content = zipped(f"001-{name}_{stamp}.xml", document)
         return SandboxResponse(200, "application/zip", content, f"{name}_{stamp}.zip")
@@ -100,7 +100,7 @@ def paged(spec: ItemSpec, series: list[TimeSeries], offset: int) -> list[TimeSer
         return series[offset : offset + spec.max_series]
     if len(series) > spec.max_series:
         text = f"The number of instances ({len(series)}) exceeds the allowed maximum ({spec.max_series})"
-        raise Refused(400, f"{text} for data item {NAMES[spec.item].partition(' ')[0]}.")
+        raise Refused(400, f"{text} for data item {spec.name.partition(' ')[0]}.")
     return series
 
 

@@ -1,4 +1,4 @@
-"""Which series an item has for an area or a border, in the platform's codes."""
+"""The series of an area that depend on its plants and auctions, in the platform's codes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from app.entsoe.market_document import Identity
-from app.market.areas import Area, Border, Place, eic_check_character
-from app.market.series import DataItem
+from app.market.areas import Area, eic_check_character
 from app.sandbox.noise import key_of
 from app.sandbox.profiles import capacities
 
@@ -15,50 +14,31 @@ STORAGE = "B10"
 WIND_AND_SOLAR: Mapping[str, str] = {"B16": "A94", "B18": "A93", "B19": "A93"}
 """Production types that are forecast, and the business type of their forecast."""
 
-_PSR_TYPES = tuple(f"B{number:02}" for number in range(1, 21))
+EVERY_TYPE = tuple(f"B{number:02}" for number in range(1, 21))
 _TWO_SEQUENCES = {"AT", "DE_LU"}
 _INTRADAY_AUCTIONS = {"ES", "PT"}
 _LARGE = 1500.0
 """A type with more MW than this has several units."""
 
 
-def identities(item: DataItem, place: Place) -> tuple[Identity, ...]:
-    """The series that an item has for an area or a border, in the order of the document."""
-    fixed = _FIXED.get(item)
-    if fixed is not None:
-        return fixed
-    area = place.in_area if isinstance(place, Border) else place
-    if item is DataItem.PRICE_DAY_AHEAD:
-        return _prices(area)
-    if item is DataItem.GENERATION_PER_UNIT:
-        return units(area)
-    plants = [psr for psr in _PSR_TYPES if psr in capacities(area)]
-    if item is DataItem.GENERATION_ACTUAL:
-        stores = [Identity("A01", psr, consumption=True) for psr in plants if psr == STORAGE]
-        return (*(Identity("A01", psr) for psr in plants), *stores)
-    return tuple(Identity(WIND_AND_SOLAR[psr], psr) for psr in plants if psr in WIND_AND_SOLAR)
+def plants(area: Area) -> tuple[Identity, ...]:
+    """The production types of an area; what stores take in is a series of its own."""
+    found = _types_of(area)
+    stores = [Identity("A01", psr, consumption=True) for psr in found if psr == STORAGE]
+    return (*(Identity("A01", psr) for psr in found), *stores)
 
 
-_EXTREMES = (Identity("A60"), Identity("A61"))
-_FIXED: Mapping[DataItem, tuple[Identity, ...]] = {
-    DataItem.LOAD_ACTUAL: (Identity("A04"),),
-    DataItem.LOAD_FORECAST_DAY_AHEAD: (Identity("A04"),),
-    DataItem.LOAD_FORECAST_WEEK_AHEAD: _EXTREMES,
-    DataItem.LOAD_FORECAST_MONTH_AHEAD: _EXTREMES,
-    DataItem.LOAD_FORECAST_YEAR_AHEAD: _EXTREMES,
-    DataItem.FORECAST_MARGIN: (Identity("A91"),),
-    DataItem.GENERATION_FORECAST_DAY_AHEAD: (Identity("A01"),),
-    DataItem.INSTALLED_CAPACITY: tuple(Identity("A37", psr) for psr in _PSR_TYPES),
-    DataItem.RESERVOIR_FILLING: (Identity("A01"),),
-    DataItem.FLOW_PHYSICAL: (Identity("A66"),),
-    DataItem.EXCHANGE_SCHEDULED: (Identity("A06", contract="A01"), Identity("A06", contract="A05")),
-    DataItem.TRANSFER_CAPACITY_DAY_AHEAD: (Identity("A27", contract="A01"),),
-    DataItem.IMBALANCE_PRICE: (Identity("A19", category="A04"), Identity("A19", category="A05")),
-    DataItem.IMBALANCE_VOLUME: (Identity("A19", flow_direction="A01"), Identity("A19", flow_direction="A02")),
-}
+def forecast_plants(area: Area) -> tuple[Identity, ...]:
+    """The production types whose output is forecast."""
+    return tuple(Identity(WIND_AND_SOLAR[psr], psr) for psr in _types_of(area) if psr in WIND_AND_SOLAR)
 
 
-def _prices(area: Area) -> tuple[Identity, ...]:
+def _types_of(area: Area) -> list[str]:
+    return [psr for psr in EVERY_TYPE if psr in capacities(area)]
+
+
+def auctions(area: Area) -> tuple[Identity, ...]:
+    """The auctions of the day-ahead price, with those of the day where they come in the same answer."""
     sequences = ("1", "2") if area.code in _TWO_SEQUENCES else ("1",)
     day_ahead = [Identity("A62", contract="A01", sequence=sequence) for sequence in sequences]
     intraday = [Identity("A62", contract="A07", sequence="1")] if area.code in _INTRADAY_AUCTIONS else []

@@ -13,10 +13,11 @@ from app.entsoe.market_document import Identity
 from app.market.areas import Area, Border, Place, areas, find_place, is_eic
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution
+from app.sandbox.items import identities, values
 from app.sandbox.noise import fraction, key_of, smooth, steps, uniform
 from app.sandbox.profiles import capacities, resolution_segments
-from app.sandbox.series import identities, units
-from app.sandbox.values import Grid, SyntheticValues, ValueRequest, generation, values
+from app.sandbox.series import units
+from app.sandbox.values import Grid, SyntheticValues, ValueRequest, generation
 
 JUNE = datetime(2024, 6, 3, 22, tzinfo=UTC)
 LATER = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
