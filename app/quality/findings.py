@@ -14,6 +14,7 @@ from typing import Any
 
 from app.market.time import Interval
 from app.quality.models import EvidenceRule
+from app.quality.rules.hard_rules import HARD_RULES
 from app.quality.scoring import Dimension
 
 
@@ -40,19 +41,7 @@ JUDGED = frozenset({State.ACCEPTED, State.CONFIRMED, State.UNREPAIRABLE})
 """Somebody or the source has looked at these values."""
 GONE = frozenset({State.REPAIRED, State.WITHDRAWN})
 
-VALIDITY = frozenset(
-    {
-        EvidenceRule.DUPLICATE,
-        EvidenceRule.OFF_GRID,
-        EvidenceRule.PRICE_BOUNDS,
-        EvidenceRule.ABOVE_CAPACITY,
-        EvidenceRule.NEGATIVE,
-        EvidenceRule.NIGHT,
-        EvidenceRule.SIGN,
-        EvidenceRule.FLAT_FILL,
-        EvidenceRule.SEASONAL_BOUNDS,
-    }
-)
+VALIDITY = frozenset({EvidenceRule.DUPLICATE, EvidenceRule.OFF_GRID} | {hard.rule for hard in HARD_RULES})
 IMPOSSIBLE = frozenset({EvidenceRule.DUPLICATE, EvidenceRule.OFF_GRID, EvidenceRule.NEGATIVE, EvidenceRule.SIGN})
 PATTERNS = frozenset(
     {
