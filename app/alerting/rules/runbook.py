@@ -1,4 +1,4 @@
-"""What to do about each shipped alert: the sections of book/runbook.md, to which the links of the rules lead."""
+"""What to do about each shipped alert: the sections of builtin/runbook.md, to which the links of the rules lead."""
 
 from __future__ import annotations
 
