@@ -145,8 +145,8 @@ def stop(home: Path, lock: int, known: int | None = None) -> None:
         while time.monotonic() < until:
             if seize(lock):
                 return
-            told = postmaster(home)
-            process = told[0] if told else known
+            found = postmaster(home)
+            process = found[0] if found else known
             if process and not signalled:
                 send(process, number)
                 signalled = True
@@ -162,14 +162,14 @@ def leads_session(process: int) -> bool:
 
 def stop_unlocked(home: Path, sockets: Path) -> None:
     """Stop a server of ours that runs though nobody holds server.lock: somebody has deleted the file."""
-    told = postmaster(home)
-    if told is None or not is_ours(told[0], home / "data", sockets):
+    found = postmaster(home)
+    if found is None or not is_ours(found[0], home / "data", sockets):
         return
     for number, patience in (FAST, IMMEDIATE, KILL):
-        send(told[0], number)
+        send(found[0], number)
         until = time.monotonic() + patience
         while time.monotonic() < until:
-            if not leads_session(told[0]):
+            if not leads_session(found[0]):
                 return
             time.sleep(0.02)
 
@@ -230,7 +230,7 @@ def keep(home: Path, sockets: Path, command: list[str], account: tuple[int, int]
         if not started(home, spawn(command, server)):
             tidy(sockets)
             return
-    told = postmaster(home)
+    found = postmaster(home)
     os.close(server)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the server
     os.write(report, READY)
@@ -239,7 +239,7 @@ def keep(home: Path, sockets: Path, command: list[str], account: tuple[int, int]
         fcntl.flock(keeper, fcntl.LOCK_EX)
         sign(keeper)
     watch(users, log)
-    stop(home, probe, told[0] if told else None)
+    stop(home, probe, found[0] if found else None)
     tidy(sockets)
     # A newcomer waits for users.lock and then looks for a keeper: it must not find this one.
     os.close(keeper)

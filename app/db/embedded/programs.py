@@ -37,7 +37,7 @@ def binaries() -> Path:
 def version(folder: Path) -> str:
     """The version the programs tell, such as 18.4."""
     try:
-        told = subprocess.run(  # noqa: S603  our own program
+        done = subprocess.run(  # noqa: S603  our own program
             [folder / "postgres", "--version"], check=True, capture_output=True, text=True, env=environment(), cwd="/"
         )
     except (OSError, subprocess.CalledProcessError) as error:
@@ -45,7 +45,7 @@ def version(folder: Path) -> str:
             f"{folder / 'postgres'} does not run here ({_reason(error)}): install on a disk that allows programs,"
             f" {URL_REMEDY}"
         ) from error
-    return told.stdout.split()[-1]
+    return done.stdout.split()[-1]
 
 
 def _reason(error: OSError | subprocess.CalledProcessError) -> str:

@@ -139,10 +139,10 @@ def start_embedded(data_dir: Path, *, tuning: Mapping[str, str] = NO_TUNING) -> 
 def embedded_notice(data_dir: Path) -> str | None:
     """What to tell the user about where the database lives: once, then None."""
     place = locate(data_dir)
-    text, told = move_notice(place), place.home / "told"
-    if text is None or (told.exists() and told.read_text(encoding="utf-8") == text):
+    text, noticed = move_notice(place), place.home / "told"
+    if text is None or (noticed.exists() and noticed.read_text(encoding="utf-8") == text):
         return None
-    told.write_text(text, encoding="utf-8")
+    noticed.write_text(text, encoding="utf-8")
     return text
 
 
@@ -207,8 +207,8 @@ def _ready(place: ServerLocation) -> bool:
     """Whether a server runs here; waits for one that is starting or stopping, and for a left-over initdb."""
     until = time.monotonic() + PATIENCE
     while keeper.held(place.home, "server.lock"):
-        told = keeper.postmaster(place.home)
-        if told and told[1]:
+        running = keeper.postmaster(place.home)
+        if running and running[1]:
             return True
         if time.monotonic() > until:
             raise _too_slow(place)
