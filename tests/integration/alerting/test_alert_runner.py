@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -213,12 +214,14 @@ async def test_nothing_that_a_statement_sets_outlives_it(runner: PostgresRunner)
 
 
 async def test_sleeping_statements_do_not_hold_up_more_than_their_connections(runner: PostgresRunner) -> None:
-    sleeper = asyncio.create_task(refused(runner, "select pg_sleep(60)", SECOND))
+    sleeper = asyncio.create_task(refused(runner, "select pg_sleep(60)", 60 * SECOND))
     await asyncio.sleep(0)
     for _ in range(20):
         await ask(runner, "select 1 as value")
     assert not sleeper.done()
-    await sleeper
+    sleeper.cancel()
+    with suppress(asyncio.CancelledError):
+        await sleeper
 
 
 async def test_a_lost_connection_is_replaced(runner: PostgresRunner, shared_url: str) -> None:
