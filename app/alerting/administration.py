@@ -39,7 +39,7 @@ class PastEvent:
     labels: tuple[tuple[str, str], ...]
     severity: str
     value: float | None
-    told: bool
+    notified: bool
     """Whether some channel has taken it."""
     note: str
     delivered: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ class AlertResource(Resource):
     fired_at: Instant | None
     gone_at: Instant | None
     resolved_at: Instant | None
-    told_at: Instant | None
+    notified_at: Instant | None = Field(serialization_alias="told_at")
     suppressed: str
     flapping: bool
     acknowledged_at: Instant | None
@@ -53,7 +53,7 @@ class AlertResource(Resource):
             fired_at=alert.fired_at,
             gone_at=alert.gone_at,
             resolved_at=alert.resolved_at,
-            told_at=alert.notified_at,
+            notified_at=alert.notified_at,
             suppressed=alert.suppressed,
             flapping=alert.flapping,
             acknowledged_at=alert.acknowledged_at,
@@ -72,7 +72,7 @@ class AlertEventResource(Resource):
     labels: dict[str, str]
     severity: str
     value: Number | None
-    told: bool
+    notified: bool = Field(serialization_alias="told")
     delivered: list[str]
     note: str
 
@@ -86,7 +86,7 @@ class AlertEventResource(Resource):
             labels=dict(event.labels),
             severity=event.severity,
             value=event.value,
-            told=event.told,
+            notified=event.notified,
             delivered=list(event.delivered),
             note=event.note,
         )

@@ -76,7 +76,7 @@ RESUME_RULE = "update rule_states set paused_at = null, paused_by = '' where rul
 
 EVENTS = """
     select at, kind, alert_id, alert_events.rule, labels::text as labels, alert_events.severity, alert_events.value,
-        cardinality(delivered) > 0 as told, note, delivered
+        cardinality(delivered) > 0 as notified, note, delivered
     from alert_events
     join alerts using (alert_id)
     where at >= $1 and at < $2 and ($3::text is null or alert_events.rule = $3)

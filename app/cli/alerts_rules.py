@@ -45,8 +45,8 @@ def check_command(path: Path | None, *, as_json: bool, syntax: bool = False) -> 
     else:
         for problem in reading.problems:
             sys.stdout.write(f"{printable(str(problem))}\n")
-        told = f"{len(reading.problems)} problems" if reading.problems else "no problems"
-        _say(f"{reading.book.own} rules of yours and {reading.book.shipped} shipped ones are valid, {told}")
+        problems = f"{len(reading.problems)} problems" if reading.problems else "no problems"
+        _say(f"{reading.book.own} rules of yours and {reading.book.shipped} shipped ones are valid, {problems}")
     return UNAVAILABLE if reading.problems else OK
 
 
@@ -143,9 +143,9 @@ def _show_tried(rule: Rule, rows: list[QueryRow], evaluation: Evaluation) -> Non
         print_table(columns, [tuple(_cell(row[column]) for column in columns) for row in rows[:MOST_ROWS]])
         if len(rows) > MOST_ROWS:
             sys.stdout.write(f"and {len(rows) - MOST_ROWS} more rows\n")
-    told = f"{len(rows)} rows, {len(evaluation.signals)} of them show a fault"
+    counted = f"{len(rows)} rows, {len(evaluation.signals)} of them show a fault"
     limit = f" (value {rule.threshold})" if rule.threshold else ""
-    _say(f"{told}{limit}; an alert fires after {show_duration(rule.hold)}" if rule.hold else f"{told}{limit}")
+    _say(f"{counted}{limit}; an alert fires after {show_duration(rule.hold)}" if rule.hold else f"{counted}{limit}")
 
 
 def run_command(name: str, *, as_json: bool) -> int:

@@ -314,10 +314,10 @@ def _standing(alert: Alert) -> str:
 
 def _alert_row(view: AlertView) -> tuple[str, ...]:
     alert = view.alert
-    told = iso(alert.notified_at) if alert.notified_at else "no"
+    notified = iso(alert.notified_at) if alert.notified_at else "no"
     return (
         str(alert.alert_id), alert.severity.value, alert.phase.value, alert.rule, _labels(alert.labels),
-        _number(alert.value), iso(alert.fired_at or alert.since), told, single_line(alert.acknowledged_by, 20),
+        _number(alert.value), iso(alert.fired_at or alert.since), notified, single_line(alert.acknowledged_by, 20),
         single_line(_standing(alert), 60),
     )  # fmt: skip
 
@@ -325,7 +325,7 @@ def _alert_row(view: AlertView) -> tuple[str, ...]:
 def _event_row(event: PastEvent) -> tuple[str, ...]:
     return (
         iso(event.at), event.kind, str(event.alert_id), event.severity, event.rule, _labels(event.labels),
-        _number(event.value), "yes" if event.told else "no", single_line(event.note, 80),
+        _number(event.value), "yes" if event.notified else "no", single_line(event.note, 80),
     )  # fmt: skip
 
 

@@ -34,8 +34,8 @@ def check_plan(settings: Settings) -> str:
     file = PlanFile.of(settings, CATALOG)
     plan = file.load()
     where = file.name if chosen.plan_file.is_file() else f"built in, there is no file {file.name}"
-    told = f"plan: {len(plan.jobs())} jobs, {len(plan.areas)} areas, {len(plan.items)} items ({where})"
-    return "\n".join([told, *(f"note: {note}" for note in plan.notes)])
+    summary = f"plan: {len(plan.jobs())} jobs, {len(plan.areas)} areas, {len(plan.items)} items ({where})"
+    return "\n".join([summary, *(f"note: {note}" for note in plan.notes)])
 
 
 def check_rules(settings: Settings) -> str:

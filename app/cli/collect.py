@@ -108,7 +108,7 @@ class CollectReport:
     def plan(self, selection: Selection, work: Sequence[Work]) -> None:
         planned = {(one.item, one.place.eic) for one in work}
         for request in selection.requests:
-            self.summary.tally(request.item, request.place)
+            self.summary.sums_of(request.item, request.place)
             if (request.item, request.place.eic) not in planned:
                 self.skip(f"{request.item} {request.place.code}: the area does not exist in {request.interval}")
         self.progress.begin(work, "collecting")
@@ -133,18 +133,18 @@ class CollectReport:
 
     def _print_table(self) -> None:
         rows = [
-            (tally.item, tally.area, *(str(getattr(tally, name)) for name in COUNTS), f"{tally.seconds:.1f}")
-            for tally in self.summary.tallies
+            (sums.item, sums.area, *(str(getattr(sums, name)) for name in COUNTS), f"{sums.seconds:.1f}")
+            for sums in self.summary.sums
         ]
         print_table(("item", "area", *COUNTS, "seconds"), rows, right={*COUNTS, "seconds"})
 
     def _print_problems(self) -> None:
-        rejections = [(tally, point) for tally in self.summary.tallies for point in tally.rejections]
-        for tally, point in rejections[:SHOWN_PROBLEMS]:
-            self.say(f"rejected: {tally.item} {tally.area} {point.series} {point.where}: {point.reason}")
+        rejections = [(sums, point) for sums in self.summary.sums for point in sums.rejections]
+        for sums, point in rejections[:SHOWN_PROBLEMS]:
+            self.say(f"rejected: {sums.item} {sums.area} {point.series} {point.where}: {point.reason}")
         if len(rejections) > SHOWN_PROBLEMS:
             self.say(f"rejected: {len(rejections) - SHOWN_PROBLEMS} more; all stand in the table rejected_points")
-        for note in dict.fromkeys(note for tally in self.summary.tallies for note in tally.notes):
+        for note in dict.fromkeys(note for sums in self.summary.sums for note in sums.notes):
             self.say(f"note: {note}")
         if self.empty:
             named = [where(run) for run in self.empty[:SHOWN_PROBLEMS]]
@@ -168,7 +168,7 @@ class CollectReport:
             )
 
     def _print_next(self) -> None:
-        stored = next((tally for tally in self.summary.tallies if tally.received), None)
+        stored = next((sums for sums in self.summary.sums if sums.received), None)
         if stored is not None and not self._quiet and not self.summary.failures and not self.interrupted:
             area = f"'{stored.area}'" if ">" in stored.area else stored.area
             program = _program()

@@ -241,16 +241,16 @@ def _print_matrix(cells: Sequence[Cell], lacking: Sequence[Mapping[str, float]],
             used.add(evidence)
             lines[cell.item.value, cell.place.code, line][column] = SIGNS[evidence]
     silent = {"-", SIGNS[AskEvidence.NEVER_ASKED]}
-    told = {line: there for line, there in lines.items() if every or not set(there.values()) <= silent}
+    shown = {line: there for line, there in lines.items() if every or not set(there.values()) <= silent}
     names = [f"{day:02}" for day in range(1, 32)] if by_day else [calendar.month_abbr[month] for month in range(1, 13)]
-    rows = [(*line, *(there.get(column, "") for column in range(1, len(names) + 1))) for line, there in told.items()]
+    rows = [(*line, *(there.get(column, "") for column in range(1, len(names) + 1))) for line, there in shown.items()]
     print_table(("item", "area", "month" if by_day else "year", *names), rows, right=set(names))
     for (item, area, series), seconds in _idle(cells).items():
         _say(f"{item} {area} {series}: published only while it runs; {seconds / 3600:g} hours idle, not missing")
     if used:
         _say(", ".join(f"{sign} {evidence}" for evidence, sign in SIGNS.items() if evidence in used))
-    if len(told) < len(lines):
-        _say(f"not shown: {counted(len(lines) - len(told), 'line')} in which nothing was expected; --all shows them")
+    if len(shown) < len(lines):
+        _say(f"not shown: {counted(len(lines) - len(shown), 'line')} in which nothing was expected; --all shows them")
 
 
 def _idle(cells: Sequence[Cell]) -> dict[tuple[str, str, str], int]:

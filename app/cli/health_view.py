@@ -20,7 +20,7 @@ def health_lines(health: Health) -> Iterator[str]:
     for sample in health.replicas:
         yield from _line("", _replica(sample))
     yield from _line("jobs", _jobs(health))
-    yield from _line("windows", " · ".join(f"{name} {_tally(tally)}" for name, tally in health.collection.items()))
+    yield from _line("windows", " · ".join(f"{name} {_success(totals)}" for name, totals in health.collection.items()))
     yield from _line("response", _response(health.collection["24h"]))
     yield from _line("30 days", f"served {_objective(health.availability)} · windows {_objective(health.reliability)}")
     yield from _line("late", _late(health))
@@ -42,15 +42,15 @@ def _service(health: Health) -> str:
         return "stopped" if leader.epoch else "never started; `gridkeeper serve` keeps the data complete"
     beat = age_of(health.at, leader.heartbeat_at)
     last = f", last job {age_of(health.at, leader.last_run_at)} ago" if leader.last_run_at else ""
-    told = f"term {leader.epoch}, sign of life {beat} ago{last}"
+    text = f"term {leader.epoch}, sign of life {beat} ago{last}"
     replicas = counted(len(health.replicas), "replica")
     if leader.alive:
-        return f"{leader.name} leads ({told}), {replicas}"
-    return f"nobody leads since {leader.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC, the last was {leader.name} ({told}), {replicas}"
+        return f"{leader.name} leads ({text}), {replicas}"
+    return f"nobody leads since {leader.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC, the last was {leader.name} ({text}), {replicas}"
 
 
 def _replica(sample: Sample) -> str:
-    told = (
+    text = (
         f"cpu {sample.cpu_cores:.0%}" if sample.cpu_cores is not None else "",
         f"memory {size(sample.resident_bytes)} of {size(sample.memory_total_bytes)}",
         f"disk of the data {_disk(sample)}",
@@ -58,7 +58,7 @@ def _replica(sample: Sample) -> str:
         f"loop lag {sample.loop_lag_seconds * 1000:.0f} ms" if sample.loop_lag_seconds is not None else "",
         f"query {sample.probe_seconds * 1000:.1f} ms" if sample.probe_seconds is not None else "",
     )
-    return f"{sample.instance}: {', '.join(filter(None, told))}"
+    return f"{sample.instance}: {', '.join(filter(None, text))}"
 
 
 def _disk(sample: Sample) -> str:
@@ -68,23 +68,23 @@ def _disk(sample: Sample) -> str:
 def _jobs(health: Health) -> str:
     jobs = health.overview.jobs
     parts = {"failing": jobs.failing, "late": jobs.late, "paused": jobs.paused, "unreadable": jobs.unreadable}
-    told = [f"{len(names)} {what} ({_some(names)})" for what, names in parts.items() if names]
-    return ", ".join([str(jobs.total), *told])
+    text = [f"{len(names)} {what} ({_some(names)})" for what, names in parts.items() if names]
+    return ", ".join([str(jobs.total), *text])
 
 
-def _tally(tally: RunTotals) -> str:
-    if tally.success_rate is None:
+def _success(totals: RunTotals) -> str:
+    if totals.success_rate is None:
         return "no runs"
-    return f"{tally.success_rate:.1%} of {tally.runs}"
+    return f"{totals.success_rate:.1%} of {totals.runs}"
 
 
-def _response(tally: RunTotals) -> str:
-    if tally.p95 is None:
+def _response(totals: RunTotals) -> str:
+    if totals.p95 is None:
         return "nothing asked in 24 h"
-    mean = tally.store_seconds / tally.runs * 1000
+    mean = totals.store_seconds / totals.runs * 1000
     return (
-        f"24 h: p50 {tally.p50:.2f} s, p95 {tally.p95:.2f} s, p99 {tally.p99:.2f} s; store {mean:.0f} ms a window; "
-        f"{tally.new} new, {tally.revised} revised values, {size(tally.bytes)}"
+        f"24 h: p50 {totals.p50:.2f} s, p95 {totals.p95:.2f} s, p99 {totals.p99:.2f} s; store {mean:.0f} ms a window; "
+        f"{totals.new} new, {totals.revised} revised values, {size(totals.bytes)}"
     )
 
 
@@ -116,18 +116,18 @@ def _gaps(health: Health) -> str:
 
 
 def _backfills(health: Health) -> str:
-    told = [
+    text = [
         f"{one.backfill_id}: {one.done}/{one.windows}{' paused' if one.paused else ''}"
         for one in health.overview.backfills
     ]
-    return ", ".join(told) or "none"
+    return ", ".join(text) or "none"
 
 
 def _budget(health: Health) -> str:
     used = health.overview.requests_last_minute
     blocked = health.overview.blocked_until
-    told = f"{used} of {health.requests_per_minute} requests in the last minute"
-    return f"{told}, blocked until {blocked:%H:%M:%S} UTC" if blocked else told
+    text = f"{used} of {health.requests_per_minute} requests in the last minute"
+    return f"{text}, blocked until {blocked:%H:%M:%S} UTC" if blocked else text
 
 
 def _alerts(health: Health) -> str:

@@ -1,4 +1,4 @@
-"""What the collection does and leaves behind: requests, runs, tallies."""
+"""What the collection does and leaves behind: requests, runs, sums."""
 
 from __future__ import annotations
 
@@ -133,21 +133,21 @@ class RunSums:
 
 
 class Summary:
-    """A tally per item and area, in the order in which they were first seen."""
+    """The sums per item and area, in the order in which they were first seen."""
 
     def __init__(self) -> None:
-        self._tallies: dict[tuple[str, str], RunSums] = {}
+        self._sums: dict[tuple[str, str], RunSums] = {}
 
     def add(self, run: CollectionRun) -> None:
-        self.tally(run.item, run.place).add(run)
+        self.sums_of(run.item, run.place).add(run)
 
-    def tally(self, item: DataItem, place: Place) -> RunSums:
-        return self._tallies.setdefault((item, place.code), RunSums(item, place.code))
+    def sums_of(self, item: DataItem, place: Place) -> RunSums:
+        return self._sums.setdefault((item, place.code), RunSums(item, place.code))
 
     @property
-    def tallies(self) -> list[RunSums]:
-        return list(self._tallies.values())
+    def sums(self) -> list[RunSums]:
+        return list(self._sums.values())
 
     @property
     def failures(self) -> list[CollectionRun]:
-        return [run for tally in self.tallies for run in tally.failures]
+        return [run for sums in self.sums for run in sums.failures]

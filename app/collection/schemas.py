@@ -76,7 +76,7 @@ class CollectionResource(Resource):
         return cls(
             interrupted=interrupted,
             windows=windows,
-            summary=[RunSumsResource.of(sums) for sums in summary.tallies],
+            summary=[RunSumsResource.of(sums) for sums in summary.sums],
             skipped=list(skipped),
             failures=[FailedRunResource.of(run) for run in summary.failures],
         )

@@ -124,12 +124,12 @@ class RunTotals:
 
 
 @dataclass(frozen=True, slots=True)
-class PairTally:
+class PairTotals:
     """The runs of an item and area in a period."""
 
     item: str
     area: str
-    tally: RunTotals
+    totals: RunTotals
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from app.db.engine import Database
 from app.market.time import Interval
 from app.monitoring.histogram import quantile, unpack_counts
-from app.monitoring.models import Lateness, PairTally, RunTotals, Sample
+from app.monitoring.models import Lateness, PairTotals, RunTotals, Sample
 
 if TYPE_CHECKING:
     import asyncpg
@@ -88,24 +88,24 @@ class FigureReads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def tallies(
+    async def all_totals(
         self, interval: Interval, *, items: Sequence[str] | None = None, areas: Sequence[str] | None = None
-    ) -> list[PairTally]:
+    ) -> list[PairTotals]:
         """The runs of each item and area (EIC) that started in the interval, which is widened to whole hours."""
         rows = await self._fetch(_BY_PAIR, *_bounds(interval), items, areas)
-        return [PairTally(row["item"], row["area"], _tally(row)) for row in rows]
+        return [PairTotals(row["item"], row["area"], _totals(row)) for row in rows]
 
     async def by_item(self, interval: Interval) -> dict[str, RunTotals]:
         """The same of each item over all its areas."""
         rows = await self._fetch(_BY_ITEM, *_bounds(interval), None, None)
-        return {row["item"]: _tally(row) for row in rows}
+        return {row["item"]: _totals(row) for row in rows}
 
     async def overall(
         self, interval: Interval, *, items: Sequence[str] | None = None, areas: Sequence[str] | None = None
     ) -> RunTotals:
         """All runs of the interval together."""
         rows = await self._fetch(_OVERALL, *_bounds(interval), items, areas)
-        return _tally(rows[0]) if rows else RunTotals()
+        return _totals(rows[0]) if rows else RunTotals()
 
     async def replicas(self, now: datetime) -> list[Sample]:
         """The newest sample of each replica that lives."""
@@ -158,7 +158,7 @@ def _midnight(instant: datetime) -> datetime:
     return instant.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _tally(row: Any) -> RunTotals:
+def _totals(row: Any) -> RunTotals:
     counts = unpack_counts(row["latencies"])
     return RunTotals(
         runs=row["runs"],

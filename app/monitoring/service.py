@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from app.market.time import Interval
-from app.monitoring.models import Lateness, Objective, PairTally, RunTotals, Sample
+from app.monitoring.models import Lateness, Objective, PairTotals, RunTotals, Sample
 from app.monitoring.queries import FigureReads, Served
 from app.settings import MonitoringSettings
 
@@ -24,9 +24,9 @@ class MonitoringService:
 
     async def by_pair(
         self, interval: Interval, *, items: Sequence[str] | None = None, areas: Sequence[str] | None = None
-    ) -> list[PairTally]:
+    ) -> list[PairTotals]:
         """Success, response times and volumes of each item and area (EIC); the interval is widened to whole hours."""
-        return await self._reads.tallies(interval, items=items, areas=areas)
+        return await self._reads.all_totals(interval, items=items, areas=areas)
 
     async def by_item(self, interval: Interval) -> dict[str, RunTotals]:
         """The same of each item over all its areas."""
@@ -59,8 +59,8 @@ class MonitoringService:
 
     async def reliability(self, now: datetime) -> Objective:
         """The windows of the last 30 days that were answered, with data or without."""
-        tally = await self._reads.overall(Interval(now - timedelta(days=OBJECTIVE_DAYS), now))
-        return Objective(self._target, tally.runs - tally.failed, tally.runs)
+        totals = await self._reads.overall(Interval(now - timedelta(days=OBJECTIVE_DAYS), now))
+        return Objective(self._target, totals.runs - totals.failed, totals.runs)
 
 
 def availability(served: Served, interval: Interval, target: float) -> Objective:

@@ -134,7 +134,7 @@ async def main() -> None:
             steady = (entsoe.requests_per_minute - entsoe.burst + 1) / 60
             budget = max(0.0, (len(work) - entsoe.burst) / steady)
             floor = max(LATENCY * len(work) / entsoe.concurrency, budget) + parse + store
-            values = sum(tally.received for tally in summary.tallies)
+            values = sum(totals.received for totals in summary.sums)
             say(f"collect {len(work)} windows, {values} values, 100 ms latency", seconds, "s", floor, "<= 1.5")
             say("longest stall of the event loop while collecting", stall, "s", 0.05, "<= 1")
             await first.close()

@@ -45,7 +45,7 @@ async def lost(database: Database, item: DataItem, area: str, days: int, platfor
         await service.collect_all(work, summary.add)
         await container.sources().live().aclose()
     named = sum(run.window.duration // timedelta(hours=1) for run in summary.failures if run.outcome is Outcome.FAILED)
-    stored = sum(tally.new for tally in summary.tallies)
+    stored = sum(totals.new for totals in summary.sums)
     return max(0, 2880 - stored - named * platform.sequences)
 
 

@@ -151,16 +151,16 @@ async def seed(database: Database) -> float:
 async def figures(database: Database) -> None:
     rolled = await seed(database)
     reads = FigureReads(database)
-    found = await reads.tallies(PERIOD)
-    whole = await timed(lambda: reads.tallies(PERIOD))
+    found = await reads.all_totals(PERIOD)
+    whole = await timed(lambda: reads.all_totals(PERIOD))
     ragged = Interval(PERIOD.start + timedelta(hours=5), PERIOD.end - timedelta(hours=7))
-    edges = await timed(lambda: reads.tallies(ragged))
+    edges = await timed(lambda: reads.all_totals(ragged))
     async with database.connection() as connection:
         raw = await connection.fetchval("select count(*) from collection_metrics")
         reference = await timed(lambda: connection.fetch(_REFERENCE), times=1)
     tell(
         "monitoring_figures",
-        runs=sum(one.tally.runs for one in found),
+        runs=sum(one.totals.runs for one in found),
         pairs=len(found),
         days=DAYS,
         ms=round(whole, 1),
@@ -186,7 +186,7 @@ async def report(database: Database) -> None:
     week = last_complete(ReportLength.WEEKLY, PERIOD.end)
     found = await reporting.report(week, PERIOD.end)
     took = await timed(lambda: reporting.report(week, PERIOD.end), times=3)
-    tell("weekly_report", runs=RUNS, runs_of_the_week=found.now.tally.runs, ms=round(took, 1), target_ms=3000.0)
+    tell("weekly_report", runs=RUNS, runs_of_the_week=found.now.totals.runs, ms=round(took, 1), target_ms=3000.0)
 
 
 async def bench(url: str) -> None:

@@ -16,7 +16,7 @@ from app.alerting.delivery.messages import Message, compose
 from app.alerting.delivery.models import DeliveryAttempt
 from app.alerting.delivery.worker import attempt
 from app.alerting.models import Severity
-from app.alerting.outbox.items import Content, told_of
+from app.alerting.outbox.items import Content, item_of
 from tests.support.delivery_factory import (
     HOSTILE,
     NOW,
@@ -118,7 +118,7 @@ def signing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def message(count: int = 1, **fields: Any) -> Message:
-    events = [told_of(event(number, severity=Severity.CRITICAL, **fields)) for number in range(count)]
+    events = [item_of(event(number, severity=Severity.CRITICAL, **fields)) for number in range(count)]
     return compose("11111111-2222-3333-4444-555555555555", NOW, events)
 
 
@@ -268,7 +268,7 @@ def test_wecom_calls_people_by_a_text_besides() -> None:
         "msgtype": "text",
         "text": {"content": parts[-1].text, "mentioned_list": ["@all"], "mentioned_mobile_list": ["1"]},
     }
-    assert len(channel.parts(compose("k", NOW, [told_of(event(1))]), ())) == 1
+    assert len(channel.parts(compose("k", NOW, [item_of(event(1))]), ())) == 1
 
 
 async def test_a_redirect_within_the_host_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from app.market.areas import find_place
-from app.monitoring.models import Objective, PairTally, RunTotals
+from app.monitoring.models import Objective, PairTotals, RunTotals
 from app.quality.scoring import Score, ScoreCounts
 from app.reporting.operations.advice import AdviceThresholds, advise
 from app.reporting.operations.models import (
@@ -32,7 +32,7 @@ MADE = datetime(2024, 4, 1, 5, tzinfo=UTC)
 LIMITS = AdviceThresholds()
 
 
-def tally(**changes: Any) -> RunTotals:
+def totals(**changes: Any) -> RunTotals:
     """A hundred windows of a calm week."""
     calm = RunTotals(
         runs=100, failed=1, received=10_000, new=9000, revised=40, rejected=2, requests=120, retries=4, bytes=2_500_000,
@@ -41,8 +41,8 @@ def tally(**changes: Any) -> RunTotals:
     return replace(calm, **changes)
 
 
-def pair(item: str = "load_actual", area: str = FR, **changes: Any) -> PairTally:
-    return PairTally(item, area, tally(**changes))
+def pair(item: str = "load_actual", area: str = FR, **changes: Any) -> PairTotals:
+    return PairTotals(item, area, totals(**changes))
 
 
 def scored(overall: float = 91.0) -> SeriesScore:
@@ -53,9 +53,9 @@ def scored(overall: float = 91.0) -> SeriesScore:
 def figures(**changes: Any) -> Figures:
     """A good week: little failed, little was late, people reacted in time."""
     good = Figures(
-        tally=tally(),
+        totals=totals(),
         pairs=(pair(failed=0), pair("flow_physical", BORDER)),
-        items={"load_actual": tally(), "flow_physical": tally(p95=1.9)},
+        items={"load_actual": totals(), "flow_physical": totals(p95=1.9)},
         late=Late((LatePair("load_actual", FR, 3, 2400.0),), 1800.0),
         gaps=(GapFlow("late", 1, 3, 1, 3), GapFlow("missing_at_source", open_values=40, oldest_seconds=9e5)),
         rules=(RuleNoise("data_late", 2, 4),),
@@ -69,7 +69,7 @@ def figures(**changes: Any) -> Figures:
 
 
 def days() -> tuple[Day, ...]:
-    return tuple(Day(MONDAY + timedelta(days=number - 7), tally(), 40, number % 2) for number in range(14))
+    return tuple(Day(MONDAY + timedelta(days=number - 7), totals(), 40, number % 2) for number in range(14))
 
 
 def report(now: Figures | None = None, before: Figures | None = None, period: Period = WEEK) -> OperationsReport:

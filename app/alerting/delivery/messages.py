@@ -72,7 +72,7 @@ class Message:
     subject: str
     severity: Severity
     frozen_at: datetime
-    told: tuple[NotificationItem, ...] = ()
+    items: tuple[NotificationItem, ...] = ()
     content: Content | None = None
     sender: Sender = NOBODY
     thread: tuple[str, ...] = ()
@@ -80,12 +80,12 @@ class Message:
 
     @property
     def detailed(self) -> bool:
-        return len(self.told) <= DETAILED
+        return len(self.items) <= DETAILED
 
     @property
     def gap(self) -> str:
         """What stands between the blocks: an empty line between alerts that have several lines each."""
-        return "\n\n" if self.told and self.detailed else "\n"
+        return "\n\n" if self.items and self.detailed else "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ PLAIN = Dialect(mark=lambda text: text, bold=lambda text: text, link=lambda name
 def compose(
     key: str,
     frozen_at: datetime,
-    told: Sequence[NotificationItem],
+    items: Sequence[NotificationItem],
     content: Content | None = None,
     sender: Sender = NOBODY,
 ) -> Message:
@@ -122,7 +122,7 @@ def compose(
         subject = sender.subject(content.subject)
         return Message(key, subject, Severity.INFO, frozen_at, content=content, sender=sender)
     latest: dict[Any, NotificationItem] = {}
-    for event in told:
+    for event in items:
         latest.pop(_identity(event), None)
         latest[_identity(event)] = replace(event, runbook=sender.link(event.runbook))
     ordered = tuple(sorted(latest.values(), key=lambda event: (event.ended, -event.severity.rank)))
@@ -134,16 +134,16 @@ def _identity(event: NotificationItem) -> Any:
     return event.alert_id if event.alert_id is not None else (event.rule, event.labels)
 
 
-def subject_of(told: Sequence[NotificationItem]) -> str:
+def subject_of(items: Sequence[NotificationItem]) -> str:
     """One line that says how much happened, and the one thing where it is one."""
-    if not told:
+    if not items:
         return "nothing left to tell"
-    first = told[0]
-    if len(told) == 1:
+    first = items[0]
+    if len(items) == 1:
         where = " ".join(value for _, value in first.labels)
         return one_line(f"[{first.state} {first.severity}] {first.rule} {where}")
-    states = Counter(event.state for event in told)
-    rules = {event.rule for event in told}
+    states = Counter(event.state for event in items)
+    rules = {event.rule for event in items}
     what = first.rule if len(rules) == 1 else f"{len(rules)} rules"
     counted = ", ".join(f"{count} {state}" for state, count in states.items())
     return one_line(f"[{counted}, {first.severity}] {what}")
@@ -156,8 +156,8 @@ def blocks(message: Message, dialect: Dialect, *, now: datetime | None = None) -
         return [dialect.escape(line) for line in text.split("\n")]
     at = now or message.frozen_at
     if message.detailed:
-        return ["\n".join(_detailed(event, dialect, at)) for event in message.told]
-    return _compact(message.told, dialect)
+        return ["\n".join(_detailed(event, dialect, at)) for event in message.items]
+    return _compact(message.items, dialect)
 
 
 def body(message: Message, dialect: Dialect) -> list[str]:
@@ -193,10 +193,10 @@ def _runbook(link: str, dialect: Dialect) -> str:
     return dialect.link("runbook", link) if usable else dialect.escape(f"runbook: {link}")
 
 
-def _compact(told: Sequence[NotificationItem], dialect: Dialect) -> list[str]:
+def _compact(items: Sequence[NotificationItem], dialect: Dialect) -> list[str]:
     lines = []
     heading = None
-    for event in told:
+    for event in items:
         own = (event.state, event.severity, event.rule)
         if own != heading:
             heading = own

@@ -26,7 +26,7 @@ from app.alerting.delivery.rate_limit import (
     next_free_slot,
 )
 from app.alerting.models import Severity
-from app.alerting.outbox.items import Content, NotificationItem, delivery_notice, told_from_json
+from app.alerting.outbox.items import Content, NotificationItem, delivery_notice, item_from_json
 from app.alerting.outbox.repository import post_notice, route_waiting
 from app.alerting.outbox.sending_checks import still_to_send
 from app.alerting.outbox.sql import END_EMPTY
@@ -188,7 +188,7 @@ class DeliveryRepository:
             await connection.execute(sql.MOVE, numbers, instead, now, why)
             if await connection.fetchval(sql.NOTICED, instead, channel, now - NOTICE_AGAIN):
                 return len(numbers)
-            told = delivery_notice(
+            notice = delivery_notice(
                 "channel_disabled",
                 f"nothing can be sent over {channel}: {why}. Its messages come here. "
                 f"Mend it, then run: gridkeeper alerts enable {channel}",
@@ -196,7 +196,7 @@ class DeliveryRepository:
                 {"channel": channel},
                 Severity.CRITICAL,
             )
-            await post_notice(connection, instead, told, now)
+            await post_notice(connection, instead, notice, now)
         return len(numbers)
 
     async def route_waiting(self, book: ChannelBook, now: datetime) -> int:
@@ -292,7 +292,7 @@ async def _claim_of(connection: Connection, row: asyncpg.Record, sender: Sender)
         content = Content(**json.loads(row["content"]))
     else:
         rows = await connection.fetch(sql.EVENTS, row["notification_id"])
-        events = [told_from_json(json.loads(event["content"])) for event in rows]
+        events = [item_from_json(json.loads(event["content"])) for event in rows]
     before = await connection.fetch(sql.THREAD, row["notification_id"], row["channel"], row["frozen_at"])
     thread = tuple(part_key(one["key"], 1, int(one["parts"] or 1)) for one in before)
     message = compose(row["key"], row["frozen_at"], events, content, sender)

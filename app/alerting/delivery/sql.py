@@ -294,11 +294,11 @@ ENDS_FOLLOW = """
         and w.group_key like 'after:%'
         and split_part(w.group_key, ':', 2)::bigint = any ($1::bigint[])
         and not exists (
-            select from notification_events as told
+            select from notification_events as notified
             join notifications as m using (notification_id)
             where
-                told.alert_id = e.alert_id
-                and told.kind in ('fired', 'reminded', 'severity')
+                notified.alert_id = e.alert_id
+                and notified.kind in ('fired', 'reminded', 'severity')
                 and m.channel = w.channel
                 and m.status = 'sent'
         )

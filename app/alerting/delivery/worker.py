@@ -146,7 +146,7 @@ class DeliveryWorker:
             work = self._work_on(due, book, now)
             if work is None:
                 continue
-            task = asyncio.create_task(self._bordered(due.name, work))
+            task = asyncio.create_task(self._guarded(due.name, work))
             self._busy[lane] = task
             task.add_done_callback(lambda _, lane=lane: self._busy.pop(lane, None))  # type: ignore[misc]
         self._looked_at = time.monotonic()
@@ -189,7 +189,7 @@ class DeliveryWorker:
             sent += await self._deliver(channel, claim, self._file.current())
         return sent
 
-    async def _bordered(self, name: str, work: Coroutine[Any, Any, int]) -> int:
+    async def _guarded(self, name: str, work: Coroutine[Any, Any, int]) -> int:
         """One channel's work; whatever ends it is logged, and the other channels go on.
 
         What was sent and not recorded is sent again with the same key once the lease has ended.

@@ -137,8 +137,8 @@ class AlertRepository:
             evaluations = {outcome.rule.name: outcome.evaluation for outcome in mine}
             looks = [(outcome.rule, outcome.evaluation.at) for outcome in mine]
             changes = await self._settled(connection, looks, evaluations, rules, now)
-            told = await self._write(connection, changes, now)
-            await connection.execute(sql.EXECUTIONS, row_as_json([_execution(one, told) for one in mine]))
+            notified = await self._write(connection, changes, now)
+            await connection.execute(sql.EXECUTIONS, row_as_json([_execution(one, notified) for one in mine]))
             await connection.execute(sql.EVALUATED, row_as_json([_evaluated(one) for one in mine]))
         return len(mine)
 
@@ -238,10 +238,10 @@ class AlertRepository:
         events = [_numbered(event, numbers) for change in changes for event in change.events]
         if events:
             await connection.execute(sql.EVENTS, events_as_json(events))
-        told = [_numbered(event, numbers) for change in changes for event in change.told]
-        if told:
-            await self._outbox.enqueue(connection, told, now)
-        return {event.rule.name for event in told}
+        events = [_numbered(event, numbers) for change in changes for event in change.notifying]
+        if events:
+            await self._outbox.enqueue(connection, events, now)
+        return {event.rule.name for event in events}
 
 
 def _numbered(event: AlertEvent, numbers: Mapping[tuple[str, Labels], int]) -> AlertEvent:
@@ -281,14 +281,14 @@ def _remembered(name: str, about: str) -> Rule:
     )
 
 
-def _execution(outcome: EvaluationOutcome, told: Collection[str]) -> dict[str, Any]:
+def _execution(outcome: EvaluationOutcome, notified: Collection[str]) -> dict[str, Any]:
     evaluation = outcome.evaluation
     return {
         **_found(outcome),
         "due_at": outcome.claim.due_at,
         "trigger": outcome.trigger,
         "signals": len(evaluation.signals),
-        "notified": outcome.rule.name in told,
+        "notified": outcome.rule.name in notified,
     }
 
 

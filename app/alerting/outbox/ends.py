@@ -13,7 +13,7 @@ from app.alerting.models import AlertEvent, EventKind, Severity
 from app.alerting.outbox import sql
 from app.alerting.outbox.events import add_events
 from app.alerting.outbox.grouping import NOW, Planned, urgent_end
-from app.alerting.outbox.items import NotificationItem, told_of
+from app.alerting.outbox.items import NotificationItem, item_of
 from app.alerting.outbox.routing import Route, Routes
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _plan(ends: Ends, event: AlertEvent, way: Ways, routes: Mapping[str, Route])
         ends.planned.append(_planned(event, way, f"{FOLLOWS}{way.under_way[-1]}", route))
     elif way.collecting:
         ends.stale += [(number, alert) for number in way.collecting]
-        ends.joined.append((way.collecting[-1], told_of(event, late=not way.sent), event))
+        ends.joined.append((way.collecting[-1], item_of(event, late=not way.sent), event))
     else:
         ends.planned.append(_planned(event, way, _group_of(way, event), route))
 
@@ -129,7 +129,7 @@ async def write_ends(connection: Connection, ends: Ends, now: datetime) -> None:
     urgent = [number for number, _, event in ends.joined if urgent_end(event)]
     if urgent:
         await connection.execute(sql.HURRY, urgent, now, Severity.CRITICAL.rank)
-    await add_events(connection, [(number, told) for number, told, _ in ends.joined])
+    await add_events(connection, [(number, item) for number, item, _ in ends.joined])
     if ends.stale:
         emptied = [number for number, _ in ends.stale]
         await connection.execute(sql.END_EMPTY, emptied, now, "resolved before anybody was notified")

@@ -18,10 +18,10 @@ async def add_events(connection: Connection, pairs: Sequence[tuple[int, Notifica
     await connection.execute(
         sql.ADD_NOTIFICATION_EVENTS,
         [number for number, _ in pairs],
-        [told.alert_id for _, told in pairs],
-        [told.kind for _, told in pairs],
-        [told.rule for _, told in pairs],
-        [told.severity.value for _, told in pairs],
-        [told.at for _, told in pairs],
-        [json.dumps(told.as_json()) for _, told in pairs],
+        [item.alert_id for _, item in pairs],
+        [item.kind for _, item in pairs],
+        [item.rule for _, item in pairs],
+        [item.severity.value for _, item in pairs],
+        [item.at for _, item in pairs],
+        [json.dumps(item.as_json()) for _, item in pairs],
     )

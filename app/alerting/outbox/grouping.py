@@ -73,7 +73,7 @@ def group_key(route: Route, labels: Mapping[str, str]) -> str:
 def plan_notifications(
     events: Sequence[AlertEvent],
     routes: Routes,
-    told: Mapping[tuple[str, int | None], datetime],
+    notified: Mapping[tuple[str, int | None], datetime],
     instead: Callable[[str], str] = lambda _: "",
 ) -> list[Planned]:
     """The messages that say that alerts fire; `told` says when a channel was last told so.
@@ -92,7 +92,7 @@ def plan_notifications(
             for channel in _channels(event, route, instead):
                 # Two routes may name the same channel; it is told once.
                 place = (channel, route.recipients)
-                if place in seen or _too_soon(event, route, told.get((channel, event.alert.alert_id))):
+                if place in seen or _too_soon(event, route, notified.get((channel, event.alert.alert_id))):
                     continue
                 seen.add(place)
                 _put(planned, event, route, channel, key)
@@ -119,8 +119,8 @@ def _fails(event: AlertEvent, channel: str) -> bool:
     return event.rule.name == DELIVERY_FAILING and ("channel", channel) in event.alert.labels
 
 
-def _too_soon(event: AlertEvent, route: Route, told_at: datetime | None) -> bool:
-    if event.kind is not EventKind.REMINDED or told_at is None:
+def _too_soon(event: AlertEvent, route: Route, notified_at: datetime | None) -> bool:
+    if event.kind is not EventKind.REMINDED or notified_at is None:
         return False
     # It was told after the reminder only where the clock was set back in between.
-    return told_at <= event.at < told_at + route.repeat_interval
+    return notified_at <= event.at < notified_at + route.repeat_interval

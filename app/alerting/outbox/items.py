@@ -88,7 +88,7 @@ class Content:
     html: str = ""
 
 
-def told_of(event: AlertEvent, *, late: bool = False) -> NotificationItem:
+def item_of(event: AlertEvent, *, late: bool = False) -> NotificationItem:
     """The event as it is kept: foreign texts without control characters, and cut."""
     alert, rule = event.alert, event.rule
     return NotificationItem(
@@ -123,7 +123,7 @@ def delivery_notice(
     )
 
 
-def told_from_json(content: Mapping[str, Any]) -> NotificationItem:
+def item_from_json(content: Mapping[str, Any]) -> NotificationItem:
     """The event that `as_json` wrote."""
     since = content["since"]
     return NotificationItem(

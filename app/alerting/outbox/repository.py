@@ -11,7 +11,7 @@ from app.alerting.models import Alert, AlertEvent, EventKind, Phase, Rule, Sever
 from app.alerting.outbox.ends import notified, plan_ends, write_ends
 from app.alerting.outbox.events import add_events
 from app.alerting.outbox.grouping import DELIVERY_FAILING, Planned, Target, merge_planned, plan_notifications
-from app.alerting.outbox.items import Content, NotificationItem, told_from_json, told_of
+from app.alerting.outbox.items import Content, NotificationItem, item_from_json, item_of
 from app.alerting.outbox.routing import ChannelDirectory, CurrentDirectory, Route, Routes
 from app.alerting.rules.schedules import EveryInterval
 
@@ -23,7 +23,7 @@ UNROUTED = ""
 UNROUTED_BOOK = Routes((), Route("", (UNROUTED,)))
 ENDED = frozenset({EventKind.RESOLVED, EventKind.ENDED})
 
-_LAST_TOLD = """
+_LAST_NOTIFIED = """
     select n.channel, e.alert_id, max(e.at) as at
     from notification_events as e
     join notifications as n using (notification_id)
@@ -91,11 +91,11 @@ class NotificationOutbox:
         book = self._channels.current()
         ends = plan_ends(ended, await notified(connection, ended), book.routes)
         await write_ends(connection, ends, now)
-        told, failing = await _last_told(connection, events), await _failing(connection, events)
+        last, failing = await _last_notified(connection, events), await _failing(connection, events)
         planned = plan_notifications(
             events,
             UNROUTED_BOOK if book.unusable else book.routes,
-            told,
+            last,
             lambda channel: book.instead_of(channel, failing) or book.instead_of(channel),
         )
         await _collect(connection, merge_planned([*planned, *ends.planned]), now)
@@ -169,8 +169,8 @@ async def route_waiting(connection: Connection, book: ChannelDirectory, now: dat
     rows = await connection.fetch(_UNROUTED)
     texts = []
     for row in rows:
-        told = told_from_json(json.loads(row["content"]))
-        texts.append((_event_of(told, json.loads(row["about"] or "{}")), told))
+        item = item_from_json(json.loads(row["content"]))
+        texts.append((_event_of(item, json.loads(row["about"] or "{}")), item))
     planned = plan_notifications([event for event, _ in texts], book.routes, {})
     await _collect(connection, planned, now, texts)
     waiting = await connection.fetch(_UNROUTED_TEXTS)
@@ -182,17 +182,17 @@ async def route_waiting(connection: Connection, book: ChannelDirectory, now: dat
     return len(rows) + len(waiting)
 
 
-def _event_of(told: NotificationItem, about: Mapping[str, Any]) -> AlertEvent:
+def _event_of(item: NotificationItem, about: Mapping[str, Any]) -> AlertEvent:
     """The event as far as routes look at it; an end that came meanwhile goes where its beginning would have gone."""
     rule = Rule(
-        told.rule,
+        item.rule,
         EveryInterval(timedelta(days=1)),
         labels=labels_of(about.get("labels", {})),
         route=about.get("route", ""),
     )
-    since = told.since or told.at
-    alert = Alert(told.rule, told.labels, told.severity, Phase.FIRING, since, told.at, alert_id=told.alert_id)
-    return AlertEvent(EventKind.FIRED if told.ended else EventKind(told.kind), alert, rule, told.at)
+    since = item.since or item.at
+    alert = Alert(item.rule, item.labels, item.severity, Phase.FIRING, since, item.at, alert_id=item.alert_id)
+    return AlertEvent(EventKind.FIRED if item.ended else EventKind(item.kind), alert, rule, item.at)
 
 
 async def _announced(connection: Connection, channel: str, group: str) -> bool:
@@ -208,9 +208,11 @@ async def _failing(connection: Connection, events: Sequence[AlertEvent]) -> froz
     return frozenset(row["channel"] for row in rows)
 
 
-async def _last_told(connection: Connection, events: Sequence[AlertEvent]) -> dict[tuple[str, int | None], datetime]:
+async def _last_notified(
+    connection: Connection, events: Sequence[AlertEvent]
+) -> dict[tuple[str, int | None], datetime]:
     reminded = [event.alert.alert_id for event in events if event.kind is EventKind.REMINDED]
-    rows = await connection.fetch(_LAST_TOLD, reminded) if reminded else []
+    rows = await connection.fetch(_LAST_NOTIFIED, reminded) if reminded else []
     return {(row["channel"], row["alert_id"]): row["at"] for row in rows}
 
 
@@ -236,18 +238,18 @@ async def _collect(
     urgent = [message.target for message in ordered if not message.wait]
     await connection.execute(_HURRY, [channel for channel, _ in urgent], [key for _, key in urgent], now)
     numbers: dict[Target, int] = {(row["channel"], row["group_key"]): row["notification_id"] for row in rows}
-    known = {id(event): told for event, told in texts}
+    known = {id(event): item for event, item in texts}
     pairs = [
-        (numbers[message.target], known.get(id(event)) or told_of(event))
+        (numbers[message.target], known.get(id(event)) or item_of(event))
         for message in ordered
         for event in message.events
     ]
     await add_events(connection, pairs)
 
 
-async def post_notice(connection: Connection, channel: str, told: NotificationItem, now: datetime) -> None:
+async def post_notice(connection: Connection, channel: str, item: NotificationItem, now: datetime) -> None:
     """Something that the delivery itself has to say, on a channel that works."""
     nothing = timedelta(0)
-    key = json.dumps(["gridkeeper", told.rule])
-    rows = await connection.fetch(_COLLECT, [channel], [key], [""], [told.severity.rank], [nothing], [nothing], now)
-    await add_events(connection, [(rows[0]["notification_id"], told)])
+    key = json.dumps(["gridkeeper", item.rule])
+    rows = await connection.fetch(_COLLECT, [channel], [key], [""], [item.severity.rank], [nothing], [nothing], now)
+    await add_events(connection, [(rows[0]["notification_id"], item)])

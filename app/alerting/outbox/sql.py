@@ -87,11 +87,11 @@ DROP_UNANNOUNCED_ENDS = """
         and e.alert_id is not null
         and e.content ->> 'late' is distinct from 'true'
         and not exists (
-            select from notification_events as told
+            select from notification_events as notified
             join notifications as m using (notification_id)
             where
-                told.alert_id = e.alert_id
-                and told.kind in ('fired', 'reminded', 'severity')
+                notified.alert_id = e.alert_id
+                and notified.kind in ('fired', 'reminded', 'severity')
                 and m.channel = n.channel
                 and (m.status = 'sent' or m.notification_id = n.notification_id)
         )

@@ -34,7 +34,7 @@ class AlertChange:
     check_at: datetime | None = None
 
     @property
-    def told(self) -> tuple[AlertEvent, ...]:
+    def notifying(self) -> tuple[AlertEvent, ...]:
         return tuple(event for event in self.events if event.kind in NOTIFYING_EVENTS)
 
 

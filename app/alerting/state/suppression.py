@@ -66,7 +66,7 @@ class _Subject:
     since: datetime
     seen_at: datetime
     fired_at: datetime
-    untold: bool
+    not_notified: bool
     fires: bool
 
 
@@ -92,14 +92,14 @@ def _subject(alert: Alert | None, signal: Signal | None, rule: Rule, now: dateti
     if known is None:
         if signal is None:
             return None
-        return _Subject(signal.labels, signal.severity or rule.severity, now, now, now, untold=True, fires=True)
+        return _Subject(signal.labels, signal.severity or rule.severity, now, now, now, not_notified=True, fires=True)
     return _Subject(
         known.labels,
         known.severity if signal is None else signal.severity or rule.severity,
         since=known.since,
         seen_at=known.seen_at if signal is None else now,
         fired_at=known.fired_at or now,
-        untold=known.notified_at is None,
+        not_notified=known.notified_at is None,
         fires=known.open or signal is not None,
     )
 
@@ -116,7 +116,7 @@ def _inhibition(subject: _Subject, rule: Rule, now: datetime, around: Suppressio
             return Suppression(f"inhibited by {parent.name}")
         if any(one.phase is Phase.PENDING for one in alerts) or _unknown(parent, subject, around):
             wait = wait or parent.name
-    if wait and subject.untold and now - subject.fired_at < around.inhibit_wait:
+    if wait and subject.not_notified and now - subject.fired_at < around.inhibit_wait:
         return Suppression(f"waiting for {wait}", brief=True)
     return NOTHING
 

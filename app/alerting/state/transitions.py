@@ -59,11 +59,11 @@ def advance(
     if after is None:
         return Transition(None)
     if after.phase is Phase.FIRING:
-        return _told_of_fire(before, after, rule, now, suppressed, damping=damping)
+        return _notify_of_firing(before, after, rule, now, suppressed, damping=damping)
     if after.phase is Phase.PENDING:
         begun = before is None or before.phase is not Phase.PENDING
         return Transition(after, (_event(EventKind.PENDING, after, rule, now),) if begun else ())
-    return _told_of_end(before, after, rule, now, suppressed)
+    return _notify_of_end(before, after, rule, now, suppressed)
 
 
 def rebased(alert: Alert, now: datetime) -> Alert:
@@ -111,8 +111,8 @@ def ended(alert: Alert, rule: Rule, now: datetime, note: str, suppressed: str = 
         suppressed="",
         resolved_notified_at=now,
     )
-    told = alert.notified_at is not None and not suppressed
-    kind = EventKind.RESOLVED if told else EventKind.DROPPED if alert.phase is Phase.PENDING else EventKind.ENDED
+    notified = alert.notified_at is not None and not suppressed
+    kind = EventKind.RESOLVED if notified else EventKind.DROPPED if alert.phase is Phase.PENDING else EventKind.ENDED
     return Transition(resolved, (_event(kind, resolved, rule, now, note),))
 
 
@@ -163,7 +163,7 @@ def _fired(alert: Alert, now: datetime, damping: Damping) -> Alert:
     )
 
 
-def _told_of_fire(
+def _notify_of_firing(
     before: Alert | None, after: Alert, rule: Rule, now: datetime, suppressed: str, *, damping: Damping
 ) -> Transition:
     fires_already = before is not None and before.phase is Phase.FIRING
@@ -175,11 +175,11 @@ def _told_of_fire(
     kind = _due(free, rule, now)
     if kind is None:
         return Transition(free)
-    told = replace(free, notified_at=now, notified_severity=free.severity)
+    notified = replace(free, notified_at=now, notified_severity=free.severity)
     if kind is EventKind.SEVERITY:
-        told = replace(told, acknowledged_at=None, acknowledged_by="")
+        notified = replace(notified, acknowledged_at=None, acknowledged_by="")
     first = kind is EventKind.FIRED and free.flapping
-    return Transition(told, (_event(kind, told, rule, now, _flapping(damping) if first else ""),))
+    return Transition(notified, (_event(kind, notified, rule, now, _flapping(damping) if first else ""),))
 
 
 def _due(alert: Alert, rule: Rule, now: datetime) -> EventKind | None:
@@ -194,11 +194,11 @@ def _due(alert: Alert, rule: Rule, now: datetime) -> EventKind | None:
     return EventKind.REMINDED if reminder is not None and reminder <= now else None
 
 
-def _told_of_end(before: Alert | None, after: Alert, rule: Rule, now: datetime, suppressed: str) -> Transition:
+def _notify_of_end(before: Alert | None, after: Alert, rule: Rule, now: datetime, suppressed: str) -> Transition:
     ends = before is not None and before.open
     if after.resolution_due and not suppressed:
-        told = replace(after, resolved_notified_at=now, suppressed="")
-        return Transition(told, (_event(EventKind.RESOLVED, told, rule, now),))
+        notified = replace(after, resolved_notified_at=now, suppressed="")
+        return Transition(notified, (_event(EventKind.RESOLVED, notified, rule, now),))
     quiet = replace(after, suppressed=suppressed if after.resolution_due else "")
     if not ends:
         return Transition(quiet)

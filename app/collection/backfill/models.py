@@ -77,7 +77,7 @@ class BackfillRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
+class MissingInterval:
     """An interval of an item and place (`Place.eic`) without values; `since` is when the first of them is due."""
 
     item: str

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.collection.backfill.models import Lack
+from app.collection.backfill.models import MissingInterval
 from app.collection.gaps.classification import Reason
 from app.collection.gaps.windows import AskEvidence
 from app.collection.models import CollectionRequest, Work
@@ -45,17 +45,17 @@ class BackfillPlan:
 
 def plan_backfill(
     windows: Sequence[Work],
-    lacks: Iterable[Lack] | None,
-    queued: Iterable[Lack],
+    missing: Iterable[MissingInterval] | None,
+    queued: Iterable[MissingInterval],
     *,
     newest_first: bool,
     requests_per_second: float,
     share: float,
     requests_each: float = 1.0,
 ) -> BackfillPlan:
-    """The windows that meet a wanted lack (all of them for None) and that no open backfill holds, in order."""
-    known = list(lacks or ())
-    lacking = list(windows) if lacks is None else _meeting(windows, [one for one in known if one.wanted])
+    """The windows that meet a wanted missing interval (all of them for None) and that no open backfill holds, in order."""
+    known = list(missing or ())
+    lacking = list(windows) if missing is None else _meeting(windows, [one for one in known if one.wanted])
     taken = set(_meeting(lacking, queued))
     work = in_order([one for one in lacking if one not in taken], newest_first=newest_first)
     seconds = len(work) * max(1.0, requests_each) / requests_per_second
@@ -102,16 +102,17 @@ def in_order(work: Iterable[Work], *, newest_first: bool) -> list[Work]:
     return sorted(work, key=lambda one: one.window.start)
 
 
-def _meeting(windows: Iterable[Work], lacks: Iterable[Lack]) -> list[Work]:
-    by_pair: dict[tuple[str, str], list[Lack]] = {}
-    for lack in lacks:
-        by_pair.setdefault((lack.item, lack.area), []).append(lack)
+def _meeting(windows: Iterable[Work], missing: Iterable[MissingInterval]) -> list[Work]:
+    by_pair: dict[tuple[str, str], list[MissingInterval]] = {}
+    for interval in missing:
+        by_pair.setdefault((interval.item, interval.area), []).append(interval)
     joined = {
-        pair: merge_intervals(Interval(lack.start, lack.end) for lack in group) for pair, group in by_pair.items()
+        pair: merge_intervals(Interval(interval.start, interval.end) for interval in group)
+        for pair, group in by_pair.items()
     }
     return [one for one in windows if _meets(one.window, joined.get((one.item.value, one.place.eic), []))]
 
 
-def _meets(window: Interval, lacks: Sequence[Interval]) -> bool:
-    following = bisect.bisect_right(lacks, window.start, key=lambda lack: lack.end)
-    return following < len(lacks) and lacks[following].start < window.end
+def _meets(window: Interval, missing: Sequence[Interval]) -> bool:
+    following = bisect.bisect_right(missing, window.start, key=lambda one: one.end)
+    return following < len(missing) and missing[following].start < window.end

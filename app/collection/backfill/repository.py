@@ -22,7 +22,7 @@ from app.collection.backfill.models import (
     ClaimedWindow,
     FailedWindow,
     Holder,
-    Lack,
+    MissingInterval,
     Opening,
     Reprocess,
     WindowAttempt,
@@ -70,15 +70,15 @@ class BackfillRepository:
                 await keep_asked(connection, request.requests, backfill_id=backfill_id)
         return backfill_id
 
-    async def queued(self, work: Sequence[Work]) -> list[Lack]:
+    async def queued(self, work: Sequence[Work]) -> list[MissingInterval]:
         """The windows of open backfills that wait for the same items and areas."""
-        return [_lack(row) for row in await self._of_pairs(queries.QUEUED, work)]
+        return [_missing_interval(row) for row in await self._of_pairs(queries.QUEUED, work)]
 
-    async def failed(self, work: Sequence[Work]) -> list[Lack]:
+    async def failed(self, work: Sequence[Work]) -> list[MissingInterval]:
         """The windows that failed or were partly refused, and for which no later answer proves anything."""
         settled = AskPolicy().asks
         rows = await self._of_pairs(queries.LAST_FAILED, work)
-        return [_lack(row) for row in rows if answers_that_count(map(_second, row["empty_at"])) < settled]
+        return [_missing_interval(row) for row in rows if answers_that_count(map(_second, row["empty_at"])) < settled]
 
     async def openings(self, only: int | None = None) -> list[Opening]:
         """How many windows of each open backfill (or of one) can be claimed now, oldest backfill first.
@@ -242,8 +242,8 @@ class BackfillRepository:
             await _changed(connection, backfill_id, verb, statement, *arguments)
 
 
-def _lack(row: Record) -> Lack:
-    return Lack(row["item"], row["area"], row["window_start"], row["window_end"])
+def _missing_interval(row: Record) -> MissingInterval:
+    return MissingInterval(row["item"], row["area"], row["window_start"], row["window_end"])
 
 
 def _second(instant: datetime) -> int:

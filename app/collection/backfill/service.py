@@ -12,7 +12,7 @@ from app.collection.backfill.models import (
     BackfillRequest,
     BackfillState,
     FailedWindow,
-    Lack,
+    MissingInterval,
     Reprocess,
     windows_per_second,
 )
@@ -34,9 +34,9 @@ WindowCutter = Callable[[DataItem, Place, Interval], Sequence[Interval]]
 class Completeness(Protocol):
     """Tells where values of the requests are missing, and why; with `promised` also to people and rules."""
 
-    async def lacks(
+    async def missing(
         self, requests: Sequence[CollectionRequest], now: datetime, *, promised: bool
-    ) -> Sequence[Lack]: ...
+    ) -> Sequence[MissingInterval]: ...
 
 
 class GapCompleteness:
@@ -45,9 +45,11 @@ class GapCompleteness:
     def __init__(self, gaps: GapService) -> None:
         self._gaps = gaps
 
-    async def lacks(self, requests: Sequence[CollectionRequest], now: datetime, *, promised: bool) -> Sequence[Lack]:
+    async def missing(
+        self, requests: Sequence[CollectionRequest], now: datetime, *, promised: bool
+    ) -> Sequence[MissingInterval]:
         return [
-            Lack(
+            MissingInterval(
                 gap.item.value, gap.place.eic, gap.interval.start, gap.interval.end, gap.reason, gap.since, gap.evidence
             )
             for gap in await self._gaps.analyse(requests, now, adding=promised)
@@ -80,18 +82,18 @@ class BackfillService:
         What is missing becomes known as gaps; where the plan is only looked at and not `promised`, it does not.
         """
         windows = [work for one in request.requests for work in self._cut(one)]
-        lacks: list[Lack] | None = None
+        missing: list[MissingInterval] | None = None
         if request.reprocess is not Reprocess.ALL:
-            lacks = list(await self._completeness.lacks(request.requests, now, promised=promised))
+            missing = list(await self._completeness.missing(request.requests, now, promised=promised))
             if request.reprocess is Reprocess.MISSING_AND_FAILED:
-                lacks += await self._repository.failed(windows)
+                missing += await self._repository.failed(windows)
         measured = await self._repository.measured(windows)
         requests, seconds = measured or (1.0, 0.0)
         pace = windows_per_second(self._rate, requests, seconds, request.concurrency)
         plan = plan_backfill(
             windows,
-            lacks,
-            await self._repository.queued(windows) if lacks is not None else [],
+            missing,
+            await self._repository.queued(windows) if missing is not None else [],
             newest_first=request.newest_first,
             requests_per_second=pace * max(1.0, requests),
             requests_each=requests,

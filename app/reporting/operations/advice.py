@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from app.monitoring.models import PairTally
+from app.monitoring.models import PairTotals
 from app.reporting.formatting import count, duration, many
 from app.reporting.operations.models import Advice, Figures, GapFlow, percent, place_name, slowest_items, worst_pairs
 from app.reporting.render import number
@@ -61,7 +61,7 @@ def advise(now: Figures, before: Figures, *, days: int, limits: AdviceThresholds
     return tuple(Advice(name, text) for name, check in RULES.items() if (text := check(case)))
 
 
-def _name(pair: PairTally) -> str:
+def _name(pair: PairTotals) -> str:
     return f"{pair.item} {place_name(pair.area)}"
 
 
@@ -74,14 +74,14 @@ def _percent(share: float | None) -> str:
 
 
 def success_below_target(case: Case) -> str | None:
-    tally = case.now.tally
-    if tally.runs < case.limits.few_runs or (tally.success_rate or 0.0) >= case.limits.target:
+    totals = case.now.totals
+    if totals.runs < case.limits.few_runs or (totals.success_rate or 0.0) >= case.limits.target:
         return None
     worst = worst_pairs(case.now)[0]
     return (
-        f"{count(tally.failed)} of {count(tally.runs)} windows failed, so {_percent(tally.success_rate)} were answered, "
+        f"{count(totals.failed)} of {count(totals.runs)} windows failed, so {_percent(totals.success_rate)} were answered, "
         f"below the target of {_percent(case.limits.target)}. Begin with {_name(worst)}, of which "
-        f"{count(worst.tally.failed)} of {count(worst.tally.runs)} failed: "
+        f"{count(worst.totals.failed)} of {count(worst.totals.runs)} failed: "
         f"`gridkeeper jobs history collect:{worst.item}` and `gridkeeper status` name the errors."
     )
 
@@ -91,33 +91,33 @@ def pair_failing(case: Case) -> str | None:
     bad = [
         pair
         for pair in worst_pairs(case.now)
-        if pair.tally.runs >= limits.few_runs and pair.tally.failed > limits.pair_failed * pair.tally.runs
+        if pair.totals.runs >= limits.few_runs and pair.totals.failed > limits.pair_failed * pair.totals.runs
     ]
     if not bad:
         return None
     one = bad[0]
     more = f" (like it: {_pairs(len(bad) - 1)})" if len(bad) > 1 else ""
     return (
-        f"{count(one.tally.failed)} of {count(one.tally.runs)} windows of {_name(one)} failed{more}, more than "
+        f"{count(one.totals.failed)} of {count(one.totals.runs)} windows of {_name(one)} failed{more}, more than "
         f"{_percent(limits.pair_failed)}. Ask for a day of it by hand with `gridkeeper collect` to see the answer; "
         "take what the platform does not offer out of the plan."
     )
 
 
 def pair_silent(case: Case) -> str | None:
-    earlier = {(pair.item, pair.area): pair.tally.received for pair in case.before.pairs}
+    earlier = {(pair.item, pair.area): pair.totals.received for pair in case.before.pairs}
     silent = [
         (earlier[pair.item, pair.area], pair)
         for pair in case.now.pairs
-        if pair.tally.runs - pair.tally.failed >= case.limits.few_runs
-        and not pair.tally.received
+        if pair.totals.runs - pair.totals.failed >= case.limits.few_runs
+        and not pair.totals.received
         and earlier.get((pair.item, pair.area))
     ]
     if not silent:
         return None
     received, one = max(silent, key=lambda found: found[0])
     return (
-        f"{_name(one)} was answered {count(one.tally.runs - one.tally.failed)} times without a single value, after "
+        f"{_name(one)} was answered {count(one.totals.runs - one.totals.failed)} times without a single value, after "
         f"{count(received)} values in the period before; silent like this: {_pairs(len(silent))}. "
         "See on the platform's site whether the series moved to another code or ended, and mend the plan."
     )
@@ -165,22 +165,22 @@ def _all(gaps: tuple[GapFlow, ...], name: str) -> int:
 def slow_item(case: Case) -> str | None:
     limits = case.limits
     slow = [
-        (item, tally)
-        for item, tally in slowest_items(case.now)
-        if tally.runs >= limits.few_runs and (tally.p95 or 0.0) > limits.slow_seconds
+        (item, totals)
+        for item, totals in slowest_items(case.now)
+        if totals.runs >= limits.few_runs and (totals.p95 or 0.0) > limits.slow_seconds
     ]
     if not slow:
         return None
-    item, tally = slow[0]
+    item, totals = slow[0]
     return (
-        f"Answers to {item} took {duration(tally.p50)} in the middle and {duration(tally.p95)} at p95, more than "
+        f"Answers to {item} took {duration(totals.p50)} in the middle and {duration(totals.p95)} at p95, more than "
         f"{duration(limits.slow_seconds)}; so slow: {len(slow)} of {len(case.now.items)} items. Give it a line of its own in the plan with a "
         "longer interval, so that it does not hold up others."
     )
 
 
 def slower_than_before(case: Case) -> str | None:
-    now, before, limits = case.now.tally, case.before.tally, case.limits
+    now, before, limits = case.now.totals, case.before.totals, case.limits
     if min(now.runs, before.runs) < limits.few_runs or now.p95 is None or not before.p95:
         return None
     if now.p95 < limits.slower_seconds or now.p95 < limits.slower * before.p95:
@@ -193,23 +193,23 @@ def slower_than_before(case: Case) -> str | None:
 
 
 def values_rejected(case: Case) -> str | None:
-    tally, limits = case.now.tally, case.limits
-    if not tally.rejected or tally.rejected <= limits.rejected * (tally.received + tally.rejected):
+    totals, limits = case.now.totals, case.limits
+    if not totals.rejected or totals.rejected <= limits.rejected * (totals.received + totals.rejected):
         return None
-    worst = max(case.now.pairs, key=lambda pair: pair.tally.rejected)
+    worst = max(case.now.pairs, key=lambda pair: pair.totals.rejected)
     return (
-        f"{count(tally.rejected)} values were rejected as unusable while {count(tally.received)} were received, most of "
-        f"them of {_name(worst)} ({count(worst.tally.rejected)}). The table rejected_points holds each with its reason: "
+        f"{count(totals.rejected)} values were rejected as unusable while {count(totals.received)} were received, most of "
+        f"them of {_name(worst)} ({count(worst.totals.rejected)}). The table rejected_points holds each with its reason: "
         "report it to the platform's service desk."
     )
 
 
 def many_retries(case: Case) -> str | None:
-    tally, limits = case.now.tally, case.limits
-    if tally.requests < limits.few_runs or tally.retries <= limits.retried * tally.requests:
+    totals, limits = case.now.totals, case.limits
+    if totals.requests < limits.few_runs or totals.retries <= limits.retried * totals.requests:
         return None
     return (
-        f"{count(tally.retries)} of {count(tally.requests)} requests were repeats after a failure, more than "
+        f"{count(totals.retries)} of {count(totals.requests)} requests were repeats after a failure, more than "
         f"{_percent(limits.retried)}, and use up the token's budget. Where the platform throttles, lower "
         "GRIDKEEPER_ENTSOE__REQUESTS_PER_MINUTE; else see whether the network is sound."
     )
@@ -221,7 +221,7 @@ def noisy_rule(case: Case) -> str | None:
         return None
     one = noisy[0]
     return (
-        f"{one.rule} fired {count(one.fired)} times and people were told {count(one.told)} times, more than "
+        f"{one.rule} fired {count(one.fired)} times and people were told {count(one.notified)} times, more than "
         f"{number(case.limits.fired_a_day, 0)} alerts a day. Raise its threshold or its `for` in config/alerts, "
         "or mend the cause: what fires this often is no longer read."
     )

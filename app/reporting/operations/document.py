@@ -56,7 +56,7 @@ def title_of(report: OperationsReport) -> str:
 
 def report_subject(report: OperationsReport) -> str:
     """What the mail is called: how it went, and whether there is something to do."""
-    rate = report.now.tally.success_rate
+    rate = report.now.totals.success_rate
     went = "nothing was asked for" if rate is None else f"{said(percent(rate), 'percent')} answered"
     advice = len(report.advice)
     todo = many(advice, "recommendation") if advice else "nothing to do"
@@ -109,14 +109,14 @@ def _instant(day: date) -> float:
 def _summary(report: OperationsReport) -> tuple[str, ...]:
     figures = report.now
     worst = worst_pairs(figures)[:1]
-    told = [
-        f"The lowest success has {one.item} {place_name(one.area)}: {count(one.tally.failed)} of "
-        f"{count(one.tally.runs)} windows failed."
+    lines = [
+        f"The lowest success has {one.item} {place_name(one.area)}: {count(one.totals.failed)} of "
+        f"{count(one.totals.runs)} windows failed."
         for one in worst
     ]
     objectives = (("Availability", figures.availability_30d), ("reliability", figures.reliability_30d))
     long = " and ".join(_objective(name, one) for name, one in objectives if one.share is not None)
-    return (*told, *([f"{long} over 30 days."] if long else []), *_gap_history(report))
+    return (*lines, *([f"{long} over 30 days."] if long else []), *_gap_history(report))
 
 
 def _gap_history(report: OperationsReport) -> tuple[str, ...]:
@@ -152,8 +152,8 @@ def _success(figures: Figures) -> ReportSection:
     failing = worst_pairs(figures)
     rows = [
         (
-            one.item, place_name(one.area), count(one.tally.runs), count(one.tally.failed),
-            said(percent(one.tally.success_rate), "percent"),
+            one.item, place_name(one.area), count(one.totals.runs), count(one.totals.failed),
+            said(percent(one.totals.success_rate), "percent"),
         )
         for one in failing[:MOST_ROWS]
     ]  # fmt: skip
@@ -171,12 +171,12 @@ def _lateness(report: OperationsReport) -> ReportSection:
     ]
     if not rows:
         return ReportSection("Lateness", history or ("No value that was asked for was missing after its deadline.",))
-    told = (
+    line = (
         f"{count(late.values)} values came after their deadline or are still waited for; half of their gaps lasted "
         f"{duration(late.median_seconds)} or longer."
     )
     return ReportSection(
-        "Lateness", (told, *_cut(late.pairs), *history), _table(("item", "area", "values", "longest"), rows, text=2)
+        "Lateness", (line, *_cut(late.pairs), *history), _table(("item", "area", "values", "longest"), rows, text=2)
     )
 
 
@@ -193,31 +193,31 @@ def _gaps(report: OperationsReport) -> ReportSection:
         )
         for flow in report.now.gaps
     ]  # fmt: skip
-    told = _gap_history(report) or (() if rows else ("No gap opened or closed.",))
-    return ReportSection("Gaps opened and closed", told, _table(columns, rows))
+    lines = _gap_history(report) or (() if rows else ("No gap opened or closed.",))
+    return ReportSection("Gaps opened and closed", lines, _table(columns, rows))
 
 
 def _volumes(figures: Figures) -> ReportSection:
     columns = ("item", "received", "new", "revised", "rejected", "requests", "repeated", "downloaded")
     ordered = sorted(figures.items.items(), key=lambda pair: (-pair[1].received, pair[0]))
-    rows = [(item, *_volume(tally)) for item, tally in ordered]
+    rows = [(item, *_volume(totals)) for item, totals in ordered]
     return ReportSection(
         "Volumes",
         () if rows else ("Nothing was asked for.",),
-        _table(columns, [*rows, ("all", *_volume(figures.tally))] if rows else []),
+        _table(columns, [*rows, ("all", *_volume(figures.totals))] if rows else []),
     )
 
 
-def _volume(tally: RunTotals) -> tuple[str, ...]:
-    numbers = (tally.received, tally.new, tally.revised, tally.rejected, tally.requests, tally.retries)
-    return (*map(count, numbers), format_size(tally.bytes))
+def _volume(totals: RunTotals) -> tuple[str, ...]:
+    numbers = (totals.received, totals.new, totals.revised, totals.rejected, totals.requests, totals.retries)
+    return (*map(count, numbers), format_size(totals.bytes))
 
 
 def _speed(figures: Figures) -> ReportSection:
     slowest = slowest_items(figures)
     rows = [
-        (item, count(tally.requests), duration(tally.p50), duration(tally.p95), duration(tally.p99))
-        for item, tally in slowest[:MOST_ROWS]
+        (item, count(totals.requests), duration(totals.p50), duration(totals.p95), duration(totals.p99))
+        for item, totals in slowest[:MOST_ROWS]
     ]
     return ReportSection(
         "Slowest items",
@@ -237,14 +237,14 @@ def _alerts(figures: Figures) -> ReportSection:
         for name, number, median, most in times
         if number
     ]
-    rules = [(one.rule, count(one.fired), count(one.told)) for one in figures.rules[:MOST_ROWS]]
-    told = f"Firing at the end: {reaction.firing}, unacknowledged: {reaction.unacknowledged}."
+    rules = [(one.rule, count(one.fired), count(one.notified)) for one in figures.rules[:MOST_ROWS]]
+    line = f"Firing at the end: {reaction.firing}, unacknowledged: {reaction.unacknowledged}."
     if not rules:
-        told = f"No alert fired. {told}"
+        line = f"No alert fired. {line}"
     failed = (f"{many(reaction.undelivered, 'message')} could not be delivered.",) if reaction.undelivered else ()
     return ReportSection(
         "Alerts, the noisiest rules first",
-        (told, *failed, *_cut(figures.rules)),
+        (line, *failed, *_cut(figures.rules)),
         (
             *_table(("rule", "fired", "notifications"), rules),
             *_table(("time", "alerts", "median", "longest"), waited),

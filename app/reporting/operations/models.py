@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from app.market.areas import by_eic
-from app.monitoring.models import Objective, PairTally, RunTotals
+from app.monitoring.models import Objective, PairTotals, RunTotals
 from app.reporting.periods import Period
 from app.reporting.quality.document import SeriesScore
 
@@ -62,7 +62,7 @@ class RuleNoise:
 
     rule: str
     fired: int
-    told: int
+    notified: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ class Quality:
 class Figures:
     """Everything that is known of one period."""
 
-    tally: RunTotals = NO_RUNS
-    pairs: tuple[PairTally, ...] = ()
+    totals: RunTotals = NO_RUNS
+    pairs: tuple[PairTotals, ...] = ()
     items: Mapping[str, RunTotals] = field(default_factory=dict)
     late: Late = Late()
     gaps: tuple[GapFlow, ...] = ()
@@ -111,7 +111,7 @@ class Figures:
     @property
     def empty(self) -> bool:
         """Whether nothing at all was recorded."""
-        return not (self.tally.runs or self.served.total or self.gaps or self.rules or self.quality.series)
+        return not (self.totals.runs or self.served.total or self.gaps or self.rules or self.quality.series)
 
     def gap(self, reason: str) -> GapFlow:
         return next((flow for flow in self.gaps if flow.reason == reason), GapFlow(reason))
@@ -122,7 +122,7 @@ class Day:
     """One local day on the way to the end of the period."""
 
     day: date
-    tally: RunTotals = NO_RUNS
+    totals: RunTotals = NO_RUNS
     overdue: int = 0
     """Values missing at its end."""
     fired: int = 0
@@ -167,15 +167,17 @@ def place_name(eic: str) -> str:
     return ">".join(codes)
 
 
-def worst_pairs(figures: Figures) -> list[PairTally]:
+def worst_pairs(figures: Figures) -> list[PairTotals]:
     """The pairs of which runs failed, the lowest success first."""
-    failing = [pair for pair in figures.pairs if pair.tally.failed]
-    return sorted(failing, key=lambda pair: (pair.tally.success_rate or 0.0, -pair.tally.failed, pair.item, pair.area))
+    failing = [pair for pair in figures.pairs if pair.totals.failed]
+    return sorted(
+        failing, key=lambda pair: (pair.totals.success_rate or 0.0, -pair.totals.failed, pair.item, pair.area)
+    )
 
 
 def slowest_items(figures: Figures) -> list[tuple[str, RunTotals]]:
     """The items that were answered, the highest p95 first."""
-    answered = [(item, tally) for item, tally in figures.items.items() if tally.p95 is not None]
+    answered = [(item, totals) for item, totals in figures.items.items() if totals.p95 is not None]
     return sorted(answered, key=lambda pair: (-(pair[1].p95 or 0.0), pair[0]))
 
 
@@ -204,10 +206,10 @@ def _sum(name: str) -> Callable[[Figures], float]:
 def _counted(name: str) -> tuple[Callable[[Figures], float | None], Callable[[Day], float | None]]:
     """A count of runs, of which there is none without runs."""
 
-    def of(tally: RunTotals) -> float | None:
-        return float(getattr(tally, name)) if tally.runs else None
+    def of(totals: RunTotals) -> float | None:
+        return float(getattr(totals, name)) if totals.runs else None
 
-    return lambda figures: of(figures.tally), lambda day: of(day.tally)
+    return lambda figures: of(figures.totals), lambda day: of(day.totals)
 
 
 HEADLINES: Sequence[Headline] = (
@@ -215,8 +217,8 @@ HEADLINES: Sequence[Headline] = (
         "success_percent",
         "Windows answered",
         "percent",
-        lambda figures: percent(figures.tally.success_rate),
-        lambda day: percent(day.tally.success_rate),
+        lambda figures: percent(figures.totals.success_rate),
+        lambda day: percent(day.totals.success_rate),
     ),
     Headline("runs_count", "Windows asked for", "count", *_counted("runs")),
     Headline("availability_percent", "Availability", "percent", lambda figures: percent(figures.served.share)),
@@ -242,15 +244,15 @@ HEADLINES: Sequence[Headline] = (
         "p50_response_seconds",
         "Response time p50",
         "seconds",
-        lambda figures: figures.tally.p50,
-        lambda day: day.tally.p50,
+        lambda figures: figures.totals.p50,
+        lambda day: day.totals.p50,
     ),
     Headline(
         "p95_response_seconds",
         "Response time p95",
         "seconds",
-        lambda figures: figures.tally.p95,
-        lambda day: day.tally.p95,
+        lambda figures: figures.totals.p95,
+        lambda day: day.totals.p95,
     ),
     Headline(
         "alerts_fired_count",
@@ -259,7 +261,9 @@ HEADLINES: Sequence[Headline] = (
         lambda figures: sum(rule.fired for rule in figures.rules),
         lambda day: day.fired,
     ),
-    Headline("notifications_count", "Notifications", "count", lambda figures: sum(rule.told for rule in figures.rules)),
+    Headline(
+        "notifications_count", "Notifications", "count", lambda figures: sum(rule.notified for rule in figures.rules)
+    ),
     Headline(
         "median_acknowledge_seconds",
         "Time to acknowledge, median",

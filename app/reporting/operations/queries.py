@@ -193,12 +193,12 @@ _RULES = """
     with fired as (
         select rule, count(*) as fired from alerts where fired_at >= $1 and fired_at < $2 group by rule
     ),
-    told as (
-        select rule, count(*) as told from alert_events where notified and at >= $1 and at < $2 group by rule
+    notifications as (
+        select rule, count(*) as notified from alert_events where notified and at >= $1 and at < $2 group by rule
     )
-    select rule, coalesce(fired, 0) as fired, coalesce(told, 0) as told
+    select rule, coalesce(fired, 0) as fired, coalesce(notified, 0) as notified
     from fired
-    full join told using (rule)
+    full join notifications using (rule)
     order by 2 desc, 3 desc, 1
 """
 

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field
 
-from app.monitoring.models import Objective, PairTally, RunTotals
+from app.monitoring.models import Objective, PairTotals, RunTotals
 from app.reporting.operations.models import (
     HEADLINES,
     Advice,
@@ -148,8 +148,8 @@ class PairFigures(RunFigures, PairName):
     """The runs of an item and area."""
 
     @classmethod
-    def of(cls, pair: PairTally) -> Self:
-        runs = RunFigures.of_runs(pair.tally)
+    def of(cls, pair: PairTotals) -> Self:
+        runs = RunFigures.of_runs(pair.totals)
         return cls(item=pair.item, area=place_name(pair.area), area_eic=pair.area, **dict(runs))
 
 
@@ -239,7 +239,7 @@ class RuleNoiseResource(Resource):
 
     @classmethod
     def of(cls, noise: RuleNoise) -> Self:
-        return cls(rule=noise.rule, fired_count=noise.fired, notifications_count=noise.told)
+        return cls(rule=noise.rule, fired_count=noise.fired, notifications_count=noise.notified)
 
 
 class ReactionResource(Resource):
@@ -315,7 +315,7 @@ class DayFigures(RunFigures, DayName):
 
     @classmethod
     def of(cls, day: Day) -> Self:
-        runs = RunFigures.of_runs(day.tally)
+        runs = RunFigures.of_runs(day.totals)
         return cls(day=day.day, **dict(runs), open_gap_values_count=day.overdue, alerts_fired_count=day.fired)
 
 

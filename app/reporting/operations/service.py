@@ -74,7 +74,7 @@ class OperationsReporting:
             late, gaps = await read_late(connection, interval), await read_gaps(connection, interval)
             rules, reaction = await read_rules(connection, interval), await read_reaction(connection, interval)
         return Figures(
-            tally=await self._monitoring.overall(interval),
+            totals=await self._monitoring.overall(interval),
             pairs=tuple(pairs),
             items=await self._monitoring.by_item(interval),
             late=late,
@@ -101,7 +101,8 @@ class OperationsReporting:
         intervals = [delivery_day(day, MARKET_ZONE) for day in days]
         async with self._database.connection() as connection:
             counted = await read_days(connection, intervals)
-        tallies = [await self._monitoring.overall(interval) for interval in intervals]
+        all_totals = [await self._monitoring.overall(interval) for interval in intervals]
         return tuple(
-            Day(day, tally, overdue, fired) for day, tally, (fired, overdue) in zip(days, tallies, counted, strict=True)
+            Day(day, totals, overdue, fired)
+            for day, totals, (fired, overdue) in zip(days, all_totals, counted, strict=True)
         )

@@ -82,11 +82,11 @@ class QualityReporting:
         found = {one.series_id: one for one in await self._lateness.lateness(keys, interval)}
         return [
             Delay(
-                one.title, told.delays.examined, told.late, told.unusual,
-                told.delays.median, told.delays.q90, told.delays.q99, told.delays.greatest,
+                one.title, timing.delays.examined, timing.late, timing.unusual,
+                timing.delays.median, timing.delays.q90, timing.delays.q99, timing.delays.greatest,
             )
             for one in latest
-            if (told := found.get(one.series_id)) is not None
+            if (timing := found.get(one.series_id)) is not None
         ]  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from app.alerting.delivery.channels.masking import redacted
 from app.alerting.delivery.messages import compose
 from app.alerting.delivery.worker import attempt
 from app.alerting.models import Severity
-from app.alerting.outbox.items import Content, told_of
+from app.alerting.outbox.items import Content, item_of
 from app.db.engine import Database
 from tests.support.delivery_factory import (
     HOSTILE,
@@ -140,7 +140,7 @@ async def test_a_server_that_hangs_is_left_after_its_time(database: Database, fo
     mailbox.hangs = True
     async with mail_server(mailbox) as port, an_outlet(mail_patience=0.002) as outlet:
         channel = channel_of(file_of(port))
-        [part] = channel.parts(compose("k", NOW, [told_of(event())]), ())
+        [part] = channel.parts(compose("k", NOW, [item_of(event())]), ())
         answer, _ = await attempt(channel, part, frozenset(), outlet, outlet.clock)
     assert answer.verdict is DeliveryStatus.RETRY
 
@@ -154,7 +154,7 @@ async def test_a_wrong_password_disables_the_channel_and_is_not_shown(
     mailbox = Mailbox()
     async with mail_server(mailbox, tls=context, login=True) as port, an_outlet() as outlet:
         channel = channel_of(file_of(port, more))
-        [part] = channel.parts(compose("k", NOW, [told_of(event())]), ())
+        [part] = channel.parts(compose("k", NOW, [item_of(event())]), ())
         answer, _ = await attempt(channel, part, frozenset(), outlet, outlet.clock)
         assert answer.verdict is DeliveryStatus.SENT
         monkeypatch.setenv("SMTP", "wrong-password")
@@ -171,7 +171,7 @@ async def test_a_server_without_encryption_is_not_spoken_to_in_the_clear(folder:
     mailbox = Mailbox()
     async with mail_server(mailbox) as port, an_outlet() as outlet:
         channel = channel_of(file_of(port, "security: starttls"))
-        [part] = channel.parts(compose("k", NOW, [told_of(event())]), ())
+        [part] = channel.parts(compose("k", NOW, [item_of(event())]), ())
         answer, _ = await attempt(channel, part, frozenset(), outlet, outlet.clock)
     assert answer.verdict is DeliveryStatus.DISABLED
     assert not mailbox.mails
@@ -194,7 +194,7 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
 def mail_of(content: Content | None = None, area: str = "FR") -> EmailMessage:
     channel = channel_of(file_of(25))
     assert isinstance(channel, EmailChannel)
-    told = [] if content else [told_of(event(1, of=rule("r\nBcc: eve@example.org", description=HOSTILE), area=area))]
+    told = [] if content else [item_of(event(1, of=rule("r\nBcc: eve@example.org", description=HOSTILE), area=area))]
     return read(channel.mail(channel.parts(compose("key", NOW, told, content), ())[0]).as_bytes())
 
 
@@ -233,7 +233,7 @@ def test_a_report_keeps_its_html_and_a_long_text_is_cut_with_a_note() -> None:
 
 def test_a_route_may_name_other_recipients() -> None:
     channel = channel_of(file_of(25))
-    message = compose("key", NOW, [told_of(event())])
+    message = compose("key", NOW, [item_of(event())])
     assert channel.parts(message, ("boss@example.org",))[0].extra["to"] == ("boss@example.org",)
     assert channel.parts(message, ())[0].extra["to"] == ("a@example.org", "b@example.org")
 
@@ -242,7 +242,7 @@ async def tried(port: int, more: str = "security: none", *, patience: float = 0.
     """What becomes of one mail that is handed in at the port."""
     async with an_outlet(mail_patience=patience) as outlet:
         channel = channel_of(file_of(port, more))
-        [part] = channel.parts(replace(compose("k", NOW, [told_of(event())]), **extra), ())
+        [part] = channel.parts(replace(compose("k", NOW, [item_of(event())]), **extra), ())
         answer, _ = await attempt(channel, part, frozenset(), outlet, outlet.clock)
         return answer
 
@@ -332,7 +332,7 @@ def test_a_subject_arrives_letter_for_letter(subject: str) -> None:
 def test_a_mail_stands_in_the_thread_of_its_beginning() -> None:
     channel = channel_of(file_of(25))
     assert isinstance(channel, EmailChannel)
-    [part] = channel.parts(replace(compose("k", NOW, [told_of(event())]), thread=("first", "second")), ())
+    [part] = channel.parts(replace(compose("k", NOW, [item_of(event())]), thread=("first", "second")), ())
     mail = channel.mail(part)
     assert mail["In-Reply-To"] == "<first@example.org>"
     assert mail["References"] == "<first@example.org> <second@example.org>"

@@ -77,8 +77,8 @@ async def test_a_source_that_fails_is_a_failed_run_and_loses_nothing_else(databa
     collection = service(database, FakeSource(answer, days=1))
     summary = Summary()
     await collection.collect_all(collection.plan([CollectionRequest(LOAD, FR, WEEK)]), summary.add)
-    (tally,) = summary.tallies
-    assert (tally.windows, tally.failed, tally.received) == (7, 1, 6 * 24)
+    (totals,) = summary.sums
+    assert (totals.windows, totals.failed, totals.received) == (7, 1, 6 * 24)
     assert [run.error_message for run in summary.failures] == ["503 six times"]
     assert await rows(database, "select error_class, count(*) from collection_runs group by 1 order by 1") == [
         ("", 6), ("SourceUnavailable", 1),

@@ -176,9 +176,9 @@ async def test_figures_of_any_period_come_from_the_rollups(
     await repository.add_runs(runs)
     await roll_up(repository)
     prices, load = await sorted_pairs(figures, Interval(NOON, NOON + timedelta(days=4)))
-    assert (prices.item, prices.tally.success_rate, load.tally.success_rate) == ("price_day_ahead", 0.0, 1.0)
-    assert load.tally.runs == 400
-    for found, true in ((load.tally.p50, 5.0), (load.tally.p95, 9.5), (load.tally.p99, 9.9)):
+    assert (prices.item, prices.totals.success_rate, load.totals.success_rate) == ("price_day_ahead", 0.0, 1.0)
+    assert load.totals.runs == 400
+    for found, true in ((load.totals.p50, 5.0), (load.totals.p95, 9.5), (load.totals.p99, 9.9)):
         assert found == pytest.approx(true, rel=WORST_ERROR + 0.001)
     # Two hours of the first day, and whole days with ragged ends, are the same runs counted once.
     first_hour = await figures.overall(Interval(NOON, NOON + timedelta(hours=1)), items=["load_actual"])
@@ -190,7 +190,7 @@ async def test_figures_of_any_period_come_from_the_rollups(
 
 
 async def sorted_pairs(figures: MonitoringService, interval: Interval) -> list[Any]:
-    return sorted(await figures.by_pair(interval), key=lambda one: one.tally.runs)
+    return sorted(await figures.by_pair(interval), key=lambda one: one.totals.runs)
 
 
 async def test_the_database_and_the_program_read_a_quantile_alike(
@@ -202,8 +202,8 @@ async def test_the_database_and_the_program_read_a_quantile_alike(
         database,
         "select p50_response_seconds, p95_response_seconds, p99_response_seconds, success_rate from v_collection_daily",
     )
-    tally = await figures.overall(DAY)
-    assert row == (pytest.approx(tally.p50), pytest.approx(tally.p95), pytest.approx(tally.p99), 1.0)
+    totals = await figures.overall(DAY)
+    assert row == (pytest.approx(totals.p50), pytest.approx(totals.p95), pytest.approx(totals.p99), 1.0)
     assert await ask(database, "select latency_quantile(0, 0.5), latency_quantile(null, 0.5)") == [(None, None)]
 
 

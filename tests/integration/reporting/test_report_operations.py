@@ -106,12 +106,12 @@ async def measure(database: Database) -> None:
 async def test_runs_belong_to_the_day_of_the_market_also_when_the_clocks_change(database: Database) -> None:
     await measure(database)
     found = await reported(database, DAY)
-    assert (found.now.tally.runs, found.now.tally.failed, found.before.tally.runs) == (3, 1, 1)
-    assert [one.tally.runs for one in found.days][-3:] == [0, 1, 3]
+    assert (found.now.totals.runs, found.now.totals.failed, found.before.totals.runs) == (3, 1, 1)
+    assert [one.totals.runs for one in found.days][-3:] == [0, 1, 3]
     assert list(found.now.items) == ["load_actual"]
     assert found.now.items["load_actual"].p95 == pytest.approx(0.4, rel=0.05)
     week = await figures(database, WEEK)
-    assert (week.tally.runs, week.reliability_30d.good, week.reliability_30d.total) == (4, 3, 4)
+    assert (week.totals.runs, week.reliability_30d.good, week.reliability_30d.total) == (4, 3, 4)
 
 
 def gap(first: str, last: str, reason: Reason, since: str) -> GapRow:
@@ -226,7 +226,7 @@ async def test_scores_of_the_days_are_summed_up_and_the_worst_series_named(datab
 async def test_a_day_that_is_not_over_is_reported_as_far_as_it_goes(database: Database) -> None:
     await measure(database)
     found = await reported(database, DAY, utc("29T11:00"))
-    assert (found.complete, found.now.tally.runs) == (False, 1)
+    assert (found.complete, found.now.totals.runs) == (False, 1)
 
 
 @pytest.fixture

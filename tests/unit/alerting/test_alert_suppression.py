@@ -112,7 +112,7 @@ def test_rules_that_others_depend_on_are_settled_first_in_whatever_order_they_co
         evaluated={DOWN.name: T0 - MINUTE, "failing": T0 - MINUTE},
     )
     changes = {change.alert.rule: change for change in apply_evaluations(looks, world, DAMPING)}
-    assert {name for name, change in changes.items() if change.told} == {"platform_down", "circle"}
+    assert {name for name, change in changes.items() if change.notifying} == {"platform_down", "circle"}
     assert changes["late"].alert.suppressed == "inhibited by failing"
 
 

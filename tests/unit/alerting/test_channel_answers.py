@@ -20,7 +20,7 @@ from app.alerting.delivery.channels.base import Channel, ChannelResponse, Delive
 from app.alerting.delivery.channels.masking import header_secrets, redacted, url_secrets
 from app.alerting.delivery.messages import Sender, compose
 from app.alerting.delivery.worker import attempt
-from app.alerting.outbox.items import told_of
+from app.alerting.outbox.items import item_of
 from app.net import egress_guard as guarded
 from app.net.egress_guard import Endpoint, GuardedClients, connect
 from tests.support.delivery_factory import NOW, SECRET, Reply, an_outlet, channel_of, event, receiving, rule
@@ -65,7 +65,7 @@ def chat(kind: str, url: str) -> Channel:
 
 
 async def tried(channel: Channel, *, patience: float = 3.0) -> ChannelResponse:
-    [part] = channel.parts(compose("k", NOW, [told_of(event())]), ())
+    [part] = channel.parts(compose("k", NOW, [item_of(event())]), ())
     async with an_outlet(timeout=patience) as outlet:
         answer, _ = await attempt(channel, part, frozenset(), outlet, outlet.clock)
     return answer
@@ -149,7 +149,7 @@ def shown(kind: str, monkeypatch: pytest.MonkeyPatch, **labels: Any) -> str:
     monkeypatch.setenv("URL", "https://chat.example/x")
     channel: Any = chat(kind, "${URL}")
     of = rule("it", description=f"see {LINK}.")
-    [part] = channel.parts(compose("k", NOW, [told_of(event(1, of=of, **labels))]), ())
+    [part] = channel.parts(compose("k", NOW, [item_of(event(1, of=of, **labels))]), ())
     return json.dumps(channel.payload(part), ensure_ascii=False)
 
 
@@ -176,7 +176,7 @@ def test_each_part_of_a_long_text_says_who_sends_it_and_keeps_the_limit(
     monkeypatch.setenv("URL", "https://chat.example/x")
     channel: Any = chat(kind, "${URL}")
     sender = Sender("grid_1", synthetic=True)
-    told = [told_of(event(number, area=f"AREA{number:05}")) for number in range(3000)]
+    told = [item_of(event(number, area=f"AREA{number:05}")) for number in range(3000)]
     parts = channel.parts(compose("k", NOW, told, sender=sender), ())
     assert len(parts) > 2
     texts = [json.dumps(channel.payload(part), ensure_ascii=False) for part in parts]

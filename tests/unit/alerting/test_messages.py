@@ -28,7 +28,7 @@ from app.alerting.delivery.messages import (
     value_text,
 )
 from app.alerting.models import Alert, AlertEvent, EventKind, Phase, Rule, Severity, labels_of
-from app.alerting.outbox.items import Content, delivery_notice, told_from_json, told_of
+from app.alerting.outbox.items import Content, delivery_notice, item_from_json, item_of
 from app.alerting.outbox.texts import clean, one_line
 from app.alerting.rules.schedules import EveryInterval
 from app.alerting.state.silences import described, parse_matchers
@@ -39,7 +39,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 def test_a_message_says_what_since_when_how_much_and_how_to_stop_it() -> None:
     of = rule(runbook="https://docs.example/runbook")
-    told = told_of(replace(event(7, of=of, area="FR"), note="flapping"))
+    told = item_of(replace(event(7, of=of, area="FR"), note="flapping"))
     [text] = blocks(compose("k", NOW, [told]), PLAIN)
     assert text.split("\n") == [
         "FIRING warning: collection_failing",
@@ -56,40 +56,40 @@ def test_a_message_says_what_since_when_how_much_and_how_to_stop_it() -> None:
 def test_the_subject_names_one_alert_and_counts_many() -> None:
     one, two = event(1), event(2, severity=Severity.CRITICAL)
     end = event(3, EventKind.RESOLVED)
-    assert compose("k", NOW, [told_of(one)]).subject == "[FIRING warning] collection_failing A1"
-    assert compose("k", NOW, [told_of(one), told_of(two), told_of(end)]).subject == (
+    assert compose("k", NOW, [item_of(one)]).subject == "[FIRING warning] collection_failing A1"
+    assert compose("k", NOW, [item_of(one), item_of(two), item_of(end)]).subject == (
         "[2 FIRING, 1 RESOLVED, critical] collection_failing"
     )
     assert compose("k", NOW, []).subject == "nothing left to tell"
-    other = told_of(event(4, of=rule("other")))
-    assert "2 rules" in compose("k", NOW, [told_of(one), other]).subject
+    other = item_of(event(4, of=rule("other")))
+    assert "2 rules" in compose("k", NOW, [item_of(one), other]).subject
 
 
 def test_of_each_alert_only_the_last_news_is_told_the_most_urgent_first() -> None:
     events = [event(1), event(1, EventKind.RESOLVED), event(2), event(3, severity=Severity.CRITICAL)]
-    told = compose("k", NOW, [told_of(one) for one in events]).told
+    told = compose("k", NOW, [item_of(one) for one in events]).items
     assert [(one.alert_id, one.state) for one in told] == [(3, "FIRING"), (2, "FIRING"), (1, "RESOLVED")]
 
 
 def test_a_long_message_has_one_line_for_each_alert() -> None:
-    told = [told_of(event(number)) for number in range(13)]
+    told = [item_of(event(number)) for number in range(13)]
     lines = blocks(compose("k", NOW, told), PLAIN)
     assert lines[:2] == ["FIRING warning: collection_failing", "#0 area=A0 = 12.5"]
     assert len(lines) == 14
 
 
 def test_an_event_survives_being_kept() -> None:
-    told = told_of(event(5, of=rule(description=HOSTILE), area=HOSTILE))
-    assert told_from_json(told.as_json()) == told
+    told = item_of(event(5, of=rule(description=HOSTILE), area=HOSTILE))
+    assert item_from_json(told.as_json()) == told
     assert "\narea" not in blocks(compose("k", NOW, [replace(told, labels=())]), PLAIN)[0]
     bare = replace(told, since=None, value=None, threshold=None, alert_id=None)
-    assert told_from_json(bare.as_json()) == bare
+    assert item_from_json(bare.as_json()) == bare
 
 
 def test_notices_have_no_commands_and_a_strange_runbook_is_no_link() -> None:
     told = delivery_notice("channel_disabled", "mail is off", NOW, {"channel": "mail"}, Severity.CRITICAL)
     assert "ack" not in blocks(compose("k", NOW, [told]), PLAIN)[0]
-    evil = told_of(event(1, of=rule(runbook="javascript:alert(1)")))
+    evil = item_of(event(1, of=rule(runbook="javascript:alert(1)")))
     assert "](javascript" not in blocks(compose("k", NOW, [evil]), discord.DIALECT)[0]
     assert "runbook: javascript" in blocks(compose("k", NOW, [evil]), PLAIN)[0]
 
@@ -103,27 +103,27 @@ def test_a_text_of_its_own_keeps_its_lines() -> None:
     ("lasted", "text"), [(5, "5 s"), (60, "1 min"), (3700, "1 h 1 min"), (90_000, "1 d 1 h"), (86_400, "1 d")]
 )
 def test_durations_are_short(lasted: float, text: str) -> None:
-    told = replace(told_of(event()), since=NOW - timedelta(seconds=lasted))
+    told = replace(item_of(event()), since=NOW - timedelta(seconds=lasted))
     assert duration_text(told, NOW) == text
     assert duration_text(replace(told, kind="resolved", at=NOW), NOW + timedelta(days=9)) == text
 
 
 def test_a_value_without_a_threshold_stands_alone() -> None:
-    told = told_of(event())
+    told = item_of(event())
     assert value_text(replace(told, threshold=None)) == "value 12.5"
     assert value_text(replace(told, value=None)) == ""
     assert value_text(replace(told, operator="")) == "value 12.5 (threshold 5)"
 
 
 def test_a_value_has_the_unit_of_its_rule() -> None:
-    told = told_of(event(of=rule(unit="%")))
+    told = item_of(event(of=rule(unit="%")))
     assert value_text(told) == "value 12.5 % (threshold > 5 %)"
     long = compose("k", NOW, [replace(told, alert_id=number) for number in range(13)])
     assert "#3 area=A1 = 12.5 %" in blocks(long, PLAIN)
     kept = told.as_json()
-    assert told_from_json(kept) == told
+    assert item_from_json(kept) == told
     del kept["unit"]  # as it was kept by the version before
-    assert told_from_json(kept).unit == ""
+    assert item_from_json(kept).unit == ""
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_numbers_are_written_as_people_write_them(value: float, text: str) -> No
 @pytest.mark.parametrize("content", [None, Content("Daily report 2026-03-01", "text")])
 def test_every_message_says_who_sends_it_and_that_data_are_synthetic(content: Content | None) -> None:
     sender = Sender("grid-1", "https://grid.example.org/gk", synthetic=True)
-    told = [told_of(event(of=rule(runbook="runbook/x")))]
+    told = [item_of(event(of=rule(runbook="runbook/x")))]
     message = compose("k", NOW, told, content, sender)
     assert message.subject.startswith("SYNTHETIC ")
     assert message.subject.endswith(" (grid-1)")
@@ -230,7 +230,7 @@ def test_the_printed_silence_can_be_pasted_for_any_label() -> None:
     labels = {"Area Name": "x, y", "größe": "a'b\"c", "exported_rule": "r=~x", "plain": "FR>DE_LU"}
     alert = Alert("own: rule", labels_of(labels), Severity.WARNING, Phase.FIRING, NOW, NOW, alert_id=7)
     fired = AlertEvent(EventKind.FIRED, alert, Rule("own: rule", EveryInterval(timedelta(minutes=1))), NOW)
-    words = shlex.split(how_to_stop(told_of(fired))[1])
+    words = shlex.split(how_to_stop(item_of(fired))[1])
     matchers = parse_matchers(words[3 : words.index("--for")])
     assert len(matchers) == 5
     seen = described(alert.labels, alert.severity, alert.rule)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.collection.backfill.models import Lack
+from app.collection.backfill.models import MissingInterval
 from app.collection.backfill.plan import BackfillPlan, beyond_life, in_order, plan_backfill
 from app.collection.gaps.classification import Reason
 from app.collection.models import CollectionRequest, Work
@@ -20,11 +20,11 @@ NL = find_place("NL")
 WINDOWS = [Work(LOAD, FR, days(day, day + 1)) for day in range(10)]
 
 
-def lack(first: float, last: float, item: str = LOAD, area: str = FR.eic) -> Lack:
-    return Lack(item, area, T0 + timedelta(days=first), T0 + timedelta(days=last))
+def lack(first: float, last: float, item: str = LOAD, area: str = FR.eic) -> MissingInterval:
+    return MissingInterval(item, area, T0 + timedelta(days=first), T0 + timedelta(days=last))
 
 
-def planned(lacks: list[Lack] | None, queued: tuple[Lack, ...] = ()) -> BackfillPlan:
+def planned(lacks: list[MissingInterval] | None, queued: tuple[MissingInterval, ...] = ()) -> BackfillPlan:
     return plan_backfill(WINDOWS, lacks, queued, newest_first=False, requests_per_second=5.0, share=0.2)
 
 

@@ -13,7 +13,7 @@ from app.cli import cli
 from app.monitoring.models import Objective, RunTotals
 from app.reporting.operations.advice import RULES, advise
 from app.reporting.operations.models import Figures, GapFlow, Late, LatePair, Quality, Reaction, RuleNoise
-from tests.support.report_factory import BORDER, FR, LIMITS, figures, pair, scored, tally
+from tests.support.report_factory import BORDER, FR, LIMITS, figures, pair, scored, totals
 
 
 def advice(now: Figures, before: Figures | None = None) -> dict[str, str]:
@@ -22,13 +22,13 @@ def advice(now: Figures, before: Figures | None = None) -> dict[str, str]:
 
 
 def slow_before() -> Figures:
-    return figures(tally=tally(p95=0.4))
+    return figures(totals=totals(p95=0.4))
 
 
 FAULTS: dict[str, tuple[Callable[[], Figures], Callable[[], Figures], list[str]]] = {
     "service_absent": (lambda: figures(served=Objective(0.95, 9000, 10_080)), figures, ["1,080 of 10,080", "89.3 %"]),
     "success_below_target": (
-        lambda: figures(tally=tally(failed=8), pairs=(pair(failed=1), pair("flow_physical", BORDER, failed=7))),
+        lambda: figures(totals=totals(failed=8), pairs=(pair(failed=1), pair("flow_physical", BORDER, failed=7))),
         figures,
         ["8 of 100 windows", "92.0 %", "95.0 %", "flow_physical FR>DE_LU", "7 of 100"],
     ),
@@ -58,16 +58,16 @@ FAULTS: dict[str, tuple[Callable[[], Figures], Callable[[], Figures], list[str]]
         ["30 values of load_actual FR", "25.0 h", "later than 6.0 h: 1 item and area"],
     ),
     "slow_item": (
-        lambda: figures(items={"load_actual": tally(), "generation_actual": tally(p50=4.0, p95=9.5)}),
+        lambda: figures(items={"load_actual": totals(), "generation_actual": totals(p50=4.0, p95=9.5)}),
         figures,
         ["generation_actual took 4.00 s", "9.50 s", "5.00 s"],
     ),
     "slower_than_before": (
-        lambda: figures(tally=tally(p95=1.4)), slow_before, ["from 0.40 s to 1.40 s", "3.5 times"],
+        lambda: figures(totals=totals(p95=1.4)), slow_before, ["from 0.40 s to 1.40 s", "3.5 times"],
     ),
-    "many_retries": (lambda: figures(tally=tally(retries=30)), figures, ["30 of 120 requests", "10.0 %"]),
+    "many_retries": (lambda: figures(totals=totals(retries=30)), figures, ["30 of 120 requests", "10.0 %"]),
     "values_rejected": (
-        lambda: figures(tally=tally(rejected=50), pairs=(pair(rejected=49), pair("flow_physical", BORDER, rejected=1))),
+        lambda: figures(totals=totals(rejected=50), pairs=(pair(rejected=49), pair("flow_physical", BORDER, rejected=1))),
         figures,
         ["50 values were rejected", "10,000 were received", "load_actual FR (49)"],
     ),
@@ -110,21 +110,21 @@ def test_a_fault_is_recommended_against_by_its_rule_alone_with_its_figures(rule:
 @pytest.mark.parametrize(
     ("now", "before"),
     [
-        ({"tally": RunTotals()}, {}),
-        ({"tally": tally(runs=10, failed=9, requests=10, retries=9)}, {}),
+        ({"totals": RunTotals()}, {}),
+        ({"totals": totals(runs=10, failed=9, requests=10, retries=9)}, {}),
         ({"pairs": (pair(runs=10, failed=9),)}, {}),
         ({"pairs": (pair("price_day_ahead", received=0),)}, {}),
         ({"pairs": (pair(received=0),)}, {"pairs": (pair(received=0),)}),
         ({"gaps": (GapFlow("ours", open_values=12, oldest_seconds=600.0),)}, {}),
         ({"gaps": (GapFlow("ours", open_values=12),)}, {}),
         ({"gaps": (GapFlow("missing_at_source", 3, 60, open_values=5000),)}, {}),
-        ({"items": {"load_actual": tally(runs=5, p95=30.0), "x": tally(p95=None)}}, {}),
-        ({"tally": tally(p95=0.9)}, {"tally": tally(p95=0.1)}),
-        ({"tally": tally(p95=1.9)}, {"tally": tally(p95=1.8)}),
-        ({"tally": tally(p95=1.9)}, {"tally": tally(runs=3, p95=0.1)}),
-        ({"tally": tally(p95=None)}, {}),
-        ({"tally": tally(p95=1.9)}, {"tally": tally(p95=None)}),
-        ({"tally": tally(rejected=0)}, {}),
+        ({"items": {"load_actual": totals(runs=5, p95=30.0), "x": totals(p95=None)}}, {}),
+        ({"totals": totals(p95=0.9)}, {"totals": totals(p95=0.1)}),
+        ({"totals": totals(p95=1.9)}, {"totals": totals(p95=1.8)}),
+        ({"totals": totals(p95=1.9)}, {"totals": totals(runs=3, p95=0.1)}),
+        ({"totals": totals(p95=None)}, {}),
+        ({"totals": totals(p95=1.9)}, {"totals": totals(p95=None)}),
+        ({"totals": totals(rejected=0)}, {}),
         ({"quality": Quality()}, {}),
         ({"quality": Quality(96.5, 3)}, {}),
         ({"served": Objective(0.95, 0, 0)}, {}),

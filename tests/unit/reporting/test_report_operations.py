@@ -17,7 +17,7 @@ from app.reporting.operations.schemas import OperationsReportResource
 from app.reporting.periods import Period, ReportLength, period_of
 from app.reporting.render import to_html, to_mail, to_markdown
 from app.schemas import jsonable
-from tests.support.report_factory import BORDER, FR, MADE, MONDAY, figures, pair, report, tally
+from tests.support.report_factory import BORDER, FR, MADE, MONDAY, figures, pair, report, totals
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "reports.md"
 
@@ -25,7 +25,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "reports.md"
 def bad() -> OperationsReport:
     return report(
         figures(
-            tally=tally(failed=12),
+            totals=totals(failed=12),
             pairs=tuple(pair(f"item_{number:02}", failed=number) for number in range(12)),
             reaction=Reaction(undelivered=3),
         )
@@ -41,7 +41,7 @@ def test_the_headline_comes_first_then_what_to_do_then_tables() -> None:
 
 
 def test_each_headline_stands_beside_the_period_before_with_its_change_and_its_days() -> None:
-    overview = operations_as_document(report(figures(tally=tally(received=12_000)))).sections[0]
+    overview = operations_as_document(report(figures(totals=totals(received=12_000)))).sections[0]
     rows = {row[0]: row[1:] for row in overview.tables[0].rows}
     assert len(rows) == len(HEADLINES)
     assert rows["Values received"] == ("12,000", "10,000", "+2,000 (+20 %)", "▁" * 14)
@@ -80,7 +80,7 @@ def test_a_time_of_which_nothing_is_known_says_what_to_do() -> None:
 
 def test_what_did_not_happen_is_said_in_words() -> None:
     quiet = report(
-        figures(tally=tally(failed=0), pairs=(), items={}, late=Late(), gaps=(), rules=(), quality=Quality())
+        figures(totals=totals(failed=0), pairs=(), items={}, late=Late(), gaps=(), rules=(), quality=Quality())
     )
     text = to_markdown(operations_as_document(quiet))
     for said_so in (
@@ -137,7 +137,7 @@ def test_mail_has_lines_of_blocks_where_a_page_has_pictures() -> None:
 
 def test_an_unknown_day_is_a_gap_of_the_line() -> None:
     found = report()
-    days = tuple(replace(day, tally=tally(runs=0)) if number == 0 else day for number, day in enumerate(found.days))
+    days = tuple(replace(day, totals=totals(runs=0)) if number == 0 else day for number, day in enumerate(found.days))
     rows = operations_as_document(replace(found, days=days)).sections[0].tables[0].rows
     assert rows[1][4] == "·" + "▁" * 13
 

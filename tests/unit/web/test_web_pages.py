@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from app.alerting.delivery.messages import PLAIN, Sender, blocks, compose
-from app.alerting.outbox.items import told_of
+from app.alerting.outbox.items import item_of
 from app.alerting.rules.book import read_book
 from app.alerting.rules.runbook import sections, whole
 from app.cli import cli
@@ -25,7 +25,7 @@ HERE = Sender("grid-1", "http://service")
 
 @pytest.mark.parametrize("name", sorted(RULES))
 async def test_the_link_of_each_shipped_rule_leads_to_what_to_do(name: str) -> None:
-    told = compose("k", NOW, [told_of(event(of=RULES[name]))], sender=HERE)
+    told = compose("k", NOW, [item_of(event(of=RULES[name]))], sender=HERE)
     link = re.search(r"runbook: (\S+)", blocks(told, PLAIN)[0])
     assert link is not None
     async with asking(create_app(Service().probes())) as client:

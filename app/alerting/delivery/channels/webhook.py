@@ -60,11 +60,11 @@ class WebhookChannel:
         return urlsplit(self.url.get_secret_value()).hostname or ""
 
     def parts(self, message: Message, _recipients: Sequence[str]) -> list[Part]:
-        pieces = _pieces(message.told) if message.told else [()]
+        pieces = _pieces(message.items) if message.items else [()]
         count = len(pieces)
         return [
-            Part(key, json.dumps(self._content(message, told, key, number, count)), number, count)
-            for number, told in enumerate(pieces, 1)
+            Part(key, json.dumps(self._content(message, items, key, number, count)), number, count)
+            for number, items in enumerate(pieces, 1)
             for key in (part_key(message.key, number, count),)
         ]
 
@@ -96,10 +96,10 @@ class WebhookChannel:
         return by_status(answer, now)
 
     def _content(
-        self, message: Message, told: Sequence[NotificationItem], key: str, number: int, count: int
+        self, message: Message, items: Sequence[NotificationItem], key: str, number: int, count: int
     ) -> dict[str, Any]:
-        ended = [event.ended for event in told]
-        state = "message" if not told else "resolved" if all(ended) else "mixed" if any(ended) else "firing"
+        ended = [event.ended for event in items]
+        state = "message" if not items else "resolved" if all(ended) else "mixed" if any(ended) else "firing"
         text = message.gap.join(body(message, PLAIN)) if count == 1 else ""
         given = signed(message, message.content.html) if message.content else ""
         return {
@@ -117,7 +117,7 @@ class WebhookChannel:
             "subject": message.subject,
             "text": text,
             "html": given or (html_page(message) if message.content else ""),
-            "alerts": [event.as_json() for event in told],
+            "alerts": [event.as_json() for event in items],
         }
 
 
@@ -128,11 +128,11 @@ def signature(secret: str, body: bytes, now: datetime) -> dict[str, str]:
     return {"X-Gridkeeper-Timestamp": moment, "X-Gridkeeper-Signature": f"sha256={digest}"}
 
 
-def _pieces(told: Sequence[NotificationItem]) -> list[Sequence[NotificationItem]]:
+def _pieces(items: Sequence[NotificationItem]) -> list[Sequence[NotificationItem]]:
     """Runs of alerts that fit into one request."""
     pieces: list[list[NotificationItem]] = [[]]
     size = 0
-    for event in told:
+    for event in items:
         length = len(json.dumps(event.as_json()))
         if pieces[-1] and (size + length > MOST_BYTES or len(pieces[-1]) >= MOST_ALERTS):
             pieces.append([])

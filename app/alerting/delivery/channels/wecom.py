@@ -52,7 +52,7 @@ class WecomChannel(Chat):
 
     def parts(self, message: Message, recipients: Sequence[str]) -> list[Part]:
         parts = Chat.parts(self, message, recipients)
-        fires = any(not event.ended and event.severity is Severity.CRITICAL for event in message.told)
+        fires = any(not event.ended and event.severity is Severity.CRITICAL for event in message.items)
         if not fires or not (self.mentions or self.mobiles):
             return parts
         call = Part(f"{message.key}-call", message.subject, len(parts) + 1, len(parts) + 1, {"call": True})
