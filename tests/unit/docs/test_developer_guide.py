@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -282,7 +281,7 @@ def commands(group: object) -> Iterator[Callable[..., object]]:
         for one in inner.values():
             yield from commands(one)
     elif callback := getattr(group, "callback", None):
-        yield importlib.import_module(callback.__module__).__dict__.get(callback.__name__, callback)
+        yield callback
 
 
 def decision(where: list[str]) -> None:
