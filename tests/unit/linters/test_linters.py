@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.linters.construction import stray_constructions
+from scripts.linters.front_doors import shapes_in_front_doors
 from scripts.linters.house_words import house_words
 from scripts.linters.log_events import unnamed_events
 from scripts.linters.source import Linter, parse_module
@@ -77,6 +78,26 @@ def test_an_event_of_the_log_is_a_literal_name(call: str, *, reported: bool) -> 
 )
 def test_statements_stand_in_their_places(name: str, text: str, *, reported: bool) -> None:
     assert bool(lines(misplaced_statements, (name, text))) is reported
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reported"),
+    [
+        ("app/cli/jobs.py", "import json", True),
+        ("app/cli/jobs/list.py", "from app.kit.json_text import dumps", True),
+        ("app/cli/output.py", "from app.kit.json_text import dumps", False),
+        ("app/scheduling/repository.py", "import json", False),
+        ("app/web/routes/v1/jobs.py", "class JobResource(Resource): ...", True),
+        ("app/cli/jobs.py", "class Counts(pydantic.RootModel[dict[str, int]]): ...", True),
+        ("app/cli/jobs.py", "class Follower: ...", False),
+        ("app/web/health.py", "JSONResponse({'status': 'alive'}, 200)", True),
+        ("app/web/health.py", "JSONResponse(jsonable(content), 200)", False),
+        ("app/scheduling/models.py", "class JobResource(Resource): ...", True),
+        ("app/scheduling/schemas.py", "class JobResource(Resource): ...", False),
+    ],
+)
+def test_the_shape_of_a_resource_stands_in_its_domain(name: str, text: str, *, reported: bool) -> None:
+    assert bool(lines(shapes_in_front_doors, (name, text))) is reported
 
 
 @pytest.mark.parametrize(
