@@ -16,20 +16,19 @@ if TYPE_CHECKING:
     from app.quality.scan import ScanReport
 
 
-class ScoreResource(Resource):
-    """The score of a series on a delivery day, 0 to 100 each, and the counts behind it; null where nothing was examined."""
+class ScoreFigures(Resource):
+    """0 to 100 each; null where nothing was examined."""
 
-    series_id: int
-    item: str
-    area: str
-    series: SeriesIdentity
-    day: CalendarDay
-    day_start: Instant
     completeness: float | None
     timeliness: float | None
     validity: float | None
     accuracy: float | None
     overall: float | None
+
+
+class ScoreCountsResource(Resource):
+    """The counts behind a score."""
+
     expected: int
     stored: int
     ours: int
@@ -42,6 +41,22 @@ class ScoreResource(Resource):
     violating: int
     examined: int
     flagged: int
+
+
+class ScoredDay(Resource):
+    """A series and one of its delivery days."""
+
+    series_id: int
+    item: str
+    area: str
+    series: SeriesIdentity
+    day: CalendarDay
+    day_start: Instant
+
+
+class ScoreResource(ScoreCountsResource, ScoreFigures, ScoredDay):
+    """The score of a series on a delivery day and the counts behind it."""
+
     weights: list[float]
     scored_at: Instant
 

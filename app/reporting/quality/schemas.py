@@ -6,44 +6,9 @@ from typing import Self
 
 from pydantic import Field
 
-from app.quality.scoring import Score, ScoreCounts
+from app.quality.schemas import ScoreCountsResource, ScoreFigures
 from app.reporting.quality.document import GroupScore, QualityReport, SeriesScore
 from app.schemas import CalendarDay, FreeForm, Instant, Resource
-
-
-class ScoreFigures(Resource):
-    """0 to 100 each; null where nothing was examined."""
-
-    completeness: float | None
-    timeliness: float | None
-    validity: float | None
-    accuracy: float | None
-    overall: float | None
-
-    @classmethod
-    def of(cls, score: Score) -> Self:
-        return cls.model_validate(score)
-
-
-class ScoreCountsResource(Resource):
-    """The counts behind a score."""
-
-    expected: int
-    stored: int
-    ours: int
-    missing_at_source: int
-    late: int
-    not_due: int
-    timed: int
-    on_time: int
-    checked: int
-    violating: int
-    examined: int
-    flagged: int
-
-    @classmethod
-    def of(cls, counts: ScoreCounts) -> Self:
-        return cls.model_validate(counts)
 
 
 class GroupName(Resource):
@@ -65,8 +30,8 @@ class GroupScoreResource(ScoreFigures, GroupName):
             area=group.area,
             item=group.item,
             series=group.series,
-            **dict(ScoreFigures.of(group.score)),
-            counts=ScoreCountsResource.of(group.counts),
+            **dict(ScoreFigures.model_validate(group.score)),
+            counts=ScoreCountsResource.model_validate(group.counts),
         )
 
 
@@ -99,8 +64,8 @@ class SeriesScoreResource(ScoreFigures, SeriesName):
             area=scored.area,
             item=scored.item,
             series=scored.name,
-            **dict(ScoreFigures.of(scored.score)),
-            counts=ScoreCountsResource.of(scored.counts),
+            **dict(ScoreFigures.model_validate(scored.score)),
+            counts=ScoreCountsResource.model_validate(scored.counts),
             days=[DayScoreResource(day=day, overall=overall) for day, overall in scored.days],
         )
 
@@ -197,7 +162,7 @@ class QualityReportResource(Resource):
             end=report.interval.end,
             made_at=report.made_at,
             synthetic=report.synthetic,
-            score=ScoreFigures.of(report.score),
+            score=ScoreFigures.model_validate(report.score),
             groups=[GroupScoreResource.of_group(group) for group in report.groups],
             series=[SeriesScoreResource.of_series(scored) for scored in report.series],
             delays=[DelayResource.model_validate(delay) for delay in report.delays],
