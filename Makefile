@@ -15,6 +15,9 @@ READY := $(VENV)/.ready
 install = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) || \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
 
+# Compiled modules are kept: without them every start of the program compiles a thousand files, for four seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test smoke check format lint types imports coverage bench soak chaos chaos-delivery lock clean
 

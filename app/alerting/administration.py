@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.alerting import sql
 from app.alerting.evaluation.serialization import alert_of, clean_label, pairs
 from app.alerting.models import Alert, Phase
-from app.alerting.state.repository import silence_of, window_of
+from app.alerting.state.repository import MAINTENANCE_WINDOWS, silence_of, window_of
 from app.alerting.state.silences import Matcher, Silence, Window
 from app.db.engine import Database
 from app.errors import Conflict, NotFound
@@ -173,7 +173,7 @@ class AlertAdministration:
     async def windows(self) -> list[Window]:
         """Maintenance windows that go on."""
         async with self._database.connection() as connection:
-            return [window_of(row) for row in await connection.fetch(sql.WINDOWS)]
+            return [window_of(row) for row in await connection.fetch(MAINTENANCE_WINDOWS)]
 
     async def end_window(self, window_id: int, now: datetime) -> None:
         """Let a maintenance window not come again; NotFound where there is none."""

@@ -61,12 +61,6 @@ ADD_WINDOW = """
     values ($1, $2, $3, $4, $5, $6, $7)
     returning window_id
 """
-WINDOWS = """
-    select window_id, matchers, cron, zone, duration, author, comment
-    from maintenance_windows
-    where ended_at is null
-    order by window_id
-"""
 END_WINDOW = (
     "update maintenance_windows set ended_at = $2 where window_id = $1 and ended_at is null returning window_id"
 )

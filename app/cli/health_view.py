@@ -108,11 +108,11 @@ def _gaps(health: Health) -> str:
     analysed = health.overview.analysed
     if analysed.analysed_at is not None:
         return f"{found}; all looked over {age_of(health.at, analysed.analysed_at)} ago"
-    following = f", all will be at {analysed.next_at:%H:%M} UTC" if analysed.next_at else ""
+    following = f"; the first look at all of it is due at {analysed.next_at:%H:%M} UTC" if analysed.next_at else ""
     if not analysed.collected:
         return f"not known yet: nothing has been collected{following}"
     pairs = "item and area" if analysed.collected == 1 else "items and areas"
-    return f"{found} in what was asked for of {analysed.collected} {pairs}{following}"
+    return f"{found} so far, in what was asked for of {analysed.collected} {pairs}{following}"
 
 
 def _backfills(health: Health) -> str:

@@ -88,7 +88,7 @@ class FigureReads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def all_totals(
+    async def by_pair(
         self, interval: Interval, *, items: Sequence[str] | None = None, areas: Sequence[str] | None = None
     ) -> list[PairTotals]:
         """The runs of each item and area (EIC) that started in the interval, which is widened to whole hours."""

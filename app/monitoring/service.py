@@ -26,7 +26,7 @@ class MonitoringService:
         self, interval: Interval, *, items: Sequence[str] | None = None, areas: Sequence[str] | None = None
     ) -> list[PairTotals]:
         """Success, response times and volumes of each item and area (EIC); the interval is widened to whole hours."""
-        return await self._reads.all_totals(interval, items=items, areas=areas)
+        return await self._reads.by_pair(interval, items=items, areas=areas)
 
     async def by_item(self, interval: Interval) -> dict[str, RunTotals]:
         """The same of each item over all its areas."""

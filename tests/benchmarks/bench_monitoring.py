@@ -151,10 +151,10 @@ async def seed(database: Database) -> float:
 async def figures(database: Database) -> None:
     rolled = await seed(database)
     reads = FigureReads(database)
-    found = await reads.all_totals(PERIOD)
-    whole = await timed(lambda: reads.all_totals(PERIOD))
+    found = await reads.by_pair(PERIOD)
+    whole = await timed(lambda: reads.by_pair(PERIOD))
     ragged = Interval(PERIOD.start + timedelta(hours=5), PERIOD.end - timedelta(hours=7))
-    edges = await timed(lambda: reads.all_totals(ragged))
+    edges = await timed(lambda: reads.by_pair(ragged))
     async with database.connection() as connection:
         raw = await connection.fetchval("select count(*) from collection_metrics")
         reference = await timed(lambda: connection.fetch(_REFERENCE), times=1)

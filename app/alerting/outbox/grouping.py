@@ -76,7 +76,7 @@ def plan_notifications(
     notified: Mapping[tuple[str, int | None], datetime],
     instead: Callable[[str], str] = lambda _: "",
 ) -> list[Planned]:
-    """The messages that say that alerts fire; `told` says when a channel was last told so.
+    """The messages that say that alerts fire; `notified` says when a channel was last told so.
 
     `instead` names the channel that takes what another cannot: none tells of its own failing where there is another.
     """

@@ -22,7 +22,7 @@ _SILENCES = """
     where starts_at <= $1 and ends_at > $1
     order by silence_id
 """
-_WINDOWS = """
+MAINTENANCE_WINDOWS = """
     select window_id, matchers, cron, zone, duration, author, comment
     from maintenance_windows
     where ended_at is null
@@ -33,7 +33,7 @@ _WINDOWS = """
 async def active_quiets(connection: Connection, now: datetime) -> list[Mute]:
     """The silences and maintenance windows that are active; a row that another hand broke silences nothing."""
     quiets: list[Mute] = []
-    silences, windows = await connection.fetch(_SILENCES, now), await connection.fetch(_WINDOWS)
+    silences, windows = await connection.fetch(_SILENCES, now), await connection.fetch(MAINTENANCE_WINDOWS)
     found: list[Mute] = [*map(silence_of, silences), *map(window_of, windows)]
     for quiet in found:
         if quiet.problem:

@@ -153,10 +153,10 @@ def _known(sign: Values) -> Iterator[tuple[int, float]]:
 def _without_echo(scores: Values, count: int) -> Values:
     """What follows a striking score within so many values, and is no higher, is part of the same event."""
     damped = scores.copy()
-    notified_at, notified = -count - 1, 0.0
+    last_place, last_score = -count - 1, 0.0
     for place, score in enumerate(scores.tolist()):
-        if place - notified_at <= count and score <= notified:
+        if place - last_place <= count and score <= last_score:
             damped[place] = score * ECHO
         elif score >= STRIKING:
-            notified_at, notified = place, score
+            last_place, last_score = place, score
     return damped

@@ -160,10 +160,10 @@ def _means(stamps: Instants, values: Values, starts: Instants, step: int) -> Val
     return np.where(numbers > 0, sums / np.maximum(numbers, 1), np.nan)
 
 
-def informed(result: AlignedSeries, days: int) -> Flags:
+def informed(grid_series: AlignedSeries, days: int) -> Flags:
     """Known values before whose day at least so many days of the piece have one."""
-    known = ~np.isnan(result.values)
-    per_day = max(1, round(DAY / result.step))
+    known = ~np.isnan(grid_series.values)
+    per_day = max(1, round(DAY / grid_series.step))
     daily = np.add.reduceat(known, np.arange(0, len(known), per_day)) > 0
     before = np.concatenate([[0], np.cumsum(daily)[:-1]])
     enough: Flags = np.repeat(before >= days, per_day)[: len(known)] & known

@@ -1,4 +1,4 @@
-"""RowNumbers as they came, aligned to regular grids: one a stretch of constant resolution."""
+"""Rows as they came, aligned to regular grids: one a stretch of constant resolution."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def _mark(score: Values, rules: NDArray[np.str_], rows: RowNumbers, rule: Eviden
 
 def _series(kind: SeriesKind, stretch: Stretch, values: Values, peers: Mapping[str, Values]) -> Series:
     def on_grid(column: Values) -> Values:
-        values = np.full(stretch.size, np.nan)
-        values[stretch.places] = column[stretch.rows]
-        return values
+        gridded = np.full(stretch.size, np.nan)
+        gridded[stretch.places] = column[stretch.rows]
+        return gridded
 
     return Series(
         kind, stretch.start, stretch.step, on_grid(values), {name: on_grid(column) for name, column in peers.items()}

@@ -101,8 +101,8 @@ class OperationsReporting:
         intervals = [delivery_day(day, MARKET_ZONE) for day in days]
         async with self._database.connection() as connection:
             counted = await read_days(connection, intervals)
-        all_totals = [await self._monitoring.overall(interval) for interval in intervals]
+        totals_by_day = [await self._monitoring.overall(interval) for interval in intervals]
         return tuple(
             Day(day, totals, overdue, fired)
-            for day, totals, (fired, overdue) in zip(days, all_totals, counted, strict=True)
+            for day, totals, (fired, overdue) in zip(days, totals_by_day, counted, strict=True)
         )

@@ -82,11 +82,11 @@ class QualityReporting:
         found = {one.series_id: one for one in await self._lateness.lateness(keys, interval)}
         return [
             Delay(
-                one.title, timing.delays.examined, timing.late, timing.unusual,
-                timing.delays.median, timing.delays.q90, timing.delays.q99, timing.delays.greatest,
+                one.title, measured.delays.examined, measured.late, measured.unusual,
+                measured.delays.median, measured.delays.q90, measured.delays.q99, measured.delays.greatest,
             )
             for one in latest
-            if (timing := found.get(one.series_id)) is not None
+            if (measured := found.get(one.series_id)) is not None
         ]  # fmt: skip
 
 

@@ -266,9 +266,17 @@ def test_bytes_are_written_in_the_unit_that_a_person_would_name() -> None:
     ("analysed", "gaps", "said"),
     [
         (Analysed(), (), "not known yet: nothing has been collected"),
-        (Analysed(next_at=NOW), (), "not known yet: nothing has been collected, all will be at 12:00 UTC"),
-        (Analysed(None, NOW, 3), (), "none in what was asked for of 3 items and areas, all will be at 12:00 UTC"),
-        (Analysed(None, None, 1), (OURS,), "3 ours in what was asked for of 1 item and area"),
+        (
+            Analysed(next_at=NOW),
+            (),
+            "not known yet: nothing has been collected; the first look at all of it is due at 12:00 UTC",
+        ),
+        (
+            Analysed(None, NOW, 3),
+            (),
+            "none so far, in what was asked for of 3 items and areas; the first look at all of it is due at 12:00 UTC",
+        ),
+        (Analysed(None, None, 1), (OURS,), "3 ours so far, in what was asked for of 1 item and area"),
         (Analysed(NOW - timedelta(hours=3), NOW, 3), (), "none; all looked over 3 h ago"),
         (
             Analysed(NOW - timedelta(hours=3), NOW, 3),
