@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.collection.gaps.question_schedule import DAY, SHORTEST_PAUSE
+from app.market.time import Interval
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +26,16 @@ class Answers:
     def last(self, edges: NDArray[np.int64]) -> NDArray[np.int64]:
         """When each cell between two edges was last answered for as a whole; 0 for never."""
         return self._latest(edges, self.usable)
+
+    def cover(self, interval: Interval) -> bool:
+        """Whether the whole interval was answered for at some time."""
+        first, last = int(interval.start.timestamp()), int(interval.end.timestamp())
+        reached = first
+        for begin, end in sorted(zip(self.begins[self.usable].tolist(), self.ends[self.usable].tolist(), strict=True)):
+            if begin > reached:
+                break
+            reached = max(reached, end)
+        return reached >= last
 
     def not_before(self, edges: NDArray[np.int64]) -> NDArray[np.int64]:
         """When each cell may be asked for again after a question that failed: soon, but not in a loop."""

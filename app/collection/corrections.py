@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -18,10 +19,12 @@ from app.market.calendar import AfterDelivery, DaysBefore
 from app.market.series import DataItem
 from app.market.time import Interval
 from app.sources.catalog import Catalog
+from app.timeseries.grid import Extent
 from app.timeseries.repository import TimeSeriesRepository
-from app.timeseries.stored_units import StoredUnitsRepository
+from app.timeseries.stored_units import StockReader, StoredUnitsRepository
 
 HOUR, DAY = 3600, 86_400
+NEVER = 2**62
 BY_THE_HOUR = timedelta(days=8)
 """Older values are judged by the day."""
 
@@ -30,6 +33,16 @@ def item_pace(item: DataItem, catalog: Catalog) -> AskPace:
     """How an item is asked for again."""
     unit, window = catalog.longest_resolution(item).nominal, catalog.longest_window(item)
     return pace_of(unit, price=item is DataItem.PRICE_DAY_AHEAD, longest_window=window)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What is stored of an item and place: the window from its first value on, and its series."""
+
+    request: CollectionRequest
+    series: tuple[int, ...]
+    appears_elsewhere: bool
+    """Whether others ask for values that are not there yet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,43 +76,68 @@ class CorrectionService:
 
         The end of a request is where values may lie by now; its start says how far back to look, None of it further.
         """
-        known = await self._known(requests)
-        if not known:
-            return []
-        answers = await self._answers.answers(known, now)
-        return [
-            CollectionRequest(one.item, one.place, window)
-            for one in known
-            for window in windows_again(one.interval, answers[pair_of(one)], item_pace(one.item, self._catalog), now)
-        ]
+        async with self._reading(requests) as (reader, stored):
+            if not stored:
+                return []
+            answers = await self._answers.answers([one.request for one in stored], now)
+            return [
+                CollectionRequest(one.request.item, one.request.place, window)
+                for one in stored
+                for window in await self._windows(one, answers[pair_of(one.request)], reader, now)
+            ]
 
-    async def _known(self, requests: Sequence[CollectionRequest]) -> list[CollectionRequest]:
+    async def _windows(self, one: _Stored, answers: Answers, reader: StockReader, now: datetime) -> list[Interval]:
+        interval, pace = one.request.interval, item_pace(one.request.item, self._catalog)
+        if not one.appears_elsewhere or answers.cover(interval):
+            return windows_again(interval, answers, pace, now)
+        counts = await reader.counts(dict.fromkeys(one.series, interval))
+        return windows_again(interval, answers, pace, now, stored_days=np.unique(counts.days))
+
+    @asynccontextmanager
+    async def _reading(self, requests: Sequence[CollectionRequest]) -> AsyncIterator[tuple[StockReader, list[_Stored]]]:
         """The requests from the first value on that is stored; of what has none, nothing can be corrected."""
         series = await series_of(self._timeseries, requests)
         places = {number: one.place for one in requests for number, _ in series.get(pair_of(one), ())}
         async with self._stock.reading(places) as reader:
             extents = await reader.extents(list(places))
-        found: list[CollectionRequest] = []
-        for one in requests:
-            lives = [extents[number] for number, _ in series.get(pair_of(one), ()) if number in extents]
-            if not lives:
-                continue
-            # What a cycle asks for anyway is asked for as it appears; what is published for weeks and years, here.
-            each_cycle = isinstance(self._catalog.publication(one.item), AfterDelivery | DaysBefore)
-            end = max(life.end for life in lives) if each_cycle else one.interval.end
-            stored = Interval(min(life.first for life in lives), max(end, min(life.first for life in lives)))
-            if part := one.interval.intersection(stored):
-                found.append(CollectionRequest(one.item, one.place, part))
-        return found
+            found = [
+                self._stored(one, [number for number, _ in series.get(pair_of(one), ())], extents) for one in requests
+            ]
+            yield reader, [one for one in found if one is not None]
+
+    def _stored(
+        self, request: CollectionRequest, series: Sequence[int], extents: Mapping[int, Extent]
+    ) -> _Stored | None:
+        lives = [extents[number] for number in series if number in extents]
+        if not lives:
+            return None
+        # What a cycle asks for anyway is asked for as it appears; what is published for weeks and years, here.
+        each_cycle = isinstance(self._catalog.publication(request.item), AfterDelivery | DaysBefore)
+        first = min(life.first for life in lives)
+        end = max(life.end for life in lives) if each_cycle else request.interval.end
+        part = request.interval.intersection(Interval(first, max(end, first)))
+        return _Stored(replace(request, interval=part), tuple(series), each_cycle) if part else None
 
 
-def windows_again(interval: Interval, answers: Answers, pace: AskPace, now: datetime) -> list[Interval]:
-    """The parts of the interval that are to be asked for again."""
+def windows_again(
+    interval: Interval,
+    answers: Answers,
+    pace: AskPace,
+    now: datetime,
+    *,
+    stored_days: NDArray[np.int64] | None = None,
+) -> list[Interval]:
+    """The parts of the interval that are to be asked for again.
+
+    What was never answered and has no value on a UTC day of `stored_days` (since 1970) is nothing that could be corrected.
+    """
     cells = _cells(interval, now)
     last = answers.last(cells.edges)
     second = int(now.timestamp())
     eager = eagerness(*answers.about_the_past())
     following = np.maximum(next_of_stored(cells.ends, last, pace, eager), answers.not_before(cells.edges))
+    if stored_days is not None:
+        following[(last == 0) & ~np.isin(cells.edges[:-1] // DAY, stored_days)] = NEVER
     return [
         Interval(max(interval.start, _instant(cells.edges[first])), min(interval.end, _instant(cells.edges[end])))
         for first, end in ripe_spans(following, last, second)
