@@ -50,7 +50,7 @@ def _service(health: Health) -> str:
 
 
 def _replica(sample: Sample) -> str:
-    text = (
+    parts = (
         f"cpu {sample.cpu_cores:.0%}" if sample.cpu_cores is not None else "",
         f"memory {size(sample.resident_bytes)} of {size(sample.memory_total_bytes)}",
         f"disk of the data {_disk(sample)}",
@@ -58,7 +58,7 @@ def _replica(sample: Sample) -> str:
         f"loop lag {sample.loop_lag_seconds * 1000:.0f} ms" if sample.loop_lag_seconds is not None else "",
         f"query {sample.probe_seconds * 1000:.1f} ms" if sample.probe_seconds is not None else "",
     )
-    return f"{sample.instance}: {', '.join(filter(None, text))}"
+    return f"{sample.instance}: {', '.join(filter(None, parts))}"
 
 
 def _disk(sample: Sample) -> str:
@@ -68,8 +68,8 @@ def _disk(sample: Sample) -> str:
 def _jobs(health: Health) -> str:
     jobs = health.overview.jobs
     parts = {"failing": jobs.failing, "late": jobs.late, "paused": jobs.paused, "unreadable": jobs.unreadable}
-    text = [f"{len(names)} {what} ({_some(names)})" for what, names in parts.items() if names]
-    return ", ".join([str(jobs.total), *text])
+    found = [f"{len(names)} {what} ({_some(names)})" for what, names in parts.items() if names]
+    return ", ".join([str(jobs.total), *found])
 
 
 def _success(totals: RunTotals) -> str:
@@ -116,11 +116,11 @@ def _gaps(health: Health) -> str:
 
 
 def _backfills(health: Health) -> str:
-    text = [
+    parts = [
         f"{one.backfill_id}: {one.done}/{one.windows}{' paused' if one.paused else ''}"
         for one in health.overview.backfills
     ]
-    return ", ".join(text) or "none"
+    return ", ".join(parts) or "none"
 
 
 def _budget(health: Health) -> str:

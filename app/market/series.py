@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -70,7 +69,7 @@ class SeriesKey:
     @property
     def distinguishing_name(self) -> str:
         """What tells it from the other series of its item and area, "-" where nothing does."""
-        return distinguishing_name(getattr(self, name) for name in DISTINGUISHING)
+        return distinguishing_name(self) or "-"
 
 
 DISTINGUISHING = (
@@ -79,8 +78,9 @@ DISTINGUISHING = (
 """The components that tell the series of an item and area apart."""
 
 
-def distinguishing_name(components: Iterable[str]) -> str:
-    return " ".join(filter(None, components)) or "-"
+def distinguishing_name(series: object) -> str:
+    """What tells a series from the others of its item and area, "" where nothing does; it has the components as attributes."""
+    return " ".join(filter(None, (getattr(series, name) for name in DISTINGUISHING)))
 
 
 KEY_FIELDS: tuple[str, ...] = tuple(field.name for field in fields(SeriesKey))

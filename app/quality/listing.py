@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
-from app.market.series import DISTINGUISHING
+from app.market.series import distinguishing_name
 from app.quality.scoring import ScoreCounts
 
 _COUNTS = tuple(field.name for field in fields(ScoreCounts))
@@ -34,7 +34,7 @@ class ListedSeries:
     @property
     def name(self) -> str:
         """What tells it from the others of its item and area; "" for the only one."""
-        return " ".join(filter(None, (getattr(self, name) for name in DISTINGUISHING)))
+        return distinguishing_name(self)
 
     @property
     def title(self) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field
 
-from app.collection.source_health import PlatformState
-from app.db.leader import LeaderView
-from app.db.status import DatabaseState, HealthCheck
 from app.logging import redact
-from app.scheduling.cost import Cost
-from app.scheduling.models import JobRun
-from app.scheduling.repository import JobView
-from app.scheduling.service import SchedulerStatus
 from app.schemas import Instant, PreciseInstant, Resource
-from app.tasks.backend import TaskStats
+
+if TYPE_CHECKING:
+    from app.collection.source_health import PlatformState
+    from app.db.leader import LeaderView
+    from app.db.status import DatabaseState, HealthCheck
+    from app.scheduling.cost import Cost
+    from app.scheduling.models import JobRun
+    from app.scheduling.repository import JobView
+    from app.scheduling.service import SchedulerStatus
+    from app.tasks.backend import TaskStats
 
 
 class JobRunResource(Resource):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.market.series import SeriesKey
 from app.market.time import Interval, Resolution, iso_microseconds
 from app.timeseries import sql
-from app.timeseries.binary_copy import RowFormat, microseconds
+from app.timeseries.binary_copy import microseconds
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
@@ -24,10 +24,6 @@ Published = Callable[[SeriesKey, Resolution, "NDArray[np.int64]"], "NDArray[np.i
 
 PORTION = timedelta(days=366)
 """What is read at once, so that memory is bounded however long the interval: 35,136 rows of PT15M are 2 MB."""
-
-_ROW = RowFormat(
-    delivery_start="timestamptz", resolution="int2", value="float8", filled="bool", recorded_at="timestamptz"
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +91,7 @@ async def _copied(connection: Connection, query: str) -> dict[str, NDArray[Any]]
     with io.BytesIO() as received:
         await connection.copy_from_query(query, output=received, format="binary")
         with received.getbuffer() as view:
-            return _ROW.decode(view)
+            return sql.VALUE_ROW.decode(view)
 
 
 def _batch(key: SeriesKey, columns: dict[str, NDArray[Any]]) -> ObservationBatch:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from app.errors import ConfigurationError
 from app.market.areas import Area, AreaKind, Place, label, predecessor
-from app.market.series import SeriesKey
+from app.market.series import DISTINGUISHING, SeriesKey
 from app.market.time import Interval, Resolution, midnight
 from app.timeseries.reads import ObservationBatch
 
@@ -268,10 +268,7 @@ def history_of(place: Place, interval: Interval, kinds: frozenset[AreaKind]) -> 
     return parts
 
 
-_TELLING = (
-    "psr_type", "direction", "business_type", "contract", "sequence", "flow_direction", "category", "unit_eic",
-    "unit", "currency",
-)  # fmt: skip
+_TELLING = (*DISTINGUISHING, "unit", "currency")
 
 
 def column_names(keys: Sequence[SeriesKey]) -> dict[SeriesKey, str]:

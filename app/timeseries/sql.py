@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.market.series import KEY_FIELDS
+from app.timeseries.binary_copy import RowFormat
 
 KEY_COLUMNS = ", ".join(KEY_FIELDS)
 _KEY_ARRAYS = ", ".join(f"${index}::text[]" for index in range(1, len(KEY_FIELDS) + 1))
@@ -263,7 +264,10 @@ ADD_COUNTS = """
 """
 
 # Below, {rows} stands for a condition and {instant} for a literal: COPY takes no parameters.
-_VALUE_COLUMNS = "delivery_start, resolution, value, filled, recorded_at"
+VALUE_ROW = RowFormat(
+    delivery_start="timestamptz", resolution="int2", value="float8", filled="bool", recorded_at="timestamptz"
+)
+_VALUE_COLUMNS = ", ".join(VALUE_ROW.columns)
 
 CURRENT_VALUES = f"""
     select {_VALUE_COLUMNS} from observations where {{rows}} and value is not null

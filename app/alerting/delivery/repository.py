@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -41,7 +40,6 @@ NOTICE_AGAIN = timedelta(hours=4)
 CRITICAL = Severity.CRITICAL.rank
 TRY_AGAIN = timedelta(minutes=15)
 """A disabled channel is tried with one message so often: what disabled it may have been mended elsewhere."""
-ENDED_AS = MappingProxyType({MessageStep.COMPLETE: "sent", MessageStep.FAIL: "failed"})
 OUTAGE = 3
 """After so many failures in a row, the first success brings forward what waits for its next attempt."""
 
@@ -149,19 +147,18 @@ class DeliveryRepository:
             await _apply_to_channel(connection, claim, decision)
 
     async def _apply_to_message(self, connection: Connection, claim: DeliveryClaim, decision: DeliveryDecision) -> None:
-        mine, progress, subject = (
-            (claim.notification_id, self._worker),
-            decision.progress.as_json(),
-            claim.message.subject,
-        )
+        mine, subject = (claim.notification_id, self._worker), claim.message.subject
+        progress = decision.progress.as_json()
         match decision.step:
             case MessageStep.CONTINUE:
                 await connection.execute(sql.CONTINUE, *mine, progress, decision.at + self._lease)
             case MessageStep.WAIT:
                 await connection.execute(sql.RETRY, *mine, decision.again_at, progress, subject, decision.reason)
-            case MessageStep.COMPLETE | MessageStep.FAIL:
-                ended = (ENDED_AS[decision.step], decision.at, decision.reason)
-                await connection.execute(sql.END, *mine, *ended, progress, subject)
+            case MessageStep.COMPLETE:
+                await connection.execute(sql.END, *mine, "sent", decision.at, decision.reason, progress, subject)
+                await connection.execute(sql.DELIVERED, claim.notification_id, claim.channel)
+            case MessageStep.FAIL:
+                await connection.execute(sql.END, *mine, "failed", decision.at, decision.reason, progress, subject)
             case MessageStep.MOVE:
                 await _leave_ends(connection, [claim.notification_id], claim.channel, decision.at)
                 await connection.execute(
@@ -169,8 +166,6 @@ class DeliveryRepository:
                 )
             case MessageStep.RELEASE:
                 await connection.execute(sql.RELEASE, *mine)
-        if decision.step is MessageStep.COMPLETE:
-            await connection.execute(sql.DELIVERED, claim.notification_id, claim.channel)
         if decision.notice is not None:
             await post_notice(connection, decision.instead, decision.notice, decision.at)
 

@@ -23,7 +23,17 @@ from app.alerting.evaluation.serialization import (
     pairs,
     row_as_json,
 )
-from app.alerting.models import Alert, AlertEvent, Evaluation, Labels, Rule, Severity, Trigger, labels_of
+from app.alerting.models import (
+    NOTIFYING_EVENTS,
+    Alert,
+    AlertEvent,
+    Evaluation,
+    Labels,
+    Rule,
+    Severity,
+    Trigger,
+    labels_of,
+)
 from app.alerting.outbox.port import Outbox
 from app.alerting.rules.schedules import EveryInterval
 from app.alerting.state.apply import AlertChange, RuleSnapshot, apply_evaluations
@@ -238,10 +248,10 @@ class AlertRepository:
         events = [_numbered(event, numbers) for change in changes for event in change.events]
         if events:
             await connection.execute(sql.EVENTS, events_as_json(events))
-        events = [_numbered(event, numbers) for change in changes for event in change.notifying]
-        if events:
-            await self._outbox.enqueue(connection, events, now)
-        return {event.rule.name for event in events}
+        notifying = [event for event in events if event.kind in NOTIFYING_EVENTS]
+        if notifying:
+            await self._outbox.enqueue(connection, notifying, now)
+        return {event.rule.name for event in notifying}
 
 
 def _numbered(event: AlertEvent, numbers: Mapping[tuple[str, Labels], int]) -> AlertEvent:

@@ -19,7 +19,6 @@ from app.alerting.outbox.routing import Route, Routes
 if TYPE_CHECKING:
     from app.db.engine import Connection
 
-FIRING_KINDS = ("fired", "reminded", "severity")
 FOLLOWS = "after:"
 """How the key of a group begins that waits until the message whose number follows has arrived or failed."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.alerting.models import NOTIFYING_EVENTS, Alert, AlertEvent, Evaluation, Labels, Rule, Signal
+from app.alerting.models import Alert, AlertEvent, Evaluation, Labels, Rule, Signal
 from app.alerting.state.suppression import AlertIndex, SuppressionContext, suppression
 from app.alerting.state.transitions import Damping, advance, remind_at
 
@@ -32,10 +32,6 @@ class AlertChange:
     alert: Alert
     events: tuple[AlertEvent, ...] = ()
     check_at: datetime | None = None
-
-    @property
-    def notifying(self) -> tuple[AlertEvent, ...]:
-        return tuple(event for event in self.events if event.kind in NOTIFYING_EVENTS)
 
 
 def apply_evaluations(looks: Iterable[RuleSnapshot], around: SuppressionContext, damping: Damping) -> list[AlertChange]:

@@ -86,10 +86,10 @@ class Looked:
 def look_at(target: AssessmentTarget, stock: Stock, company: Companions) -> Looked:
     """Examine the series on its grid, beside its companions."""
     observed = stock.values.get(target.series_id, NOTHING)
-    grid_series = align(observed, stock.changes.get(target.line, ()), target.loaded, target.zone)
+    aligned_pieces = align(observed, stock.changes.get(target.line, ()), target.loaded, target.zone)
     subject, pieces, events = Subject.of(target.key), [], []
     begin, end = (int(bound.timestamp()) for bound in (target.days.bounds[0], target.days.bounds[-1]))
-    for one in grid_series:
+    for one in aligned_pieces:
         inside = (one.starts >= begin) & (one.starts < end)
         if inside.any():
             examined = assess_series(subject, one, _company(target.key, one, stock, company), target.zone)

@@ -64,8 +64,10 @@ def allowed_run(lengths: Values, series: Series, shortest: float) -> Values:
     yet, or equal values are chance, a day's length is allowed.
     """
     usual = habit(lengths, series.per_day, days=HABIT_DAYS)
-    shortest = max(shortest, series.per_day) if _coarse(series.values) else shortest
-    return np.where(np.isnan(usual), max(shortest, series.per_day), np.fmax(shortest, HABIT_FACTOR * usual + 1))
+    allowed = np.where(np.isnan(usual), max(shortest, series.per_day), np.fmax(shortest, HABIT_FACTOR * usual + 1))
+    if np.any(lengths > allowed) and _coarse(series.values):
+        return np.fmax(allowed, series.per_day)
+    return allowed
 
 
 def _coarse(values: Values) -> bool:
@@ -75,13 +77,15 @@ def _coarse(values: Values) -> bool:
     steps = steps[steps > 0]
     if not len(steps):
         return False
-    unit = next((10.0**-decimals for decimals in reversed(DECIMALS) if _published_with(known, decimals)), 0.0)
+    fitting = (decimals for decimals in reversed(DECIMALS) if np.mean(_written_with(known, decimals)) > ALMOST_ALL)
+    unit = next((10.0**-decimals for decimals in fitting), 0.0)
     return bool(np.median(steps) < UNITS_OF_A_STEP * unit)
 
 
-def _published_with(known: Values, decimals: int) -> bool:
-    whole = np.abs(known - np.round(known, decimals)) <= 1e-9 * (1 + np.abs(known))
-    return bool(np.mean(whole) > ALMOST_ALL)
+def _written_with(values: Values, decimals: int) -> Flags:
+    """Which values have no more decimals than these."""
+    flags: Flags = np.abs(values - np.round(values, decimals)) <= 1e-9 * (1 + np.abs(values))
+    return flags
 
 
 def allowed_at_limit(allowed: Values, series: Series) -> Values:
@@ -165,7 +169,7 @@ def _rounding(series: Series, slope: Values, bend: Values) -> Values:
     """What rounding may bend a line by; 0 where the series rests, or bends so little that rounded values look straight."""
     unit = np.zeros(len(bend))
     for decimals in DECIMALS:
-        whole = np.abs(series.values - np.round(series.values, decimals)) <= 1e-9 * (1 + np.abs(series.values))
+        whole = _written_with(series.values, decimals)
         unit[whole & np.roll(whole, 1) & np.roll(whole, 2)] = 10.0**-decimals
     usual = slot_median(np.abs(bend), series.per_day, 28)
     lively = (usual >= UNITS_OF_A_BEND * unit) & (np.abs(slope) >= UNITS_OF_A_SLOPE * unit)

@@ -3,7 +3,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from app.alerting.models import Alert, Evaluation, EvaluationStatus, Phase, Rule, Severity, Signal, labels_of
+from app.alerting.models import (
+    NOTIFYING_EVENTS,
+    Alert,
+    Evaluation,
+    EvaluationStatus,
+    Phase,
+    Rule,
+    Severity,
+    Signal,
+    labels_of,
+)
 from app.alerting.state.apply import RuleSnapshot, apply_evaluations
 from app.alerting.state.silences import Silence, parse_matchers
 from app.alerting.state.suppression import NOTHING, AlertIndex, Suppression, SuppressionContext, suppression
@@ -112,7 +122,9 @@ def test_rules_that_others_depend_on_are_settled_first_in_whatever_order_they_co
         evaluated={DOWN.name: T0 - MINUTE, "failing": T0 - MINUTE},
     )
     changes = {change.alert.rule: change for change in apply_evaluations(looks, world, DAMPING)}
-    assert {name for name, change in changes.items() if change.notifying} == {"platform_down", "circle"}
+    assert {
+        name for name, change in changes.items() if any(event.kind in NOTIFYING_EVENTS for event in change.events)
+    } == {"platform_down", "circle"}
     assert changes["late"].alert.suppressed == "inhibited by failing"
 
 
