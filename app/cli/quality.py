@@ -103,8 +103,10 @@ def _judged(file: Path, kind: SeriesKind, peers: dict[str, SeriesTable], err: Te
 
     table = _read(file, zone)
     err.writelines(f"gridkeeper: {unread.reason}; the row is not judged\n" for unread in table.unread)
+    if not len(table.stamps):
+        err.write(f"gridkeeper: {file}: there is no row to judge\n")
     if table.left_out:
-        err.write(f"gridkeeper: {file}: columns of text are no peers: {', '.join(table.left_out)}\n")
+        err.write(f"note: {file}: columns of text are not used as peers: {', '.join(table.left_out)}\n")
     columns = table.others | {name: _aligned(peer, table, name) for name, peer in peers.items()}
     if not table.local:
         return _verdict(table, judge_rows(kind, table.stamps, table.values, columns, local=False))

@@ -148,25 +148,24 @@ class _File(BaseModel):
 
     areas: Annotated[AreaNames, Field(min_length=1)] | None = None
     items: Annotated[ItemNames, Field(min_length=1)] | None = None
-    jobs: dict[str, _Entry]
+    jobs: dict[str, _Entry] | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _empty_parts_say_nothing(cls, value: Any) -> Any:
-        """But for the jobs: a file that was emptied, or saved in part, must not become a plan by accident."""
         if value is not None and not isinstance(value, dict):
             return value
         parts = {key: part for key, part in (value or {}).items() if part is not None}
-        if "jobs" not in parts:
-            raise ValueError("there are no jobs; write `jobs: {}` for every job with its built-in schedule")
-        if isinstance(jobs := parts["jobs"], dict):
+        if isinstance(jobs := parts.get("jobs"), dict):
             parts["jobs"] = {name: {} if line is None else line for name, line in jobs.items()}
         return parts
 
 
 def default_plan(settings: CollectionSettings, catalog: Catalog) -> Plan:
     """The plan without a file."""
-    return Plan(tuple(find_place(area).code for area in settings.areas), settings.items, catalog=catalog)
+    empty = [name for name in ("areas", "items") if not getattr(settings, name)]
+    notes = tuple(f"GRIDKEEPER_COLLECTION__{name.upper()} is empty: nothing is collected" for name in empty)
+    return Plan(tuple(find_place(area).code for area in settings.areas), settings.items, notes=notes, catalog=catalog)
 
 
 def read_plan(text: str, name: str, settings: CollectionSettings, catalog: Catalog) -> Plan:
@@ -184,8 +183,9 @@ def read_plan(text: str, name: str, settings: CollectionSettings, catalog: Catal
         raise ConfigurationError("\n".join(dict.fromkeys(map(str, wrong))))
     file = _File.model_validate(content)
     default = default_plan(settings, catalog)
-    found = {job: entry.line(RULES[job]) for job, entry in file.jobs.items() if job not in RETIRED}
-    notes = tuple(f"{name}, line {lines['jobs', job]}: {retired_line(job)}" for job in file.jobs if job in RETIRED)
+    jobs = file.jobs or {}
+    found = {job: entry.line(RULES[job]) for job, entry in jobs.items() if job not in RETIRED}
+    notes = tuple(f"{name}, line {lines['jobs', job]}: {retired_line(job)}" for job in jobs if job in RETIRED)
     plan = Plan(file.areas or default.areas, file.items or default.items, found, notes, catalog=catalog)
     _refuse_double_jobs(plan, name)
     return plan
@@ -199,6 +199,9 @@ def _mistakes(content: Any) -> Iterator[tuple[tuple[str, ...], str]]:
         for detail in error.errors():
             yield _path(detail["loc"]), _explain(detail["type"], detail["loc"], detail["msg"])
     jobs = content.get("jobs") if isinstance(content, dict) else None
+    # A file that was emptied, or saved in part, must not become a plan by accident.
+    if jobs is None and (content is None or isinstance(content, dict)):
+        yield (), "there are no jobs; write `jobs: {}` for every job with its built-in schedule"
     for job, entry in jobs.items() if isinstance(jobs, dict) else ():
         if job in RETIRED:
             continue

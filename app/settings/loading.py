@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import socket
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import (
     Field,
@@ -31,6 +32,9 @@ from app.settings.quality import QualitySettings
 from app.settings.scheduler import SchedulerSettings
 from app.settings.section import Section
 from app.settings.web import WebSettings
+
+if TYPE_CHECKING:
+    from dotenv.parser import Original
 
 PREFIX = "GRIDKEEPER_"
 
@@ -103,13 +107,17 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: Any) -> Settings:
     """The validated settings; ConfigurationError that names each wrong variable and its remedy."""
-    _refuse_unknown_variables()
+    wrong = list(_unknown_variables())
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_explain(detail) for detail in error.errors())) from None
+        # What no section has is named already, with the name that was meant.
+        wrong += [_explain(detail) for detail in error.errors() if not (wrong and detail["type"] == "extra_forbidden")]
     except SettingsError as error:
-        raise ConfigurationError(f"the settings cannot be read: {error}") from None
+        wrong.append(f"the settings cannot be read: {error}")
+    if wrong:
+        raise ConfigurationError("\n".join(wrong))
+    return settings
 
 
 def variables() -> dict[str, FieldInfo]:
@@ -124,19 +132,19 @@ def variables() -> dict[str, FieldInfo]:
     return found
 
 
-def _refuse_unknown_variables() -> None:
+def _unknown_variables() -> Iterator[str]:
     given = {*os.environ, *_names_in_file(Path(str(Settings.model_config.get("env_file"))))}
     known = variables()
     for name in sorted(given):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             remedy = "; .env.example lists them all"
             hint = did_you_mean(name.upper(), known, otherwise=remedy, most=1, cutoff=0.6, lead="; ")
-            raise ConfigurationError(f"{name} is no setting of this program{hint}")
+            yield f"{name} is no setting of this program{hint}"
 
 
 def _names_in_file(file: Path) -> list[str]:
-    """The names in `.env`; ConfigurationError where there is something of that name that is no file of text."""
-    from dotenv.main import DotEnv
+    """The names in `.env`; ConfigurationError where it is no file of text, or has a line that sets nothing."""
+    from dotenv.parser import parse_stream
 
     if not file.exists():
         return []
@@ -151,7 +159,18 @@ def _names_in_file(file: Path) -> list[str]:
         raise ConfigurationError(
             f"{file} cannot be read ({error.strerror}); let user {os.getuid()} read it, or remove it"
         ) from None
-    return list(DotEnv(None, stream=io.StringIO(text), encoding="utf-8").dict())
+    bindings = list(parse_stream(io.StringIO(text)))
+    if lines := [str(_first_line(one.original)) for one in bindings if one.error]:
+        raise ConfigurationError(
+            f"{file}, line {', '.join(lines)}: this is no NAME=value; mend it, or make it a comment with # before it"
+        )
+    return [one.key for one in bindings if one.key is not None]
+
+
+def _first_line(original: Original) -> int:
+    """The line of its first letter: what is read begins with the empty lines before it."""
+    blank = len(original.string) - len(original.string.lstrip())
+    return original.line + original.string[:blank].count("\n")
 
 
 def _explain(detail: ErrorDetails) -> str:

@@ -153,8 +153,8 @@ async def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=128)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot listen on {host} port {port} ({error.strerror or error}); choose another with GRIDKEEPER_WEB__HOST "
-            "and GRIDKEEPER_WEB__PORT, 0 takes a free port"
+            f"cannot listen on {host} port {port} ({error.strerror or error}); choose another with --host and --port "
+            "or GRIDKEEPER_WEB__HOST and GRIDKEEPER_WEB__PORT, 0 takes a free port"
         ) from error
 
 

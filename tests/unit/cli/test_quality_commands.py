@@ -149,7 +149,7 @@ def test_columns_of_text_are_no_peers_and_are_named(tmp_path: Path) -> None:
     run = Run([exported])
 
     assert (run.code, run.out) == (0, Run([plain]).out)
-    assert "columns of text are no peers: area" in run.err
+    assert "columns of text are not used as peers: area" in run.err
 
 
 @pytest.mark.parametrize("peer", ["forecast", "=a.csv", "forecast="])

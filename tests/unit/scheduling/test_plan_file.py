@@ -192,6 +192,20 @@ def test_a_file_without_jobs_is_an_error_with_the_remedy(text: str) -> None:
         read_plan(text, "plan.yaml", SETTINGS, CATALOG)
 
 
+def test_a_file_without_jobs_is_told_of_its_other_mistakes_too() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_plan("areas: [NO]\n", "plan.yaml", SETTINGS, CATALOG)
+    assert len(str(caught.value).splitlines()) == 2
+    assert "YAML reads NO" in str(caught.value)
+    assert "there are no jobs" in str(caught.value)
+
+
+def test_a_setting_that_leaves_nothing_to_collect_is_noted() -> None:
+    plan = default_plan(CollectionSettings(areas=("FR",), items=()), CATALOG)
+    assert plan.notes == ("GRIDKEEPER_COLLECTION__ITEMS is empty: nothing is collected",)
+    assert default_plan(SETTINGS, CATALOG).notes == ()
+
+
 def test_a_plan_may_have_every_job_switched_off_for_a_service_of_rules_alone() -> None:
     lines = "".join(f"  {name}: {{enabled: false}}\n" for name in RULES)
     assert read_plan(f"jobs:\n{lines}", "plan.yaml", SETTINGS, CATALOG).jobs() == ()

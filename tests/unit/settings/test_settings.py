@@ -76,6 +76,26 @@ def test_an_unknown_variable_is_an_error_with_a_suggestion(monkeypatch: pytest.M
         load_settings()
 
 
+def test_everything_wrong_with_the_settings_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDKEEPER_ENTSOE__TOKNE", "x")
+    monkeypatch.setenv("GRIDKEEPER_NOTHING_LIKE_IT", "1")
+    monkeypatch.setenv("GRIDKEEPER_COLLECTION__AREAS", "DE_LX")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert [line.split(" ")[0].rstrip(":") for line in str(caught.value).splitlines()] == [
+        "GRIDKEEPER_ENTSOE__TOKNE",
+        "GRIDKEEPER_NOTHING_LIKE_IT",
+        "GRIDKEEPER_COLLECTION__AREAS",
+    ]
+
+
+def test_a_line_of_the_file_that_sets_nothing_is_named_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# a comment\nGRIDKEEPER_INSTANCE=here\n\nSECRET='hunter2\nOTHER=1\n")
+    with pytest.raises(ConfigurationError, match=r"\.env, line 4: this is no NAME=value") as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
 def test_secrets_do_not_show_in_a_representation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRIDKEEPER_ENTSOE__TOKEN", "hunter2")
     monkeypatch.setenv("GRIDKEEPER_DATABASE__URL", "postgresql://a:hunter2@db/x")
