@@ -138,7 +138,8 @@ def reconcile(
     """What a look changes; the same look again changes nothing.
 
     `learned` gives for each known finding when the latest of its present values was learned, None where none is left.
-    A finding that nothing speaks for any more is repaired where its values have changed since, else withdrawn.
+    A finding that nothing speaks for any more is repaired where its values have changed since, else withdrawn: values
+    that vanished are missing, and nobody has put others in their place.
     A judgement holds for the values that were judged: what the source has changed since is looked at anew.
     """
     written: list[Finding] = []
@@ -229,6 +230,6 @@ def _seen_again(kept: Finding, one: Detected, look: Reassessment, now: datetime)
 
 
 def _ended(finding: Finding, learned: datetime | None, now: datetime) -> Finding:
-    corrected = learned is None or finding.known_until is None or is_revised(finding, learned)
+    corrected = learned is not None and (finding.known_until is None or is_revised(finding, learned))
     state = State.REPAIRED if corrected else State.WITHDRAWN
     return replace(finding, state=state, state_since=now, last_seen=now)

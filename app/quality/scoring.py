@@ -7,7 +7,7 @@ neither good nor bad.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -55,6 +55,16 @@ class ScoreCounts:
         return self.expected - self.not_due
 
     @property
+    def watched(self) -> bool:
+        """Whether the publication of most values was timed; few timed values say nothing about the others."""
+        return 2 * self.timed > max(self.due, self.checked)
+
+    @property
+    def scored(self) -> ScoreCounts:
+        """The counts that make the score of a day: publications count only where most were watched."""
+        return self if self.watched else replace(self, timed=0, on_time=0)
+
+    @property
     def empty(self) -> bool:
         """Whether the day says nothing at all."""
         return not (self.due or self.timed or self.checked or self.examined)
@@ -90,10 +100,20 @@ class DayScore:
 
 
 def score(counts: ScoreCounts, weights: Weights = DEFAULT_WEIGHTS) -> Score:
-    """The score that the counts come to; timeliness only where most values of the day were watched."""
+    """The score that the counts of a day come to; timeliness only where most values of the day were watched."""
+    return score_of_sum(counts.scored, weights)
+
+
+def summed(counts: Sequence[ScoreCounts]) -> ScoreCounts:
+    """The counts of several days or series together; those of a day as they are `scored`."""
+    return ScoreCounts(**{field.name: sum(getattr(one, field.name) for one in counts) for field in fields(ScoreCounts)})
+
+
+def score_of_sum(counts: ScoreCounts, weights: Weights = DEFAULT_WEIGHTS) -> Score:
+    """The score that summed counts come to; days that were not watched are no part of its timeliness."""
     parts = (
         _share(counts.stored, counts.due),
-        _share(counts.on_time, counts.timed) if 2 * counts.timed > counts.due else None,
+        _share(counts.on_time, counts.timed),
         _share(counts.checked - counts.violating, counts.checked),
         _share(counts.examined - counts.flagged, counts.examined),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
-from math import floor, isfinite, log10
+from math import floor, isfinite, log10, nan
 
 DAY = 86_400
 COLOURS = ("#1f5fa8", "#d9730d", "#3b7d3a", "#8a4fae")
@@ -46,6 +46,20 @@ def sparkline(values: Sequence[float | None], width: int = 40) -> str:
     known = [value for value in means if value is not None]
     least, span = min(known, default=0.0), max(known, default=0.0) - min(known, default=0.0)
     return "".join("·" if value is None else BLOCKS[_step(value - least, span)] for value in means)
+
+
+def with_breaks(
+    starts: Sequence[float], ends: Sequence[float], values: Sequence[float]
+) -> tuple[list[float], list[float]]:
+    """The instants and values of a line, with an unknown value where units between two values are missing."""
+    instants, drawn = list(starts[:1]), list(values[:1])
+    for start, value, end in zip(starts[1:], values[1:], ends[:-1], strict=True):
+        if start > end:
+            instants.append(end)
+            drawn.append(nan)
+        instants.append(start)
+        drawn.append(value)
+    return instants, drawn
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -9,9 +9,10 @@ import numpy as np
 
 from app.quality.blame import CompanionSeries, companion, confirmed, departure_of, upheld
 from app.quality.detectors.forecast import Forecaster
+from app.quality.detectors.incidents import NO_ALARM, Scores, one_alarm_each
 from app.quality.detectors.patterns import signatures
 from app.quality.detectors.peers import peer_evidence, usual_distance
-from app.quality.detectors.residuals import own_evidence
+from app.quality.detectors.residuals import SHORTEST_DAY, own_evidence, seasonal_base
 from app.quality.detectors.validity import violations
 from app.quality.gate import CERTAIN, any_of, gated
 from app.quality.models import DetectionResult, EvidenceRule, Series, SeriesKind
@@ -19,10 +20,6 @@ from app.timeseries.rolling import Flags, Values
 
 MOST_PASSES = 4
 """Each distrusts what the one before found; where a series has few faults the second finds nothing new and is the last."""
-NO_ALARM = 0.99
-"""The score of what would be an alarm, were it not excused."""
-
-Scores = list[tuple[EvidenceRule, Values]]
 
 UTMOST = 1e4
 """Times the usual size of a series: greater values are alarms anyway."""
@@ -79,7 +76,10 @@ def _settled(series: Series, distrusted: Flags) -> Scores:
         flagged = any_of([doubted, *(score >= 1.0 for rule, score in scores if rule is EvidenceRule.ROUGHNESS)], size)
         if np.array_equal(flagged, before):
             break
-    return scores
+    if series.per_day < SHORTEST_DAY:
+        return scores
+    base = seasonal_base(np.where(flagged, np.nan, series.values), series.per_day)
+    return one_alarm_each(series, base, scores, distrusted)
 
 
 def _with_companion(series: Series, trusted: Values, scores: Scores, own: Scores, peer: CompanionSeries) -> Scores:

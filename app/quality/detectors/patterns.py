@@ -200,4 +200,8 @@ def _copy_of(series: Series, other: Values, patience: Values | float = 1.0) -> F
     total = np.cumsum(changing)
     at_break = np.maximum.accumulate(np.where(equal, 0, total))
     counts = np.where(equal, total - at_break, 0).astype(np.float64)
-    return _too_long(equal, counts, patience * allowed_run(counts, series, SHORTEST_PATTERN - 1))
+    # Equal zeros around a copy, as in every night of solar output, are no part of it.
+    follows = np.cumsum(changing[::-1])[::-1]
+    at_end = np.maximum.accumulate(np.where(equal, 0, follows)[::-1])[::-1]
+    inside = (counts > 0) & (np.where(equal, follows - at_end, 0) > 0)
+    return inside & _too_long(equal, counts, patience * allowed_run(counts, series, SHORTEST_PATTERN - 1))

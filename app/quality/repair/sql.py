@@ -60,11 +60,13 @@ NOT_HANDED_OVER = """
 HAND_OVER = "update quality_repairs set backfill_id = $2 where repair_id = any($1::bigint[])"
 
 # Windows of the backfill that meet the interval: all must have ended, and the attempt is answered where none failed.
-# A value that is newer than all that were known has changed, whichever collection learned it. A place that exists no
-# longer has no windows, and nobody answers.
+# A value that is newer than all that were known has changed, whichever collection learned it; one that vanished is no
+# correction, and where none is left nothing was answered about them. A place that exists no longer has no windows, and
+# nobody answers.
 ANSWERED = """
     select
-        r.repair_id, r.finding_id, r.series_id, r.attempt, coalesce(windows.answered, false) as answered, stored.compared, stored.changed,
+        r.repair_id, r.finding_id, r.series_id, r.attempt, stored.compared, stored.changed,
+        coalesce(windows.answered, false) and stored.compared > 0 as answered,
         exists (
             select from quality_repairs as earlier
             where
@@ -96,6 +98,7 @@ ANSWERED = """
         from observations as o
         where
             o.series_id = r.series_id
+            and o.value is not null
             and o.delivery_start >= r.interval_start
             and o.delivery_start < r.interval_end
     ) as stored

@@ -10,7 +10,7 @@ from app.db.migrate import is_synthetic
 from app.market.time import MARKET_ZONE, Interval, delivery_day
 from app.monitoring.service import MonitoringService
 from app.quality.repository import QualityRepository
-from app.quality.scoring import Weights, score
+from app.quality.scoring import Weights, score_of_sum, summed
 from app.reporting.operations.advice import AdviceThresholds, advise
 from app.reporting.operations.models import Day, Figures, OperationsReport, Quality
 from app.reporting.operations.queries import (
@@ -22,7 +22,7 @@ from app.reporting.operations.queries import (
     read_rules,
 )
 from app.reporting.periods import DAY, Period
-from app.reporting.quality.document import series_scores, summed, worst
+from app.reporting.quality.document import series_scores, worst
 
 if TYPE_CHECKING:
     from app.db.engine import Database
@@ -92,7 +92,7 @@ class OperationsReporting:
         series = series_scores([one for one in rows if period.first <= one.day <= period.last], self._weights)
         counts = summed([one.counts for one in series])
         return Quality(
-            score(counts, self._weights).overall, len(series), counts.timed, counts.on_time, tuple(worst(series))
+            score_of_sum(counts, self._weights).overall, len(series), counts.timed, counts.on_time, tuple(worst(series))
         )
 
     async def _days(self, period: Period) -> tuple[Day, ...]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from app.market.time import MARKET_ZONE, Interval, iso, local_day
+from app.quality.findings import State
 from app.quality.listing import ListedFinding, ListedScore, ListedTrend
-from app.quality.scoring import Score, ScoreCounts, Weights, score
-from app.reporting.plots import Band, PlotLine, sparkline, time_chart
+from app.quality.scoring import Score, ScoreCounts, Weights, score_of_sum, summed
+from app.reporting.plots import DAY, Band, PlotLine, sparkline, time_chart, with_breaks
 from app.reporting.render import Figure, ReportDocument, ReportSection, Table, floored, number
 
 WORST = 5
 MOST_FINDINGS = 40
 DIMENSIONS = ("completeness", "timeliness", "validity", "accuracy", "overall")
-_COUNTS = tuple(field.name for field in fields(ScoreCounts))
 _MOMENT = timedelta(microseconds=1)
 _SEVERITIES = ("error", "warning", "info")
 
@@ -104,13 +104,9 @@ def series_scores(rows: Iterable[ListedScore], weights: Weights) -> list[SeriesS
 
 
 def _series_score(rows: Sequence[ListedScore], weights: Weights) -> SeriesScore:
-    first, counts = rows[0], summed([row.counts for row in rows])
+    first, counts = rows[0], summed([row.counts.scored for row in rows])
     days = tuple((row.day, row.overall) for row in rows if row.overall is not None)
-    return SeriesScore(first.series_id, first.area, first.item, first.name, counts, score(counts, weights), days)
-
-
-def summed(counts: Sequence[ScoreCounts]) -> ScoreCounts:
-    return ScoreCounts(**{name: sum(getattr(one, name) for one in counts) for name in _COUNTS})
+    return SeriesScore(first.series_id, first.area, first.item, first.name, counts, score_of_sum(counts, weights), days)
 
 
 def _badness(one: SeriesScore | GroupScore) -> tuple[float, str, str]:
@@ -125,7 +121,7 @@ def group_scores(series: Sequence[SeriesScore], weights: Weights) -> list[GroupS
     found = []
     for (area, item), members in grouped.items():
         counts = summed([one.counts for one in members])
-        found.append(GroupScore(area, item, len(members), counts, score(counts, weights)))
+        found.append(GroupScore(area, item, len(members), counts, score_of_sum(counts, weights)))
     return sorted(found, key=_badness)
 
 
@@ -154,7 +150,7 @@ def quality_report(
         tuple(series),
         tuple(ordered),
         tuple(falling),
-        score(summed([one.counts for one in series]), weights),
+        score_of_sum(summed([one.counts for one in series]), weights),
     )
 
 
@@ -178,7 +174,7 @@ def quality_as_document(report: QualityReport) -> ReportDocument:
 def _overview(report: QualityReport) -> str:
     if not report.series:
         return "No series was examined in this time: run gridkeeper quality scan, or choose another time."
-    open_findings = sum(finding.state == "open" for finding in report.findings)
+    open_findings = sum(finding.state == State.OPEN for finding in report.findings)
     return (
         f"Series examined: {len(report.series)}; overall score: {floored(report.score.overall)} of 100; "
         f"open findings: {open_findings}; degrading series: {len(report.trends)}."
@@ -224,12 +220,14 @@ def _figures(picture: Picture, one: SeriesScore, findings: Sequence[ListedFindin
             f"{finding.rule} ({finding.state})",
         )
         for finding in findings
-        if finding.series_id == one.series_id
+        if finding.series_id == one.series_id and finding.state == State.OPEN
     ]
     values = time_chart(
         [PlotLine(one.title, picture.instants, picture.values)], title=one.title, unit=picture.unit, bands=bands
     )
-    found = [Figure(f"{one.title}: values; shaded where a finding doubts them", values, sparkline(picture.values))]
+    found = [
+        Figure(f"{one.title}: values; shaded where an open finding doubts them", values, sparkline(picture.values))
+    ]
     if len(picture.history) > 1:
         words = sparkline([value for _, value in picture.history])
         found.append(
@@ -239,9 +237,10 @@ def _figures(picture: Picture, one: SeriesScore, findings: Sequence[ListedFindin
 
 
 def history_chart(title: str, history: Sequence[tuple[date, float]]) -> str:
-    """The scores of days on a scale from 0 to 100."""
-    instants = [float((day - date(1970, 1, 1)).days * 86_400) for day, _ in history]
-    curve = PlotLine("overall score", instants, [value for _, value in history])
+    """The scores of days on a scale from 0 to 100; days without one break the line."""
+    starts = [float((day - date(1970, 1, 1)).days * DAY) for day, _ in history]
+    ends = [start + DAY for start in starts]
+    curve = PlotLine("overall score", *with_breaks(starts, ends, [value for _, value in history]))
     return time_chart([curve], title=f"{title}: score", bounds=(0.0, 100.0), height=130)
 
 

@@ -6,14 +6,16 @@ from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from app.market.time import Interval
+from app.market.time import Interval, Resolution
 from app.quality.listing import ListedTrend
+from app.reporting.plots import with_breaks
 from app.reporting.quality.document import Picture, SeriesScore
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
 
 HISTORY = timedelta(weeks=6)
+CALENDAR_SLACK = 1.1
 
 _TRENDS = """
     select distinct on (series_id) *
@@ -29,6 +31,7 @@ _TRENDS = """
 _VALUES = """
     select
         extract(epoch from delivery_start)::double precision as instant,
+        resolution,
         coalesce(value, double precision 'NaN') as value
     from observations
     where series_id = $1 and delivery_start >= $2 and delivery_start < $3
@@ -55,18 +58,27 @@ async def read_trends(
 
 
 async def read_picture(connection: Connection, one: SeriesScore, interval: Interval, last: date) -> Picture:
-    """The values of the interval, and the overall scores of the weeks that end with `last`."""
+    """The values of the interval, broken where some are missing, and the scores of the weeks that end with `last`."""
     values = await connection.fetch(_VALUES, one.series_id, interval.start, interval.end)
     history = await connection.fetch(_HISTORY, one.series_id, last - HISTORY, last)
     series = await connection.fetchrow(_UNIT, one.series_id)
     unit = "/".join(filter(None, (series["currency"], _UNITS.get(series["unit"], series["unit"])))) if series else ""
     return Picture(
         one.series_id,
-        [row["instant"] for row in values],
-        [row["value"] for row in values],
+        *with_breaks(
+            [row["instant"] for row in values],
+            [row["instant"] + _longest(row["resolution"]) for row in values],
+            [row["value"] for row in values],
+        ),
         unit,
         [(row["day"], row["overall"]) for row in history],
     )
+
+
+def _longest(resolution: int) -> float:
+    """Seconds after which the next value is missing; a local day or month may last longer than usual."""
+    unit = Resolution.from_id(resolution)
+    return float(unit.seconds or CALENDAR_SLACK * unit.nominal.total_seconds())
 
 
 def _listed(names: Collection[str] | None) -> Sequence[str] | None:

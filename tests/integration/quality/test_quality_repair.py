@@ -38,12 +38,15 @@ def whole(_item: DataItem, _place: Place, interval: Interval) -> Sequence[Interv
 
 
 class Source:
-    """Publishes ones, after a correction twos, or nothing at all."""
+    """Publishes ones, after a correction twos, after a withdrawal only what follows the fourth hour, or nothing."""
 
     value = 1.0
     down = False
+    withdrawn = False
 
     def answer(self, item: DataItem, place: Place, window: Interval) -> Answer:
+        if self.withdrawn:
+            return hourly(item, place, Interval(days(0, 1).start + 4 * HOUR, window.end), self.value)
         return SourceUnavailable("503") if self.down else hourly(item, place, window, self.value)
 
 
@@ -126,6 +129,16 @@ async def test_a_corrected_value_repairs_its_finding(ward: Ward) -> None:
     assert await ward.attempt(NOW + HOUR) == RepairReport(1, 1, 0, 0)
     assert await ward.findings() == [("repaired", 1, None)]
     assert await ward.repairs_kept() == [(1, "corrected", 4, 4)]
+
+
+async def test_values_that_vanish_are_neither_corrected_nor_repeated(ward: Ward) -> None:
+    await ward.doubt(0, 4)
+    await ward.doubt(6, 9)
+    ward.published.withdrawn = True
+
+    assert await ward.attempt(NOW + HOUR) == RepairReport(2, 0, 1, 1)
+    assert await ward.repairs_kept() == [(1, "unanswered", 0, 0), (1, "repeated", 3, 0)]
+    assert (await ward.findings())[0][:2] == ("open", 1)
 
 
 async def test_what_the_source_repeats_three_times_is_confirmed(ward: Ward) -> None:

@@ -63,7 +63,7 @@ _SCORE = """
         series_id, day_start, day, completeness, overall, expected, stored, ours, examined, flagged, timed, on_time, weights,
         scored_at
     )
-    select series_id, $1, $2, 50, 50, 24, 12, 12, 0, 0, 12, 9, '{40,20,20,20}', $1 from series
+    select series_id, $1, $2, 50, 50, 24, 16, 8, 0, 0, 16, 9, '{40,20,20,20}', $1 from series
 """
 
 
@@ -219,7 +219,7 @@ async def test_scores_of_the_days_are_summed_up_and_the_worst_series_named(datab
         for day in (date(2026, 3, 28), NIGHT, date(2026, 3, 30)):
             await connection.execute(_SCORE, datetime(day.year, day.month, day.day, tzinfo=UTC), day)
     quality = (await figures(database, DAY)).quality
-    assert (quality.series, quality.timed, quality.on_time) == (1, 12, 9)
+    assert (quality.series, quality.timed, quality.on_time) == (1, 16, 9)
     assert [one.title for one in quality.worst] == ["FR load_actual"]
 
 

@@ -5,7 +5,16 @@ from datetime import UTC, date, datetime
 import pytest
 
 from app.errors import ConfigurationError
-from app.quality.scoring import DEFAULT_WEIGHTS, DayScore, Score, ScoreCounts, score, weighted_mean
+from app.quality.scoring import (
+    DEFAULT_WEIGHTS,
+    DayScore,
+    Score,
+    ScoreCounts,
+    score,
+    score_of_sum,
+    summed,
+    weighted_mean,
+)
 from app.settings import load_settings
 
 DAY = ScoreCounts(
@@ -68,3 +77,18 @@ def test_timeliness_needs_most_values_of_the_day(timed: int, timeliness: float |
     found = score(ScoreCounts(expected=96, stored=94, not_due=2, timed=timed, on_time=timed, checked=94))
     assert found.timeliness == timeliness
     assert found.overall == 100.0
+
+
+def test_few_timed_values_of_a_series_that_nothing_is_expected_of_say_nothing_either() -> None:
+    assert score(ScoreCounts(timed=3, on_time=3, checked=96)).timeliness is None
+    assert score(ScoreCounts(timed=96, on_time=48, checked=96)).timeliness == 50.0
+
+
+def test_timeliness_of_several_days_is_that_of_the_watched_ones() -> None:
+    watched = ScoreCounts(expected=96, stored=96, timed=90, on_time=45, checked=96)
+    backfilled = ScoreCounts(expected=96, stored=96, timed=6, on_time=6, checked=96)
+    total = summed([one.scored for one in (watched, *9 * [backfilled])])
+
+    assert (total.expected, total.timed, total.on_time) == (960, 90, 45)
+    assert score_of_sum(total).timeliness == 50.0
+    assert score_of_sum(summed([backfilled.scored])).timeliness is None

@@ -19,6 +19,7 @@ from app.reporting.quality.document import (
     QualityReport,
     evidence_text,
     group_scores,
+    history_chart,
     quality_as_document,
     quality_report,
     series_scores,
@@ -134,6 +135,19 @@ def test_a_picture_shows_values_findings_and_the_weeks_before() -> None:
     assert page.count("<polyline") == 2
     assert "stuck (open)" in page
     assert "[MAW]" in page
+
+
+@pytest.mark.parametrize("state", ["accepted", "repaired", "confirmed", "unrepairable", "withdrawn"])
+def test_only_open_findings_are_shaded(state: str) -> None:
+    picture = Picture(2, [T0.timestamp(), T0.timestamp() + 3600], [1.0, 2.0], "MAW", [])
+    made = report(day(2, flagged=6), findings=(replace(finding(), state=state),))
+
+    assert f"stuck ({state})" not in to_html(quality_as_document(replace(made, pictures=(picture,))))
+
+
+def test_days_without_a_score_break_the_line() -> None:
+    assert history_chart("title", [(date(2024, 2, one), 90.0) for one in (1, 2, 3)]).count("<polyline") == 1
+    assert history_chart("title", [(date(2024, 2, one), 90.0) for one in (1, 2, 5, 6)]).count("<polyline") == 2
 
 
 def test_a_series_without_a_past_has_no_history_drawn() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from math import isnan
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.reporting.plots import Band, PlotLine, sparkline, time_chart
+from app.reporting.plots import Band, PlotLine, sparkline, time_chart, with_breaks
 from app.reporting.render import (
     Figure,
     ReportDocument,
@@ -189,3 +190,13 @@ def test_what_stands_between_backticks_is_code_and_a_lonely_one_a_character() ->
     assert "<code>x</code> and `</p>" in page
     assert "run `a_b <c>` now" in text
     assert "5\\` wide" in text
+
+
+def test_a_line_breaks_where_units_between_two_values_are_missing() -> None:
+    instants, values = with_breaks([0.0, 60.0, 240.0], [60.0, 120.0, 300.0], [1.0, 2.0, 3.0])
+
+    assert instants == [0.0, 60.0, 120.0, 240.0]
+    assert values[:2] + values[3:] == [1.0, 2.0, 3.0]
+    assert isnan(values[2])
+    assert time_chart([PlotLine("c", instants, values)], title="t").count("<polyline") == 2
+    assert with_breaks([], [], []) == ([], [])
