@@ -82,9 +82,9 @@ def favour_the_event_loop() -> None:
 
 
 @asynccontextmanager
-async def services(settings: Settings, echo: Echo) -> AsyncIterator[Container]:
+async def services(settings: Settings, echo: Echo, *, made: bool = False) -> AsyncIterator[Container]:
     """The services on the open database; nothing runs, and neither token nor platform is needed."""
-    async with database(settings, echo) as opened:
+    async with database(settings, echo, made=made) as opened:
         from app.wiring.container import Container
 
         yield Container(settings=settings, database=opened, echo=echo)
@@ -127,15 +127,24 @@ async def _measuring(container: Container) -> AsyncIterator[None]:
 
 
 async def serve(
-    settings: Settings, echo: Echo, stop: asyncio.Event, sides: Sequence[Side] = (), *, backfills: bool = True
+    settings: Settings,
+    echo: Echo,
+    stop: asyncio.Event,
+    sides: Sequence[Side] = (),
+    *,
+    backfills: bool = True,
+    before: Callable[[Container], Awaitable[None]] | None = None,
 ) -> None:
     """Run the scheduler, the backfill worker and the given sides until `stop` is set, then let them drain.
 
+    What has to hold `before` anything runs raises where it does not.
     A part that fails ends the others too: whoever started the process starts it anew.
     """
     lean_memory()
     asks = asks_platform(settings)
     async with collecting(settings, echo, asks=asks) as container:
+        if before is not None:
+            await before(container)
         stopping = _Stopping(stop)
         # Made before anything runs: a wrong plan ends the service here.
         parts = (

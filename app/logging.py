@@ -13,13 +13,15 @@ import structlog
 from app.settings import LogSettings
 
 _SECRET_NAMES = frozenset({"token", "password", "secret", "authorization", "security_token"})
-_SECRET_IN_TEXT = re.compile(r"(?i)(security_?token[=:\s]+)[^&@\s\"']+|(://[^/\s:@]+:)[^@\s/]+(?=@)")
+_SECRET_IN_TEXT = re.compile(
+    r"(?i)(security_?token[=:\s]+)[^&@\s\"']+|(://[^/\s:@]+:)[^@\s/]+(?=@)|(\bgk_)[A-Za-z0-9_-]{43}"
+)
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def redact(text: str) -> str:
     """The text without the values of tokens and URL passwords."""
-    return _SECRET_IN_TEXT.sub(r"\1\2***", text)
+    return _SECRET_IN_TEXT.sub(r"\1\2\3***", text)
 
 
 def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

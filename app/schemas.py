@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
@@ -45,6 +45,31 @@ class ProblemResource(Resource):
     title: str
     status: int
     detail: str
+
+
+class FieldProblemResource(Resource):
+    """What is wrong with one part of a request: where it stands (`query`, `path`, `header`, `body`), its name, and why."""
+
+    location: str
+    field: str
+    detail: str
+
+
+class ApiProblemResource(ProblemResource):
+    """An error of the REST API; `type` leads to a text about it, `errors` names each field that is wrong."""
+
+    errors: list[FieldProblemResource] = []
+    request_id: str = ""
+
+
+Row = TypeVar("Row", bound=Resource)
+
+
+class Page(Resource, Generic[Row]):
+    """A part of a list; `next` is what the parameter `next` of the next request is, null at the end."""
+
+    data: list[Row]
+    next: str | None
 
 
 def jsonable(content: BaseModel | Sequence[BaseModel]) -> Any:

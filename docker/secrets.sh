@@ -17,7 +17,11 @@ hand() {
     refuse "$1 cannot be given to user ${OWNER:-$(id -u)}${2:+ and group $2}; give this container the right to do so"
 }
 
-# make NAME [GROUP]: a file with a password.
+# A password of 24 random bytes; a key of the REST API is its prefix and 32.
+password() { head -c 24 /dev/urandom | base64 | tr '+/' '-_'; }
+api_key() { echo "gk_$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')"; }
+
+# make NAME [GROUP [GENERATOR]]: a file with a password, or what the generator gives.
 make() {
   file=$folder/$1
   if [ -e "$file" ]; then
@@ -27,7 +31,7 @@ make() {
     return
   fi
   draft=$folder/.$1.$$
-  { head -c 24 /dev/urandom | base64 | tr '+/' '-_'; } >"$draft" ||
+  "${3:-password}" >"$draft" ||
     refuse "user $(id -u) cannot write to $folder; make it writable, or put a password into $file"
   hand "$draft" "${2:-}"
   # A link fails where somebody was faster.
@@ -39,5 +43,6 @@ make() {
 [ -z "${OWNER:-}" ] || { chown 0:0 "$folder" && chmod 0711 "$folder"; } || refuse "$folder cannot be taken over"
 make database_password
 make rules_password
+make api_key "" api_key
 make grafana_reader_password "${GRAFANA_GROUP:-}"
 make grafana_admin_password "${GRAFANA_GROUP:-}"

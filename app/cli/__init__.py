@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from app.cli.alert_groups import alerts
+from app.cli.api_groups import api
 from app.cli.exit_codes import BROKEN_PIPE, INTERRUPTED, OK, UNAVAILABLE, USAGE
 from app.cli.groups import GROUPS, watch
 from app.cli.options import (
@@ -264,6 +265,7 @@ for name, group in GROUPS.items():
 cli.add_typer(report, name="report")
 cli.add_typer(watch)
 cli.add_typer(alerts, name="alerts")
+cli.add_typer(api, name="api")
 
 
 def _version(asked: bool) -> None:

@@ -99,11 +99,11 @@ def _own_name() -> str:
 
 async def _serve(settings: Settings) -> int:
     from app.lifecycle import serve
-    from app.web.app import check_address
+    from app.web.app import check_address, require_key
 
     # The scheduler would have begun to collect before the HTTP side finds its port taken.
     await check_address(settings.web)
-    await serve(settings, _tell, _stop_on_signal(settings), _sides())
+    await serve(settings, _tell, _stop_on_signal(settings), _sides(), before=require_key)
     structlog.get_logger().info("service_stopped")
     return OK
 

@@ -31,7 +31,7 @@ class ReadingRole:
 # Dashboards see the documented views and nothing below them. Rules are written by operators and see the tables, too.
 ROLES = (
     ReadingRole(READER, 0, "relkind = 'v' and starts_with(relname, 'v_')"),
-    ReadingRole(RULE_READER, 60, "relkind in ('r', 'p', 'v', 'm')"),
+    ReadingRole(RULE_READER, 60, "relkind in ('r', 'p', 'v', 'm') and relname <> 'api_keys'"),
 )
 
 _STATE = """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 from app.entsoe.items import ItemSpec
-from app.market.areas import Area
+from app.market.areas import Area, Border, areas, borders
 from app.market.text import counted
 from app.schemas import Resource
 
@@ -62,4 +63,36 @@ class ItemResource(Resource):
             window=counted(spec.months, "month") if spec.months else counted(spec.days, "day"),
             deadline=str(spec.publication),
             source_of_the_deadline=spec.publication.article,
+        )
+
+
+class CatalogueItemResource(ItemResource):
+    """A data item with the codes of all areas, or borders, that have it."""
+
+    places: list[str]
+
+    @classmethod
+    def published(cls, spec: ItemSpec) -> Self:
+        fields = ItemResource.of(spec).model_dump()
+        known: Sequence[Area | Border] = borders() if spec.border else list(areas().values())
+        return cls(**fields, places=[place.code for place in known if spec.exists_for(place)])
+
+
+class BorderResource(Resource):
+    """A direction over a border: energy leaves `out_area` and enters `in_area`, in whose zone its days are."""
+
+    code: str
+    eic: str
+    out_area: str
+    in_area: str
+    zone: str
+
+    @classmethod
+    def of(cls, border: Border) -> Self:
+        return cls(
+            code=border.code,
+            eic=border.eic,
+            out_area=border.out_area.code,
+            in_area=border.in_area.code,
+            zone=border.zone.key,
         )

@@ -57,15 +57,16 @@ def _distance(count: int, unit: str, zone: ZoneInfo, now: datetime) -> datetime:
     return midnight(local_day(now, zone) + timedelta(days=count * (7 if unit == "w" else 1)), zone)
 
 
-def parse_interval(start: str, end: str | None, zone: ZoneInfo, now: datetime) -> Interval:
+def parse_interval(
+    start: str, end: str | None, zone: ZoneInfo, now: datetime, *, names: tuple[str, str] = ("--from", "--to")
+) -> Interval:
     """The interval between two moments; without an end it lasts to the end of the local day of `now`."""
-    first = parse_moment(start, zone, now, name="--from")
-    last = (
-        parse_moment(end, zone, now, name="--to") if end else midnight(local_day(now, zone) + timedelta(days=1), zone)
-    )
+    begins, ends = names
+    first = parse_moment(start, zone, now, name=begins)
+    last = parse_moment(end, zone, now, name=ends) if end else midnight(local_day(now, zone) + timedelta(days=1), zone)
     if first >= last:
-        said = f"--to {end}" if end else f"the end of today ({iso(last)})"
-        raise ConfigurationError(f"--from {start} is not before {said}: nothing lies between them")
+        said = f"{ends} {end}" if end else f"the end of today ({iso(last)})"
+        raise ConfigurationError(f"{begins} {start} is not before {said}: nothing lies between them")
     return Interval(first, last)
 
 

@@ -5,6 +5,7 @@ A setting is one field. Its variable is `GRIDKEEPER_` and the path in capitals, 
 """
 
 from app.settings.alerting import AlertingSettings
+from app.settings.api import ApiSettings
 from app.settings.collection import BackfillSettings, CollectionSettings, GapSettings
 from app.settings.database import DatabaseSettings, RetentionSettings
 from app.settings.entsoe import EntsoeSettings
@@ -20,6 +21,7 @@ from app.settings.web import WebSettings
 __all__ = [
     "PREFIX",
     "AlertingSettings",
+    "ApiSettings",
     "BackfillSettings",
     "CollectionSettings",
     "DatabaseSettings",

@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from app.errors import ConfigurationError
 from app.kit.suggest import did_you_mean
 from app.settings.alerting import AlertingSettings
+from app.settings.api import ApiSettings
 from app.settings.collection import BackfillSettings, CollectionSettings, GapSettings
 from app.settings.database import DatabaseSettings, RetentionSettings
 from app.settings.entsoe import EntsoeSettings
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     notifications: NotificationSettings = NotificationSettings()
     quality: QualitySettings = QualitySettings()
     web: WebSettings = WebSettings()
+    api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("data_dir")

@@ -13,24 +13,27 @@ from urllib.parse import urlsplit
 import structlog
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from starlette.middleware.cors import CORSMiddleware
 
 from app.clock import until_beat
 from app.db.engine import Database
 from app.errors import ConfigurationError
 from app.monitoring.resources import disk
 from app.settings import WebSettings
-from app.web import health, pages
+from app.web import health, pages, reference
 from app.web import problem_details as errors
+from app.web.boundary import ApiBoundary, is_loopback
 from app.web.connections import Room, limited
 from app.web.health import ServiceState
 from app.web.metrics import Metrics, PoolState, Snapshot
+from app.web.openapi import BASE
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
 
 
-def create_app(probes: ServiceState) -> FastAPI:
-    """The application; it closes the probe of the database when it ends."""
+def create_app(probes: ServiceState, container: Container | None = None) -> FastAPI:
+    """The application, with the API where services are there; it closes the probe of the database when it ends."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -43,6 +46,8 @@ def create_app(probes: ServiceState) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     errors.install(app)
+    if container is not None:
+        add_api(app, container)
     app.include_router(health.router(probes))
     app.include_router(pages.router(probes))
 
@@ -56,6 +61,24 @@ def create_app(probes: ServiceState) -> FastAPI:
         return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
     return app
+
+
+def add_api(app: FastAPI, container: Container) -> None:
+    """The REST API and its reference, for the services of the container."""
+    from app.web.routes.v1.api import create_api
+
+    settings = container.settings()
+    app.include_router(reference.reference_router())
+    app.mount(BASE, create_api(container, settings.api))
+    if settings.api.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.api.origins,
+            allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"],
+            expose_headers=["ETag", "Last-Modified", "Link", "Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(ApiBoundary, settings=settings)
 
 
 def pool_state(database: Database) -> PoolState:
@@ -95,11 +118,33 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
         channels=lambda: container.alerting().delivery_worker().warnings,
         disk=lambda: None if settings.database.url else disk_of(settings.data_dir),
     )
-    async with serve_http(create_app(probes), settings.web) as url:
+    async with serve_http(create_app(probes, container), settings.web) as url, _counting(container):
         structlog.get_logger().info(
-            "http_started", url=f"{url}/health/ready", metrics=f"{url}/metrics", port=urlsplit(url).port
+            "http_started",
+            url=f"{url}/health/ready",
+            metrics=f"{url}/metrics",
+            api=f"{url}/api/docs",
+            port=urlsplit(url).port,
         )
         await stop.wait()
+
+
+@asynccontextmanager
+async def _counting(container: Container) -> AsyncIterator[None]:
+    """Writes how often keys are used, the last time at the end."""
+    access, ended = container.access().service(), asyncio.Event()
+    writing = asyncio.create_task(access.account(ended), name="use of keys")
+    try:
+        yield
+    finally:
+        ended.set()
+        await writing
+
+
+async def require_key(container: Container) -> None:
+    """ConfigurationError with the remedy where other machines are let in and no key exists."""
+    host = container.settings().web.host
+    await container.access().service().open_for(host, loopback=host == "localhost" or is_loopback(host))
 
 
 @asynccontextmanager

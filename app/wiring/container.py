@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dependency_injector import containers, providers
 
@@ -13,6 +13,7 @@ from app.db.engine import Database
 from app.settings import Settings
 
 if TYPE_CHECKING:
+    from app.wiring.access import AccessWiring
     from app.wiring.alerting import AlertingWiring
     from app.wiring.collection import CollectionWiring
     from app.wiring.monitoring import MonitoringWiring
@@ -43,6 +44,7 @@ class Container(containers.DeclarativeContainer):
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
     echo: providers.Dependency[Echo] = providers.Dependency()
     clock: providers.Singleton[SystemClock] = providers.Singleton(SystemClock)
+    _common: ClassVar[dict[str, Any]] = {"settings": settings, "database": database, "clock": clock}
 
     storage: providers.Singleton[StorageWiring] = providers.Singleton(_domain("storage"), database=database)
     sources: providers.Singleton[SourcesWiring] = providers.Singleton(
@@ -53,15 +55,11 @@ class Container(containers.DeclarativeContainer):
     )
     quality: providers.Singleton[QualityWiring] = providers.Singleton(
         _domain("quality"),
-        settings=settings,
-        database=database,
-        clock=clock,
+        **_common,
         storage=storage,
         collection=collection.provider,
     )
-    monitoring: providers.Singleton[MonitoringWiring] = providers.Singleton(
-        _domain("monitoring"), settings=settings, database=database, clock=clock
-    )
+    monitoring: providers.Singleton[MonitoringWiring] = providers.Singleton(_domain("monitoring"), **_common)
     reporting: providers.Singleton[ReportingWiring] = providers.Singleton(
         _domain("reporting"),
         settings=settings,
@@ -70,14 +68,11 @@ class Container(containers.DeclarativeContainer):
         monitoring=monitoring,
         quality=quality,
     )
-    alerting: providers.Singleton[AlertingWiring] = providers.Singleton(
-        _domain("alerting"), settings=settings, database=database, clock=clock
-    )
+    alerting: providers.Singleton[AlertingWiring] = providers.Singleton(_domain("alerting"), **_common)
+    access: providers.Singleton[AccessWiring] = providers.Singleton(_domain("access"), **_common)
     scheduling: providers.Singleton[SchedulingWiring] = providers.Singleton(
         _domain("scheduling"),
-        settings=settings,
-        database=database,
-        clock=clock,
+        **_common,
         storage=storage,
         sources=sources,
         collection=collection,
@@ -85,12 +80,11 @@ class Container(containers.DeclarativeContainer):
         monitoring=monitoring,
         reporting=reporting,
         alerting=alerting,
+        access=access,
     )
     replica: providers.Singleton[ReplicaWiring] = providers.Singleton(
         _domain("replica"),
-        settings=settings,
-        database=database,
-        clock=clock,
+        **_common,
         alerting=alerting,
         monitoring=monitoring,
         scheduling=scheduling,

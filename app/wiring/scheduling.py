@@ -33,6 +33,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
     monitoring = providers.DependenciesContainer()
     reporting = providers.DependenciesContainer()
     alerting = providers.DependenciesContainer()
+    access = providers.DependenciesContainer()
 
     _chosen = settings.provided.scheduler
     # Whoever wants to learn of jobs appends itself, at any time.
@@ -56,7 +57,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
         ReportMail, database, reporting.quality_reports, reporting.operations_reports, alerting.outbox, clock
     )
     # Whatever housekeeping erases, once a day.
-    _chores = providers.List(monitoring.upkeep, collection.gap_retention)
+    _chores = providers.List(monitoring.upkeep, collection.gap_retention, access.service)
     chores: providers.Singleton[list[Chore]] = providers.Singleton(list, _chores)
     _largest_run = providers.Callable(largest_run, settings.provided.entsoe.requests_per_minute)
     live_runs: providers.Singleton[BoundedCollection] = providers.Singleton(

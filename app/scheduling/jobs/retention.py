@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from app.access import sql as access
 from app.alerting import config_problems
 from app.alerting.delivery import sql as delivery
 from app.alerting.evaluation import sql as evaluation
@@ -30,6 +31,7 @@ RETENTIONS: tuple[Retention, ...] = (
     *evaluation.RETAINED,
     *delivery.RETAINED,
     *config_problems.RETAINED,
+    *access.RETAINED,
 )
 
 

@@ -24,7 +24,7 @@ ONE_SHOTS = {
 }  # fmt: skip
 DATABASES = {"database", "demo-database"}
 LASTING = {"app", "grafana", "demo", "demo-grafana"} | DATABASES
-PASSWORDS = {"database_password", "rules_password", "grafana_reader_password", "grafana_admin_password"}
+PASSWORDS = {"database_password", "rules_password", "api_key", "grafana_reader_password", "grafana_admin_password"}
 # What the Compose specification allows for a service, as far as it is used here.
 SERVICE_KEYS = {
     "build", "cap_add", "cap_drop", "command", "depends_on", "deploy", "entrypoint", "env_file",

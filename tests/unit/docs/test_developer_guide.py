@@ -22,7 +22,9 @@ from app.sandbox.items import SYNTHETIC
 from app.scheduling.jobs.declaration import DECLARED
 from app.scheduling.jobs.retention import RETENTIONS, retention_table
 from app.scheduling.plan import RULES
-from app.settings import Settings, variables
+from app.settings import ApiSettings, Settings, variables
+from app.web.openapi import routes_table
+from app.web.routes.v1.api import MODULES, create_api
 from scripts.dashboards import build
 
 ROOT = Path(__file__).parents[3]
@@ -264,6 +266,17 @@ def resource(where: list[str]) -> None:
     assert {path for path in models if path.startswith(("app/cli/", "app/web/"))} == set()
 
 
+def route(where: list[str]) -> None:
+    folder, includer, document = where
+    table = routes_table(create_api(None, ApiSettings()).openapi())
+    assert table in (ROOT / document).read_text(encoding="utf-8")
+    modules_of = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__", "api"}
+    assert {module.__name__.rpartition(".")[2] for module in MODULES} == modules_of
+    assert includer == f"{folder}api.py"
+    makers = {path for path, tree in modules().items() if any(is_call(node, "api_router") for node in ast.walk(tree))}
+    assert {path for path in makers if not path.startswith(folder)} == set()
+
+
 def command(where: list[str]) -> None:
     assert where == ["app/cli/"]
     found = list(commands(get_command(cli)))
@@ -296,6 +309,7 @@ CLAIMS: dict[str, Callable[[list[str]], None]] = {
     "a setting": setting,
     "a command": command,
     "a resource as JSON": resource,
+    "a route": route,
     "a table": table,
     "rows deleted when old": retention,
     "a periodic job": job,

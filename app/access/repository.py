@@ -1,0 +1,144 @@
+"""The keys of one database, and the record of what was changed with them."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from app.access import sql
+from app.access.models import AccessScope, ApiKey, AuditEntry, KeyRequest
+from app.access.tokens import token_hint
+from app.db.retention import erase
+from app.errors import Conflict, NotFound
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+    from app.db.engine import Connection, Database
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """How often a key was used since the last account of it, when last, and from where."""
+
+    requests: int
+    at: datetime
+    address: str
+
+
+class AccessRepository:
+    """Keys and audit; every public method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, digest: bytes) -> ApiKey | None:
+        """The key of this digest, usable or not."""
+        async with self._database.connection() as connection:
+            found = await connection.fetchrow(sql.FIND, digest)
+        if found is None or not hmac.compare_digest(found["digest"], digest):
+            return None
+        return _key(found)
+
+    async def keys(self) -> list[ApiKey]:
+        async with self._database.connection() as connection:
+            return [_key(row) for row in await connection.fetch(sql.LIST)]
+
+    async def any_key(self) -> bool:
+        """Whether there ever was one, also where none can be used any more: what was closed does not open by itself."""
+        async with self._database.connection() as connection:
+            return bool(await connection.fetchval(sql.ANY))
+
+    async def add(self, request: KeyRequest, token: str, digest: bytes, entry: AuditEntry) -> ApiKey:
+        """The new key; Conflict where one of its name is in use."""
+        async with self._database.transaction() as connection:
+            found = await connection.fetchrow(
+                sql.ADD,
+                request.name,
+                digest,
+                token_hint(token),
+                request.scope,
+                list(request.areas),
+                list(request.items),
+                entry.at,
+                entry.actor,
+                request.expires_at,
+            )
+            if found is None:
+                raise Conflict(
+                    f"there is a key {request.name!r} already; choose another name, or revoke that one first"
+                )
+            await _note(connection, entry)
+        return _key(found)
+
+    async def revoke(self, name: str, entry: AuditEntry) -> ApiKey:
+        """The key, which cannot be used any more; NotFound or Conflict where there is none or it was revoked before."""
+        async with self._database.transaction() as connection:
+            found = await connection.fetchrow(sql.REVOKE, name, entry.at)
+            if found is None:
+                if await connection.fetchrow(sql.NAMED, name) is None:
+                    raise NotFound(f"there is no key {name!r}; `gridkeeper api keys list` shows them all")
+                raise Conflict(f"the key {name!r} was revoked before")
+            await _note(connection, entry)
+        return _key(found)
+
+    async def note_use(self, used: Mapping[int, KeyUse]) -> None:
+        """Adds to each key how often it was used."""
+        columns = (
+            list(used),
+            [one.requests for one in used.values()],
+            [one.at for one in used.values()],
+            [one.address for one in used.values()],
+        )
+        async with self._database.connection() as connection:
+            await connection.execute(sql.USED, *columns)
+
+    async def note(self, entry: AuditEntry) -> int:
+        """Keeps the record of a change; its number."""
+        async with self._database.connection() as connection:
+            return await _note(connection, entry)
+
+    async def note_answer(self, audit_id: int, status: int) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(sql.ANSWERED, audit_id, status)
+
+    async def audit(self, *, before: int | None, actor: str | None, limit: int) -> Sequence[AuditEntry]:
+        """The changes before the one of this number, the newest first."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.AUDIT, before, actor, limit)
+        return [_entry(row) for row in rows]
+
+    async def erase_audit(self, before: datetime) -> int:
+        """Forgets changes of before the instant; how many."""
+        async with self._database.connection() as connection:
+            [changes] = sql.RETAINED
+            return await erase(connection, changes, before)
+
+
+async def _note(connection: Connection, entry: AuditEntry) -> int:
+    audit_id: int = await connection.fetchval(
+        sql.NOTE,
+        entry.at,
+        entry.actor,
+        entry.key_id,
+        entry.action,
+        entry.target,
+        entry.address,
+        entry.request_id,
+        json.dumps(entry.details),
+    )
+    return audit_id
+
+
+def _entry(row: Record) -> AuditEntry:
+    return AuditEntry(**{**dict(row), "details": json.loads(row["details"])})
+
+
+def _key(row: Record) -> ApiKey:
+    values = {name: value for name, value in row.items() if name != "digest"}
+    lists = {name: tuple(row[name]) for name in ("areas", "items")}
+    return ApiKey(**{**values, **lists, "scope": AccessScope(row["scope"])})

@@ -1,0 +1,268 @@
+"""Lets requests in: finds the key of each, holds its limits, counts its use, and keeps the record of changes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from app.access.keys import checked_name
+from app.access.models import (
+    AccessScope,
+    ApiKey,
+    AuditEntry,
+    Caller,
+    KeyRequest,
+    NotAllowed,
+    NotAuthenticated,
+    TooManyRequests,
+)
+from app.access.rate_limit import RateLimit
+from app.access.repository import AccessRepository, KeyUse
+from app.access.tokens import is_token, new_token, token_digest, token_in
+from app.clock import Clock
+from app.errors import ConfigurationError, Conflict, DatabaseUnavailable
+from app.logging import OutageLog
+from app.settings import ApiSettings
+from app.settings.section import secret_in
+
+FRESH_SECONDS = 1.0
+"""A key that was found is believed for so long: a revoked one ends within this time in every replica."""
+ACCOUNT_SECONDS = 5.0
+BURST_SECONDS = 10.0
+"""Of the limit of a minute so much may be used at once."""
+FIRST = "first"
+NO_KEY = (
+    "{host} lets other machines in, and no API key exists: make one with `gridkeeper api keys create NAME --scope read`, "
+    "let GRIDKEEPER_API__FIRST_KEY_FILE name a file for a first key, or listen on 127.0.0.1"
+)
+_ASK = "send `Authorization: Bearer KEY`; `gridkeeper api keys create NAME` makes a key"
+
+
+class AccessService:
+    """Who asks, and whether that may be; one for each process."""
+
+    def __init__(self, repository: AccessRepository, clock: Clock, *, settings: ApiSettings) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._settings = settings
+        self._found: dict[bytes, tuple[ApiKey, float]] = {}
+        """Keys that exist, until when each is believed without looking; those of limits long past stay known."""
+        self._open_until = 0.0
+        self._used: dict[int, KeyUse] = {}
+        self._failures = RateLimit(settings.failures_per_minute, settings.failures_per_minute)
+        self._requests = RateLimit(
+            settings.requests_per_minute, max(1.0, settings.requests_per_minute * BURST_SECONDS / 60)
+        )
+        self._outage = OutageLog("key_account_failed", "key_account_recovered")
+
+    async def authenticate(self, authorization: str | None, address: str, *, local: bool) -> Caller:
+        """Who asks; `local` says that the request comes from this machine and over no proxy."""
+        now = time.monotonic()
+        if authorization is None:
+            caller = await self._without_key(address, now, local=local)
+        else:
+            key = await self._usable(token_in(authorization), address, now)
+            caller = Caller(key.name, address, key.scope, key)
+        self._count(caller, now)
+        return caller
+
+    async def _without_key(self, address: str, now: float, *, local: bool) -> Caller:
+        if not local:
+            raise NotAuthenticated(f"a key is needed: {_ASK}")
+        if not self._settings.open_reading and now > self._open_until:
+            if await self._repository.any_key():
+                raise NotAuthenticated(f"a key is needed, because keys exist: {_ASK}")
+            self._open_until = now + FRESH_SECONDS
+        return Caller("local", address, AccessScope.READ)
+
+    async def _usable(self, token: str, address: str, now: float) -> ApiKey:
+        digest = token_digest(token)
+        wait = self._failures.wait(address, now)
+        if wait and digest not in self._found:
+            raise TooManyRequests(f"too many wrong keys came from {address}; wait {wait:.0f} s", wait)
+        key = await self._key(digest, now) if is_token(token) else None
+        why = "the key is not known" if key is None else key.why_unusable(self._clock.now())
+        if key is None or why:
+            self._failures.take(address, now)
+            raise NotAuthenticated(f"{why}; {_ASK}")
+        return key
+
+    async def _key(self, digest: bytes, now: float) -> ApiKey | None:
+        known = self._found.get(digest)
+        if known and now < known[1]:
+            return known[0]
+        key = await self._repository.find(digest)
+        if key is None:
+            self._found.pop(digest, None)
+        else:
+            self._found[digest] = (key, now + FRESH_SECONDS)
+        return key
+
+    def _count(self, caller: Caller, now: float) -> None:
+        name = f"key {caller.key.key_id}" if caller.key else caller.address
+        if wait := self._requests.wait(name, now):
+            raise TooManyRequests(
+                f"more than {self._settings.requests_per_minute} requests a minute; wait {wait:.1f} s, or raise "
+                "GRIDKEEPER_API__REQUESTS_PER_MINUTE",
+                wait,
+            )
+        self._requests.take(name, now)
+        if caller.key:
+            before = self._used.get(caller.key.key_id)
+            count = before.requests + 1 if before else 1
+            self._used[caller.key.key_id] = KeyUse(count, self._clock.now(), caller.address)
+
+    async def account(self, stop: asyncio.Event) -> None:
+        """Writes every few seconds how often keys were used, until the event is set, and once more then."""
+        while not stop.is_set():
+            try:
+                async with asyncio.timeout(ACCOUNT_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                pass
+            await self.write_use()
+
+    async def write_use(self) -> None:
+        used, self._used = self._used, {}
+        if not used:
+            return
+        try:
+            await self._repository.note_use(used)
+        except DatabaseUnavailable as error:
+            self._outage.met(error)
+            self._used = _merged(used, self._used)
+        else:
+            self._outage.over()
+
+    async def keys(self) -> list[ApiKey]:
+        await self.write_use()
+        return await self._repository.keys()
+
+    async def create(self, request: KeyRequest, by: Caller, *, request_id: str = "") -> tuple[ApiKey, str]:
+        """The new key and its text, which is not stored and cannot be shown again."""
+        if (request.areas or request.items) and request.scope is not AccessScope.READ:
+            raise ConfigurationError(
+                f"areas and items limit what a key reads; a key of scope {request.scope} changes all"
+            )
+        if request.expires_at is not None and request.expires_at <= self._clock.now():
+            raise ConfigurationError("the key would have expired already; name a later end")
+        checked_name(request.name)
+        token = new_token()
+        details: dict[str, object] = {
+            "scope": request.scope.value,
+            "areas": list(request.areas),
+            "items": list(request.items),
+            "expires_at": request.expires_at.isoformat() if request.expires_at else None,
+        }
+        entry = self.entry(by, "create key", request.name, request_id=request_id, details=details)
+        return await self._repository.add(request, token, token_digest(token), entry), token
+
+    async def revoke(self, name: str, by: Caller, *, request_id: str = "") -> ApiKey:
+        key = await self._repository.revoke(name, self.entry(by, "revoke key", name, request_id=request_id))
+        self._found.clear()
+        return key
+
+    def entry(
+        self,
+        by: Caller,
+        action: str,
+        target: str,
+        *,
+        request_id: str = "",
+        details: Mapping[str, object] | None = None,
+    ) -> AuditEntry:
+        """The record of a change, made now."""
+        key_id = by.key.key_id if by.key else None
+        return AuditEntry(
+            self._clock.now(),
+            by.name,
+            key_id,
+            action,
+            target,
+            by.address,
+            request_id,
+            details=dict(details or {}),
+        )
+
+    async def note(self, entry: AuditEntry) -> int:
+        """Keeps the record of a change before it is made, so that none is made without; `note_answer` ends it."""
+        return await self._repository.note(entry)
+
+    async def note_answer(self, audit_id: int, status: int) -> None:
+        await self._repository.note_answer(audit_id, status)
+
+    async def audit(self, *, before: int | None, actor: str | None, limit: int) -> Sequence[AuditEntry]:
+        return await self._repository.audit(before=before, actor=actor, limit=limit)
+
+    async def open_for(self, host: str, *, loopback: bool) -> None:
+        """Takes the first key where a file is named for it; ConfigurationError where others are let in without any."""
+        if await self._repository.any_key():
+            return
+        if self._settings.first_key_file is not None:
+            await self._take_first(self._settings.first_key_file.expanduser())
+        elif not loopback:
+            raise ConfigurationError(NO_KEY.format(host=host))
+
+    async def _take_first(self, file: Path) -> None:
+        token = await asyncio.to_thread(_first_token, file)
+        machine = Caller("first start", "", AccessScope.ADMIN)
+        entry = self.entry(machine, "create key", FIRST, details={"scope": "admin", "file": str(file)})
+        try:
+            await self._repository.add(KeyRequest(FIRST, AccessScope.ADMIN), token, token_digest(token), entry)
+        except Conflict:
+            return  # another replica was faster, with the same file
+        structlog.get_logger().warning("api_key_created", name=FIRST, scope="admin", file=str(file))
+
+    async def tidy(self, now: datetime) -> str:
+        """Erase what of the record is kept no longer; in words."""
+        gone = await self._repository.erase_audit(now - timedelta(days=self._settings.audit_days))
+        return f"{gone} old changes over the API erased" if gone else ""
+
+
+def check_scope(caller: Caller, scope: AccessScope, *, whole: bool) -> None:
+    """NotAllowed where the caller's scope does not reach, or where the `whole` is asked for and its key is limited."""
+    if not caller.scope.includes(scope):
+        raise NotAllowed(
+            f"{caller.name!r} may {caller.scope}, and this needs a key of scope {scope}: "
+            f"`gridkeeper api keys create NAME --scope {scope}`"
+        )
+    if whole and caller.limited:
+        raise NotAllowed(f"the key {caller.name!r} is for some areas and items only, and this tells of all")
+
+
+def _first_token(file: Path) -> str:
+    """The key in the file, which is made for its owner alone where there is none."""
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as made:
+            made.write(f"{new_token()}\n")
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"GRIDKEEPER_API__FIRST_KEY_FILE: {file} cannot be made ({error.strerror}); make its folder, and let user "
+            f"{os.getuid()} write there"
+        ) from None
+    try:
+        token = secret_in(file).strip()
+    except ValueError as error:
+        raise ConfigurationError(f"GRIDKEEPER_API__FIRST_KEY_FILE: {error}") from None
+    if not is_token(token):
+        raise ConfigurationError(
+            f"GRIDKEEPER_API__FIRST_KEY_FILE: {file} holds no key: gk_ and 43 letters, digits, - or _; remove it and "
+            "start again, which makes one"
+        )
+    return token
+
+
+def _merged(older: Mapping[int, KeyUse], newer: Mapping[int, KeyUse]) -> dict[int, KeyUse]:
+    merged = dict(older)
+    for key_id, use in newer.items():
+        before = older[key_id].requests if key_id in older else 0
+        merged[key_id] = KeyUse(before + use.requests, use.at, use.address)
+    return merged

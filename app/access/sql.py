@@ -1,0 +1,63 @@
+"""The statements of keys and of the record of changes."""
+
+from __future__ import annotations
+
+from app.db.retention import Retention
+
+RETAINED = (Retention("api_audit", "at", "api.audit_days"),)
+
+_COLUMNS = """
+    key_id, name, hint, scope, areas, items, created_at, created_by, expires_at, revoked_at,
+    last_used_at, last_used_from, requests
+"""
+
+FIND = f"select digest, {_COLUMNS} from api_keys where digest = $1"  # noqa: S608  names of columns
+
+LIST = f"select {_COLUMNS} from api_keys order by key_id"  # noqa: S608  names of columns
+
+NAMED = f"""
+    select {_COLUMNS} from api_keys
+    where name = $1
+    order by revoked_at nulls first, key_id desc
+    limit 1
+"""  # noqa: S608  names of columns
+
+ANY = "select exists (select from api_keys)"
+
+ADD = f"""
+    insert into api_keys (name, digest, hint, scope, areas, items, created_at, created_by, expires_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    on conflict do nothing
+    returning {_COLUMNS}
+"""  # noqa: S608  names of columns
+
+REVOKE = f"""
+    update api_keys set revoked_at = $2
+    where name = $1 and revoked_at is null
+    returning {_COLUMNS}
+"""  # noqa: S608  names of columns
+
+USED = """
+    update api_keys set
+        requests = api_keys.requests + used.requests,
+        last_used_at = greatest(api_keys.last_used_at, used.at),
+        last_used_from = used.address
+    from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[]) as used (key_id, requests, at, address)
+    where api_keys.key_id = used.key_id
+"""
+
+NOTE = """
+    insert into api_audit (at, actor, key_id, action, target, address, request_id, details)
+    values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
+    returning audit_id
+"""
+
+ANSWERED = "update api_audit set status = $2 where audit_id = $1"
+
+AUDIT = """
+    select audit_id, at, actor, key_id, action, target, address, request_id, status, details
+    from api_audit
+    where ($1::bigint is null or audit_id < $1) and ($2::text is null or actor = $2)
+    order by audit_id desc
+    limit $3
+"""

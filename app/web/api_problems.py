@@ -1,0 +1,122 @@
+"""Errors of the REST API as problem documents."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from app.access.models import NotAllowed, NotAuthenticated, TooManyRequests
+from app.errors import AppError, ConfigurationError, Conflict, DatabaseUnavailable, NotFound, SchedulerStateError
+from app.logging import redact
+from app.schemas import ApiProblemResource, FieldProblemResource, jsonable
+from app.web.problem_types import ApiError, ProblemType
+
+CHALLENGE = 'Bearer realm="gridkeeper", Basic realm="gridkeeper", charset="UTF-8"'
+_KINDS: tuple[tuple[type[AppError], ProblemType], ...] = (
+    (NotAuthenticated, ProblemType.NOT_AUTHENTICATED),
+    (NotAllowed, ProblemType.NOT_ALLOWED),
+    (TooManyRequests, ProblemType.TOO_MANY_REQUESTS),
+    (NotFound, ProblemType.NOT_FOUND),
+    (Conflict, ProblemType.CONFLICT),
+    (SchedulerStateError, ProblemType.CONFLICT),
+    (DatabaseUnavailable, ProblemType.UNAVAILABLE),
+    # What a service says of an argument; a setting that is wrong ends the service at its start.
+    (ConfigurationError, ProblemType.INVALID_REQUEST),
+)
+_RETRY_SECONDS = "5"
+ABSENT = "there is nothing at this path; /api/docs shows every route"
+
+
+def api_problem(error: ApiError, request_id: str) -> JSONResponse:
+    """The answer that tells of the error."""
+    status = error.kind.status
+    errors = [one.model_copy(update={"field": redact(one.field), "detail": redact(one.detail)}) for one in error.errors]
+    content = ApiProblemResource(
+        type=error.kind.uri,
+        title=status.phrase,
+        status=status.value,
+        detail=redact(str(error)),
+        errors=errors,
+        request_id=request_id,
+    )
+    return JSONResponse(jsonable(content), status, error.headers, media_type="application/problem+json")
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """What an error of the program means to whoever asked."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, RequestValidationError):
+        return _invalid(error)
+    if isinstance(error, HTTPException):
+        return _of_framework(error)
+    found = (kind for known, kind in _KINDS if isinstance(error, known))
+    kind = next(found, ProblemType.INTERNAL)
+    detail = str(error) if isinstance(error, AppError) else "this failed; the log says why"
+    return ApiError(kind, detail, headers=_headers(kind, error))
+
+
+def _headers(kind: ProblemType, error: Exception) -> Mapping[str, str]:
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+    if kind is ProblemType.NOT_AUTHENTICATED:
+        return {"WWW-Authenticate": CHALLENGE}
+    return {"Retry-After": _RETRY_SECONDS} if kind is ProblemType.UNAVAILABLE else {}
+
+
+_FRAMEWORK = {
+    HTTPStatus.BAD_REQUEST: ProblemType.MALFORMED_BODY,
+    HTTPStatus.NOT_FOUND: ProblemType.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED: ProblemType.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_ACCEPTABLE: ProblemType.NOT_ACCEPTABLE,
+    HTTPStatus.REQUEST_TIMEOUT: ProblemType.BODY_TOO_SLOW,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ProblemType.BODY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ProblemType.UNSUPPORTED_MEDIA_TYPE,
+}
+
+
+def _of_framework(error: HTTPException) -> ApiError:
+    kind = _FRAMEWORK.get(HTTPStatus(error.status_code), ProblemType.INVALID_REQUEST)
+    detail = ABSENT if kind is ProblemType.NOT_FOUND else str(error.detail)
+    if kind is ProblemType.BODY_TOO_LARGE:
+        detail = "the body is too large; GRIDKEEPER_API__BODY_BYTES says how large it may be"
+    return ApiError(kind, detail, headers=error.headers)
+
+
+def _invalid(error: RequestValidationError) -> ApiError:
+    found = [_field(one) for one in error.errors()]
+    if any(one["type"] == "json_invalid" for one in error.errors()):
+        return ApiError(ProblemType.MALFORMED_BODY, f"the body is no JSON: {found[0].detail}", errors=found)
+    said = "; ".join(f"{one.field}: {one.detail}" for one in found[:10])
+    return ApiError(ProblemType.INVALID_REQUEST, said, errors=found)
+
+
+def _field(found: Mapping[str, Any]) -> FieldProblemResource:
+    """Without the value that was sent: it may be a secret in the wrong place."""
+    location, *path = (str(part) for part in found["loc"])
+    message = str(found["msg"]).removeprefix("Value error, ")
+    if found["type"] == "json_invalid":
+        message = str(found.get("ctx", {}).get("error", message))
+        path = []
+    return FieldProblemResource(location=location, field=".".join(path) or location, detail=message)
+
+
+def request_id_of(request: Request) -> str:
+    return str(request.scope.get("state", {}).get("request_id", ""))
+
+
+def install_problems(api: FastAPI) -> None:
+    """Let the API answer every error as a problem document."""
+
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return api_problem(as_api_error(error), request_id_of(request))
+
+    for kind in (AppError, RequestValidationError, HTTPException, Exception):
+        api.add_exception_handler(kind, answer)

@@ -1,0 +1,175 @@
+"""What every request meets first: its number, the check of its Host, and the headers that keep browsers careful."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+import uuid
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.settings import Settings
+from app.web.api_problems import api_problem
+from app.web.problem_types import ApiError, ProblemType
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip")
+SECURITY_HEADERS: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""Set where an answer does not say otherwise itself."""
+
+
+class ApiBoundary:
+    """Wraps the application; what is not below /api gets number and headers only."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._hosts = own_hosts(settings)
+        self._proxies = [ipaddress.ip_network(text) for text in settings.api.proxies]
+        self._body_seconds = settings.api.body_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = request_id_from(headers.get("x-request-id", ""))
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        address, local = client_address(scope, headers, self._proxies)
+        state = scope.setdefault("state", {})
+        state.update(request_id=request_id, address=address, local=local)
+        answer = _with_headers(send, request_id)
+        if not is_api(scope["path"]):
+            await self._app(scope, receive, answer)
+        elif not known_host(headers.get("host", ""), self._hosts):
+            await api_problem(_wrong_host(), request_id)(scope, receive, answer)
+        else:
+            await self._app(_get_for_head(scope), body_within(receive, self._body_seconds), answer)
+
+
+def is_api(path: str) -> bool:
+    return path == "/api" or path.startswith("/api/")
+
+
+def _get_for_head(scope: Scope) -> Scope:
+    """HEAD is GET without its body, which the server leaves out because the original request says HEAD."""
+    return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+
+
+def request_id_from(given: str) -> str:
+    """The number that the client gave its request where that can stand in a log, else a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _with_headers(send: Send, request_id: str) -> Send:
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = request_id
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return answer
+
+
+def body_within(receive: Receive, seconds: float) -> Receive:
+    """Receives the body, as long as all of it comes within so many seconds."""
+    until: float | None = None
+    ended = False
+
+    async def received() -> Message:
+        nonlocal until, ended
+        if ended:
+            return await receive()  # waits for the client to leave, which takes as long as the answer
+        loop = asyncio.get_running_loop()
+        until = until or loop.time() + seconds
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError:
+            detail = f"the body did not arrive within {seconds:g} s (GRIDKEEPER_API__BODY_SECONDS)"
+            raise HTTPException(408, detail, {"Connection": "close"}) from None
+        ended = not message.get("more_body", False)
+        return message
+
+    return received
+
+
+# Who asks
+
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def client_address(scope: Scope, headers: Headers, proxies: Sequence[_Network]) -> tuple[str, bool]:
+    """Where a request comes from, and whether that is a program on this machine.
+
+    X-Forwarded-For is believed of a trusted proxy only, from its end on to the first address that is none. A request
+    that another one forwards comes from somewhere else, wherever that proxy runs.
+    """
+    peer = scope["client"][0] if scope.get("client") else ""
+    if not trusted(peer, proxies):
+        return peer, is_loopback(peer) and not any(name in headers for name in _FORWARDED)
+    hops = [hop.strip() for line in headers.getlist("x-forwarded-for") for hop in line.split(",") if hop.strip()]
+    for hop in reversed(hops):
+        if not trusted(hop, proxies):
+            return hop, is_loopback(hop)
+    return peer, False
+
+
+def trusted(address: str, proxies: Sequence[_Network]) -> bool:
+    found = _address(address)
+    return found is not None and any(found in network for network in proxies)
+
+
+def is_loopback(address: str) -> bool:
+    found = _address(address)
+    return found is not None and found.is_loopback
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+# Whom it asks
+
+
+def own_hosts(settings: Settings) -> frozenset[str]:
+    """The names by which this service may be called."""
+    names = {"localhost", socket.gethostname(), settings.web.host, *settings.api.hosts}
+    names.add(urlsplit(settings.web.base_url).hostname or "")
+    return frozenset(name.lower().rstrip(".") for name in names if name)
+
+
+def known_host(host: str, known: frozenset[str]) -> bool:
+    """A name that is not ours may lead here by DNS rebinding; an address cannot."""
+    name = urlsplit(f"//{host}").hostname if _is_host(host) else None
+    return name is not None and (name.rstrip(".") in known or _address(name) is not None)
+
+
+def _is_host(host: str) -> bool:
+    return re.fullmatch(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", host) is not None
+
+
+def _wrong_host() -> ApiError:
+    return ApiError(
+        ProblemType.WRONG_HOST,
+        "the header Host names another service; use an address or localhost, or list the name in GRIDKEEPER_API__HOSTS",
+    )

@@ -1,0 +1,176 @@
+"""What routes are given: the services of the running process, whoever asks, and where a page begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from app.access.models import AccessScope, Caller, NotAuthenticated
+from app.access.service import AccessService, check_scope
+from app.kit.suggest import did_you_mean
+from app.settings import Settings
+from app.web.api_problems import as_api_error
+from app.web.problem_types import ProblemType, wrong_field
+from app.wiring.container import Container
+
+BEARER, BASIC = "key", "keyAsPassword"
+"""The security schemes of the document."""
+
+
+# What a route declares
+
+RouteAccess = dict[str, Any]
+
+
+def _access(scope: AccessScope, *, limited: bool = False, audited: bool = False) -> RouteAccess:
+    return {
+        "security": [{BEARER: [scope.value]}, {BASIC: [scope.value]}],
+        "x-limited-keys": limited,
+        "x-audited": audited,
+    }
+
+
+READ = _access(AccessScope.READ)
+"""A key of scope `read` that is limited to no areas and items."""
+READ_LIMITED = _access(AccessScope.READ, limited=True)
+"""Any key: the route leaves out what is not for its caller (`Caller.may_read`), or tells what everybody may know."""
+OPERATE = _access(AccessScope.OPERATE)
+ADMIN = _access(AccessScope.ADMIN)
+ADMIN_AUDITED = _access(AccessScope.ADMIN, audited=True)
+"""The service keeps the record of the change itself."""
+OPEN: RouteAccess = {"security": []}
+"""Tells nothing of the data."""
+
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_READING = {"GET", "HEAD"}
+
+
+class ApiRoute(APIRoute):
+    """A route with its access, which `openapi_extra` declares; without a declaration it is for scope `admin`."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        options["openapi_extra"] = dict(options.get("openapi_extra") or ADMIN)
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> _Handler:
+        handle = super().get_route_handler()
+        known = query_names(self.dependant)
+
+        async def guarded(request: Request) -> Response:
+            await self._admit(request)
+            check_query(request, known)
+            if self._unrecorded(request):
+                return await self._recorded(request, handle)
+            return await handle(request)
+
+        return guarded
+
+    async def _admit(self, request: Request) -> None:
+        declared: Mapping[str, Any] = self.openapi_extra or {}
+        if not declared["security"]:
+            return
+        scope = AccessScope(declared["security"][0][BEARER][0])
+        state = request.state
+        caller = await _service(request).authenticate(
+            request.headers.get("authorization"), state.address, local=state.local
+        )
+        if caller.key is None and not caller.scope.includes(scope):
+            raise NotAuthenticated(
+                f"a key of scope {scope} is needed: `gridkeeper api keys create NAME --scope {scope}`"
+            )
+        check_scope(caller, scope, whole=not declared.get("x-limited-keys"))
+        state.caller = caller
+
+    def _unrecorded(self, request: Request) -> bool:
+        declared: Mapping[str, Any] = self.openapi_extra or {}
+        return request.method not in _READING and bool(declared["security"]) and not declared.get("x-audited")
+
+    async def _recorded(self, request: Request, handle: _Handler) -> Response:
+        """The answer of a change, which is recorded before it is made."""
+        service, state = _service(request), request.state
+        entry = service.entry(state.caller, self.name, request.url.path, request_id=state.request_id)
+        number = await service.note(entry)
+        try:
+            response = await handle(request)
+        except Exception as error:
+            await service.note_answer(number, as_api_error(error).kind.status.value)
+            raise
+        await service.note_answer(number, response.status_code)
+        return response
+
+
+def api_router(tag: str) -> APIRouter:
+    """A module of routes; its routes have their access and refuse what they do not know."""
+    return APIRouter(tags=[tag], route_class=ApiRoute)
+
+
+# What is refused
+
+
+def query_names(dependant: Dependant) -> Mapping[str, bool]:
+    """The query parameters of a route, and whether each may be given several times."""
+    own = {field.alias: _is_list(field.field_info.annotation) for field in dependant.query_params}
+    for inner in dependant.dependencies:
+        own |= query_names(inner)
+    return own
+
+
+def _is_list(annotation: Any) -> bool:
+    return "list[" in str(annotation)
+
+
+def check_query(request: Request, known: Mapping[str, bool]) -> None:
+    """ApiError where a parameter is not known, is given too often, or holds what no text has."""
+    if "\0" in request.url.path or any("\0" in value for value in request.path_params.values()):
+        raise wrong_field(ProblemType.INVALID_REQUEST, "path", "it holds a null character", location="path")
+    for name, value in request.query_params.multi_items():
+        if name not in known:
+            said = f"there is no parameter {name[:60]!r} here"
+            hint = did_you_mean(name, known, otherwise=_listed(known))
+            raise wrong_field(ProblemType.UNKNOWN_PARAMETER, name[:60], said + hint)
+        if not known[name] and len(request.query_params.getlist(name)) > 1:
+            raise wrong_field(ProblemType.UNKNOWN_PARAMETER, name, "it can be given once only")
+        if "\0" in value:
+            raise wrong_field(ProblemType.INVALID_REQUEST, name, "it holds a null character")
+
+
+def _listed(known: Mapping[str, bool]) -> str:
+    return f"; it has {', '.join(known)}" if known else "; it has none"
+
+
+# What a route asks for
+
+
+def _container(request: Request) -> Container:
+    container: Container = request.app.state.container
+    return container
+
+
+def _service(request: Request) -> AccessService:
+    return _container(request).access().service()
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = _container(request).settings()
+    return settings
+
+
+def _now(request: Request) -> datetime:
+    return _container(request).clock().now()
+
+
+Services = Annotated[Container, Depends(_container)]
+"""The services of the running process by domain: `services.collection().gaps()`."""
+Asking = Annotated[Caller, Depends(_caller)]
+CurrentSettings = Annotated[Settings, Depends(_settings)]
+Now = Annotated[datetime, Depends(_now)]

@@ -1,0 +1,147 @@
+"""What requests name: areas, items and moments, read as on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from app.access.models import Caller, NotAllowed
+from app.collection.models import CollectionRequest
+from app.collection.selection import select
+from app.errors import ConfigurationError
+from app.market.areas import Place, find_place
+from app.market.moments import parse_interval
+from app.market.series import DataItem, find_item
+from app.market.text import listed
+from app.market.time import Interval
+from app.web.dependencies import Asking, CurrentSettings, Now
+from app.web.problem_types import ProblemType, wrong_field
+from app.wiring.catalog import CATALOG
+
+AreaQuery = Annotated[
+    list[str],
+    Query(
+        alias="area",
+        description="Area by code or EIC, border as `FR>DE_LU`; several with commas, or repeat it. An area stands for "
+        "all its borders where an item needs one.",
+        examples=[["DE_LU"]],
+    ),
+]
+ItemQuery = Annotated[
+    list[str],
+    Query(alias="item", description="Data item; several with commas, or repeat it.", examples=[["load_actual"]]),
+]
+FromQuery = Annotated[
+    str,
+    Query(
+        alias="from",
+        description="First moment: a date (midnight of the area), an instant, `-7d`, `-12h`, `today`.",
+        examples=["2024-01-01"],
+    ),
+]
+ToQuery = Annotated[
+    str | None,
+    Query(alias="to", description="First moment after; without it, the end of today in the area.", examples=["-1d"]),
+]
+
+_REMEDIES = {f"`gridkeeper {name}`": f"GET /api/v1/{name}" for name in ("areas", "items")}
+
+
+@contextmanager
+def named(field: str, kind: ProblemType = ProblemType.INVALID_REQUEST) -> Iterator[None]:
+    """What is wrong within is wrong with this parameter."""
+    try:
+        yield
+    except (ConfigurationError, ValueError) as error:
+        detail = str(error)
+        for command, route in _REMEDIES.items():
+            detail = detail.replace(command, route)
+        raise wrong_field(kind, field, detail) from None
+
+
+def named_places(texts: Sequence[str], *, field: str = "area") -> list[Place]:
+    """The areas and borders of these names, each once."""
+    with named(field, ProblemType.UNKNOWN_NAME):
+        found = [find_place(part) for part in _parts(texts, field)]
+    return list({place.eic: place for place in found}.values())
+
+
+def named_items(texts: Sequence[str], *, field: str = "item") -> list[DataItem]:
+    with named(field, ProblemType.UNKNOWN_NAME):
+        return list(dict.fromkeys(find_item(part) for part in _parts(texts, field)))
+
+
+def _parts(texts: Sequence[str], field: str) -> list[str]:
+    """The parameter given several times, each with one or several parts."""
+    with named(field):
+        return [part for text in texts for part in listed(text)]
+
+
+def named_interval(start: str, end: str | None, place: Place, now: datetime, *, most: timedelta) -> Interval:
+    """The range between two moments for a place, no longer than one request may name."""
+    with named("from"):
+        interval = parse_interval(start, end, place.zone, now, names=("from", "to"))
+    if interval.duration > most:
+        raise wrong_field(
+            ProblemType.LIMIT_EXCEEDED,
+            "from",
+            f"the range is longer than {most.days} days (GRIDKEEPER_API__RANGE_DAYS); ask for less at a time",
+        )
+    return interval
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedRequests:
+    """What is asked for of which item and place, and which combinations the source does not have."""
+
+    requests: tuple[CollectionRequest, ...]
+    skipped: tuple[str, ...]
+
+
+def _selected(
+    *,
+    settings: CurrentSettings,
+    caller: Asking,
+    now: Now,
+    area: AreaQuery = [],  # noqa: B006  FastAPI copies it
+    item: ItemQuery = [],  # noqa: B006
+    start: FromQuery = "-7d",
+    end: ToQuery = None,
+) -> SelectedRequests:
+    """Without areas or items those of the settings; of a key that is limited, what is for it."""
+    own = caller.key if caller.key and caller.limited else None
+    areas = _parts(area, "area") or list(own.areas if own and own.areas else settings.collection.areas)
+    items = _parts(item, "item") or list(own.items if own and own.items else settings.collection.items)
+    named_places(areas)
+    named_items(items)
+    limits = settings.api
+    most = timedelta(days=limits.range_days)
+    with named("area" if area else "item"):
+        found = select(areas, items, lambda place: named_interval(start, end, place, now, most=most), CATALOG.places)
+    if len(found.requests) > limits.places:
+        raise wrong_field(
+            ProblemType.LIMIT_EXCEEDED,
+            "area",
+            f"these are {len(found.requests)} combinations of item and place, and one request may name {limits.places} "
+            "(GRIDKEEPER_API__PLACES)",
+        )
+    return SelectedRequests(allowed(found.requests, caller), found.skipped)
+
+
+def allowed(requests: Sequence[CollectionRequest], caller: Caller) -> tuple[CollectionRequest, ...]:
+    """Those that the caller may read; NotAllowed where that is none."""
+    found = tuple(one for one in requests if caller.may_read(one.item, one.place.eic))
+    if requests and not found:
+        raise NotAllowed(
+            f"the key {caller.name!r} is for other areas or items; `gridkeeper api keys list` says for which"
+        )
+    return found
+
+
+Selected = Annotated[SelectedRequests, Depends(_selected)]
+"""The parameters `area`, `item`, `from` and `to`."""

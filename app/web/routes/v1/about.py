@@ -1,0 +1,30 @@
+"""What the API says of itself: its document, and a text about each kind of problem."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+from fastapi.responses import PlainTextResponse
+
+from app.web.dependencies import OPEN, api_router
+from app.web.openapi import document_text
+from app.web.problem_types import ProblemType, problem_texts
+
+router = api_router("about")
+
+
+@router.get("/openapi.json", openapi_extra=OPEN, include_in_schema=False)
+async def read_document(request: Request) -> Response:
+    """The OpenAPI document, with the limits of this service."""
+    return Response(document_text(request.app.openapi()), media_type="application/json")
+
+
+@router.get("/problems", openapi_extra=OPEN, response_class=PlainTextResponse)
+async def list_problems() -> str:
+    """Explain every kind of problem."""
+    return "\n".join(problem_texts().values())
+
+
+@router.get("/problems/{kind}", openapi_extra=OPEN, response_class=PlainTextResponse)
+async def explain_problem(kind: ProblemType) -> str:
+    """Explain a kind of problem, where the `type` of a problem document leads."""
+    return problem_texts()[kind]

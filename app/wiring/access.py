@@ -1,0 +1,21 @@
+"""Who is let in over the REST API."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from app.access.repository import AccessRepository
+from app.access.service import AccessService
+from app.clock import Clock
+from app.db.engine import Database
+from app.settings import Settings
+
+
+class AccessWiring(containers.DeclarativeContainer):
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
+    clock: providers.Dependency[Clock] = providers.Dependency()
+
+    service: providers.Singleton[AccessService] = providers.Singleton(
+        AccessService, providers.Singleton(AccessRepository, database), clock, settings=settings.provided.api
+    )

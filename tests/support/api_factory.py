@@ -1,0 +1,82 @@
+"""The REST API as clients meet it: a server on loopback, on a real database, with keys of every scope."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from app.access.models import AccessScope, Caller, KeyRequest
+from app.access.service import AccessService
+from app.settings import Settings
+from app.web.app import create_app, serve_http
+from app.web.openapi import BASE
+from app.wiring.container import Container
+from tests.support.store_factory import opened
+from tests.support.web_factory import Service
+
+Document = dict[str, Any]
+ADMINISTRATOR = Caller("test", "", AccessScope.ADMIN)
+SOME_VALUES = {"kind": "not-found", "name": "nobody", "series_id": "1"}
+"""Of parameters in paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedApi:
+    """A served API and its services."""
+
+    url: str
+    container: Container
+
+    @property
+    def access(self) -> AccessService:
+        return self.container.access().service()
+
+    async def key(self, scope: AccessScope = AccessScope.READ, name: str = "", **chosen: Any) -> str:
+        """A new key."""
+        request = KeyRequest(name or f"{scope}-{len(await self.access.keys())}", scope, **chosen)
+        return (await self.access.create(request, ADMINISTRATOR))[1]
+
+    async def expired_key(self) -> str:
+        """A key that has just expired."""
+        now = self.container.clock().now()
+        token = await self.key(name="expired", expires_at=now + timedelta(days=1))
+        async with self.container.database().connection() as connection:
+            await connection.execute("update api_keys set expires_at = $1 where name = 'expired'", now)
+        return token
+
+    async def revoked_key(self) -> str:
+        token = await self.key(name="revoked")
+        await self.access.revoke("revoked", ADMINISTRATOR)
+        return token
+
+    def client(self, key: str = "", **options: Any) -> httpx.AsyncClient:
+        """A client below /api/v1."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return httpx.AsyncClient(base_url=f"{self.url}{BASE}", headers=headers, **options)
+
+    async def document(self) -> Document:
+        async with self.client() as client:
+            found: Document = (await client.get("/openapi.json")).json()
+            return found
+
+
+@asynccontextmanager
+async def served_api(database_url: str, **chosen: Any) -> AsyncIterator[ServedApi]:
+    """`chosen` are sections of the settings."""
+    values = {"sandbox": True, "database": {"url": database_url}, "web": {"port": 0}, **chosen}
+    settings = Settings.model_validate(values)
+    async with opened(database_url, pool_size=5) as database:
+        container = Container(settings=settings, database=database, echo=lambda _text: None)
+        async with serve_http(create_app(Service().probes(), container), settings.web) as url:
+            yield ServedApi(url, container)
+
+
+def some_path(template: str) -> str:
+    """A path with values in the place of its parameters."""
+    return re.sub(r"\{(\w+)\}", lambda match: SOME_VALUES[match[1]], template)
