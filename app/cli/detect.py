@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -30,13 +31,13 @@ def detect_command(files: Sequence[Path], kind: str, output_dir: Path | None, ou
     return each_file(files, output_dir, _scored, out, err)
 
 
-def _scored(file: Path) -> str:
+def _scored(file: Path) -> Iterator[str]:
     from app.cli.series_csv import read_series_file
 
     table = read_series_file(file, of_metric=True)
     scores = metric_scores(table).tolist()
     rows = zip(table.written, scores, strict=True)
-    return "timestamp,score\n" + "".join([f"{stamp},{score:.4f}\n" for stamp, score in rows])
+    return chain(("timestamp,score\n",), (f"{stamp},{score:.4f}\n" for stamp, score in rows))
 
 
 def metric_scores(table: SeriesTable) -> Values:

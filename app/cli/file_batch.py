@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -12,9 +12,9 @@ DONE, WRONG = 0, 2
 
 
 def each_file(
-    files: Sequence[Path], output_dir: Path | None, judged: Callable[[Path], str], out: TextIO, err: TextIO
+    files: Sequence[Path], output_dir: Path | None, judged: Callable[[Path], Iterable[str]], out: TextIO, err: TextIO
 ) -> int:
-    """Write what is judged of each file to `out`, or to a file of the same name in `output_dir`; the exit code."""
+    """Write what is judged of each file, in pieces, to `out` or to a file of the same name in `output_dir`; the exit code."""
     code = DONE
     for file, target in zip(files, _targets(files, output_dir), strict=True):
         try:
@@ -25,12 +25,13 @@ def each_file(
     return code
 
 
-def _write(text: str, target: Path | None, out: TextIO) -> None:
+def _write(pieces: Iterable[str], target: Path | None, out: TextIO) -> None:
     if target is None:
-        out.write(text)
+        out.writelines(pieces)
         return
     try:
-        target.write_text(text, encoding="utf-8", newline="")
+        with target.open("w", encoding="utf-8", newline="") as opened:
+            opened.writelines(pieces)
     except OSError as error:
         raise ConfigurationError(f"--output {target}: {error.strerror or error}") from error
 

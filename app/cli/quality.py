@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from app.cli.series_csv import SeriesTable
+    from app.quality.assessment.row_windows import RowVerdicts
     from app.quality.detectors.structure import Structure
-    from app.quality.models import DetectionResult, SeriesKind
+    from app.quality.models import SeriesKind
     from app.timeseries.rolling import Values
 
 ALIASES = {"gen": "generation", "plateau": "nuclear", "imbalance_price": "imbalance", "hydro": "reservoir"}
@@ -98,8 +100,10 @@ def _peers(peers: Sequence[str], zone: ZoneInfo | None) -> dict[str, SeriesTable
     return tables
 
 
-def _judged(file: Path, kind: SeriesKind, peers: dict[str, SeriesTable], err: TextIO, zone: ZoneInfo | None) -> str:
-    from app.quality.assessment.regular_grid import judge_rows, judge_unclear_rows
+def _judged(
+    file: Path, kind: SeriesKind, peers: dict[str, SeriesTable], err: TextIO, zone: ZoneInfo | None
+) -> Iterator[str]:
+    from app.quality.assessment.row_windows import judge_all_rows, judge_unclear_rows
 
     table = _read(file, zone)
     err.writelines(f"gridkeeper: {unread.reason}; the row is not judged\n" for unread in table.unread)
@@ -109,7 +113,7 @@ def _judged(file: Path, kind: SeriesKind, peers: dict[str, SeriesTable], err: Te
         err.write(f"note: {file}: columns of text are not used as peers: {', '.join(table.left_out)}\n")
     columns = table.others | {name: _aligned(peer, table, name) for name, peer in peers.items()}
     if not table.local:
-        return _verdict(table, judge_rows(kind, table.stamps, table.values, columns, local=False))
+        return _verdict(table, judge_all_rows(kind, table.stamps, table.values, columns, local=False))
     verdict, change = judge_unclear_rows(kind, table.stamps, table.values, columns)
     if change is not None:
         day = f"{datetime.fromtimestamp(change, UTC):%Y-%m-%d}"
@@ -137,29 +141,29 @@ def _aligned(peer: SeriesTable, table: SeriesTable, name: str) -> Values:
     return aligned
 
 
-def _verdict(table: SeriesTable, verdict: DetectionResult) -> str:
-    pieces = [
-        _lines(table.written[first : first + ROWS_AT_ONCE], verdict, slice(first, first + ROWS_AT_ONCE))
-        for first in range(0, len(table.written), ROWS_AT_ONCE)
-    ]
-    text = "".join(["timestamp,flag,rule,score\n", *pieces])
-    return _with_unread(text, table) if table.unread else text
-
-
-def _with_unread(text: str, table: SeriesTable) -> str:
-    """One row for each of the file's: those with an unreadable stamp in their places."""
+def _verdict(table: SeriesTable, verdict: RowVerdicts) -> Iterator[str]:
+    """The result in pieces, one row for each of the file's; what has an unreadable stamp stands in its place."""
     from app.quality.models import EvidenceRule
 
-    lines = text.splitlines(keepends=True)
-    for unread in table.unread:
-        lines.insert(1 + unread.place, f"{unread.written},1,{EvidenceRule.OFF_GRID},10.000\n")
-    return "".join(lines)
+    written, done = iter(table.written), 0
+    yield "timestamp,flag,rule,score\n"
+    for number, unread in enumerate(table.unread):
+        yield from _lines(written, verdict, done, unread.place - number)
+        yield f"{unread.written},1,{EvidenceRule.OFF_GRID},10.000\n"
+        done = unread.place - number
+    yield from _lines(written, verdict, done, len(table.stamps))
 
 
-def _lines(written: Sequence[str], verdict: DetectionResult, rows: slice) -> str:
-    scores, rules = verdict.score[rows], verdict.rule[rows].tolist()
-    judged = zip(written, (scores >= 1.0).astype(int).tolist(), rules, scores.tolist(), strict=True)
-    return "".join(f"{stamp},{flag},{rule},{score:.3f}\n" for stamp, flag, rule, score in judged)
+def _lines(written: Iterator[str], verdict: RowVerdicts, first: int, end: int) -> Iterator[str]:
+    from app.quality.assessment.row_windows import RULES
+
+    for begin in range(first, end, ROWS_AT_ONCE):
+        rows = slice(begin, min(begin + ROWS_AT_ONCE, end))
+        scores, codes = verdict.score[rows], verdict.codes[rows].tolist()
+        judged = zip(
+            islice(written, len(codes)), (scores >= 1).astype(int).tolist(), codes, scores.tolist(), strict=True
+        )
+        yield "".join(f"{stamp},{flag},{RULES[code]},{score:.3f}\n" for stamp, flag, code, score in judged)
 
 
 def structure_file(

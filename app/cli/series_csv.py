@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.cli.text_column import TextColumn
 from app.errors import ConfigurationError
 
 STAMP_COLUMNS = ("timestamp", "delivery_start", "datetime", "time")
@@ -100,9 +101,11 @@ def _read(file: str, lines: Iterator[str], *, stamps_only: bool, of_metric: bool
             raise ConfigurationError(unread[0].reason)
     except csv.Error as error:
         raise ConfigurationError(f"{file}, line {rows.line_num}: {error}; expected comma-separated text") from error
-    columns = {name: np.array(column, dtype=np.float64) for name, column in cells.items()}
+    # The arrays are not copied: of a large file two of each would not fit.
+    columns = {name: np.frombuffer(column, np.float64) if column else np.empty(0) for name, column in cells.items()}
+    seconds = np.frombuffer(stamps, np.int64) if stamps else np.empty(0, np.int64)
     left_out = [name for name in names if name not in cells]
-    return SeriesTable(file, written, np.array(stamps, dtype=np.int64), columns, not any(offsets), left_out, unread)
+    return SeriesTable(file, written, seconds, columns, not any(offsets), left_out, unread)
 
 
 def _header(file: str, row: list[str] | None, *, stamps_only: bool) -> list[str]:
@@ -144,8 +147,8 @@ class CellForm:
 
 def _rows(
     file: str, header: list[str], names: list[str], rows: Iterator[list[str]], form: CellForm
-) -> tuple[list[str], array[int], dict[str, array[float]], set[bool], list[Unread]]:
-    written: list[str] = []
+) -> tuple[Sequence[str], array[int], dict[str, array[float]], set[bool], list[Unread]]:
+    written = TextColumn()
     unread: list[Unread] = []
     stamps = array("q")
     cells = {name: array("d") for name in names}

@@ -60,24 +60,6 @@ def judge_rows(
     return DetectionResult(score, rules)
 
 
-def judge_unclear_rows(
-    kind: SeriesKind, stamps: Stamps, values: Values, peers: Mapping[str, Values]
-) -> tuple[DetectionResult, int | None]:
-    """The verdict on rows whose stamps may be local or UTC, and when the clocks changed that told them apart.
-
-    Habits that move by an hour when clocks change are those of people, and the stamps are UTC.
-    """
-    verdict = judge_rows(kind, stamps, values, peers, local=True)
-    shifted = np.isin(verdict.rule, (EvidenceRule.SHIFT, EvidenceRule.PEER_SHIFT))
-    if not shifted.any() or repeated_hour(stamps).any():
-        return verdict, None
-    as_utc = judge_rows(kind, stamps, values, peers, local=False)
-    explained = shifted & (as_utc.score < 1.0)
-    if 2 * explained.sum() < shifted.sum():
-        return verdict, None
-    return as_utc, int(stamps[explained].min())
-
-
 def _mark(score: Values, rules: NDArray[np.str_], rows: RowNumbers, rule: EvidenceRule) -> None:
     score[rows], rules[rows] = CERTAIN, rule
 

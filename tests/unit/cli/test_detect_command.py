@@ -77,7 +77,7 @@ def test_stamps_may_have_fractions_of_a_second_and_are_written_as_they_are(tmp_p
     file = tmp_path / "a.csv"
     file.write_text(f'timestamp,value\n"{stamp}",1\n')
     table = read_series_file(file, of_metric=True)
-    assert (table.stamps.tolist(), table.written) == ([1704067200], [stamp])
+    assert (table.stamps.tolist(), list(table.written)) == ([1704067200], [stamp])
 
 
 def test_a_running_number_counts_hours(tmp_path: Path) -> None:
