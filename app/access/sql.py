@@ -48,14 +48,14 @@ USED = """
 
 NOTE = """
     insert into api_audit (at, actor, key_id, action, target, address, request_id, details)
-    values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
+    values ($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb)
     returning audit_id
 """
 
 ANSWERED = "update api_audit set status = $2 where audit_id = $1"
 
 AUDIT = """
-    select audit_id, at, actor, key_id, action, target, address, request_id, status, details
+    select audit_id, at, actor, key_id, action, target, address, request_id, status, details::text
     from api_audit
     where ($1::bigint is null or audit_id < $1) and ($2::text is null or actor = $2)
     order by audit_id desc

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -13,6 +12,7 @@ from app.cli.exit_codes import OK, USAGE
 from app.cli.tables import printable
 from app.errors import ConfigurationError
 from app.settings import Settings, load_settings, variables
+from app.settings.shown import shown_setting
 
 Checker = Callable[[Settings], str]
 """Reads what an operator edits; says what it found, or raises ConfigurationError naming file, line and remedy."""
@@ -61,7 +61,7 @@ CHECKERS: tuple[Checker, ...] = (check_database, check_plan, check_rules, check_
 def check_config_command(*, sandbox: bool, syntax: bool = False) -> int:
     settings = load_settings(**({"sandbox": True} if sandbox else {}))
     for name in variables():
-        typer.echo(f"{name}={_shown(settings, name)}")
+        typer.echo(f"{name}={shown_setting(settings, name)}")
     wrong = 0
     for check in CHECKERS:
         try:
@@ -83,21 +83,3 @@ def _verdict(settings: Settings) -> str:
         return f"the settings are valid, but nothing can be collected yet: {SIGN_UP}"
     doubt = settings.entsoe.doubt
     return f"the settings are valid, but {doubt}" if doubt else "the settings are valid"
-
-
-def _shown(settings: Settings, name: str) -> str:
-    value: object = settings
-    for part in name.removeprefix("GRIDKEEPER_").lower().split("__"):
-        value = getattr(value, part)
-    if isinstance(value, tuple):
-        return ",".join(value)
-    return "" if value is None else _without_login(str(value))
-
-
-def _without_login(text: str) -> str:
-    """An address without the login and the values of its query: what is printed here ends up in tickets."""
-    text = re.sub(r"(?<=://)[^/@\s]+@", "***@", text)
-    if "://" not in text:
-        return text
-    address, mark, query = text.partition("?")
-    return address + mark + re.sub(r"=[^&#]+", "=***", query)

@@ -6,7 +6,7 @@ import asyncio
 import calendar
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import typer
 
@@ -16,7 +16,7 @@ from app.cli.progress import WindowProgress, run_interruptibly
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.collection.gaps.classification import Reason
-from app.collection.gaps.coverage import Cell
+from app.collection.gaps.coverage import Cell, hours_missing
 from app.collection.gaps.schemas import CoverageResource, GapsResource
 from app.collection.gaps.windows import AskEvidence, Gap
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
@@ -26,7 +26,7 @@ from app.lifecycle import collecting, require_token, services
 from app.logging import configure_logging
 from app.market.moments import parse_interval
 from app.market.text import counted
-from app.market.time import Interval, iso
+from app.market.time import iso
 from app.settings import Settings, load_settings
 from app.wiring.catalog import CATALOG
 
@@ -119,19 +119,6 @@ def coverage_command(
     else:
         _print_matrix(cells, lacking, every=every, by_day=by_day)
     return OK
-
-
-def hours_missing(cell: Cell, gaps: Sequence[Gap], *, by_day: bool) -> dict[str, float]:
-    """The hours of gaps in a month or day, by what the questions for them say; of several series the longest."""
-    end = cell.begin + timedelta(days=1 if by_day else calendar.monthrange(cell.begin.year, cell.begin.month)[1])
-    inside = Interval(*(datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (cell.begin, end)))
-    found: dict[str, float] = {}
-    for gap in gaps:
-        part = gap.interval.intersection(inside)
-        if part and (gap.item, gap.place) == (cell.item, cell.place) and gap.evidence is not AskEvidence.NOT_DUE:
-            name = gap.evidence.value
-            found[name] = max(found.get(name, 0.0), part.duration.total_seconds() / 3600)
-    return found
 
 
 def _say(text: str) -> None:

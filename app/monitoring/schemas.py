@@ -12,6 +12,8 @@ from app.monitoring.models import Lateness, Objective, RunTotals, Sample
 from app.monitoring.overview import DisabledChannel
 from app.monitoring.status import Status
 from app.schemas import CalendarDay, Instant, Resource
+from app.settings import Settings, variables
+from app.settings.shown import shown_setting
 
 
 class ReplicaResource(Resource):
@@ -355,3 +357,18 @@ class StatusResource(Resource):
             health=HealthResource.of(status.health) if status.health else None,
             problems=list(status.problems),
         )
+
+
+class SettingResource(Resource):
+    """A setting: its variable, its value without secrets, and what it is for."""
+
+    name: str
+    value: str
+    description: str
+
+    @classmethod
+    def all_of(cls, settings: Settings) -> list[Self]:
+        return [
+            cls(name=name, value=redact(shown_setting(settings, name)), description=field.description or "")
+            for name, field in variables().items()
+        ]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from app.schemas import Resource
+from typing import Self
+
+from app.market.areas import label
+from app.schemas import Instant, PreciseInstant, Resource
+from app.timeseries.queries import LatestValue, StoredSeries
 
 
 class SeriesIdentity(Resource):
@@ -16,3 +20,59 @@ class SeriesIdentity(Resource):
     flow_direction: str
     category: str
     unit_eic: str
+
+
+class LatestValueResource(Resource):
+    """The value of a series with the latest delivery, and when it was learned."""
+
+    delivery_start: Instant
+    resolution: str
+    value: float
+    recorded_at: PreciseInstant
+
+    @classmethod
+    def of(cls, latest: LatestValue) -> Self:
+        return cls(
+            delivery_start=latest.delivery_start,
+            resolution=latest.resolution.code,
+            value=latest.value,
+            recorded_at=latest.recorded_at,
+        )
+
+
+class SeriesResource(SeriesIdentity):
+    """A stored series: its key, and from when until when it has values; null where all of them vanished."""
+
+    id: int
+    source: str
+    item: str
+    area: str
+    area_eic: str
+    in_area: str
+    out_area: str
+    unit: str
+    currency: str
+    resolutions: list[str]
+    first_delivery: Instant | None
+    latest: LatestValueResource | None
+    first_seen: PreciseInstant
+
+    @classmethod
+    def of(cls, series: StoredSeries) -> Self:
+        key = series.key
+        return cls(
+            **SeriesIdentity.model_validate(key).model_dump(),
+            id=series.series_id,
+            source=key.source,
+            item=key.item,
+            area=label(key.area),
+            area_eic=key.area,
+            in_area=key.in_area,
+            out_area=key.out_area,
+            unit=key.unit,
+            currency=key.currency,
+            resolutions=[one.code for one in series.resolutions],
+            first_delivery=series.first_delivery,
+            latest=LatestValueResource.of(series.latest) if series.latest else None,
+            first_seen=series.first_seen,
+        )

@@ -83,10 +83,11 @@ _FRAMEWORK = {
 
 
 def _of_framework(error: HTTPException) -> ApiError:
+    # Whatever a body fails with while it is read, the framework calls an error of its parser.
+    if isinstance(error.__cause__, ApiError):
+        return error.__cause__
     kind = _FRAMEWORK.get(HTTPStatus(error.status_code), ProblemType.INVALID_REQUEST)
     detail = ABSENT if kind is ProblemType.NOT_FOUND else str(error.detail)
-    if kind is ProblemType.BODY_TOO_LARGE:
-        detail = "the body is too large; GRIDKEEPER_API__BODY_BYTES says how large it may be"
     return ApiError(kind, detail, headers=error.headers)
 
 

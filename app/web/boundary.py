@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.settings import Settings
@@ -38,7 +37,7 @@ class ApiBoundary:
         self._app = app
         self._hosts = own_hosts(settings)
         self._proxies = [ipaddress.ip_network(text) for text in settings.api.proxies]
-        self._body_seconds = settings.api.body_seconds
+        self._limits = settings.api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,8 +54,11 @@ class ApiBoundary:
             await self._app(scope, receive, answer)
         elif not known_host(headers.get("host", ""), self._hosts):
             await api_problem(_wrong_host(), request_id)(scope, receive, answer)
+        elif _announced(headers) > self._limits.body_bytes:
+            await api_problem(too_large(self._limits.body_bytes), request_id)(scope, receive, answer)
         else:
-            await self._app(_get_for_head(scope), body_within(receive, self._body_seconds), answer)
+            limits = self._limits
+            await self._app(_get_for_head(scope), body_within(receive, limits.body_seconds, limits.body_bytes), answer)
 
 
 def is_api(path: str) -> bool:
@@ -85,27 +87,47 @@ def _with_headers(send: Send, request_id: str) -> Send:
     return answer
 
 
-def body_within(receive: Receive, seconds: float) -> Receive:
-    """Receives the body, as long as all of it comes within so many seconds."""
+def body_within(receive: Receive, seconds: float, most: int) -> Receive:
+    """Receives the body, as long as all of it comes within so many seconds and has no more bytes."""
     until: float | None = None
+    size = 0
     ended = False
 
     async def received() -> Message:
-        nonlocal until, ended
+        nonlocal until, size, ended
         if ended:
             return await receive()  # waits for the client to leave, which takes as long as the answer
-        loop = asyncio.get_running_loop()
-        until = until or loop.time() + seconds
+        until = until or asyncio.get_running_loop().time() + seconds
         try:
             async with asyncio.timeout_at(until):
                 message = await receive()
         except TimeoutError:
-            detail = f"the body did not arrive within {seconds:g} s (GRIDKEEPER_API__BODY_SECONDS)"
-            raise HTTPException(408, detail, {"Connection": "close"}) from None
+            raise ApiError(
+                ProblemType.BODY_TOO_SLOW,
+                f"the body did not arrive within {seconds:g} s (GRIDKEEPER_API__BODY_SECONDS)",
+                headers={"Connection": "close"},
+            ) from None
+        size += len(message.get("body", b""))
+        if size > most:
+            raise too_large(most)
         ended = not message.get("more_body", False)
         return message
 
     return received
+
+
+def too_large(most: int) -> ApiError:
+    return ApiError(
+        ProblemType.BODY_TOO_LARGE,
+        f"the body is larger than {most} bytes (GRIDKEEPER_API__BODY_BYTES)",
+        headers={"Connection": "close"},
+    )
+
+
+def _announced(headers: Headers) -> int:
+    """How long the body says it is; the server has refused what is no number."""
+    length = headers.get("content-length", "0")
+    return int(length) if length.isdecimal() else 0
 
 
 # Who asks

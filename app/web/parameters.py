@@ -53,7 +53,7 @@ _REMEDIES = {f"`gridkeeper {name}`": f"GET /api/v1/{name}" for name in ("areas",
 
 
 @contextmanager
-def named(field: str, kind: ProblemType = ProblemType.INVALID_REQUEST) -> Iterator[None]:
+def named(field: str, kind: ProblemType = ProblemType.INVALID_REQUEST, *, location: str = "query") -> Iterator[None]:
     """What is wrong within is wrong with this parameter."""
     try:
         yield
@@ -61,7 +61,7 @@ def named(field: str, kind: ProblemType = ProblemType.INVALID_REQUEST) -> Iterat
         detail = str(error)
         for command, route in _REMEDIES.items():
             detail = detail.replace(command, route)
-        raise wrong_field(kind, field, detail) from None
+        raise wrong_field(kind, field, detail, location=location) from None
 
 
 def named_places(texts: Sequence[str], *, field: str = "area") -> list[Place]:
@@ -141,6 +141,20 @@ def allowed(requests: Sequence[CollectionRequest], caller: Caller) -> tuple[Coll
             f"the key {caller.name!r} is for other areas or items; `gridkeeper api keys list` says for which"
         )
     return found
+
+
+def narrowed(areas: Sequence[str], items: Sequence[str], caller: Caller) -> tuple[list[str] | None, list[str] | None]:
+    """The EICs and items that are named, of a limited key those that are for it; None means any."""
+    places = [place.eic for place in named_places(areas)] if areas else None
+    wanted = [item.value for item in named_items(items)] if items else None
+    key = caller.key
+    return _common(places, key.areas if key else ()), _common(wanted, key.items if key else ())
+
+
+def _common(named_ones: list[str] | None, permitted: Sequence[str]) -> list[str] | None:
+    if not permitted:
+        return named_ones
+    return list(permitted) if named_ones is None else [one for one in named_ones if one in permitted]
 
 
 Selected = Annotated[SelectedRequests, Depends(_selected)]

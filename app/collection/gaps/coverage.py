@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import bisect
+import calendar
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from app.collection.gaps.expectation import (
     series_of,
 )
 from app.collection.gaps.idleness import idle_seconds, others, running_only
+from app.collection.gaps.windows import AskEvidence, Gap
 from app.collection.models import CollectionRequest
 from app.market.areas import Place
 from app.market.calendar import PublicationRule
@@ -178,3 +180,16 @@ def _until(rule: PublicationRule | None, request: CollectionRequest, now: dateti
         return rule.deadline(origin + quarter * _QUARTER, Resolution.PT15M, zone)
 
     return origin + bisect.bisect_right(range(2 * _FURTHEST // _QUARTER), now, key=deadline) * _QUARTER
+
+
+def hours_missing(cell: Cell, gaps: Sequence[Gap], *, by_day: bool) -> dict[str, float]:
+    """The hours of gaps in a month or day, by what the questions for them say; of several series the longest."""
+    end = cell.begin + timedelta(days=1 if by_day else calendar.monthrange(cell.begin.year, cell.begin.month)[1])
+    inside = Interval(*(datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (cell.begin, end)))
+    found: dict[str, float] = {}
+    for gap in gaps:
+        part = gap.interval.intersection(inside)
+        if part and (gap.item, gap.place) == (cell.item, cell.place) and gap.evidence is not AskEvidence.NOT_DUE:
+            name = gap.evidence.value
+            found[name] = max(found.get(name, 0.0), part.duration.total_seconds() / 3600)
+    return found

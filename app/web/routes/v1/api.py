@@ -10,12 +10,12 @@ from fastapi.routing import APIRoute
 from app.settings import ApiSettings
 from app.web.api_problems import install_problems
 from app.web.openapi import api_document
-from app.web.routes.v1 import about, catalogue
+from app.web.routes.v1 import about, access, catalogue, completeness, series, status
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
 
-MODULES = (catalogue, about)
+MODULES = (catalogue, series, completeness, status, access, about)
 
 
 def create_api(container: Container | None, limits: ApiSettings) -> FastAPI:
@@ -26,7 +26,6 @@ def create_api(container: Container | None, limits: ApiSettings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
-        max_body_size=limits.body_bytes,
     )
     api.state.container = container
     api.state.limits = limits

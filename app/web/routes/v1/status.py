@@ -1,0 +1,28 @@
+"""How the service is, and what it is set to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.alerting.evaluation.query_runner import own_login_warning
+from app.monitoring.schemas import SettingResource, StatusResource
+from app.schemas import Page
+from app.web.dependencies import ADMIN, READ, CurrentSettings, Now, Services, api_router
+from app.web.paging import Paging
+
+router = api_router("service")
+
+
+@router.get("/status", openapi_extra=READ)
+async def read_status_of_service(services: Services, settings: CurrentSettings, now: Now) -> StatusResource:
+    """Tell how everything is: service, jobs, success, lateness, gaps, alerts, what is stored, what is wrong."""
+    jobs = await services.storage().job_runs().jobs()
+    found = await services.monitoring().status().read(now, [view.job.name for view in jobs if view.job.unreadable])
+    login = await own_login_warning(services.database().address.dsn, settings.database.rules_password_file)
+    return StatusResource.of(replace(found, rules_login=login))
+
+
+@router.get("/settings", openapi_extra=ADMIN)
+async def list_settings(settings: CurrentSettings, paging: Paging) -> Page[SettingResource]:
+    """List every setting with its value, without secrets."""
+    return paging.of(SettingResource.all_of(settings), lambda setting: (setting.name,), lambda setting: setting)
