@@ -46,6 +46,11 @@ GRACE = 120
 """Seconds from the time-out of a test to the end of its process."""
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in its background so, and the commands that tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave long tests to the gate: everybody else has the others within minutes."""
     if os.environ.get("CI") or os.environ.get("LONG_TESTS"):
