@@ -19,9 +19,11 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import hypothesis
+import psycopg
 import pytest
 import structlog
 from _pytest.faulthandler import fault_handler_stderr_fd_key
+from psycopg import sql
 
 from app.db.embedded import EmbeddedServer, binaries, keeper, start_embedded
 from app.db.embedded.programs import environment, version
@@ -29,16 +31,22 @@ from app.errors import ConfigurationError
 
 pytest_plugins = ["tests.support.timescale_fixtures"]
 
+THOROUGH = bool(os.environ.get("CI") or os.environ.get("LONG_TESTS"))
+"""Whether to run what takes long, as the gate does."""
+
 # Machines are shared and noisy: how long an example takes says nothing. The gate draws the same examples each time.
 hypothesis.settings.register_profile(
     "gridkeeper",
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
     derandomize=bool(os.environ.get("CI")),
+    max_examples=100 if THOROUGH else 30,
 )
 hypothesis.settings.load_profile("gridkeeper")
 
 TEMPLATE = "migrated"
+COPY = sql.SQL("create database {name} template {template} strategy file_copy")
+DROP = sql.SQL("drop database {name} with (force)")
 # A server whose data are thrown away need not survive a power cut.
 THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "512MB"}
 NUMBERS = itertools.count(1)
@@ -53,7 +61,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave long tests to the gate: everybody else has the others within minutes."""
-    if os.environ.get("CI") or os.environ.get("LONG_TESTS"):
+    if THOROUGH:
         return
     for item in items:
         if item.get_closest_marker("long"):
@@ -150,6 +158,28 @@ def postgres_server(make_folder: Callable[[], Path]) -> Iterator[EmbeddedServer]
         wait_until_stopped(server)
 
 
+class Databases:
+    """Databases for tests, made over one connection: a program for each of a thousand takes twice as long."""
+
+    def __init__(self, server: EmbeddedServer, connection: psycopg.Connection) -> None:
+        self._server = server
+        self._connection = connection
+
+    def fresh(self, template: str) -> Iterator[str]:
+        """The address of a copy of the template, which is dropped afterwards."""
+        name = f"test_{next(NUMBERS)}"
+        names = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
+        self._connection.execute(COPY.format(**names))
+        yield url_of(self._server, name)
+        self._connection.execute(DROP.format(**names))
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_server: EmbeddedServer) -> Iterator[Databases]:
+    with psycopg.connect(url_of(postgres_server, "postgres"), autocommit=True) as connection:
+        yield Databases(postgres_server, connection)
+
+
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: EmbeddedServer) -> str:
     """The name of a database with the present schema, to be copied; empty while there are no migrations."""
@@ -160,20 +190,13 @@ def migrated_template(postgres_server: EmbeddedServer) -> str:
     return TEMPLATE
 
 
-def fresh_database(server: EmbeddedServer, template: str) -> Iterator[str]:
-    name = f"test_{next(NUMBERS)}"
-    administer(server, "createdb", "--template", template, "--strategy", "file_copy", name)
-    yield url_of(server, name)
-    administer(server, "dropdb", "--force", name)
-
-
 @pytest.fixture
-def database_url(postgres_server: EmbeddedServer, migrated_template: str) -> Iterator[str]:
+def database_url(databases: Databases, migrated_template: str) -> Iterator[str]:
     """A database with the present schema and no rows, for one test."""
-    yield from fresh_database(postgres_server, migrated_template)
+    yield from databases.fresh(migrated_template)
 
 
 @pytest.fixture
-def empty_database_url(postgres_server: EmbeddedServer) -> Iterator[str]:
+def empty_database_url(databases: Databases) -> Iterator[str]:
     """A database without a schema, for one test."""
-    yield from fresh_database(postgres_server, "template0")
+    yield from databases.fresh("template0")

@@ -164,6 +164,7 @@ def _comparable(found: MarketDocument) -> tuple[object, ...]:
     return found.root, found.time_series, curves, found.rejections
 
 
+@pytest.mark.long
 @settings(max_examples=300)
 @given(documents())
 def test_reading_from_bytes_and_reading_with_the_xml_parser_agree(body: bytes) -> None:

@@ -132,11 +132,13 @@ class WorkerReports:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of the tier in one process: it has one engine, and starting that takes seconds."""
+    """Keep the tests of the tier in one process, and for the gate: it has one engine, which is slow to start and to use."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if "timescale" in item.nodeid or any(name.startswith("timescale") for name in fixtures):
             item.add_marker(pytest.mark.xdist_group("timescale"))
+            if item.nodeid.startswith("tests/integration/"):
+                item.add_marker(pytest.mark.long)
 
 
 @pytest.hookimpl(trylast=True)

@@ -10,8 +10,7 @@ from app.alerting.evaluation.evaluator import RuleEvaluator
 from app.alerting.evaluation.query_runner import PostgresRunner
 from app.alerting.models import EvaluationStatus, Rule, Severity
 from app.alerting.rules.book import read_book
-from app.db.embedded import EmbeddedServer
-from tests.conftest import fresh_database
+from tests.conftest import Databases
 from tests.support.alert_book_rows import CASES, Case
 from tests.support.store_factory import opened
 
@@ -28,8 +27,8 @@ TABLES = """
 
 
 @pytest.fixture(scope="module")
-def shared_url(postgres_server: EmbeddedServer, migrated_template: str) -> Iterator[str]:
-    yield from fresh_database(postgres_server, migrated_template)
+def shared_url(databases: Databases, migrated_template: str) -> Iterator[str]:
+    yield from databases.fresh(migrated_template)
 
 
 @pytest.fixture

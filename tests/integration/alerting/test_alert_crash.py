@@ -8,6 +8,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.support.alert_factory import rows, scene
 from tests.support.alert_factory import signal as shown
 from tests.support.alert_replica import RULES, STEPS
@@ -26,6 +28,7 @@ async def killed_at(step: str, url: str, now: str) -> None:
     assert process.returncode == -signal.SIGKILL, said.decode()
 
 
+@pytest.mark.long
 async def test_replicas_that_are_killed_between_any_two_steps_lose_nothing_and_tell_nothing_twice(
     database_url: str,
 ) -> None:

@@ -24,7 +24,7 @@ from app.alerting.rules.conditions import database_unreachable
 from app.db.dashboard_role import RULE_READER, admit_readers
 from app.db.embedded import EmbeddedServer, start_embedded
 from app.db.embedded.programs import version
-from tests.conftest import THROW_AWAY, fresh_database, wait_until_stopped
+from tests.conftest import THROW_AWAY, Databases, wait_until_stopped
 from tests.support.alert_factory import rule as a_rule
 from tests.support.store_factory import opened
 
@@ -33,8 +33,8 @@ LONG = timedelta(seconds=30)
 
 
 @pytest.fixture(scope="module")
-def shared_url(postgres_server: EmbeddedServer, migrated_template: str) -> Iterator[str]:
-    yield from fresh_database(postgres_server, migrated_template)
+def shared_url(databases: Databases, migrated_template: str) -> Iterator[str]:
+    yield from databases.fresh(migrated_template)
 
 
 @pytest.fixture

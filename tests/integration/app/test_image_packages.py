@@ -80,6 +80,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
         yield from imported(node)
 
 
+@pytest.mark.long
 def test_with_everything_pruned_all_can_be_imported(packages: Path, script: dict[str, Any]) -> None:
     roots = list(script["pruned"](packages))
     gone = {name for path in roots for name in module_names(path, packages)}

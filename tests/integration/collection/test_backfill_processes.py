@@ -105,6 +105,7 @@ async def kill_at_work(scene: Scene, running: asyncio.subprocess.Process) -> Non
     await running.wait()
 
 
+@pytest.mark.long
 async def test_a_killed_backfill_goes_on_where_it_was_in_another_process(
     database: Database, database_url: str, sandbox: SandboxServer
 ) -> None:
@@ -123,6 +124,7 @@ async def test_a_killed_backfill_goes_on_where_it_was_in_another_process(
     assert sandbox.requests <= WINDOWS + CONCURRENCY, "windows that had ended were asked for again"
 
 
+@pytest.mark.long
 async def test_two_processes_share_one_backfill_and_ask_for_no_window_twice(
     database: Database, database_url: str, sandbox: SandboxServer
 ) -> None:

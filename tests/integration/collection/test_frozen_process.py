@@ -73,6 +73,7 @@ def collecting(url: str, database_url: str) -> Iterator[Popen[bytes]]:
         process.wait(BOUND)
 
 
+@pytest.mark.long
 async def test_what_a_frozen_process_was_answered_changes_nothing_that_a_later_question_brought(
     database: Database, database_url: str
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from app.clock import FixedClock
 from app.collection.backfill.models import BackfillRequest, BackfillState, Reprocess, WindowState
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
@@ -35,6 +37,7 @@ async def test_two_hundred_windows_at_once_are_collected_over_five_connections(d
             assert await connection.fetchval("select count(*) from observations") == WINDOWS * 24
 
 
+@pytest.mark.long
 async def test_two_hundred_windows_of_a_backfill_end_over_five_connections(database_url: str) -> None:
     async with opened(database_url, pool_size=5) as database:
         scene = Scene(database)
@@ -51,6 +54,7 @@ async def test_two_hundred_windows_of_a_backfill_end_over_five_connections(datab
         assert scene.service.time_left(await scene.service.progress(backfill_id)) == timedelta(0)
 
 
+@pytest.mark.long
 async def test_two_hundred_jobs_due_at_once_ask_for_a_window_each_over_five_connections(database_url: str) -> None:
     """The scheduler claims, runs and records them while they store: the leader keeps its term, and none runs twice."""
     async with opened(database_url, pool_size=5) as database:

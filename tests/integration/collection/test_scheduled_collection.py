@@ -343,6 +343,7 @@ async def quiet(database: Database, now: datetime) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_a_simulated_day_over_a_night_of_daylight_saving_leaves_no_gap_of_ours(database: Database) -> None:
     station = Station(database)

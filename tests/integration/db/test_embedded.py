@@ -220,7 +220,7 @@ def ordinary(other_machine: Machine) -> Iterator[Machine]:
     other_machine.rest()
 
 
-@pytest.fixture(params=["present", "ordinary"])
+@pytest.fixture(params=["present", pytest.param("ordinary", marks=pytest.mark.long)])
 def machine(request: pytest.FixtureRequest) -> Machine:
     found: Machine = request.getfixturevalue(request.param)
     return found

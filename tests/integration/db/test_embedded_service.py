@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from app.db.embedded import keeper
@@ -25,6 +26,7 @@ def postmaster(data_dir: Path) -> int:
     return told[0]
 
 
+@pytest.mark.long
 async def test_a_killed_database_is_started_again_and_the_service_leads_again(make_folder: Callable[[], Path]) -> None:
     folder = make_folder()
     settings = Settings(

@@ -156,6 +156,7 @@ async def assert_nothing_ran_twice(database: Database) -> None:
     assert repeated == []
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_leaders_of_three_replicas_are_killed_and_frozen_and_no_slot_runs_twice(
     database_url: str, database: Database, tmp_path: Path
@@ -188,6 +189,7 @@ async def test_leaders_of_three_replicas_are_killed_and_frozen_and_no_slot_runs_
     assert stuck == []
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_a_restart_after_sigkill_keeps_next_run_times_and_catches_up_once(
     database_url: str, database: Database, tmp_path: Path

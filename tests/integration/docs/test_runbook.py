@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from app.db.embedded import EmbeddedServer, binaries, keeper
+from app.db.embedded import binaries, keeper
 from app.settings import variables
-from tests.conftest import fresh_database
+from tests.conftest import Databases
 
 ROOT = Path(__file__).parents[3]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
@@ -185,10 +185,8 @@ def test_history_comes_in_by_hand(environment: Environment) -> None:
     assert "cancelled for good" in second.stderr
 
 
-def test_a_backup_comes_back_and_what_it_lacks_is_collected(
-    environment: Environment, postgres_server: EmbeddedServer
-) -> None:
+def test_a_backup_comes_back_and_what_it_lacks_is_collected(environment: Environment, databases: Databases) -> None:
     run("gridkeeper collect --quiet --from -2d", environment)
-    for empty in fresh_database(postgres_server, "template0"):
+    for empty in databases.fresh("template0"):
         [_, restored] = run_section("Backup and restore", environment | {"EMPTY": empty})
         assert "restored schema" in restored.stdout

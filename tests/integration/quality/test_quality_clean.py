@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from app.clock import FixedClock
 from app.entsoe.items import ITEMS, request_windows
 from app.market.areas import Place, find_place
@@ -65,6 +67,7 @@ async def collect(world: QualityWorld, now: datetime, days: Mapping[DataItem, in
                         await world.repository.store(fetched.blocks, learned_at=now)
 
 
+@pytest.mark.long
 async def test_sound_values_of_every_item_give_no_finding(database_url: str) -> None:
     now = datetime(2026, 4, 20, 6, tzinfo=UTC)
     async with quality_world(database_url) as world:

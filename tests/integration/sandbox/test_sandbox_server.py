@@ -178,6 +178,7 @@ async def test_latency_delays_answers_but_not_each_other() -> None:
         assert server.requests == 50
 
 
+@pytest.mark.long
 async def test_hundreds_of_requests_share_a_few_connections_and_none_is_left() -> None:
     async with serving(limit_per_minute=None) as (server, _):
         limits = httpx.Limits(max_connections=4, max_keepalive_connections=4)

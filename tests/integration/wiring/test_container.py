@@ -76,6 +76,7 @@ print(*sorted(name for name in sys.modules if name.startswith("app.wiring.")))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("asked", "loaded"),
     [

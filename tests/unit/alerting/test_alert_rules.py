@@ -228,6 +228,7 @@ def test_a_file_that_cannot_be_read_is_a_problem() -> None:
     ]
 
 
+@pytest.mark.long
 def test_ten_thousand_rules_are_read() -> None:
     text = "rules:\n" + "".join(
         f"- name: rule_{number}\n  every: 10 s\n  threshold: '> 5'\n  labels: {{team: grid}}\n  for: 1 min\n"

@@ -48,6 +48,7 @@ def test_a_fall_of_five_points_is_seen_within_three_weeks(noise: tuple[float, fl
     assert seen >= 0.9 * tries
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("noise", [*NOISES, (2.0, 0.7, 3.0), (3.0, 0.5, 3.0)])
 def test_chance_alarms_at_most_once_a_series_year(noise: tuple[float, float, float]) -> None:
     rng, years, alarms = np.random.default_rng(SEED), 6, 0

@@ -76,6 +76,7 @@ def test_texts_of_the_points_that_are_forgotten_do_not_count() -> None:
     assert read_documents(document(series(short(many))))[0].curves
 
 
+@pytest.mark.long
 def test_the_texts_kept_of_all_documents_share_one_limit() -> None:
     names = (
         "mRID",
@@ -100,6 +101,7 @@ def test_a_member_is_forgotten_before_the_next_is_unpacked() -> None:
     assert peak_bytes(lambda: list(map(operator.attrgetter("name"), zips.members(body)))) < 6_000_000
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell what a process takes")
 @pytest.mark.parametrize("end", ["</GL_MarketDocument>", ""], ids=["read", "refused"])
 def test_what_members_made_of_the_memory_goes_with_them(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
