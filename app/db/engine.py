@@ -118,14 +118,23 @@ class Database:
 
     @asynccontextmanager
     async def pooled(self) -> AsyncIterator[AsyncConnection]:
-        """A connection of the engine; one that was lost or left inside a transaction does not return to the pool."""
+        """A connection of the engine; one that was lost, or left inside a transaction, does not return to the pool.
+
+        Neither does one whose user was cancelled: a BEGIN under way opens its transaction after that, and whoever came
+        next would write into it, and lose what it wrote.
+        """
         async with self._checkout() as pooled:
             connection = await driver_connection(pooled)
+            under_way = False
             try:
                 with self._failures(connection):
                     yield pooled
+            except BaseException as error:
+                under_way = isinstance(error, TimeoutError) or not isinstance(error, Exception)
+                raise
             finally:
-                if connection.is_closed() or connection.is_in_transaction() or connection in self._read_only:
+                unfit = connection.is_closed() or connection.is_in_transaction() or connection in self._read_only
+                if under_way or unfit:
                     await pooled.invalidate()
 
     @asynccontextmanager

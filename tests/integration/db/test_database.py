@@ -237,6 +237,29 @@ async def test_a_cancelled_unit_of_work_leaves_a_clean_pool(empty_database_url: 
                 assert await connection.fetchval("select to_regclass('lost')") is None
 
 
+async def test_what_follows_a_unit_of_work_cancelled_while_it_begins_is_kept(empty_database_url: str) -> None:
+    async def begin() -> None:
+        async with database.transaction():
+            await asyncio.Event().wait()
+
+    async with opened(empty_database_url, pool_size=2) as database, opened(empty_database_url) as reader:
+        async with database.connection() as connection:
+            await connection.execute("create table kept (step integer)")
+        for step in range(40):
+            begun = asyncio.create_task(begin())
+            # Each step ends at another place of the way from the pool to the open transaction.
+            for _ in range(step):
+                await asyncio.sleep(0)
+            begun.cancel()
+            await asyncio.wait([begun])
+            async with database.transaction() as connection:
+                await connection.execute("insert into kept values ($1)", step)
+        async with reader.connection() as connection:
+            kept = [row["step"] for row in await connection.fetch("select step from kept order by 1")]
+
+    assert kept == list(range(40))
+
+
 async def test_a_pool_that_stays_exhausted_names_the_setting(empty_database_url: str) -> None:
     async with (
         opened(empty_database_url, pool_size=2, statement_timeout=0.1) as database,
