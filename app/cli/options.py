@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.errors import ConfigurationError
-from app.market.text import listed
 
 
 def _flat(values: list[str] | None) -> list[str] | None:
     """The option given several times, each with one or several parts."""
+    from app.market.text import listed
+
     try:
         return [part for value in values for part in listed(value)] if values is not None else None
     except ValueError as error:
@@ -46,56 +46,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 LARGEST_NUMBER = 2**63 - 1
 """Of what the database numbers."""
-
-
-class Profile(StrEnum):
-    """How much `serve` asks for."""
-
-    NORMAL = "normal"
-    CAUTIOUS = "cautious"
-
-
-class GapReason(StrEnum):
-    """Why a value is missing, as `app.collection.gaps.classification` has it."""
-
-    LATE = "late"
-    MISSING_AT_SOURCE = "missing_at_source"
-    OURS = "ours"
-    NOT_DUE = "not_due"
-
-
-class ParseFormat(StrEnum):
-    """How `parse` writes."""
-
-    CSV = "csv"
-    JSON = "json"
-
-
-class ExportFormat(StrEnum):
-    """How `export` writes."""
-
-    CSV = "csv"
-    PARQUET = "parquet"
-
-
-class AggregationOption(StrEnum):
-    """What `export` makes of shorter units."""
-
-    MEAN = "mean"
-    SUM = "sum"
-    MIN = "min"
-    MAX = "max"
-    LAST = "last"
-    COUNT = "count"
-
-
-class AuctionChoice(StrEnum):
-    """Which day-ahead prices `export` writes."""
-
-    PREFERRED = "preferred"
-    SDAC = "sdac"
-    EXAA = "exaa"
-    ALL = "all"
 
 
 def kind_by_name(output: Path | None, kinds: Mapping[str, str], usual: str) -> str:

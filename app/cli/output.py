@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from pydantic import BaseModel
+import typer
 
-from app.kit.json_text import dumps
-from app.schemas import jsonable
+from app.cli.tables import single_line
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+def say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def say_line(text: str) -> None:
+    """A sentence that quotes what others wrote: one line of it, without what steers a terminal."""
+    say(single_line(text))
 
 
 def print_json(
@@ -24,4 +35,7 @@ def print_json(
 
 
 def json_text(content: BaseModel | Sequence[BaseModel], *, indent: int | None = 2, letters: bool = False) -> str:
+    from app.kit.json_text import dumps
+    from app.schemas import jsonable
+
     return dumps(jsonable(content), indent=indent, letters=letters) + "\n"

@@ -35,7 +35,9 @@ _MOST = 370
 _TARGET = 0.9
 _LATENCY = float(os.environ.get("BENCH_LATENCY", "0.1"))
 _LONG = bool(os.environ.get("BENCH_LONG"))
-_FOLLOW = "import sys; from app.cli.backfill import resume_command as r; sys.exit(r({}, follow=True, sandbox=True))"
+_FOLLOW = (
+    "import sys; from app.cli.backfill.commands import resume_command as r; sys.exit(r({}, follow=True, sandbox=True))"
+)
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from math import pi, sin
 from pathlib import Path
 
-from app.cli.quality import detect_files
+from app.cli.quality.detect import detect_files
 
 MEGABYTES = 200
 TARGET_MB = 400

@@ -13,7 +13,7 @@ import pytest
 from app.alerting.models import Signal, labels_of
 from app.alerting.state.silences import parse_matchers
 from app.cli import run
-from app.cli.alerts_state import planned_silence, zoned_instant
+from app.cli.alerts.planning import planned_silence, zoned_instant
 from app.clock import FixedClock
 from app.errors import ConfigurationError
 from tests.support.alert_factory import T0, rule, scene, signal

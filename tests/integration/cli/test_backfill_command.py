@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from app.cli import backfill
+from app.cli.backfill import commands as backfill
 from app.errors import ConfigurationError, NotFound
 from app.settings import variables
 
@@ -112,8 +112,7 @@ def test_failed_windows_are_listed_and_tried_again(
     listed = capsys.readouterr().out
     assert "reason" in listed
     assert "wrong.xml" in listed or "Surprise" in listed, listed
-    for module in ("backfill", "backfill_view"):
-        monkeypatch.setattr(f"app.cli.{module}.FAILURES_SHOWN", 2)
+    monkeypatch.setattr("app.cli.backfill.view.FAILURES_SHOWN", 2)
     assert backfill.status_command(1, as_json=False) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "and more; --json lists them all"
     assert backfill.status_command(1, as_json=True) == 0

@@ -321,10 +321,10 @@ def test_a_closed_output_takes_nothing_and_breaks_nothing(store: str, closed: st
 def test_an_interrupted_command_says_so(
     store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(*_: object, **__: object) -> int:
+    def interrupted(**_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("app.cli.gaps.gaps_command", interrupted)
+    monkeypatch.setattr("app.cli.data.gaps.begin", interrupted)
     assert run(["gaps", "--fill"]) == 130
     assert capsys.readouterr().err == "gridkeeper: interrupted; what was stored stays\n"
 

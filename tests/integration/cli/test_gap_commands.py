@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from app.cli import run
-from app.cli.backfill import plan_command, start_command
-from app.cli.gaps import coverage_command, format_percent, gaps_command
+from app.cli.backfill.commands import plan_command, start_command
+from app.cli.data.coverage import coverage_command
+from app.cli.data.coverage_table import format_percent
+from app.cli.data.gaps import gaps_command
 from app.collection.gaps.coverage import Cell
 from app.collection.models import CollectionRequest
 from app.errors import ConfigurationError
@@ -68,7 +70,7 @@ def test_tables_are_for_people(commands: None, capsys: pytest.CaptureFixture[str
         "2024-03-01T01:00:00Z", "0", "never", "asked",
     ]  # fmt: skip
     assert shown.err.splitlines()[-1] == "2 gaps: 2 ours"
-    assert coverage_command(*asked, sandbox=True, as_json=False) == 0
+    assert coverage_command(*asked, every=True, sandbox=True, as_json=False) == 0
     shown = capsys.readouterr()
     assert shown.out.splitlines()[1].split() == ["load_actual", "FR", "2024", "?", "?"]
     assert shown.err.splitlines()[-1] == "? never asked"

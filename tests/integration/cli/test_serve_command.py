@@ -20,7 +20,8 @@ import httpx
 import pytest
 import structlog
 
-from app.cli import jobs, serve, status
+from app.cli.jobs import commands as jobs
+from app.cli.service import serve, status
 from app.errors import ConfigurationError, Conflict, NotFound
 from app.settings import variables
 from tests.support.scheduler_factory import rows
@@ -30,15 +31,15 @@ ROOT = Path(__file__).parents[3]
 JOB = "collect:load_actual"
 EVENT = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[\w+ *\] \w+( |$)")
 SERVE = (
-    "import sys; from app.cli.serve import serve_command; "
-    "sys.exit(serve_command(profile=sys.argv[1] or None, sandbox=True))"
+    "import sys; from app.cli.service.serve import Profile, serve_command; "
+    "sys.exit(serve_command(profile=Profile(sys.argv[1]) if sys.argv[1] else None, sandbox=True))"
 )
 
 
 HANGS = """
 import asyncio, sys
 from app import lifecycle
-from app.cli import serve
+from app.cli.service import serve, serving
 
 async def never_closes(*_arguments, **_options):
     sys.stdout.write("serving\\n")
@@ -50,7 +51,7 @@ async def never_closes(*_arguments, **_options):
             sys.stdout.write("cancelled\\n")
             sys.stdout.flush()
 
-lifecycle.serve, serve.CLOSING_SECONDS = never_closes, float(sys.argv[1])
+lifecycle.serve, serving.CLOSING_SECONDS = never_closes, float(sys.argv[1])
 sys.exit(serve.serve_command(profile=None, sandbox=True))
 """
 
@@ -114,9 +115,9 @@ def test_a_service_collects_at_once_takes_orders_and_ends_in_order(
         process.send_signal(signal.SIGHUP)
         assert jobs.run_command("housekeeping", sandbox=True, as_json=True) == 0
         assert json.loads(capsys.readouterr().out)["trigger"] == "manual"
-        assert jobs.pause_command(JOB, paused=True, as_json=True) == 0
+        assert jobs.pause_command(JOB, as_json=True) == 0
         assert job(capsys)["paused"]
-        assert jobs.pause_command(JOB, paused=False, as_json=False) == 0
+        assert jobs.resume_command(JOB) == 0
         assert not job(capsys)["paused"]
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
@@ -230,7 +231,7 @@ def test_a_job_of_another_name_is_not_found() -> None:
     with pytest.raises(NotFound, match="did you mean"):
         jobs.run_command("colect:load_actual", sandbox=True, as_json=False)
     with pytest.raises(NotFound, match="no job"):
-        jobs.pause_command("hausmeister", paused=True, as_json=False)
+        jobs.pause_command("hausmeister")
     with pytest.raises(NotFound, match="did you mean"):
         jobs.history_command("colect:load_actual", limit=5, as_json=False)
 
@@ -239,7 +240,7 @@ def test_a_job_that_no_leader_has_stored_cannot_rest_yet_and_has_no_history(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(Conflict, match="serve"):
-        jobs.pause_command("housekeeping", paused=True, as_json=False)
+        jobs.pause_command("housekeeping")
     assert jobs.history_command("housekeeping", limit=5, as_json=True) == 0
     assert json.loads(capsys.readouterr().out) == []
 

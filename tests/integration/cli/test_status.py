@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from app.cli.jobs import list_command
-from app.cli.status import status_command
+from app.cli.jobs.commands import list_command
+from app.cli.service.status import status_command
 from app.db.engine import Database
 from app.db.migrate import claim_origin, migrate, revisions
 from app.market.time import Resolution

@@ -25,7 +25,9 @@ from tests.support.store_factory import opened
 ROOT = Path(__file__).parents[3]
 WINDOWS = 30
 CONCURRENCY = 3
-FOLLOW = "import sys; from app.cli.backfill import resume_command as r; sys.exit(r({}, follow=True, sandbox=True))"
+FOLLOW = (
+    "import sys; from app.cli.backfill.commands import resume_command as r; sys.exit(r({}, follow=True, sandbox=True))"
+)
 
 
 @pytest.fixture

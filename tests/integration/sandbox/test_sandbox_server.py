@@ -343,7 +343,9 @@ def query_of(row: dict[str, str]) -> httpx.QueryParams:
 
 
 def test_the_command_serves_until_it_is_told_to_stop() -> None:
-    code = "import sys; from app.cli.sandbox import serve; from app.sandbox.settings import SandboxSettings as S; "
+    code = (
+        "import sys; from app.cli.service.sandbox import serve; from app.sandbox.settings import SandboxSettings as S; "
+    )
     code += "serve(S(), lambda line: print(line, flush=True))"
     for number in (signal.SIGINT, signal.SIGTERM):
         with subprocess.Popen(
@@ -363,13 +365,13 @@ def test_the_command_serves_until_it_is_told_to_stop() -> None:
 
 
 def test_the_options_of_the_command_become_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import app.cli.sandbox as command
+    import app.cli.service.sandbox as command
 
     seen: list[SandboxSettings] = []
     monkeypatch.setattr(command, "serve", lambda settings, _: seen.append(settings))
     code = command.sandbox_command(
         host="127.0.0.1", port=0, token=None, seed=3, now="2024-09-02T12:00Z", latency=0.1, limit=0,
-        rates={"503": 0.1, "drop": 0.2}, replay=None,
+        rate_503=0.1, rate_drop=0.2, replay=None,
     )  # fmt: skip
     assert code == 0
     (settings,) = seen

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import run
-from app.cli.check_config import check_config_command
+from app.cli.service.check_config import check_config_command
 from app.settings import variables
 
 PASSWORD = "se3cret"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.detect import detect_command
-from app.cli.series_csv import read_series_file
+from app.cli.files.detect import score_files
+from app.cli.files.series_csv import read_series_file
 from app.errors import ConfigurationError
 
 START = 1_700_000_000
@@ -16,7 +16,7 @@ START = 1_700_000_000
 
 def run(*files: Path, kind: str = "metric", to: Path | None = None) -> tuple[int, list[list[str]], str]:
     out, err = io.StringIO(), io.StringIO()
-    code = detect_command(files, kind, to, out, err)
+    code = score_files(files, kind, to, out, err)
     return code, [line.split(",") for line in out.getvalue().splitlines()], err.getvalue()
 
 

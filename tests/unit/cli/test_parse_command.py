@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.parse import parse_files
+from app.cli.files.parse import parse_files
 from app.sources.entsoe.document_rows import COLUMNS, OutputFormat
 from tests.support.documents_factory import acknowledgement, archive, document, period, point, points, series
 

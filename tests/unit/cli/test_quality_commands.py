@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from app.cli.quality import detect_files, structure_file
+from app.cli.quality.detect import detect_files
+from app.cli.quality.structure import structure_file
 from app.errors import ConfigurationError
 from app.timeseries.rolling import Values
 from tests.support.quality_series import START, load

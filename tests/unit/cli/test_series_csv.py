@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.cli.series_csv import SeriesTable, read_series_file
+from app.cli.files.series_csv import SeriesTable, read_series_file
 from app.errors import ConfigurationError
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.cli.text_column import BLOCK, TextColumn
+from app.cli.files.text_column import BLOCK, TextColumn
 
 
 def column(size: int) -> TextColumn:

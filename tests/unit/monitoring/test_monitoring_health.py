@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.cli.health_view import health_lines, size
+from app.cli.service.health_view import health_lines, size
 from app.cli.tables import single_line
 from app.market.time import Interval
 from app.monitoring import resources

@@ -1,0 +1,64 @@
+"""Channels as they are configured, a test message over one, and messages as rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import uuid4
+
+from app.alerting.administration import PastMessage
+from app.alerting.delivery.channels.base import Channel, DeliveryStatus, HttpSender
+from app.alerting.delivery.config import ChannelBook, ChannelFile
+from app.alerting.delivery.messages import Message, Sender, compose
+from app.alerting.delivery.worker import attempt
+from app.alerting.outbox.items import Content
+from app.clock import SystemClock
+from app.errors import ConfigurationError
+from app.kit.yaml.fields import suggestion
+from app.market.time import iso
+from app.net.egress_guard import GuardedClients
+from app.settings import Settings
+
+CHANNEL_COLUMNS = ("channel", "type", "sends to", "state", "waiting", "failed", "last sent", "problem")
+MESSAGE_COLUMNS = ("id", "channel", "status", "created", "ended", "attempts", "events", "subject", "problem")
+LONGEST = 70
+
+
+def channel_book(settings: Settings) -> ChannelBook:
+    return ChannelFile.of(settings.notifications).load()
+
+
+def channel_of(book: ChannelBook, name: str) -> Channel:
+    if name not in book.channels:
+        raise ConfigurationError(f"there is no channel {name!r}{suggestion(name, book.channels)}")
+    return book.channels[name]
+
+
+async def sent_test(channel: Channel, settings: Settings) -> list[tuple[str, DeliveryStatus, str]]:
+    """Each part of a test message with what was answered; it goes straight to the channel, past outbox and limit."""
+    clock = SystemClock()
+    outlet = HttpSender(GuardedClients(), clock, timeout=settings.notifications.timeout_seconds)
+    message = _test_message(channel.common.name, clock.now(), settings)
+    try:
+        answers = []
+        for part in channel.parts(message, ()):
+            answer, _ = await attempt(channel, part, frozenset(), outlet, clock)
+            refused = "; ".join(f"{address}: {why}" for address, why in answer.refused.items())
+            verdict = DeliveryStatus.REFUSED if refused and answer.verdict is DeliveryStatus.SENT else answer.verdict
+            answers.append((part.name, verdict, answer.text))
+        return answers
+    finally:
+        await outlet.close()
+
+
+def _test_message(channel: str, now: datetime, settings: Settings) -> Message:
+    text = f"This is a test of the channel {channel}.\nAlerts of this Gridkeeper will arrive here."
+    return compose(str(uuid4()), now, (), Content("Gridkeeper: test message", text), Sender.of(settings))
+
+
+def message_row(message: PastMessage) -> tuple[str, ...]:
+    note = message.error or (f"moved from {message.moved_from}" if message.moved_from else "")
+    note = f"in digest {message.merged_into}" if message.merged_into else note
+    ended = iso(message.ended_at) if message.ended_at else ""
+    created, attempts, events = iso(message.created_at), str(message.attempts), str(message.events)
+    ends = (message.subject[:LONGEST], note[:LONGEST])
+    return (str(message.notification_id), message.channel, message.status, created, ended, attempts, events, *ends)

@@ -1,0 +1,112 @@
+"""Writes stored values to a file or to standard output."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+from zoneinfo import ZoneInfo
+
+from app.cli.output import say
+from app.db.migrate import is_synthetic
+from app.errors import ConfigurationError
+from app.market.time import iso_microseconds
+from app.timeseries.export import CsvWriter, ParquetWriter, WideCsvWriter, WideParquetWriter, Writer
+from app.timeseries.query import SeriesQuery, read_shaped, shown_under
+
+if TYPE_CHECKING:
+    from app.timeseries.repository import TimeSeriesRepository
+    from app.wiring.container import Container
+
+
+@contextmanager
+def export_target(output: Path | None) -> Iterator[BinaryIO]:
+    """The stream to write to; a file appears under its name only when it is complete."""
+    if output is None:
+        yield _standard_output()
+        return
+    partial = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as stream:
+            yield stream
+        partial.replace(output)
+    except OSError as error:
+        raise ConfigurationError(f"-o {output} cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _standard_output() -> BinaryIO:
+    # A shell's `>&-`: the border of the process has put this in its place.
+    if getattr(sys.stdout, "name", "") == os.devnull:
+        raise ConfigurationError("standard output is closed: name a file with -o, or redirect the output")
+    return sys.stdout.buffer
+
+
+async def write_values(
+    wiring: Container, query: SeriesQuery, kind: str, zone: ZoneInfo | None, stream: BinaryIO, *, wide: bool
+) -> tuple[int, int]:
+    """The number of values written, and where none was, how many are stored that were learned later."""
+    opened, repository = wiring.database(), wiring.storage().time_series()
+    query = replace(query, as_of=await _as_of(repository, query.as_of))
+    async with opened.connection() as connection:
+        synthetic = await is_synthetic(connection)
+    if synthetic:
+        say("SYNTHETIC data, as the column origin says: nothing here comes from the platform")
+    count = 0
+    with _writer(kind, stream, query, zone, wide=wide, synthetic=synthetic) as writer:
+        async with aclosing(read_shaped(repository, query)) as found:
+            async for shaped in found:
+                writer.write(shaped)
+                count += len(shaped)
+    later = 0
+    if not count and query.as_of is not None:
+        whole = replace(query, as_of=None, published=None, resampling=None)
+        async with aclosing(read_shaped(repository, whole)) as stored:
+            async for shaped in stored:
+                later += len(shaped)
+    return count, later
+
+
+async def _as_of(repository: TimeSeriesRepository, wanted: datetime | None) -> datetime | None:
+    """The instant that is read, and said: an earlier one than wanted where values may still be recorded at that."""
+    if wanted is None:
+        return None
+    settled = await repository.settled(wanted)
+    reason = "" if settled == wanted else ", the latest instant at which nothing more can be recorded"
+    say(f"as_of {iso_microseconds(settled)}{reason}")
+    return settled
+
+
+@contextmanager
+def _writer(
+    kind: str, stream: BinaryIO, query: SeriesQuery, zone: ZoneInfo | None, *, wide: bool, synthetic: bool
+) -> Iterator[Writer]:
+    shown = partial(shown_under, query=query)
+    coverage = query.resampling is not None
+    writer: Writer
+    if kind == "parquet":
+        if wide:
+            writer = WideParquetWriter(stream, zone, shown, as_of=query.as_of, synthetic=synthetic)
+        else:
+            writer = ParquetWriter(stream, zone, coverage=coverage, as_of=query.as_of, synthetic=synthetic)
+        yield writer
+        writer.close()
+        return
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)
+    try:
+        if wide:
+            writer = WideCsvWriter(text, zone, shown, synthetic=synthetic)
+        else:
+            writer = CsvWriter(text, zone, coverage=coverage, synthetic=synthetic)
+        yield writer
+        writer.close()
+    finally:
+        text.detach()

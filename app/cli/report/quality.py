@@ -1,0 +1,57 @@
+"""`gridkeeper report quality`: how good the data is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from app.cli.exit_codes import OK
+from app.cli.options import AreaOption, ItemOption
+from app.cli.report.writing import Output, ReportForm, write_report
+from app.cli.session import ask, begin
+
+
+def quality_command(
+    output_format: ReportForm = None,
+    area: AreaOption = None,
+    item: ItemOption = None,
+    start: Annotated[str, typer.Option("--from", help="First delivery day; default: yesterday.")] = "-1d",
+    end: Annotated[str, typer.Option("--to", help="First delivery day after; default: today.")] = "today",
+    output: Output = None,
+) -> int:
+    """Report scores per area and item, the worst series with plots, findings and trends. Days are those of the market.
+
+    Example: gridkeeper report quality --from -7d -o quality.html
+
+    Exit code: 0 written, also where nothing was examined; 1 no database; 2 wrong usage, or the file cannot be written.
+    """
+    from app.clock import SystemClock
+    from app.market.moments import parse_interval
+    from app.market.series import find_item
+    from app.market.time import MARKET_ZONE
+    from app.reporting.quality.document import quality_as_document
+    from app.reporting.quality.schemas import QualityReportResource
+
+    settings, clock = begin(), SystemClock()
+    interval = parse_interval(start, end, MARKET_ZONE, clock.now())
+    items = [find_item(text).value for text in item] if item else None
+    eics = _eics(area)
+    report = ask(
+        settings,
+        lambda wiring: wiring.reporting().quality_reports().report(interval, clock.now(), items=items, areas=eics),
+    )
+    write_report(lambda: QualityReportResource.of(report), lambda: quality_as_document(report), output_format, output)
+    return OK
+
+
+def _eics(areas: Sequence[str] | None) -> list[str] | None:
+    """The areas as series name them; an area stands for its borders, too."""
+    from app.market.areas import Area, borders_of, find_place
+
+    if not areas:
+        return None
+    places = [find_place(text) for text in areas]
+    borders = [border.eic for place in places if isinstance(place, Area) for border in borders_of(place)]
+    return [place.eic for place in places] + borders
