@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.quality.detectors.patterns import signatures
+from app.quality.detectors.peers import LEAST_ERROR
 from app.quality.detectors.residuals import plain_evidence
 from app.quality.detectors.validity import violations
 from app.quality.gate import CERTAIN, any_of, gated
@@ -21,8 +22,6 @@ LEAST_DEPARTURE = 0.25
 CLEARLY = 1.25
 """Who departs by so many times what the other does is at fault."""
 CONFIRMED_SPREADS = 1.5
-SHORTEST_SPREAD = 0.004
-"""Of the usual size: a forecast that is nearer than this is a copy, and confirms nothing."""
 HOURS_OF_AGREEMENT = 2
 JOINED_HOURS = 3
 
@@ -72,6 +71,6 @@ def confirmed(series: Series, trusted: Values, peer: CompanionSeries, bias: Valu
         np.where(np.isnan(trusted), np.nan, np.abs(errors)), 28 * series.per_day, 7 * series.per_day
     )
     size = trailing_median(np.abs(trusted), 28 * series.per_day, 7 * series.per_day)
-    near: Flags = (np.abs(errors) <= CONFIRMED_SPREADS * usual) & (usual >= SHORTEST_SPREAD * size)
+    near: Flags = (np.abs(errors) <= CONFIRMED_SPREADS * usual) & (usual >= LEAST_ERROR * size)
     calm: Flags = near & all_known(np.where(near, 0.0, np.nan), HOURS_OF_AGREEMENT * series.per_hour + 1)
     return calm

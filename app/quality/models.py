@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from app.timeseries.rolling import Flags, Values
 
+NEIGHBOUR = "neighbour "
+"""What the name of a peer begins with that is heard with others of its kind."""
 DAY = 86_400
 HOUR = 3_600
 
@@ -94,6 +96,12 @@ class Series:
     @property
     def opposites(self) -> list[Values]:
         return [peer for name, peer in self.peers.items() if name.startswith("opposite")]
+
+    @property
+    def places(self) -> list[Values]:
+        """Series of the same kind from elsewhere that speak one by one; of neighbours all together do."""
+        known = ("forecast", "opposite", "capacity", NEIGHBOUR)
+        return [peer for name, peer in self.peers.items() if not name.startswith(known)]
 
     @property
     def neighbours(self) -> list[Values]:

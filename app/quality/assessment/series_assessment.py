@@ -21,7 +21,7 @@ from app.quality.detectors.related_series import Role
 from app.quality.detectors.residuals import SHORTEST_DAY, seasonal_base
 from app.quality.findings import VALIDITY, Detected, family
 from app.quality.gate import CERTAIN, any_of
-from app.quality.models import DAY, EvidenceRule, Series, SeriesKind
+from app.quality.models import DAY, NEIGHBOUR, EvidenceRule, Series, SeriesKind
 from app.quality.rules.hard_checks import hard_violations
 from app.quality.rules.series_kinds import Subject
 from app.timeseries.rolling import Flags, Instants, Values
@@ -84,7 +84,7 @@ def assess_series(
         checked,
         (informed(grid_series, KNOWN_DAYS) & _has_habits(subject, grid_series, company)) | (score >= 1.0),
         _expected(series, score >= 1.0) if broken or (score >= 1.0).any() else np.full(len(known), np.nan),
-        series.peers,
+        {name.removeprefix(NEIGHBOUR): values for name, values in series.peers.items()},
         said,
     )
 
@@ -94,7 +94,8 @@ def _series(subject: Subject, grid_series: AlignedSeries, company: RelatedValues
     capacities = list(company.get(Role.CAPACITY, {}).values())
     capacity = {"capacity": capacities[0]} if capacities else {}
     opposites = {f"opposite {name}": values for name, values in company.get(Role.OPPOSITE, {}).items()}
-    peers = {**forecasts, **capacity, **opposites, **company.get(Role.NEIGHBOUR, {})}
+    neighbours = {NEIGHBOUR + name: values for name, values in company.get(Role.NEIGHBOUR, {}).items()}
+    peers = {**forecasts, **capacity, **opposites, **neighbours}
     return Series(
         subject.kind or SeriesKind.IMBALANCE, int(grid_series.starts[0]), grid_series.step, grid_series.values, peers
     )

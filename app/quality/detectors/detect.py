@@ -11,11 +11,11 @@ from app.quality.blame import CompanionSeries, companion, confirmed, departure_o
 from app.quality.detectors.forecast import Forecaster
 from app.quality.detectors.incidents import NO_ALARM, Scores, one_alarm_each
 from app.quality.detectors.patterns import signatures
-from app.quality.detectors.peers import peer_evidence, usual_distance
+from app.quality.detectors.peers import peer_evidence, place_evidence, usual_distance
 from app.quality.detectors.residuals import SHORTEST_DAY, own_evidence, seasonal_base
 from app.quality.detectors.validity import violations
 from app.quality.gate import CERTAIN, any_of, gated
-from app.quality.models import DetectionResult, EvidenceRule, Series, SeriesKind
+from app.quality.models import DetectionResult, EvidenceRule, Series, SeriesKind, SoftScore
 from app.timeseries.rolling import Flags, Values
 
 MOST_PASSES = 4
@@ -62,6 +62,7 @@ def _settled(series: Series, distrusted: Flags) -> Scores:
     size, flagged, doubted, shifted = len(series.values), distrusted, distrusted, None
     forecaster = Forecaster()
     peers = [companion(replace(series, values=peer, peers={})) for peer in series.forecasts]
+    places = [companion(replace(series, values=peer, peers={})) for peer in series.places]
     scores: Scores = []
     for _ in range(MOST_PASSES):
         trusted, before = np.where(flagged, np.nan, series.values), flagged
@@ -69,6 +70,8 @@ def _settled(series: Series, distrusted: Flags) -> Scores:
         scores = own
         for peer in peers:
             scores = _with_companion(series, trusted, scores, own, peer)
+        for peer in places:
+            scores = [*scores, *_against(series, trusted, own, peer)]
         if shifted is None:  # what is shifted for weeks is the new habit: later passes must not go on without it
             shifted = any_of((score >= 1.0 for rule, score in scores if rule is EvidenceRule.SHIFT), size)
         smooth = [score >= 1.0 for rule, score in scores if rule not in {EvidenceRule.ROUGHNESS, EvidenceRule.SHIFT}]
@@ -90,8 +93,20 @@ def _with_companion(series: Series, trusted: Values, scores: Scores, own: Scores
         (rule, score if rule is EvidenceRule.ROUGHNESS else np.where(right, np.fmin(score, NO_ALARM), score))
         for rule, score in scores
     ]
-    departure = departure_of((score for _, score in own), len(trusted))
-    for one in peer_evidence(series, trusted, peer.values, bias):
+    return [*found, *_upheld(series, peer_evidence(series, trusted, peer.values, bias), own, peer)]
+
+
+def _against(series: Series, trusted: Values, own: Scores, peer: CompanionSeries) -> Scores:
+    """What speaks for a fault of the series beside one of another place, which excuses nothing."""
+    bias = usual_distance(trusted, peer.values, series.per_day)
+    return _upheld(series, place_evidence(series, trusted, peer.values, bias), own, peer)
+
+
+def _upheld(series: Series, evidence: Iterable[SoftScore], own: Scores, peer: CompanionSeries) -> Scores:
+    """The evidence that the series, and not its companion, is to blame for."""
+    departure = departure_of((score for _, score in own), len(series.values))
+    found: Scores = []
+    for one in evidence:
         score = gated(one, series.per_day)
         kept = upheld(score >= 1.0, departure, peer.departure, series.per_hour)
         found.append((one.rule, np.where(kept, score, np.fmin(score, NO_ALARM))))

@@ -33,6 +33,7 @@ LONGEST_PAUSE_DAYS = 1
 NEAR_LIMIT = 0.95
 """Of the highest flow: meters and corrections show a line at its limit a little above it now and then."""
 DECIMALS = (3, 2, 1, 0)
+UNROUNDED = 12
 UNITS_OF_A_BEND, UNITS_OF_A_SLOPE = 50, 20
 """Of the last published decimal: where a series usually bends by more, three straight bends in a row are no chance."""
 UNITS_OF_A_STEP = 3
@@ -43,6 +44,8 @@ CALM = 0.03
 """Of the peak: the output of a calm, in whole MW, is the same for hours."""
 FALL_TO_ZERO = 0.15
 """Of the usual price: nearer to zero than this a price may well fall to it and stay for hours."""
+NEARLY_EQUAL, HOURS_NEARLY_EQUAL = 0.004, 12
+"""Share of a value, and hours before: where two series differ by less, equal values are rounding."""
 
 
 def signatures(series: Series) -> dict[EvidenceRule, Flags]:
@@ -77,9 +80,16 @@ def _coarse(values: Values) -> bool:
     steps = steps[steps > 0]
     if not len(steps):
         return False
-    fitting = (decimals for decimals in reversed(DECIMALS) if np.mean(_written_with(known, decimals)) > ALMOST_ALL)
-    unit = next((10.0**-decimals for decimals in fitting), 0.0)
+    decimals = _decimals_of(known)
+    unit = 10.0**-decimals if decimals <= max(DECIMALS) else 0.0
     return bool(np.median(steps) < UNITS_OF_A_STEP * unit)
+
+
+def _decimals_of(values: Values) -> int:
+    """How many decimals almost all values need at most; more than any of `DECIMALS` where they need more."""
+    known = values[~np.isnan(values)]
+    fitting = (decimals for decimals in reversed(DECIMALS) if np.mean(_written_with(known, decimals)) > ALMOST_ALL)
+    return next(fitting, UNROUNDED) if len(known) else UNROUNDED
 
 
 def _written_with(values: Values, decimals: int) -> Flags:
@@ -113,6 +123,8 @@ def stuck(series: Series) -> Flags:
     allowed = allowed_run(lengths, series, hours * series.per_hour)
     usual = habit(lengths, series.per_day, days=HABIT_DAYS)
     allowed = np.fmax(allowed, RESTS_IN_A_ROW * usual)
+    if series.kind is SeriesKind.PRICE:
+        allowed = np.where(_near_zero(series), np.fmax(allowed, series.per_day), allowed)
     if series.kind is SeriesKind.FLOW:
         allowed = allowed_at_limit(allowed, series)
     if series.kind is SeriesKind.NUCLEAR:  # at its plateau it rests: the longest rest of eight weeks is usual
@@ -133,18 +145,31 @@ def zero_run(series: Series) -> Flags:
     if series.kind is SeriesKind.SOLAR:
         found |= zero & _usually_bright(series)
     if series.kind is SeriesKind.PRICE:
-        found = whole_runs(found, found & _from_afar(series))
+        found = _from_afar_and_back(found, series)
     if series.kind is SeriesKind.FLOW:  # a line that is switched off is off for days
         return found & ~whole_runs(zero, zero & (lengths > LONGEST_PAUSE_DAYS * series.per_day))
     return found & (lengths <= LONGEST_OUTAGE_DAYS * series.per_day)
 
 
-def _from_afar(series: Series) -> Flags:
-    """Zeros next to a price that is not near zero, before or after."""
-    size = trailing_median(np.abs(series.values), 28 * series.per_day, series.per_day)
-    earlier, later = before(series.values, 1), before(series.values[::-1], 1)[::-1]
-    far: Flags = np.fmax(np.abs(earlier), np.abs(later)) > FALL_TO_ZERO * size
-    return far
+def _from_afar_and_back(zeros: Flags, series: Series) -> Flags:
+    """The runs of zeros to which a price leaps and from which it leaps back; what comes gently or goes so is a market."""
+    near = _near_zero(series)
+    gently = (zeros & _preceded(near & ~zeros)) | (zeros & _preceded((near & ~zeros)[::-1])[::-1])
+    return zeros & ~whole_runs(zeros, gently)
+
+
+def _preceded(flags: Flags) -> Flags:
+    """Whether the value before each one is marked."""
+    return np.concatenate([[False], flags[:-1]])
+
+
+def _near_zero(series: Series) -> Flags:
+    """Prices that are small beside the usual price and beside half of what a day usually reaches."""
+    sizes = np.abs(series.values)
+    median = trailing_median(sizes, 28 * series.per_day, series.per_day)
+    size = np.fmax(median, 0.5 * habit(sizes, series.per_day, days=28))
+    near: Flags = sizes <= FALL_TO_ZERO * size
+    return near
 
 
 def _usually_bright(series: Series) -> Flags:
@@ -162,7 +187,11 @@ def straight_line(series: Series) -> Flags:
     exact = 1e-6 * np.abs(slope) + 1e-12 * np.abs(series.values)
     straight = (np.abs(bend) <= np.fmax(exact, _rounding(series, slope, bend))) & (slope != 0)
     lengths = np.where(straight, run_lengths(straight) + 2, 0)
-    return _too_long(straight, lengths, allowed_run(lengths, series, SHORTEST_PATTERN - 1))
+    found = _too_long(straight, lengths, allowed_run(lengths, series, SHORTEST_PATTERN - 1))
+    finer = straight & (np.abs(bend) <= exact) & ~_written_with(series.values, _decimals_of(series.values))
+    return found | _too_long(
+        finer, np.where(finer, run_lengths(finer) + 2, 0), np.full(len(finer), SHORTEST_PATTERN - 1)
+    )
 
 
 def _rounding(series: Series, slope: Values, bend: Values) -> Values:
@@ -189,14 +218,25 @@ def peer_copy(series: Series) -> Flags:
     for peer in series.neighbours:
         agree = ((series.values == peer) & (peer != 0)).astype(np.float64)
         share = before(moving_mean(agree, HABIT_DAYS * series.per_day, series.per_day), 1)
-        found |= _copy_of(series, peer, np.where(share > USUAL_AGREEMENT, 1.0 + number, np.sqrt(number)))
+        patience = np.where(share > USUAL_AGREEMENT, 1.0 + number, np.sqrt(number))
+        found |= _copy_of(series, peer, patience) & ~_nearly_equal(series, peer)
     return found
+
+
+def _nearly_equal(series: Series, peer: Values) -> Flags:
+    """Runs of equal values after hours in which the two hardly differed: a forecast that was filled in afterwards."""
+    apart = np.abs(series.values - peer)
+    unequal = np.where((apart > 0) & (peer != 0), apart <= NEARLY_EQUAL * np.abs(peer), np.nan).astype(np.float64)
+    usual = before(moving_mean(unequal, HOURS_NEARLY_EQUAL * series.per_hour, 2), 1)
+    return whole_runs(apart == 0, (apart == 0) & (usual > 0.5))
 
 
 def _copy_of(series: Series, other: Values, patience: Values | float = 1.0) -> Flags:
     """Runs of equal values in which at least five change."""
     equal = series.values == other
     changing = equal & (series.values != before(series.values, 1)) & (series.values != 0)
+    if series.kind is SeriesKind.PRICE:
+        changing &= ~_near_zero(series)
     total = np.cumsum(changing)
     at_break = np.maximum.accumulate(np.where(equal, 0, total))
     counts = np.where(equal, total - at_break, 0).astype(np.float64)

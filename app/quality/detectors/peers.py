@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.quality.detectors.residuals import SHORTEST_DAY, in_spreads, least_misfit, log_of_ratio, misfits
+from app.quality.detectors.residuals import (
+    SHORTEST_DAY,
+    floor_of,
+    least_misfit,
+    log_of_ratio,
+    misfits,
+    residual_spread,
+)
 from app.quality.models import EvidenceRule, Limit, Series, SoftScore
-from app.timeseries.rolling import Values, all_known, before, moving_mean, trailing_median
+from app.timeseries.rolling import Flags, Values, all_known, before, moving_mean, trailing_median
 
 BIAS_DAYS = 14
 LASTING_HOURS = 12
+LEAST_ERROR = 0.005
+"""Of the usual size: a forecast that was nearer than this was filled in afterwards, and says nothing of its usual error."""
 
 
 def peer_evidence(series: Series, trusted: Values, peer: Values, bias: Values) -> list[SoftScore]:
@@ -24,6 +33,13 @@ def peer_evidence(series: Series, trusted: Values, peer: Values, bias: Values) -
     ]
 
 
+def place_evidence(series: Series, trusted: Values, peer: Values, bias: Values) -> list[SoftScore]:
+    """What a series of the same kind from another place says: it shares weather, habits and markets, not every hour."""
+    if series.per_day < SHORTEST_DAY:
+        return []
+    return [level(series, trusted, peer + bias), lasting_level(series, trusted, peer + bias)]
+
+
 def usual_distance(trusted: Values, peer: Values, per_day: int) -> Values:
     """What the forecast usually lacks."""
     return np.nan_to_num(trailing_median(trusted - peer, BIAS_DAYS * per_day, 3 * per_day))
@@ -34,7 +50,7 @@ def level(series: Series, trusted: Values, peer: Values) -> SoftScore:
     hour = series.per_hour
     errors = moving_mean(series.values - peer, hour, hour // 2 + 1)
     clean = all_known(trusted, hour)
-    return SoftScore(EvidenceRule.PEER_LEVEL, in_spreads(errors, clean, series, trusted), clean, Limit(12.0, 3.84))
+    return SoftScore(EvidenceRule.PEER_LEVEL, _in_errors(errors, clean, series, trusted), clean, Limit(12.0, 3.84))
 
 
 def lasting_level(series: Series, trusted: Values, peer: Values) -> SoftScore:
@@ -45,7 +61,15 @@ def lasting_level(series: Series, trusted: Values, peer: Values) -> SoftScore:
     shared = np.where(usual * errors > 0, np.minimum(np.abs(usual), np.abs(errors)), 0.0)
     lasting = np.where(np.isnan(usual * errors), np.nan, shared)
     clean = all_known(trusted, hours + 1)
-    return SoftScore(EvidenceRule.PEER_LEVEL, in_spreads(lasting, clean, series, trusted), clean, Limit(9.0, 4.4))
+    return SoftScore(EvidenceRule.PEER_LEVEL, _in_errors(lasting, clean, series, trusted), clean, Limit(9.0, 4.4))
+
+
+def _in_errors(errors: Values, clean: Flags, series: Series, trusted: Values) -> Values:
+    """The size of errors in units of the forecast's usual one."""
+    size = trailing_median(np.abs(trusted), 28 * series.per_day, 7 * series.per_day)
+    usual = np.fmax(residual_spread(errors, clean, series.per_day), LEAST_ERROR * size)
+    scores: Values = np.abs(errors) / (usual + floor_of(series, trusted))
+    return scores
 
 
 def moved_level(series: Series, trusted: Values, peer: Values) -> SoftScore:

@@ -48,7 +48,8 @@ LEAST_STEP = dict.fromkeys(SeriesKind, 0.001) | {
 LEAST_MISFIT = 0.002
 """Of the peak: what the mean change of an hour may miss a model by, before another hour can fit better."""
 ABOVE_PLATEAU = 0.03
-HOURS_OF_A_DENT, DEPTH_OF_A_DENT = 5, 0.08
+HOURS_OF_A_DENT, DEPTH_OF_A_DENT = 5, 0.12
+"""Tests of valves lower output by a tenth for an hour, every month."""
 TINY = 1e-9
 
 
