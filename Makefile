@@ -64,7 +64,7 @@ format: $(READY)  ## Format the code
 lint: $(READY)
 	@$(BIN)/ruff format --check app tests scripts
 	@$(BIN)/ruff check app tests scripts
-	@for rule in unique_names log_events construction sql_places house_words front_doors; do $(BIN)/python -m scripts.linters.$$rule || exit 1; done
+	@for rule in unique_names log_events construction sql_places house_words front_doors sizes; do $(BIN)/python -m scripts.linters.$$rule || exit 1; done
 
 types: $(READY)
 	@$(BIN)/mypy

@@ -19,8 +19,8 @@ from app.db.sync_engine import small_sync_engine
 from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
 from app.kit.periodic import pause
 from app.logging import OutageLog
+from app.scheduling.cycles.first import Cycle
 from app.scheduling.dispatcher import Dispatcher, JobHandler
-from app.scheduling.first_cycle import Cycle
 from app.scheduling.jobs.collection import COLLECT
 from app.scheduling.models import UNREADABLE, JobObserver, Ticket
 from app.scheduling.plan import Plan, cautious, plan_changes

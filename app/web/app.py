@@ -18,14 +18,14 @@ from starlette.middleware.cors import CORSMiddleware
 from app.clock import until_beat
 from app.db.engine import Database
 from app.errors import ConfigurationError
-from app.monitoring.resources import disk
+from app.monitoring.replica.resources import disk
 from app.settings import WebSettings
 from app.web import health, pages, reference
 from app.web import problem_details as errors
 from app.web.boundary import ApiBoundary, is_loopback
 from app.web.connections import Room, limited
 from app.web.health import ServiceState
-from app.web.metrics import Metrics, PoolState, Snapshot
+from app.web.metrics.service import Metrics, PoolState, Snapshot
 from app.web.openapi import BASE
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from app.scheduling.service import SchedulerStatus
 from app.schemas import Resource, jsonable
 from app.settings import Origin
 from app.tasks.backend import TaskStats
-from app.web.metrics import Metrics, PoolState
+from app.web.metrics.service import Metrics, PoolState
 
 READ = ["GET", "HEAD"]
 FULL_BYTES = 64_000_000

@@ -16,8 +16,8 @@ from app.clock import Clock
 from app.db.engine import Database
 from app.db.leader import process_name
 from app.kit.yaml.tree import Problem
-from app.monitoring.data_disk import DataDisk
-from app.monitoring.sampler import Replica, ResourceSampler
+from app.monitoring.replica.data_disk import DataDisk
+from app.monitoring.replica.sampler import Replica, ResourceSampler
 from app.scheduling.service import LEADER, SchedulerService
 from app.settings import SchedulerSettings, Settings
 

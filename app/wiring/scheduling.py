@@ -6,8 +6,8 @@ from dependency_injector import containers, providers
 
 from app.clock import Clock
 from app.db.engine import Database
+from app.scheduling.cycles.first import Cycle
 from app.scheduling.due import GapDue
-from app.scheduling.first_cycle import Cycle
 from app.scheduling.jobs.backfills import QueuedBackfills
 from app.scheduling.jobs.collection import BoundedCollection, CollectionJobs, largest_run
 from app.scheduling.jobs.declaration import Jobs

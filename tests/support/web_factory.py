@@ -25,7 +25,7 @@ from app.settings import Origin
 from app.sources.source import FetchStatistics
 from app.tasks.backend import Priority, TaskStats
 from app.web.health import ServiceState
-from app.web.metrics import Metrics, PoolState
+from app.web.metrics.service import Metrics, PoolState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 GOOD = DatabaseState(

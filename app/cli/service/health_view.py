@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from app.cli.tables import single_line
 from app.market.text import counted
-from app.monitoring.data_disk import UNKNOWN
 from app.monitoring.health import Health
 from app.monitoring.models import Objective, RunTotals, Sample
+from app.monitoring.replica.data_disk import UNKNOWN
 
 SHOWN = 5
 

@@ -17,7 +17,7 @@ from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.lifecycle import Side
-    from app.scheduling.single_cycle import CycleResult
+    from app.scheduling.cycles.single import CycleResult
     from app.wiring.container import Container
 
 CLOSING_SECONDS = 8.0
@@ -95,7 +95,7 @@ async def _once(settings: Settings) -> int:
     results: list[CycleResult] = []
 
     async def cycle(container: Container, stop: asyncio.Event) -> None:
-        from app.scheduling.single_cycle import one_cycle
+        from app.scheduling.cycles.single import one_cycle
 
         planned = container.scheduling().scheduler().plan.jobs()
         running = asyncio.create_task(one_cycle(container.storage().job_runs(), planned, container.clock()))

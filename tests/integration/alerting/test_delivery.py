@@ -19,7 +19,7 @@ from app.alerting.models import EventKind, Severity
 from app.alerting.outbox.items import Content
 from app.db.engine import Database
 from app.errors import Conflict, DatabaseUnavailable, NotFound
-from app.web.delivery_metrics import DeliveryMetrics
+from app.web.metrics.delivery import DeliveryMetrics
 from tests.support.delivery_factory import NOW, Post, Reply, a_post, event, named, receiving, rule, webhooks
 from tests.support.store_factory import opened
 

@@ -25,11 +25,11 @@ from app.errors import AccessDenied
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval
-from app.monitoring.data_disk import DataDisk
 from app.monitoring.lateness import LatenessKeeper
 from app.monitoring.recorder import MetricsRecorder
+from app.monitoring.replica.data_disk import DataDisk
+from app.monitoring.replica.sampler import Replica, ResourceSampler
 from app.monitoring.repository import MonitoringRepository
-from app.monitoring.sampler import Replica, ResourceSampler
 from app.net.client import build_client
 from app.quality.scan import ScanSelection
 from app.sandbox.server import SandboxServer

@@ -21,15 +21,15 @@ from app.db.retention import Retention, erase
 from app.lifecycle import collecting
 from app.market.series import DataItem
 from app.market.time import Interval
-from app.monitoring.data_disk import DataDisk
 from app.monitoring.histogram import WORST_ERROR
 from app.monitoring.lateness import LatenessKeeper
 from app.monitoring.models import Sample
 from app.monitoring.queries import FigureReads
 from app.monitoring.recorder import MetricsRecorder
+from app.monitoring.replica.data_disk import DataDisk
+from app.monitoring.replica.sampler import Replica, ResourceSampler
 from app.monitoring.repository import MonitoringRepository
 from app.monitoring.rollup_maintenance import MonitoringUpkeep
-from app.monitoring.sampler import Replica, ResourceSampler
 from app.monitoring.service import MonitoringService
 from app.settings import MonitoringSettings, load_settings
 from app.sources.source import FetchStatistics, RejectedPoint

@@ -10,6 +10,7 @@ from scripts.linters.construction import stray_constructions
 from scripts.linters.front_doors import shapes_in_front_doors
 from scripts.linters.house_words import house_words
 from scripts.linters.log_events import unnamed_events
+from scripts.linters.sizes import MOST_LINES, MOST_MODULES, MOST_WIRING_LINES, outgrown
 from scripts.linters.source import Linter, parse_module
 from scripts.linters.sql_places import ALLOWED, misplaced_statements
 from scripts.linters.unique_names import duplicate_names
@@ -128,3 +129,18 @@ def test_words_of_the_house_are_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["layer = 1", "display = 1", "relay_told_nothing()", "def delay(): ..."])
 def test_words_that_only_contain_them_pass(text: str) -> None:
     assert lines(house_words, ("app/a.py", text)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("app/kit/a.py", MOST_LINES), ("app/wiring/a.py", MOST_WIRING_LINES)], ids=["module", "wiring"]
+)
+def test_a_module_has_so_many_lines_at_most(name: str, most: int) -> None:
+    assert lines(outgrown, (name, "a = 1\n" * most)) == []
+    assert lines(outgrown, (name, "a = 1\n" * (most + 1))) == [(name, most + 1)]
+
+
+def test_a_package_has_so_many_modules_of_its_own_at_most() -> None:
+    full = [(f"app/kit/m{number:02}.py", "") for number in range(MOST_MODULES)]
+    beside = [("app/kit/__init__.py", ""), ("app/kit/yaml/tree.py", "")]
+    assert lines(outgrown, *full, *beside) == []
+    assert lines(outgrown, *full, ("app/kit/z.py", ""), *beside) == [("app/kit/z.py", 1)]

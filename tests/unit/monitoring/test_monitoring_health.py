@@ -13,7 +13,6 @@ import pytest
 from app.cli.service.health_view import health_lines, size
 from app.cli.tables import single_line
 from app.market.time import Interval
-from app.monitoring import resources
 from app.monitoring.health import Health
 from app.monitoring.models import Lateness, Objective, RunTotals, Sample
 from app.monitoring.overview import (
@@ -27,6 +26,7 @@ from app.monitoring.overview import (
     Overview,
 )
 from app.monitoring.queries import Served, _bounds
+from app.monitoring.replica import resources
 from app.monitoring.schemas import HealthResource
 from app.monitoring.service import availability
 from app.schemas import jsonable

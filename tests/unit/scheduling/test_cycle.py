@@ -8,10 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.collection.models import Outcome
-from app.scheduling import first_cycle as cycles
-from app.scheduling.first_cycle import Cycle
+from app.scheduling.cycles import first as cycles
+from app.scheduling.cycles.first import Cycle
+from app.scheduling.cycles.single import CycleResult
 from app.scheduling.models import JobOutcome, JobRun, RunEnd, RunReport, RunTrigger
-from app.scheduling.single_cycle import CycleResult
 from tests.support.web_factory import NOW, collection_run, run_end
 
 LOAD, PRICES = "collect:load_actual", "collect:price_day_ahead"

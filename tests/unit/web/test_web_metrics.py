@@ -18,7 +18,7 @@ from app.scheduling.service import STANDBY
 from app.sources.source import RejectedPoint
 from app.tasks.backend import Priority
 from app.web.app import create_app
-from app.web.metrics import LAG_SECONDS, Metrics, PoolState, Snapshot
+from app.web.metrics.service import LAG_SECONDS, Metrics, PoolState, Snapshot
 from tests.support.web_factory import GOOD, IDLE, NOW, KnownDatabase, Service, asking, collection_run, run_end, status
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

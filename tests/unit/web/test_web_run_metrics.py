@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.collection.source_health import SourceHealth
 from app.monitoring.recorder import MetricsRecorder
 from app.sources.source import FetchStatistics
-from app.web.metrics import Metrics
+from app.web.metrics.service import Metrics
 from tests.support.monitoring_factory import Store
 from tests.support.web_factory import collection_run
 

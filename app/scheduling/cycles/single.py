@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 
 from app.clock import Clock
-from app.scheduling.first_cycle import DONE
+from app.scheduling.cycles.first import DONE
 from app.scheduling.jobs.collection import COLLECT
 from app.scheduling.jobs.gaps import GAP_ANALYSIS
 from app.scheduling.models import JobRun, JobSpec, RunTrigger, StoredJob

@@ -11,9 +11,9 @@ import structlog
 
 from app.clock import Clock
 from app.errors import DatabaseUnavailable
-from app.monitoring import resources
 from app.monitoring.models import Sample
 from app.monitoring.recorder import MetricsRecorder
+from app.monitoring.replica import resources
 from app.monitoring.repository import MonitoringRepository
 
 LAG_STEP = 1.0

@@ -8,7 +8,7 @@ import structlog
 
 from app.db.data_folder import visible_data_folder
 from app.db.engine import Database
-from app.monitoring import resources
+from app.monitoring.replica import resources
 
 UNKNOWN = "unknown: GRIDKEEPER_DATABASE__DATA_FOLDER may name a folder on it"
 

@@ -24,7 +24,7 @@ from app.scheduling.jobs.declaration import DECLARED
 from app.scheduling.models import RunEnd, RunTrigger
 from app.scheduling.service import LEADER, SchedulerStatus
 from app.tasks.backend import TaskStats
-from app.web.delivery_metrics import DeliveryMetrics
+from app.web.metrics.delivery import DeliveryMetrics
 
 LAG_SECONDS = 0.5
 _LAG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)

@@ -1,0 +1,1 @@
+"""What a replica uses of its machine."""

@@ -1,0 +1,1 @@
+"""One run of every job of collection: of a service that has just begun, and of `serve --once`."""
