@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from yaml import ScalarNode, YAMLError
+from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
 
 from app.errors import ConfigurationError
 from app.kit.durations import parse_duration
 from app.kit.suggest import did_you_mean
 from app.kit.watched_file import WatchedFile, read_present
-from app.kit.yaml.tree import Mapping, Node, ProblemReport, Sequence, content_of, read_tree
+from app.kit.yaml.tree import Mapping, Node, ProblemReport, Scalar, Sequence, read_tree
 from app.market.areas import find_place
 from app.market.series import find_item
 from app.market.text import listed
@@ -189,6 +192,29 @@ def read_plan(text: str, name: str, settings: CollectionSettings, catalog: Catal
     plan = Plan(file.areas or default.areas, file.items or default.items, found, notes, catalog=catalog)
     _refuse_double_jobs(plan, name)
     return plan
+
+
+def content_of(node: Node | None) -> Any:
+    """The values that YAML means by a tree, as `yaml.safe_load` makes them."""
+    if isinstance(node, Mapping):
+        return {
+            _scalar_value(Scalar(node.lines[name], name, plain=True)): content_of(inner)
+            for name, inner in node.items.items()
+        }
+    if isinstance(node, Sequence):
+        return [content_of(element) for element in node.elements]
+    return None if node is None else _scalar_value(node)
+
+
+def _scalar_value(scalar: Scalar) -> Any:
+    if not scalar.plain:
+        return scalar.text
+    resolver: Any = Resolver()  # published without the type of this method
+    tag = resolver.resolve(ScalarNode, scalar.text, (True, False))
+    try:
+        return SafeConstructor().construct_object(ScalarNode(tag, scalar.text))
+    except (ValueError, YAMLError):
+        return scalar.text  # 2024-02-31 is no date
 
 
 def _mistakes(content: Any) -> Iterator[tuple[tuple[str, ...], str]]:

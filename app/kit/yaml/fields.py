@@ -1,14 +1,12 @@
 """Reads fields of a YAML file by name and type; every problem of a file is gathered with its line and field.
 
-A reader asks an `Fields` for each field it knows and calls `close` at the end, which reports every other one:
+A reader asks the `Fields` for each field it knows and calls `close` at the end, which reports every other one:
 
-    report = Report("config/channels.yaml")
-    root = read_text(text, report)
+    root = read_text(text, report := ProblemReport("config/channels.yaml"))
     for entry in root.named("channels").values():
         channel = Channel(entry.text("type", required=True), entry.duration("time_out", SECOND, least=SECOND))
         entry.close()
     root.close()
-    if report.problems: …
 
 A wrong field yields its default, so that reading goes on to the next problem.
 """
@@ -24,25 +22,17 @@ from typing import Any, TypeVar
 from app.errors import ConfigurationError
 from app.kit.durations import LONGEST, parse_duration, show_duration
 from app.kit.suggest import did_you_mean
-from app.kit.yaml.tree import (
-    Mapping,
-    Node,
-    ProblemReport,
-    Scalar,
-    Sequence,
-    joined,
-    place_in_list,
-    read_tree,
-)
+from app.kit.yaml.tree import Mapping, Node, ProblemReport, Scalar, Sequence, joined, place_in_list, read_tree
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
+N = TypeVar("N", Mapping, Scalar, Sequence)
 
 TRUE, FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
 
 
 def read_content(content: bytes, report: ProblemReport) -> Fields:
-    """The fields of a file's content; an Entry without fields where it is empty or cannot be read."""
+    """The fields of a file's content; none where it is empty or cannot be read."""
     try:
         return read_text(content.decode("utf-8-sig"), report)
     except UnicodeDecodeError as error:
@@ -52,7 +42,7 @@ def read_content(content: bytes, report: ProblemReport) -> Fields:
 
 
 def read_text(text: str, report: ProblemReport) -> Fields:
-    """The fields of a text; an Entry without fields where it is empty or cannot be read."""
+    """The fields of a text; none where it is empty or cannot be read."""
     node = read_tree(text, report)
     if isinstance(node, Mapping):
         return Fields(node, "", report)
@@ -196,13 +186,8 @@ class Fields:
 
     def written(self, name: str, meant: str, *, required: bool = False) -> str | None:
         """A single value as it is written; `meant` says what else would be wrong."""
-        node = self._find(name, required=required)
-        if node is None:
-            return None
-        if not isinstance(node, Scalar):
-            self.wrong(f"this must be {meant}", name)
-            return None
-        return node.text
+        node = self._of(name, Scalar, meant, required=required)
+        return None if node is None else node.text
 
     def texts(self, name: str, default: tuple[str, ...] = (), *, required: bool = False) -> tuple[str, ...]:
         """A list of texts; a single text is a list of one."""
@@ -218,12 +203,7 @@ class Fields:
 
     def labels(self, name: str) -> dict[str, str]:
         """Names and texts. `NO`, `1` and `on` are texts here, though YAML means others: areas are called like that."""
-        node = self._find(name)
-        if node is None:
-            return {}
-        if not isinstance(node, Mapping):
-            self.wrong("this must be names and texts, as {area: FR, item: load_actual}", name)
-            return {}
+        node = self._of(name, Mapping, "names and texts, as {area: FR, item: load_actual}") or Mapping(self.line)
         found: dict[str, str] = {}
         for label, value in node.items.items():
             if isinstance(value, Scalar) and label:
@@ -239,12 +219,7 @@ class Fields:
 
     def entries(self, name: str) -> list[Fields]:
         """The mappings of a list."""
-        node = self._find(name)
-        if node is None:
-            return []
-        if not isinstance(node, Sequence):
-            self.wrong("this must be a list; begin each element with a dash", name)
-            return []
+        node = self._of(name, Sequence, "a list; begin each element with a dash") or Sequence(self.line)
         path = joined(self.path, name)
         made = [
             self._entry(inner, path + place_in_list(inner, index), inner.line)
@@ -254,12 +229,7 @@ class Fields:
 
     def named(self, name: str) -> dict[str, Fields]:
         """Inner mappings by their names; one without a value has no fields."""
-        node = self._find(name)
-        if node is None:
-            return {}
-        if not isinstance(node, Mapping):
-            self.wrong("this must be a mapping of names to fields", name)
-            return {}
+        node = self._of(name, Mapping, "a mapping of names to fields") or Mapping(self.line)
         made = {
             key: self._entry(inner, joined(joined(self.path, name), key), node.lines[key])
             for key, inner in node.items.items()
@@ -274,6 +244,14 @@ class Fields:
                 self.wrong("this is missing", name)
             return None
         return node
+
+    def _of(self, name: str, kind: type[N], meant: str, *, required: bool = False) -> N | None:
+        """A node of this kind; another is wrong, and `meant` says what it must be."""
+        node = self._find(name, required=required)
+        if node is None or isinstance(node, kind):
+            return node
+        self.wrong(f"this must be {meant}", name)
+        return None
 
     def _entry(self, node: Node, path: str, line: int) -> Fields | None:
         if isinstance(node, Scalar) and node.empty:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias
 
 import yaml
 
@@ -123,11 +123,11 @@ def read_tree(text: str, report: ProblemReport, *, most_nodes: int = MOST_NODES)
         return None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        report.add(mark.line + 1 if mark else 0, "", f"this is no YAML: {yaml_problem(error, text)}")
+        report.add(mark.line + 1 if mark else 0, "", f"this is no YAML: {_yaml_problem(error, text)}")
         return None
 
 
-def yaml_problem(error: yaml.YAMLError, text: str) -> str:
+def _yaml_problem(error: yaml.YAMLError, text: str) -> str:
     """What the library says, and the remedy where it is one of the usual mistakes."""
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     mark = getattr(error, "problem_mark", None)
@@ -249,11 +249,8 @@ class _Builder:
         top = self._open[-1]
         top.size += size
         if top.size > self._most_nodes:
-            self._report.add(
-                node.line,
-                "",
-                f"more than {self._most_nodes:,} values, aliases written out; split the file, or use fewer aliases",
-            )
+            most = f"more than {self._most_nodes:,} values, aliases written out"
+            self._report.add(node.line, "", f"{most}; split the file, or use fewer aliases")
             raise _Refused
         if isinstance(top, Sequence):
             top.elements.append(node)
@@ -280,29 +277,3 @@ def place_in_list(node: Node, index: int) -> str:
     """What an element of a list is called in messages: by its name where it has one, else by its number."""
     name = node.items.get("name") if isinstance(node, Mapping) else None
     return f"[{name.text}]" if isinstance(name, Scalar) and 0 < len(name.text) <= 100 else f"[{index}]"
-
-
-def content_of(node: Node | None) -> Any:
-    """The values that YAML means by a tree, as `yaml.safe_load` makes them."""
-    if isinstance(node, Mapping):
-        return {
-            _value(Scalar(node.lines[name], name, plain=True)): content_of(inner) for name, inner in node.items.items()
-        }
-    if isinstance(node, Sequence):
-        return [content_of(element) for element in node.elements]
-    return None if node is None else _value(node)
-
-
-def _value(scalar: Scalar) -> Any:
-    if not scalar.plain:
-        return scalar.text
-    constructor, resolver = _untyped()
-    tag = resolver.resolve(yaml.ScalarNode, scalar.text, (True, False))
-    try:
-        return constructor.construct_object(yaml.ScalarNode(tag, scalar.text))
-    except (ValueError, yaml.YAMLError):
-        return scalar.text  # 2024-02-31 is no date
-
-
-def _untyped() -> tuple[Any, Any]:
-    return yaml.constructor.SafeConstructor(), yaml.resolver.Resolver()

@@ -6,7 +6,6 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
-import yaml
 
 from app.errors import ConfigurationError
 from app.kit.files import LARGEST_FILE, read_bytes, read_stream
@@ -23,7 +22,6 @@ from app.kit.yaml.tree import (
     FileProblems,
     Problem,
     ProblemReport,
-    content_of,
     read_tree,
 )
 
@@ -228,14 +226,6 @@ def test_the_usual_mistakes_of_yaml_are_told_with_the_remedy(text: str, remedy: 
 def test_aliases_are_counted() -> None:
     text = "a: &a x\nb: [" + "*a, " * 10_001 + "]"
     assert "more than 10,000 aliases" in problems_of(text)[0]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["a: 1\nb: [1.5, yes, ~, 2024-01-31, 12:45, 'no', x, 0x10, null, NO]\nc: {d: '1', 2: e}", "", "5", "[a, {b: c}]"],
-)
-def test_the_content_of_a_tree_is_what_yaml_means(text: str) -> None:
-    assert content_of(read_tree(text, ProblemReport("x"))) == yaml.safe_load(text)
 
 
 def test_only_regular_files_are_read(tmp_path: Path) -> None:

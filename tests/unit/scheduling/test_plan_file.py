@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from app.errors import ConfigurationError
+from app.kit.yaml.tree import ProblemReport, read_tree
 from app.scheduling.plan import RULES
-from app.scheduling.plan_file import PlanFile, default_plan, read_plan
+from app.scheduling.plan_file import PlanFile, content_of, default_plan, read_plan
 from app.settings import CollectionSettings
 from app.wiring.catalog import CATALOG
 
@@ -273,3 +275,11 @@ def test_all_mistakes_of_a_plan_are_named_at_once() -> None:
 @pytest.mark.parametrize("written", ["[DE_LU, FR>NL]", "DE_LU, FR > NL", "DE_LU FR>NL", "DE_LU; FR>NL"])
 def test_areas_of_a_plan_are_a_list_or_a_line(written: str) -> None:
     assert read_plan(f"areas: {written}\njobs: {{}}", "plan.yaml", SETTINGS, CATALOG).areas == ("DE_LU", "FR>NL")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: 1\nb: [1.5, yes, ~, 2024-01-31, 12:45, 'no', x, 0x10, null, NO]\nc: {d: '1', 2: e}", "", "5", "[a, {b: c}]"],
+)
+def test_the_content_of_a_tree_is_what_yaml_means(text: str) -> None:
+    assert content_of(read_tree(text, ProblemReport("x"))) == yaml.safe_load(text)
