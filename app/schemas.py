@@ -38,6 +38,12 @@ class Resource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
 
 
+class RequestBody(BaseModel):
+    """The body of a request; a field that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class ProblemResource(Resource):
     """An error in the form of RFC 9457 (problem details)."""
 

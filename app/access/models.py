@@ -104,6 +104,19 @@ class AuditEntry:
     audit_id: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What was answered to a request that may come once more."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class KeyReused(AppError):
+    """An Idempotency-Key came before with another request."""
+
+
 class NotAuthenticated(AppError):
     """No key, or one that is not known or not usable any more."""
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.access import sql
-from app.access.models import AccessScope, ApiKey, AuditEntry, KeyRequest
+from app.access.models import AccessScope, ApiKey, AuditEntry, KeyRequest, KeyReused, StoredAnswer
 from app.access.tokens import token_hint
 from app.db.retention import erase
 from app.errors import Conflict, NotFound
@@ -115,8 +115,36 @@ class AccessRepository:
     async def erase_audit(self, before: datetime) -> int:
         """Forgets changes of before the instant; how many."""
         async with self._database.connection() as connection:
-            [changes] = sql.RETAINED
+            changes, _ = sql.RETAINED
             return await erase(connection, changes, before)
+
+    async def erase_requests(self, before: datetime) -> int:
+        """Forgets requests with an Idempotency-Key of before the instant; how many."""
+        async with self._database.connection() as connection:
+            _, requests = sql.RETAINED
+            return await erase(connection, requests, before)
+
+    async def begin_request(self, key_id: int, key: str, digest: bytes, now: datetime) -> StoredAnswer | None:
+        """What was answered before, None where the request is to be done; Conflict where that is under way."""
+        async with self._database.transaction() as connection:
+            if await connection.fetchval(sql.BEGIN_REQUEST, key_id, key, digest, now):
+                return None
+            known = await connection.fetchrow(sql.KNOWN_REQUEST, key_id, key)
+        if known is None or known["digest"] != digest:
+            raise KeyReused(f"the Idempotency-Key {key!r} came before with another request; take a new one")
+        if known["status"] is None:
+            raise Conflict(f"the request of the Idempotency-Key {key!r} is under way; ask again for its answer")
+        return StoredAnswer(known["status"], known["content_type"], known["body"])
+
+    async def answer_request(self, key_id: int, key: str, answer: StoredAnswer | None) -> None:
+        """Keeps what was answered; without an answer the request may be done anew."""
+        async with self._database.connection() as connection:
+            if answer is None:
+                await connection.execute(sql.FORGET_REQUEST, key_id, key)
+            else:
+                await connection.execute(
+                    sql.ANSWER_REQUEST, key_id, key, answer.status, answer.content_type, answer.body
+                )
 
 
 async def _note(connection: Connection, entry: AuditEntry) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from app.access.keys import NAME
 from app.access.models import AccessScope, ApiKey, AuditEntry
 from app.market.areas import label
-from app.schemas import FreeForm, Instant, Resource
+from app.schemas import FreeForm, Instant, RequestBody, Resource
 
 
 class ApiKeyResource(Resource):
@@ -65,10 +65,8 @@ class AuditEntryResource(Resource):
         return cls(id=entry.audit_id, **values)
 
 
-class KeyRequestBody(BaseModel):
+class KeyRequestBody(RequestBody):
     """A key that is to be made."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(pattern=NAME, description="Name of its user or program.", examples=["notebook"])
     scope: AccessScope = Field(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
 
+from app.access import sql
 from app.access.keys import checked_name
 from app.access.models import (
     AccessScope,
@@ -20,6 +21,7 @@ from app.access.models import (
     KeyRequest,
     NotAllowed,
     NotAuthenticated,
+    StoredAnswer,
     TooManyRequests,
 )
 from app.access.rate_limit import RateLimit
@@ -219,8 +221,25 @@ class AccessService:
             return  # another replica was faster, with the same file
         structlog.get_logger().warning("api_key_created", name=FIRST, scope="admin", file=str(file))
 
+    async def once(
+        self, by: Caller, key: str, digest: bytes, act: Callable[[], Awaitable[StoredAnswer]]
+    ) -> tuple[StoredAnswer, bool]:
+        """The answer of a request with an Idempotency-Key, and whether it was given before; what fails may be repeated."""
+        if by.key is None:
+            raise NotAuthenticated(f"an Idempotency-Key belongs to a key: {_ASK}")
+        known = await self._repository.begin_request(by.key.key_id, key, digest, self._clock.now())
+        if known is not None:
+            return known, True
+        answer: StoredAnswer | None = None
+        try:
+            answer = await act()
+        finally:
+            await self._repository.answer_request(by.key.key_id, key, answer)
+        return answer, False
+
     async def tidy(self, now: datetime) -> str:
         """Erase what of the record is kept no longer; in words."""
+        await self._repository.erase_requests(now - sql.REMEMBERED)
         gone = await self._repository.erase_audit(now - timedelta(days=self._settings.audit_days))
         return f"{gone} old changes over the API erased" if gone else ""
 

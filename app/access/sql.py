@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.db.retention import Retention
 
-RETAINED = (Retention("api_audit", "at", "api.audit_days"),)
+REMEMBERED = timedelta(days=1)
+"""How long a request with an Idempotency-Key is known."""
+RETAINED = (Retention("api_audit", "at", "api.audit_days"), Retention("api_requests", "at", REMEMBERED))
 
 _COLUMNS = """
     key_id, name, hint, scope, areas, items, created_at, created_by, expires_at, revoked_at,
@@ -61,3 +65,21 @@ AUDIT = """
     order by audit_id desc
     limit $3
 """
+
+# One whose process ended before it was answered may be done again after a while.
+BEGIN_REQUEST = """
+    insert into api_requests (key_id, key, digest, at)
+    values ($1, $2, $3, $4)
+    on conflict (key_id, key) do update
+    set digest = excluded.digest, at = excluded.at
+    where api_requests.status is null and api_requests.at < excluded.at - interval '10 minutes'
+    returning true
+"""
+
+KNOWN_REQUEST = "select digest, status, content_type, body from api_requests where key_id = $1 and key = $2"
+
+ANSWER_REQUEST = """
+    update api_requests set status = $3, content_type = $4, body = $5 where key_id = $1 and key = $2
+"""
+
+FORGET_REQUEST = "delete from api_requests where key_id = $1 and key = $2 and status is null"

@@ -44,6 +44,7 @@ class PastEvent:
     note: str
     delivered: tuple[str, ...] = ()
     """The channels that have."""
+    event_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +196,12 @@ class AlertAdministration:
                 known = [row["rule"] for row in await connection.fetch(sql.RULE_NAMES)]
                 raise _no_rule(rule, known)
 
-    async def events(self, start: datetime, end: datetime, rule: str | None, *, limit: int) -> list[PastEvent]:
-        """What happened to alerts, the latest first."""
+    async def events(
+        self, start: datetime, end: datetime, rule: str | None, *, limit: int, before: int | None = None
+    ) -> list[PastEvent]:
+        """What happened to alerts, the latest first; `before` is the number of the event after which to go on."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql.EVENTS, start, end, rule, limit)
+            rows = await connection.fetch(sql.EVENTS, start, end, rule, limit, before)
         return [PastEvent(**{**row, "labels": pairs(row["labels"])}) for row in rows]
 
     async def summary(self, start: datetime, end: datetime, rule: str | None) -> list[RuleSummary]:
@@ -213,10 +216,10 @@ class DeliveryAdministration:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def messages(self, status: str | None, *, limit: int) -> list[PastMessage]:
-        """The latest first."""
+    async def messages(self, status: str | None, *, limit: int, before: int | None = None) -> list[PastMessage]:
+        """The latest first; `before` is the number of the message after which to go on."""
         async with self._database.connection() as connection:
-            return [PastMessage(**row) for row in await connection.fetch(sql.MESSAGES, status, limit)]
+            return [PastMessage(**row) for row in await connection.fetch(sql.MESSAGES, status, limit, before)]
 
     async def channels(self) -> dict[str, ChannelState]:
         async with self._database.connection() as connection:

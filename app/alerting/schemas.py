@@ -9,10 +9,14 @@ from pydantic import Field
 
 from app.alerting.administration import AlertView, ChannelState, PastEvent, PastMessage, RuleSummary
 from app.alerting.state.silences import Silence, Window
-from app.schemas import Instant, Number, Resource
+from app.logging import redact
+from app.schemas import Instant, Number, RequestBody, Resource
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.alerting.delivery.channels.base import Channel
+    from app.alerting.delivery.try_channel import TriedPart
 
 
 class AlertResource(Resource):
@@ -214,3 +218,66 @@ class ChannelResource(Resource):
             last_sent_at=state.last_sent_at,
             problem=state.disabled_reason or state.last_error,
         )
+
+
+class RetriedMessageResource(Resource):
+    """A message that is tried again, and over which channel."""
+
+    notification_id: int
+    channel: str
+
+
+class TriedPartResource(Resource):
+    """What came of a part of a test message."""
+
+    part: str
+    verdict: str
+    text: str
+
+
+class TriedChannelResource(Resource):
+    """What came of a test message, part by part; `sent` where all of it was taken."""
+
+    channel: str
+    sent: bool
+    parts: list[TriedPartResource]
+
+    @classmethod
+    def of(cls, channel: str, answers: Sequence[TriedPart]) -> Self:
+        parts = [TriedPartResource(part=one.part, verdict=one.verdict, text=redact(one.text)) for one in answers]
+        return cls(channel=channel, sent=all(one.verdict == "sent" for one in answers), parts=parts)
+
+
+_MATCHERS = Field(
+    min_length=1,
+    max_length=50,
+    description="`name=value`, `!=`, `=~` or `!~`; all must match.",
+    examples=[["rule=data_late"]],
+)
+_COMMENT = Field(default="", max_length=500, description="Why.")
+
+
+class AcknowledgementBody(RequestBody):
+    """That somebody knows of an alert."""
+
+    comment: str = _COMMENT
+
+
+class SilenceBody(RequestBody):
+    """A silence that is to be; it lasts `for` a time or `until` a moment, one of them."""
+
+    matchers: list[str] = _MATCHERS
+    lasts: str | None = Field(default=None, alias="for", description="How long: `30m`, `2h`, `3d`.", examples=["2h"])
+    start: str | None = Field(default=None, alias="from", description="From when; without it, from now.")
+    until: str | None = Field(default=None, description="Until when: an instant, or a local time and its zone.")
+    comment: str = _COMMENT
+
+
+class MaintenanceBody(RequestBody):
+    """A maintenance window that is to be."""
+
+    matchers: list[str] = _MATCHERS
+    cron: str = Field(max_length=200, description="When it begins, as cron has it.", examples=["0 3 * * 0"])
+    lasts: str = Field(alias="for", description="How long each lasts.", examples=["2h"])
+    zone: str = Field(default="Europe/Brussels", max_length=60, description="Zone of the cron expression.")
+    comment: str = _COMMENT

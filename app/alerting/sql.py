@@ -69,11 +69,15 @@ PAUSE_RULE = "update rule_states set paused_at = coalesce(paused_at, $2), paused
 RESUME_RULE = "update rule_states set paused_at = null, paused_by = '' where rule = $1 returning rule"
 
 EVENTS = """
-    select at, kind, alert_id, alert_events.rule, labels::text as labels, alert_events.severity, alert_events.value,
+    select event_id, at, kind, alert_id, alert_events.rule, labels::text as labels, alert_events.severity, alert_events.value,
         cardinality(delivered) > 0 as notified, note, delivered
     from alert_events
     join alerts using (alert_id)
-    where at >= $1 and at < $2 and ($3::text is null or alert_events.rule = $3)
+    where
+        at >= $1
+        and at < $2
+        and ($3::text is null or alert_events.rule = $3)
+        and ($5::bigint is null or event_id < $5)
     order by event_id desc
     limit $4
 """
@@ -136,7 +140,7 @@ MESSAGES = """
         n.idempotency_key::text as key,
         (select count(*) from notification_events as e where e.notification_id = n.notification_id) as events
     from notifications as n
-    where $1::text is null or n.status = $1
+    where ($1::text is null or n.status = $1) and ($3::bigint is null or n.notification_id < $3)
     order by n.notification_id desc
     limit $2
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -266,6 +267,12 @@ def borders() -> tuple[Border, ...]:
 def borders_of(area: Area) -> tuple[Border, ...]:
     """The borders of an area, in both directions."""
     return tuple(border for border in borders() if area in (border.out_area, border.in_area))
+
+
+def with_borders(places: Sequence[Place]) -> list[str]:
+    """The EICs of places, and of an area those of its borders, too."""
+    found = [border.eic for place in places if isinstance(place, Area) for border in borders_of(place)]
+    return [place.eic for place in places] + found
 
 
 def predecessor(area: Area) -> tuple[Area, date] | None:

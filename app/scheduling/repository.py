@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.collection.repository import latest_windows
 from app.collection.source_health import LastWindow
 from app.db.engine import Database
-from app.db.leader import process_name
+from app.db.leader import LeaderView, process_name, read_leader
 from app.db.retention import Retention, erase
 from app.errors import Conflict, NotFound
 from app.kit.suggest import did_you_mean
@@ -22,6 +22,8 @@ from app.scheduling.plan import RETIRED
 
 if TYPE_CHECKING:
     import asyncpg
+
+    from app.scheduling.models import JobSpec
 
 RETAINED = (
     Retention(
@@ -70,6 +72,13 @@ class JobRunRepository:
             raise Conflict(f"a run of {job.name} at {now.isoformat()} exists already; try again")
         return job.name, now
 
+    async def requested(self, job: StoredJob, now: datetime, trigger: RunTrigger) -> JobRun:
+        """The run that was asked for, which waits for the leader."""
+        run = await self.run_of(await self.request(job, now, trigger))
+        if run is None:
+            raise Conflict(f"the run of {job.name} is gone; ask again")
+        return run
+
     async def claim_requested(self, key: tuple[str, datetime], now: datetime) -> Ticket | None:
         """The ticket of a requested run for a process that is no leader; None where somebody else has it."""
         async with self._database.connection() as connection:
@@ -109,10 +118,17 @@ class JobRunRepository:
         if done == "UPDATE 0":
             raise NotFound(f"there is no job {name}; `gridkeeper jobs list` shows them")
 
-    async def history(self, job: str | None = None, *, limit: int = 50) -> list[JobRun]:
-        """The latest runs, newest first."""
+    async def history(
+        self, job: str | None = None, *, limit: int = 50, before: tuple[datetime, str] | None = None
+    ) -> list[JobRun]:
+        """The latest runs, newest first; `before` is slot and job of the run after which to go on."""
         async with self._database.connection() as connection:
-            return [_run(row) for row in await connection.fetch(sql.HISTORY, job, limit)]
+            return [_run(row) for row in await connection.fetch(sql.HISTORY, job, limit, *(before or (None, None)))]
+
+    async def leader(self) -> LeaderView:
+        """Who plans at present."""
+        async with self._database.connection() as connection:
+            return await read_leader(connection)
 
     async def last_window(self) -> LastWindow | None:
         """How the collection's latest window ended, whoever asked for it."""
@@ -141,6 +157,24 @@ def find_job(jobs: Sequence[JobView], name: str) -> StoredJob:
         return found
     hint = did_you_mean(name, (view.job.name for view in jobs), otherwise="; `gridkeeper jobs list` shows them")
     raise NotFound(f"there is no job {name}{hint}")
+
+
+def with_planned(views: Sequence[JobView], planned: Iterable[JobSpec]) -> list[JobView]:
+    """The stored jobs, and those of the plan that no leader has stored yet, by their names."""
+    stored = {view.job.name for view in views}
+    added = [
+        JobView(StoredJob(job.name, job.kind, job.schedule, job.params, None), None)
+        for job in planned
+        if job.name not in stored
+    ]
+    return sorted([*views, *added], key=lambda view: view.job.name)
+
+
+def stored_only(job: StoredJob, views: Sequence[JobView]) -> StoredJob:
+    """The job; Conflict where no leader has stored it yet."""
+    if job.name not in {view.job.name for view in views}:
+        raise Conflict(f"{job.name} has never been scheduled: it can rest once `gridkeeper serve` has started")
+    return job
 
 
 def readable(job: StoredJob) -> StoredJob:

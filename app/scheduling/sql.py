@@ -83,7 +83,9 @@ _RUN_COLUMNS = """
 HISTORY = f"""
     select {_RUN_COLUMNS}
     from job_runs
-    where ($1::text is null or job = $1)
+    where
+        ($1::text is null or job = $1)
+        and ($3::timestamptz is null or scheduled_for < $3 or (scheduled_for = $3 and job > $4))
     order by scheduled_for desc, job
     limit $2
 """  # noqa: S608  constants

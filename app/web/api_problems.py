@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from app.access.models import NotAllowed, NotAuthenticated, TooManyRequests
+from app.access.models import KeyReused, NotAllowed, NotAuthenticated, TooManyRequests
 from app.errors import AppError, ConfigurationError, Conflict, DatabaseUnavailable, NotFound, SchedulerStateError
 from app.logging import redact
 from app.schemas import ApiProblemResource, FieldProblemResource, jsonable
@@ -22,6 +22,7 @@ CHALLENGE = 'Bearer realm="gridkeeper", Basic realm="gridkeeper", charset="UTF-8
 _KINDS: tuple[tuple[type[AppError], ProblemType], ...] = (
     (NotAuthenticated, ProblemType.NOT_AUTHENTICATED),
     (NotAllowed, ProblemType.NOT_ALLOWED),
+    (KeyReused, ProblemType.KEY_REUSED),
     (TooManyRequests, ProblemType.TOO_MANY_REQUESTS),
     (NotFound, ProblemType.NOT_FOUND),
     (Conflict, ProblemType.CONFLICT),

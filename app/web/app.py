@@ -25,8 +25,9 @@ from app.web import problem_details as errors
 from app.web.boundary import ApiBoundary, is_loopback
 from app.web.connections import Room, limited
 from app.web.health import ServiceState
+from app.web.loading import LoadedApi
 from app.web.metrics.service import Metrics, PoolState, Snapshot
-from app.web.openapi import BASE
+from app.web.problem_types import BASE
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
@@ -38,10 +39,13 @@ def create_app(probes: ServiceState, container: Container | None = None) -> Fast
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(probes.metrics.watch_loop(), name="event loop lag")
+        loading = asyncio.create_task(app.state.api.load()) if container else None
         try:
             yield
         finally:
             watching.cancel()
+            if loading is not None:
+                loading.cancel()
             await probes.database.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
@@ -65,11 +69,10 @@ def create_app(probes: ServiceState, container: Container | None = None) -> Fast
 
 def add_api(app: FastAPI, container: Container) -> None:
     """The REST API and its reference, for the services of the container."""
-    from app.web.routes.v1.api import create_api
-
     settings = container.settings()
     app.include_router(reference.reference_router())
-    app.mount(BASE, create_api(container, settings.api))
+    app.state.api = LoadedApi(container)
+    app.mount(BASE, app.state.api)
     if settings.api.origins:
         app.add_middleware(
             CORSMiddleware,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,7 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from app.access.models import AccessScope, Caller, NotAuthenticated
+from app.access.models import AccessScope, Caller, NotAuthenticated, StoredAnswer
 from app.access.service import AccessService, check_scope
 from app.kit.suggest import did_you_mean
 from app.settings import Settings
@@ -64,9 +66,11 @@ class ApiRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             await self._admit(request)
             check_query(request, known)
-            if self._unrecorded(request):
-                return await self._recorded(request, handle)
-            return await handle(request)
+            if not self._unrecorded(request):
+                return await handle(request)
+            if request.method == "POST" and (key := request.headers.get(IDEMPOTENCY_KEY)) is not None:
+                return await self._once(request, idempotency_key(key), handle)
+            return await self._recorded(request, handle)
 
         return guarded
 
@@ -90,6 +94,19 @@ class ApiRoute(APIRoute):
         declared: Mapping[str, Any] = self.openapi_extra or {}
         return request.method not in _READING and bool(declared["security"]) and not declared.get("x-audited")
 
+    async def _once(self, request: Request, key: str, handle: _Handler) -> Response:
+        """The answer to the first request with this key; only that one does anything."""
+
+        async def act() -> StoredAnswer:
+            response = await self._recorded(request, handle)
+            return StoredAnswer(response.status_code, response.media_type or "", bytes(response.body))
+
+        parts = (request.method.encode(), request.url.path.encode(), request.url.query.encode(), await request.body())
+        digest = hashlib.sha256(b"\0".join(parts)).digest()
+        answer, before = await _service(request).once(request.state.caller, key, digest, act)
+        headers = {"Idempotency-Replayed": "true"} if before else {}
+        return Response(answer.body, answer.status, headers, media_type=answer.content_type or None)
+
     async def _recorded(self, request: Request, handle: _Handler) -> Response:
         """The answer of a change, which is recorded before it is made."""
         service, state = _service(request), request.state
@@ -102,6 +119,21 @@ class ApiRoute(APIRoute):
             raise
         await service.note_answer(number, response.status_code)
         return response
+
+
+IDEMPOTENCY_KEY = "idempotency-key"
+
+
+def idempotency_key(text: str) -> str:
+    """The key under which a client may send a request again; ApiError where it cannot be one."""
+    if not re.fullmatch(r"[\x21-\x7e]{1,200}", text):
+        raise wrong_field(
+            ProblemType.INVALID_REQUEST,
+            "Idempotency-Key",
+            "take up to 200 visible characters, a UUID for one",
+            location="header",
+        )
+    return text
 
 
 def api_router(tag: str) -> APIRouter:

@@ -14,11 +14,17 @@ from app.kit.json_text import dumps
 from app.schemas import ApiProblemResource, FieldProblemResource
 from app.settings import ApiSettings
 from app.web.dependencies import BASIC, BEARER
-from app.web.problem_types import ProblemType
+from app.web.problem_types import BASE, ProblemType
 
-BASE = "/api/v1"
 Document = dict[str, Any]
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ApiProblemResource"}}}
+_IDEMPOTENCY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[\x21-\x7e]+$"},
+    "description": "A request that comes again with this key within a day does nothing, and is answered as the first was.",
+}
 _ANYWHERE = (
     ProblemType.MALFORMED_BODY,
     ProblemType.NOT_AUTHENTICATED,
@@ -40,6 +46,12 @@ TAGS = {
     "catalogue": "What is known before anything is collected.",
     "series": "What is stored: series, values, what was believed before.",
     "completeness": "What is missing and why, and how complete the store is.",
+    "jobs": "The jobs of the scheduler and their runs.",
+    "backfills": "History that is brought in.",
+    "alerts": "What fires, silences and maintenance.",
+    "rules": "The rules of alerts.",
+    "channels": "The channels to people, and the messages.",
+    "reports": "Reports for people and programs.",
     "service": "How the service is, and what it is set to.",
     "access": "Keys, and the record of what was changed.",
     "about": "What the API says of itself.",
@@ -123,6 +135,8 @@ def _finish(path: str, method: str, operation: Document, limits: ApiSettings) ->
     for status in {kind.status for kind in kinds}:
         responses[str(status.value)] = {"description": status.phrase, "content": _PROBLEM} | _headers(status)
     operation["responses"] = dict(sorted(responses.items()))
+    if method == "post" and not operation.get("x-audited"):
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY)
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "limit":
             parameter["schema"]["maximum"] = limits.page_rows

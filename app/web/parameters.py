@@ -19,6 +19,7 @@ from app.market.moments import parse_interval
 from app.market.series import DataItem, find_item
 from app.market.text import listed
 from app.market.time import Interval
+from app.settings import Settings
 from app.web.dependencies import Asking, CurrentSettings, Now
 from app.web.problem_types import ProblemType, wrong_field
 from app.wiring.catalog import CATALOG
@@ -64,15 +65,15 @@ def named(field: str, kind: ProblemType = ProblemType.INVALID_REQUEST, *, locati
         raise wrong_field(kind, field, detail, location=location) from None
 
 
-def named_places(texts: Sequence[str], *, field: str = "area") -> list[Place]:
+def named_places(texts: Sequence[str], *, field: str = "area", location: str = "query") -> list[Place]:
     """The areas and borders of these names, each once."""
-    with named(field, ProblemType.UNKNOWN_NAME):
+    with named(field, ProblemType.UNKNOWN_NAME, location=location):
         found = [find_place(part) for part in _parts(texts, field)]
     return list({place.eic: place for place in found}.values())
 
 
-def named_items(texts: Sequence[str], *, field: str = "item") -> list[DataItem]:
-    with named(field, ProblemType.UNKNOWN_NAME):
+def named_items(texts: Sequence[str], *, field: str = "item", location: str = "query") -> list[DataItem]:
+    with named(field, ProblemType.UNKNOWN_NAME, location=location):
         return list(dict.fromkeys(find_item(part) for part in _parts(texts, field)))
 
 
@@ -82,15 +83,18 @@ def _parts(texts: Sequence[str], field: str) -> list[str]:
         return [part for text in texts for part in listed(text)]
 
 
-def named_interval(start: str, end: str | None, place: Place, now: datetime, *, most: timedelta) -> Interval:
+def named_interval(
+    start: str, end: str | None, place: Place, now: datetime, *, most: timedelta, location: str = "query"
+) -> Interval:
     """The range between two moments for a place, no longer than one request may name."""
-    with named("from"):
+    with named("from", location=location):
         interval = parse_interval(start, end, place.zone, now, names=("from", "to"))
     if interval.duration > most:
         raise wrong_field(
             ProblemType.LIMIT_EXCEEDED,
             "from",
             f"the range is longer than {most.days} days (GRIDKEEPER_API__RANGE_DAYS); ask for less at a time",
+            location=location,
         )
     return interval
 
@@ -103,6 +107,43 @@ class SelectedRequests:
     skipped: tuple[str, ...]
 
 
+def selection(
+    settings: Settings,
+    caller: Caller,
+    now: datetime,
+    *,
+    area: Sequence[str],
+    item: Sequence[str],
+    start: str,
+    end: str | None,
+    location: str = "query",
+) -> SelectedRequests:
+    """Without areas or items those of the settings; of a key that is limited, what is for it."""
+    own = caller.key if caller.key and caller.limited else None
+    areas = _parts(area, "area") or list(own.areas if own and own.areas else settings.collection.areas)
+    items = _parts(item, "item") or list(own.items if own and own.items else settings.collection.items)
+    named_places(areas, location=location)
+    named_items(items, location=location)
+    limits = settings.api
+    most = timedelta(days=limits.range_days)
+    with named("area" if area else "item", location=location):
+        found = select(
+            areas,
+            items,
+            lambda place: named_interval(start, end, place, now, most=most, location=location),
+            CATALOG.places,
+        )
+    if len(found.requests) > limits.places:
+        raise wrong_field(
+            ProblemType.LIMIT_EXCEEDED,
+            "area",
+            f"these are {len(found.requests)} combinations of item and place, and one request may name {limits.places} "
+            "(GRIDKEEPER_API__PLACES)",
+            location=location,
+        )
+    return SelectedRequests(allowed(found.requests, caller), found.skipped)
+
+
 def _selected(
     *,
     settings: CurrentSettings,
@@ -113,24 +154,7 @@ def _selected(
     start: FromQuery = "-7d",
     end: ToQuery = None,
 ) -> SelectedRequests:
-    """Without areas or items those of the settings; of a key that is limited, what is for it."""
-    own = caller.key if caller.key and caller.limited else None
-    areas = _parts(area, "area") or list(own.areas if own and own.areas else settings.collection.areas)
-    items = _parts(item, "item") or list(own.items if own and own.items else settings.collection.items)
-    named_places(areas)
-    named_items(items)
-    limits = settings.api
-    most = timedelta(days=limits.range_days)
-    with named("area" if area else "item"):
-        found = select(areas, items, lambda place: named_interval(start, end, place, now, most=most), CATALOG.places)
-    if len(found.requests) > limits.places:
-        raise wrong_field(
-            ProblemType.LIMIT_EXCEEDED,
-            "area",
-            f"these are {len(found.requests)} combinations of item and place, and one request may name {limits.places} "
-            "(GRIDKEEPER_API__PLACES)",
-        )
-    return SelectedRequests(allowed(found.requests, caller), found.skipped)
+    return selection(settings, caller, now, area=area, item=item, start=start, end=end)
 
 
 def allowed(requests: Sequence[CollectionRequest], caller: Caller) -> tuple[CollectionRequest, ...]:

@@ -12,7 +12,8 @@ from importlib.resources import files
 from app.errors import AppError
 from app.schemas import FieldProblemResource
 
-PATH = "/api/v1/problems"
+BASE = "/api/v1"
+PATH = f"{BASE}/problems"
 
 
 class ProblemType(StrEnum):

@@ -15,15 +15,16 @@ from app.access.models import AccessScope, Caller, KeyRequest
 from app.access.service import AccessService
 from app.settings import Settings
 from app.web.app import create_app, serve_http
-from app.web.openapi import BASE
+from app.web.problem_types import BASE
 from app.wiring.container import Container
 from tests.support.store_factory import opened
 from tests.support.web_factory import Service
 
 Document = dict[str, Any]
 ADMINISTRATOR = Caller("test", "", AccessScope.ADMIN)
-SOME_VALUES = {"kind": "not-found", "name": "nobody", "series_id": "1"}
-"""Of parameters in paths."""
+NOBODY = ("job", "rule", "channel", "name")
+SOME_VALUES = dict.fromkeys(NOBODY, "nobody") | {"kind": "not-found"}
+"""Of parameters in paths; all others are numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,13 @@ async def served_api(database_url: str, **chosen: Any) -> AsyncIterator[ServedAp
     settings = Settings.model_validate(values)
     async with opened(database_url, pool_size=5) as database:
         container = Container(settings=settings, database=database, echo=lambda _text: None)
-        async with serve_http(create_app(Service().probes(), container), settings.web) as url:
-            yield ServedApi(url, container)
+        try:
+            async with serve_http(create_app(Service().probes(), container), settings.web) as url:
+                yield ServedApi(url, container)
+        finally:
+            await container.alerting().query_runner().close()
 
 
 def some_path(template: str) -> str:
     """A path with values in the place of its parameters."""
-    return re.sub(r"\{(\w+)\}", lambda match: SOME_VALUES[match[1]], template)
+    return re.sub(r"\{(\w+)\}", lambda match: SOME_VALUES.get(match[1], "999999"), template)

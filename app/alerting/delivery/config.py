@@ -21,7 +21,7 @@ from app.alerting.delivery.channels.registry import KINDS
 from app.alerting.outbox.routing import Route, Routes
 from app.alerting.secrets import secret_files
 from app.alerting.state.silences import Matcher, parse_matcher
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, NotFound
 from app.kit.files import says_something
 from app.kit.watched_file import POLL_SECONDS, SETTLED_SECONDS, WatchedFile, read_present
 from app.kit.yaml.fields import Fields, read_content, suggestion
@@ -48,6 +48,12 @@ class ChannelBook:
     def reaches_people(self) -> bool:
         """Whether anything is to go further than our own log."""
         return self.unusable or bool(self.broken) or any(channel.kind != LOG for channel in self.channels.values())
+
+    def named(self, channel: str) -> Channel:
+        """The channel of this name; NotFound with near names where there is none."""
+        if channel not in self.channels:
+            raise NotFound(f"there is no channel {channel!r}{suggestion(channel, self.channels)}")
+        return self.channels[channel]
 
     def instead_of(self, channel: str, disabled: frozenset[str] = frozenset()) -> str:
         """The channel that takes what this one cannot: the fallback, else another, rather one that reaches people."""

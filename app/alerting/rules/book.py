@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from app.alerting.models import Rule
 from app.alerting.rules.conditions import CONDITIONS
 from app.alerting.rules.parse import OUR_DATABASE, KnownNames, RuleDiff, read_calendar, read_change, read_rule
-from app.alerting.secrets import read_secret
+from app.alerting.secrets import read_secret, without_secrets
 from app.db.address import DatabaseAddress
 from app.errors import ConfigurationError
 from app.kit.files import read_bytes, read_stream
@@ -104,6 +104,12 @@ def _read(path: Path, read: Callable[[Path], bytes] = read_bytes) -> RuleFile:
 def read_book(files: Sequence[RuleFile], shipped: Sequence[RuleFile] | None = None) -> Reading:
     """The book of the files together with the shipped one."""
     return _Reader([*(built_in_files() if shipped is None else shipped), *files]).read()
+
+
+def checked_text(text: str) -> Reading:
+    """The rules of a text together with the shipped ones; secrets that it refers to are not looked up."""
+    with without_secrets():
+        return read_book([RuleFile("text", text.encode())])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self
 
+from pydantic import Field
+
 from app.alerting.models import Rule
 from app.alerting.rules.book import Reading
 from app.kit.yaml.tree import Problem
-from app.schemas import Instant, Resource
+from app.schemas import Instant, RequestBody, Resource
 
 
 class RuleProblemResource(Resource):
@@ -80,3 +82,16 @@ class RuleResource(Resource):
             runbook=rule.runbook,
             overrides=len(rule.overrides),
         )
+
+
+class RuleStandingResource(Resource):
+    """Whether a rule rests."""
+
+    rule: str
+    paused: bool
+
+
+class RuleTextBody(RequestBody):
+    """Rules that are to be checked."""
+
+    text: str = Field(max_length=500_000, description="YAML, as a file of rules has it.", examples=["rules: []"])

@@ -52,9 +52,9 @@ def test_command(channel: ChannelName) -> int:
 
     settings = begin()
     answers = asyncio.run(sent_test(channel_of(channel_book(settings), channel), settings))
-    for part, verdict, text in answers:
-        say(f"{channel}, part {part}: {verdict}: {text or 'no answer text'}")
-    return OK if all(verdict is DeliveryStatus.SENT for _, verdict, _ in answers) else UNAVAILABLE
+    for one in answers:
+        say(f"{channel}, part {one.part}: {one.verdict}: {one.text or 'no answer text'}")
+    return OK if all(one.verdict is DeliveryStatus.SENT for one in answers) else UNAVAILABLE
 
 
 def notifications_command(

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from uuid import uuid4
-
 from app.alerting.administration import PastMessage
-from app.alerting.delivery.channels.base import Channel, DeliveryStatus, HttpSender
+from app.alerting.delivery.channels.base import Channel, HttpSender
 from app.alerting.delivery.config import ChannelBook, ChannelFile
-from app.alerting.delivery.messages import Message, Sender, compose
-from app.alerting.delivery.worker import attempt
-from app.alerting.outbox.items import Content
+from app.alerting.delivery.try_channel import TriedPart, try_channel
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.yaml.fields import suggestion
@@ -33,26 +28,14 @@ def channel_of(book: ChannelBook, name: str) -> Channel:
     return book.channels[name]
 
 
-async def sent_test(channel: Channel, settings: Settings) -> list[tuple[str, DeliveryStatus, str]]:
+async def sent_test(channel: Channel, settings: Settings) -> list[TriedPart]:
     """Each part of a test message with what was answered; it goes straight to the channel, past outbox and limit."""
     clock = SystemClock()
     outlet = HttpSender(GuardedClients(), clock, timeout=settings.notifications.timeout_seconds)
-    message = _test_message(channel.common.name, clock.now(), settings)
     try:
-        answers = []
-        for part in channel.parts(message, ()):
-            answer, _ = await attempt(channel, part, frozenset(), outlet, clock)
-            refused = "; ".join(f"{address}: {why}" for address, why in answer.refused.items())
-            verdict = DeliveryStatus.REFUSED if refused and answer.verdict is DeliveryStatus.SENT else answer.verdict
-            answers.append((part.name, verdict, answer.text))
-        return answers
+        return await try_channel(channel, settings, outlet, clock)
     finally:
         await outlet.close()
-
-
-def _test_message(channel: str, now: datetime, settings: Settings) -> Message:
-    text = f"This is a test of the channel {channel}.\nAlerts of this Gridkeeper will arrive here."
-    return compose(str(uuid4()), now, (), Content("Gridkeeper: test message", text), Sender.of(settings))
 
 
 def message_row(message: PastMessage) -> tuple[str, ...]:

@@ -41,8 +41,9 @@ def silence_command(
 
     Example: gridkeeper alerts silence area=FR rule=~collection_.* --for 2h --comment "maintenance at RTE"
     """
+    from app.alerting.planned import planned_silence
     from app.alerting.state.silences import parse_matchers
-    from app.cli.alerts.planning import added, planned_silence
+    from app.cli.alerts.planning import added
     from app.cli.alerts.tables import length_text, matcher_text
     from app.market.time import iso
 
@@ -133,7 +134,8 @@ def maintenance_command(
 def _add_window(
     matchers: Sequence[str], cron: str | None, lasts: str, zone: str, *, by: str, comment: str, now: datetime
 ) -> int:
-    from app.cli.alerts.planning import added, planned_window, window_spans
+    from app.alerting.planned import planned_window
+    from app.cli.alerts.planning import added, window_spans
     from app.cli.alerts.tables import length_text, matcher_text
 
     new, window = planned_window(matchers, cron, lasts, zone)

@@ -102,15 +102,12 @@ def _set_paused(name: str, *, paused: bool, as_json: bool) -> int:
 
 async def _paused(wiring: Container, settings: Settings, name: str, *, paused: bool) -> None:
     from app.cli.jobs.known import known_jobs, say_what_replaces
-    from app.errors import Conflict
-    from app.scheduling.repository import find_job
+    from app.scheduling.repository import find_job, stored_only
 
     job = find_job(await known_jobs(wiring, settings), name)
     say_what_replaces(name, job.name)
     repository = wiring.storage().job_runs()
-    if job.name not in {view.job.name for view in await repository.jobs()}:
-        raise Conflict(f"{job.name} has never been scheduled: it can rest once `gridkeeper serve` has started")
-    await repository.set_paused(job.name, paused=paused)
+    await repository.set_paused(stored_only(job, await repository.jobs()).name, paused=paused)
 
 
 def history_command(

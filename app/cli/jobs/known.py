@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.cli.output import say
-from app.db.leader import LeaderView, read_leader
-from app.scheduling.models import StoredJob
+from app.db.leader import LeaderView
 from app.scheduling.plan import Plan, cautious
 from app.scheduling.plan_file import PlanFile
-from app.scheduling.repository import JobView
+from app.scheduling.repository import JobView, with_planned
 from app.settings import Settings
 from app.wiring.catalog import CATALOG
 
@@ -18,22 +17,12 @@ if TYPE_CHECKING:
 
 
 async def jobs_and_leader(wiring: Container, settings: Settings) -> tuple[list[JobView], LeaderView]:
-    views = await known_jobs(wiring, settings)
-    async with wiring.database().connection() as connection:
-        return views, await read_leader(connection)
+    return await known_jobs(wiring, settings), await wiring.storage().job_runs().leader()
 
 
 async def known_jobs(wiring: Container, settings: Settings) -> list[JobView]:
     """The stored jobs, and those of the plan that no leader has stored yet."""
-    views = await wiring.storage().job_runs().jobs()
-    stored = {view.job.name for view in views}
-    plan = plan_of(settings)
-    planned = [
-        JobView(StoredJob(job.name, job.kind, job.schedule, job.params, None), None)
-        for job in plan.jobs()
-        if job.name not in stored
-    ]
-    return sorted(views + planned, key=lambda view: view.job.name)
+    return with_planned(await wiring.storage().job_runs().jobs(), plan_of(settings).jobs())
 
 
 def plan_of(settings: Settings) -> Plan:

@@ -49,11 +49,10 @@ def weekly_command(
 
 def _report(length: str, text: str | None, option: str, output_format: ReportFormat | None, output: Path | None) -> int:
     """The report of the period that an option names, of the last complete one where it names none."""
-    from app.cli.report.period import chosen_period
     from app.clock import SystemClock
     from app.reporting.operations.document import operations_as_document
     from app.reporting.operations.schemas import OperationsReportResource
-    from app.reporting.periods import ReportLength
+    from app.reporting.periods import ReportLength, chosen_period
 
     settings, now = begin(), SystemClock().now()
     period = chosen_period(ReportLength(length), text, option, now)

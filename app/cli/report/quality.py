@@ -48,10 +48,6 @@ def quality_command(
 
 def _eics(areas: Sequence[str] | None) -> list[str] | None:
     """The areas as series name them; an area stands for its borders, too."""
-    from app.market.areas import Area, borders_of, find_place
+    from app.market.areas import find_place, with_borders
 
-    if not areas:
-        return None
-    places = [find_place(text) for text in areas]
-    borders = [border.eic for place in places if isinstance(place, Area) for border in borders_of(place)]
-    return [place.eic for place in places] + borders
+    return with_borders([find_place(text) for text in areas]) if areas else None

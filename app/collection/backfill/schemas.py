@@ -7,11 +7,11 @@ from typing import Self
 
 from pydantic import Field
 
-from app.collection.backfill.models import BackfillProgress, BackfillRequest, FailedWindow, Holder
+from app.collection.backfill.models import BackfillProgress, BackfillRequest, FailedWindow, Holder, Reprocess
 from app.collection.backfill.plan import BackfillPlan
 from app.collection.models import Work
 from app.market.areas import find_place
-from app.schemas import Instant, PreciseInstant, Resource
+from app.schemas import Instant, PreciseInstant, RequestBody, Resource
 
 
 class PlannedWindowResource(Resource):
@@ -148,3 +148,29 @@ class BackfillsResource(Resource):
 
     backfills: list[BackfillResource]
     failures: list[FailedWindowResource]
+
+
+class StartedBackfillResource(Resource):
+    """A backfill that was queued; `id` is null where nothing is to be done."""
+
+    id: int | None
+    windows: int
+    requests: int
+    seconds: float
+
+    @classmethod
+    def of(cls, backfill_id: int | None, plan: BackfillPlan) -> Self:
+        return cls(id=backfill_id, windows=len(plan.work), requests=plan.requests, seconds=round(plan.seconds, 1))
+
+
+class BackfillBody(RequestBody):
+    """A range that is to be backfilled; without areas or items those that are configured."""
+
+    areas: list[str] = Field(default=[], max_length=500, description="Areas and borders.", examples=[["DE_LU"]])
+    items: list[str] = Field(default=[], max_length=100, description="Data items.", examples=[["load_actual"]])
+    start: str = Field(alias="from", description="First moment: a date, an instant, `-30d`.", examples=["2024-01-01"])
+    end: str | None = Field(default=None, alias="to", description="First moment after; without it, the end of today.")
+    reprocess: Reprocess = Field(default=Reprocess.MISSING, description="Which windows of the range are asked for.")
+    oldest_first: bool = Field(default=False, description="Begin with the oldest windows instead of the newest.")
+    concurrency: int | None = Field(default=None, ge=1, le=96, description="Windows under way at once.")
+    description: str = Field(default="over the API", max_length=500, description="What it is for.")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from app.alerting.models import Signal, labels_of
+from app.alerting.planned import planned_silence, zoned_instant
 from app.alerting.state.silences import parse_matchers
 from app.cli import run
-from app.cli.alerts.planning import planned_silence, zoned_instant
 from app.clock import FixedClock
 from app.errors import ConfigurationError
 from tests.support.alert_factory import T0, rule, scene, signal

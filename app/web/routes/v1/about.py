@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 
@@ -15,7 +17,8 @@ router = api_router("about")
 @router.get("/openapi.json", openapi_extra=OPEN, include_in_schema=False)
 async def read_document(request: Request) -> Response:
     """The OpenAPI document, with the limits of this service."""
-    return Response(document_text(request.app.openapi()), media_type="application/json")
+    document = await asyncio.to_thread(request.app.openapi)
+    return Response(document_text(document), media_type="application/json")
 
 
 @router.get("/problems", openapi_extra=OPEN, response_class=PlainTextResponse)

@@ -10,12 +10,38 @@ from fastapi.routing import APIRoute
 from app.settings import ApiSettings
 from app.web.api_problems import install_problems
 from app.web.openapi import api_document
-from app.web.routes.v1 import about, access, catalogue, completeness, series, status
+from app.web.routes.v1 import (
+    about,
+    access,
+    alerts,
+    backfills,
+    catalogue,
+    channels,
+    completeness,
+    jobs,
+    reports,
+    rules,
+    series,
+    status,
+)
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
 
-MODULES = (catalogue, series, completeness, status, access, about)
+MODULES = (
+    catalogue,
+    series,
+    completeness,
+    jobs,
+    backfills,
+    alerts,
+    rules,
+    channels,
+    reports,
+    status,
+    access,
+    about,
+)
 
 
 def create_api(container: Container | None, limits: ApiSettings) -> FastAPI:
