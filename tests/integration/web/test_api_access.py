@@ -129,15 +129,14 @@ async def test_whoever_guesses_has_to_wait_and_known_keys_go_on(database_url: st
 
 async def test_a_key_that_asks_too_often_is_told_when_to_ask_again(database_url: str) -> None:
     async with (
-        served_api(database_url, api={"requests_per_minute": 60}) as api,
+        served_api(database_url, api={"requests_per_minute": 6}) as api,
         api.client(await api.key()) as busy,
         api.client(await api.key()) as calm,
     ):
-        answers = [(await busy.get("/areas")).status_code for _ in range(15)]
-        assert answers[:10] == [200] * 10
-        assert answers[-1] == 429
+        assert (await busy.get("/areas")).status_code == 200
         last = await busy.get("/areas")
-        assert last.headers["retry-after"] == "1"
+        assert last.status_code == 429
+        assert 1 <= int(last.headers["retry-after"]) <= 10
         assert "GRIDKEEPER_API__REQUESTS_PER_MINUTE" in last.json()["detail"]
         assert (await calm.get("/areas")).status_code == 200
 
