@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.settings import ApiSettings
-from app.web.openapi import routes_table
+from app.web.api.openapi import routes_table
 from app.web.routes.v1.api import create_api
 
 

@@ -20,12 +20,13 @@ from app.db.engine import Database
 from app.errors import ConfigurationError
 from app.monitoring.replica.resources import disk
 from app.settings import WebSettings
-from app.web import health, pages, reference
+from app.web import health, pages
 from app.web import problem_details as errors
-from app.web.boundary import ApiBoundary, is_loopback
+from app.web.api import reference
+from app.web.api.boundary import ApiBoundary, is_loopback
+from app.web.api.loading import LoadedApi
 from app.web.connections import Room, limited
 from app.web.health import ServiceState
-from app.web.loading import LoadedApi
 from app.web.metrics.service import Metrics, PoolState, Snapshot
 from app.web.problem_types import BASE
 

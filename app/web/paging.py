@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Query, Request, Response
 
 from app.schemas import Page, Resource
-from app.web.cursors import CursorPart, decode_cursor, encode_cursor
+from app.web.api.cursors import CursorPart, decode_cursor, encode_cursor
 from app.web.problem_types import ProblemType, wrong_field
 
 DEFAULT_ROWS = 100

@@ -22,7 +22,7 @@ def openapi_command(
     Example: gridkeeper api openapi -o openapi.json
     """
     from app.settings import load_settings
-    from app.web.openapi import document_text
+    from app.web.api.openapi import document_text
     from app.web.routes.v1.api import create_api
 
     text = document_text(create_api(None, load_settings().api).openapi())

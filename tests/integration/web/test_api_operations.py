@@ -15,7 +15,7 @@ from app.access.models import AccessScope
 from app.alerting.rules.book import built_in_files, read_book
 from app.cli import cli
 from app.settings import ApiSettings
-from app.web.openapi import operations
+from app.web.api.openapi import operations
 from app.web.problem_types import ProblemType
 from app.web.routes.v1.api import create_api
 from tests.support.api_factory import ServedApi, served_api

@@ -21,7 +21,7 @@ from app.scheduling.jobs.declaration import DECLARED
 from app.scheduling.jobs.retention import RETENTIONS, retention_table
 from app.scheduling.plan import RULES
 from app.settings import ApiSettings, Settings, variables
-from app.web.openapi import routes_table
+from app.web.api.openapi import routes_table
 from app.web.routes.v1.api import MODULES, create_api
 from scripts.dashboards import build
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.web.cursors import CursorPart, decode_cursor, encode_cursor
+from app.web.api.cursors import CursorPart, decode_cursor, encode_cursor
 
 PARTS = st.one_of(st.integers(-(2**63) + 1, 2**63 - 1), st.text(st.characters(exclude_characters="\x1f"), max_size=50))
 

@@ -7,8 +7,8 @@ import asyncio
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 
+from app.web.api.openapi import document_text
 from app.web.dependencies import OPEN, api_router
-from app.web.openapi import document_text
 from app.web.problem_types import ProblemType, problem_texts
 
 router = api_router("about")

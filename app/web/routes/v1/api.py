@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app.settings import ApiSettings
+from app.web.api.openapi import api_document
 from app.web.api_problems import install_problems
-from app.web.openapi import api_document
 from app.web.routes.v1 import (
     about,
     access,

@@ -12,7 +12,7 @@ from app.collection.gaps.schemas import CoverageResource, GapResource
 from app.collection.gaps.windows import Gap
 from app.schemas import Page
 from app.timeseries.coverage import Granularity
-from app.web.cursors import CursorPart
+from app.web.api.cursors import CursorPart
 from app.web.dependencies import READ_LIMITED, Now, Services, api_router
 from app.web.paging import Paging
 from app.web.parameters import Selected

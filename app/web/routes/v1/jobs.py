@@ -19,7 +19,7 @@ from app.scheduling.schemas import (
     RequestCostResource,
 )
 from app.schemas import Page
-from app.web.cursors import CursorPart
+from app.web.api.cursors import CursorPart
 from app.web.dependencies import OPERATE, READ, CurrentSettings, Now, Services, api_router
 from app.web.paging import Paging
 from app.web.parameters import named
