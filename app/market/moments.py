@@ -33,6 +33,17 @@ def parse_moment(text: str, zone: ZoneInfo, now: datetime, *, name: str) -> date
     return moment
 
 
+def parse_known_at(text: str, zone: ZoneInfo, now: datetime, *, name: str) -> datetime:
+    """An instant with its offset, however late, or a moment as `parse_moment` reads it: when something was known."""
+    try:
+        instant = datetime.fromisoformat(text.strip())
+    except ValueError:
+        instant = None
+    if instant is not None and instant.tzinfo is not None:
+        return instant.astimezone(UTC)
+    return parse_moment(text, zone, now, name=name)
+
+
 def _moment(text: str, zone: ZoneInfo, now: datetime, name: str) -> datetime:
     today = local_day(now, zone)
     if text == "now":

@@ -61,4 +61,10 @@ class ApiSettings(Section):
     )
     body_bytes: int = Field(default=1_000_000, ge=1000, le=100_000_000, description="Largest body of a request.")
     body_seconds: float = Field(default=15.0, gt=0, le=100, description="Seconds in which a body has to arrive.")
+    reader_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="Seconds after which a client that takes nothing of its answer is dropped.",
+    )
     audit_days: int = Field(default=730, ge=1, le=36_500, description="Days for which the record of changes is kept.")

@@ -76,3 +76,36 @@ class SeriesResource(SeriesIdentity):
             latest=LatestValueResource.of(series.latest) if series.latest else None,
             first_seen=series.first_seen,
         )
+
+
+class ObservationResource(Resource):
+    """A stored value, as a row of `gridkeeper export`; null where a longer unit is not covered enough."""
+
+    delivery_start: str
+    resolution: str
+    value: float | None
+    filled: bool
+    item: str
+    area: str
+    in_area: str
+    out_area: str
+    direction: str
+    psr_type: str
+    business_type: str
+    contract: str
+    sequence: str
+    flow_direction: str
+    category: str
+    unit_eic: str
+    unit: str
+    currency: str
+    recorded_at: str
+    coverage: float | None = None
+    origin: str | None = None
+
+
+class ObservationsResource(Resource):
+    """Stored values and the instant at which they were known, null for now; in the wide shape each row has other columns."""
+
+    as_of: str | None
+    data: list[ObservationResource]

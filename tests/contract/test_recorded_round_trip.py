@@ -28,7 +28,7 @@ from app.settings import DatabaseSettings, EntsoeSettings
 from app.sources.entsoe.client import EntsoeClient, secret_headers
 from app.sources.entsoe.responses import classify_response
 from app.sources.entsoe.source import EntsoeSource
-from app.timeseries.export import CsvWriter
+from app.timeseries.export.csv_rows import CsvWriter
 from app.timeseries.repository import TimeSeriesRepository
 from app.timeseries.shape import Shaped
 from tests.support.http_fakes import OpenBudget

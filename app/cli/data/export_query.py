@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.cli.output import say
 from app.cli.selection import selected
 from app.clock import SystemClock
+from app.collection.series_query import series_query, zone_of_all
 from app.errors import ConfigurationError
-from app.market.areas import Place, find_place
-from app.market.calendar import deadlines
-from app.market.moments import parse_moment
-from app.market.series import DataItem, SeriesKey
+from app.market.moments import parse_known_at
 from app.market.text import counted
-from app.market.time import MARKET_ZONE, Interval, Resolution
+from app.market.time import Resolution
 from app.settings import Settings
 from app.timeseries.query import SeriesQuery
-from app.timeseries.shape import Aggregation, Auction, Resampling, history_of
+from app.timeseries.shape import Aggregation, Auction, Resampling
 from app.wiring.catalog import CATALOG
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def export_query(
@@ -44,42 +36,18 @@ def export_query(
     """What the options ask of the store; ConfigurationError naming the option that is wrong."""
     now = SystemClock().now()
     selection = selected(settings, areas, items, start, end, now)
-    wanted: dict[DataItem, dict[str, Interval]] = {}
-    continues: dict[tuple[DataItem, str], tuple[str, ...]] = {}
-    for request in selection.requests:
-        of_item = wanted.setdefault(request.item, {})
-        kinds = CATALOG.area_kinds(request.item)
-        whole: list[tuple[Place, Interval]] = [(request.place, request.interval)]
-        if continuous:
-            whole = [*history_of(request.place, request.interval, kinds)]
-        for place, interval in whole:
-            asked = of_item.get(place.eic, interval)
-            of_item[place.eic] = Interval(min(asked.start, interval.start), max(asked.end, interval.end))
-            shown = continues.get((request.item, place.eic), ())
-            continues[request.item, place.eic] = tuple(dict.fromkeys((*shown, request.place.eic)))
     for warning in selection.warnings if not continuous else ():
         say(f"note: {warning}; --continuous joins them")
-    zones = {request.place.zone for request in selection.requests}
-    zone = zones.pop() if len(zones) == 1 else MARKET_ZONE
-    return SeriesQuery(
-        wanted,
-        as_of=_known_at(as_of, zone, now) if as_of else None,
-        published=_published if assume_published else None,
+    zone = zone_of_all(selection.requests)
+    return series_query(
+        selection.requests,
+        CATALOG,
+        as_of=parse_known_at(as_of, zone, now, name="--as-of") if as_of else None,
+        assume_published=assume_published,
         auction=Auction(auction),
         resampling=_resampling(resolution, aggregate),
-        continues=continues,
+        continuous=continuous,
     )
-
-
-def _known_at(text: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """An instant with its offset, however late, or a moment as --from takes it."""
-    try:
-        instant = datetime.fromisoformat(text.strip())
-    except ValueError:
-        instant = None
-    if instant is not None and instant.tzinfo is not None:
-        return instant.astimezone(UTC)
-    return parse_moment(text, zone, now, name="--as-of")
 
 
 def output_zone(name: str | None) -> ZoneInfo | None:
@@ -111,8 +79,3 @@ def nothing_found(query: SeriesQuery, later: int) -> str:
     if query.published is None:
         return f"{said}; --assume-published counts a first value as known from its legal deadline on"
     return f"{said} and had to be published later"
-
-
-def _published(key: SeriesKey, resolution: Resolution, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    rule = CATALOG.publication(DataItem(key.item))
-    return deadlines(rule, starts, resolution, find_place(key.area).zone)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from zoneinfo import ZoneInfo
@@ -18,8 +16,8 @@ from app.cli.output import say
 from app.db.migrate import is_synthetic
 from app.errors import ConfigurationError
 from app.market.time import iso_microseconds
-from app.timeseries.export import CsvWriter, ParquetWriter, WideCsvWriter, WideParquetWriter, Writer
-from app.timeseries.query import SeriesQuery, read_shaped, shown_under
+from app.timeseries.export.forms import ExportForm, writing
+from app.timeseries.query import SeriesQuery, read_shaped
 
 if TYPE_CHECKING:
     from app.timeseries.repository import TimeSeriesRepository
@@ -61,7 +59,7 @@ async def write_values(
     if synthetic:
         say("SYNTHETIC data, as the column origin says: nothing here comes from the platform")
     count = 0
-    with _writer(kind, stream, query, zone, wide=wide, synthetic=synthetic) as writer:
+    with writing(ExportForm(kind), stream, query, zone, wide=wide, synthetic=synthetic) as writer:
         async with aclosing(read_shaped(repository, query)) as found:
             async for shaped in found:
                 writer.write(shaped)
@@ -83,30 +81,3 @@ async def _as_of(repository: TimeSeriesRepository, wanted: datetime | None) -> d
     reason = "" if settled == wanted else ", the latest instant at which nothing more can be recorded"
     say(f"as_of {iso_microseconds(settled)}{reason}")
     return settled
-
-
-@contextmanager
-def _writer(
-    kind: str, stream: BinaryIO, query: SeriesQuery, zone: ZoneInfo | None, *, wide: bool, synthetic: bool
-) -> Iterator[Writer]:
-    shown = partial(shown_under, query=query)
-    coverage = query.resampling is not None
-    writer: Writer
-    if kind == "parquet":
-        if wide:
-            writer = WideParquetWriter(stream, zone, shown, as_of=query.as_of, synthetic=synthetic)
-        else:
-            writer = ParquetWriter(stream, zone, coverage=coverage, as_of=query.as_of, synthetic=synthetic)
-        yield writer
-        writer.close()
-        return
-    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)
-    try:
-        if wide:
-            writer = WideCsvWriter(text, zone, shown, synthetic=synthetic)
-        else:
-            writer = CsvWriter(text, zone, coverage=coverage, synthetic=synthetic)
-        yield writer
-        writer.close()
-    finally:
-        text.detach()

@@ -15,7 +15,7 @@ from app.errors import ConfigurationError
 from app.market.areas import AreaKind, areas
 from app.market.series import SeriesKey
 from app.market.time import Interval, Resolution, delivery_day
-from app.timeseries.export import CsvWriter, WideCsvWriter
+from app.timeseries.export.csv_rows import CsvWriter, WideCsvWriter
 from app.timeseries.query import SeriesQuery, shown_under
 from app.timeseries.reads import ObservationBatch
 from app.timeseries.shape import Aggregation, Auction, Resampling, Shaped, choose_auction, history_of, join, resample

@@ -19,6 +19,7 @@ from app.web.routes.v1 import (
     channels,
     completeness,
     jobs,
+    observations,
     reports,
     rules,
     series,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 MODULES = (
     catalogue,
     series,
+    observations,
     completeness,
     jobs,
     backfills,

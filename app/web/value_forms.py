@@ -1,0 +1,160 @@
+"""Which form of values a request asks for, and the instants and units that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fastapi import Depends, Query, Request
+
+from app.collection.series_query import series_query, zone_of_all
+from app.market.moments import parse_known_at
+from app.market.time import Resolution
+from app.timeseries.export.forms import ExportForm
+from app.timeseries.query import SeriesQuery
+from app.timeseries.shape import Aggregation, Auction, Resampling
+from app.web.dependencies import Now
+from app.web.parameters import Selected, named
+from app.web.problem_types import ApiError, ProblemType, wrong_field
+from app.wiring.catalog import CATALOG
+
+MEDIA_TYPES: Mapping[ExportForm, str] = {
+    ExportForm.JSON: "application/json",
+    ExportForm.NDJSON: "application/x-ndjson",
+    ExportForm.CSV: "text/csv",
+    ExportForm.PARQUET: "application/vnd.apache.parquet",
+    ExportForm.ARROW: "application/vnd.apache.arrow.stream",
+}
+
+_Format = Annotated[
+    ExportForm | None, Query(alias="format", description="How the values are written; without it, what Accept says.")
+]
+_AsOf = Annotated[
+    str | None,
+    Query(
+        description="What was believed at this moment: an instant, a date, `-7d`.", examples=["2024-06-01T00:00:00Z"]
+    ),
+]
+_Resolution = Annotated[str | None, Query(description="Longer units than stored: PT60M, P1D, P1M.", examples=["PT60M"])]
+_Aggregate = Annotated[
+    Aggregation | None, Query(description="With `resolution`: what becomes of shorter units; without it, the mean.")
+]
+_Coverage = Annotated[
+    float | None,
+    Query(
+        ge=0,
+        le=1,
+        description="With `resolution`: the share of a unit that must be stored, else it has no value; without it, 1.",
+    ),
+]
+
+
+def media_type(form: ExportForm) -> str:
+    """The type with its character set, which the default of the protocol is not."""
+    return f"{MEDIA_TYPES[form]}; charset=utf-8" if form is ExportForm.CSV else MEDIA_TYPES[form]
+
+
+def _form(request: Request, form: _Format = None) -> ExportForm:
+    if form is not None:
+        return form
+    accepted = [part.strip() for part in request.headers.get("accept", "*/*").lower().split(",")]
+    wanted = sorted(filter(None, map(_preference, accepted)), reverse=True)
+    for _, name in wanted:
+        for known, kind in MEDIA_TYPES.items():
+            if name in {kind, "*/*", f"{kind.partition('/')[0]}/*"}:
+                return known
+    raise ApiError(
+        ProblemType.NOT_ACCEPTABLE,
+        f"Accept names none of {', '.join(MEDIA_TYPES.values())}; ask for one of them, or say `format`",
+    )
+
+
+def _preference(part: str) -> tuple[float, str] | None:
+    """The weight and the type of a part of Accept; None where it is not wanted or no weight."""
+    name, *parameters = (piece.strip() for piece in part.split(";"))
+    weights = [one.removeprefix("q=") for one in parameters if one.startswith("q=")]
+    try:
+        weight = float(weights[0]) if weights else 1.0
+    except ValueError:
+        return None
+    return (weight, name) if 0 < weight <= 1 else None
+
+
+Form = Annotated[ExportForm, Depends(_form)]
+
+
+def _zone(
+    tz: Annotated[
+        str | None, Query(description="Zone in which deliveries start; without it, UTC.", examples=["Europe/Berlin"])
+    ] = None,
+) -> ZoneInfo | None:
+    if tz is None:
+        return None
+    try:
+        return ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise wrong_field(
+            ProblemType.INVALID_REQUEST, "tz", f"{tz[:60]!r} is no time zone: write it as Europe/Berlin or UTC"
+        ) from None
+
+
+OutputZone = Annotated[ZoneInfo | None, Depends(_zone)]
+
+
+def _resampling(
+    resolution: _Resolution = None, aggregate: _Aggregate = None, min_coverage: _Coverage = None
+) -> Resampling | None:
+    if resolution is None:
+        for name, given in (("aggregate", aggregate), ("min_coverage", min_coverage)):
+            if given is not None:
+                raise wrong_field(ProblemType.INVALID_REQUEST, name, "it needs resolution: the length of the units")
+        return None
+    with named("resolution"):
+        length = Resolution.parse(resolution.strip().upper())
+    return Resampling(length, aggregate or Aggregation.MEAN, 1.0 if min_coverage is None else min_coverage)
+
+
+def _query(
+    selected: Selected,
+    now: Now,
+    resampling: Annotated[Resampling | None, Depends(_resampling)],
+    *,
+    as_of: _AsOf = None,
+    assume_published: Annotated[
+        bool, Query(description="With `as_of`: a first value counts as known from its legal deadline on.")
+    ] = False,
+    auction: Annotated[
+        Auction,
+        Query(description="Of day-ahead prices: `preferred` is one an instant, SDAC's, else another auction's."),
+    ] = Auction.PREFERRED,
+    continuous: Annotated[
+        bool, Query(description="With the zones that an area continues: DE_AT_LU, then DE_LU.")
+    ] = False,
+) -> SeriesQuery:
+    if assume_published and as_of is None:
+        raise wrong_field(
+            ProblemType.INVALID_REQUEST,
+            "assume_published",
+            "it needs as_of: it says what counts as known at that instant",
+        )
+    if not selected.requests:
+        raise wrong_field(ProblemType.INVALID_REQUEST, "item", "; ".join(selected.skipped) or "nothing is asked for")
+    known_at: datetime | None = None
+    if as_of is not None:
+        with named("as_of"):
+            known_at = parse_known_at(as_of, zone_of_all(selected.requests), now, name="as_of")
+    return series_query(
+        selected.requests,
+        CATALOG,
+        as_of=known_at,
+        assume_published=assume_published,
+        auction=auction,
+        resampling=resampling,
+        continuous=continuous,
+    )
+
+
+ValueQuery = Annotated[SeriesQuery, Depends(_query)]
+"""The parameters that say which values are asked for, and what of them."""
