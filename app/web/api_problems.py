@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from app.access.models import KeyReused, NotAllowed, NotAuthenticated, TooManyRequests
@@ -114,11 +115,21 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
+def allowed_methods(request: Request) -> list[str]:
+    """What the path can be asked with, over all its routes: the framework names those of the first only."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    routes: Sequence[APIRoute] = request.app.state.routes
+    return sorted({method for route in routes if route.path_regex.match(path) for method in route.methods or ()})
+
+
 def install_problems(api: FastAPI) -> None:
     """Let the API answer every error as a problem document."""
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
-        return api_problem(as_api_error(error), request_id_of(request))
+        found = as_api_error(error)
+        if found.kind is ProblemType.METHOD_NOT_ALLOWED:
+            found.headers["Allow"] = ", ".join(allowed_methods(request))
+        return api_problem(found, request_id_of(request))
 
     for kind in (AppError, RequestValidationError, HTTPException, Exception):
         api.add_exception_handler(kind, answer)

@@ -250,6 +250,11 @@ def test_without_a_token_the_service_refuses_with_the_remedy(monkeypatch: pytest
         serve.serve_command(profile=None, sandbox=False)
 
 
+def test_a_service_that_lets_other_machines_in_needs_a_key_first() -> None:
+    with pytest.raises(ConfigurationError, match=r"no API key exists: make one with `gridkeeper api keys create"):
+        serve.serve_command(sandbox=True, host="0.0.0.0")
+
+
 def test_a_wrong_plan_stops_the_service_at_its_start(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "collection.yaml").write_text("jobs:\n  near_real_time: {every: 3 min}\n")

@@ -75,9 +75,15 @@ async def test_a_wrong_parameter_is_named_with_the_remedy(
 async def test_what_is_not_there_is_a_problem_that_leads_on(api: ServedApi) -> None:
     async with api.client() as client:
         assert "/api/docs" in is_problem(await client.get("/nothing"), ProblemType.NOT_FOUND)["detail"]
-        answer = await client.delete("/areas")
-        is_problem(answer, ProblemType.METHOD_NOT_ALLOWED)
-        assert answer.headers["allow"] == "GET"
+        for path, methods in (
+            ("/areas", "GET"),
+            ("/keys", "GET, POST"),
+            ("/keys/me", "DELETE, GET"),
+            ("/jobs/x/run", "POST"),
+        ):
+            answer = await client.put(path)
+            is_problem(answer, ProblemType.METHOD_NOT_ALLOWED)
+            assert answer.headers["allow"] == methods
 
 
 async def test_every_kind_of_problem_has_a_text_where_its_type_leads(api: ServedApi) -> None:

@@ -57,6 +57,7 @@ def create_api(container: Container | None, limits: ApiSettings) -> FastAPI:
     )
     api.state.container = container
     api.state.limits = limits
+    api.state.routes = [route for module in MODULES for route in module.router.routes]
     install_problems(api)
     for module in MODULES:
         api.include_router(module.router)
