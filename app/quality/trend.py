@@ -2,8 +2,9 @@
 
 The last six weeks of daily scores are freed from the habit of each weekday. Mann and Kendall's test tells whether they
 fall at all; its variance is widened by the memory of the scores, because a bad day is seldom alone. Theil and Sen's
-slope says how fast, and the medians of the older half and the last two weeks say how far. Only a fall that is
-improbable, large, and beyond what the scores scatter is degradation.
+slope says how fast, and the usual scores of the older half and of the last two weeks say how far; scattered
+bad days count as bad, however bad they are. Only a fall that is improbable, large, and beyond what the scores scatter
+is degradation.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from math import erfc, sqrt
 
 import numpy as np
 
-from app.timeseries.rolling import Values
+from app.timeseries.rolling import MAD, Values
 
 WEEKS = 6
 DAYS = 7 * WEEKS
@@ -26,10 +27,16 @@ SIGNIFICANT = 0.2
 LEAST_DROP = 3.0
 """Points; smaller falls are reported with their slope, but nobody is alarmed."""
 LEAST_ERRORS = 3.25
-"""Standard errors of the difference between the two medians."""
-MEDIAN_ERROR = 1.25
+"""Standard errors of the difference between the two levels."""
+USUAL = 0.6
+"""The quantile that is compared: bad days only lower scores, and chance seldom makes most of two weeks bad."""
+QUANTILE_ERROR = 1.27
 """Times the error of a mean, for normal values."""
 LONGEST_MEMORY = 0.7
+OUTLYING = 4.0
+"""Spreads from the level around it: a scattered bad day says that it was bad, not how much scores scatter."""
+LEAST_SPREAD = 0.25
+"""Points, of scores that hardly vary."""
 ALMOST_NOTHING = 1e-9
 """Of squared points: what rounding leaves has no memory."""
 
@@ -55,8 +62,9 @@ def trend(days: Sequence[date], scores: Sequence[float | None], week: date) -> T
     known = ~np.isnan(table)
     if known[:OLDER].sum() < FEWEST_OLDER or known[-RECENT:].sum() < FEWEST_RECENT:
         return None
-    values = _without_weekdays(table)
-    drop = float(np.nanmedian(values[:OLDER]) - np.nanmedian(values[-RECENT:]))
+    values = _without_outliers(_without_weekdays(table))
+    older, recent = (float(np.nanquantile(part, USUAL)) for part in (values[:OLDER], values[-RECENT:]))
+    drop = older - recent
     error, p_value = _error(values[known]), mann_kendall(values)
     degrading = p_value <= SIGNIFICANT and drop >= max(LEAST_DROP, LEAST_ERRORS * error)
     weeks = int(known.reshape(WEEKS, 7).any(axis=1).sum())
@@ -94,6 +102,26 @@ def _without_weekdays(table: Values) -> Values:
     return freed
 
 
+def _without_outliers(values: Values) -> Values:
+    """The values, none of them further than some spreads from the level of its side of the likeliest change."""
+    known = ~np.isnan(values)
+    levels = _two_medians(values[known])
+    reach = OUTLYING * max(LEAST_SPREAD, MAD * _middle(np.abs(values[known] - levels)))
+    tamed = values.copy()
+    tamed[known] = np.clip(values[known], levels - reach, levels + reach)
+    return tamed
+
+
+def _two_medians(values: Values) -> Values:
+    """The median before and after the day that divides the values best, with a week at least on both sides."""
+    best, fitted = np.inf, np.full(len(values), np.median(values))
+    for split in range(7, len(values) - 6):
+        levels = np.repeat([np.median(values[:split]), np.median(values[split:])], [split, len(values) - split])
+        if (error := float(np.abs(values - levels).sum())) < best:
+            best, fitted = error, levels
+    return fitted
+
+
 def _middle(values: Values) -> float:
     known = values[~np.isnan(values)]
     return float(np.median(known)) if len(known) else 0.0
@@ -115,9 +143,9 @@ def mann_kendall(values: Values) -> float:
 
 
 def _error(values: Values) -> float:
-    """The standard error of the difference between the medians of the older half and of the last two weeks."""
+    """The standard error of the difference between the usual scores of the older half and of the last two weeks."""
     scatter = float(np.std(_rest(values)))
-    return MEDIAN_ERROR * scatter * sqrt(_widening(values) * (1 / OLDER + 1 / RECENT))
+    return QUANTILE_ERROR * scatter * sqrt(_widening(values) * (1 / OLDER + 1 / RECENT))
 
 
 def _widening(values: Values) -> float:
