@@ -12,7 +12,7 @@ from app.quality.detectors.forecast import Forecaster
 from app.quality.detectors.incidents import NO_ALARM, Scores, one_alarm_each
 from app.quality.detectors.patterns import signatures
 from app.quality.detectors.peers import peer_evidence, place_evidence, usual_distance
-from app.quality.detectors.residuals import SHORTEST_DAY, own_evidence, seasonal_base
+from app.quality.detectors.residuals import MARKETS, SHORTEST_DAY, own_evidence, seasonal_base
 from app.quality.detectors.validity import violations
 from app.quality.gate import CERTAIN, any_of, gated
 from app.quality.models import DetectionResult, EvidenceRule, Series, SeriesKind, SoftScore
@@ -62,7 +62,8 @@ def _settled(series: Series, distrusted: Flags) -> Scores:
     size, flagged, doubted, shifted = len(series.values), distrusted, distrusted, None
     forecaster = Forecaster()
     peers = [companion(replace(series, values=peer, peers={})) for peer in series.forecasts]
-    places = [companion(replace(series, values=peer, peers={})) for peer in series.places]
+    elsewhere = [] if series.kind in MARKETS else series.places  # prices part where a line is full
+    places = [companion(replace(series, values=peer, peers={})) for peer in elsewhere]
     scores: Scores = []
     for _ in range(MOST_PASSES):
         trusted, before = np.where(flagged, np.nan, series.values), flagged

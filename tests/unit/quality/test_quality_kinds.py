@@ -102,6 +102,14 @@ def test_a_series_of_another_place_tells_a_shift_of_level_and_is_no_judge_of_its
     assert not flags(replace(LOAD, peers={"zone": wrong.values})).any()
 
 
+def test_a_price_that_parts_from_another_zone_is_a_market() -> None:
+    elsewhere = PRICE.values + np.random.default_rng(2).normal(0, 5, len(PRICE.values))
+    elsewhere[AT : AT + 30] -= 60.0
+    alone = flags(PRICE)
+
+    assert np.array_equal(flags(replace(PRICE, peers={"zone": elsewhere})), alone)
+
+
 def test_neighbours_that_are_heard_together_do_not_speak_one_by_one() -> None:
     series = replace(LOAD, peers={"neighbour a": LOAD.values, "forecast b": LOAD.values, "c": LOAD.values})
 
