@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from app.access.tokens import is_token
 from app.errors import ConfigurationError
 from app.kit.durations import parse_duration
 from app.market.areas import find_place
@@ -19,6 +20,8 @@ _UTC = ZoneInfo("UTC")
 
 def checked_name(name: str) -> str:
     """The name of a key; ConfigurationError where it cannot be one."""
+    if is_token(name):
+        raise ConfigurationError("this is a key itself; give the new one a name that people may read")
     if not re.fullmatch(NAME, name, re.ASCII):
         raise ConfigurationError(
             f"{name[:60]!r} cannot name a key: take up to 60 letters, digits, '.', '-', '_' or '@', the first a letter or digit"

@@ -29,7 +29,7 @@ from app.access.repository import AccessRepository, KeyUse
 from app.access.tokens import is_token, new_token, token_digest, token_in
 from app.clock import Clock
 from app.errors import ConfigurationError, Conflict, DatabaseUnavailable
-from app.logging import OutageLog
+from app.logging import OutageLog, redact
 from app.settings import ApiSettings
 from app.settings.section import secret_in
 
@@ -186,7 +186,7 @@ class AccessService:
             by.name,
             key_id,
             action,
-            target,
+            redact(target),
             by.address,
             request_id,
             details=dict(details or {}),

@@ -14,6 +14,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.logging import redact
 from app.settings import Settings
 from app.web.api_problems import api_problem
 from app.web.problem_types import ApiError, ProblemType
@@ -72,7 +73,7 @@ def _get_for_head(scope: Scope) -> Scope:
 
 def request_id_from(given: str) -> str:
     """The number that the client gave its request where that can stand in a log, else a new one."""
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) and redact(given) == given else uuid.uuid4().hex
 
 
 def _with_headers(send: Send, request_id: str) -> Send:

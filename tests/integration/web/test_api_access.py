@@ -164,8 +164,13 @@ async def test_no_secret_is_in_an_answer_a_log_line_or_the_database(api: ServedA
             ]
     shown = "".join(answer.text for answer in answers) + str(logs)
     assert key not in shown
+    async with api.client(await api.key(AccessScope.ADMIN)) as admin:
+        gone = await admin.delete(f"/keys/{key}", headers={"X-Request-ID": key})
+        started = await admin.post(f"/jobs/{key}/run")
+    assert key not in gone.text + str(gone.headers) + started.text
     async with api.container.database().connection() as connection:
-        rows = [str(dict(row)) for row in await connection.fetch("select * from api_keys")]
+        tables = ("api_keys", "api_audit", "api_requests")
+        rows = [str(dict(row)) for name in tables for row in await connection.fetch(f"select * from {name}")]
     assert key[3:] not in "".join(rows)
 
 

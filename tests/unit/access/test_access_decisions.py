@@ -55,6 +55,13 @@ def test_a_name_that_could_not_stand_in_a_log_is_refused(name: str) -> None:
         checked_name(name)
 
 
+def test_a_key_names_no_other_key_and_the_secret_is_not_shown() -> None:
+    token = new_token()
+    with pytest.raises(ConfigurationError, match="a key itself") as error:
+        checked_name(token)
+    assert token not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("text", "end"),
     [
