@@ -309,6 +309,7 @@ def test_a_full_disk_behind_the_output_is_said(store: str) -> None:
     assert done.stderr == "gridkeeper: No space left on device\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_a_closed_output_takes_nothing_and_breaks_nothing(store: str, closed: str) -> None:
     done = subprocess.run(
@@ -462,6 +463,7 @@ def test_whoever_looks_into_an_empty_folder_leaves_it_empty(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_terminal_without_an_encoding_for_all_shows_what_it_can() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
     environment |= {"PYTHONPATH": str(ROOT), "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -156,6 +156,7 @@ def repairs() -> CountedRepairs:
     return CountedRepairs()
 
 
+@pytest.mark.long
 def test_the_nightly_job_scans_in_a_process_of_its_own(
     commands: None, database_url: str, repairs: CountedRepairs
 ) -> None:

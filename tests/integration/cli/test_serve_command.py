@@ -148,6 +148,7 @@ def test_a_service_collects_at_once_takes_orders_and_ends_in_order(
     assert "1 window: " in output.out
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_cautious_profile_has_no_backfill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with served(tmp_path / "serve.log", "cautious") as process:
@@ -158,6 +159,7 @@ def test_the_cautious_profile_has_no_backfill(tmp_path: Path, capsys: pytest.Cap
     assert job(capsys, "backfill_analysis")["next_run"] is None
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_host_port_and_verbosity_are_options_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:  # the settings name an address that cannot be had
@@ -185,6 +187,7 @@ def free_port() -> int:
     return port
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("signals", "code"), [(1, 0), (2, 130)])
 def test_a_service_that_cannot_close_ends_all_the_same(signals: int, code: int) -> None:
     drain = "0" if signals == 1 else "600"

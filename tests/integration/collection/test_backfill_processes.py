@@ -139,6 +139,7 @@ async def test_two_processes_share_one_backfill_and_ask_for_no_window_twice(
     assert sandbox.requests == WINDOWS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_interrupted_process_hands_back_what_is_under_way_and_says_how_to_go_on(
     database: Database, database_url: str, sandbox: SandboxServer, number: signal.Signals

@@ -247,6 +247,7 @@ def test_two_users_share_one_server_and_the_last_one_out_stops_it(machine: Machi
     assert not lives(server)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_server_outlives_a_user_that_was_killed(machine: Machine, number: signal.Signals) -> None:
     first, second = machine.start(), machine.start()
@@ -260,6 +261,7 @@ def test_no_server_outlives_a_user_that_was_killed(machine: Machine, number: sig
     eventually(lambda: not sockets.exists())
 
 
+@pytest.mark.long
 def test_six_users_at_once_start_one_server(machine: Machine) -> None:
     machine.data = machine.folder / "six"
     users = [machine.begin() for _ in range(6)]
@@ -274,6 +276,7 @@ def test_six_users_at_once_start_one_server(machine: Machine) -> None:
     eventually(lambda: not machine.runs())
 
 
+@pytest.mark.long
 def test_a_start_while_the_keeper_stops_the_server_begins_anew(machine: Machine) -> None:
     for _ in range(4):
         user = machine.start()
@@ -395,6 +398,7 @@ def test_a_stale_pid_file_whose_number_belongs_to_somebody_else_is_no_obstacle(m
     foreign.wait()
 
 
+@pytest.mark.long
 def test_an_initdb_that_was_killed_halfway_is_made_anew(machine: Machine) -> None:
     machine.data = machine.folder / "halfway"
     user = machine.begin()
@@ -537,6 +541,7 @@ def test_a_server_that_cannot_start_says_why_and_where_its_log_is(machine: Machi
     eventually(lambda: not keeper.held(machine.home, "keeper.lock"))
 
 
+@pytest.mark.long
 def test_a_squatted_socket_directory_is_refused(machine: Machine) -> None:
     machine.leave(machine.start())
     sockets = Path(machine.url(machine.begin()).partition("host=")[2].partition("&")[0])
@@ -563,6 +568,7 @@ def test_a_directory_that_cannot_be_written_is_named(ordinary: Machine) -> None:
     assert f"make {closed} accessible and writable" in told
 
 
+@pytest.mark.long
 @NEEDS_ROOT
 def test_the_database_of_another_user_is_refused(present: Machine, ordinary: Machine) -> None:
     ordinary.leave(ordinary.start())

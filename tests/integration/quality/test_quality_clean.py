@@ -76,6 +76,7 @@ async def test_sound_values_of_every_item_give_no_finding(database_url: str) -> 
         assert await world.rows(FINDINGS) == []
 
 
+@pytest.mark.long
 async def test_a_first_start_and_the_backfill_of_one_item_give_no_finding(database_url: str) -> None:
     days = dict.fromkeys(ITEMS, FIRST_START_DAYS) | {DataItem.LOAD_ACTUAL: BACKFILLED_DAYS}
     now = datetime(2026, 4, 20, 6, tzinfo=UTC)
