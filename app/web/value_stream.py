@@ -6,7 +6,7 @@ import asyncio
 import io
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, Any, cast
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -16,9 +16,6 @@ from starlette.types import Receive, Scope, Send
 from app.timeseries.export.forms import ExportForm, writing
 from app.timeseries.query import SeriesQuery, read_shaped
 from app.timeseries.repository import TimeSeriesRepository
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 CHUNK_BYTES = 65_536
 CHUNKS_AHEAD = 8
@@ -37,7 +34,7 @@ class Spool(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: ReadableBuffer) -> int:
+    def write(self, data: Any) -> int:
         part = bytes(data)
         self._parts.append(part)
         self._written += len(part)
