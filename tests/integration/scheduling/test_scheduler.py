@@ -252,6 +252,7 @@ async def test_a_job_that_cannot_be_read_is_parked_and_mended_from_the_plan(data
     assert (await next_runs(database))[JOB] == following
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moment", ["NaN", "-Infinity", "1e18"])
 async def test_a_next_run_that_is_no_instant_is_mended_from_the_plan_and_stops_no_other_job(
     database: Database, moment: str
@@ -273,6 +274,7 @@ async def test_a_next_run_that_is_no_instant_is_mended_from_the_plan_and_stops_n
     assert (await next_runs(database))["gap_analysis"] == before["gap_analysis"]
 
 
+@pytest.mark.long
 async def test_a_clock_that_was_far_ahead_and_comes_back_lets_jobs_go_on(database: Database) -> None:
     start = datetime(2024, 3, 1, 12, 0, 10, tzinfo=UTC)
     clock = FixedClock(start)
@@ -587,6 +589,7 @@ async def test_a_burst_of_a_thousand_runs_at_once_all_run_once(database: Databas
     assert (len(burst), len(set(burst))) == (1000, 1000)
 
 
+@pytest.mark.long
 async def test_a_damaged_definition_is_mended_by_the_running_leader_and_a_stranger_is_shown(database: Database) -> None:
     scheduler = service(database, every_kind(Remembering()))
     async with serving(scheduler):
@@ -659,6 +662,7 @@ async def test_a_standby_that_takes_over_has_the_plan_of_now_not_that_of_its_sta
     assert await rows(database, "select id from scheduler_jobs where paused") == [("gap_analysis",)]
 
 
+@pytest.mark.long
 async def test_a_standby_that_takes_over_while_the_plan_is_wrong_leaves_the_jobs_as_they_are(
     database_url: str, database: Database, tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ def operations(document: Document) -> list[tuple[str, str, list[dict[str, list[s
     ]
 
 
+@pytest.mark.long
 async def test_every_route_lets_in_whom_the_document_says_and_nobody_else(database_url: str) -> None:
     async with served_api(database_url, api={"failures_per_minute": 100_000}) as api:
         assert await wrongly_let_in(api) == []
