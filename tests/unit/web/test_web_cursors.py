@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from app.web.api.cursors import CursorPart, decode_cursor, encode_cursor
 
-PARTS = st.one_of(st.integers(-(2**63) + 1, 2**63 - 1), st.text(st.characters(codec="utf-8", exclude_characters="\x1f"), max_size=50))
+PARTS = st.one_of(
+    st.integers(-(2**63) + 1, 2**63 - 1), st.text(st.characters(codec="utf-8", exclude_characters="\x1f"), max_size=50)
+)
 
 
 @given(st.lists(PARTS, min_size=1, max_size=4))
