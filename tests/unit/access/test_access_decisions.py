@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.access.keys import checked_name, ends_at, limited_to
-from app.access.models import AccessScope
+from app.access.models import AccessScope, ApiKey
 from app.access.rate_limit import MOST, RateLimit
 from app.access.tokens import is_token, new_token, token_digest, token_hint, token_in
 from app.errors import ConfigurationError
@@ -47,6 +47,21 @@ def test_a_key_as_secret_is_masked_in_every_text() -> None:
 )
 def test_the_key_is_the_token_or_the_password(header: str, token: str) -> None:
     assert token_in(header) == token
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "revoked_at", "said"),
+    [
+        (None, None, ""),
+        (NOW + timedelta(seconds=1), None, ""),
+        (NOW, None, "the key 'desk' has expired"),
+        (None, NOW, "the key 'desk' is revoked"),
+        (NOW, NOW, "the key 'desk' is revoked"),
+    ],
+)
+def test_a_key_that_ended_says_how(expires_at: datetime | None, revoked_at: datetime | None, said: str) -> None:
+    key = ApiKey(1, "desk", "gk_abcde", AccessScope.READ, (), (), NOW, "me", expires_at, revoked_at, None, "", 0)
+    assert (key.why_unusable(NOW), key.usable(NOW)) == (said, not said)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "é", "-x", "a" * 61, "x\n", "a/b"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.quality.detectors.detect import detect
-from app.quality.detectors.peers import peer_evidence
+from app.quality.detectors.peers import peer_evidence, place_evidence
 from app.quality.detectors.residuals import plain_evidence
 from app.quality.models import EvidenceRule, Series, SeriesKind
 from tests.support.quality_series import FAULTS, START, f1, forecast_of, inject, load, score, solar, wind
@@ -122,3 +122,4 @@ def test_a_series_with_few_values_a_day_has_no_evidence_of_its_day() -> None:
     weekly = Series(SeriesKind.LOAD, START, 7 * 86_400, values)
     assert list(plain_evidence(weekly, values)) == []
     assert peer_evidence(weekly, values, values, np.zeros(60)) == []
+    assert place_evidence(weekly, values, values, np.zeros(60)) == []
