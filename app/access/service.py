@@ -29,6 +29,7 @@ from app.access.repository import AccessRepository, KeyUse
 from app.access.tokens import is_token, new_token, token_digest, token_in
 from app.clock import Clock
 from app.errors import ConfigurationError, Conflict, DatabaseUnavailable
+from app.kit.periodic import pause
 from app.logging import OutageLog, redact
 from app.settings import ApiSettings
 from app.settings.section import secret_in
@@ -123,11 +124,7 @@ class AccessService:
     async def account(self, stop: asyncio.Event) -> None:
         """Writes every few seconds how often keys were used, until the event is set, and once more then."""
         while not stop.is_set():
-            try:
-                async with asyncio.timeout(ACCOUNT_SECONDS):
-                    await stop.wait()
-            except TimeoutError:
-                pass
+            await pause(stop, ACCOUNT_SECONDS)
             await self.write_use()
 
     async def write_use(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.errors import ConfigurationError
 from app.market.time import Interval, from_local, iso, local_day, midnight
@@ -42,6 +42,14 @@ def parse_known_at(text: str, zone: ZoneInfo, now: datetime, *, name: str) -> da
     if instant is not None and instant.tzinfo is not None:
         return instant.astimezone(UTC)
     return parse_moment(text, zone, now, name=name)
+
+
+def parse_zone(text: str, *, name: str) -> ZoneInfo:
+    """The time zone of that name; ConfigurationError naming the option otherwise."""
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigurationError(f"{name} {text[:60]!r} is no time zone: write it as Europe/Berlin or UTC") from None
 
 
 def _moment(text: str, zone: ZoneInfo, now: datetime, name: str) -> datetime:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query, Request
 
 from app.collection.series_query import series_query, zone_of_all
-from app.market.moments import parse_known_at
+from app.market.moments import parse_known_at, parse_zone
 from app.market.time import Resolution
 from app.timeseries.export.forms import ExportForm
 from app.timeseries.query import SeriesQuery
@@ -92,12 +92,8 @@ def _zone(
 ) -> ZoneInfo | None:
     if tz is None:
         return None
-    try:
-        return ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise wrong_field(
-            ProblemType.INVALID_REQUEST, "tz", f"{tz[:60]!r} is no time zone: write it as Europe/Berlin or UTC"
-        ) from None
+    with named("tz"):
+        return parse_zone(tz, name="tz")
 
 
 OutputZone = Annotated[ZoneInfo | None, Depends(_zone)]

@@ -80,12 +80,8 @@ async def read_ahead(source: AsyncGenerator[bytes], patience: float) -> AsyncGen
         try:
             async with aclosing(source):
                 async for chunk in source:
-                    async with asyncio.timeout(patience):
-                        await room.acquire()
+                    await _room_within(room, patience)
                     ready.put_nowait(chunk)
-        except TimeoutError as error:
-            structlog.get_logger().info("slow_reader_dropped", seconds=patience)
-            ready.put_nowait(error)
         except Exception as error:  # noqa: BLE001  the reader is told, whatever it is
             ready.put_nowait(error)
         else:
@@ -101,6 +97,15 @@ async def read_ahead(source: AsyncGenerator[bytes], patience: float) -> AsyncGen
     finally:
         filling.cancel()
         await asyncio.wait([filling])
+
+
+async def _room_within(room: asyncio.Semaphore, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await room.acquire()
+    except TimeoutError:
+        structlog.get_logger().info("slow_reader_dropped", seconds=seconds)
+        raise
 
 
 class ChunkedAnswer(StreamingResponse):

@@ -94,8 +94,9 @@ def export_command(
 
     Example: gridkeeper export --area DE_LU --item load_actual --from 2024-01-01 --to 2024-02-01 -o load.csv
     """
-    from app.cli.data.export_query import export_query, nothing_found, output_zone
+    from app.cli.data.export_query import export_query, nothing_found
     from app.cli.data.export_writing import export_target, write_values
+    from app.market.moments import parse_zone
 
     settings = begin()
     if assume_published and as_of is None:
@@ -104,7 +105,7 @@ def export_command(
     kind = output_format.value if output_format else kind_by_name(output, _KINDS, "csv")
     if kind == "parquet" and output is None and sys.stdout is not None and sys.stdout.isatty():
         raise ConfigurationError("parquet is binary: name a file with -o, or pipe the output")
-    zone = output_zone(tz)
+    zone = None if tz is None else parse_zone(tz, name="--tz")
     query = export_query(
         settings, area, item, start, end, as_of=as_of, assume_published=assume_published, resolution=resolution,
         aggregate=aggregate, auction=auction, continuous=continuous,

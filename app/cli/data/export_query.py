@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.cli.output import say
 from app.cli.selection import selected
@@ -48,15 +47,6 @@ def export_query(
         resampling=_resampling(resolution, aggregate),
         continuous=continuous,
     )
-
-
-def output_zone(name: str | None) -> ZoneInfo | None:
-    if name is None:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigurationError(f"--tz {name!r} is no time zone: write it as Europe/Berlin or UTC") from None
 
 
 def _resampling(length: str | None, aggregate: str | None) -> Resampling | None:

@@ -68,15 +68,11 @@ class ParquetWriter:
     def __init__(
         self,
         stream: IO[bytes],
-        zone: ZoneInfo | None = None,
-        *,
-        coverage: bool = False,
-        as_of: datetime | None = None,
-        synthetic: bool = False,
+        tables: ArrowTables,
     ) -> None:
         from pyarrow import parquet
 
-        self._tables = ArrowTables(zone, coverage=coverage, as_of=as_of, synthetic=synthetic)
+        self._tables = tables
         self._parquet = parquet.ParquetWriter(stream, self._tables.schema, compression="zstd")
 
     def write(self, shaped: Shaped) -> None:
@@ -92,15 +88,11 @@ class ArrowWriter:
     def __init__(
         self,
         stream: IO[bytes],
-        zone: ZoneInfo | None = None,
-        *,
-        coverage: bool = False,
-        as_of: datetime | None = None,
-        synthetic: bool = False,
+        tables: ArrowTables,
     ) -> None:
         import pyarrow as pa
 
-        self._tables = ArrowTables(zone, coverage=coverage, as_of=as_of, synthetic=synthetic)
+        self._tables = tables
         self._stream = pa.ipc.new_stream(stream, self._tables.schema)
 
     def write(self, shaped: Shaped) -> None:

@@ -10,7 +10,13 @@ from functools import partial
 from typing import IO
 from zoneinfo import ZoneInfo
 
-from app.timeseries.export.arrow_tables import ArrowWriter, ParquetWriter, WideArrowWriter, WideParquetWriter
+from app.timeseries.export.arrow_tables import (
+    ArrowTables,
+    ArrowWriter,
+    ParquetWriter,
+    WideArrowWriter,
+    WideParquetWriter,
+)
 from app.timeseries.export.columns import Writer
 from app.timeseries.export.csv_rows import CsvWriter, WideCsvWriter
 from app.timeseries.export.json_rows import JsonWriter, WideJsonWriter
@@ -61,7 +67,8 @@ def _binary_writer(
         table = WideParquetWriter if form is ExportForm.PARQUET else WideArrowWriter
         return table(stream, zone, shown, as_of=query.as_of, synthetic=synthetic)
     rows = ParquetWriter if form is ExportForm.PARQUET else ArrowWriter
-    return rows(stream, zone, coverage=query.resampling is not None, as_of=query.as_of, synthetic=synthetic)
+    coverage = query.resampling is not None
+    return rows(stream, ArrowTables(zone, coverage=coverage, as_of=query.as_of, synthetic=synthetic))
 
 
 def _text_writer(
