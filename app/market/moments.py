@@ -44,12 +44,14 @@ def parse_known_at(text: str, zone: ZoneInfo, now: datetime, *, name: str) -> da
     return parse_moment(text, zone, now, name=name)
 
 
-def parse_zone(text: str, *, name: str) -> ZoneInfo:
-    """The time zone of that name; ConfigurationError naming the option otherwise."""
+def parse_zone(text: str, *, name: str = "") -> ZoneInfo:
+    """A time zone by its name in the tz database; ConfigurationError, naming the option where one is given."""
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigurationError(f"{name} {text[:60]!r} is no time zone: write it as Europe/Berlin or UTC") from None
+        if name:
+            raise ConfigurationError(f"{name} {text!r} is no time zone: write it as Europe/Berlin or UTC") from None
+        raise ConfigurationError(f"unknown time zone {text!r}; write it as UTC or Europe/Berlin") from None
 
 
 def _moment(text: str, zone: ZoneInfo, now: datetime, name: str) -> datetime:

@@ -19,6 +19,7 @@ from app.kit.suggest import did_you_mean
 from app.kit.watched_file import WatchedFile, read_present
 from app.kit.yaml.tree import Mapping, Node, ProblemReport, Scalar, Sequence, read_tree
 from app.market.areas import find_place
+from app.market.moments import parse_zone
 from app.market.series import find_item
 from app.market.text import listed
 from app.scheduling.jobs.declaration import JobLine
@@ -31,7 +32,6 @@ from app.scheduling.schedules import (
     Within,
     parse_clock,
     parse_weekday,
-    parse_zone,
 )
 from app.settings import CollectionSettings, Settings
 from app.sources.catalog import Catalog

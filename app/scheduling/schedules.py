@@ -10,9 +10,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from app.errors import ConfigurationError
+from app.market.moments import parse_zone
 from app.market.time import from_local, local_day
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -180,11 +181,3 @@ def parse_weekday(text: str) -> int:
     if not found:
         raise ConfigurationError(f"{text!r} is no day of the week; write it as monday")
     return found[0]
-
-
-def parse_zone(text: str) -> ZoneInfo:
-    """A time zone by its name in the tz database."""
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigurationError(f"unknown time zone {text!r}; write it as UTC or Europe/Berlin") from None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from app.alerting.models import Labels, NoDataPolicy, Override, Rule, Schedule, Severity, Threshold, labels_of
 from app.alerting.rules.schedules import EPOCH, NEVER, EveryInterval, OnDays, parse_cron, spread
@@ -14,6 +14,7 @@ from app.alerting.rules.sql_guard import one_query
 from app.errors import ConfigurationError
 from app.kit.yaml.fields import Fields, suggestion
 from app.market.holidays import Calendar, DayType, country_holidays
+from app.market.moments import parse_zone
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 UTC_ZONE = ZoneInfo("UTC")
@@ -145,7 +146,7 @@ def parse_threshold(text: str, operator: str = "") -> Threshold:
 
 def _schedule(entry: Fields, name: str, known: KnownNames, *, together: bool) -> Schedule:
     """`together` rules of one interval have the same slots: they are quick, and written in one transaction."""
-    zone = entry.read("zone", _zone, UTC_ZONE)
+    zone = entry.read("zone", parse_zone, UTC_ZONE)
     every = entry.duration("every", None, least=SECOND, most=30 * DAY)
     cron = entry.read("cron", lambda text: parse_cron(text, zone))
     if entry.has("every") == entry.has("cron"):
@@ -167,13 +168,6 @@ def _on_days(entry: Fields, schedule: Schedule, zone: ZoneInfo, known: KnownName
     if not (calendar.country or calendar.holidays) if listed else chosen.next_slot(EPOCH) == NEVER:
         entry.wrong("the rule is never due on such days; widen the schedule, or name a calendar that has them", "only")
     return chosen
-
-
-def _zone(text: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigurationError(f"unknown time zone {text!r}; write it as UTC or Europe/Berlin") from None
 
 
 def read_calendar(name: str, entry: Fields) -> Calendar:
