@@ -80,7 +80,11 @@ def named_items(texts: Sequence[str], *, field: str = "item", location: str = "q
 def _parts(texts: Sequence[str], field: str) -> list[str]:
     """The parameter given several times, each with one or several parts."""
     with named(field):
-        return [part for text in texts for part in listed(text)]
+        parts = [part for text in texts for part in listed(text)]
+    if texts and not parts:
+        # An unset variable of a script must not ask for everything.
+        raise wrong_field(ProblemType.INVALID_REQUEST, field, "it names nothing; name one, or leave the parameter out")
+    return parts
 
 
 def named_interval(

@@ -152,6 +152,8 @@ async def test_without_a_format_the_most_wanted_type_is_written(api: ServedApi, 
     [
         ({"format": "xlsx"}, {}, ProblemType.INVALID_REQUEST, "format"),
         ({}, {"Accept": "text/html;q=x, image/png"}, ProblemType.NOT_ACCEPTABLE, ""),
+        ({"area": ""}, {}, ProblemType.INVALID_REQUEST, "area"),
+        ({"item": ","}, {}, ProblemType.INVALID_REQUEST, "item"),
         ({"tz": "Mars"}, {}, ProblemType.INVALID_REQUEST, "tz"),
         ({"as_of": "then"}, {}, ProblemType.INVALID_REQUEST, "as_of"),
         ({"resolution": "an hour"}, {}, ProblemType.INVALID_REQUEST, "resolution"),
