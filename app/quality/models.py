@@ -32,6 +32,9 @@ class SeriesKind(StrEnum):
     IMBALANCE = "imbalance"
 
 
+MARKETS = frozenset({SeriesKind.PRICE, SeriesKind.IMBALANCE})
+
+
 class EvidenceRule(StrEnum):
     """Which evidence speaks against a value."""
 

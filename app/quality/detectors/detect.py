@@ -12,10 +12,10 @@ from app.quality.detectors.forecast import Forecaster
 from app.quality.detectors.incidents import NO_ALARM, Scores, one_alarm_each
 from app.quality.detectors.patterns import signatures
 from app.quality.detectors.peers import peer_evidence, place_evidence, usual_distance
-from app.quality.detectors.residuals import MARKETS, SHORTEST_DAY, own_evidence, seasonal_base
+from app.quality.detectors.residuals import SHORTEST_DAY, own_evidence, seasonal_base
 from app.quality.detectors.validity import violations
 from app.quality.gate import CERTAIN, any_of, gated
-from app.quality.models import DetectionResult, EvidenceRule, Series, SeriesKind, SoftScore
+from app.quality.models import MARKETS, DetectionResult, EvidenceRule, Series, SeriesKind, SoftScore
 from app.timeseries.rolling import Flags, Values
 
 MOST_PASSES = 4

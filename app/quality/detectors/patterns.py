@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.quality.models import EvidenceRule, Series, SeriesKind
+from app.quality.models import MARKETS, EvidenceRule, Series, SeriesKind
 from app.timeseries.rolling import (
     Flags,
     Values,
     before,
+    daily_maxima,
     habit,
     moving_mean,
     run_lengths,
@@ -28,6 +29,8 @@ GLIMMER, BRIGHT = 0.01, 0.05
 """Shares of the peak: below the first solar is dark, above the second it is day."""
 USUAL_AGREEMENT = 0.04
 """Neighbours that agree more often than this (coupled prices) may agree for far longer, the more so the more there are."""
+COUPLED_DAYS, HOURS_COUPLED = 4, 10
+"""Markets that agreed on so many days of eight weeks are coupled: where no line is full, they truly pay the same for hours."""
 LONGEST_OUTAGE_DAYS = 7
 LONGEST_PAUSE_DAYS = 1
 NEAR_LIMIT = 0.95
@@ -219,8 +222,21 @@ def peer_copy(series: Series) -> Flags:
         agree = ((series.values == peer) & (peer != 0)).astype(np.float64)
         share = before(moving_mean(agree, HABIT_DAYS * series.per_day, series.per_day), 1)
         patience = np.where(share > USUAL_AGREEMENT, 1.0 + number, np.sqrt(number))
-        found |= _copy_of(series, peer, patience) & ~_nearly_equal(series, peer)
+        copied = _copy_of(series, peer, patience) & ~_nearly_equal(series, peer)
+        if series.kind in MARKETS and copied.any():
+            copied &= ~_coupled(series, agree)
+        found |= copied
     return found
+
+
+def _coupled(series: Series, agree: Values) -> Flags:
+    """Runs of agreement that are no longer than coupled markets may agree; the first weeks are known by those after."""
+    total = np.cumsum(daily_maxima(agree, series.per_day))
+    days = np.full(len(total), total[min(HABIT_DAYS, len(total)) - 1])
+    days[HABIT_DAYS:] = total[HABIT_DAYS - 1 : -1] - np.concatenate([[0.0], total[: -HABIT_DAYS - 1]])
+    coupled = np.repeat(days >= COUPLED_DAYS, series.per_day)[: len(agree)]
+    lengths = np.where(agree > 0, run_lengths(agree > 0), 0.0)
+    return coupled & ~whole_runs(agree > 0, lengths > HOURS_COUPLED * series.per_hour)
 
 
 def _nearly_equal(series: Series, peer: Values) -> Flags:

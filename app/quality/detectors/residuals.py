@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from app.quality.detectors.forecast import RECENT_LAGS, Forecaster
-from app.quality.models import EvidenceRule, Limit, Series, SeriesKind, SoftScore
+from app.quality.models import MARKETS, EvidenceRule, Limit, Series, SeriesKind, SoftScore
 from app.timeseries.rolling import (
     MAD,
     Flags,
@@ -32,7 +32,6 @@ SHORTEST_DAY = 4
 """Below four values a day there is no daily shape to speak of."""
 RATIOS = frozenset({SeriesKind.LOAD, SeriesKind.GENERATION, SeriesKind.NUCLEAR, SeriesKind.RESERVOIR})
 POSITIVE = frozenset({SeriesKind.LOAD, SeriesKind.GENERATION, SeriesKind.WIND, SeriesKind.RESERVOIR})
-MARKETS = frozenset({SeriesKind.PRICE, SeriesKind.IMBALANCE})
 COMPRESSION = dict.fromkeys(SeriesKind, 0.1) | dict.fromkeys(MARKETS, 0.3)
 """Where the scale of steps bends, as a share of the usual size (of solar: of the peak)."""
 ONE_STEP = dict.fromkeys(SeriesKind, Limit(19.2, 3.84)) | dict.fromkeys(MARKETS, Limit(16.3, 3.26))

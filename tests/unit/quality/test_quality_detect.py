@@ -129,6 +129,22 @@ def test_a_copy_of_a_coupled_neighbour_is_found_where_it_lasts_far_longer_than_t
     )
 
 
+@pytest.mark.parametrize("first", [30 * 24, 4000])
+def test_markets_that_agree_on_some_days_may_do_so_for_ten_hours_also_in_the_first_weeks(first: int) -> None:
+    own = year("price").values
+    zone = own + 5.0
+    for day in range(3, 365, 12):
+        zone[24 * day : 24 * day + 2] = own[24 * day : 24 * day + 2]
+    rarely = own + 5.0
+    for others in (zone, rarely):
+        others[first : first + 8] = own[first : first + 8]
+    copied = with_part(year("price"), 6000, zone[6000:6024])
+
+    assert EvidenceRule.PEER_COPY not in rules_in(replace(year("price"), peers={"zone": zone}), first, first + 8)
+    assert EvidenceRule.PEER_COPY in rules_in(replace(copied, peers={"zone": zone}), 6000, 6024)
+    assert EvidenceRule.PEER_COPY in rules_in(replace(year("price"), peers={"zone": rarely}), first, first + 8)
+
+
 def test_one_of_many_neighbours_may_agree_for_some_hours_but_not_all_day() -> None:
     own = year("price").values
     others = {f"zone{number}": own + 5.0 + number for number in range(9)}
