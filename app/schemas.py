@@ -9,14 +9,14 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 from app.kit.json_text import finite
-from app.market.time import iso
+from app.market.time import iso, iso_exact
 
 _MOMENT = WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization")
 
 Instant = Annotated[datetime, PlainSerializer(iso, return_type=str), _MOMENT]
 """Written in UTC to the second: `2024-01-01T00:00:00Z`."""
-PreciseInstant = Annotated[datetime, PlainSerializer(datetime.isoformat, return_type=str), _MOMENT]
-"""Written with its offset, to the microsecond where it has some: `2024-01-01T00:00:00.125000+00:00`."""
+PreciseInstant = Annotated[datetime, PlainSerializer(iso_exact, return_type=str), _MOMENT]
+"""Written in UTC, to the microsecond where it has some: `2024-01-01T00:00:00.125000Z`."""
 CalendarDay = Annotated[
     date,
     PlainSerializer(date.isoformat, return_type=str),

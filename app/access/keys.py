@@ -14,7 +14,7 @@ from app.market.areas import find_place
 from app.market.moments import parse_moment
 from app.market.series import find_item
 
-NAME = r"^[A-Za-z0-9][\w.@-]{0,59}$"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,59}$"
 _UTC = ZoneInfo("UTC")
 
 
@@ -22,7 +22,7 @@ def checked_name(name: str) -> str:
     """The name of a key; ConfigurationError where it cannot be one."""
     if is_token(name):
         raise ConfigurationError("this is a key itself; give the new one a name that people may read")
-    if not re.fullmatch(NAME, name, re.ASCII):
+    if not re.fullmatch(NAME, name):
         raise ConfigurationError(
             f"{name[:60]!r} cannot name a key: take up to 60 letters, digits, '.', '-', '_' or '@', the first a letter or digit"
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from app.access import sql
 from app.access.models import AccessScope, ApiKey, AuditEntry, KeyRequest, KeyReused, StoredAnswer
 from app.access.tokens import token_hint
-from app.db.retention import erase
+from app.db.retention import Retention, erase
 from app.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class AccessRepository:
                 raise Conflict(
                     f"there is a key {request.name!r} already; choose another name, or revoke that one first"
                 )
-            await _note(connection, entry)
+            await _keep(connection, entry)
         return _key(found)
 
     async def revoke(self, name: str, entry: AuditEntry) -> ApiKey:
@@ -83,7 +83,7 @@ class AccessRepository:
                 if await connection.fetchrow(sql.NAMED, name) is None:
                     raise NotFound(f"there is no key {name!r}; `gridkeeper api keys list` shows them all")
                 raise Conflict(f"the key {name!r} was revoked before")
-            await _note(connection, entry)
+            await _keep(connection, entry)
         return _key(found)
 
     async def note_use(self, used: Mapping[int, KeyUse]) -> None:
@@ -100,7 +100,7 @@ class AccessRepository:
     async def note(self, entry: AuditEntry) -> int:
         """Keeps the record of a change; its number."""
         async with self._database.connection() as connection:
-            return await _note(connection, entry)
+            return await _keep(connection, entry)
 
     async def note_answer(self, audit_id: int, status: int) -> None:
         async with self._database.connection() as connection:
@@ -112,17 +112,10 @@ class AccessRepository:
             rows = await connection.fetch(sql.AUDIT, before, actor, limit)
         return [_entry(row) for row in rows]
 
-    async def erase_audit(self, before: datetime) -> int:
-        """Forgets changes of before the instant; how many."""
+    async def erase_old(self, kept: Retention, before: datetime) -> int:
+        """Forgets rows of a table of before the instant; how many."""
         async with self._database.connection() as connection:
-            changes, _ = sql.RETAINED
-            return await erase(connection, changes, before)
-
-    async def erase_requests(self, before: datetime) -> int:
-        """Forgets requests with an Idempotency-Key of before the instant; how many."""
-        async with self._database.connection() as connection:
-            _, requests = sql.RETAINED
-            return await erase(connection, requests, before)
+            return await erase(connection, kept, before)
 
     async def begin_request(self, key_id: int, key: str, digest: bytes, now: datetime) -> StoredAnswer | None:
         """What was answered before, None where the request is to be done; Conflict where that is under way."""
@@ -147,7 +140,11 @@ class AccessRepository:
                 )
 
 
-async def _note(connection: Connection, entry: AuditEntry) -> int:
+async def _keep(connection: Connection, entry: AuditEntry) -> int:
+    """The number of the record, which is a new one but where the entry has one already."""
+    if entry.audit_id:
+        await connection.execute(sql.DETAILED, entry.audit_id, entry.target, json.dumps(entry.details))
+        return entry.audit_id
     audit_id: int = await connection.fetchval(
         sql.NOTE,
         entry.at,

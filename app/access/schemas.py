@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from app.access.keys import NAME
+from app.access.keys import NAME, checked_name
 from app.access.models import AccessScope, ApiKey, AuditEntry
+from app.errors import ConfigurationError
 from app.market.areas import label
 from app.schemas import FreeForm, Instant, RequestBody, Resource
+
+
+def _checked(name: str) -> str:
+    try:
+        return checked_name(name)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+
+
+KeyName = Annotated[str, AfterValidator(_checked), WithJsonSchema({"type": "string", "pattern": NAME})]
+"""A name for a key."""
 
 
 class ApiKeyResource(Resource):
@@ -68,7 +80,7 @@ class AuditEntryResource(Resource):
 class KeyRequestBody(RequestBody):
     """A key that is to be made."""
 
-    name: str = Field(pattern=NAME, description="Name of its user or program.", examples=["notebook"])
+    name: KeyName = Field(description="Name of its user or program.", examples=["notebook"])
     scope: AccessScope = Field(
         default=AccessScope.READ, description="What it may do; each scope includes those before."
     )

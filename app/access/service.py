@@ -90,7 +90,7 @@ class AccessService:
         if wait and digest not in self._found:
             raise TooManyRequests(f"too many wrong keys came from {address}; wait {wait:.0f} s", wait)
         key = await self._key(digest, now) if is_token(token) else None
-        why = "the key is not known" if key is None else key.why_unusable(self._clock.now())
+        why = _why_unknown(token) if key is None else key.why_unusable(self._clock.now())
         if key is None or why:
             self._failures.take(address, now)
             raise NotAuthenticated(f"{why}; {_ASK}")
@@ -143,8 +143,11 @@ class AccessService:
         await self.write_use()
         return await self._repository.keys()
 
-    async def create(self, request: KeyRequest, by: Caller, *, request_id: str = "") -> tuple[ApiKey, str]:
-        """The new key and its text, which is not stored and cannot be shown again."""
+    async def create(self, request: KeyRequest, by: Caller, *, audit_id: int = 0) -> tuple[ApiKey, str]:
+        """The new key and its text, which is not stored and cannot be shown again.
+
+        `audit_id` is the record of the change where one was kept before.
+        """
         if (request.areas or request.items) and request.scope is not AccessScope.READ:
             raise ConfigurationError(
                 f"areas and items limit what a key reads; a key of scope {request.scope} changes all"
@@ -159,11 +162,11 @@ class AccessService:
             "items": list(request.items),
             "expires_at": request.expires_at.isoformat() if request.expires_at else None,
         }
-        entry = self.entry(by, "create key", request.name, request_id=request_id, details=details)
+        entry = self.entry(by, "create_key", key_path(request.name), details=details, audit_id=audit_id)
         return await self._repository.add(request, token, token_digest(token), entry), token
 
-    async def revoke(self, name: str, by: Caller, *, request_id: str = "") -> ApiKey:
-        key = await self._repository.revoke(name, self.entry(by, "revoke key", name, request_id=request_id))
+    async def revoke(self, name: str, by: Caller, *, audit_id: int = 0) -> ApiKey:
+        key = await self._repository.revoke(name, self.entry(by, "revoke_key", key_path(name), audit_id=audit_id))
         self._found.clear()
         return key
 
@@ -175,6 +178,7 @@ class AccessService:
         *,
         request_id: str = "",
         details: Mapping[str, object] | None = None,
+        audit_id: int = 0,
     ) -> AuditEntry:
         """The record of a change, made now."""
         key_id = by.key.key_id if by.key else None
@@ -187,6 +191,7 @@ class AccessService:
             by.address,
             request_id,
             details=dict(details or {}),
+            audit_id=audit_id,
         )
 
     async def note(self, entry: AuditEntry) -> int:
@@ -211,7 +216,7 @@ class AccessService:
     async def _take_first(self, file: Path) -> None:
         token = await asyncio.to_thread(_first_token, file)
         machine = Caller("first start", "", AccessScope.ADMIN)
-        entry = self.entry(machine, "create key", FIRST, details={"scope": "admin", "file": str(file)})
+        entry = self.entry(machine, "create_key", key_path(FIRST), details={"scope": "admin", "file": str(file)})
         try:
             await self._repository.add(KeyRequest(FIRST, AccessScope.ADMIN), token, token_digest(token), entry)
         except Conflict:
@@ -236,9 +241,24 @@ class AccessService:
 
     async def tidy(self, now: datetime) -> str:
         """Erase what of the record is kept no longer; in words."""
-        await self._repository.erase_requests(now - sql.REMEMBERED)
-        gone = await self._repository.erase_audit(now - timedelta(days=self._settings.audit_days))
+        await self._repository.erase_old(sql.REQUESTS, now - sql.REMEMBERED)
+        gone = await self._repository.erase_old(sql.CHANGES, now - timedelta(days=self._settings.audit_days))
         return f"{gone} old changes over the API erased" if gone else ""
+
+
+def _why_unknown(token: str) -> str:
+    if not token:
+        return (
+            "the header Authorization holds no key: it is neither `Bearer KEY` nor HTTP Basic with the key as password"
+        )
+    if not is_token(token):
+        return "what was sent is no key: one is gk_ and 43 letters, digits, - or _"
+    return "the key is not known"
+
+
+def key_path(name: str) -> str:
+    """What a change of a key is recorded under, over the API and on the command line."""
+    return f"/api/v1/keys/{name}"
 
 
 def check_scope(caller: Caller, scope: AccessScope, *, whole: bool) -> None:

@@ -8,7 +8,9 @@ from app.db.retention import Retention
 
 REMEMBERED = timedelta(days=1)
 """How long a request with an Idempotency-Key is known."""
-RETAINED = (Retention("api_audit", "at", "api.audit_days"), Retention("api_requests", "at", REMEMBERED))
+CHANGES = Retention("api_audit", "at", "api.audit_days")
+REQUESTS = Retention("api_requests", "at", REMEMBERED)
+RETAINED = (CHANGES, REQUESTS)
 
 _COLUMNS = """
     key_id, name, hint, scope, areas, items, created_at, created_by, expires_at, revoked_at,
@@ -54,6 +56,11 @@ NOTE = """
     insert into api_audit (at, actor, key_id, action, target, address, request_id, details)
     values ($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb)
     returning audit_id
+"""
+
+DETAILED = """
+    update api_audit set target = $2, details = $3::text::jsonb
+    where audit_id = $1
 """
 
 ANSWERED = "update api_audit set status = $2 where audit_id = $1"

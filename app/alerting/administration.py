@@ -252,5 +252,5 @@ async def _no_open_alert(connection: Connection, alert_id: int) -> NotFound | Co
 def _no_rule(rule: str, known: Sequence[str]) -> NotFound:
     hint = did_you_mean(rule, known, otherwise="; `gridkeeper alerts rules` lists them")
     return NotFound(
-        f"no rule {rule} is evaluated{hint}" if known else f"no rule {rule} is evaluated: start `gridkeeper serve`"
+        f"no rule {rule!r} is evaluated{hint}" if known else f"no rule {rule!r} is evaluated: start `gridkeeper serve`"
     )

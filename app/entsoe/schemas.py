@@ -8,19 +8,19 @@ from typing import Self
 from app.entsoe.items import ItemSpec
 from app.market.areas import Area, Border, areas, borders
 from app.market.text import counted
-from app.schemas import Resource
+from app.schemas import CalendarDay, Resource
 
 
 class AreaResource(Resource):
-    """An area; `kinds` is joined with slashes, `since` and `until` are "" where it has no such end."""
+    """An area; `kinds` is joined with slashes, `since` and `until` are null where it has no such end."""
 
     code: str
     eic: str
     kinds: str
     zone: str
     name: str
-    since: str
-    until: str
+    since: CalendarDay | None
+    until: CalendarDay | None
 
     @classmethod
     def of(cls, area: Area) -> Self:
@@ -30,8 +30,8 @@ class AreaResource(Resource):
             kinds="/".join(sorted(area.kinds)),
             zone=area.zone.key,
             name=area.name,
-            since=area.since.isoformat() if area.since else "",
-            until=area.until.isoformat() if area.until else "",
+            since=area.since,
+            until=area.until,
         )
 
 

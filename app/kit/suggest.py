@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def did_you_mean(
-    wrong: str, known: Iterable[str], *, otherwise: str, most: int = 3, cutoff: float = 0.4, lead: str = ", "
+    wrong: str, known: Iterable[str], *, otherwise: str, most: int = 3, cutoff: float = 0.6, lead: str = ", "
 ) -> str:
     """The known names that are spelled like the wrong one, at most so many; `otherwise` where none is."""
     # Needed after a mistake only.

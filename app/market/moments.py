@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from app.errors import ConfigurationError
 from app.market.time import Interval, from_local, iso, local_day, midnight
 
-_DISTANCE = re.compile(r"([+-])(\d{1,6})([hdw])")
+_DISTANCE = re.compile(r"([+-])(\d{1,18})([hdw])")
 _FORMS = (
     "write a date (2024-01-01, midnight of the area), an instant (2024-01-01T00:00Z) or a distance (-7d, -12h, today)"
 )
@@ -28,7 +28,7 @@ def parse_moment(text: str, zone: ZoneInfo, now: datetime, *, name: str) -> date
         moment = _moment(text.strip(), zone, now, name)
     except OverflowError:
         moment = None
-    if moment is None or not EARLIEST <= moment.date() <= LATEST:
+    if moment is None or not EARLIEST <= local_day(moment, zone) <= LATEST:
         raise ConfigurationError(f"{name} {text!r} lies outside {EARLIEST} to {LATEST}")
     return moment
 
@@ -86,8 +86,8 @@ def parse_interval(
     first = parse_moment(start, zone, now, name=begins)
     last = parse_moment(end, zone, now, name=ends) if end else midnight(local_day(now, zone) + timedelta(days=1), zone)
     if first >= last:
-        said = f"{ends} {end}" if end else f"the end of today ({iso(last)})"
-        raise ConfigurationError(f"{begins} {start} is not before {said}: nothing lies between them")
+        said = f"{ends} {end!r}" if end else f"the end of today ({iso(last)})"
+        raise ConfigurationError(f"{begins} {start!r} is not before {said}: nothing lies between them")
     return Interval(first, last)
 
 

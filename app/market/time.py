@@ -237,6 +237,11 @@ def iso(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def iso_exact(instant: datetime) -> str:
+    """The instant with microseconds where it has some: `2024-01-01T00:00:00Z`, `2024-01-01T00:00:00.125000Z`."""
+    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+
+
 def iso_microseconds(instant: datetime) -> str:
     """The instant as `2024-01-01T00:00:00.000000Z`."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -116,7 +116,7 @@ class JobRunRepository:
         async with self._database.connection() as connection:
             done = await connection.execute(sql.PAUSE_JOB, name, paused)
         if done == "UPDATE 0":
-            raise NotFound(f"there is no job {name}; `gridkeeper jobs list` shows them")
+            raise NotFound(f"there is no job {name!r}; `gridkeeper jobs list` shows them")
 
     async def history(
         self, job: str | None = None, *, limit: int = 50, before: tuple[datetime, str] | None = None
@@ -156,7 +156,7 @@ def find_job(jobs: Sequence[JobView], name: str) -> StoredJob:
     if found is not None:
         return found
     hint = did_you_mean(name, (view.job.name for view in jobs), otherwise="; `gridkeeper jobs list` shows them")
-    raise NotFound(f"there is no job {name}{hint}")
+    raise NotFound(f"there is no job {name!r}{hint}")
 
 
 def with_planned(views: Sequence[JobView], planned: Iterable[JobSpec]) -> list[JobView]:

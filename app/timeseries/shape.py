@@ -6,7 +6,7 @@ Pure; the command line and whatever else gives values out use it alike.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -37,8 +37,16 @@ class Auction(StrEnum):
     ALL = "all"
 
 
+class FinerThanStored(ConfigurationError):
+    """A resolution was asked for that nothing can be made of."""
+
+
+POWER, ENERGY = "MAW", "MWH"
+"""The units of megawatt and megawatt-hour."""
+
+
 class Aggregation(StrEnum):
-    """What becomes of the values of a longer unit."""
+    """What becomes of the values of a longer unit; the sum of power over time is energy, in megawatt-hours."""
 
     MEAN = "mean"
     SUM = "sum"
@@ -160,7 +168,7 @@ def resample(batch: ObservationBatch, wanted: Resampling, zone: ZoneInfo) -> Sha
     if wanted.aggregate is not Aggregation.COUNT:
         values = np.where(enough, values, np.nan)
     shaped = ObservationBatch(
-        batch.key,
+        _key_of(batch, wanted),
         edges[:-1][present],
         np.full(int(present.sum()), wanted.resolution.id, np.int16),
         values[present],
@@ -194,27 +202,52 @@ def _aggregated(
     part = batch.select(batch.resolutions == number)
     resolution = Resolution.from_id(number)
     if resolution.nominal > wanted.resolution.nominal:
-        raise ConfigurationError(
-            f"--resolution {wanted.resolution.code} is finer than what is stored of {batch.key.item} "
+        raise FinerThanStored(
+            f"the resolution {wanted.resolution.code} is finer than what is stored of {batch.key.item} "
             f"{label(batch.key.area)}: {resolution.code}; name that or a longer one"
         )
     count = len(edges) - 1
     unit = np.searchsorted(edges, part.starts, "right") - 1
-    seconds = np.bincount(unit, weights=(unit_ends(part, zone) - part.starts).astype(np.float64), minlength=count)
+    lengths = (unit_ends(part, zone) - part.starts).astype(np.float64)
+    seconds = np.bincount(unit, weights=lengths, minlength=count)
     numbers = np.bincount(unit, minlength=count)
     filled = np.bincount(unit, weights=part.filled, minlength=count) > 0
     recorded = np.zeros(count, np.int64)
     np.maximum.at(recorded, unit, part.recorded_at)
-    values = _VALUES[wanted.aggregate](unit, part.values, numbers)
+    measured = part.values * (lengths / 3600) if _makes_energy(batch, wanted) else part.values
+    values = _VALUES[wanted.aggregate](unit, measured, numbers)
     return values, seconds / np.diff(edges), filled, recorded
 
 
-def _sum(unit: NDArray[np.int64], values: NDArray[np.float64], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+def _key_of(batch: ObservationBatch, wanted: Resampling) -> SeriesKey:
+    """The key with the unit of the aggregated values."""
+    if wanted.aggregate is Aggregation.COUNT:
+        return replace(batch.key, unit="", currency="")
+    return replace(batch.key, unit=ENERGY) if _makes_energy(batch, wanted) else batch.key
+
+
+def _makes_energy(batch: ObservationBatch, wanted: Resampling) -> bool:
+    return wanted.aggregate is Aggregation.SUM and batch.key.unit == POWER
+
+
+def _total(unit: NDArray[np.int64], values: NDArray[np.float64], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.bincount(unit, weights=values, minlength=len(numbers)).astype(np.float64)
 
 
+def _sum(unit: NDArray[np.int64], values: NDArray[np.float64], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+    return significant(_total(unit, values, numbers))
+
+
 def _mean(unit: NDArray[np.int64], values: NDArray[np.float64], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
-    return _sum(unit, values, numbers) / np.maximum(numbers, 1)
+    return significant(_total(unit, values, numbers) / np.maximum(numbers, 1))
+
+
+def significant(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rounded to twelve digits: what is behind them comes from adding binary fractions, not from the source."""
+    sizes = np.where(values == 0, 1.0, np.abs(values))
+    scale = 10.0 ** np.clip(12 - np.ceil(np.log10(sizes)), -12, 22)
+    rounded: NDArray[np.float64] = np.round(values * scale) / scale
+    return rounded
 
 
 def _min(unit: NDArray[np.int64], values: NDArray[np.float64], numbers: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from app.access.models import KeyReused, NotAllowed, NotAuthenticated, TooManyRe
 from app.errors import AppError, ConfigurationError, Conflict, DatabaseUnavailable, NotFound, SchedulerStateError
 from app.logging import redact
 from app.schemas import ApiProblemResource, FieldProblemResource, jsonable
-from app.web.problem_types import ApiError, ProblemType
+from app.web.problem_types import ApiError, ProblemType, for_programs
 
 CHALLENGE = 'Bearer realm="gridkeeper", Basic realm="gridkeeper", charset="UTF-8"'
 _KINDS: tuple[tuple[type[AppError], ProblemType], ...] = (
@@ -61,7 +61,7 @@ def as_api_error(error: Exception) -> ApiError:
         return _of_framework(error)
     found = (kind for known, kind in _KINDS if isinstance(error, known))
     kind = next(found, ProblemType.INTERNAL)
-    detail = str(error) if isinstance(error, AppError) else "this failed; the log says why"
+    detail = for_programs(str(error)) if isinstance(error, AppError) else "this failed; the log says why"
     return ApiError(kind, detail, headers=_headers(kind, error))
 
 
@@ -108,7 +108,14 @@ def _field(found: Mapping[str, Any]) -> FieldProblemResource:
     if found["type"] == "json_invalid":
         message = str(found.get("ctx", {}).get("error", message))
         path = []
+    if location != "body":
+        path = path[:1]  # the second of several `reason` is a `reason`
+    message += _HINTS.get(found["type"], "")
     return FieldProblemResource(location=location, field=".".join(path) or location, detail=message)
+
+
+_HINTS = {"bool_parsing": ": write true or false"}
+"""What the messages of the framework leave open."""
 
 
 def request_id_of(request: Request) -> str:
@@ -128,7 +135,9 @@ def install_problems(api: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> JSONResponse:
         found = as_api_error(error)
         if found.kind is ProblemType.METHOD_NOT_ALLOWED:
-            found.headers["Allow"] = ", ".join(allowed_methods(request))
+            methods = ", ".join(allowed_methods(request))
+            said = f"this path has no {request.method}; it has {methods}, and HEAD wherever it has GET"
+            found = ApiError(found.kind, said, headers={"Allow": methods})
         return api_problem(found, request_id_of(request))
 
     for kind in (AppError, RequestValidationError, HTTPException, Exception):

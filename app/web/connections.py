@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
+from http import HTTPStatus
 from typing import ClassVar
 
+import h11
 import structlog
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from app.schemas import ProblemResource
 
 HEADER_SECONDS = 10.0
 """From the connection, or the answer before, to the end of a request's headers."""
 ANSWER_SECONDS = 120.0
 """From there to the last byte of the answer that the client has read."""
 SAID_EVERY = 60.0
+NO_REQUEST = ProblemResource(
+    title=HTTPStatus.BAD_REQUEST.phrase,
+    status=HTTPStatus.BAD_REQUEST.value,
+    detail="this is no request of HTTP/1.1: it needs a line with method and path, one header Host, and headers and a body "
+    "of the length that it says",
+)
+logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg != "Invalid HTTP request received.")
+"""Whoever sends such a thing is told; a line without time and address would tell nobody else anything."""
 
 
 class Room:
@@ -88,6 +101,21 @@ class LimitedProtocol(H11Protocol):
         self.room.rest(self)
         self._end_after(self.timeout_keep_alive + self.room.header_seconds)
         super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  as uvicorn has it
+        """The answer to what is no request, in the form of every other error."""
+        body = NO_REQUEST.model_dump_json().encode()
+        headers = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body)))]
+        headers.append(("Connection", "close"))
+        status = HTTPStatus.BAD_REQUEST
+        events = (
+            h11.Response(status_code=status.value, headers=headers, reason=status.phrase.encode()),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        )
+        for event in events:
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _end_after(self, seconds: float) -> None:
         self._cancel()

@@ -29,11 +29,11 @@ BEARER, BASIC = "key", "keyAsPassword"
 RouteAccess = dict[str, Any]
 
 
-def _access(scope: AccessScope, *, limited: bool = False, audited: bool = False) -> RouteAccess:
+def _access(scope: AccessScope, *, limited: bool = False, once: bool = False) -> RouteAccess:
     return {
         "security": [{BEARER: [scope.value]}, {BASIC: [scope.value]}],
         "x-limited-keys": limited,
-        "x-audited": audited,
+        "x-shown-once": once,
     }
 
 
@@ -43,8 +43,8 @@ READ_LIMITED = _access(AccessScope.READ, limited=True)
 """Any key: the route leaves out what is not for its caller (`Caller.may_read`), or tells what everybody may know."""
 OPERATE = _access(AccessScope.OPERATE)
 ADMIN = _access(AccessScope.ADMIN)
-ADMIN_AUDITED = _access(AccessScope.ADMIN, audited=True)
-"""The service keeps the record of the change itself."""
+ADMIN_ONCE = _access(AccessScope.ADMIN, once=True)
+"""The answer holds a secret, so that it is kept for no Idempotency-Key."""
 OPEN: RouteAccess = {"security": []}
 """Tells nothing of the data."""
 
@@ -63,23 +63,36 @@ class ApiRoute(APIRoute):
         handle = super().get_route_handler()
         known = query_names(self.dependant)
 
-        async def guarded(request: Request) -> Response:
-            await self._admit(request)
+        async def admitted(request: Request) -> Response:
+            self._check_scope(request)
             check_query(request, known)
-            if not self._unrecorded(request):
-                return await handle(request)
-            if request.method == "POST" and (key := request.headers.get(IDEMPOTENCY_KEY)) is not None:
-                return await self._once(request, idempotency_key(key), handle)
-            return await self._recorded(request, handle)
+            return await handle(request)
+
+        async def guarded(request: Request) -> Response:
+            await self._identify(request)
+            if request.method in _READING or not self._declared["security"]:
+                return await admitted(request)
+            key = None if self._declared.get("x-shown-once") else request.headers.get(IDEMPOTENCY_KEY)
+            if request.method == "POST" and key is not None:
+                return await self._once(request, idempotency_key(key), admitted)
+            return await self._recorded(request, admitted)
 
         return guarded
 
-    async def _admit(self, request: Request) -> None:
-        declared: Mapping[str, Any] = self.openapi_extra or {}
-        if not declared["security"]:
+    @property
+    def _declared(self) -> Mapping[str, Any]:
+        return self.openapi_extra or {}
+
+    @property
+    def _scope(self) -> AccessScope | None:
+        security = self._declared["security"]
+        return AccessScope(security[0][BEARER][0]) if security else None
+
+    async def _identify(self, request: Request) -> None:
+        """Who asks; whoever has no key cannot make changes."""
+        scope, state = self._scope, request.state
+        if scope is None:
             return
-        scope = AccessScope(declared["security"][0][BEARER][0])
-        state = request.state
         caller = await _service(request).authenticate(
             request.headers.get("authorization"), state.address, local=state.local
         )
@@ -87,12 +100,11 @@ class ApiRoute(APIRoute):
             raise NotAuthenticated(
                 f"a key of scope {scope} is needed: `gridkeeper api keys create NAME --scope {scope}`"
             )
-        check_scope(caller, scope, whole=not declared.get("x-limited-keys"))
         state.caller = caller
 
-    def _unrecorded(self, request: Request) -> bool:
-        declared: Mapping[str, Any] = self.openapi_extra or {}
-        return request.method not in _READING and bool(declared["security"]) and not declared.get("x-audited")
+    def _check_scope(self, request: Request) -> None:
+        if self._scope is not None:
+            check_scope(request.state.caller, self._scope, whole=not self._declared.get("x-limited-keys"))
 
     async def _once(self, request: Request, key: str, handle: _Handler) -> Response:
         """The answer to the first request with this key; only that one does anything."""
@@ -108,10 +120,10 @@ class ApiRoute(APIRoute):
         return Response(answer.body, answer.status, headers, media_type=answer.content_type or None)
 
     async def _recorded(self, request: Request, handle: _Handler) -> Response:
-        """The answer of a change, which is recorded before it is made."""
+        """The answer of a change, which is recorded before it is made, one that is refused too."""
         service, state = _service(request), request.state
         entry = service.entry(state.caller, self.name, request.url.path, request_id=state.request_id)
-        number = await service.note(entry)
+        state.audit_id = number = await service.note(entry)
         try:
             response = await handle(request)
         except Exception as error:
@@ -201,8 +213,15 @@ def _now(request: Request) -> datetime:
     return _container(request).clock().now()
 
 
+def _audit_id(request: Request) -> int:
+    number: int = request.state.audit_id
+    return number
+
+
 Services = Annotated[Container, Depends(_container)]
 """The services of the running process by domain: `services.collection().gaps()`."""
 Asking = Annotated[Caller, Depends(_caller)]
+Recorded = Annotated[int, Depends(_audit_id)]
+"""The record of the change that is asked for."""
 CurrentSettings = Annotated[Settings, Depends(_settings)]
 Now = Annotated[datetime, Depends(_now)]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query
 
@@ -19,9 +20,10 @@ from app.market.moments import parse_interval
 from app.market.series import DataItem, find_item
 from app.market.text import listed
 from app.market.time import Interval
+from app.schemas import FieldProblemResource
 from app.settings import Settings
 from app.web.dependencies import Asking, CurrentSettings, Now
-from app.web.problem_types import ProblemType, wrong_field
+from app.web.problem_types import ApiError, ProblemType, for_programs, wrong_field
 from app.wiring.catalog import CATALOG
 
 AreaQuery = Annotated[
@@ -50,19 +52,18 @@ ToQuery = Annotated[
     Query(alias="to", description="First moment after; without it, the end of today in the area.", examples=["-1d"]),
 ]
 
-_REMEDIES = {f"`gridkeeper {name}`": f"GET /api/v1/{name}" for name in ("areas", "items")}
-
 
 @contextmanager
-def named(field: str, kind: ProblemType = ProblemType.INVALID_REQUEST, *, location: str = "query") -> Iterator[None]:
-    """What is wrong within is wrong with this parameter."""
+def named(
+    field: str, kind: ProblemType = ProblemType.INVALID_REQUEST, *, location: str = "query", also: Sequence[str] = ()
+) -> Iterator[None]:
+    """What is wrong within is wrong with this parameter, or with the one of `also` with which the message begins."""
     try:
         yield
     except (ConfigurationError, ValueError) as error:
-        detail = str(error)
-        for command, route in _REMEDIES.items():
-            detail = detail.replace(command, route)
-        raise wrong_field(kind, field, detail, location=location) from None
+        detail = for_programs(str(error))
+        found = next((name for name in also if detail.startswith(f"{name} ")), field)
+        raise wrong_field(kind, found, detail, location=location) from None
 
 
 def named_places(texts: Sequence[str], *, field: str = "area", location: str = "query") -> list[Place]:
@@ -87,12 +88,17 @@ def _parts(texts: Sequence[str], field: str) -> list[str]:
     return parts
 
 
+def named_range(start: str, end: str | None, zone: ZoneInfo, now: datetime, *, location: str = "query") -> Interval:
+    """The range between the two moments `from` and `to`."""
+    with named("from", location=location, also=("to",)):
+        return parse_interval(start, end, zone, now, names=("from", "to"))
+
+
 def named_interval(
     start: str, end: str | None, place: Place, now: datetime, *, most: timedelta, location: str = "query"
 ) -> Interval:
     """The range between two moments for a place, no longer than one request may name."""
-    with named("from", location=location):
-        interval = parse_interval(start, end, place.zone, now, names=("from", "to"))
+    interval = named_range(start, end, place.zone, now, location=location)
     if interval.duration > most:
         raise wrong_field(
             ProblemType.LIMIT_EXCEEDED,
@@ -122,12 +128,19 @@ def selection(
     end: str | None,
     location: str = "query",
 ) -> SelectedRequests:
-    """Without areas or items those of the settings; of a key that is limited, what is for it."""
+    """Without areas or items those of the settings; of a key that is limited, what is for it.
+
+    What is named and not for the key is refused by name: an answer without it would look as if it had nothing.
+    """
     own = caller.key if caller.key and caller.limited else None
     areas = _parts(area, "area") or list(own.areas if own and own.areas else settings.collection.areas)
     items = _parts(item, "item") or list(own.items if own and own.items else settings.collection.items)
-    named_places(areas, location=location)
-    named_items(items, location=location)
+    check_named(
+        named_places(areas, location=location) if area else [],
+        named_items(items, location=location) if item else [],
+        caller,
+        location=location,
+    )
     limits = settings.api
     most = timedelta(days=limits.range_days)
     with named("area" if area else "item", location=location):
@@ -161,22 +174,52 @@ def _selected(
     return selection(settings, caller, now, area=area, item=item, start=start, end=end)
 
 
+def check_named(places: Sequence[Place], items: Sequence[DataItem], caller: Caller, *, location: str = "query") -> None:
+    """ApiError that names what a limited key is not for."""
+    key = caller.key
+    if key is None:
+        return
+    wrong = {
+        "area": [place.code for place in places if key.areas and not _any_of(place, key.areas)],
+        "item": [item.value for item in items if key.items and item.value not in key.items],
+    }
+    errors = [
+        FieldProblemResource(location=location, field=field, detail=f"the key is not for {', '.join(names)}")
+        for field, names in wrong.items()
+        if names
+    ]
+    if errors:
+        said = ", ".join(name for names in wrong.values() for name in names)
+        raise ApiError(
+            ProblemType.NOT_ALLOWED,
+            f"the key {caller.name!r} is not for {said}; GET /api/v1/keys/me says for what it is, and without `area` and "
+            "`item` the answer is about that",
+            errors=errors,
+        )
+
+
+def _any_of(place: Place, permitted: Sequence[str]) -> bool:
+    """Whether the place is among them, or stands for a border that is."""
+    return any(place.eic in (eic, *eic.split(">")) for eic in permitted)
+
+
 def allowed(requests: Sequence[CollectionRequest], caller: Caller) -> tuple[CollectionRequest, ...]:
     """Those that the caller may read; NotAllowed where that is none."""
     found = tuple(one for one in requests if caller.may_read(one.item, one.place.eic))
     if requests and not found:
-        raise NotAllowed(
-            f"the key {caller.name!r} is for other areas or items; `gridkeeper api keys list` says for which"
-        )
+        raise NotAllowed(f"the key {caller.name!r} is for other areas or items; GET /api/v1/keys/me says for which")
     return found
 
 
 def narrowed(areas: Sequence[str], items: Sequence[str], caller: Caller) -> tuple[list[str] | None, list[str] | None]:
     """The EICs and items that are named, of a limited key those that are for it; None means any."""
-    places = [place.eic for place in named_places(areas)] if areas else None
-    wanted = [item.value for item in named_items(items)] if items else None
+    places, wanted = named_places(areas), named_items(items)
+    check_named(places, wanted, caller)
     key = caller.key
-    return _common(places, key.areas if key else ()), _common(wanted, key.items if key else ())
+    return (
+        _common([place.eic for place in places] if areas else None, key.areas if key else ()),
+        _common([item.value for item in wanted] if items else None, key.items if key else ()),
+    )
 
 
 def _common(named_ones: list[str] | None, permitted: Sequence[str]) -> list[str] | None:

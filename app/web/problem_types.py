@@ -93,7 +93,30 @@ class ApiError(AppError):
 def wrong_field(kind: ProblemType, field: str, detail: str, *, location: str = "query") -> ApiError:
     """The error about one field of a request."""
     error = FieldProblemResource(location=location, field=field, detail=detail)
-    return ApiError(kind, f"{field}: {detail}", errors=[error])
+    said = detail if detail.startswith(f"{field} ") else f"{field}: {detail}"
+    return ApiError(kind, said, errors=[error])
+
+
+_ROUTES: Mapping[str, str] = {
+    "areas": "areas",
+    "items": "items",
+    "jobs list": "jobs",
+    "api keys list": "keys",
+    "backfill status": "backfills",
+    "quality findings": "quality/findings",
+    "alerts list": "alerts",
+    "alerts rules": "rules",
+    "alerts silences": "silences",
+    "alerts maintenance": "maintenance",
+    "alerts notifications": "notifications",
+}
+
+
+def for_programs(detail: str) -> str:
+    """What a message tells people to run, as the route that tells the same."""
+    for command, route in _ROUTES.items():
+        detail = detail.replace(f"`gridkeeper {command}`", f"GET {BASE}/{route}")
+    return detail
 
 
 @cache

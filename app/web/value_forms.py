@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Query, Request
 
 from app.collection.series_query import series_query, zone_of_all
+from app.market.areas import find_place
 from app.market.moments import parse_known_at, parse_zone
 from app.market.time import Resolution
 from app.timeseries.export.forms import ExportForm
 from app.timeseries.query import SeriesQuery
 from app.timeseries.shape import Aggregation, Auction, Resampling
-from app.web.dependencies import Now
-from app.web.parameters import Selected, named
+from app.web.dependencies import Asking, Now
+from app.web.parameters import Selected, check_named, named
 from app.web.problem_types import ApiError, ProblemType, wrong_field
 from app.wiring.catalog import CATALOG
 
@@ -39,13 +40,18 @@ _AsOf = Annotated[
 ]
 _Resolution = Annotated[str | None, Query(description="Longer units than stored: PT60M, P1D, P1M.", examples=["PT60M"])]
 _Aggregate = Annotated[
-    Aggregation | None, Query(description="With `resolution`: what becomes of shorter units; without it, the mean.")
+    Aggregation | None,
+    Query(
+        description="With `resolution`: what becomes of shorter units; without it, the mean. The sum of power (`MAW`) is "
+        "energy: each value times the hours of its unit, in `MWH`."
+    ),
 ]
 _Coverage = Annotated[
     float | None,
     Query(
         ge=0,
         le=1,
+        allow_inf_nan=False,
         description="With `resolution`: the share of a unit that must be stored, else it has no value; without it, 1.",
     ),
 ]
@@ -115,6 +121,7 @@ def _resampling(
 def _query(
     selected: Selected,
     now: Now,
+    caller: Asking,
     resampling: Annotated[Resampling | None, Depends(_resampling)],
     *,
     as_of: _AsOf = None,
@@ -141,7 +148,7 @@ def _query(
     if as_of is not None:
         with named("as_of"):
             known_at = parse_known_at(as_of, zone_of_all(selected.requests), now, name="as_of")
-    return series_query(
+    query = series_query(
         selected.requests,
         CATALOG,
         as_of=known_at,
@@ -150,6 +157,10 @@ def _query(
         resampling=resampling,
         continuous=continuous,
     )
+    # What an area continues is an area of its own.
+    for item, places in query.wanted.items():
+        check_named([find_place(eic) for eic in places], [item], caller)
+    return query
 
 
 ValueQuery = Annotated[SeriesQuery, Depends(_query)]

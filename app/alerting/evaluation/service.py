@@ -158,7 +158,7 @@ class AlertService:
         if name in rules:
             return rules[name]
         hint = did_you_mean(name, rules, otherwise="; `gridkeeper alerts rules` lists them")
-        raise NotFound(f"there is no rule {name}{hint}")
+        raise NotFound(f"there is no rule {name!r}{hint}")
 
     async def _claim_one(self, name: str) -> EvaluationClaim:
         give_up = time.monotonic() + TAKEN_WITHIN

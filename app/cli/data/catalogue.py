@@ -37,5 +37,8 @@ def _print(resources: Sequence[Resource], *, as_json: bool) -> int:
         print_json(resources)
         return OK
     rows = [jsonable(resource) for resource in resources]
-    print_table([name.replace("_", " ") for name in rows[0]], [tuple(row.values()) for row in rows])
+    print_table(
+        [name.replace("_", " ") for name in rows[0]],
+        [tuple("" if cell is None else cell for cell in row.values()) for row in rows],
+    )
     return OK

@@ -37,9 +37,9 @@ def coverage_command(
     requests, now = chosen(settings, area, item, start, end)
     by_day = len(requests) == 1
     cells, gaps = ask(settings, lambda wiring: covered(wiring, requests, now, by_day=by_day))
-    lacking = [hours_missing(cell, gaps, by_day=by_day) for cell in cells]
     if as_json:
-        print_json([CoverageResource.of(cell, hours) for cell, hours in zip(cells, lacking, strict=True)])
+        print_json([CoverageResource.of(cell, gaps, by_day=by_day) for cell in cells])
     else:
+        lacking = [hours_missing(cell, gaps, by_day=by_day, expected=False) for cell in cells]
         print_matrix(cells, lacking, every=every, by_day=by_day)
     return OK

@@ -182,14 +182,23 @@ def _until(rule: PublicationRule | None, request: CollectionRequest, now: dateti
     return origin + bisect.bisect_right(range(2 * _FURTHEST // _QUARTER), now, key=deadline) * _QUARTER
 
 
-def hours_missing(cell: Cell, gaps: Sequence[Gap], *, by_day: bool) -> dict[str, float]:
-    """The hours of gaps in a month or day, by what the questions for them say; of several series the longest."""
+def hours_missing(cell: Cell, gaps: Sequence[Gap], *, by_day: bool, expected: bool) -> dict[str, float]:
+    """The hours of gaps in a month or day, by what the questions for them say; of several series the most.
+
+    Those of series, or, not `expected`, those of time in which no series is expected.
+    """
     end = cell.begin + timedelta(days=1 if by_day else calendar.monthrange(cell.begin.year, cell.begin.month)[1])
     inside = Interval(*(datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (cell.begin, end)))
-    found: dict[str, float] = {}
+    hours: dict[tuple[str, SeriesKey | None], float] = {}
     for gap in gaps:
         part = gap.interval.intersection(inside)
-        if part and (gap.item, gap.place) == (cell.item, cell.place) and gap.evidence is not AskEvidence.NOT_DUE:
-            name = gap.evidence.value
-            found[name] = max(found.get(name, 0.0), part.duration.total_seconds() / 3600)
-    return found
+        if part is None or (gap.item, gap.place) != (cell.item, cell.place) or gap.evidence is AskEvidence.NOT_DUE:
+            continue
+        if (gap.series_key is not None) is expected:
+            which = gap.evidence.value, gap.series_key
+            hours[which] = hours.get(which, 0.0) + part.duration.total_seconds() / 3600
+    return {name: max(most for other, most in _named(hours) if other == name) for name, _ in _named(hours)}
+
+
+def _named(hours: Mapping[tuple[str, SeriesKey | None], float]) -> list[tuple[str, float]]:
+    return [(name, number) for (name, _), number in hours.items()]

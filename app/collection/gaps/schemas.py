@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import Field
 
-from app.collection.gaps.coverage import Cell
+from app.collection.gaps.coverage import Cell, hours_missing
 from app.collection.gaps.windows import Gap
 from app.collection.models import CollectionRun
 from app.collection.schemas import AskedWindowResource
@@ -70,7 +70,10 @@ class GapsResource(Resource):
 
 
 class CoverageResource(Resource):
-    """A month or day of an item and area; `idle_hours` by series, `missing_hours` by what the questions for them say."""
+    """A month or day of an item and area; `idle_hours` by series, `missing_hours` by what the questions for them say.
+
+    Nothing is expected before the first value of a series; `unexpected_hours` say what the questions for that time say.
+    """
 
     item: str
     area: str
@@ -80,9 +83,10 @@ class CoverageResource(Resource):
     share: float | None
     idle_hours: dict[str, float]
     missing_hours: dict[str, float]
+    unexpected_hours: dict[str, float]
 
     @classmethod
-    def of(cls, cell: Cell, missing_hours: Mapping[str, float]) -> Self:
+    def of(cls, cell: Cell, gaps: Sequence[Gap], *, by_day: bool) -> Self:
         return cls(
             item=cell.item,
             area=cell.place.code,
@@ -91,5 +95,6 @@ class CoverageResource(Resource):
             covered_hours=cell.covered / 3600,
             share=None if cell.share is None else round(cell.share, 6),
             idle_hours={key.distinguishing_name: seconds / 3600 for key, seconds in cell.idle.items()},
-            missing_hours=dict(missing_hours),
+            missing_hours=hours_missing(cell, gaps, by_day=by_day, expected=True),
+            unexpected_hours=hours_missing(cell, gaps, by_day=by_day, expected=False),
         )

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import IO, TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from app.market.series import SeriesKey
 from app.market.time import Resolution, iso_microseconds
-from app.timeseries.export.columns import COLUMNS, ORIGIN, SYNTHETIC, key_values
+from app.timeseries.export.columns import COLUMNS, ORIGIN, SYNTHETIC, Look, key_values
 from app.timeseries.export.wide_table import WideTable
 from app.timeseries.reads import ObservationBatch
 from app.timeseries.shape import Shaped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     import pyarrow as pa
 
 
 class ArrowTables:
     """Batches as Arrow tables: typed instants, `filled` a boolean, and metadata of the schema that say `as_of`."""
 
-    def __init__(self, zone: ZoneInfo | None, *, coverage: bool, as_of: datetime | None, synthetic: bool) -> None:
+    def __init__(self, look: Look) -> None:
         import pyarrow as pa
 
         text, instant = pa.dictionary(pa.int32(), pa.string()), pa.timestamp("us", tz="UTC")
-        local = pa.timestamp("us", tz=zone.key if zone else "UTC")
+        local = pa.timestamp("us", tz=look.zone.key if look.zone else "UTC")
         types = {"delivery_start": local, "value": pa.float64(), "filled": pa.bool_(), "recorded_at": instant}
         fields = [(name, types.get(name, text)) for name in COLUMNS]
         self._arrow = pa
-        fields += [("coverage", pa.float64())] if coverage else []
-        fields += [(ORIGIN, text)] if synthetic else []
-        self._synthetic = synthetic
-        self.schema = pa.schema(fields, metadata={"as_of": iso_microseconds(as_of)} if as_of else None)
+        fields += [("coverage", pa.float64())] if look.coverage else []
+        fields += [(ORIGIN, text)] if look.synthetic else []
+        self._synthetic = look.synthetic
+        self.schema = pa.schema(fields, metadata=_metadata(look))
 
     def table(self, shaped: Shaped) -> pa.Table:
         arrays = self._arrays(shaped.batch)
@@ -62,17 +57,17 @@ class ArrowTables:
         ]
 
 
+def _metadata(look: Look) -> dict[str, str] | None:
+    return {"as_of": iso_microseconds(look.as_of)} if look.as_of else None
+
+
 class ParquetWriter:
     """Parquet of such tables."""
 
-    def __init__(
-        self,
-        stream: IO[bytes],
-        tables: ArrowTables,
-    ) -> None:
+    def __init__(self, stream: IO[bytes], look: Look) -> None:
         from pyarrow import parquet
 
-        self._tables = tables
+        self._tables = ArrowTables(look)
         self._parquet = parquet.ParquetWriter(stream, self._tables.schema, compression="zstd")
 
     def write(self, shaped: Shaped) -> None:
@@ -85,14 +80,10 @@ class ParquetWriter:
 class ArrowWriter:
     """An Arrow IPC stream of such tables."""
 
-    def __init__(
-        self,
-        stream: IO[bytes],
-        tables: ArrowTables,
-    ) -> None:
+    def __init__(self, stream: IO[bytes], look: Look) -> None:
         import pyarrow as pa
 
-        self._tables = tables
+        self._tables = ArrowTables(look)
         self._stream = pa.ipc.new_stream(stream, self._tables.schema)
 
     def write(self, shaped: Shaped) -> None:
@@ -105,31 +96,19 @@ class ArrowWriter:
 class WideArrowTable(WideTable):
     """The table as one of Arrow."""
 
-    def __init__(
-        self,
-        stream: IO[bytes],
-        zone: ZoneInfo | None,
-        shown_under: Callable[[SeriesKey], Sequence[SeriesKey]],
-        *,
-        as_of: datetime | None = None,
-        synthetic: bool = False,
-    ) -> None:
-        super().__init__(shown_under)
-        self._synthetic = synthetic
+    def __init__(self, stream: IO[bytes], look: Look) -> None:
+        super().__init__(look)
         self._stream = stream
-        self._zone = zone
-        self._as_of = as_of
 
     def arrow(self) -> pa.Table:
         import pyarrow as pa
 
         starts, columns = self.table()
-        instant = pa.timestamp("us", tz=self._zone.key if self._zone else "UTC")
+        instant = pa.timestamp("us", tz=self.look.zone.key if self.look.zone else "UTC")
         named = {"delivery_start": pa.array(starts * 1_000_000).cast(instant)}
         named |= {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
-        named |= {ORIGIN: pa.array([SYNTHETIC] * len(starts), pa.string())} if self._synthetic else {}
-        said = {"as_of": iso_microseconds(self._as_of)} if self._as_of else None
-        return pa.table(named).replace_schema_metadata(said)
+        named |= {ORIGIN: pa.array([SYNTHETIC] * len(starts), pa.string())} if self.look.synthetic else {}
+        return pa.table(named).replace_schema_metadata(_metadata(self.look))
 
 
 class WideParquetWriter(WideArrowTable):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
@@ -25,6 +28,21 @@ COLUMNS = ("delivery_start", "resolution", "value", "filled", *KEY_COLUMNS, "rec
 
 ORIGIN, SYNTHETIC = "origin", "SYNTHETIC"
 """The last column of what the sandbox made, and what it says: such a file must not be taken for one of real data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How values are written, whatever the form: in which zone, as known when, whether they are synthetic.
+
+    `shown_under` names the columns of a wide table for a series. `coverage` says that rows tell how much of each unit
+    is stored.
+    """
+
+    zone: ZoneInfo | None = None
+    as_of: datetime | None = None
+    synthetic: bool = False
+    coverage: bool = False
+    shown_under: Callable[[SeriesKey], Sequence[SeriesKey]] = lambda key: (key,)
 
 
 class Writer(Protocol):
@@ -55,6 +73,21 @@ def local_instants(starts: NDArray[np.int64], zone: ZoneInfo | None) -> list[str
 
 def key_values(key: SeriesKey) -> list[str]:
     return [label(key.area) if name == "area" else str(getattr(key, name)) for name in KEY_COLUMNS]
+
+
+def text_columns(shaped: Shaped, zone: ZoneInfo | None) -> Iterator[tuple[str, str, str, bool, str, str]]:
+    """Of each row start, resolution, value ("" where it has none), `filled`, `recorded_at` and coverage, as text."""
+    batch = shaped.batch
+    covered = repeat("") if shaped.coverage is None else [f"{share:.4g}" for share in shaped.coverage.tolist()]
+    return zip(
+        local_instants(batch.starts, zone),
+        resolution_codes(batch.resolutions),
+        known(batch.values),
+        batch.filled.tolist(),
+        microsecond_instants(batch.recorded_at),
+        covered,
+        strict=False,
+    )
 
 
 def resolution_codes(resolutions: NDArray[np.int16]) -> list[str]:

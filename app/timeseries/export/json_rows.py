@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from functools import lru_cache
-from itertools import repeat
 from typing import IO, TYPE_CHECKING
-from zoneinfo import ZoneInfo
-
-import numpy as np
 
 from app.market.series import SeriesKey
 from app.market.time import iso_microseconds
@@ -17,19 +13,17 @@ from app.timeseries.export.columns import (
     KEY_COLUMNS,
     ORIGIN,
     SYNTHETIC,
+    Look,
     key_values,
     known,
     local_instants,
-    microsecond_instants,
-    resolution_codes,
+    text_columns,
 )
 from app.timeseries.export.wide_table import WideTable
 from app.timeseries.shape import Shaped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
 _LAST = f',"{ORIGIN}":"{SYNTHETIC}"'
 
@@ -63,38 +57,19 @@ class JsonRows:
 class JsonWriter:
     """The columns of CSV as members; `filled` is a boolean, an unknown value null, `in_area` and the like texts."""
 
-    def __init__(
-        self,
-        stream: IO[str],
-        zone: ZoneInfo | None = None,
-        *,
-        lines: bool = False,
-        as_of: datetime | None = None,
-        synthetic: bool = False,
-    ) -> None:
-        self._rows = JsonRows(stream, lines=lines, as_of=as_of)
-        self._zone = zone
-        self._last = _LAST if synthetic else ""
+    def __init__(self, stream: IO[str], look: Look = Look(), *, lines: bool = False) -> None:  # noqa: B008  it is frozen
+        self._rows = JsonRows(stream, lines=lines, as_of=look.as_of)
+        self._zone = look.zone
+        self._last = _LAST if look.synthetic else ""
 
     def write(self, shaped: Shaped) -> None:
-        batch = shaped.batch
-        key, last = _key_members(batch.key), self._last
-        covered = shaped.coverage
-        coverage = repeat("") if covered is None else [f',"coverage":{share:.4g}' for share in covered.tolist()]
-        columns = zip(
-            local_instants(batch.starts, self._zone),
-            resolution_codes(batch.resolutions),
-            _numbers(batch.values),
-            np.where(batch.filled, "true", "false").tolist(),
-            microsecond_instants(batch.recorded_at),
-            coverage,
-            strict=False,
-        )
+        key, last = _key_members(shaped.batch.key), self._last
+        covered = "" if shaped.coverage is None else ',"coverage":'
         self._rows.add(
             [
-                f'{{"delivery_start":"{start}","resolution":"{resolution}","value":{value},"filled":{filled},{key},'
-                f'"recorded_at":"{recorded_at}"{share}{last}}}'
-                for start, resolution, value, filled, recorded_at, share in columns
+                f'{{"delivery_start":"{start}","resolution":"{resolution}","value":{value or "null"},'
+                f'"filled":{"true" if filled else "false"},{key},"recorded_at":"{recorded_at}"{covered}{share}{last}}}'
+                for start, resolution, value, filled, recorded_at, share in text_columns(shaped, self._zone)
             ]
         )
 
@@ -105,35 +80,23 @@ class JsonWriter:
 class WideJsonWriter(WideTable):
     """A row for each start of delivery with a member for each series, null where it has no value."""
 
-    def __init__(
-        self,
-        stream: IO[str],
-        zone: ZoneInfo | None,
-        shown_under: Callable[[SeriesKey], Sequence[SeriesKey]],
-        *,
-        lines: bool = False,
-        as_of: datetime | None = None,
-        synthetic: bool = False,
-    ) -> None:
-        super().__init__(shown_under)
-        self._rows = JsonRows(stream, lines=lines, as_of=as_of)
-        self._zone = zone
-        self._last = _LAST if synthetic else ""
+    def __init__(self, stream: IO[str], look: Look, *, lines: bool = False) -> None:
+        super().__init__(look)
+        self._rows = JsonRows(stream, lines=lines, as_of=look.as_of)
 
     def close(self) -> None:
         starts, columns = self.table()
-        members = [[f",{json.dumps(name)}:{value}" for value in _numbers(values)] for name, values in columns.items()]
+        last = _LAST if self.look.synthetic else ""
+        members = [
+            [f",{json.dumps(name)}:{value or 'null'}" for value in known(values)] for name, values in columns.items()
+        ]
         self._rows.add(
             [
-                f'{{"delivery_start":"{start}"{"".join(values)}{self._last}}}'
-                for start, *values in zip(local_instants(starts, self._zone), *members, strict=True)
+                f'{{"delivery_start":"{start}"{"".join(values)}{last}}}'
+                for start, *values in zip(local_instants(starts, self.look.zone), *members, strict=True)
             ]
         )
         self._rows.close()
-
-
-def _numbers(values: NDArray[np.float64]) -> list[str]:
-    return [text or "null" for text in known(values)]
 
 
 @lru_cache(maxsize=1024)

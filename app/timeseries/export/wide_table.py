@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.market.series import SeriesKey
+from app.timeseries.export.columns import Look
 from app.timeseries.shape import Shaped, column_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from numpy.typing import NDArray
 
 
 class WideTable:
     """One row for each start of delivery, one column for each series; held whole, because series come one by one."""
 
-    def __init__(self, shown_under: Callable[[SeriesKey], Sequence[SeriesKey]]) -> None:
-        self._shown_under = shown_under
+    def __init__(self, look: Look) -> None:
+        self.look = look
         self._pieces: dict[SeriesKey, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {}
 
     def write(self, shaped: Shaped) -> None:
-        for key in self._shown_under(shaped.batch.key):
+        for key in self.look.shown_under(shaped.batch.key):
             self._pieces.setdefault(key, []).append((shaped.batch.starts, shaped.batch.values))
 
     def table(self) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:

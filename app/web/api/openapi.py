@@ -60,7 +60,7 @@ DESCRIPTION = """\
 Everything that Gridkeeper knows and does, for programs.
 
 Send `Authorization: Bearer KEY`, or the key as the password of HTTP Basic; `gridkeeper api keys create NAME` makes a
-key. Without one, programs on the same machine may read while no key exists. Lists come in pages: `next` of a page is the
+key. Without one, programs on the same machine may read as long as no key was ever made. Lists come in pages: `next` of a page is the
 parameter `next` of the request for the one after it, and the header `Link` is its address. Errors are problem documents
 (RFC 9457) whose `type` leads to a text about them. HEAD is answered wherever GET is. A parameter that a route does not
 know is an error.
@@ -135,7 +135,7 @@ def _finish(path: str, method: str, operation: Document, limits: ApiSettings) ->
     for status in {kind.status for kind in kinds}:
         responses[str(status.value)] = {"description": status.phrase, "content": _PROBLEM} | _headers(status)
     operation["responses"] = dict(sorted(responses.items()))
-    if method == "post" and not operation.get("x-audited"):
+    if method == "post" and not operation.get("x-shown-once"):
         operation.setdefault("parameters", []).append(_IDEMPOTENCY)
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "limit":

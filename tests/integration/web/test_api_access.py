@@ -112,6 +112,7 @@ async def test_a_header_that_holds_no_key_is_no_error_of_ours(api: ServedApi, he
     async with api.client() as client:
         answer = await client.get("/areas", headers={"Authorization": header})
     assert (answer.status_code, answer.json()["type"]) == (401, ProblemType.NOT_AUTHENTICATED.uri)
+    assert "not known" not in answer.json()["detail"]
 
 
 async def test_whoever_guesses_has_to_wait_and_known_keys_go_on(database_url: str) -> None:

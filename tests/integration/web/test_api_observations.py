@@ -18,7 +18,7 @@ from app.access.models import AccessScope
 from app.settings import Origin
 from app.web.problem_types import ProblemType
 from tests.support.api_factory import ServedApi, served_api
-from tests.support.store_factory import FR, block, key
+from tests.support.store_factory import DE_LU, FR, block, key
 
 PATH = "/observations"
 TWO_DAYS = {"area": "DE_LU", "item": "load_actual", "from": "2024-01-01", "to": "2024-01-03"}
@@ -157,10 +157,12 @@ async def test_without_a_format_the_most_wanted_type_is_written(api: ServedApi, 
         ({"tz": "Mars"}, {}, ProblemType.INVALID_REQUEST, "tz"),
         ({"as_of": "then"}, {}, ProblemType.INVALID_REQUEST, "as_of"),
         ({"resolution": "an hour"}, {}, ProblemType.INVALID_REQUEST, "resolution"),
-        ({"resolution": "PT5M"}, {}, ProblemType.INVALID_REQUEST, ""),
+        ({"resolution": "PT5M"}, {}, ProblemType.INVALID_REQUEST, "resolution"),
         ({"aggregate": "sum"}, {}, ProblemType.INVALID_REQUEST, "aggregate"),
         ({"min_coverage": "0.5"}, {}, ProblemType.INVALID_REQUEST, "min_coverage"),
         ({"resolution": "P1D", "min_coverage": "2"}, {}, ProblemType.INVALID_REQUEST, "min_coverage"),
+        ({"resolution": "P1D", "min_coverage": "nan"}, {}, ProblemType.INVALID_REQUEST, "min_coverage"),
+        ({"continuous": "perhaps"}, {}, ProblemType.INVALID_REQUEST, "continuous"),
         ({"assume_published": "true"}, {}, ProblemType.INVALID_REQUEST, "assume_published"),
         ({"area": "DE_TENNET", "item": "price_day_ahead"}, {}, ProblemType.INVALID_REQUEST, "area"),
     ],
@@ -173,15 +175,28 @@ async def test_what_is_wrong_is_named(
     content: dict[str, Any] = answer.json()
     assert content["type"] == kind.uri, content
     assert [error["field"] for error in content["errors"]] == ([field] if field else [])
+    assert "--" not in content["detail"]
+    if field == "continuous":
+        assert "write true or false" in content["detail"]
 
 
 async def test_a_limited_key_gets_what_is_for_it(api: ServedApi) -> None:
     token = await api.key(AccessScope.READ, areas=(FR,))
     async with api.client(token) as client:
-        rows = (await client.get(PATH, params=BOTH)).json()["data"]
-        refused = await client.get(PATH, params=TWO_DAYS)
+        rows = (await client.get(PATH, params={**BOTH, "area": "FR"})).json()["data"]
+        refused = await client.get(PATH, params=BOTH)
     assert {row["area"] for row in rows} == {"FR"}
     assert refused.json()["type"] == ProblemType.NOT_ALLOWED.uri
+    assert "is not for DE_LU;" in refused.json()["detail"]
+
+
+async def test_a_limited_key_gets_no_history_of_a_zone_that_is_not_for_it(api: ServedApi) -> None:
+    token = await api.key(AccessScope.READ, areas=(DE_LU,))
+    asked = {"area": "DE_LU", "item": "price_day_ahead", "from": "2018-09-01", "to": "2018-11-01"}
+    async with api.client(token) as client:
+        assert (await client.get(PATH, params=asked)).status_code == 200
+        refused = await client.get(PATH, params=asked | {"continuous": "true"})
+    assert (refused.status_code, "DE_AT_LU" in refused.json()["detail"]) == (403, True)
 
 
 async def test_synthetic_values_say_so(database_url: str) -> None:

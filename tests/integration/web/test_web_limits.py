@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -120,6 +121,16 @@ async def test_an_odd_request_is_no_error_of_ours(request_line: bytes, headers: 
         line = await it.sends(request_line + b"\r\n" + headers + b"\r\nConnection: close\r\n\r\n")
         assert line == b"" or 200 <= int(line.split()[1]) < 500, line
         assert b" 200 " in await it.sends(LIVE)
+
+
+async def test_a_request_without_host_is_told_in_the_form_of_every_error() -> None:
+    async with served() as it:
+        reader, writer = await it.wire()
+        writer.write(b"GET /health/live HTTP/1.1\r\n\r\n")
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in head
+    assert "one header Host" in json.loads(body)["detail"]
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,25 @@ def test_something_else_is_refused_with_the_option_and_the_forms(text: str) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["0001-01-01", "1066-10-14", "9999-12-31", "-999999w", "+999999d", "0001-01-01T00:00+14:00"]
+    "text",
+    [
+        "0001-01-01",
+        "1066-10-14",
+        "9999-12-31",
+        "-999999w",
+        "+999999d",
+        "-3650000d",
+        f"+{10**17}d",
+        "0001-01-01T00:00+14:00",
+    ],
 )
 def test_a_moment_far_from_any_market_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="outside 1990"):
         parse_moment(text, BERLIN, NOW, name="--from")
+
+
+def test_the_first_day_may_begin_at_local_midnight() -> None:
+    assert iso(parse_moment("1990-01-01", BERLIN, NOW, name="--from")) == "1989-12-31T23:00:00Z"
 
 
 def test_an_interval_without_an_end_lasts_to_the_end_of_today() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from app.errors import ConfigurationError
 from app.market.areas import AreaKind, areas
 from app.market.series import SeriesKey
 from app.market.time import Interval, Resolution, delivery_day
+from app.timeseries.export.columns import Look
 from app.timeseries.export.csv_rows import CsvWriter, WideCsvWriter
 from app.timeseries.query import SeriesQuery, shown_under
 from app.timeseries.reads import ObservationBatch
@@ -59,6 +61,21 @@ def test_quarters_become_hours(aggregate: Aggregation, expected: list[float]) ->
     assert shaped.batch.resolutions.tolist() == [HOUR.id] * 2
     assert shaped.coverage is not None
     assert shaped.coverage.tolist() == [1.0, 1.0]
+
+
+def test_the_sum_of_power_is_energy_and_a_count_has_no_unit() -> None:
+    power = batch(replace(LOAD, unit="MAW"), QUARTER, QUARTERS)
+    for aggregate, expected, unit in (
+        (Aggregation.SUM, [1.5, 11.5], "MWH"), (Aggregation.MEAN, [1.5, 11.5], "MAW"), (Aggregation.COUNT, [4.0, 4.0], ""),
+    ):  # fmt: skip
+        shaped = resample(power, Resampling(HOUR, aggregate), BERLIN).batch
+        assert (shaped.values.tolist(), shaped.key.unit) == (expected, unit)
+
+
+def test_means_have_the_digits_of_the_source() -> None:
+    noisy = batch(LOAD, QUARTER, dict(zip(QUARTERS, [0.1, 0.2, 0.3, 0.0, -1e5, 0.1, 0.2, 0.0], strict=True)))
+    assert resample(noisy, Resampling(HOUR, Aggregation.SUM), BERLIN).batch.values.tolist() == [0.6, -99999.7]
+    assert resample(noisy, Resampling(HOUR, Aggregation.MEAN), BERLIN).batch.values.tolist() == [0.15, -24999.925]
 
 
 def test_an_hour_with_a_hole_has_no_value_and_says_how_much_of_it_is_there() -> None:
@@ -107,7 +124,7 @@ def test_the_resolution_that_covers_more_of_a_unit_counts() -> None:
 
 
 def test_a_resolution_finer_than_what_is_stored_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"--resolution PT15M is finer.*load_actual DE_LU: PT60M"):
+    with pytest.raises(ConfigurationError, match=r"the resolution PT15M is finer.*load_actual DE_LU: PT60M"):
         resample(batch(LOAD, HOUR, {"2024-01-15T00:00Z": 1.0}), Resampling(QUARTER), BERLIN)
 
 
@@ -168,7 +185,7 @@ def test_a_wide_table_has_a_column_for_each_series_and_one_for_a_history() -> No
     item = DataItem.PRICE_DAY_AHEAD
     query = SeriesQuery({}, continues={(item, before.area): (PRICE.area,), (item, PRICE.area): (PRICE.area,)})
     out = io.StringIO()
-    writer = WideCsvWriter(out, BERLIN, lambda key: shown_under(key, query))
+    writer = WideCsvWriter(out, Look(BERLIN, shown_under=lambda key: shown_under(key, query)))
     writer.write(Shaped(batch(before, HOUR, {"2018-09-30T21:00Z": 1.0})))
     writer.write(Shaped(batch(replace(PRICE, sequence="2"), HOUR, {"2018-09-30T22:00Z": 2.0})))
     writer.write(Shaped(batch(LOAD, HOUR, {"2018-09-30T22:00Z": 3.5})))
@@ -182,7 +199,7 @@ def test_a_wide_table_has_a_column_for_each_series_and_one_for_a_history() -> No
 
 def test_the_two_hours_of_an_autumn_night_are_told_apart_by_their_offsets() -> None:
     out = io.StringIO()
-    writer = CsvWriter(out, BERLIN)
+    writer = CsvWriter(out, Look(BERLIN))
     writer.write(Shaped(batch(LOAD, HOUR, {"2024-10-27T00:00Z": 1.0, "2024-10-27T01:00Z": 2.0})))
     starts = [row["delivery_start"] for row in csv.DictReader(io.StringIO(out.getvalue()))]
     assert starts == ["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"]

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from app.collection.models import CollectionRun, Outcome
 from app.db.status import NOT_ASKED, AlertCounts, DatabaseState, HealthCheck
 from app.errors import AppError, Conflict, DatabaseUnavailable, NotFound, SchedulerStateError
+from app.market.time import iso_exact
 from app.scheduling.service import STANDBY
 from app.settings import Origin
 from app.web.app import create_app
@@ -120,7 +121,7 @@ async def test_ready_tells_role_checks_work_and_platform() -> None:
     assert told["level"] == {"ok": True, "found": "plain PostgreSQL", "seconds": 0.0}
     assert told["work"]["backfill_held"] == "too much memory"
     assert told["platform"]["state"] == "answering"
-    assert told["platform"]["answered_at"] == (NOW + timedelta(seconds=2.5)).isoformat()
+    assert told["platform"]["answered_at"] == iso_exact(NOW + timedelta(seconds=2.5))
 
 
 async def test_ready_fails_with_every_reason() -> None:
@@ -148,7 +149,7 @@ async def test_a_refused_token_is_a_warning_with_its_time_and_without_the_token(
     found = await answer(service, "/health/ready")
     told = found.json()["platform"]
     assert (found.status_code, told["state"]) == (200, "refused_token")
-    assert told["checked_at"] == (NOW + timedelta(seconds=2.5)).isoformat()
+    assert told["checked_at"] == iso_exact(NOW + timedelta(seconds=2.5))
     assert "GRIDKEEPER_ENTSOE__TOKEN" in found.json()["warnings"][0]
     assert "se3cret" not in found.text
 

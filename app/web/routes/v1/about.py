@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
@@ -13,10 +14,14 @@ from app.web.problem_types import ProblemType, problem_texts
 
 router = api_router("about")
 
+_DOCUMENT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"schema": {"type": "object", "additionalProperties": True}}}}
+}
 
-@router.get("/openapi.json", openapi_extra=OPEN, include_in_schema=False)
+
+@router.get("/openapi.json", openapi_extra=OPEN, responses=_DOCUMENT)
 async def read_document(request: Request) -> Response:
-    """The OpenAPI document, with the limits of this service."""
+    """Give this document (OpenAPI 3.1), with the limits of this service."""
     document = await asyncio.to_thread(request.app.openapi)
     return Response(document_text(document), media_type="application/json")
 

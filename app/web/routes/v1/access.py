@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path, Query, Request
+from fastapi import Path, Query
 
-from app.access.keys import NAME, ends_at, limited_to
+from app.access.keys import ends_at, limited_to
 from app.access.models import KeyRequest
-from app.access.schemas import ApiKeyResource, AuditEntryResource, KeyRequestBody, NewApiKeyResource
+from app.access.schemas import ApiKeyResource, AuditEntryResource, KeyName, KeyRequestBody, NewApiKeyResource
 from app.schemas import Page
-from app.web.api_problems import request_id_of
-from app.web.dependencies import ADMIN, ADMIN_AUDITED, READ_LIMITED, Asking, Now, Services, api_router
+from app.web.dependencies import ADMIN, ADMIN_ONCE, READ_LIMITED, Asking, Now, Recorded, Services, api_router
 from app.web.paging import Paging
 from app.web.parameters import named
 from app.web.problem_types import ProblemType
 
 router = api_router("access")
 
-_Name = Annotated[str, Path(pattern=NAME, description="Name of the key; `/keys` lists them.")]
+_Name = Annotated[KeyName, Path(description="Name of the key; `/keys` lists them.")]
 _Actor = Annotated[str | None, Query(description="Only what this key, or person at the machine, changed.")]
 
 
@@ -29,9 +28,9 @@ async def list_keys(services: Services, now: Now, paging: Paging) -> Page[ApiKey
     return paging.of(keys, lambda key: (key.key_id,), lambda key: ApiKeyResource.of(key, now))
 
 
-@router.post("/keys", status_code=201, openapi_extra=ADMIN_AUDITED)
+@router.post("/keys", status_code=201, openapi_extra=ADMIN_ONCE)
 async def create_key(
-    services: Services, caller: Asking, now: Now, request: Request, body: KeyRequestBody
+    services: Services, caller: Asking, now: Now, recorded: Recorded, body: KeyRequestBody
 ) -> NewApiKeyResource:
     """Make a key; it is in this answer only, because only a digest of it is stored."""
     with named("areas", ProblemType.UNKNOWN_NAME, location="body"):
@@ -41,7 +40,7 @@ async def create_key(
     with named("expires", location="body"):
         end = ends_at(body.expires, now)
     wanted = KeyRequest(body.name, body.scope, areas, items, end)
-    key, token = await services.access().service().create(wanted, caller, request_id=request_id_of(request))
+    key, token = await services.access().service().create(wanted, caller, audit_id=recorded)
     return NewApiKeyResource.with_token(key, token, now)
 
 
@@ -51,10 +50,10 @@ async def read_own_key(caller: Asking, now: Now) -> ApiKeyResource | None:
     return ApiKeyResource.of(caller.key, now) if caller.key else None
 
 
-@router.delete("/keys/{name}", openapi_extra=ADMIN_AUDITED)
-async def revoke_key(services: Services, caller: Asking, now: Now, request: Request, name: _Name) -> ApiKeyResource:
+@router.delete("/keys/{name}", openapi_extra=ADMIN)
+async def revoke_key(services: Services, caller: Asking, now: Now, recorded: Recorded, name: _Name) -> ApiKeyResource:
     """End a key: within a second no replica takes it any more."""
-    key = await services.access().service().revoke(name, caller, request_id=request_id_of(request))
+    key = await services.access().service().revoke(name, caller, audit_id=recorded)
     return ApiKeyResource.of(key, now)
 
 

@@ -23,11 +23,10 @@ from app.alerting.schemas import (
 )
 from app.alerting.state.silences import parse_matchers
 from app.errors import NotFound
-from app.market.moments import parse_interval
 from app.schemas import Page
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services, api_router
 from app.web.paging import Paging
-from app.web.parameters import FromQuery, ToQuery, named
+from app.web.parameters import FromQuery, ToQuery, named, named_range
 
 router = api_router("alerts")
 
@@ -54,8 +53,7 @@ async def list_alert_events(
     services: Services, paging: Paging, now: Now, *, rule: _OfRule = None, start: FromQuery = "-7d", end: ToQuery = None
 ) -> Page[AlertEventResource]:
     """List what happened to alerts in a range, the latest first; days are those of UTC."""
-    with named("from"):
-        span = parse_interval(start, end, _UTC, now, names=("from", "to"))
+    span = named_range(start, end, _UTC, now)
     after = paging.after(int)
     rows = (
         await services.alerting()
@@ -74,8 +72,7 @@ async def summarise_rules(
     services: Services, paging: Paging, now: Now, *, rule: _OfRule = None, start: FromQuery = "-7d", end: ToQuery = None
 ) -> Page[RuleSummaryResource]:
     """Tell how each rule did in a range: evaluations, alerts, errors, times to acknowledge and to resolve."""
-    with named("from"):
-        span = parse_interval(start, end, _UTC, now, names=("from", "to"))
+    span = named_range(start, end, _UTC, now)
     found = await services.alerting().administration().summary(span.start, span.end, rule)
     return paging.of(found, lambda one: (one.rule,), RuleSummaryResource.of)
 

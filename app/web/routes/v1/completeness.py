@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.collection.gaps.classification import Reason
-from app.collection.gaps.coverage import Cell, hours_missing
+from app.collection.gaps.coverage import Cell
 from app.collection.gaps.schemas import CoverageResource, GapResource
 from app.collection.gaps.windows import Gap
 from app.schemas import Page
@@ -57,6 +57,6 @@ async def list_coverage(
     gaps = await collection.gaps().analyse(selected.requests, now, adding=False)
 
     def resource(cell: Cell) -> CoverageResource:
-        return CoverageResource.of(cell, hours_missing(cell, gaps, by_day=step is Granularity.DAY))
+        return CoverageResource.of(cell, gaps, by_day=step is Granularity.DAY)
 
     return paging.of(cells, lambda cell: (cell.item.value, cell.place.code, cell.begin.isoformat()), resource)

@@ -12,7 +12,9 @@ from app.market.time import iso_microseconds
 from app.settings import Origin
 from app.timeseries.export.forms import Shape
 from app.timeseries.schemas import ObservationsResource
+from app.timeseries.shape import FinerThanStored
 from app.web.dependencies import READ_LIMITED, CurrentSettings, Services, api_router
+from app.web.problem_types import ProblemType, wrong_field
 from app.web.value_forms import MEDIA_TYPES, Form, OutputZone, ValueQuery, media_type
 from app.web.value_stream import ChunkedAnswer, values_as
 
@@ -47,8 +49,8 @@ async def read_observations(
 ) -> Response:
     """Give stored values: as they are or as they were known, as stored or in longer units, in five formats.
 
-    The columns are those of `gridkeeper export`. Any length streams; a reader that takes nothing for a while is
-    dropped. The header `Gridkeeper-As-Of` says which instant was read, `Gridkeeper-Origin` that values are synthetic.
+    The columns are those of `gridkeeper export`. Rows are streamed as they are read, over the range that one request may
+    name; a reader that takes nothing for a while is dropped. The header `Gridkeeper-As-Of` says which instant was read, `Gridkeeper-Origin` that values are synthetic.
     """
     repository = services.storage().time_series()
     headers = {"Cache-Control": "no-store"}
@@ -59,4 +61,7 @@ async def read_observations(
     if synthetic:
         headers["Gridkeeper-Origin"] = "SYNTHETIC"
     values = values_as(repository, query, form, zone, wide=shape is Shape.WIDE, synthetic=synthetic)
-    return await ChunkedAnswer.of(values, media_type(form), headers, patience=settings.api.reader_seconds)
+    try:
+        return await ChunkedAnswer.of(values, media_type(form), headers, patience=settings.api.reader_seconds)
+    except FinerThanStored as error:
+        raise wrong_field(ProblemType.INVALID_REQUEST, "resolution", str(error)) from None

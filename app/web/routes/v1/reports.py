@@ -11,7 +11,6 @@ from fastapi import Query, Response
 from pydantic import BaseModel
 
 from app.market.areas import with_borders
-from app.market.moments import parse_interval
 from app.market.time import MARKET_ZONE
 from app.reporting.operations.document import operations_as_document
 from app.reporting.operations.schemas import OperationsReportResource
@@ -20,7 +19,7 @@ from app.reporting.quality.document import quality_as_document
 from app.reporting.quality.schemas import QualityReportResource
 from app.reporting.render import ReportDocument, to_html, to_markdown
 from app.web.dependencies import READ, Now, Services, api_router
-from app.web.parameters import AreaQuery, FromQuery, ItemQuery, ToQuery, named, named_items, named_places
+from app.web.parameters import AreaQuery, FromQuery, ItemQuery, ToQuery, named, named_items, named_places, named_range
 
 router = api_router("reports")
 
@@ -88,8 +87,7 @@ async def read_quality_report(
     form: _Format = ReportMediaType.JSON,
 ) -> Response:
     """Report how good the stored data of a range are: scores, findings, what has fallen."""
-    with named("from"):
-        interval = parse_interval(start, end, MARKET_ZONE, now, names=("from", "to"))
+    interval = named_range(start, end, MARKET_ZONE, now)
     areas = with_borders(named_places(area)) if area else None
     items = [one.value for one in named_items(item)] if item else None
     report = await services.reporting().quality_reports().report(interval, now, items=items, areas=areas)
