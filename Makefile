@@ -6,8 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST ?= $(BIN)/pytest
-# Tests wait as often as they compute: two processes more than there are processors.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 2)')
+# Tests wait as often as they compute: one process more than there are processors.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 DIVIDED := -n $(WORKERS) --dist loadgroup --durations 20
 RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
