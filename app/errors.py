@@ -17,6 +17,7 @@ AppError
 │   ├── JobFailed                 a run of a job did not do its work: recorded, retried by its policy
 │   └── SchedulerStateError       not the leader any more, or started twice
 ├── NotFound
+├── Gone                          what a cursor points at is kept no longer: begin anew, as the message says
 └── Conflict                      the request contradicts the present state
     └── AnswerOutdated            what a source said came too late to be believed: ask it again
 """
@@ -100,6 +101,10 @@ class SchedulerStateError(SchedulerError):
 
 class NotFound(AppError):
     """The named thing does not exist."""
+
+
+class Gone(AppError):
+    """What a cursor points at is kept no longer."""
 
 
 class Conflict(AppError):

@@ -53,6 +53,15 @@ class ApiSettings(Section):
         default=30, ge=1, le=100_000, description="Wrong keys from one address, before it has to wait."
     )
     page_rows: int = Field(default=1000, ge=1, le=100_000, description="Most rows of one page.")
+    changes_rows: int = Field(
+        default=50_000,
+        ge=1,
+        le=1_000_000,
+        description="Most changes of values in one answer; about 20 MB each 100,000.",
+    )
+    changes_days: int = Field(
+        default=90, ge=1, le=36_500, description="Days for which changes of values can be followed from a cursor."
+    )
     range_days: int = Field(
         default=3700, ge=1, le=100_000, description="Longest range of delivery that one request may name."
     )

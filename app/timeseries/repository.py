@@ -76,6 +76,14 @@ class StoreResult:
     superseded: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When values count as learned, and whether that is the clock's choice, or somebody's who named another time."""
+
+    instant: datetime
+    ours: bool
+
+
 class _SpansLost(Conflict):
     """The server crashed, and with it went what the answers before had said."""
 
@@ -104,8 +112,9 @@ class TimeSeriesRepository:
 
         All rows written get one `recorded_at`: the server's clock once this call may write, which is what makes a read
         as of an instant give the same for ever; or `learned_at`, for what was learned at another time. It is a
-        microsecond after the newest row they replace where the clock went back. Equal values write nothing; a change of
-        `filled` alone is no revision.
+        microsecond after the newest row they replace where the clock went back. By it the log of changes knows the
+        values of a call, so the clock's is moved past what else was stored of these series and deliveries at the same
+        microsecond. Equal values write nothing; a change of `filled` alone is no revision.
 
         `question` is the number that the question got before it was asked; without one it counts as asked now. What
         the answer to a later question has said stays as it is. AnswerOutdated where that is not known any more.
@@ -145,16 +154,16 @@ class TimeSeriesRepository:
                 raise _SpansLost("what answers have said was lost in a crash of the server")
             if asked <= found["floor"]:
                 raise AnswerOutdated("the answer is so old that what later ones said may be forgotten; ask again")
-            moment = learned_at or found["moment"]
+            moment = Moment(learned_at or found["moment"], ours=learned_at is None)
             later = (
                 await connection.fetch(statements.SPANS_OF_LATER, locks, asked, ids.tolist()) if found["later"] else []
             )
             if found["occupied"] or later:
                 result = await _store_difference(
-                    connection, rows, ids, bounds, learned_at=moment, answered=answered, later=later
+                    connection, rows, ids, bounds, moment=moment, answered=answered, later=later
                 )
             else:
-                result = await _store_fresh(connection, rows, ids, moment)
+                result = await _store_fresh(connection, rows, ids, moment.instant)
             await _add_spans(connection, asked, spans_of(rows, locks, answered), ids)
         self._ids.update(zip(rows.keys, ids.tolist(), strict=True))
         return result
@@ -270,11 +279,19 @@ async def _store_fresh(connection: Connection, rows: Rows, ids: NDArray[np.int32
     """Copies into a range that has no rows yet, which costs hardly more than the bare COPY."""
     moment = np.broadcast_to(np.int64(microseconds(learned_at)), len(rows))
     await _copy_into(connection, "observations", _OBSERVATIONS, _columns(rows, ids) | {"recorded_at": moment})
-    await _add_counts(connection, count_by_day(rows), ids)
+    await _add_counts(connection, count_by_day(rows), ids, _batch_entry(rows, ids, learned_at))
     return StoreResult(new=len(rows), received=rows.received, duplicates=rows.duplicates)
 
 
-async def _add_counts(connection: Connection, counts: DayCounts, ids: NDArray[np.int32]) -> None:
+def _batch_entry(rows: Rows, ids: NDArray[np.int32], learned_at: datetime) -> tuple[object, ...]:
+    """The log's row of values that are all new."""
+    first, last = (datetime.fromtimestamp(int(second), UTC) for second in (rows.starts.min(), rows.starts.max()))
+    return learned_at, sorted(ids.tolist()), first, last, len(rows)
+
+
+async def _add_counts(
+    connection: Connection, counts: DayCounts, ids: NDArray[np.int32], batch: tuple[object, ...]
+) -> None:
     """Adds the counts of an empty range: only its first and last day may have one already, from rows beside it."""
     outer = (counts.days == counts.days.min()) | (counts.days == counts.days.max())
     edge, inner = counts.select(outer), counts.select(~outer)
@@ -284,6 +301,7 @@ async def _add_counts(connection: Connection, counts: DayCounts, ids: NDArray[np
         edge.days.tolist(),
         edge.resolutions.tolist(),
         edge.stored.tolist(),
+        *batch,
     )
     if len(inner.days):
         columns: CopyColumns = {
@@ -305,7 +323,7 @@ async def _store_difference(
     ids: NDArray[np.int32],
     bounds: Interval,
     *,
-    learned_at: datetime,
+    moment: Moment,
     answered: Interval | None,
     later: Sequence[Record],
 ) -> StoreResult:
@@ -319,9 +337,10 @@ async def _store_difference(
         [_zone(key.area) for key in rows.keys],
         bounds.start,
         bounds.end,
-        learned_at,
+        moment.instant,
         answered.start if answered else None,
         answered.end if answered else None,
+        moment.ours,
         *said,
     )
     new, revised, vanished, superseded = written

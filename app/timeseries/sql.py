@@ -64,15 +64,36 @@ EXTENTS = """
     group by series_id
 """
 
+
+def _unshared(candidate: str, *, series: str, first: str, last: str) -> str:
+    """The instant, or the first one after it that no batch of these series and deliveries has: it tells batches apart."""
+    return f"""coalesce(
+            (
+                select max(recorded_at) + interval '1 microsecond'
+                from change_batches
+                where
+                    recorded_at >= {candidate}
+                    and recorded_at < {candidate} + interval '1 second'
+                    and series_ids && {series}
+                    and first_start <= {last}
+                    and last_start >= {first}
+            ),
+            {candidate}
+        )"""  # noqa: S608  names of columns
+
+
 # How many of the series exist, and how many of them have rows from $2 until $3 or counts of the days between. Whether
 # a later question than $5 has an answer for the locks $4, the floor of questions, and the clock once the locks are held.
-OCCUPANCY = """
+OCCUPANCY = f"""
+    with clock as materialized (
+        select clock_timestamp() as instant
+    )
     select
         count(*) as known,
         count(any_row.found) as occupied,
         (select question from answer_floor) as floor,
         exists (select from answer_spans where lock = any($4::integer[]) and question > $5) as later,
-        clock_timestamp() as moment
+        (select {_unshared("instant", series="$1::integer[]", first="$2", last="$3")} from clock) as moment
     from unnest($1::integer[]) as wanted (series_id)
     join series using (series_id)
     left join lateral (
@@ -88,7 +109,7 @@ OCCUPANCY = """
             and day < (($3 - interval '1 microsecond') at time zone 'UTC')::date
         limit 1
     ) as any_row on true
-"""
+"""  # noqa: S608  names of columns
 
 PREPARE_INCOMING = """
     create temporary table if not exists incoming (
@@ -102,7 +123,8 @@ PREPARE_INCOMING = """
 
 # Writes the difference between `incoming` and the stored rows, and nothing else: not a row lock where nothing changed.
 # $1 series ids and $2 their zones; $3, $4 bounds of the stored rows that matter; $5 when the values were learned;
-# $6, $7 the answered interval, null where rows that are missing in `incoming` mean nothing.
+# $6, $7 the answered interval, null where rows that are missing in `incoming` mean nothing; $8 whether the instant is
+# the clock's, so that it may be moved.
 # All parts see the snapshot of the start, so `diff` reads what `written` replaces; FOR UPDATE must stay away from it,
 # because it would then be read after the write and skip every row (measured on PostgreSQL 18).
 _DIFFERENCE = """
@@ -141,10 +163,13 @@ _DIFFERENCE = """
             ))
             {unless_said}
     ),
-    moment as (
-        select greatest($5::timestamptz, max(old_recorded_at) + interval '1 microsecond') as recorded_at
+    candidate as (
+        select greatest($5::timestamptz, max(old_recorded_at) + interval '1 microsecond') as instant
         from diff
         where replaces
+    ),
+    moment as (
+        select case when $8 then {moment} else instant end as recorded_at from candidate
     ),
     history as (
         insert into observation_revisions (
@@ -179,6 +204,19 @@ _DIFFERENCE = """
         having count(value) <> count(old_value)
         on conflict (series_id, day, resolution) do update
         set stored = counts.stored + excluded.stored
+    ),
+    logged as (
+        insert into change_batches (recorded_at, series_ids, first_start, last_start, new_rows, replaced_rows)
+        select
+            min(moment.recorded_at),
+            array_agg(distinct series_id order by series_id),
+            min(delivery_start),
+            max(delivery_start),
+            count(*) filter (where not known),
+            count(*) filter (where known)
+        from diff, moment
+        where replaces or not known
+        having count(*) > 0
     )
     select
         count(*) filter (where not known) as new,
@@ -198,7 +236,7 @@ _END = """case
 # What a later question has said: a whole answer of all units within its interval, else of the values it brought.
 _SAID = f"""exists (
                 select
-                from unnest($8::integer[], $9::smallint[], $10::timestamptz[], $11::timestamptz[])
+                from unnest($9::integer[], $10::smallint[], $11::timestamptz[], $12::timestamptz[])
                     as later (series_id, resolution, span_start, span_end)
                 where
                     later.series_id = found.series_id
@@ -209,12 +247,15 @@ _SAID = f"""exists (
                     end
             )"""  # noqa: S608  constants
 
-STORE_DIFFERENCE = _DIFFERENCE.format(end=_END, unless_said="", superseded="0")
+_MOMENT = _unshared("instant", series="$1::integer[]", first="$3", last="$4")
 
-# The same for an answer to an earlier question: $8 to $11 are the series, resolutions and spans that later ones speak of.
+STORE_DIFFERENCE = _DIFFERENCE.format(end=_END, unless_said="", superseded="0", moment=_MOMENT)
+
+# The same for an answer to an earlier question: $9 to $12 are the series, resolutions and spans that later ones speak of.
 STORE_DIFFERENCE_OF_EARLIER = _DIFFERENCE.format(
     end=_END,
     unless_said=f"and not {_SAID}",
+    moment=_MOMENT,
     superseded=f"""(
             select count(*)
             from found
@@ -254,7 +295,12 @@ FORGET_SPANS = """
     where exists (select from forgotten)
 """
 
+# Beside the counts the entry in the log of changes, so that it costs no question of its own.
 ADD_COUNTS = """
+    with logged as (
+        insert into change_batches (recorded_at, series_ids, first_start, last_start, new_rows, replaced_rows)
+        values ($5, $6::integer[], $7, $8, $9, 0)
+    )
     insert into daily_counts as counts (series_id, day, resolution, stored)
     select series_id, date '1970-01-01' + day, resolution, stored
     from unnest($1::integer[], $2::integer[], $3::smallint[], $4::integer[])

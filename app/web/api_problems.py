@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from app.access.models import KeyReused, NotAllowed, NotAuthenticated, TooManyRequests
-from app.errors import AppError, ConfigurationError, Conflict, DatabaseUnavailable, NotFound, SchedulerStateError
+from app.errors import AppError, ConfigurationError, Conflict, DatabaseUnavailable, Gone, NotFound, SchedulerStateError
 from app.logging import redact
 from app.schemas import ApiProblemResource, FieldProblemResource, jsonable
 from app.web.problem_types import ApiError, ProblemType, for_programs
@@ -26,6 +26,7 @@ _KINDS: tuple[tuple[type[AppError], ProblemType], ...] = (
     (KeyReused, ProblemType.KEY_REUSED),
     (TooManyRequests, ProblemType.TOO_MANY_REQUESTS),
     (NotFound, ProblemType.NOT_FOUND),
+    (Gone, ProblemType.GONE),
     (Conflict, ProblemType.CONFLICT),
     (SchedulerStateError, ProblemType.CONFLICT),
     (DatabaseUnavailable, ProblemType.UNAVAILABLE),

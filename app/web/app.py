@@ -51,6 +51,7 @@ def create_app(probes: ServiceState, container: Container | None = None) -> Fast
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     errors.install(app)
+    app.state.farewell = container.storage().notices().close if container else None
     if container is not None:
         add_api(app, container)
     app.include_router(health.router(probes))
@@ -165,6 +166,8 @@ async def serve_http(app: FastAPI, settings: WebSettings) -> AsyncIterator[str]:
         yield _address(listener)
     finally:
         dating.cancel()
+        if app.state.farewell is not None:
+            await app.state.farewell()  # answers that wait for news end here
         await server.shutdown(sockets=[listener])
 
 

@@ -46,7 +46,9 @@ class Container(containers.DeclarativeContainer):
     clock: providers.Singleton[SystemClock] = providers.Singleton(SystemClock)
     _common: ClassVar[dict[str, Any]] = {"settings": settings, "database": database, "clock": clock}
 
-    storage: providers.Singleton[StorageWiring] = providers.Singleton(_domain("storage"), database=database)
+    storage: providers.Singleton[StorageWiring] = providers.Singleton(
+        _domain("storage"), settings=settings, database=database
+    )
     sources: providers.Singleton[SourcesWiring] = providers.Singleton(
         _domain("sources"), settings=settings, database=database, clock=clock, echo=echo, storage=storage
     )

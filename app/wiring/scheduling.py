@@ -57,7 +57,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
         ReportMail, database, reporting.quality_reports, reporting.operations_reports, alerting.outbox, clock
     )
     # Whatever housekeeping erases, once a day.
-    _chores = providers.List(monitoring.upkeep, collection.gap_retention, access.service)
+    _chores = providers.List(monitoring.upkeep, collection.gap_retention, access.service, storage.log_retention)
     chores: providers.Singleton[list[Chore]] = providers.Singleton(list, _chores)
     _largest_run = providers.Callable(largest_run, settings.provided.entsoe.requests_per_minute)
     live_runs: providers.Singleton[BoundedCollection] = providers.Singleton(

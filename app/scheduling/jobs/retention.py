@@ -16,6 +16,7 @@ from app.kit.durations import show_duration
 from app.monitoring import repository as monitoring
 from app.scheduling import repository as job_runs
 from app.timeseries import repository as values
+from app.timeseries.changes import sql as changes
 
 RETENTIONS: tuple[Retention, ...] = (
     *(
@@ -23,6 +24,7 @@ RETENTIONS: tuple[Retention, ...] = (
         for table, setting in timescale_steps.EXPIRING.items()
     ),
     *values.RETAINED,
+    *changes.RETAINED,
     *gaps.RETAINED,
     gaps.CHANGES_RETAINED,
     *backfill.RETAINED,

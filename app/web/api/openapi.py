@@ -42,6 +42,7 @@ _WITH_BODY = (
     ProblemType.BODY_TOO_LARGE,
     ProblemType.UNSUPPORTED_MEDIA_TYPE,
 )
+_WITH_CURSOR_OF_A_LOG = ("/changes",)
 TAGS = {
     "catalogue": "What is known before anything is collected.",
     "series": "What is stored: series, values, what was believed before.",
@@ -102,8 +103,8 @@ def _made(api: FastAPI, limits: ApiSettings) -> Document:
 
 def _limits_text(limits: ApiSettings) -> str:
     return (
-        f"\nLimits of this service: {limits.page_rows} rows a page, {limits.range_days} days of delivery and "
-        f"{limits.places} combinations of item and place a request, bodies of {limits.body_bytes} bytes within "
+        f"\nLimits of this service: {limits.page_rows} rows a page, {limits.changes_rows} changes an answer, "
+        f"{limits.range_days} days of delivery and {limits.places} combinations of item and place a request, bodies of {limits.body_bytes} bytes within "
         f"{limits.body_seconds:g} s, {limits.requests_per_minute} requests a minute of one key (0: no limit). They are "
         "settings (`GRIDKEEPER_API__…`), which the error of whoever meets one names.\n"
     )
@@ -129,6 +130,7 @@ def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
 def _finish(path: str, method: str, operation: Document, limits: ApiSettings) -> None:
     """Adds errors and limits to an operation."""
     kinds = [*_ANYWHERE, *(_WITH_BODY if method != "get" else ()), *((ProblemType.NOT_FOUND,) if "{" in path else ())]
+    kinds += [ProblemType.GONE] if path in _WITH_CURSOR_OF_A_LOG else []
     if not operation.get("security"):
         kinds = [kind for kind in kinds if kind not in {ProblemType.NOT_AUTHENTICATED, ProblemType.NOT_ALLOWED}]
     responses = operation["responses"]
@@ -139,7 +141,7 @@ def _finish(path: str, method: str, operation: Document, limits: ApiSettings) ->
         operation.setdefault("parameters", []).append(_IDEMPOTENCY)
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "limit":
-            parameter["schema"]["maximum"] = limits.page_rows
+            parameter["schema"]["maximum"] = limits.changes_rows if path in _WITH_CURSOR_OF_A_LOG else limits.page_rows
 
 
 def _headers(status: HTTPStatus) -> Document:

@@ -1,0 +1,121 @@
+"""What transactions tell each other (NOTIFY), heard over one connection of the process and handed to whoever waits.
+
+The connection is not one of the pool, and is made when somebody waits for the first time. A notice says that there is
+something to look at and nothing else: it may be lost with its connection, so whoever waits looks from time to time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import asyncpg
+import structlog
+
+from app.db.failures import DRIVER_FAILURES
+
+if TYPE_CHECKING:
+    from app.db.engine import Connection, Database
+
+CONNECT_TIMEOUT = 5.0
+RETRY_SECONDS = 2.0
+CHANGES = "gridkeeper_changes"
+CHANNELS = (CHANGES,)
+
+
+class News:
+    """Whether something was told on a channel since one last looked."""
+
+    def __init__(self, ended: asyncio.Event) -> None:
+        self.told = asyncio.Event()
+        self._ended = ended
+
+    @property
+    def over(self) -> bool:
+        """Whether the service ends, so that nobody waits any more."""
+        return self._ended.is_set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something is told, the service ends, or so many seconds have passed."""
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self.told.wait()
+        except TimeoutError:
+            return
+        self.told.clear()
+
+
+class Notices:
+    """The listener of one process."""
+
+    def __init__(self, database: Database) -> None:
+        self._address = database.address
+        self._waiting: dict[str, set[News]] = {channel: set() for channel in CHANNELS}
+        self._ended = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def follow(self, channel: str) -> Iterator[News]:
+        """What is told on the channel within the block."""
+        news = News(self._ended)
+        self._waiting[channel].add(news)
+        if self._listening is None and not self._ended.is_set():
+            self._listening = asyncio.create_task(self._listen(), name="notices of the database")
+        try:
+            yield news
+        finally:
+            self._waiting[channel].discard(news)
+
+    async def close(self) -> None:
+        """Let nobody wait any more."""
+        self._ended.set()
+        self._tell_all()
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._listen_once()
+            except DRIVER_FAILURES as error:
+                reason = str(error) or type(error).__name__
+                structlog.get_logger().warning("notices_interrupted", error=reason, retry_seconds=RETRY_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen_once(self) -> None:
+        """Hear what is told until the connection ends."""
+        connection = await self._connect()
+        ended = asyncio.Event()
+        try:
+            connection.add_termination_listener(lambda _: ended.set())
+            for channel in CHANNELS:
+                await connection.add_listener(channel, self._heard)
+            # Whatever was told before this connection.
+            self._tell_all()
+            await ended.wait()
+        finally:
+            connection.terminate()
+
+    async def _connect(self) -> Connection:
+        settings = {
+            "application_name": "gridkeeper notices",
+            # A server that vanished without a word would never be missed otherwise.
+            "tcp_keepalives_idle": "10",
+            "tcp_keepalives_interval": "5",
+            "tcp_keepalives_count": "3",
+        }
+        return await asyncpg.connect(
+            self._address.dsn, timeout=CONNECT_TIMEOUT, server_settings=settings, statement_cache_size=0
+        )
+
+    def _heard(self, _connection: object, _pid: int, channel: str, _payload: object) -> None:
+        for news in self._waiting[channel]:
+            news.told.set()
+
+    def _tell_all(self) -> None:
+        for waiting in self._waiting.values():
+            for news in waiting:
+                news.told.set()
