@@ -31,6 +31,8 @@ USUAL_AGREEMENT = 0.04
 """Neighbours that agree more often than this (coupled prices) may agree for far longer, the more so the more there are."""
 COUPLED_DAYS, HOURS_COUPLED = 4, 10
 """Markets that agreed on so many days of eight weeks are coupled: where no line is full, they truly pay the same for hours."""
+LEAST_CHANGE = 0.001
+"""Of the peak: a plant at rest shows a handful of levels, which meet those of yesterday by chance."""
 LONGEST_OUTAGE_DAYS = 7
 LONGEST_PAUSE_DAYS = 1
 NEAR_LIMIT = 0.95
@@ -250,7 +252,9 @@ def _nearly_equal(series: Series, peer: Values) -> Flags:
 def _copy_of(series: Series, other: Values, patience: Values | float = 1.0) -> Flags:
     """Runs of equal values in which at least five change."""
     equal = series.values == other
-    changing = equal & (series.values != before(series.values, 1)) & (series.values != 0)
+    changes = np.abs(series.values - before(series.values, 1))
+    peak = habit(np.abs(series.values), series.per_day, days=28, minimum=1)
+    changing = equal & ~(changes <= LEAST_CHANGE * np.nan_to_num(peak)) & (series.values != 0)
     if series.kind is SeriesKind.PRICE:
         changing &= ~_near_zero(series)
     total = np.cumsum(changing)

@@ -47,6 +47,8 @@ LEAST_STEP = dict.fromkeys(SeriesKind, 0.001) | {
 LEAST_MISFIT = 0.002
 """Of the peak: what the mean change of an hour may miss a model by, before another hour can fit better."""
 ABOVE_PLATEAU = 0.03
+LEAST_BEND = 0.25
+"""Of the usual bend of all times of day: a plant that rests at night now and then works later."""
 HOURS_OF_A_DENT, DEPTH_OF_A_DENT = 5, 0.12
 """Tests of valves lower output by a tenth for an hour, every month."""
 TINY = 1e-9
@@ -154,7 +156,7 @@ def roughness(series: Series, trusted: Values, doubted: Flags) -> SoftScore:
     clean = all_known(trusted, window + 2)
     known = np.where(clean, rough, np.nan)
     usual = slot_median(known, series.per_day, SCALE_DAYS)
-    calm = 0.05 * trailing_median(known, SCALE_DAYS * series.per_day, 7 * series.per_day)
+    calm = LEAST_BEND * trailing_median(known, SCALE_DAYS * series.per_day, 7 * series.per_day)
     score = rough / (np.fmax(usual, calm) + floor_of(series, trusted))
     return SoftScore(EvidenceRule.ROUGHNESS, score, clean, Limit(6.0, 3.84))
 

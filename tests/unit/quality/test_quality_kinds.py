@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from app.quality.detectors.detect import detect
+from app.quality.detectors.residuals import roughness
+from app.quality.gate import gated
 from app.quality.models import EvidenceRule, Series, SeriesKind
 from app.timeseries.rolling import Flags, Values
 from tests.support.quality_series import START, forecast_of, inject, load, price
@@ -72,6 +74,37 @@ def test_prices_near_zero_are_no_copy_of_those_of_yesterday() -> None:
 
     assert EvidenceRule.STALE_COPY not in rules(low)
     assert EvidenceRule.STALE_COPY in rules(usual)
+
+
+def workshop() -> Series:
+    """A consumer that works from six to four and rests at a handful of levels."""
+    hours, rng = np.arange(100 * 96) / 4, np.random.default_rng(17)
+    works = (hours % 24 >= 6) & (hours % 24 < 16)
+    at_work = 60 + 15 * np.sin(hours / 5) + rng.normal(0, 6, len(hours))
+    values = np.where(works, at_work, 4 + rng.normal(0, 0.02, len(hours)))
+    return Series(SeriesKind.GENERATION, START, 900, np.round(values, 2))
+
+
+def test_levels_of_rest_that_meet_those_of_yesterday_are_no_copy() -> None:
+    night, noon = 80 * 96 + 4, 80 * 96 + 48
+    resting = changed(workshop(), night, workshop().values[night - 96 : night - 86])
+    working = changed(workshop(), noon, workshop().values[noon - 96 : noon - 86])
+
+    assert EvidenceRule.STALE_COPY not in rules(resting)
+    assert EvidenceRule.STALE_COPY in rules(working, noon, noon + 10)
+
+
+def test_a_restless_night_is_not_rough_beside_the_work_of_the_day() -> None:
+    night = 80 * 96 + 4
+    restless = changed(workshop(), night, 4 + np.random.default_rng(8).normal(0, 2.5, 16))
+    at_work = changed(workshop(), night, 4 + np.random.default_rng(8).normal(0, 15.0, 16))
+
+    def rough(series: Series) -> bool:
+        found = roughness(series, series.values, np.zeros(len(series.values), np.bool_))
+        return bool((gated(found, series.per_day)[night : night + 16] >= 1.0).any())
+
+    assert not rough(restless)
+    assert rough(at_work)
 
 
 def plateau() -> Series:
