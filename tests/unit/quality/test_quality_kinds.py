@@ -82,7 +82,7 @@ def workshop() -> Series:
     works = (hours % 24 >= 6) & (hours % 24 < 16)
     at_work = 60 + 15 * np.sin(hours / 5) + rng.normal(0, 6, len(hours))
     values = np.where(works, at_work, 4 + rng.normal(0, 0.02, len(hours)))
-    return Series(SeriesKind.GENERATION, START, 900, np.round(values, 2))
+    return Series(SeriesKind.GENERATION, START, 900, np.round(values, 2).astype(np.float64))
 
 
 def test_levels_of_rest_that_meet_those_of_yesterday_are_no_copy() -> None:
