@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from app.db.embedded import embedded_notice, guarded, has_database, start_embedded
+from app.db.embedded import admit_logins, embedded_notice, guarded, has_database, start_embedded
 from app.db.engine import Database
 from app.db.migrate import check_schema, claim_origin, migrate
 from app.errors import ConfigurationError, DatabaseUnavailable
@@ -53,11 +53,17 @@ async def database(
                     f"there is no database below {settings.data_dir} yet: `gridkeeper serve` or `gridkeeper collect` makes "
                     "one; for another, set GRIDKEEPER_DATA_DIR or GRIDKEEPER_DATABASE__URL"
                 )
-            server = await asyncio.to_thread(start_embedded, settings.data_dir)
+            port = settings.database.port
+            server = await asyncio.to_thread(start_embedded, settings.data_dir, port=port)
             stack.callback(server.release)
             await stack.enter_async_context(guarded(server))
             if notice := embedded_notice(settings.data_dir):
                 echo(notice)
+            if port not in {None, server.port}:
+                echo(
+                    f"the embedded PostgreSQL runs already, without port {port}: GRIDKEEPER_DATABASE__PORT counts once all "
+                    "that uses it has ended (`gridkeeper serve`, for one)"
+                )
             url = server.url
         opened = Database(settings.database, url)
         stack.push_async_callback(opened.close)
@@ -67,6 +73,8 @@ async def database(
                 await migrate(opened)
             async with opened.connection() as connection:
                 await check_schema(connection)
+                if settings.database.port is not None:
+                    await admit_logins(connection, settings.data_dir)
         yield opened
 
 

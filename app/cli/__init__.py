@@ -74,6 +74,11 @@ TABLE = {
         "Score how surprising each value of any metric is, by what came before it: writes timestamp,score.",
     ),
     "alerts": Lazy("app.cli.alerts:alerts", "Alerts: rules, what fires, silences, channels and history."),
+    "psql": Lazy(
+        "app.cli.database.shell:psql_command",
+        "Open psql on the database, beside a running service or without one.",
+    ),
+    "database": Lazy("app.cli.database:database_group", "The database: its address for other programs."),
     "api": Lazy("app.cli.api:api", "The REST API of `serve`: its keys, its document."),
 }
 

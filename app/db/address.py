@@ -50,6 +50,7 @@ _NOT_KNOWN = {
     "replication": "leave it out",
 }
 _IGNORED_VALUES = {"gssencmode": {"prefer", "disable"}}
+_OF_THE_USER = frozenset({"user", "password", "passfile", "sslcert", "sslkey", "sslpassword"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,14 @@ class DatabaseAddress:
     dsn: str = field(repr=False)
     name: str
     without_password: bool = field(default=False, compare=False, repr=False)
+
+    def of(self, user: str) -> DatabaseAddress:
+        """The same database for another user, whose password is not known."""
+        parts = urlsplit(self.dsn)
+        hosts = parts.netloc.rpartition("@")[2]
+        kept = [one for one in parse_qsl(parts.query) if one[0] not in _OF_THE_USER]
+        query = f"?{urlencode(kept)}" if kept else ""
+        return DatabaseAddress.parse(f"postgresql://{quote(user, safe='')}@{hosts}{parts.path}{query}")
 
     @classmethod
     def parse(cls, url: str) -> DatabaseAddress:

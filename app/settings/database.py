@@ -27,6 +27,14 @@ class DatabaseSettings(Section):
         validate_default=True,
         description="postgresql://user:password@host:5432/name of a PostgreSQL 16 or newer; empty for the embedded one.",
     )
+    port: Annotated[int | None, BeforeValidator(lambda value: None if value == "" else value)] = Field(
+        default=None,
+        validate_default=True,
+        ge=1,
+        le=65535,
+        description="Port of 127.0.0.1 on which the embedded PostgreSQL also takes connections, with a password that "
+        "`gridkeeper database url` tells; empty: on none.",
+    )
     data_folder: Folder = Field(
         default=None,
         description="A folder on the disk that holds the server's data, where this process cannot find it by itself, as in "
@@ -50,6 +58,13 @@ class DatabaseSettings(Section):
         if not text.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
             raise ValueError("write it as postgresql://user:password@host:5432/name")
         return value if file is None else SecretStr(_with_password(text, secret_in(file)))
+
+    @field_validator("port")
+    @classmethod
+    def _embedded(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("url") is not None:
+            raise ValueError("it is for the embedded PostgreSQL; leave it out where GRIDKEEPER_DATABASE__URL is set")
+        return value
 
 
 RetentionDays = Annotated[int | None, BeforeValidator(lambda value: None if value == "" else value)]

@@ -4,5 +4,15 @@ from app.db.embedded.guard import guarded
 from app.db.embedded.location import has_database
 from app.db.embedded.programs import binaries
 from app.db.embedded.server import EmbeddedServer, embedded_notice, start_embedded
+from app.db.embedded.tcp import admit_logins, tcp_url
 
-__all__ = ["EmbeddedServer", "binaries", "embedded_notice", "guarded", "has_database", "start_embedded"]
+__all__ = [
+    "EmbeddedServer",
+    "admit_logins",
+    "binaries",
+    "embedded_notice",
+    "guarded",
+    "has_database",
+    "start_embedded",
+    "tcp_url",
+]

@@ -23,6 +23,7 @@ from types import FrameType
 
 LOG_CAP = 8_000_000
 LOG_KEPT = 1_000_000
+SOCKET_FILES = ".s.PGSQL.*"
 READY = b"ready"
 FAST, IMMEDIATE, KILL = (signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)
 
@@ -64,6 +65,23 @@ def postmaster(home: Path) -> tuple[int, bool] | None:
     return int(lines[0]), len(lines) > 7 and lines[7].strip() == "ready"
 
 
+def tcp_port(home: Path) -> int | None:
+    """The port on which the running server takes connections over TCP; None where it takes none."""
+    try:
+        lines = (home / "data" / "postmaster.pid").read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return None
+    return int(lines[3]) if len(lines) > 5 and lines[5].strip() else None
+
+
+def name_socket(home: Path, sockets: Path) -> None:
+    """Let the socket have the same name whatever the port of the server is, so that its address stays."""
+    name, port = socket_files(sockets)[0], tcp_port(home)
+    if port is not None and not name.exists():
+        name.unlink(missing_ok=True)
+        name.symlink_to(f".s.PGSQL.{port}")
+
+
 def cap(log: int) -> None:
     """Keep the end of a log that grew too long; the server appends to it, so it may be cut underneath."""
     size = os.fstat(log).st_size
@@ -83,7 +101,7 @@ def clear(home: Path, sockets: Path) -> None:
     Only for the holder of server.lock. A server started by hand is still safe: the new one finds its shared
     memory by the directory's inode and gives up.
     """
-    for path in (home / "data" / "postmaster.pid", *socket_files(sockets)):
+    for path in (home / "data" / "postmaster.pid", *sockets.glob(SOCKET_FILES)):
         path.unlink(missing_ok=True)
 
 
@@ -202,7 +220,7 @@ def watch(users: int, log: int) -> None:
 
 
 def tidy(sockets: Path) -> None:
-    for path in socket_files(sockets):
+    for path in sockets.glob(SOCKET_FILES):
         path.unlink(missing_ok=True)
     with contextlib.suppress(FileNotFoundError):
         sockets.rmdir()
@@ -230,6 +248,7 @@ def keep(home: Path, sockets: Path, command: list[str], account: tuple[int, int]
         if not started(home, spawn(command, server)):
             tidy(sockets)
             return
+        name_socket(home, sockets)
     found = postmaster(home)
     os.close(server)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the server

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,9 +18,10 @@ from types import MappingProxyType
 from app.db.embedded import keeper
 from app.db.embedded.location import SETTING, ServerLocation, claim, give, locate, move_notice, socket_dir
 from app.db.embedded.programs import URL_REMEDY, environment, version
+from app.db.embedded.tcp import OWNER, tcp_options
+from app.db.embedded.tcp import SETTING as PORT_SETTING
 from app.errors import AppError, ConfigurationError, DatabaseUnavailable
 
-USER = DATABASE = "gridkeeper"
 PATIENCE = 120.0
 ATTEMPTS = 5
 # A laptop's share: written to postgresql.conf, where a user may change them.
@@ -94,6 +96,11 @@ class EmbeddedServer:
     _options: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
+    def port(self) -> int | None:
+        """Where it listens on TCP: whoever started it has decided."""
+        return keeper.tcp_port(self.data_dir)
+
+    @property
     def runs(self) -> bool:
         """Whether server and keeper live and can be reached; looks at two locks and a file, so it may be asked often."""
         try:
@@ -116,14 +123,17 @@ class EmbeddedServer:
         self._hold.drop()
 
 
-def start_embedded(data_dir: Path, *, tuning: Mapping[str, str] = NO_TUNING) -> EmbeddedServer:
+def start_embedded(data_dir: Path, *, tuning: Mapping[str, str] = NO_TUNING, port: int | None = None) -> EmbeddedServer:
     """Join the server of this directory, started (and made) first where needed. Blocks: call it in a thread.
 
-    Safe against other processes doing the same. `tuning` adds server settings if this call starts the server.
+    Safe against other processes doing the same. `tuning` adds server settings, and `port` TCP on loopback, if this call
+    starts the server.
     """
     place = locate(data_dir)
     options = tuple(f"{name}={value}" for name, value in tuning.items())
     try:
+        if port is not None:
+            options += tcp_options(place, port)
         with contextlib.ExitStack() as undo:
             hold = Hold(place)
             undo.callback(hold.drop)
@@ -132,7 +142,7 @@ def start_embedded(data_dir: Path, *, tuning: Mapping[str, str] = NO_TUNING) -> 
             undo.pop_all()
     except OSError as error:
         raise server_error(str(error), place) from error
-    url = f"postgresql://{USER}@/{DATABASE}?host={sockets}&port=5432"
+    url = f"postgresql://{OWNER}@/{OWNER}?host={sockets}&port=5432"
     return EmbeddedServer(url, place.home, hold, keeper.socket_files(sockets)[0], options)
 
 
@@ -245,6 +255,12 @@ def server_error(output: str, place: ServerLocation) -> AppError:
         return ConfigurationError(
             f"{SETTING}: no space left for the database in {place.home}: free some, or choose a directory elsewhere"
         )
+    if "could not create any TCP/IP sockets" in output:
+        reason = re.search(r"could not bind .*: (.+)", output)
+        return ConfigurationError(
+            f"{PORT_SETTING}: the embedded PostgreSQL cannot listen there ({reason[1] if reason else 'see its log'}):"
+            f" choose another port, or none (its log is {place.log})"
+        )
     if "is still in use" in output or 'lock file "' in output:
         return DatabaseUnavailable(
             f"another PostgreSQL, not started by gridkeeper, uses {place.data}: stop it and try again"
@@ -289,11 +305,11 @@ def _initdb(place: ServerLocation, fresh: Path, lock: int, durable: bool) -> Non
     settings = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={value}")]
     # Trust is enough: only the server's account and root reach a socket in its 0700 directory, and both could read
     # the files anyway. "peer" would add nothing and needs a name for every user id.
-    kind = ["--username", USER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--data-checksums"]
+    kind = ["--username", OWNER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--data-checksums"]
     sync = [] if durable else ["--no-sync"]
     _as_server(place, ["initdb", "-D", str(fresh), "--no-instructions", *kind, *sync, *settings], "", lock)
     single = ["postgres", "--single", "-D", str(fresh), "-c", f"fsync={'on' if durable else 'off'}", "postgres"]
-    _as_server(place, single, f"CREATE DATABASE {DATABASE};\n", lock)
+    _as_server(place, single, f"CREATE DATABASE {OWNER};\n", lock)
 
 
 def _as_server(place: ServerLocation, command: list[str], text: str, lock: int) -> None:

@@ -70,6 +70,14 @@ def test_parameters_of_libpq_that_change_no_connection_are_taken(parameters: str
     assert DatabaseAddress.parse(f"postgresql://u@h/d?{parameters}").dsn == dsn
 
 
+def test_another_user_has_another_password_and_certificate() -> None:
+    url = "postgresql://me:secret@[::1]:5433,b/x?sslmode=verify-full&sslcert=c.pem&sslkey=k.pem"
+    address = DatabaseAddress.parse(url).of("reader")
+    assert address.dsn == "postgresql://reader@[::1]:5433,b/x?sslmode=verify-full"
+    assert address.without_password
+    assert DatabaseAddress.parse("postgresql:///x?host=/run&user=me").of("r").dsn == "postgresql://r@/x?host=%2Frun"
+
+
 def test_hosts_in_any_order_keep_their_name() -> None:
     address = DatabaseAddress.parse("postgresql://u@a:1,b:2,c:3/d?load_balance_hosts=random")
     assert address.name == "a:1,b:2,c:3/d"

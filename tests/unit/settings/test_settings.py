@@ -48,6 +48,8 @@ def test_a_file_beside_the_program_is_read(tmp_path: Path) -> None:
         ("GRIDKEEPER_COLLECTION__AREAS", "DE_LX", "did you mean DE_LU"),
         ("GRIDKEEPER_COLLECTION__ITEMS", "load_actuel", "did you mean load_actual"),
         ("GRIDKEEPER_DATABASE__URL", "mysql://root:hunter2@db/x", "postgresql://user:password@host"),
+        ("GRIDKEEPER_DATABASE__PORT", "0", "greater than or equal to 1"),
+        ("GRIDKEEPER_DATABASE__PORT", "65536", "less than or equal to 65535"),
         ("GRIDKEEPER_ENTSOE__BASE_URL", "nowhere", "valid URL"),
         ("GRIDKEEPER_ENTSOE__REQUESTS_PER_MINUTE", "400", "less than or equal to 370"),
         ("GRIDKEEPER_ENTSOE__BURST", "0", "greater than or equal to 1"),
@@ -62,6 +64,17 @@ def test_a_wrong_value_is_named_with_its_remedy(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=f"(?s){name}: .*{remedy}") as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_port_is_for_the_embedded_database_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDKEEPER_DATABASE__PORT", "")
+    assert load_settings().database.port is None
+    monkeypatch.setenv("GRIDKEEPER_DATABASE__PORT", "5433")
+    assert load_settings().database.port == 5433
+    monkeypatch.setenv("GRIDKEEPER_DATABASE__URL", "postgresql://u:hunter2@db/x")
+    with pytest.raises(ConfigurationError, match=r"GRIDKEEPER_DATABASE__PORT: .*it is for the embedded") as caught:
         load_settings()
     assert "hunter2" not in str(caught.value)
 
