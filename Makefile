@@ -58,12 +58,12 @@ smoke: $(RUNS)  ## One full cycle on a throw-away database: collect, collect aga
 check: lint types imports  ## Lint, types and import rules
 
 format: $(READY)  ## Format the code
-	@$(BIN)/ruff format app tests scripts
-	@$(BIN)/ruff check --fix app tests scripts
+	@$(BIN)/ruff format app clients tests scripts
+	@$(BIN)/ruff check --fix app clients tests scripts
 
 lint: $(READY)
-	@$(BIN)/ruff format --check app tests scripts
-	@$(BIN)/ruff check app tests scripts
+	@$(BIN)/ruff format --check app clients tests scripts
+	@$(BIN)/ruff check app clients tests scripts
 	@for rule in unique_names log_events construction sql_places house_words front_doors sizes; do $(BIN)/python -m scripts.linters.$$rule || exit 1; done
 
 types: $(READY)

@@ -38,11 +38,12 @@ def require_token(settings: Settings) -> None:
 
 @asynccontextmanager
 async def database(
-    settings: Settings, echo: Echo, *, migrated: bool = True, made: bool = False
+    settings: Settings, echo: Echo, *, migrated: bool = True, made: bool = False, readonly: bool = False
 ) -> AsyncIterator[Database]:
     """The open database of the settings; the embedded one is started and migrated, another must have our schema.
 
-    `made`: an embedded one that is not there yet is made. Who only looks must not leave a database behind.
+    `made`: an embedded one that is not there yet is made. Who only looks must not leave a database behind. One that is
+    opened `readonly` must have our schema, too, and takes no statement that writes.
     """
     async with AsyncExitStack() as stack:
         url = settings.database.url.get_secret_value() if settings.database.url else None
@@ -65,15 +66,15 @@ async def database(
                     "that uses it has ended (`gridkeeper serve`, for one)"
                 )
             url = server.url
-        opened = Database(settings.database, url)
+        opened = Database(settings.database, url, readonly=readonly)
         stack.push_async_callback(opened.close)
         await opened.open()
         if migrated:
-            if embedded:
+            if embedded and not readonly:
                 await migrate(opened)
             async with opened.connection() as connection:
                 await check_schema(connection)
-                if settings.database.port is not None:
+                if settings.database.port is not None and not readonly:
                     await admit_logins(connection, settings.data_dir)
         yield opened
 

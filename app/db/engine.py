@@ -48,8 +48,9 @@ _LOST = (
 class Database:
     """A PostgreSQL database behind a pool of connections; `open` it before use and `close` it after."""
 
-    def __init__(self, settings: DatabaseSettings, url: str) -> None:
+    def __init__(self, settings: DatabaseSettings, url: str, *, readonly: bool = False) -> None:
         self._settings = settings
+        self._session = {"default_transaction_read_only": "on"} if readonly else {}
         self._address = DatabaseAddress.parse(url)
         self._opened: WeakSet[Connection] = WeakSet()
         self._read_only: WeakSet[Connection] = WeakSet()
@@ -172,6 +173,7 @@ class Database:
             "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION * 1000:.0f}",
             # Compiling a plan takes longer than any statement here that it would speed up.
             "jit": "off",
+            **self._session,
         }
         try:
             connection = await asyncpg.connect(

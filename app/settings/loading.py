@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from dotenv.parser import Original
 
 PREFIX = "GRIDKEEPER_"
+OF_THE_CLIENT = "GRIDKEEPER_CLIENT__"
+"""What clients/python reads; it may be set where the service is run, too."""
 
 
 class Origin(StrEnum):
@@ -138,7 +140,8 @@ def _unknown_variables() -> Iterator[str]:
     given = {*os.environ, *_names_in_file(Path(str(Settings.model_config.get("env_file"))))}
     known = variables()
     for name in sorted(given):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
+        ours = name.upper().startswith(PREFIX) and not name.upper().startswith(OF_THE_CLIENT)
+        if ours and name.upper() not in known:
             remedy = "; .env.example lists them all"
             hint = did_you_mean(name.upper(), known, otherwise=remedy, most=1, cutoff=0.6, lead="; ")
             yield f"{name} is no setting of this program{hint}"
