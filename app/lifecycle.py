@@ -194,7 +194,7 @@ def asks_platform(settings: Settings) -> bool:
 
 
 async def _watch_runs(container: Container) -> None:
-    """What health, metrics and people are told of runs; the platform's state goes on from the stored windows."""
+    """What health, metrics and people learn of runs; the platform's state goes on from the stored windows."""
     container.collection().source_health().state = await container.storage().runs().platform()
     container.sources().observers().extend((container.collection().source_health(), container.scheduling().cycle()))
     container.scheduling().observers().extend((container.scheduling().cycle(), MemoryKeeper()))

@@ -183,7 +183,7 @@ class AlertAdministration:
                 raise NotFound(f"there is no maintenance {window_id}; `gridkeeper alerts maintenance` lists them")
 
     async def pause(self, rule: str, by: str, now: datetime) -> None:
-        """Let a rule rest: its alerts stay as they are and nothing is told of them."""
+        """Let a rule rest: its alerts stay as they are and nobody is notified of them."""
         await self._change_rule(sql.PAUSE_RULE, rule, now, clean_label(by))
 
     async def resume(self, rule: str) -> None:

@@ -1,4 +1,4 @@
-"""What the alerting speaks of: rules, evaluations, alerts, and the events that people may be told."""
+"""What the alerting speaks of: rules, evaluations, alerts, and the events that people may be notified of."""
 
 from __future__ import annotations
 
@@ -162,20 +162,20 @@ class Phase(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What happened to an alert; people are told of those in `NOTIFYING_EVENTS`, the others are only kept."""
+    """What happened to an alert; people are notified of those in `NOTIFYING_EVENTS`, the others are only kept."""
 
     PENDING = "pending"
     DROPPED = "dropped"
     """A pending alert whose fault went before its hold had passed."""
     SUPPRESSED = "suppressed"
-    """It fires, and for the reason in the note nobody is told for now."""
+    """It fires, and for the reason in the note nobody is notified for now."""
     FIRED = "fired"
     REMINDED = "reminded"
     SEVERITY = "severity"
-    """It is more urgent than people were told."""
+    """It is more urgent than people were notified of."""
     ACKNOWLEDGED = "acknowledged"
     ENDED = "ended"
-    """It ended while nobody may be told, or without anybody having been told of it."""
+    """It ended while nobody may be notified, or without anybody having been notified of it."""
     RESOLVED = "resolved"
 
 

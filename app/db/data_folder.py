@@ -1,4 +1,4 @@
-"""Where the server's data lie, as far as it can be told without an extension, and whether this process sees that disk."""
+"""Where the server's data lie, as far as that can be known without an extension, and whether this process sees that disk."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ _START = """
 
 
 def token_id(secret: str) -> str:
-    """The name of a token in the database: a digest, from which the token cannot be told."""
+    """The name of a token in the database: a digest, from which the token cannot be derived."""
     return hashlib.sha256(b"gridkeeper token " + secret.encode()).hexdigest()[:16]
 
 

@@ -76,7 +76,7 @@ class OpenBackfill:
 
 @dataclass(frozen=True, slots=True)
 class FiringAlert:
-    """An alert that fires; `suppressed` says why nobody is told."""
+    """An alert that fires; `suppressed` says why nobody is notified."""
 
     alert_id: int
     rule: str

@@ -76,7 +76,7 @@ class MetricsRecorder:
             await self.try_flush()
 
     async def try_flush(self) -> bool:
-        """Write what waits; False where the database is away, which is told once."""
+        """Write what waits; False where the database is away, which is reported once."""
         try:
             await self.flush()
         except DatabaseUnavailable as error:

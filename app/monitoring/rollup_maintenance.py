@@ -47,7 +47,7 @@ class MonitoringUpkeep:
             stopped.cancel()
 
     async def try_once(self) -> bool:
-        """A round; False where the database is away, which is told once."""
+        """A round; False where the database is away, which is reported once."""
         try:
             await self.once()
         except DatabaseUnavailable as error:

@@ -201,7 +201,7 @@ class BudgetResource(Resource):
 
 
 class FiringAlertResource(Resource):
-    """An alert that fires; `suppressed` says why nobody is told."""
+    """An alert that fires; `suppressed` says why nobody is notified."""
 
     alert_id: int
     rule: str

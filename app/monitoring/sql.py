@@ -19,7 +19,7 @@ ROLLUP_LOCK = 0x726F6C6C  # "roll": of several replicas one adds up
 
 ROLLUP_STATE = "select rolled_until, clock_timestamp() as now from collection_rollup_state"
 
-# A process that was killed had told its last second of runs to nobody; their record knows the same figures.
+# A process that was killed had reported its last second of runs to nobody; their record knows the same figures.
 ADD_LOST_RUNS = """
     insert into collection_metrics (
         run_id, source, item, area, started_at, finished_at, outcome, error_class, error_message,

@@ -161,7 +161,7 @@ class QueuedChecks:
     async def _one(self, run: CollectionRun) -> None:
         try:
             found = await self._check.check(run.item.value, run.place, run.window)
-        except Exception:  # noqa: BLE001  the border of a job: the scan looks at the window again
+        except Exception:  # noqa: BLE001  the boundary of a job: the scan looks at the window again
             self._log.exception("run_check_failed", item=run.item, area=run.place.code, window=str(run.window))
             return
         if found:

@@ -31,7 +31,7 @@ class PlotLine:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """An interval to shade, with what a pointer resting on it is told."""
+    """An interval to shade, with what a pointer resting on it shows."""
 
     start: float
     end: float

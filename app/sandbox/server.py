@@ -148,7 +148,7 @@ class SandboxServer:
         parameters = {name: value for name, value in query.parameters.items() if name.lower() != TOKEN_PARAMETER}
         try:
             return await asyncio.to_thread(self._content, parameters)
-        except Exception:  # noqa: BLE001  the border of a request: the next one is to be answered
+        except Exception:  # noqa: BLE001  the boundary of a request: the next one is to be answered
             self._log.exception("sandbox_request_failed", query=urlencode(parameters))
             return SandboxResponse(500, "text/plain", b"500 internal server error\n")
 

@@ -329,7 +329,7 @@ class SchedulerService:
             await asyncio.to_thread(self._check, term)
 
     def _check(self, term: _Term) -> None:
-        """Take up an edited plan; a wrong one is told once, and the last good one stays."""
+        """Take up an edited plan; a wrong one is reported once, and the last good one stays."""
         term.checked_at = time.monotonic()
         plan = None
         try:

@@ -25,7 +25,7 @@ class AlertingSettings(Section):
         default=10.0,
         ge=0,
         le=300,
-        description="Most seconds that an alert waits for the rules it depends on, before people are told of it.",
+        description="Most seconds that an alert waits for the rules it depends on, before people are notified of it.",
     )
     flap_firings: int = Field(
         default=3, ge=0, le=100, description="Firings within the window that make an alert flapping; 0: none does."

@@ -161,7 +161,7 @@ class LocalBackend:
     async def _run(self, task: Task) -> None:
         try:
             await self._handlers[task.kind](task.key)
-        except Exception:  # noqa: BLE001  the border of a job: one that fails must not take the others along
+        except Exception:  # noqa: BLE001  the boundary of a job: one that fails must not take the others along
             self._failed += 1
             self._log.exception("task_failed", kind=task.kind, key=task.key)
         else:

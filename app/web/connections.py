@@ -27,7 +27,7 @@ NO_REQUEST = ProblemResource(
     "of the length that it says",
 )
 logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg != "Invalid HTTP request received.")
-"""Whoever sends such a thing is told; a line without time and address would tell nobody else anything."""
+"""Whoever sends such a thing gets an answer; a line without time and address says nothing to anybody else."""
 
 
 class Room:

@@ -69,7 +69,7 @@ class RequestBoundary:
 
         try:
             await self._app(scope, receive, note)
-        except Exception:  # noqa: BLE001  the border of a request: one that fails must not disturb the others
+        except Exception:  # noqa: BLE001  the boundary of a request: one that fails must not disturb the others
             self._log.exception("request_failed", method=scope["method"], path=scope["path"])
             if not begun:
                 await problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this failed; the log says why")(scope, receive, send)

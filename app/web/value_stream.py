@@ -82,7 +82,7 @@ async def read_ahead(source: AsyncGenerator[bytes], patience: float) -> AsyncGen
                 async for chunk in source:
                     await _room_within(room, patience)
                     ready.put_nowait(chunk)
-        except Exception as error:  # noqa: BLE001  the reader is told, whatever it is
+        except Exception as error:  # noqa: BLE001  the reader learns of it, whatever it is
             ready.put_nowait(error)
         else:
             ready.put_nowait(None)
@@ -109,7 +109,7 @@ async def _room_within(room: asyncio.Semaphore, seconds: float) -> None:
 
 
 class ChunkedAnswer(StreamingResponse):
-    """Begins with its first chunk, so that what fails before it is told as a problem; ends its source in any case."""
+    """Begins with its first chunk, so that what fails before it is answered as a problem; ends its source in any case."""
 
     def __init__(self, first: bytes, rest: AsyncGenerator[bytes], media_type: str, headers: Mapping[str, str]) -> None:
         self._rest = rest

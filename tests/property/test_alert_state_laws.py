@@ -1,4 +1,4 @@
-"""Whatever faults, silences, acknowledgements and clocks do, people are told each thing once, and of every lasting fault."""
+"""Whatever faults, silences, acknowledgements and clocks do, people are notified each thing once, and of every lasting fault."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class DyingWorld(World):
 
 @dataclass(slots=True)
 class DyingOutbox(Told):
-    """Dies within the transaction that writes what is to be told."""
+    """Dies within the transaction that writes what is to be notified."""
 
     async def enqueue(self, connection: Connection, events: Sequence[AlertEvent], now: datetime) -> None:
         await Told.enqueue(self, connection, events, now)

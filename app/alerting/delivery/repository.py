@@ -277,7 +277,7 @@ async def _leave_ends(connection: Connection, numbers: Sequence[int], channel: s
     """Before messages go to another channel: which ends go with them, and which stay."""
     await connection.execute(sql.KEEP_ENDS, numbers, now)
     followed = [row["notification_id"] for row in await connection.fetch(sql.ENDS_FOLLOW, numbers, channel)]
-    await connection.execute(END_EMPTY, followed, now, "told with its beginning on another channel")
+    await connection.execute(END_EMPTY, followed, now, "sent with its beginning on another channel")
 
 
 async def _claim_of(connection: Connection, row: asyncpg.Record, sender: Sender) -> DeliveryClaim:

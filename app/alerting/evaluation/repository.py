@@ -236,7 +236,7 @@ class AlertRepository:
         return apply_evaluations(looks, around, self._damping)
 
     async def _write(self, connection: Connection, changes: Sequence[AlertChange], now: datetime) -> set[str]:
-        """Write alerts and events, and hand over what is to be told; the rules of which something is."""
+        """Write alerts and events, and hand over what is to be notified; the rules of which something is."""
         new = [change for change in changes if change.alert.alert_id is None]
         known = [change for change in changes if change.alert.alert_id is not None]
         numbers: dict[tuple[str, Labels], int] = {}

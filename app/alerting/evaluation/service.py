@@ -112,7 +112,7 @@ class AlertService:
                 group.create_task(part()) for part in (self._writing, self._renewing, self._pruning, self._watching)
             ]
             while not stop.is_set():
-                await self._border(self.tick)
+                await self._guarded(self.tick)
                 # Looks fall on whole multiples of their distance, as the slots of the shipped rules do: those never wait.
                 await pause(stop, until_beat(self._settings.tick))
             await self._drain()
@@ -255,7 +255,7 @@ class AlertService:
             await self._record(outcomes)
 
     async def _record(self, outcomes: Sequence[EvaluationOutcome]) -> None:
-        """Write evaluations together; where one of them cannot be written, it alone is given up and told."""
+        """Write evaluations together; where one of them cannot be written, it alone is given up and reported."""
         try:
             written = await self._repository.record(outcomes, self._rules, self._clock.now())
         except DatabaseUnavailable:
@@ -287,13 +287,13 @@ class AlertService:
             # Rules that are due together end one after the other, and are written together.
             await asyncio.sleep(GATHER_SECONDS)
             self._news.clear()
-            await self._border(self._write)
+            await self._guarded(self._write)
 
     async def _renewing(self) -> None:
         while True:
             await asyncio.sleep(self._settings.lease_seconds / 4)
             if self._in_flight:
-                await self._border(lambda: self._repository.renew(list(self._in_flight), self._clock.now()))
+                await self._guarded(lambda: self._repository.renew(list(self._in_flight), self._clock.now()))
 
     async def _watching(self) -> None:
         """Say in the log that looks do not go through, and that they do again."""
@@ -311,22 +311,22 @@ class AlertService:
 
     async def _pruning(self) -> None:
         while True:
-            await self._border(lambda: self._repository.prune(self._clock.now(), self._settings))
+            await self._guarded(lambda: self._repository.prune(self._clock.now(), self._settings))
             await asyncio.sleep(PRUNE_SECONDS)
 
     async def _drain(self) -> None:
         """Let what is under way finish, then give the rest back."""
         if self._in_flight:
             await asyncio.wait(list(self._in_flight.values()), timeout=DRAIN_SECONDS)
-        await self._border(self._write)
+        await self._guarded(self._write)
         left = dict(self._in_flight)
         for task in left.values():
             task.cancel()
         if left:
             await asyncio.gather(*left.values(), return_exceptions=True)
-            await self._border(lambda: self._repository.release(list(left)))
+            await self._guarded(lambda: self._repository.release(list(left)))
 
-    async def _border(self, act: Callable[[], Awaitable[object]]) -> None:
+    async def _guarded(self, act: Callable[[], Awaitable[object]]) -> None:
         """A round is a job: what it could not do is done by a later one, because state follows from rows."""
         try:
             await act()

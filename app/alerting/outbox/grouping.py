@@ -48,7 +48,7 @@ def is_urgent(event: AlertEvent) -> bool:
 
 
 def urgent_end(event: AlertEvent) -> bool:
-    """Whether an end is one that people wait for: of what they were told is critical, whatever it has become since."""
+    """Whether an end is one that people wait for: something they were notified of is critical, whatever it is now."""
     return Severity.CRITICAL in {event.alert.severity, event.alert.notified_severity}
 
 
@@ -76,7 +76,7 @@ def plan_notifications(
     notified: Mapping[tuple[str, int | None], datetime],
     instead: Callable[[str], str] = lambda _: "",
 ) -> list[Planned]:
-    """The messages that say that alerts fire; `notified` says when a channel was last told so.
+    """The messages that say that alerts fire; `notified` says when a channel was last notified so.
 
     `instead` names the channel that takes what another cannot: none tells of its own failing where there is another.
     """
@@ -90,7 +90,7 @@ def plan_notifications(
         for route in chosen:
             key = group_key(route, labels)
             for channel in _channels(event, route, instead):
-                # Two routes may name the same channel; it is told once.
+                # Two routes may name the same channel; it is notified once.
                 place = (channel, route.recipients)
                 if place in seen or _too_soon(event, route, notified.get((channel, event.alert.alert_id))):
                     continue
@@ -122,5 +122,5 @@ def _fails(event: AlertEvent, channel: str) -> bool:
 def _too_soon(event: AlertEvent, route: Route, notified_at: datetime | None) -> bool:
     if event.kind is not EventKind.REMINDED or notified_at is None:
         return False
-    # It was told after the reminder only where the clock was set back in between.
+    # It was notified after the reminder only where the clock was set back in between.
     return notified_at <= event.at < notified_at + route.repeat_interval

@@ -1,4 +1,4 @@
-"""What is told, as the outbox keeps it: events with their texts made harmless, and texts that are no event."""
+"""What the outbox keeps: events with their texts made harmless, and texts that are no event."""
 
 from __future__ import annotations
 

@@ -16,5 +16,5 @@ class Outbox(Protocol):
     """Keeps events for delivery."""
 
     async def enqueue(self, connection: Connection, events: Sequence[AlertEvent], now: datetime) -> None:
-        """Write what is to be told, in the caller's transaction; every event's alert has its `alert_id`."""
+        """Write what is to be notified, in the caller's transaction; every event's alert has its `alert_id`."""
         ...

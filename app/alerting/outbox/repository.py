@@ -1,4 +1,4 @@
-"""The outbox: what is to be told, written in the transaction that decides it."""
+"""The outbox: what is to be notified, written in the transaction that decides it."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ from app.alerting.state.transitions import Damping, advance, remind_at
 
 @dataclass(frozen=True, slots=True)
 class RuleSnapshot:
-    """A rule with its alerts: those that are open or owed an end, and the last that ended of the other labels.
+    """A rule with its alerts: those that are open or due an end, and the last that ended of the other labels.
 
-    Without an evaluation only what time brings is told; `overdue` are the alerts that were to be looked at by now.
+    Without an evaluation only what time brings is notified; `overdue` are the alerts that were to be looked at by now.
     """
 
     rule: Rule

@@ -1,4 +1,4 @@
-"""Silences and maintenance windows: which alerts nobody is told of, and when. Pure."""
+"""Silences and maintenance windows: which alerts nobody is notified of, and when. Pure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Alerts that match every matcher are not told of from `starts_at` until before `ends_at`."""
+    """Alerts that match every matcher are not notified from `starts_at` until before `ends_at`."""
 
     matchers: tuple[Matcher, ...]
     starts_at: datetime

@@ -1,4 +1,4 @@
-"""Why an alert is not told of at present: silences, maintenance, and rules that explain it. Pure."""
+"""Why nobody is notified of an alert at present: silences, maintenance, and rules that explain it. Pure."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ EMPTY_INDEX = AlertIndex()
 def suppression(
     alert: Alert | None, signal: Signal | None, rule: Rule, now: datetime, around: SuppressionContext
 ) -> Suppression:
-    """Why people may not be told of this alert at this look."""
+    """Why people may not be notified of this alert at this look."""
     subject = _subject(alert, signal, rule, now)
     if subject is None:
         return NOTHING

@@ -1,4 +1,4 @@
-"""What becomes of an alert at each look: pending, firing, resolved, and what people are told of it. Pure."""
+"""What becomes of an alert at each look: pending, firing, resolved, and what people are notified of it. Pure."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def advance(
 ) -> Transition:
     """One look at one alert: the open one of its rule and labels, else the last one that ended, else None.
 
-    Without a signal the fault is gone, unless `keep`: then nothing is known and only what time brings is told.
-    `suppressed` says why nobody may be told; the state goes on, and what still holds afterwards is told then.
+    Without a signal the fault is gone, unless `keep`: then nothing is known and only what time brings is notified.
+    `suppressed` says why nobody may be notified; the state goes on, and people are notified of what still holds afterwards.
     Instants that lie after `now` come of a clock that was set back, and count as `now`.
     """
     before = None if alert is None else rebased(alert, now)
@@ -101,7 +101,7 @@ def remind_at(alert: Alert, rule: Rule) -> datetime | None:
 
 
 def ended(alert: Alert, rule: Rule, now: datetime, note: str, suppressed: str = "") -> Transition:
-    """The end of an open or owed alert for another reason than that its fault is gone; nothing is owed afterwards."""
+    """The end of an alert that is open, or whose end is due, for another reason than that its fault is gone."""
     alert = rebased(alert, now)
     resolved = replace(
         alert,
@@ -132,7 +132,7 @@ def _moved(alert: Alert | None, signal: Signal | None, rule: Rule, now: datetime
 
 
 def _seen(alert: Alert | None, signal: Signal, rule: Rule, now: datetime) -> Alert:
-    """The alert with what the row says; one that ended and whose end was told, or need not be, is followed by another."""
+    """The alert with what the row says; one that ended and whose end was notified, or need not be, is followed by another."""
     severity = signal.severity or rule.severity
     if alert is None or not (alert.open or alert.resolution_due):
         firings = alert.firings if alert else ()
@@ -149,7 +149,7 @@ def _seen(alert: Alert | None, signal: Signal, rule: Rule, now: datetime) -> Ale
 
 
 def _fired(alert: Alert, now: datetime, damping: Damping) -> Alert:
-    """Fires, for the first time or again before its end was told."""
+    """Fires, for the first time or again before its end was notified."""
     recent = (*(firing for firing in alert.firings if now - firing < damping.window), now)
     return replace(
         alert,
@@ -183,7 +183,7 @@ def _notify_of_firing(
 
 
 def _due(alert: Alert, rule: Rule, now: datetime) -> EventKind | None:
-    """What is to be told of an alert that fires; nothing while it shows no fault."""
+    """What is to be notified of an alert that fires; nothing while it shows no fault."""
     if alert.gone_at is not None:
         return None
     if alert.notified_at is None:

@@ -19,22 +19,22 @@ TABLE = {
     ),
     "run": Lazy(
         "app.cli.alerts.rules:run_command",
-        "Evaluate a rule now as the service would: its alerts change and people are told.",
+        "Evaluate a rule now as the service would: its alerts change and people are notified.",
     ),
     "list": Lazy("app.cli.alerts.state:list_command", "List alerts, what fires first and the most urgent first."),
     "history": Lazy(
         "app.cli.alerts.state:history_command",
-        "Show what happened to alerts; with --summary how often each rule was evaluated, fired, told and failed.",
+        "Show what happened to alerts; with --summary how often each rule was evaluated, fired, notified and failed.",
     ),
     "ack": Lazy("app.cli.alerts.state:ack_command", "Acknowledge an alert: no reminders until it ends or gets worse."),
     "pause": Lazy(
         "app.cli.alerts.state:pause_command",
-        "Let a rule rest, over restarts: its alerts stay as they are, nothing is told of them.",
+        "Let a rule rest, over restarts: its alerts stay as they are, nobody is notified of them.",
     ),
     "resume": Lazy("app.cli.alerts.state:resume_command", "Look at a paused rule again."),
     "silence": Lazy(
         "app.cli.alerts.silences:silence_command",
-        "Tell nobody of alerts that match, for a while; what still fires afterwards is told then.",
+        "Notify nobody of alerts that match, for a while; people are notified of what still fires afterwards.",
     ),
     "unsilence": Lazy("app.cli.alerts.silences:unsilence_command", "End a silence now."),
     "silences": Lazy(

@@ -34,7 +34,7 @@ def channels_command(as_json: AsJson = False) -> int:
         if states[name].waiting:
             say(f"{name}: no longer in {settings.notifications.channels_file}; its messages go to another channel")
     if not book.reaches_people:
-        say(f"nobody is told of alerts: describe a channel in {settings.notifications.channels_file}")
+        say(f"nobody is notified of alerts: describe a channel in {settings.notifications.channels_file}")
     return OK
 
 

@@ -108,7 +108,7 @@ def run_command(
     name: Annotated[str, typer.Argument(help="Name of a rule of the book; `alerts rules` lists them.")],
     as_json: AsJson = False,
 ) -> int:
-    """Evaluate a rule now as the service would: its alerts change and people are told.
+    """Evaluate a rule now as the service would: its alerts change and people are notified.
 
     Exit code: 0 evaluated, whatever it found; 1 it failed; 2 there is no such rule.
     """

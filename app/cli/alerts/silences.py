@@ -37,7 +37,7 @@ def silence_command(
     by: By = None,
     comment: Comment = "",
 ) -> int:
-    """Tell nobody of alerts that match, for a while; what still fires afterwards is told then.
+    """Notify nobody of alerts that match, for a while; people are notified of what still fires afterwards.
 
     Example: gridkeeper alerts silence area=FR rule=~collection_.* --for 2h --comment "maintenance at RTE"
     """
@@ -54,7 +54,7 @@ def silence_command(
     number, matched = ask_records(lambda records: added(records, records.add_silence(silence, now), silence.matchers))
     say_line(
         f"silence {number}: {matcher_text(silence.matchers)} from {iso(silence.starts_at)} to {iso(silence.ends_at)} "
-        f"({length_text(silence.ends_at - silence.starts_at)}); what still fires then is told then"
+        f"({length_text(silence.ends_at - silence.starts_at)}); people are notified of what still fires then"
     )
     say_line(matched)
     return OK
@@ -70,7 +70,7 @@ def unsilence_command(
 ) -> int:
     """End a silence now."""
     ask_records(lambda records: records.end_silence(silence_id, SystemClock().now()))
-    say_line(f"silence {silence_id} is over; what it held back and still fires is told within seconds")
+    say_line(f"silence {silence_id} is over; people are notified within seconds of what it held back and still fires")
     return OK
 
 

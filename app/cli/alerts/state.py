@@ -55,7 +55,7 @@ def history_command(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="So many events, the latest first.")] = 100,
     as_json: AsJson = False,
 ) -> int:
-    """Show what happened to alerts; with --summary how often each rule was evaluated, fired, told and failed.
+    """Show what happened to alerts; with --summary how often each rule was evaluated, fired, notified and failed.
 
     Days are those of UTC. Evaluations that found nothing are kept for a few days only, so sums over longer count fewer.
 
@@ -117,7 +117,7 @@ def ack_command(
 
 
 def pause_command(rule: RuleName, by: By = None) -> int:
-    """Let a rule rest, over restarts: its alerts stay as they are, nothing is told of them."""
+    """Let a rule rest, over restarts: its alerts stay as they are, nobody is notified of them."""
     ask_records(lambda records: records.pause(rule, by or own_name(), SystemClock().now()))
     say_line(f"{rule} rests until `gridkeeper alerts resume {rule}`; its alerts stay as they are")
     return OK

@@ -50,7 +50,7 @@ def _number(value: float | None) -> str:
 
 
 def _standing(alert: Alert) -> str:
-    """What keeps people from hearing of it, in a word or two."""
+    """What keeps people from being notified of it, in a word or two."""
     if alert.acknowledged_at is not None:
         return "acknowledged"
     if alert.gone_at is not None:

@@ -42,7 +42,7 @@ def export_target(output: Path | None) -> Iterator[BinaryIO]:
 
 
 def _standard_output() -> BinaryIO:
-    # A shell's `>&-`: the border of the process has put this in its place.
+    # A shell's `>&-`: the boundary of the process has put this in its place.
     if getattr(sys.stdout, "name", "") == os.devnull:
         raise ConfigurationError("standard output is closed: name a file with -o, or redirect the output")
     return sys.stdout.buffer

@@ -54,7 +54,7 @@ def check_channels(settings: Settings) -> str:
 
     book = ChannelFile.of(settings.notifications).load()
     names = ", ".join(f"{name} ({channel.kind})" for name, channel in book.channels.items())
-    return f"channels: {names}" if book.reaches_people else f"channels: {names}; nobody is told of alerts"
+    return f"channels: {names}" if book.reaches_people else f"channels: {names}; nobody is notified of alerts"
 
 
 CHECKERS: tuple[Checker, ...] = (check_database, check_plan, check_rules, check_channels)

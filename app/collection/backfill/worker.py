@@ -221,7 +221,7 @@ class BackfillWorker:
             # The lease runs out by itself, and then whoever reaches the database goes on.
             self._log.warning("backfill_window_left", window=str(window.work.window), error=str(error))
         except Exception as error:
-            # The border of a job: what fails for a reason of its own must not be claimed again at once, for ever.
+            # The boundary of a job: what fails for a reason of its own must not be claimed again at once, for ever.
             tries_left = window.attempts < self._patience.attempts
             await self._return(
                 window, WindowAttempt.of_error(error), WindowDecision.LATER if tries_left else WindowDecision.ENDED

@@ -274,7 +274,7 @@ async def keep_asked(
 
 
 class GapRetention:
-    """Forgets what nobody works on any more, which would be told as missing through us for ever."""
+    """Forgets what nobody works on any more, which would be reported as missing through us for ever."""
 
     def __init__(self, database: Database, *, kept: timedelta) -> None:
         self._database = database

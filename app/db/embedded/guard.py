@@ -37,7 +37,7 @@ async def guarded(server: RestartableServer) -> AsyncIterator[None]:
 
 
 async def guard(server: RestartableServer, *, look: float = LOOK_SECONDS) -> None:
-    """Until cancelled. What keeps it from starting is told once, and tried again with growing pauses."""
+    """Until cancelled. What keeps it from starting is reported once, and tried again with growing pauses."""
     log, pause = structlog.get_logger(), look
     failing = OutageLog("embedded_database_start_failed", "embedded_database_start_recovered", level="error")
     while True:

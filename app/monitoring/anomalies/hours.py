@@ -160,7 +160,7 @@ def _failing(hourly: Hourly, hours: int) -> Judgement:
     share = np.divide(failed, runs, where=runs > 0, out=_unknown(runs > 0))
     rarity = -_chance_of(failed, runs * expected) / -np.log10(CHANCE)
     score = np.minimum(np.minimum(rarity, failed / LEAST_FAILURES), share / FAILING_SHARE)
-    # The hour itself must have its part in it: what was told of is not told again for as long as it stays in the sum.
+    # The hour itself must have its part in it: what was reported is not reported again for as long as it stays in the sum.
     return Judgement(share, expected, np.where((hourly.failed > 0) & (share > expected), score, np.nan))
 
 

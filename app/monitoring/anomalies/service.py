@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HOUR = timedelta(hours=1)
 LOOK_BACK = 24
-"""Hours that are judged anew each time: runs may be told of late, and an hour may have passed without a look."""
+"""Hours that are judged anew each time: runs may become known late, and an hour may have passed without a look."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class ResourceSampler:
             self._lag = max(self._lag, time.monotonic() - begun - step)
 
     async def try_sample(self) -> None:
-        """Take and store a sample; a database that is away is told once."""
+        """Take and store a sample; a database that is away is reported once."""
         try:
             await self._repository.add_sample(await self.sample())
         except DatabaseUnavailable as error:

@@ -1,7 +1,7 @@
 """What other series say: parts and their sum, the balance of an area, opposite flows, neighbours' prices.
 
 A relation is learned before it is held against a value: what usually lacks is a bias, what usually scatters is a
-spread, and an alarm must leave the relation's own habit. Each testimony names who spoke and what they suggest.
+spread, and an alarm must leave the relation's own habit. Each result names who spoke and what they suggest.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class ConsistencyResult:
 def testimonies(series: Series, trusted: Values, company: RelatedValues) -> list[ConsistencyResult]:
     """What the company of a series says; those who have nothing to compare are silent.
 
-    `trusted` are the values that nothing else speaks against. What one hearing objects to is distrusted by the next:
+    `trusted` are the values that nothing else speaks against. What one check objects to is distrusted by the next:
     nothing is learned from it.
     """
     if series.per_day < SHORTEST_DAY or not len(series.values):

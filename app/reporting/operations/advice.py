@@ -221,7 +221,7 @@ def noisy_rule(case: Case) -> str | None:
         return None
     one = noisy[0]
     return (
-        f"{one.rule} fired {count(one.fired)} times and people were told {count(one.notified)} times, more than "
+        f"{one.rule} fired {count(one.fired)} times and people were notified {count(one.notified)} times, more than "
         f"{number(case.limits.fired_a_day, 0)} alerts a day. Raise its threshold or its `for` in config/alerts, "
         "or mend the cause: what fires this often is no longer read."
     )

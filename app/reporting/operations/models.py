@@ -58,7 +58,7 @@ class GapFlow:
 
 @dataclass(frozen=True, slots=True)
 class RuleNoise:
-    """How often alerts of a rule fired, and how often people were told."""
+    """How often alerts of a rule fired, and how often people were notified."""
 
     rule: str
     fired: int
@@ -183,7 +183,7 @@ def slowest_items(figures: Figures) -> list[tuple[str, RunTotals]]:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """A figure that is told first and compared with the period before; `unit` says how people read it.
+    """A figure that stands first and compared with the period before; `unit` says how people read it.
 
     `daily` gives it for one day of the way, where days know it.
     """

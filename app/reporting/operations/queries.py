@@ -39,7 +39,7 @@ def _promised(table: str, first: str, last: str, more: str = "", condition: str 
 
 
 # A value is promised once its item and area are collected. What was due before then has not begun to be missing, and that a
-# backfill brings it is no news: of gaps that reach back further only the part since then is told. A value is due as long
+# backfill brings it is no news: of gaps that reach back further only the part since then is reported. A value is due as long
 # after its beginning as the first one of its gap. The names hide the tables.
 _PROMISED = f"""
     watched as (
@@ -180,7 +180,7 @@ _GAPS = f"""
     order by kind
 """
 
-# Gaps that nothing is told to have begun are older than their history, or than what is kept of it.
+# Gaps that nothing is known to have begun are older than their history, or than what is kept of it.
 _RECORDED_SINCE = """
     select coalesce(min(at), $1)
     from gap_changes
@@ -277,7 +277,7 @@ async def read_recorded_since(connection: Connection, now: datetime) -> datetime
 
 
 async def read_rules(connection: Connection, interval: Interval) -> tuple[RuleNoise, ...]:
-    """The rules that fired or of which people were told, the noisiest first."""
+    """The rules that fired or of which people were notified, the noisiest first."""
     rows = await connection.fetch(_RULES, interval.start, interval.end)
     return tuple(RuleNoise(**dict(row)) for row in rows)
 

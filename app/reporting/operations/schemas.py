@@ -231,7 +231,7 @@ class GapFlowResource(Resource):
 
 
 class RuleNoiseResource(Resource):
-    """How often alerts of a rule fired, and how often people were told."""
+    """How often alerts of a rule fired, and how often people were notified."""
 
     rule: str
     fired_count: int

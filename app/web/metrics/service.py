@@ -258,7 +258,8 @@ class Metrics:
             "gridkeeper_platform_state", "1 for the state in which the platform was last found, else 0.", "state"
         )
         self._platform_checked = self._gauge(
-            "gridkeeper_platform_checked_timestamp_seconds", "When a window last told how the platform is; NaN before."
+            "gridkeeper_platform_checked_timestamp_seconds",
+            "When a window last showed how the platform is; NaN before.",
         )
 
     def follow(self, recorder: MetricsRecorder) -> None:

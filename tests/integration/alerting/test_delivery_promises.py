@@ -72,7 +72,7 @@ async def test_an_end_reaches_who_was_notified_whatever_the_severity_is_then(dat
         await post.tell(event(1, severity=CRITICAL), event(2))
         await post.deliver(after=10)
         await post.tell(resolved(1, WARNING, CRITICAL), resolved(2, CRITICAL, WARNING))
-        # The end of what people were told is critical waits for nothing.
+        # The end of what people were notified is critical waits for nothing.
         await post.deliver(after=1)
         assert kinds(pager) == [("A1", "fired"), ("A1", "resolved")]
         await post.deliver(after=60)

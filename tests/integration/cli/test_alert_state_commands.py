@@ -101,7 +101,7 @@ def test_silences_are_made_listed_and_ended(command: Command) -> None:
     code, _, err = command("silence", "area=FR", "rule=~coll.*", "--for", "2h", "-c", "RTE works")
     assert code == 0
     assert "silence 1: area=FR rule=~coll.* from " in err
-    assert "(2h); what still fires then is told then" in err
+    assert "(2h); people are notified of what still fires then" in err
     [found] = json.loads(command("silences", "--json")[1])
     assert (found["state"], found["by"], found["matchers"]) == ("active", "ada", ["area=FR", "rule=~coll.*"])
     assert command("silences")[1].splitlines()[1].split()[:2] == ["1", "active"]

@@ -116,7 +116,7 @@ def test_channels_and_messages_are_listed_and_put_right(
 def test_the_configuration_check_names_channels_and_their_problems(command: Command, file: Path) -> None:
     assert "channels: chat (slack), log (log)" in command("check-config")[2]
     file.write_text("channels: {log: {type: log}}")
-    assert "nobody is told of alerts" in command("check-config")[2]
+    assert "nobody is notified of alerts" in command("check-config")[2]
     file.write_text("channels: {chat: {type: slack}}")
     code, _, said = command("check-config")
     assert (code, "channels.chat.url: this is missing" in said) == (2, True)

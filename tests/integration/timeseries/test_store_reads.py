@@ -132,7 +132,7 @@ async def test_an_instant_at_which_somebody_still_writes_is_read_when_that_has_e
     async with database.connection() as blocker:
         await blocker.execute("begin; lock table observations in share mode")
         writing = asyncio.create_task(repository.store([block([2, 3])]))
-        while not await blocker.fetchval("select exists (select from pg_locks where not granted)"):  # noqa: ASYNC110  nobody is told
+        while not await blocker.fetchval("select exists (select from pg_locks where not granted)"):  # noqa: ASYNC110  nobody is notified
             await asyncio.sleep(0.01)
         asked_for = await server_clock(database)
         settled = await repository.settled(asked_for, patience=timedelta())

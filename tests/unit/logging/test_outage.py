@@ -1,4 +1,4 @@
-"""A trouble that lasts is told once when it begins and once when it is over."""
+"""A trouble that lasts is reported once when it begins and once when it is over."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ async def list_silences(
 
 @router.post("/silences", status_code=201, openapi_extra=OPERATE)
 async def add_silence(services: Services, caller: Asking, now: Now, body: SilenceBody) -> SilenceResource:
-    """Tell nobody of alerts that match, from now or a later moment on, for a time or until a moment."""
+    """Notify nobody of alerts that match, from now or a later moment on, for a time or until a moment."""
     with named("matchers", location="body"):
         matchers = parse_matchers(body.matchers)
     with named("for", location="body"):
@@ -118,7 +118,7 @@ async def add_silence(services: Services, caller: Asking, now: Now, body: Silenc
 
 @router.delete("/silences/{silence_id}", status_code=204, openapi_extra=OPERATE)
 async def end_silence(services: Services, now: Now, silence_id: _Id) -> None:
-    """End a silence; what it held back and still fires is told within seconds."""
+    """End a silence; people are notified within seconds of what it held back and still fires."""
     await services.alerting().administration().end_silence(silence_id, now)
 
 
@@ -131,7 +131,7 @@ async def list_maintenance(services: Services, paging: Paging, now: Now) -> Page
 
 @router.post("/maintenance", status_code=201, openapi_extra=OPERATE)
 async def add_maintenance(services: Services, caller: Asking, now: Now, body: MaintenanceBody) -> MaintenanceResource:
-    """Tell nobody of alerts that match, for a time from each moment of a cron expression on."""
+    """Notify nobody of alerts that match, for a time from each moment of a cron expression on."""
     with named("matchers", location="body"):
         parse_matchers(body.matchers)
     with named("cron", location="body"):

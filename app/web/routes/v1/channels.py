@@ -1,4 +1,4 @@
-"""The channels over which people are told of alerts, and the messages."""
+"""The channels over which people are notified of alerts, and the messages."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ async def run_rule_now(services: Services, rule: _Rule) -> EvaluationResource:
 
 @router.post("/rules/{rule}/pause", openapi_extra=OPERATE)
 async def pause_rule(services: Services, caller: Asking, now: Now, rule: _Rule) -> RuleStandingResource:
-    """Let a rule rest: its alerts stay as they are, and nothing is told of them."""
+    """Let a rule rest: its alerts stay as they are, and nobody is notified of them."""
     await services.alerting().administration().pause(rule, caller.name, now)
     return RuleStandingResource(rule=rule, paused=True)
 
