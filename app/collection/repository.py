@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from app.collection.answers import UNASKED, Answers, answers_of
 from app.collection.empty_incidents import ExpectedWindow
-from app.collection.models import CollectionRequest, CollectionRun
+from app.collection.models import CollectionRequest, CollectionRun, Outcome
 from app.collection.source_health import LastWindow, PlatformState, state_after
 from app.db.engine import Database
+from app.market.time import Interval
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
@@ -124,9 +126,58 @@ _BEGIN_INCIDENT = """
 _END_INCIDENT = "update empty_incidents set ended_at = $1 where ended_at is null"
 
 
+# Newest first; $7 and $8 are where the page before ended.
+_RECORD = """
+    select
+        run_id, source, item, area, window_start, window_end, started_at, finished_at, outcome,
+        coalesce(error_class, '') as error_class, coalesce(error_message, '') as error_message,
+        received, new, revised, unchanged, vanished, rejected, requests, retries, bytes,
+        api_seconds, parse_seconds, store_seconds
+    from collection_runs
+    where
+        ($1::text[] is null or item = any($1))
+        and ($2::text[] is null or area = any($2))
+        and ($3::text is null or outcome = $3)
+        and finished_at >= $4
+        and finished_at < $5
+        and ($7::timestamptz is null or (finished_at, run_id) < ($7, $8::bigint))
+    order by finished_at desc, run_id desc
+    limit $6
+"""
+
+
 async def latest_windows(connection: Connection, limit: int = LATEST) -> list[LastWindow]:
     """How the latest windows ended, whoever asked for them, oldest first."""
     return [LastWindow(**row) for row in reversed(await connection.fetch(_LATEST, limit))]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedWindow:
+    """A window as it is kept: what was asked, what came of it, what it cost."""
+
+    run_id: int
+    source: str
+    item: str
+    area: str
+    window_start: datetime
+    window_end: datetime
+    started_at: datetime
+    finished_at: datetime
+    outcome: str
+    error_class: str
+    error_message: str
+    received: int
+    new: int
+    revised: int
+    unchanged: int
+    vanished: int
+    rejected: int
+    requests: int
+    retries: int
+    bytes: int
+    api_seconds: float
+    parse_seconds: float
+    store_seconds: float
 
 
 class RunRepository:
@@ -156,6 +207,24 @@ class RunRepository:
                     run.error_message, body,
                 )  # fmt: skip
         return run_id
+
+    async def recorded(
+        self,
+        asked: Interval,
+        *,
+        items: Collection[str] | None = None,
+        areas: Collection[str] | None = None,
+        outcome: Outcome | None = None,
+        limit: int,
+        before: tuple[datetime, int] | None = None,
+    ) -> list[RecordedWindow]:
+        """The windows of these items and areas whose answer came in the interval, the latest first; None means any."""
+        names = [None if one is None else list(one) for one in (items, areas)]
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                _RECORD, *names, outcome and outcome.value, asked.start, asked.end, limit, *(before or (None, None))
+            )
+        return [RecordedWindow(**row) for row in rows]
 
     async def platform(self) -> PlatformState:
         """What the latest windows say of the platform."""

@@ -7,7 +7,9 @@ from typing import Self
 
 from pydantic import Field
 
-from app.collection.models import CollectionRun, RunSums, Summary
+from app.collection.models import CollectionRun, Outcome, RunSums, Summary
+from app.collection.repository import RecordedWindow
+from app.market.areas import label
 from app.schemas import Instant, PreciseInstant, Resource
 
 
@@ -79,6 +81,47 @@ class CollectionResource(Resource):
             summary=[RunSumsResource.of(sums) for sums in summary.sums],
             skipped=list(skipped),
             failures=[FailedRunResource.of(run) for run in summary.failures],
+        )
+
+
+class RecordedWindowResource(Resource):
+    """A window that was asked for: what came of it, and what it cost; `error` and `reason` are "" but of failed ones."""
+
+    id: int
+    source: str
+    item: str
+    area: str
+    start: PreciseInstant = Field(serialization_alias="from")
+    end: PreciseInstant = Field(serialization_alias="to")
+    started_at: PreciseInstant
+    finished_at: PreciseInstant
+    outcome: Outcome
+    error: str
+    reason: str
+    received: int
+    new: int
+    revised: int
+    unchanged: int
+    vanished: int
+    rejected: int
+    requests: int
+    retries: int
+    bytes: int
+    api_seconds: float
+    parse_seconds: float
+    store_seconds: float
+
+    @classmethod
+    def of(cls, window: RecordedWindow) -> Self:
+        own = {"id", "area", "start", "end", "error", "reason"}
+        return cls(
+            id=window.run_id,
+            area=label(window.area),
+            start=window.window_start,
+            end=window.window_end,
+            error=window.error_class,
+            reason=window.error_message,
+            **{name: getattr(window, name) for name in cls.model_fields if name not in own},
         )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, StringConstraints
 
 from app.quality.listing import ListedFinding, ListedScore
-from app.schemas import CalendarDay, FreeForm, Instant, Resource
+from app.schemas import CalendarDay, FreeForm, Instant, RequestBody, Resource
 from app.timeseries.schemas import SeriesIdentity
 
 if TYPE_CHECKING:
@@ -124,6 +124,14 @@ class FindingCounts(RootModel[dict[str, int]]):
     """How many findings are in which state; states without any are left out."""
 
 
+class AcceptanceBody(RequestBody):
+    """Why the values of a finding are right."""
+
+    note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)] = Field(
+        description="Why the values are right.", examples=["a strike"]
+    )
+
+
 class ScanResource(Resource):
     """What a scan did."""
 
@@ -140,6 +148,17 @@ class ScanResource(Resource):
             scores_written=report.scores,
             findings_written=report.findings,
         )
+
+
+class RecheckedFindingResource(Resource):
+    """What another look at a finding came to; `finding` is null where it became part of another one."""
+
+    finding: FindingResource | None
+    scan: ScanResource
+
+    @classmethod
+    def of_one(cls, finding: ListedFinding | None, report: ScanReport) -> Self:
+        return cls(finding=None if finding is None else FindingResource.of(finding), scan=ScanResource.of(report))
 
 
 class NightlyScanResource(ScanResource):

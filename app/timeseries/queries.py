@@ -1,4 +1,4 @@
-"""Reads series as a catalogue: the key of each, and from when until when it has values."""
+"""Reads series as a catalogue: the key of each, from when until when it has values, its newest, and what it was believed."""
 
 # ruff: noqa: S608  names of columns
 
@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from app.market.series import DISTINGUISHING, SeriesKey
-from app.market.time import Resolution
+from app.market.series import DISTINGUISHING, KEY_FIELDS, SeriesKey
+from app.market.time import Interval, Resolution
 from app.timeseries.sql import KEY_COLUMNS
 
 if TYPE_CHECKING:
@@ -65,6 +65,55 @@ _PAGE = f"""
 """
 
 
+# From the last day with values that ends before $13 on: what is delivered before $13 is there or on its own day.
+_NEWEST = f"""
+    select series_id, {KEY_COLUMNS}, newest.*
+    from series
+    cross join lateral (
+        select coalesce(max(day), $13::date)::timestamp at time zone 'UTC' as begin
+        from (
+            select day from daily_counts
+            where daily_counts.series_id = series.series_id and stored > 0 and day < $13::date
+            order by day desc
+            limit 1
+        ) as before
+    ) as last_day
+    cross join lateral (
+        select delivery_start, resolution, value, filled, recorded_at
+        from observations
+        where
+            observations.series_id = series.series_id
+            and delivery_start >= last_day.begin
+            and delivery_start < $14::timestamptz
+            and value is not null
+        order by delivery_start desc, resolution
+        limit 1
+    ) as newest
+    where
+        series_id > $1::bigint
+        and ($2::text[] is null or item = any($2))
+        and ($3::text[] is null or area = any($3)){_PARTS}
+    order by series_id
+    limit $4
+"""
+
+_BELIEFS = """
+    select delivery_start, resolution, value, filled, recorded_at, superseded_at
+    from (
+        select delivery_start, resolution, value, filled, recorded_at, null::timestamptz as superseded_at
+        from observations
+        where series_id = $1 and delivery_start >= greatest($2::timestamptz, $4::timestamptz) and delivery_start < $3
+        union all
+        select delivery_start, resolution, value, filled, recorded_at, superseded_at
+        from observation_revisions
+        where series_id = $1 and delivery_start >= greatest($2::timestamptz, $4::timestamptz) and delivery_start < $3
+    ) as belief
+    where $4::timestamptz is null or (delivery_start, resolution, recorded_at) > ($4, $5::smallint, $6::timestamptz)
+    order by delivery_start, resolution, recorded_at
+    limit $7
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class LatestValue:
     """The value with the latest delivery, and when it was learned."""
@@ -73,6 +122,28 @@ class LatestValue:
     resolution: Resolution
     value: float
     recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewestValue:
+    """The newest value of a series."""
+
+    series_id: int
+    key: SeriesKey
+    latest: LatestValue
+    filled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """A value as it was believed from one instant until another, None for the present one; a vanished value is None."""
+
+    delivery_start: datetime
+    resolution: Resolution
+    value: float | None
+    filled: bool
+    recorded_at: datetime
+    superseded_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +175,48 @@ class SeriesReads:
 
     async def page(self, wanted: SeriesFilter, *, after: int, limit: int) -> Sequence[StoredSeries]:
         """The series behind the one of this number, in the order of their numbers."""
-        names = [None if one is None else list(one) for one in (wanted.items, wanted.areas)]
-        parts = [wanted.parts.get(name) for name in DISTINGUISHING]
         async with self._database.transaction(isolation="repeatable_read", readonly=True) as connection:
-            return [_series(row) for row in await connection.fetch(_PAGE, after, *names, limit, *parts)]
+            return [_series(row) for row in await connection.fetch(_PAGE, *_arguments(wanted, after, limit))]
+
+    async def newest(
+        self, wanted: SeriesFilter, *, before: datetime | None, after: int, limit: int
+    ) -> Sequence[NewestValue]:
+        """Of each series that has values the newest that is delivered before the instant, in the order of their numbers."""
+        arguments = _arguments(wanted, after, limit)
+        # The driver writes these as infinity.
+        end = (before.astimezone(UTC).date(), before) if before else (date.max, datetime.max.replace(tzinfo=UTC))
+        async with self._database.connection() as connection:
+            return [_newest(row) for row in await connection.fetch(_NEWEST, *arguments, *end)]
+
+    async def beliefs(
+        self, series_id: int, interval: Interval, *, after: tuple[datetime, int, datetime] | None, limit: int
+    ) -> Sequence[Belief]:
+        """Every version of the values of a series, by delivery, then by when it was learned."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                _BELIEFS, series_id, interval.start, interval.end, *(after or (None, None, None)), limit
+            )
+        return [Belief(**{**dict(row), "resolution": Resolution.from_id(row["resolution"])}) for row in rows]
 
     async def one(self, series_id: int) -> StoredSeries | None:
         found = await self.page(SeriesFilter(), after=series_id - 1, limit=1)
         return found[0] if found and found[0].series_id == series_id else None
 
 
+def _arguments(wanted: SeriesFilter, after: int, limit: int) -> list[object]:
+    names = [None if one is None else list(one) for one in (wanted.items, wanted.areas)]
+    return [after, *names, limit, *(wanted.parts.get(name) for name in DISTINGUISHING)]
+
+
+def _newest(row: Record) -> NewestValue:
+    latest = LatestValue(row["delivery_start"], Resolution.from_id(row["resolution"]), row["value"], row["recorded_at"])
+    return NewestValue(row["series_id"], SeriesKey(*tuple(row)[1 : 1 + len(KEY_FIELDS)]), latest, row["filled"])
+
+
 def _series(row: Record) -> StoredSeries:
     return StoredSeries(
         row["series_id"],
-        SeriesKey(*tuple(row)[1 : 1 + len(KEY_COLUMNS.split(","))]),
+        SeriesKey(*tuple(row)[1 : 1 + len(KEY_FIELDS)]),
         row["first_seen"],
         tuple(sorted(map(Resolution.from_id, row["resolutions"] or ()), key=lambda one: one.id)),
         row["first_delivery"],

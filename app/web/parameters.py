@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -69,16 +69,16 @@ def named(
 def named_places(texts: Sequence[str], *, field: str = "area", location: str = "query") -> list[Place]:
     """The areas and borders of these names, each once."""
     with named(field, ProblemType.UNKNOWN_NAME, location=location):
-        found = [find_place(part) for part in _parts(texts, field)]
+        found = [find_place(part) for part in name_parts(texts, field)]
     return list({place.eic: place for place in found}.values())
 
 
 def named_items(texts: Sequence[str], *, field: str = "item", location: str = "query") -> list[DataItem]:
     with named(field, ProblemType.UNKNOWN_NAME, location=location):
-        return list(dict.fromkeys(find_item(part) for part in _parts(texts, field)))
+        return list(dict.fromkeys(find_item(part) for part in name_parts(texts, field)))
 
 
-def _parts(texts: Sequence[str], field: str) -> list[str]:
+def name_parts(texts: Sequence[str], field: str) -> list[str]:
     """The parameter given several times, each with one or several parts."""
     with named(field):
         parts = [part for text in texts for part in listed(text)]
@@ -133,8 +133,8 @@ def selection(
     What is named and not for the key is refused by name: an answer without it would look as if it had nothing.
     """
     own = caller.key if caller.key and caller.limited else None
-    areas = _parts(area, "area") or list(own.areas if own and own.areas else settings.collection.areas)
-    items = _parts(item, "item") or list(own.items if own and own.items else settings.collection.items)
+    areas = name_parts(area, "area") or list(own.areas if own and own.areas else settings.collection.areas)
+    items = name_parts(item, "item") or list(own.items if own and own.items else settings.collection.items)
     check_named(
         named_places(areas, location=location) if area else [],
         named_items(items, location=location) if item else [],
@@ -214,17 +214,32 @@ def allowed(requests: Sequence[CollectionRequest], caller: Caller) -> tuple[Coll
 def narrowed(areas: Sequence[str], items: Sequence[str], caller: Caller) -> tuple[list[str] | None, list[str] | None]:
     """The EICs and items that are named, of a limited key those that are for it; None means any."""
     places, wanted = named_places(areas), named_items(items)
-    check_named(places, wanted, caller)
-    key = caller.key
-    return (
-        _common([place.eic for place in places] if areas else None, key.areas if key else ()),
-        _common([item.value for item in wanted] if items else None, key.items if key else ()),
+    found = narrowed_to_key(
+        [item.value for item in wanted] if items else None,
+        [place.eic for place in places] if areas else None,
+        places,
+        wanted,
+        caller,
     )
+    return found[1], found[0]
 
 
-def _common(named_ones: list[str] | None, permitted: Sequence[str]) -> list[str] | None:
+def narrowed_to_key(
+    items: Collection[str] | None,
+    areas: Collection[str] | None,
+    places: Sequence[Place],
+    named_ones: Sequence[DataItem],
+    caller: Caller,
+) -> tuple[list[str] | None, list[str] | None]:
+    """Of items and EICs those that the key is for; what is named and not for it is refused."""
+    check_named(places, named_ones, caller)
+    key = caller.key
+    return _common(items, key.items if key else ()), _common(areas, key.areas if key else ())
+
+
+def _common(named_ones: Collection[str] | None, permitted: Sequence[str]) -> list[str] | None:
     if not permitted:
-        return named_ones
+        return None if named_ones is None else list(named_ones)
     return list(permitted) if named_ones is None else [one for one in named_ones if one in permitted]
 
 

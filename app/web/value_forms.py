@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -10,14 +10,15 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Query, Request
 
 from app.collection.series_query import series_query, zone_of_all
+from app.kit.suggest import did_you_mean
 from app.market.areas import find_place
 from app.market.moments import parse_known_at, parse_zone
 from app.market.time import Resolution
-from app.timeseries.export.forms import ExportForm
+from app.timeseries.export.forms import ExportForm, Shape
 from app.timeseries.query import SeriesQuery
 from app.timeseries.shape import Aggregation, Auction, Resampling
 from app.web.dependencies import Asking, Now
-from app.web.parameters import Selected, check_named, named
+from app.web.parameters import Selected, check_named, name_parts, named
 from app.web.problem_types import ApiError, ProblemType, wrong_field
 from app.wiring.catalog import CATALOG
 
@@ -103,6 +104,33 @@ def _zone(
 
 
 OutputZone = Annotated[ZoneInfo | None, Depends(_zone)]
+
+
+def _fields(
+    fields: Annotated[
+        list[str],
+        Query(
+            description="Columns of the long shape, in this order; several with commas, or repeat it. Without it, all.",
+            examples=[["delivery_start", "value"]],
+        ),
+    ] = [],  # noqa: B006  FastAPI copies it
+) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name_parts(fields, "fields")))
+
+
+ChosenColumns = Annotated[tuple[str, ...], Depends(_fields)]
+
+
+def check_fields(fields: Sequence[str], known: Sequence[str], shape: Shape) -> None:
+    """ApiError where a column is asked for that the answer does not have."""
+    if fields and shape is Shape.WIDE:
+        raise wrong_field(
+            ProblemType.INVALID_REQUEST, "fields", "the columns of `shape=wide` are the series; leave it out"
+        )
+    for name in fields:
+        if name not in known:
+            hint = did_you_mean(name, known, otherwise=f"; it has {', '.join(known)}")
+            raise wrong_field(ProblemType.INVALID_REQUEST, "fields", f"there is no column {name[:60]!r} here{hint}")
 
 
 def _resampling(

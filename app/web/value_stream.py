@@ -59,10 +59,12 @@ async def values_as(
     *,
     wide: bool,
     synthetic: bool,
+    fields: tuple[str, ...] = (),
 ) -> AsyncGenerator[bytes]:
     """The values in this form, in chunks; the loop goes on while a batch is written."""
     spool = Spool()
-    with writing(form, cast("IO[bytes]", spool), query, zone, wide=wide, synthetic=synthetic) as writer:
+    stream = cast("IO[bytes]", spool)
+    with writing(form, stream, query, zone, wide=wide, synthetic=synthetic, fields=fields) as writer:
         async with aclosing(read_shaped(repository, query)) as found:
             async for shaped in found:
                 await asyncio.to_thread(writer.write, shaped)

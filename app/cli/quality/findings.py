@@ -70,7 +70,7 @@ def findings_command(
     """
     if context.invoked_subcommand is not None:
         return
-    from app.cli.quality.day_range import DayRange
+    from app.quality.assessment.day_range import DayRange
     from app.quality.schemas import FindingResource
 
     settings, now = begin(), SystemClock().now()

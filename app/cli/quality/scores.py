@@ -18,7 +18,7 @@ from app.clock import SystemClock
 from app.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from app.cli.quality.day_range import DayRange
+    from app.quality.assessment.day_range import DayRange
     from app.quality.listing import ListedScore
     from app.quality.schemas import ScanResource
     from app.wiring.container import Container
@@ -45,7 +45,7 @@ def scan_command(
 
     Example: gridkeeper quality scan --area DE_LU --item load_actual --from -30d
     """
-    from app.cli.quality.day_range import DayRange
+    from app.quality.assessment.day_range import DayRange
 
     settings, now = begin(), SystemClock().now()
     if nightly and (area or item or start or end):
@@ -92,7 +92,7 @@ def score_command(
 
     Example: gridkeeper quality score --area DE_LU --from -30d
     """
-    from app.cli.quality.day_range import DayRange
+    from app.quality.assessment.day_range import DayRange
     from app.quality.schemas import ScoreResource
 
     settings, now = begin(), SystemClock().now()

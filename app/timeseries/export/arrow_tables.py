@@ -7,9 +7,8 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from app.market.time import Resolution, iso_microseconds
-from app.timeseries.export.columns import COLUMNS, ORIGIN, SYNTHETIC, Look, key_values
+from app.timeseries.export.columns import COVERAGE, ORIGIN, SYNTHETIC, Look, key_value
 from app.timeseries.export.wide_table import WideTable
-from app.timeseries.reads import ObservationBatch
 from app.timeseries.shape import Shaped
 
 if TYPE_CHECKING:
@@ -24,37 +23,30 @@ class ArrowTables:
 
         text, instant = pa.dictionary(pa.int32(), pa.string()), pa.timestamp("us", tz="UTC")
         local = pa.timestamp("us", tz=look.zone.key if look.zone else "UTC")
-        types = {"delivery_start": local, "value": pa.float64(), "filled": pa.bool_(), "recorded_at": instant}
-        fields = [(name, types.get(name, text)) for name in COLUMNS]
+        types = {
+            "delivery_start": local, "value": pa.float64(), "filled": pa.bool_(), "recorded_at": instant,
+            COVERAGE: pa.float64(),
+        }  # fmt: skip
         self._arrow = pa
-        fields += [("coverage", pa.float64())] if look.coverage else []
-        fields += [(ORIGIN, text)] if look.synthetic else []
-        self._synthetic = look.synthetic
-        self.schema = pa.schema(fields, metadata=_metadata(look))
+        self.schema = pa.schema([(name, types.get(name, text)) for name in look.columns], metadata=_metadata(look))
 
     def table(self, shaped: Shaped) -> pa.Table:
-        arrays = self._arrays(shaped.batch)
-        if shaped.coverage is not None:
-            arrays.append(self._arrow.array(shaped.coverage))
-        if self._synthetic:
-            rows = np.zeros(len(shaped.batch), dtype=np.int32)
-            arrays.append(self._arrow.DictionaryArray.from_arrays(rows, [SYNTHETIC]))
-        return self._arrow.table(arrays, schema=self.schema)
+        return self._arrow.table([self._array(name, shaped) for name in self.schema.names], schema=self.schema)
 
-    def _arrays(self, batch: ObservationBatch) -> list[pa.Array]:
-        pa, count = self._arrow, len(batch)
-        names, codes = np.unique(batch.resolutions, return_inverse=True)
-        first_row = np.zeros(count, dtype=np.int32)
-        key = [pa.DictionaryArray.from_arrays(first_row, [value]) for value in key_values(batch.key)]
-        resolutions = [Resolution.from_id(int(name)).code for name in names]
-        return [
-            pa.array(batch.starts * 1_000_000).cast(self.schema.field("delivery_start").type),
-            pa.DictionaryArray.from_arrays(codes.astype(np.int32), resolutions),
-            pa.array(batch.values, from_pandas=True),
-            pa.array(batch.filled),
-            *key,
-            pa.array(batch.recorded_at).cast(self.schema.field("recorded_at").type),
-        ]
+    def _array(self, name: str, shaped: Shaped) -> pa.Array:
+        pa, batch = self._arrow, shaped.batch
+        if name in {"delivery_start", "recorded_at"}:
+            instants = batch.starts * 1_000_000 if name == "delivery_start" else batch.recorded_at
+            return pa.array(instants).cast(self.schema.field(name).type)
+        numbers = {"value": batch.values, "filled": batch.filled, COVERAGE: shaped.coverage}
+        if name in numbers:
+            return pa.array(numbers[name], from_pandas=True)
+        if name == "resolution":
+            distinct, codes = np.unique(batch.resolutions, return_inverse=True)
+            texts = [Resolution.from_id(one).code for one in distinct.tolist()]
+            return pa.DictionaryArray.from_arrays(codes.astype(np.int32), texts)
+        text = SYNTHETIC if name == ORIGIN else key_value(batch.key, name)
+        return pa.DictionaryArray.from_arrays(np.zeros(len(batch), dtype=np.int32), [text])
 
 
 def _metadata(look: Look) -> dict[str, str] | None:

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from typing import IO
 
-from app.market.series import SeriesKey
-from app.timeseries.export.columns import (
-    COLUMNS,
-    ORIGIN,
-    SYNTHETIC,
-    Look,
-    key_values,
-    known,
-    local_instants,
-    text_columns,
-)
+from app.timeseries.export.columns import ORIGIN, SYNTHETIC, Look, Notation, column_texts, local_instants, text_rows
 from app.timeseries.export.wide_table import WideTable
 from app.timeseries.shape import Shaped
+
+_NOTATION = Notation(unknown="", false="0", true="1")
 
 
 class CsvWriter:
@@ -30,19 +22,19 @@ class CsvWriter:
 
     def __init__(self, stream: IO[str], look: Look = Look()) -> None:  # noqa: B008  it is frozen
         self._stream = stream
-        self._zone = look.zone
-        self._last = f",{SYNTHETIC}" if look.synthetic else ""
-        header = [*COLUMNS, *(["coverage"] if look.coverage else []), *([ORIGIN] if look.synthetic else [])]
-        self._stream.write(",".join(header) + "\n")
+        self._look = look
+        self._stream.write(",".join(look.columns) + "\n")
 
     def write(self, shaped: Shaped) -> None:
-        key, comma = _key_as_csv(shaped.batch.key), "" if shaped.coverage is None else ","
-        self._stream.write(
-            "".join(
-                f"{start},{resolution},{value},{filled:d},{key},{recorded_at}{comma}{share}{self._last}\n"
-                for start, resolution, value, filled, recorded_at, share in text_columns(shaped, self._zone)
-            )
-        )
+        self._stream.write("".join(text_rows(self._pieces(shaped), len(shaped))))
+
+    def _pieces(self, shaped: Shaped) -> Iterator[str | Sequence[str]]:
+        for number, name in enumerate(self._look.columns):
+            if number:
+                yield ","
+            texts = column_texts(name, shaped, self._look, _NOTATION)
+            yield _quoted(texts) if isinstance(texts, str) else texts
+        yield "\n"
 
     def close(self) -> None:
         self._stream.flush()
@@ -60,12 +52,15 @@ class WideCsvWriter(WideTable):
         lines = csv.writer(self._stream, lineterminator="\n")
         lines.writerow(["delivery_start", *columns, *([ORIGIN] if self.look.synthetic else [])])
         last = [[SYNTHETIC] * len(starts)] if self.look.synthetic else []
-        lines.writerows(zip(local_instants(starts, self.look.zone), *map(known, columns.values()), *last, strict=True))
+        values = map(_NOTATION.numbers, columns.values())
+        lines.writerows(zip(local_instants(starts, self.look.zone), *values, *last, strict=True))
         self._stream.flush()
 
 
-@lru_cache(maxsize=1024)
-def _key_as_csv(key: SeriesKey) -> str:
+def _quoted(text: str) -> str:
+    """A cell; only what parts of a key hold could need quotes."""
+    if text.isascii() and text.replace("_", "").isalnum():
+        return text
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(key_values(key))
-    return line.getvalue()
+    csv.writer(line, lineterminator="").writerow([text, ""])
+    return line.getvalue()[:-1]

@@ -36,10 +36,18 @@ class Shape(StrEnum):
 
 @contextmanager
 def writing(
-    form: ExportForm, stream: IO[bytes], query: SeriesQuery, zone: ZoneInfo | None, *, wide: bool, synthetic: bool
+    form: ExportForm,
+    stream: IO[bytes],
+    query: SeriesQuery,
+    zone: ZoneInfo | None,
+    *,
+    wide: bool,
+    synthetic: bool,
+    fields: tuple[str, ...] = (),
 ) -> Iterator[Writer]:
     """A writer onto the stream, which is complete at the end of the block and stays open."""
-    look = Look(zone, query.as_of, synthetic, query.resampling is not None, partial(shown_under, query=query))
+    shown = partial(shown_under, query=query)
+    look = Look(zone, query.as_of, synthetic, query.resampling is not None, shown, fields)
     if form in _BINARY:
         writer = _BINARY[form][wide](stream, look)
         yield writer

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-from app.market.series import SeriesKey
 from app.market.time import iso_microseconds
 from app.timeseries.export.columns import (
-    KEY_COLUMNS,
+    COVERAGE,
     ORIGIN,
     SYNTHETIC,
     Look,
-    key_values,
-    known,
+    Notation,
+    column_texts,
     local_instants,
-    text_columns,
+    text_rows,
 )
 from app.timeseries.export.wide_table import WideTable
 from app.timeseries.shape import Shaped
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+_NOTATION = Notation(unknown="null", false="false", true="true")
+_NO_TEXTS = {"value", "filled", COVERAGE}
 _LAST = f',"{ORIGIN}":"{SYNTHETIC}"'
 
 
@@ -59,19 +57,20 @@ class JsonWriter:
 
     def __init__(self, stream: IO[str], look: Look = Look(), *, lines: bool = False) -> None:  # noqa: B008  it is frozen
         self._rows = JsonRows(stream, lines=lines, as_of=look.as_of)
-        self._zone = look.zone
-        self._last = _LAST if look.synthetic else ""
+        self._look = look
 
     def write(self, shaped: Shaped) -> None:
-        key, last = _key_members(shaped.batch.key), self._last
-        covered = "" if shaped.coverage is None else ',"coverage":'
-        self._rows.add(
-            [
-                f'{{"delivery_start":"{start}","resolution":"{resolution}","value":{value or "null"},'
-                f'"filled":{"true" if filled else "false"},{key},"recorded_at":"{recorded_at}"{covered}{share}{last}}}'
-                for start, resolution, value, filled, recorded_at, share in text_columns(shaped, self._zone)
-            ]
-        )
+        self._rows.add(list(text_rows(self._pieces(shaped), len(shaped))))
+
+    def _pieces(self, shaped: Shaped) -> Iterator[str | Sequence[str]]:
+        for number, name in enumerate(self._look.columns):
+            quote = "" if name in _NO_TEXTS else '"'
+            yield f'{"," if number else "{"}"{name}":{quote}'
+            texts = column_texts(name, shaped, self._look, _NOTATION)
+            # What is written for each row is made here; parts of a key may hold anything.
+            yield json.dumps(texts)[1:-1] if quote and isinstance(texts, str) else texts
+            yield quote
+        yield "}"
 
     def close(self) -> None:
         self._rows.close()
@@ -88,7 +87,7 @@ class WideJsonWriter(WideTable):
         starts, columns = self.table()
         last = _LAST if self.look.synthetic else ""
         members = [
-            [f",{json.dumps(name)}:{value or 'null'}" for value in known(values)] for name, values in columns.items()
+            [f",{json.dumps(name)}:{value}" for value in _NOTATION.numbers(values)] for name, values in columns.items()
         ]
         self._rows.add(
             [
@@ -97,8 +96,3 @@ class WideJsonWriter(WideTable):
             ]
         )
         self._rows.close()
-
-
-@lru_cache(maxsize=1024)
-def _key_members(key: SeriesKey) -> str:
-    return json.dumps(dict(zip(KEY_COLUMNS, key_values(key), strict=True)), separators=(",", ":"))[1:-1]

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 CursorPart = str | int
 _MARKS: tuple[tuple[str, type[CursorPart]], ...] = (("i", int), ("s", str))
 _BETWEEN = "\x1f"
 _LONGEST = 2000
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def part_of(instant: datetime) -> int:
+    """An instant as a part of a cursor, to the microsecond."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant_in(part: CursorPart) -> datetime:
+    """The instant of such a part; ValueError where it is none."""
+    try:
+        return _EPOCH + timedelta(microseconds=int(part))
+    except OverflowError:
+        raise ValueError("no cursor") from None
 
 
 def encode_cursor(key: Sequence[CursorPart]) -> str:

@@ -63,6 +63,14 @@ ROUTES = {
     "report daily": "read_daily_report",
     "report weekly": "read_weekly_report",
     "report quality": "read_quality_report",
+    "export": "read_observations",
+    "quality score": "list_scores",
+    "quality findings": "list_findings",
+    "quality accept": "accept_finding",
+    "quality recheck": "recheck_finding",
+    "quality findings accept": "accept_finding",
+    "quality findings recheck": "recheck_finding",
+    "api openapi": "read_document",
     "api keys create": "create_key",
     "api keys list": "list_keys",
     "api keys revoke": "revoke_key",
@@ -74,18 +82,10 @@ NO_ROUTE = {
     "migrate": "needs the service stopped",
     "parse": "reads files, without a database",
     "collect": "is a backfill over the API",
-    "export": "is `/observations`, a module of its own",
     "detect": "reads files",
     "quality detect": "reads files",
     "quality structure": "reads files",
-    "quality score": "is `/quality`, a module of its own",
-    "quality findings": "is `/quality`, a module of its own",
-    "quality scan": "is `/quality`, a module of its own",
-    "quality accept": "is `/quality`, a module of its own",
-    "quality recheck": "is `/quality`, a module of its own",
-    "quality findings accept": "is `/quality`, a module of its own",
-    "quality findings recheck": "is `/quality`, a module of its own",
-    "api openapi": "is `/openapi.json`",
+    "quality scan": "is the job `quality`, which `POST /jobs/quality/run` asks for",
 }
 
 
@@ -93,7 +93,7 @@ def commands(group: Any, prefix: str = "") -> Iterator[str]:
     for name, one in group.commands.items():
         if hasattr(one, "commands"):
             yield from commands(one, f"{prefix}{name} ")
-        else:
+        if not hasattr(one, "commands") or one.invoke_without_command:
             yield prefix + name
 
 

@@ -268,7 +268,7 @@ def route(where: list[str]) -> None:
     folder, includer, document = where
     table = routes_table(create_api(None, ApiSettings()).openapi())
     assert table in (ROOT / document).read_text(encoding="utf-8")
-    modules_of = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__", "api"}
+    modules_of = {path.stem for path in (ROOT / folder).rglob("*.py")} - {"__init__", "api"}
     assert {module.__name__.rpartition(".")[2] for module in MODULES} == modules_of
     assert includer == f"{folder}api.py"
     makers = {path for path, tree in modules().items() if any(is_call(node, "api_router") for node in ast.walk(tree))}

@@ -13,19 +13,18 @@ from app.web.api_problems import install_problems
 from app.web.routes.v1 import (
     about,
     access,
-    alerts,
     backfills,
     catalogue,
     changes,
-    channels,
     completeness,
     jobs,
     observations,
+    quality,
     reports,
-    rules,
     series,
     status,
 )
+from app.web.routes.v1.alerting import alerts, channels, rules
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
@@ -36,6 +35,7 @@ MODULES = (
     observations,
     changes,
     completeness,
+    quality,
     jobs,
     backfills,
     alerts,

@@ -10,12 +10,13 @@ from starlette.responses import Response
 
 from app.market.time import iso_microseconds
 from app.settings import Origin
+from app.timeseries.export.columns import known_columns
 from app.timeseries.export.forms import Shape
 from app.timeseries.schemas import ObservationsResource
 from app.timeseries.shape import FinerThanStored
 from app.web.dependencies import READ_LIMITED, CurrentSettings, Services, api_router
 from app.web.problem_types import ProblemType, wrong_field
-from app.web.value_forms import MEDIA_TYPES, Form, OutputZone, ValueQuery, media_type
+from app.web.value_forms import MEDIA_TYPES, ChosenColumns, Form, OutputZone, ValueQuery, check_fields, media_type
 from app.web.value_stream import ChunkedAnswer, values_as
 
 router = api_router("series")
@@ -45,6 +46,7 @@ async def read_observations(
     query: ValueQuery,
     form: Form,
     zone: OutputZone,
+    fields: ChosenColumns,
     shape: _Shape = Shape.LONG,
 ) -> Response:
     """Give stored values: as they are or as they were known, as stored or in longer units, in five formats.
@@ -60,7 +62,8 @@ async def read_observations(
     synthetic = settings.origin is Origin.SANDBOX
     if synthetic:
         headers["Gridkeeper-Origin"] = "SYNTHETIC"
-    values = values_as(repository, query, form, zone, wide=shape is Shape.WIDE, synthetic=synthetic)
+    check_fields(fields, known_columns(coverage=query.resampling is not None, synthetic=synthetic), shape)
+    values = values_as(repository, query, form, zone, wide=shape is Shape.WIDE, synthetic=synthetic, fields=fields)
     try:
         return await ChunkedAnswer.of(values, media_type(form), headers, patience=settings.api.reader_seconds)
     except FinerThanStored as error:

@@ -14,14 +14,17 @@ from app.quality.listing import ListedScore
 class DayRange:
     """The asked range as whole local days of each place."""
 
-    def __init__(self, start: str, end: str | None, now: datetime) -> None:
+    def __init__(
+        self, start: str, end: str | None, now: datetime, *, names: tuple[str, str] = ("--from", "--to")
+    ) -> None:
         self._range = (start, end)
         self._now = now
+        self._names = names
         self(None)  # a wrong moment is refused before anything begins
 
     def __call__(self, place: Place | None) -> Interval:
         zone = place.zone if place else MARKET_ZONE
-        return parse_interval(*self._range, zone, self._now)
+        return parse_interval(*self._range, zone, self._now, names=self._names)
 
     @property
     def hull(self) -> Interval:
