@@ -76,4 +76,10 @@ class ApiSettings(Section):
         le=3600,
         description="Seconds after which a client that takes nothing of its answer is dropped.",
     )
+    file_bytes: int = Field(
+        default=32_000_000,
+        ge=100_000,
+        le=1_000_000_000,
+        description="Largest Parquet answer of which parts may be read (HEAD, Range); twice as much is kept in memory.",
+    )
     audit_days: int = Field(default=730, ge=1, le=36_500, description="Days for which the record of changes is kept.")

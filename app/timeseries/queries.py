@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from app.market.series import DISTINGUISHING, KEY_FIELDS, SeriesKey
+from app.market.series import DISTINGUISHING, KEY_FIELDS, DataItem, SeriesKey
 from app.market.time import Interval, Resolution
-from app.timeseries.sql import KEY_COLUMNS
+from app.timeseries.sql import KEY_COLUMNS, WRITERS
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -114,6 +114,27 @@ _BELIEFS = """
 """
 
 
+# A series that nothing was written to since it is counted has the revision 0.
+_REVISIONS = """
+    select series_id, coalesce(revision, 0) as revision, changed_at
+    from unnest($1::text[], $2::text[]) as wanted (item, area)
+    join series using (item, area)
+    left join series_revisions using (series_id)
+    order by series_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadState:
+    """Which series a read is about, and how often each was written to: a read of equal states gives equal values.
+
+    `changed_at` is the whole second in which the last one was, None while another write of that second may be open.
+    """
+
+    revisions: tuple[tuple[int, int], ...]
+    changed_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class LatestValue:
     """The value with the latest delivery, and when it was learned."""
@@ -197,6 +218,17 @@ class SeriesReads:
                 _BELIEFS, series_id, interval.start, interval.end, *(after or (None, None, None)), limit
             )
         return [Belief(**{**dict(row), "resolution": Resolution.from_id(row["resolution"])}) for row in rows]
+
+    async def state(self, wanted: Mapping[DataItem, Collection[str]]) -> ReadState:
+        """The state of the series of these areas by item. Values that are read later are those of it, or newer ones."""
+        pairs = [(item.value, area) for item, areas in wanted.items() for area in areas]
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_REVISIONS, [item for item, _ in pairs], [area for _, area in pairs])
+            [writers] = await connection.fetch(WRITERS)
+        changed = max((row["changed_at"].replace(microsecond=0) for row in rows if row["changed_at"]), default=None)
+        if changed and changed + timedelta(seconds=1) > min(filter(None, writers)):
+            changed = None
+        return ReadState(tuple((row["series_id"], row["revision"]) for row in rows), changed)
 
     async def one(self, series_id: int) -> StoredSeries | None:
         found = await self.page(SeriesFilter(), after=series_id - 1, limit=1)

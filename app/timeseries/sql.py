@@ -217,6 +217,9 @@ _DIFFERENCE = """
         from diff, moment
         where replaces or not known
         having count(*) > 0
+    ),
+    counted_series as (
+        {count_series}
     )
     select
         count(*) filter (where not known) as new,
@@ -247,15 +250,26 @@ _SAID = f"""exists (
                     end
             )"""  # noqa: S608  constants
 
+_COUNT_SERIES = """
+        insert into series_revisions as counted (series_id, revision, changed_at)
+        select series_id, 1, clock_timestamp() from (select distinct series_id from {series}) as written
+        on conflict (series_id) do update
+        set revision = counted.revision + 1, changed_at = excluded.changed_at
+"""
+# Whatever is written counts, a change of `filled` too: an answer shows it. Writers of a series wait for each other.
+
 _MOMENT = _unshared("instant", series="$1::integer[]", first="$3", last="$4")
 
-STORE_DIFFERENCE = _DIFFERENCE.format(end=_END, unless_said="", superseded="0", moment=_MOMENT)
+_COUNTED = _COUNT_SERIES.format(series="diff").strip()
+
+STORE_DIFFERENCE = _DIFFERENCE.format(end=_END, unless_said="", superseded="0", moment=_MOMENT, count_series=_COUNTED)
 
 # The same for an answer to an earlier question: $9 to $12 are the series, resolutions and spans that later ones speak of.
 STORE_DIFFERENCE_OF_EARLIER = _DIFFERENCE.format(
     end=_END,
     unless_said=f"and not {_SAID}",
     moment=_MOMENT,
+    count_series=_COUNTED,
     superseded=f"""(
             select count(*)
             from found
@@ -296,8 +310,11 @@ FORGET_SPANS = """
 """
 
 # Beside the counts the entry in the log of changes, so that it costs no question of its own.
-ADD_COUNTS = """
-    with logged as (
+ADD_COUNTS = f"""
+    with counted_series as (
+        {_COUNT_SERIES.format(series="unnest($6::integer[]) as given (series_id)").strip()}
+    ),
+    logged as (
         insert into change_batches (recorded_at, series_ids, first_start, last_start, new_rows, replaced_rows)
         values ($5, $6::integer[], $7, $8, $9, 0)
     )
@@ -307,7 +324,7 @@ ADD_COUNTS = """
         as added (series_id, day, resolution, stored)
     on conflict (series_id, day, resolution) do update
     set stored = counts.stored + excluded.stored
-"""
+"""  # noqa: S608  constants
 
 # Below, {rows} stands for a condition and {instant} for a literal: COPY takes no parameters.
 VALUE_ROW = RowFormat(

@@ -34,6 +34,7 @@ class ProblemType(StrEnum):
     GONE = "gone"
     BODY_TOO_LARGE = "body-too-large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
+    RANGE_NOT_SATISFIABLE = "range-not-satisfiable"
     WRONG_HOST = "wrong-host"
     KEY_REUSED = "idempotency-key-reused"
     TOO_MANY_REQUESTS = "too-many-requests"
@@ -65,6 +66,7 @@ _STATUS: Mapping[ProblemType, HTTPStatus] = {
     ProblemType.GONE: HTTPStatus.GONE,
     ProblemType.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ProblemType.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ProblemType.RANGE_NOT_SATISFIABLE: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     ProblemType.WRONG_HOST: HTTPStatus.MISDIRECTED_REQUEST,
     ProblemType.KEY_REUSED: HTTPStatus.UNPROCESSABLE_ENTITY,
     ProblemType.TOO_MANY_REQUESTS: HTTPStatus.TOO_MANY_REQUESTS,

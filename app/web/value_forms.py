@@ -17,6 +17,7 @@ from app.market.time import Resolution
 from app.timeseries.export.forms import ExportForm, Shape
 from app.timeseries.query import SeriesQuery
 from app.timeseries.shape import Aggregation, Auction, Resampling
+from app.web.api.codings import weights
 from app.web.dependencies import Asking, Now
 from app.web.parameters import Selected, check_named, name_parts, named
 from app.web.problem_types import ApiError, ProblemType, wrong_field
@@ -66,27 +67,15 @@ def media_type(form: ExportForm) -> str:
 def _form(request: Request, form: _Format = None) -> ExportForm:
     if form is not None:
         return form
-    accepted = [part.strip() for part in request.headers.get("accept", "*/*").lower().split(",")]
-    wanted = sorted(filter(None, map(_preference, accepted)), reverse=True)
-    for _, name in wanted:
+    accepted = weights(request.headers.get("accept", "*/*"))
+    for name in sorted(accepted, key=lambda one: accepted[one], reverse=True):
         for known, kind in MEDIA_TYPES.items():
-            if name in {kind, "*/*", f"{kind.partition('/')[0]}/*"}:
+            if accepted[name] and name in {kind, "*/*", f"{kind.partition('/')[0]}/*"}:
                 return known
     raise ApiError(
         ProblemType.NOT_ACCEPTABLE,
         f"Accept names none of {', '.join(MEDIA_TYPES.values())}; ask for one of them, or say `format`",
     )
-
-
-def _preference(part: str) -> tuple[float, str] | None:
-    """The weight and the type of a part of Accept; None where it is not wanted or no weight."""
-    name, *parameters = (piece.strip() for piece in part.split(";"))
-    weights = [one.removeprefix("q=") for one in parameters if one.startswith("q=")]
-    try:
-        weight = float(weights[0]) if weights else 1.0
-    except ValueError:
-        return None
-    return (weight, name) if 0 < weight <= 1 else None
 
 
 Form = Annotated[ExportForm, Depends(_form)]

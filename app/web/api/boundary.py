@@ -49,7 +49,7 @@ class ApiBoundary:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         address, local = client_address(scope, headers, self._proxies)
         state = scope.setdefault("state", {})
-        state.update(request_id=request_id, address=address, local=local)
+        state.update(request_id=request_id, address=address, local=local, method=scope["method"])
         answer = _with_headers(send, request_id)
         if not is_api(scope["path"]):
             await self._app(scope, receive, answer)

@@ -42,6 +42,7 @@ _WITH_BODY = (
     ProblemType.BODY_TOO_LARGE,
     ProblemType.UNSUPPORTED_MEDIA_TYPE,
 )
+_VALUES = "/observations"
 _WITH_CURSOR_OF_A_LOG = ("/changes",)
 TAGS = {
     "catalogue": "What is known before anything is collected.",
@@ -132,6 +133,7 @@ def _finish(path: str, method: str, operation: Document, limits: ApiSettings) ->
     """Adds errors and limits to an operation."""
     kinds = [*_ANYWHERE, *(_WITH_BODY if method != "get" else ()), *((ProblemType.NOT_FOUND,) if "{" in path else ())]
     kinds += [ProblemType.GONE] if path in _WITH_CURSOR_OF_A_LOG else []
+    kinds += [ProblemType.NOT_ACCEPTABLE, ProblemType.RANGE_NOT_SATISFIABLE] if path == _VALUES else []
     if not operation.get("security"):
         kinds = [kind for kind in kinds if kind not in {ProblemType.NOT_AUTHENTICATED, ProblemType.NOT_ALLOWED}]
     responses = operation["responses"]

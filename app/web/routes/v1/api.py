@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app.settings import ApiSettings
+from app.web.api.kept_files import KeptFiles
 from app.web.api.openapi import api_document
 from app.web.api_problems import install_problems
 from app.web.routes.v1 import (
@@ -59,6 +60,7 @@ def create_api(container: Container | None, limits: ApiSettings) -> FastAPI:
     )
     api.state.container = container
     api.state.limits = limits
+    api.state.files = KeptFiles(limits.file_bytes)
     api.state.routes = [route for module in MODULES for route in module.router.routes]
     install_problems(api)
     for module in MODULES:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Query, Request
 from starlette.responses import Response
 
-from app.market.time import iso_microseconds
 from app.settings import Origin
 from app.timeseries.export.columns import known_columns
-from app.timeseries.export.forms import Shape
+from app.timeseries.export.forms import ExportForm, Shape
 from app.timeseries.schemas import ObservationsResource
 from app.timeseries.shape import FinerThanStored
 from app.web.dependencies import READ_LIMITED, CurrentSettings, Services, api_router
 from app.web.problem_types import ProblemType, wrong_field
-from app.web.value_forms import MEDIA_TYPES, ChosenColumns, Form, OutputZone, ValueQuery, check_fields, media_type
-from app.web.value_stream import ChunkedAnswer, values_as
+from app.web.value_answer import Wanted, answer_of
+from app.web.value_forms import MEDIA_TYPES, ChosenColumns, Form, OutputZone, ValueQuery, check_fields
 
 router = api_router("series")
 
@@ -34,12 +33,18 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
             for kind in MEDIA_TYPES.values()
             if kind != "application/json"
         },
-    }
+    },
+    206: {
+        "description": "The part of a Parquet file that `Range` names.",
+        "content": {MEDIA_TYPES[ExportForm.PARQUET]: {"schema": {"type": "string", "format": "binary"}}},
+    },
+    304: {"description": "The answer is the one whose `ETag` is in `If-None-Match`."},
 }
 
 
 @router.get("/observations", openapi_extra=READ_LIMITED, responses=_ANSWERS, response_class=Response)
 async def read_observations(
+    request: Request,
     services: Services,
     settings: CurrentSettings,
     *,
@@ -54,17 +59,16 @@ async def read_observations(
     The columns are those of `gridkeeper export`. Rows are streamed as they are read, over the range that one request may
     name; a reader that takes nothing for a while is dropped. The header `Gridkeeper-As-Of` says which instant was read, `Gridkeeper-Origin` that values are synthetic.
     """
-    repository = services.storage().time_series()
-    headers = {"Cache-Control": "no-store"}
+    storage, repository = services.storage(), services.storage().time_series()
+    synthetic = settings.origin is Origin.SANDBOX
+    check_fields(fields, known_columns(coverage=query.resampling is not None, synthetic=synthetic), shape)
     if query.as_of is not None:
         query = replace(query, as_of=await repository.settled(query.as_of))
-        headers["Gridkeeper-As-Of"] = iso_microseconds(query.as_of) if query.as_of else ""
-    synthetic = settings.origin is Origin.SANDBOX
-    if synthetic:
-        headers["Gridkeeper-Origin"] = "SYNTHETIC"
-    check_fields(fields, known_columns(coverage=query.resampling is not None, synthetic=synthetic), shape)
-    values = values_as(repository, query, form, zone, wide=shape is Shape.WIDE, synthetic=synthetic, fields=fields)
+    state = await storage.series().state(query.wanted)
+    wanted = Wanted(query, form, zone, shape, fields, synthetic)
     try:
-        return await ChunkedAnswer.of(values, media_type(form), headers, patience=settings.api.reader_seconds)
+        return await answer_of(
+            request, wanted, state, repository, files=request.app.state.files, patience=settings.api.reader_seconds
+        )
     except FinerThanStored as error:
         raise wrong_field(ProblemType.INVALID_REQUEST, "resolution", str(error)) from None
