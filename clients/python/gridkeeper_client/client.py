@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, overloa
 import httpx
 
 from gridkeeper_client.changes import ChangeBatch, batch_of
-from gridkeeper_client.errors import UnreadableAnswer
+from gridkeeper_client.errors import LimitExceeded, UnreadableAnswer
 from gridkeeper_client.frames import Frame, Row, ValueAnswer, frame_reader
 from gridkeeper_client.progress import ProgressObserver, Stopwatch, observer_of
 from gridkeeper_client.transport import ApiRequest, ApiTransport, Parameter, Parameters
@@ -29,6 +29,7 @@ Moment = str | date | datetime
 Names = str | Sequence[str]
 
 KEY, URL = "GRIDKEEPER_CLIENT__KEY", "GRIDKEEPER_CLIENT__URL"
+PAGE_ROWS = 1000
 HERE = "http://127.0.0.1:8080"
 
 
@@ -255,6 +256,14 @@ class Gridkeeper:
         """The stored series, also by parts of their keys (`psr_type="B16"`): unit, first delivery, latest value."""
         return list(self.rows("/series", item=item or None, area=area or None, **parts))
 
+    def latest(self, item: Names = (), area: Names = (), end: Moment | None = None) -> list[Row]:
+        """The newest value of each series, those of tomorrow too; with `end`, the newest delivered before it."""
+        return list(self.rows("/observations/latest", item=item or None, area=area or None, to=_optional(end)))
+
+    def revisions(self, series: int, start: Moment, end: Moment | None = None) -> list[Row]:
+        """Everything that was believed of the values of a series (`id` of `series()`), and from when until when."""
+        return list(self.rows(f"/series/{series}/revisions", **{"from": moment(start), "to": _optional(end)}))
+
     def gaps(
         self, item: Names = (), area: Names = (), start: Moment | None = None, end: Moment | None = None
     ) -> list[Row]:
@@ -265,8 +274,15 @@ class Gridkeeper:
     def rows(self, path: str, **parameters: Parameter | Sequence[str] | None) -> Iterator[Row]:
         """The rows of any list below /api/v1, page by page: `rows("/alerts/history", **{"from": "-7d"})`."""
         following: str | None = None
+        given = {"limit": PAGE_ROWS, **parameters}
         while True:
-            page = self._json(ApiRequest("GET", path, {"limit": 1000, **parameters, "next": following}))
+            try:
+                page = self._json(ApiRequest("GET", path, {**given, "next": following}))
+            except LimitExceeded as error:
+                if given.pop("limit") is None or error.errors[0].field != "limit":
+                    raise
+                given["limit"] = None  # this service gives fewer at a time
+                continue
             yield from page["data"]
             following = page["next"]
             if following is None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -21,13 +19,9 @@ from app.db.embedded import EmbeddedServer, keeper, start_embedded
 from app.errors import ConfigurationError
 from app.settings import variables
 from tests.conftest import THROW_AWAY, wait_until_stopped
+from tests.support.web_factory import free_port
 
 Capture = pytest.CaptureFixture[str]
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,29 @@ async def test_lists_are_read_whole_and_changes_are_made(api: ServedApi) -> None
     assert paused["id"]
     await in_thread(client.delete, f"/silences/{paused['id']}")
     assert (await in_thread(client.get, "/keys/me"))["scope"] == "operate"
+
+
+async def test_changes_are_followed_behind_a_cursor(api: ServedApi) -> None:
+    with gk.Gridkeeper(api.url) as client:
+        seen = [change for batch in await in_thread(lambda: list(client.changes(limit=10, wait=0))) for change in batch]
+        assert [change.kind for change in seen].count("new") == 96
+        revised = seen[-1]
+        assert (revised.kind, revised.area, revised.delivery_start) == ("revised", "DE_LU", T0)
+        assert (revised.value, revised.previous, revised.resolution) == (1.5, 100.0, "PT60M")
+
+        def next_batch(feed: Iterator[gk.ChangeBatch]) -> gk.ChangeBatch:
+            return next(feed)
+
+        feed = client.changes("now", area="FR", item="load_actual")
+        now = await in_thread(next_batch, feed)
+        assert (len(now), bool(now.cursor)) == (0, True)
+        waiting = asyncio.create_task(in_thread(next_batch, feed))
+        await api.container.storage().time_series().store([block({5: 3.0}, key(area=FR, unit="MAW"))])
+        [change] = await waiting
+        assert (change.kind, change.value, change.previous) == ("revised", 3.0, 50.0)
+        again = await in_thread(next_batch, client.changes(now.cursor, area="FR", item="load_actual", wait=0))
+        assert list(again) == [change]
+        assert again.series[change.series]["unit"] == "MAW"
 
 
 @pytest.fixture

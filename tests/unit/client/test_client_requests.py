@@ -160,6 +160,24 @@ def test_pages_are_followed_to_the_end() -> None:
     ]
 
 
+def test_a_service_that_gives_fewer_rows_at_a_time_is_asked_for_fewer() -> None:
+    def refused(field: str) -> httpx.Response:
+        answer = api_problem(wrong_field(ProblemType.LIMIT_EXCEEDED, field, "too many"), "r")
+        return httpx.Response(422, headers=dict(answer.headers), content=bytes(answer.body))
+
+    service = Service(refused("limit"), done({"data": [{"id": 1}], "next": "c"}), done({"data": [], "next": None}))
+    assert service.client().latest("load_actual", end="-1d") == [{"id": 1}]
+    asked = {"item": "load_actual", "to": "-1d"}
+    assert [dict(one.url.params) for one in service.requests] == [
+        {"limit": "1000", **asked},
+        asked,
+        {**asked, "next": "c"},
+    ]
+    for answers in ([refused("from")], [refused("limit"), refused("limit")]):
+        with pytest.raises(gk.LimitExceeded):
+            Service(*answers).client().revisions(7, date(2024, 1, 1))
+
+
 def test_an_answer_of_something_else_is_called_so() -> None:
     for answer in (
         httpx.Response(200, text="<html>hello"),
