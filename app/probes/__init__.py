@@ -1,0 +1,1 @@
+"""Checks of websites and HTTP interfaces."""

@@ -1,0 +1,1 @@
+"""One HTTP check of one target: a request in, a result out, no database."""
