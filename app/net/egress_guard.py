@@ -44,13 +44,14 @@ class Endpoint:
 def is_forbidden(address: str) -> bool:
     """Whether the address, or the one that it carries within, is link-local or a metadata service."""
     found = ipaddress.ip_address(address.partition("%")[0])
-    return any(inner in network for inner in _meant(found) for network in (*_LINK_LOCAL, *_METADATA))
+    return any(inner in network for inner in carried_addresses(found) for network in (*_LINK_LOCAL, *_METADATA))
 
 
-def _meant(address: IpAddress) -> list[IpAddress]:
+def carried_addresses(address: IpAddress) -> list[IpAddress]:
+    """The address and the IPv4 addresses that it may lead to: mapped, 6to4, Teredo, NAT64, compatible."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
-    carried = [address.ipv4_mapped, address.sixtofour]
+    carried = [address.ipv4_mapped, address.sixtofour, (address.teredo or (None, None))[1]]
     low = int(address) & 0xFFFFFFFF
     if address in _NAT64 or int(address) == low:
         carried.append(ipaddress.IPv4Address(low))

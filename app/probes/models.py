@@ -45,7 +45,7 @@ class AddressFamily(StrEnum):
     IPV6 = "ipv6"
 
 
-class Phase(StrEnum):
+class CheckPhase(StrEnum):
     DNS = "dns"
     CONNECT = "connect"
     TLS = "tls"
@@ -133,17 +133,17 @@ class CheckPhases:
     whole: float | None = None
     """From the start of the attempt to the last byte, without what lay unread on this machine."""
 
-    def of(self, phase: Phase) -> float | None:
+    def of(self, phase: CheckPhase) -> float | None:
         match phase:
-            case Phase.DNS:
+            case CheckPhase.DNS:
                 return self.dns
-            case Phase.CONNECT:
+            case CheckPhase.CONNECT:
                 return self.connect
-            case Phase.TLS:
+            case CheckPhase.TLS:
                 return self.tls
-            case Phase.FIRST_BYTE:
+            case CheckPhase.FIRST_BYTE:
                 return self.first_byte
-            case Phase.WHOLE:
+            case CheckPhase.WHOLE:
                 return self.whole
 
 

@@ -9,10 +9,10 @@ import httpx
 import structlog
 
 from app.alerting.delivery.channels.base import HttpSender
-from app.alerting.delivery.channels.masking import redacted, url_secrets
 from app.alerting.delivery.config import ChannelFile
 from app.kit.periodic import run_every
 from app.net.egress_guard import AddressRefused
+from app.net.masking import redacted, url_secrets
 
 Unwell = Callable[[], str]
 """Why the service is not well; empty where it is."""

@@ -13,7 +13,6 @@ from typing import Any
 import structlog
 
 from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, HttpSender, Part
-from app.alerting.delivery.channels.masking import redacted
 from app.alerting.delivery.config import LOG, ChannelBook, ChannelFile
 from app.alerting.delivery.decisions import (
     ChannelEffect,
@@ -33,6 +32,7 @@ from app.errors import DatabaseUnavailable
 from app.kit.periodic import pause
 from app.logging import OutageLog
 from app.net.egress_guard import AddressRefused
+from app.net.masking import redacted
 from app.settings import NotificationSettings
 
 SMALLEST_PIECES = 6

@@ -19,12 +19,12 @@ import pytest
 from app.alerting.delivery.channels.base import ChannelResponse, DeliveryStatus
 from app.alerting.delivery.channels.email import EmailChannel
 from app.alerting.delivery.channels.mail_headers import MAIL_POLICY
-from app.alerting.delivery.channels.masking import redacted
 from app.alerting.delivery.messages import compose
 from app.alerting.delivery.worker import attempt
 from app.alerting.models import Severity
 from app.alerting.outbox.items import Content, item_of
 from app.db.engine import Database
+from app.net.masking import redacted
 from tests.support.delivery_factory import (
     HOSTILE,
     NOW,

@@ -17,12 +17,12 @@ import pytest
 
 from app.alerting.delivery.channels import base
 from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus
-from app.alerting.delivery.channels.masking import header_secrets, redacted, url_secrets
 from app.alerting.delivery.messages import Sender, compose
 from app.alerting.delivery.worker import attempt
 from app.alerting.outbox.items import item_of
 from app.net import egress_guard as guarded
 from app.net.egress_guard import Endpoint, GuardedClients, connect
+from app.net.masking import header_secrets, redacted, url_secrets
 from tests.support.delivery_factory import NOW, SECRET, Reply, an_outlet, channel_of, event, receiving, rule
 
 HEAD = "HTTP/1.1 200 OK\r\n"

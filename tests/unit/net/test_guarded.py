@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from app.alerting.delivery.channels.base import DeliveryStatus, HttpAnswer, by_status, parse_retry_after
-from app.alerting.delivery.channels.masking import redacted, url_secrets
 from app.alerting.delivery.config import ChannelFile
 from app.alerting.delivery.heartbeat import Heartbeat
 from app.net.egress_guard import AddressRefused, GuardedClients, connect, is_forbidden, resolve
+from app.net.masking import redacted, url_secrets
 from tests.support.delivery_factory import NOW, SECRET, Reply, an_outlet, receiving
 
 

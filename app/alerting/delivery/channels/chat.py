@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from app.alerting.delivery.channels.base import ChannelResponse, Common, HttpAnswer, HttpSender, Part, part_key
-from app.alerting.delivery.channels.masking import url_secrets
 from app.alerting.delivery.messages import Dialect, Message, body, numbered, split_text
 from app.alerting.outbox.texts import one_line
+from app.net.masking import url_secrets
 
 FURNITURE = 64
 """Room for (1/n) and the reference, in the channel's own measure."""

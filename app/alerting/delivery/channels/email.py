@@ -20,7 +20,6 @@ from pydantic import SecretStr
 
 from app.alerting.delivery.channels.base import ChannelResponse, Common, DeliveryStatus, HttpSender, Part, part_key
 from app.alerting.delivery.channels.mail_headers import MAIL_POLICY
-from app.alerting.delivery.channels.masking import login_secrets
 from app.alerting.delivery.channels.smtp import Login, Replies, Server, all_of, session, transfer
 from app.alerting.delivery.messages import (
     LONGEST_CONTENT,
@@ -37,6 +36,7 @@ from app.alerting.outbox.texts import one_line
 from app.alerting.secrets import read_secret
 from app.kit.yaml.fields import Fields
 from app.net.egress_guard import connect
+from app.net.masking import login_secrets
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 LONGEST_MAIL = LONGEST_CONTENT + 1000

@@ -1,0 +1,1 @@
+"""Conditions on a response: how they are written, and whether they hold."""
