@@ -79,6 +79,7 @@ TABLE = {
         "Open psql on the database, beside a running service or without one.",
     ),
     "database": Lazy("app.cli.database:database_group", "The database: its address for other programs."),
+    "interfaces": Lazy("app.cli.interfaces:interfaces", "HTTP interfaces: what their documents describe."),
     "api": Lazy("app.cli.api:api", "The REST API of `serve`: its keys, its document."),
 }
 

@@ -115,16 +115,20 @@ def read_tree(text: str, report: ProblemReport, *, most_nodes: int = MOST_NODES)
         return _Builder(report, most_nodes).build(text)
     except _Refused:
         return None
-    except yaml.reader.ReaderError as error:
+    except yaml.YAMLError as error:
+        line, problem = yaml_error(error, text)
+        report.add(line, "", f"this is no YAML: {problem}")
+        return None
+
+
+def yaml_error(error: yaml.YAMLError, text: str) -> tuple[int, str]:
+    """The line of an error, 0 where it has none, and what it says."""
+    if isinstance(error, yaml.reader.ReaderError):
         # It has no mark, and its position counts characters or bytes; the first such character is the one it met.
         place = text.find(chr(error.character)) if isinstance(error.character, int) else -1
-        line = text.count("\n", 0, place) + 1 if place >= 0 else 0
-        report.add(line, "", f"this is no YAML: {str(error).splitlines()[0]}")
-        return None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        report.add(mark.line + 1 if mark else 0, "", f"this is no YAML: {_yaml_problem(error, text)}")
-        return None
+        return text.count("\n", 0, place) + 1 if place >= 0 else 0, str(error).splitlines()[0]
+    mark = getattr(error, "problem_mark", None)
+    return mark.line + 1 if mark else 0, _yaml_problem(error, text)
 
 
 def _yaml_problem(error: yaml.YAMLError, text: str) -> str:

@@ -1,0 +1,211 @@
+"""Parameters of operations and the values that a document has for them: example, examples, default, enum. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from app.probes.scanning.models import (
+    OperationParameter,
+    ParameterLocation,
+    ParameterValue,
+    RequestContent,
+    ValueOrigin,
+)
+from app.probes.scanning.references import Node, References
+from app.probes.scanning.syntax import WrittenNumber
+
+LONGEST_VALUE = 2_000
+MOST_BODY_NODES = 5_000
+MOST_TEXTS = 50
+DEEPEST_SCHEMA = 3
+_SEPARATORS = {"ssv": " ", "tsv": "\t", "pipes": "|", "spaceDelimited": " ", "pipeDelimited": "|"}
+_LOCATIONS = {
+    **{location.value: location for location in ParameterLocation if location is not ParameterLocation.FORM},
+    "formData": ParameterLocation.FORM,
+}
+AUTHORIZED_ELSEWHERE = frozenset({"accept", "content-type", "authorization"})
+"""Headers that OpenAPI 3 takes from elsewhere: as parameters they are ignored."""
+
+
+def read_parameter(node: Node, references: References) -> OperationParameter | None:
+    """A parameter that is no body; None where it cannot be read, which is in the defects then."""
+    name, location = node.text("name"), _LOCATIONS.get(node.text("in"))
+    if not name or location is None:
+        what = "a parameter without a name" if not name else f"a parameter in {node.text('in')[:50]!r}"
+        references.defects.add(node.place, f"{what} cannot be sent")
+        return None
+    schema = _schema(node, references)
+    return OperationParameter(
+        name=name,
+        location=location,
+        required=location is ParameterLocation.PATH or node.flag("required"),
+        kind=_kind(schema),
+        value=_value(node, schema, location, references),
+    )
+
+
+def read_request_content(node: Node, references: References) -> RequestContent | None:
+    """The body of a request, of its content that is JSON or else the first; None where it has none."""
+    contents = dict(node.entries("content"))
+    if not contents:
+        return None
+    media_type = next((name for name in contents if "json" in name.lower()), next(iter(contents)))
+    content = contents[media_type]
+    schema = _schema(content, references)
+    for _, value in _candidates(content, schema, references):
+        text = value if isinstance(value, str) and "json" not in media_type.lower() else json_text(value)
+        if text is not None:
+            return RequestContent(node.flag("required"), media_type, text)
+    return RequestContent(node.flag("required"), media_type)
+
+
+def json_text(value: Any) -> str | None:
+    """A value as JSON; None where it is too large to be sent."""
+    room = [MOST_BODY_NODES]
+
+    def plain(one: Any, depth: int) -> Any:
+        room[0] -= 1
+        if room[0] < 0 or depth > 50:
+            raise OverflowError
+        if isinstance(one, dict):
+            return {name: plain(inner, depth + 1) for name, inner in one.items()}
+        if isinstance(one, list):
+            return [plain(inner, depth + 1) for inner in one]
+        return _number(one) if isinstance(one, WrittenNumber) else one
+
+    try:
+        return json.dumps(plain(value, 0), ensure_ascii=False)
+    except OverflowError:
+        return None
+
+
+def _number(text: WrittenNumber) -> int | float | str:
+    if text.isascii() and text.lstrip("-").isdigit() and len(text) < 20:
+        return int(text)
+    try:
+        number = float(text)
+    except ValueError:
+        return str(text)
+    return number if abs(number) < float("inf") else str(text)
+
+
+def is_usable(location: ParameterLocation, text: str) -> bool:
+    """Whether a value can be sent there as it is."""
+    if len(text) > LONGEST_VALUE:
+        return False
+    if location is ParameterLocation.PATH:
+        return text not in {"", ".", ".."}
+    return location in {ParameterLocation.QUERY, ParameterLocation.FORM} or text.isprintable()
+
+
+def _schema(node: Node, references: References) -> Node:
+    """The schema of a parameter; in OpenAPI 2 the parameter is its own."""
+    schema = node.mapping("schema")
+    if schema is None:
+        content = next((inner for _, inner in node.entries("content")), None)
+        schema = content.mapping("schema") if content is not None else None
+    if schema is None:
+        return node
+    return references.resolve(schema) or node
+
+
+def _kind(schema: Node) -> str:
+    kinds = [schema.text("type"), *(inner.value for inner in schema.elements("type") if isinstance(inner.value, str))]
+    return "|".join(kind for kind in kinds if kind and kind != "null")
+
+
+def _value(node: Node, schema: Node, location: ParameterLocation, references: References) -> ParameterValue | None:
+    content = next((inner for _, inner in node.entries("content")), None)
+    for origin, value in _candidates(content or node, schema, references):
+        texts = _as_json(value) if content is not None else _texts(node, value, location)
+        if texts and len(texts) <= MOST_TEXTS and all(is_usable(location, text) for text in texts):
+            return ParameterValue(texts, origin)
+    return None
+
+
+def _as_json(value: Any) -> tuple[str, ...]:
+    text = json_text(value)
+    return () if text is None else (text,)
+
+
+def _candidates(node: Node, schema: Node, references: References) -> Iterator[tuple[ValueOrigin, Any]]:
+    """The values that a document has for a parameter or a body, the best first."""
+    schemas = [schema, *_branches(schema, references, DEEPEST_SCHEMA)]
+    for one in (node, *schemas):
+        for name in ("example", "x-example"):
+            yield from _present(ValueOrigin.EXAMPLE, one.at(name))
+    for _, example in node.entries("examples"):
+        found = references.resolve(example)
+        for name in ("value", "dataValue", "serializedValue"):
+            yield from _present(ValueOrigin.EXAMPLE, found.at(name) if found is not None else None)
+    for one in (node, *schemas):
+        for example in one.elements("examples")[:1]:
+            yield from _present(ValueOrigin.EXAMPLE, example)
+    for one in schemas:
+        yield from _present(ValueOrigin.DEFAULT, one.at("default"))
+    for one in schemas:
+        yield from _present(ValueOrigin.ENUM, one.at("const"))
+        for member in one.elements("enum")[:1]:
+            yield from _present(ValueOrigin.ENUM, member)
+    yield from _of_elements(schemas, references)
+
+
+def _of_elements(schemas: list[Node], references: References) -> Iterator[tuple[ValueOrigin, Any]]:
+    """Of a list the value of one element."""
+    for schema in schemas:
+        inner = schema.mapping("items")
+        items = references.resolve(inner) if inner is not None else None
+        if items is not None:
+            yield from _present(ValueOrigin.EXAMPLE, items.at("example"))
+            yield from _present(ValueOrigin.DEFAULT, items.at("default"))
+            for member in items.elements("enum")[:1]:
+                yield from _present(ValueOrigin.ENUM, member)
+
+
+def _present(origin: ValueOrigin, node: Node | None) -> Iterator[tuple[ValueOrigin, Any]]:
+    if node is not None and node.value is not None:
+        yield origin, node.value
+
+
+def _branches(schema: Node, references: References, depth: int) -> Iterator[Node]:
+    """The schemas that one is put together of."""
+    for name in ("allOf", "anyOf", "oneOf") if depth else ():
+        for branch in schema.elements(name)[:MOST_TEXTS]:
+            references.allowance.spend(4)
+            found = references.resolve(branch)
+            if found is not None:
+                yield found
+                yield from _branches(found, references, depth - 1)
+
+
+def _texts(node: Node, value: Any, location: ParameterLocation) -> tuple[str, ...]:
+    """A value as it is sent; nothing where it has no form."""
+    if not isinstance(value, list):
+        text = _scalar(value)
+        return () if text is None else (text,)
+    found = [_scalar(one) for one in value[: MOST_TEXTS + 1]]
+    texts = tuple(text for text in found if text is not None)
+    if not texts or len(texts) < len(found):
+        return ()
+    return texts if _repeats(node, location) else (_separator(node).join(texts),)
+
+
+def _repeats(node: Node, location: ParameterLocation) -> bool:
+    """Whether each element of a list is a parameter of its own: OpenAPI 3 does so in a query unless told otherwise."""
+    if location not in {ParameterLocation.QUERY, ParameterLocation.FORM}:
+        return False
+    if node.at("schema") is None:
+        return node.text("collectionFormat") == "multi"
+    return node.flag("explode") or (node.text("style") in {"", "form"} and node.at("explode") is None)
+
+
+def _separator(node: Node) -> str:
+    return _SEPARATORS.get(node.text("collectionFormat") or node.text("style"), ",")
+
+
+def _scalar(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str) else None

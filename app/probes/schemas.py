@@ -1,0 +1,167 @@
+"""Scanned documents as programs read them."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field
+
+from app.probes.scanning.models import DocumentScan, Operation, OperationParameter, ScanDefect
+from app.probes.scanning.selection import PlannedProbe, ProbeSelection, SkippedOperation
+from app.schemas import Resource
+
+
+class ScanDefectResource(Resource):
+    """What could not be read; the line and the JSON pointer are null where they are not known."""
+
+    file: str
+    line: int | None
+    pointer: str | None
+    reason: str
+
+    @classmethod
+    def of(cls, defect: ScanDefect) -> Self:
+        place = defect.place
+        return cls(file=place.file, line=place.line or None, pointer=place.pointer or None, reason=defect.reason)
+
+
+class OperationParameterResource(Resource):
+    """A parameter, and the value that the document has for it with its origin: example, default or enum."""
+
+    name: str
+    location: str = Field(serialization_alias="in")
+    required: bool
+    type: str
+    value: list[str] | None
+    origin: str | None
+
+    @classmethod
+    def of(cls, parameter: OperationParameter) -> Self:
+        value = parameter.value
+        return cls(
+            name=parameter.name,
+            location=parameter.location.value,
+            required=parameter.required,
+            type=parameter.kind,
+            value=list(value.texts) if value is not None else None,
+            origin=value.origin.value if value is not None else None,
+        )
+
+
+class OperationName(Resource):
+    method: str
+    path: str
+    operation_id: str
+
+
+class OperationResource(OperationName):
+    """An operation as the document describes it, with the place where it does."""
+
+    summary: str
+    tags: list[str]
+    deprecated: bool
+    base_urls: list[str]
+    parameters: list[OperationParameterResource]
+    body: str | None
+    """The media type of its body."""
+    security: list[list[str]]
+    """Alternatives, each of security schemes that are needed together."""
+    responses: list[str]
+    file: str
+    line: int | None
+    pointer: str | None
+
+    @classmethod
+    def of(cls, operation: Operation) -> Self:
+        return cls(
+            method=operation.method,
+            path=operation.path,
+            operation_id=operation.operation_id,
+            summary=operation.summary,
+            tags=list(operation.tags),
+            deprecated=operation.deprecated,
+            base_urls=list(operation.base_urls),
+            parameters=[OperationParameterResource.of(parameter) for parameter in operation.parameters],
+            body=operation.body.media_type if operation.body is not None else None,
+            security=[list(schemes) for schemes in operation.security],
+            responses=[response.status for response in operation.responses],
+            file=operation.place.file,
+            line=operation.place.line or None,
+            pointer=operation.place.pointer or None,
+        )
+
+
+class PlannedProbeResource(OperationName):
+    """An operation that is probed; `url` is null while a value of an earlier answer is to come."""
+
+    url: str | None
+
+    @classmethod
+    def of(cls, probe: PlannedProbe) -> Self:
+        operation = probe.operation
+        return cls(method=operation.method, path=operation.path, operation_id=operation.operation_id, url=probe.url)
+
+
+class SkipReasonResource(Resource):
+    """`reason` is one of method, parameter, body, base_url, unreadable, excluded."""
+
+    reason: str
+    detail: str
+
+
+class SkippedOperationResource(OperationName):
+    """An operation that is not probed, and every reason why."""
+
+    reasons: list[SkipReasonResource]
+
+    @classmethod
+    def of(cls, skipped: SkippedOperation) -> Self:
+        operation = skipped.operation
+        return cls(
+            method=operation.method,
+            path=operation.path,
+            operation_id=operation.operation_id,
+            reasons=[SkipReasonResource(reason=reason.value, detail=detail) for reason, detail in skipped.reasons],
+        )
+
+
+class SecuritySchemeResource(Resource):
+    name: str
+    kind: str
+
+
+class DocumentScanResource(Resource):
+    """A document with its operations, each of which is either probed or skipped.
+
+    `kind` is openapi, markdown, or null where the file describes no interface. Where it is not `complete`, the document
+    breaks off or is too large: what is not listed may exist all the same.
+    """
+
+    file: str
+    kind: str | None
+    version: str | None
+    title: str
+    complete: bool
+    webhooks: int
+    security_schemes: list[SecuritySchemeResource]
+    operations: list[OperationResource]
+    probed: list[PlannedProbeResource]
+    skipped: list[SkippedOperationResource]
+    defects: list[ScanDefectResource]
+
+    @classmethod
+    def of(cls, selection: ProbeSelection) -> Self:
+        document: DocumentScan = selection.document
+        return cls(
+            file=document.file,
+            kind=document.kind.value if document.kind is not None else None,
+            version=document.version or None,
+            title=document.title,
+            complete=document.complete,
+            webhooks=document.webhooks,
+            security_schemes=[SecuritySchemeResource(name=name, kind=kind) for name, kind in document.schemes],
+            operations=[OperationResource.of(operation) for operation in document.operations],
+            probed=[PlannedProbeResource.of(probe) for probe in selection.probed],
+            skipped=[SkippedOperationResource.of(skipped) for skipped in selection.skipped],
+            defects=[ScanDefectResource.of(defect) for defect in document.defects],
+        )

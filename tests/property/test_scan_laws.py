@@ -1,0 +1,100 @@
+"""Laws of scans: whatever a document holds, nothing is raised, and each operation is either probed or skipped."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.kit.json_text import dumps
+from app.probes.scanning.models import READING
+from app.probes.scanning.selection import ProbeRules, choose_probes
+from app.probes.schemas import DocumentScanResource
+from app.schemas import jsonable
+from tests.support.interface_documents import scan
+
+WORDS = st.sampled_from(
+    [
+        "openapi", "swagger", "paths", "/a", "/a/{id}", "/b/{id}/{id}#x", "get", "GET", "post", "head", "parameters", "name",
+        "in", "path", "query", "header", "body", "required", "schema", "example", "examples", "default", "enum", "items",
+        "type", "array", "string", "servers", "url", "variables", "host", "basePath", "schemes", "https", "$ref", "responses",
+        "200", "content", "application/json", "requestBody", "security", "tags", "id", "anyOf", "components", "webhooks",
+        "securitySchemes", "operationId", "value", "additionalOperations", "<<", "~", "3.1.0", "2.0", "https://x.example/{v}",
+    ]
+)  # fmt: skip
+REFERENCES = st.sampled_from(
+    ["#/paths/~1a", "#/components", "#", "#/", "#/paths/~1a/get/parameters/0", "other.yaml", "#x", "http://x/y", ""]
+)
+LEAVES = st.none() | st.booleans() | st.integers(-5, 10**30) | st.floats(allow_nan=False) | WORDS | st.text(max_size=5)
+
+
+def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(WORDS, inner, max_size=5)
+        | st.fixed_dictionaries({"$ref": REFERENCES}, optional={"get": inner})
+    )
+
+
+VALUES = st.recursive(LEAVES, grown, max_leaves=25)
+OPERATIONS = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("parameters", "responses", "requestBody", "servers", "security", "tags"), VALUES)
+)
+PARAMETERS = st.lists(
+    st.fixed_dictionaries(
+        {"name": WORDS, "in": st.sampled_from(["path", "query", "header", "cookie", "body", "formData"])},
+        optional={"required": st.booleans(), "schema": VALUES, "example": VALUES, "type": WORDS, "content": VALUES},
+    ),
+    max_size=4,
+)
+ITEMS = st.dictionaries(
+    st.sampled_from(["get", "head", "post", "PUT", "parameters", "$ref", "x-a"]),
+    OPERATIONS | PARAMETERS | VALUES,
+    max_size=4,
+)
+DOCUMENTS = st.fixed_dictionaries(
+    {"paths": st.dictionaries(WORDS | st.text(max_size=8), ITEMS, max_size=4) | VALUES},
+    optional={
+        **dict.fromkeys(("servers", "components", "host", "security", "webhooks", "info", "basePath"), VALUES),
+        "openapi": st.sampled_from(["3.0.3", "3.1.0", "3.2.0", 3, None]),
+        "swagger": st.sampled_from(["2.0", 2.0, {}]),
+    },
+)
+
+
+def check(text: str) -> None:
+    document = scan(text, {"other.yaml": "get: {parameters: [{$ref: '#/x'}]}\nx: {name: a, in: query}"})
+    for rules in (ProbeRules(), ProbeRules(base_url="https://x.example", allowed=frozenset({"POST /a"}))):
+        selection = choose_probes(document, rules)
+        probed = [probe.operation.name for probe in selection.probed]
+        skipped = [one.operation.name for one in selection.skipped]
+        assert sorted([*probed, *skipped]) == sorted(operation.name for operation in document.operations)
+        assert all(one.reasons for one in selection.skipped)
+        assert {probe.operation.method for probe in selection.probed} <= READING | {"POST"}
+        for probe in selection.probed:
+            assert (probe.url or "").startswith(("http://", "https://"))
+            assert all(parameter.value is not None for parameter in probe.parameters)
+        json.loads(dumps(jsonable(DocumentScanResource.of(selection))))
+
+
+@settings(max_examples=150, deadline=None)
+@given(DOCUMENTS)
+def test_whatever_is_in_a_document_each_operation_is_probed_or_skipped(document: Any) -> None:
+    check(json.dumps(document))
+
+
+@settings(max_examples=150, deadline=None)
+@given(DOCUMENTS, st.data())
+def test_a_text_that_is_cut_or_damaged_is_read_as_far_as_it_goes(document: Any, data: st.DataObject) -> None:
+    text = json.dumps(document, indent=data.draw(st.sampled_from([None, 1])))
+    place = data.draw(st.integers(0, len(text)))
+    check(text[:place] + data.draw(st.sampled_from(["", "\t", "&a ", "*a", "\n---\n", "\x00", "]", "'", "? ", ": "])))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet=":-{}[]&*a<!|>'\"\n\t #?,%@`0.~é\u2028\ufeff", max_size=60))
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    check(f"openapi: 3.0.0\n{text}")
+    check(text)

@@ -1,0 +1,76 @@
+"""`gridkeeper interfaces scan`: operations, what is probed, why not the others, and defects with their places."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.cli import run
+
+TEXT = """openapi: 3.1.0
+info: {title: Users}
+servers: [{url: https://api.example/v1}]
+paths:
+  /users: {get: {operationId: users, responses: {200: {}}}, post: {operationId: add}}
+  /users/{id}: {get: {parameters: [{name: id, in: path, schema: {type: integer, example: 5}}]}}
+  /broken: {get: 5}
+webhooks: {new: {post: {}}}
+"""
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> str:
+    (tmp_path / "api.yaml").write_text(TEXT)
+    return str(tmp_path / "api.yaml")
+
+
+def test_each_operation_says_what_is_probed_or_why_not(document: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["interfaces", "scan", document, "--base-url", "https://staging.example", "--allow", "nobody"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        f"{document}: openapi 3.1.0, Users: 3 operations, 2 probed; 1 webhooks, which the service calls itself",
+        "operation        probed  url, or why not",
+        "GET /users       yes     https://staging.example/v1/users",
+        "POST /users      no      POST may change something; allow it by name to probe it",
+        "GET /users/{id}  yes     https://staging.example/v1/users/5",
+        f"defect: {document}, line 7 #/paths/~1broken/get: GET has no fields; it is left out",
+        "",
+    ]
+    assert err == "--allow nobody: no document has such an operation\n"
+
+
+def test_programs_read_the_same_as_json(document: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["interfaces", "scan", document, "--json", "--allow", "add"]) == 0
+    [found] = json.loads(capsys.readouterr().out)
+    assert (found["file"], found["kind"], found["version"], found["complete"]) == (document, "openapi", "3.1.0", True)
+    assert len(found["operations"]) == len(found["probed"]) + len(found["skipped"]) == 3
+    assert found["operations"][2]["parameters"] == [
+        {"name": "id", "in": "path", "required": True, "type": "integer", "value": ["5"], "origin": "example"}
+    ]
+    assert found["operations"][0]["responses"] == ["200"]
+    assert {"method": "POST", "path": "/users", "operation_id": "add", "url": "https://api.example/v1/users"} in found[
+        "probed"
+    ]
+    assert found["defects"] == [
+        {"file": document, "line": 7, "pointer": "#/paths/~1broken/get", "reason": "GET has no fields; it is left out"}
+    ]
+    assert run(["interfaces", "scan", document, "--json"]) == 0
+    [found] = json.loads(capsys.readouterr().out)
+    [skipped] = found["skipped"]
+    assert skipped["reasons"] == [
+        {"reason": "method", "detail": "POST may change something; allow it by name to probe it"}
+    ]
+
+
+def test_exit_codes(document: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["interfaces", "scan", document, "--summary"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[1:] == ["openapi", "3.1.0", "3", "2", "1", "1"]
+    assert run(["interfaces", "scan", document, "--strict"]) == 3
+    assert run(["interfaces", "scan", str(tmp_path / "gone.yaml")]) == 2
+    assert run(["interfaces", "scan", document, "--base-url", "x"]) == 2
+    (tmp_path / "other.yaml").write_text("a: 1")
+    capsys.readouterr()
+    assert run(["interfaces", "scan", str(tmp_path / "other.yaml")]) == 3
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/other.yaml: no interface: 0 operations, 0 probed\n")
