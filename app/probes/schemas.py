@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field
 
+from app.probes.scanning.differences import OperationEvent
 from app.probes.scanning.models import DocumentScan, Operation, OperationParameter, ScanDefect
 from app.probes.scanning.selection import PlannedProbe, ProbeSelection, SkippedOperation
 from app.schemas import Resource
@@ -164,4 +165,41 @@ class DocumentScanResource(Resource):
             probed=[PlannedProbeResource.of(probe) for probe in selection.probed],
             skipped=[SkippedOperationResource.of(skipped) for skipped in selection.skipped],
             defects=[ScanDefectResource.of(defect) for defect in document.defects],
+        )
+
+
+class ContractChangeResource(Resource):
+    """A part of an operation that is another now: parameter, body, response, security, base_url, deprecated, operation_id."""
+
+    part: str
+    text: str
+    breaking: bool
+
+
+class OperationEventResource(OperationName):
+    """What became of an operation: added, removed or changed; `breaking` where callers may fail."""
+
+    event: str
+    breaking: bool
+    changes: list[ContractChangeResource]
+    file: str
+    line: int | None
+    pointer: str | None
+
+    @classmethod
+    def of(cls, event: OperationEvent) -> Self:
+        operation = event.operation
+        return cls(
+            event=event.kind.value,
+            method=operation.method,
+            path=operation.path,
+            operation_id=operation.operation_id,
+            breaking=event.breaking,
+            changes=[
+                ContractChangeResource(part=change.part.value, text=change.text, breaking=change.breaking)
+                for change in event.changes
+            ],
+            file=operation.place.file,
+            line=operation.place.line or None,
+            pointer=operation.place.pointer or None,
         )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.kit.json_text import dumps
-from app.probes.scanning.models import READING
+from app.probes.scanning.differences import OperationEventKind, compare_scans
+from app.probes.scanning.markdown import read_markdown
+from app.probes.scanning.models import READING, DocumentScan
+from app.probes.scanning.references import SourceFile
 from app.probes.scanning.selection import ProbeRules, choose_probes
 from app.probes.schemas import DocumentScanResource
 from app.schemas import jsonable
@@ -65,7 +69,10 @@ DOCUMENTS = st.fixed_dictionaries(
 
 
 def check(text: str) -> None:
-    document = scan(text, {"other.yaml": "get: {parameters: [{$ref: '#/x'}]}\nx: {name: a, in: query}"})
+    check_selections(scan(text, {"other.yaml": "get: {parameters: [{$ref: '#/x'}]}\nx: {name: a, in: query}"}))
+
+
+def check_selections(document: DocumentScan) -> None:
     for rules in (ProbeRules(), ProbeRules(base_url="https://x.example", allowed=frozenset({"POST /a"}))):
         selection = choose_probes(document, rules)
         probed = [probe.operation.name for probe in selection.probed]
@@ -98,3 +105,36 @@ def test_a_text_that_is_cut_or_damaged_is_read_as_far_as_it_goes(document: Any, 
 def test_any_text_is_read_without_an_error(text: str) -> None:
     check(f"openapi: 3.0.0\n{text}")
     check(text)
+
+
+MARKDOWN = st.lists(
+    st.sampled_from(
+        [
+            "| GET | /a/{id} |", "| `POST /a` | x |", "### GET /a/:id", "- **HEAD** /b", "```", "~~~http", "    curl -X PUT /a",
+            "curl https://x.example/v1/a/5 -H 'A: b'", "$ curl -d '", "GET /a HTTP/1.1", "Host: x.example", "", "# T",
+            "Base URL: https://x.example/v1", "\t- x", "curl \\", "GET http://[x", "curl http://[x", "\x00", "'",
+        ]
+    )
+    | st.text(max_size=20),
+    max_size=15,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(MARKDOWN)
+def test_any_text_names_operations_that_are_probed_or_skipped(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    check_selections(read_markdown(SourceFile("a.md", Path("/a.md"), len(text), text)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(DOCUMENTS, DOCUMENTS)
+def test_a_document_differs_from_another_and_not_from_itself(old: Any, new: Any) -> None:
+    before, after = scan(json.dumps(old)), scan(json.dumps(new))
+    assert compare_scans(before, before) == ()
+    found = compare_scans(before, after)
+    added = {event.operation.name for event in found if event.kind is OperationEventKind.ADDED}
+    removed = {event.operation.name for event in found if event.kind is OperationEventKind.REMOVED}
+    assert added <= {operation.name for operation in after.operations}
+    assert removed <= {operation.name for operation in before.operations}
+    assert len(before.operations) - len(removed) == len(after.operations) - len(added)

@@ -7,7 +7,11 @@ from app.cli.lazy_group import Lazy, lazy_typer
 TABLE = {
     "scan": Lazy(
         "app.cli.interfaces.scan:scan_command",
-        "Read OpenAPI documents: their operations, which will be probed, and why not the others.",
+        "Read documents of interfaces: their operations, which will be probed, and why not the others.",
+    ),
+    "diff": Lazy(
+        "app.cli.interfaces.diff:diff_command",
+        "Compare two states of a document: operations added, removed and changed, and what may break callers.",
     ),
 }
 

@@ -57,9 +57,9 @@ def scan_command(
     strict: Annotated[bool, typer.Option("--strict", help="Fail where a document has defects, as in CI.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Read OpenAPI documents: their operations, which will be probed, and why not the others.
+    """Read documents of interfaces: their operations, which will be probed, and why not the others.
 
-    OpenAPI 2.0 to 3.2 as JSON or YAML, of one file or several. What cannot be read is listed with its place and the rest
+    OpenAPI 2.0 to 3.2 as JSON or YAML, of one file or several; Markdown with `GET /path`, curl or raw HTTP. What cannot be read is listed with its place and the rest
     is used. GET and HEAD are probed where every required parameter has a value: its example, examples, default or the
     first of its enum. Nothing is sent and nothing is fetched.
 

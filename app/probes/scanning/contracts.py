@@ -12,7 +12,7 @@ from app.probes.scanning.references import Allowance, Node, ReferenceRefused, Re
 
 STEPS = 3_000_000
 DEEPEST_VALUE = 60
-UNKNOWN = ""
+UNKNOWN = "?"
 """The digest of what is too large to be compared: it equals nothing and differs from nothing."""
 _DESCRIBING = frozenset(
     {"description", "summary", "title", "example", "examples", "externalDocs", "xml", "discriminator"}

@@ -10,9 +10,10 @@ from itertools import islice
 from pathlib import Path
 
 from app.errors import ConfigurationError
+from app.probes.scanning.references import MARKDOWN
 from app.probes.scanning.source_files import ReferenceRoot
 
-SUFFIXES = (".json", ".yaml", ".yml")
+SUFFIXES = (".json", ".yaml", ".yml", *MARKDOWN)
 MOST_FOUND = 20_000
 PASSED_OVER = frozenset({"node_modules", "__pycache__"})
 
@@ -25,6 +26,10 @@ class FoundDocument:
     name: str
     root: ReferenceRoot
     chosen: bool
+
+    @property
+    def is_text(self) -> bool:
+        return self.path.suffix.lower() in MARKDOWN
 
 
 def find_documents(names: Sequence[str], root: Path | None = None) -> list[FoundDocument]:

@@ -17,6 +17,9 @@ MOST_HOPS = 50
 """References that lead to references."""
 
 
+MARKDOWN = (".md", ".markdown")
+
+
 class ReferenceRefused(Exception):
     """What a reference leads to is not read; the message says why."""
 
@@ -37,6 +40,10 @@ class SourceFile:
     complete: bool = True
     problems: tuple[TextProblem, ...] = ()
     lines: dict[tuple[int, str], int] = field(default_factory=dict)
+
+    @property
+    def is_markdown(self) -> bool:
+        return self.path.suffix.lower() in MARKDOWN
 
     def line_of(self, mapping: Any, name: str) -> int:
         """The line of a name in a mapping; 0 where it is not known."""

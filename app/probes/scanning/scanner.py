@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.errors import ConfigurationError
 from app.probes.scanning.finding import FoundDocument, find_documents
+from app.probes.scanning.markdown import read_markdown
 from app.probes.scanning.models import DocumentPlace, DocumentScan, ScanDefect
 from app.probes.scanning.openapi import read_openapi
 from app.probes.scanning.references import SourceFile
@@ -36,7 +37,7 @@ class InterfaceScanner:
     def scan(self, names: Sequence[str]) -> tuple[DocumentScan, ...]:
         """Every document that the names stand for; ConfigurationError where one stands for nothing.
 
-        What is found in a folder and describes no interface is left out where another document refers to it.
+        What is found in a folder and describes no interface is left out where it is a text, or a part of another document.
         """
         files = SourceFiles()
         found = find_documents(names, self._root)
@@ -45,7 +46,7 @@ class InterfaceScanner:
         return tuple(
             kept.scan
             for document, kept in self._kept.items()
-            if document.chosen or kept.scan.kind is not None or document.path not in parts
+            if document.chosen or kept.scan.kind is not None or not (document.is_text or document.path in parts)
         )
 
     def _scanned(self, document: FoundDocument, files: SourceFiles) -> _KeptScan:
@@ -68,7 +69,7 @@ def _scan(document: FoundDocument, files: SourceFiles) -> _KeptScan:
         used[path] = None
         return file if path == file.path else files.open_part(path, document.root)
 
-    scan = read_openapi(file, open_part)
+    scan = read_markdown(file) if file.is_markdown else read_openapi(file, open_part)
     return _KeptScan(scan, tuple(files.state(path) for path in used))
 
 

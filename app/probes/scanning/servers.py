@@ -31,7 +31,7 @@ def host_of(root: Node, operation: Node, defects: DefectList) -> tuple[str, ...]
     if schemes and not urls:
         defects.add(root.place, f"none of the schemes {', '.join(schemes)[:100]} can be probed")
         return ()
-    return tuple(dict.fromkeys(checked for url in urls or [f"https://{host}{path}"] if (checked := _checked(url))))
+    return tuple(dict.fromkeys(checked for url in urls or [f"https://{host}{path}"] if (checked := usable_url(url))))
 
 
 def joined_url(base: str, path: str) -> str:
@@ -49,7 +49,7 @@ def on_base(url: str, base: str) -> str:
 
 def checked_base_url(url: str) -> str:
     """A base URL that people give; ConfigurationError where it is none."""
-    checked = _checked(url) if url else ""
+    checked = usable_url(url) if url else ""
     if checked is None or (url and not is_absolute(checked)) or any(sign in url for sign in "?#@"):
         raise ConfigurationError(
             f"{url!r} is no base URL; write it as https://host, https://host:8443 or https://host/v1"
@@ -77,13 +77,13 @@ def _server(server: Node, defects: DefectList) -> str | None:
         members = [member.value for member in variable.elements("enum") if isinstance(member.value, str)]
         return variable.text("default") or (members[0] if members else match[0])
 
-    url = _checked(_VARIABLE.sub(value, written))
+    url = usable_url(_VARIABLE.sub(value, written))
     if url is None:
         defects.add(server.place, f"the server's URL {written[:200]!r} cannot be used; give variables a default")
     return url
 
 
-def _checked(url: str) -> str | None:
+def usable_url(url: str) -> str | None:
     """The URL as it can be used: http or https with a host, or relative; None for any other."""
     text = url.strip().replace(" ", "%20")
     if len(text) > LONGEST_URL or not text.isprintable() or _VARIABLE.search(text):

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from app.errors import ConfigurationError
 from app.kit.files import read_bytes
-from app.probes.scanning.references import ReferenceRefused, SourceFile
+from app.probes.scanning.references import MARKDOWN, ReferenceRefused, SourceFile
 from app.probes.scanning.syntax import decode_text, parse_text
 
 LARGEST_DOCUMENT = 32_000_000
@@ -95,6 +95,8 @@ class SourceFiles:
         self._states[path] = FileState(path, stat, digest_of(content), settled)
         text, problem = decode_text(content)
         problems = (problem,) if problem else ()
+        if path.suffix.lower() in MARKDOWN:
+            return SourceFile(name, path, len(content), text, problems=problems)
         parsed = parse_text(text)
         return SourceFile(
             name, path, len(content), "", parsed.value, parsed.complete, (*problems, *parsed.problems), parsed.lines

@@ -74,3 +74,38 @@ def test_exit_codes(document: str, tmp_path: Path, capsys: pytest.CaptureFixture
     capsys.readouterr()
     assert run(["interfaces", "scan", str(tmp_path / "other.yaml")]) == 3
     assert capsys.readouterr().out.startswith(f"{tmp_path}/other.yaml: no interface: 0 operations, 0 probed\n")
+
+
+def test_a_text_is_a_document_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "api.md").write_text("Base URL: https://api.example\n\n| GET | /users |\n")
+    (tmp_path / "README.md").write_text("Nothing.\n")
+    assert run(["interfaces", "scan", str(tmp_path), "--summary"]) == 0
+    [_, line] = capsys.readouterr().out.splitlines()
+    assert line.split() == [f"{tmp_path}/api.md", "markdown", "1", "1", "0", "0"]
+
+
+def test_what_may_break_callers_ends_a_comparison_with_1(
+    document: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = tmp_path / "new.yaml"
+    new.write_text(TEXT.replace("operationId: add", "deprecated: true"))
+    assert run(["interfaces", "diff", document, str(new)]) == 0
+    assert capsys.readouterr().out == ("changed POST /users: is deprecated; is called nothing in the place of add\n")
+    new.write_text(TEXT.replace("  /users/{id}", "  /people/{id}"))
+    assert run(["interfaces", "diff", document, str(new)]) == 1
+    assert capsys.readouterr().out == ("removed GET /users/{id}: may break callers\nadded   GET /people/{id}\n")
+    assert run(["interfaces", "diff", document, str(new), "--json"]) == 1
+    removed, added = json.loads(capsys.readouterr().out)
+    assert (removed["event"], removed["path"], removed["breaking"], removed["changes"]) == (
+        "removed", "/users/{id}", True, [],
+    )  # fmt: skip
+    assert (added["event"], added["line"], added["file"]) == ("added", 6, str(new))
+
+
+def test_a_comparison_with_what_cannot_be_read_fails(
+    document: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cut.yaml").write_text("openapi: 3.0.0\npaths: {/a: {get: [")
+    assert run(["interfaces", "diff", document, str(tmp_path / "cut.yaml")]) == 3
+    assert "cut.yaml is not read to its end: " in capsys.readouterr().err
+    assert run(["interfaces", "diff", document, str(tmp_path / "gone.yaml")]) == 2
