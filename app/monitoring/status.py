@@ -112,9 +112,9 @@ class StatusReader:
         self._requests_per_minute = requests_per_minute
         self._takeover_after = takeover_after
 
-    async def read(self, now: datetime, unreadable_jobs: Sequence[str] = ()) -> Status:
-        """The state of the database and the health of the service; the scheduler knows which jobs cannot be read."""
-        health = await read_health(
+    async def health(self, now: datetime) -> Health:
+        """The health of the service alone, which is cheap to read."""
+        return await read_health(
             self._database,
             self._monitoring,
             now,
@@ -122,6 +122,10 @@ class StatusReader:
             requests_per_minute=self._requests_per_minute,
             takeover_after=self._takeover_after,
         )
+
+    async def read(self, now: datetime, unreadable_jobs: Sequence[str] = ()) -> Status:
+        """The state of the database and the health of the service; the scheduler knows which jobs cannot be read."""
+        health = await self.health(now)
         status = await read_status(self._database, self._publication, now, unreadable_jobs)
         return replace(status, health=health)
 

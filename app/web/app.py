@@ -14,20 +14,23 @@ import structlog
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 from app.clock import until_beat
 from app.db.engine import Database
 from app.errors import ConfigurationError
 from app.monitoring.replica.resources import disk
 from app.settings import WebSettings
-from app.web import health, pages
+from app.web import health
 from app.web import problem_details as errors
 from app.web.api import reference
 from app.web.api.boundary import ApiBoundary, is_loopback
-from app.web.api.loading import LoadedApi
+from app.web.api.loading import LoadedPart
 from app.web.connections import Room, limited
 from app.web.health import ServiceState
 from app.web.metrics.service import Metrics, PoolState, Snapshot
+from app.web.pages import PATHS
+from app.web.pages.runbook import runbook_router
 from app.web.problem_types import BASE
 
 if TYPE_CHECKING:
@@ -35,27 +38,29 @@ if TYPE_CHECKING:
 
 
 def create_app(probes: ServiceState, container: Container | None = None) -> FastAPI:
-    """The application, with the API where services are there; it closes the probe of the database when it ends."""
+    """The application, with API and pages where services are there; it closes the probe of the database when it ends."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(probes.metrics.watch_loop(), name="event loop lag")
-        loading = asyncio.create_task(app.state.api.load()) if container else None
+        loading = [asyncio.create_task(part.load()) for part in app.state.parts]
         try:
             yield
         finally:
             watching.cancel()
-            if loading is not None:
-                loading.cancel()
+            for task in loading:
+                task.cancel()
             await probes.database.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.parts = []
     errors.install(app)
     app.state.farewell = container.storage().notices().close if container else None
     if container is not None:
         add_api(app, container)
+        add_pages(app, container)
     app.include_router(health.router(probes))
-    app.include_router(pages.router(probes))
+    app.include_router(runbook_router())
 
     @app.api_route("/metrics", methods=health.READ)
     async def metrics(request: Request) -> Response:
@@ -73,8 +78,9 @@ def add_api(app: FastAPI, container: Container) -> None:
     """The REST API and its reference, for the services of the container."""
     settings = container.settings()
     app.include_router(reference.reference_router())
-    app.state.api = LoadedApi(container)
-    app.mount(BASE, app.state.api)
+    api = LoadedPart("API", lambda: _create_api(container))
+    app.state.parts.append(api)
+    app.mount(BASE, api)
     if settings.api.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -84,6 +90,25 @@ def add_api(app: FastAPI, container: Container) -> None:
             expose_headers=["ETag", "Last-Modified", "Link", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(ApiBoundary, settings=settings)
+
+
+def _create_api(container: Container) -> FastAPI:
+    from app.web.routes.v1.api import create_api
+
+    return create_api(container, container.settings().api)
+
+
+def add_pages(app: FastAPI, container: Container) -> None:
+    """The pages for people, for the services of the container."""
+    pages = LoadedPart("pages", lambda: _create_pages(container))
+    app.state.parts.append(pages)
+    app.router.routes.extend(Route(path, pages) for path in PATHS)
+
+
+def _create_pages(container: Container) -> FastAPI:
+    from app.web.pages.application import create_pages
+
+    return create_pages(container)
 
 
 def pool_state(database: Database) -> PoolState:
@@ -126,7 +151,8 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
     async with serve_http(create_app(probes, container), settings.web) as url, _counting(container):
         structlog.get_logger().info(
             "http_started",
-            url=f"{url}/health/ready",
+            url=url,
+            ready=f"{url}/health/ready",
             metrics=f"{url}/metrics",
             api=f"{url}/api/docs",
             port=urlsplit(url).port,

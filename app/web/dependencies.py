@@ -93,7 +93,7 @@ class ApiRoute(APIRoute):
         scope, state = self._scope, request.state
         if scope is None:
             return
-        caller = await _service(request).authenticate(
+        caller = await access_service(request).authenticate(
             request.headers.get("authorization"), state.address, local=state.local
         )
         if caller.key is None and not caller.scope.includes(scope):
@@ -115,13 +115,13 @@ class ApiRoute(APIRoute):
 
         parts = (request.method.encode(), request.url.path.encode(), request.url.query.encode(), await request.body())
         digest = hashlib.sha256(b"\0".join(parts)).digest()
-        answer, before = await _service(request).once(request.state.caller, key, digest, act)
+        answer, before = await access_service(request).once(request.state.caller, key, digest, act)
         headers = {"Idempotency-Replayed": "true"} if before else {}
         return Response(answer.body, answer.status, headers, media_type=answer.content_type or None)
 
     async def _recorded(self, request: Request, handle: _Handler) -> Response:
         """The answer of a change, which is recorded before it is made, one that is refused too."""
-        service, state = _service(request), request.state
+        service, state = access_service(request), request.state
         entry = service.entry(state.caller, self.name, request.url.path, request_id=state.request_id)
         state.audit_id = number = await service.note(entry)
         try:
@@ -195,7 +195,7 @@ def _container(request: Request) -> Container:
     return container
 
 
-def _service(request: Request) -> AccessService:
+def access_service(request: Request) -> AccessService:
     return _container(request).access().service()
 
 

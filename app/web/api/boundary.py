@@ -54,7 +54,7 @@ class ApiBoundary:
         if not is_api(scope["path"]):
             await self._app(scope, receive, answer)
         elif not known_host(headers.get("host", ""), self._hosts):
-            await api_problem(_wrong_host(), request_id)(scope, receive, answer)
+            await api_problem(wrong_host(), request_id)(scope, receive, answer)
         elif _announced(headers) > self._limits.body_bytes:
             await api_problem(too_large(self._limits.body_bytes), request_id)(scope, receive, answer)
         else:
@@ -191,7 +191,7 @@ def _is_host(host: str) -> bool:
     return re.fullmatch(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", host) is not None
 
 
-def _wrong_host() -> ApiError:
+def wrong_host() -> ApiError:
     return ApiError(
         ProblemType.WRONG_HOST,
         "the header Host names another service; use an address or localhost, or list the name in GRIDKEEPER_API__HOSTS",

@@ -22,6 +22,8 @@ from app.scheduling.jobs.retention import RETENTIONS, retention_table
 from app.scheduling.plan import RULES
 from app.settings import ApiSettings, Settings, variables
 from app.web.api.openapi import routes_table
+from app.web.pages import PATHS
+from app.web.pages.application import MODULES as PAGE_MODULES
 from app.web.routes.v1.api import MODULES, create_api
 from scripts.dashboards import build
 
@@ -30,6 +32,7 @@ GUIDE = (ROOT / "CLAUDE.md").read_text(encoding="utf-8")
 LONGEST = 85
 """Lines: what is longer is not read."""
 
+PATH_PATTERNS = [re.sub(r"\{[^}]*\}", ".+", path) + "$" for path in PATHS]
 APP = ROOT / "app"
 MIGRATIONS = APP / "db" / "migrations" / "versions"
 
@@ -275,6 +278,23 @@ def route(where: list[str]) -> None:
     assert {path for path in makers if not path.startswith(folder)} == set()
 
 
+def page(where: list[str]) -> None:
+    folder, includer, addresses, templates, looked_at, document = where
+    makers = {
+        path
+        for path, tree in modules().items()
+        if any(is_call(node, "page_router") for node in ast.walk(tree)) and path.startswith(folder)
+    }
+    assert {f"{module.__name__.replace('.', '/')}.py" for module in PAGE_MODULES} == makers
+    shown = {route.path for module in PAGE_MODULES for route in module.router.routes}
+    assert {path for path in shown if not any(re.match(known, path) for known in PATH_PATTERNS)} == set()
+    assert (includer, addresses) == (f"{folder}application.py", f"{folder}__init__.py")
+    assert any((ROOT / templates).glob("*.html"))
+    written = [(ROOT / name).read_text(encoding="utf-8") for name in (looked_at, document)]
+    plain = shown - {"/sign-in"}
+    assert {path for path in plain if not all(path.partition("{")[0] in text for text in written)} == set()
+
+
 def command(where: list[str]) -> None:
     assert where == ["app/cli/"]
     line = {path: tree for path, tree in modules().items() if path.startswith(where[0])}
@@ -310,6 +330,7 @@ CLAIMS: dict[str, Callable[[list[str]], None]] = {
     "a command": command,
     "a resource as JSON": resource,
     "a route": route,
+    "a page": page,
     "a table": table,
     "rows deleted when old": retention,
     "a periodic job": job,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,18 +46,6 @@ def test_each_command_of_the_runbook_exists_with_its_options() -> None:
             command = command.commands[words.pop(0)]
         known = {name for parameter in command.params for name in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known, line
-
-
-async def test_the_start_page_names_the_instance_and_its_links_resolve() -> None:
-    probes = replace(Service().probes(), instance="grid <1>")
-    async with asking(create_app(probes)) as client:
-        page = await client.get("/")
-        assert "Gridkeeper on grid &lt;1&gt;" in page.text
-        assert "SYNTHETIC" in page.text
-        links = re.findall(r'href="([^"]*)"', page.text)
-        assert len(links) >= 4
-        for link in links:
-            assert (await client.get(f"/{link}")).status_code == 200, link
 
 
 async def test_a_rule_that_is_not_shipped_has_no_section() -> None:

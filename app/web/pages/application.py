@@ -1,0 +1,48 @@
+"""The pages of `serve`: every module of views is included here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, FastAPI, Request, Response
+
+from app.errors import NotFound
+from app.web.health import READ
+from app.web.pages import overview, sign_in
+from app.web.pages.assets import assets_by_public_name
+from app.web.pages.routing import install_error_pages
+
+if TYPE_CHECKING:
+    from app.wiring.container import Container
+
+MODULES = (overview, sign_in)
+FOR_EVER = "public, max-age=31536000, immutable"
+"""The name of a file changes with its content."""
+
+
+def create_pages(container: Container) -> FastAPI:
+    pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    pages.state.container = container
+    pages.state.overview = overview.recent_state(container)
+    install_error_pages(pages)
+    pages.include_router(_static())
+    for module in MODULES:
+        pages.include_router(module.router)
+    return pages
+
+
+def _static() -> APIRouter:
+    routes = APIRouter()
+
+    @routes.api_route("/static/{name:path}", methods=READ)
+    async def static(request: Request, name: str) -> Response:
+        found = assets_by_public_name().get(name)
+        if found is None:
+            raise NotFound("the pages have no such file; reload the page that names it")
+        packed = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {"Cache-Control": FOR_EVER, "Vary": "Accept-Encoding"} | (
+            {"Content-Encoding": "gzip"} if packed else {}
+        )
+        return Response(found.packed if packed else found.body, media_type=found.media_type, headers=headers)
+
+    return routes

@@ -1,0 +1,87 @@
+"""The first page: how things are, in a sentence, in tiles, and area by area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+
+from app.market.time import Interval
+from app.monitoring.health import Health
+from app.monitoring.summary import Standing, freshness, summary_of, up_to
+from app.quality.listing import ListedScore
+from app.web.dependencies import READ
+from app.web.pages.recent import RecentRead
+from app.web.pages.rendering import render
+from app.web.pages.routing import page_router
+from app.web.pages.tiles import tiles_of
+from app.wiring.container import Container
+
+router = page_router()
+
+FRESH_SECONDS = 2.0
+"""However many people look, the database is asked this often at most."""
+SCORED = timedelta(days=3)
+"""Scores of a day come with the next night; within so many days one has been scored."""
+
+_Chosen = Annotated[list[str], Query()]
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewState:
+    """What the page shows, read once for everybody."""
+
+    health: Health
+    scores: list[ListedScore]
+
+
+async def read_state(services: Container) -> OverviewState:
+    now = services.clock().now()
+    return OverviewState(
+        await services.monitoring().status().health(now),
+        await services.quality().rows().scores(interval=Interval(now - SCORED, now)),
+    )
+
+
+def recent_state(services: Container) -> RecentRead[OverviewState]:
+    return RecentRead(lambda: read_state(services), FRESH_SECONDS)
+
+
+@router.get("/", openapi_extra=READ)
+async def overview(
+    request: Request,
+    area: _Chosen = [],  # noqa: B006  FastAPI copies it
+    item: _Chosen = [],  # noqa: B006
+    state: _Chosen = [],  # noqa: B006
+) -> Response:
+    recent: RecentRead[OverviewState] = request.app.state.overview
+    found = await recent.get()
+    health = found.health
+    areas = freshness(health.lateness)
+    items = sorted({name for one in areas for name in one.cells})
+    chosen = {"area": [*filter(None, area)], "item": [*filter(None, item)], "state": [*filter(None, state)]}
+    columns = [name for name in items if not chosen["item"] or name in chosen["item"]]
+    shown = [
+        one
+        for one in areas
+        if (not chosen["area"] or one.area in chosen["area"])
+        and (not chosen["state"] or one.condition in chosen["state"])
+        and any(name in one.cells for name in columns)
+    ]
+    return render(
+        request,
+        "overview.html",
+        summary=summary_of(health),
+        reaches=up_to(health.lateness, health.at),
+        health=health,
+        tiles=tiles_of(health, found.scores),
+        areas=areas,
+        shown=shown,
+        items=items,
+        columns=columns,
+        chosen=chosen,
+        conditions=[one for one in Standing if any(area.condition is one for area in areas)],
+        at=health.at,
+    )

@@ -1,0 +1,145 @@
+"""Pages as HTML: templates, what they may call, and the headers that keep a browser careful."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from app.access.models import Caller
+from app.market.text import counted
+from app.market.time import MARKET_ZONE, iso
+from app.settings import Origin
+from app.web.pages.assets import assets
+
+if TYPE_CHECKING:
+    from app.wiring.container import Container
+
+TEMPLATES = Path(__file__).parent / "templates"
+PAGE_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+}
+"""No script and no style stands in a page itself, so that a text that slips through does nothing."""
+
+PAGES = (("", "Overview"),)
+"""What stands in the navigation, by path."""
+NOTHING = "\N{EN DASH}"
+WORDS = {"bad": "bad", "warn": "late", "idle": "no deadline", "good": "on time"}
+
+
+@cache
+def page_templates() -> Environment:
+    """The templates; whatever they show is escaped, and a name that does not exist is an error."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "moment": moment,
+        "clock": clock,
+        "age": age,
+        "number": shown_number,
+        "percent": shown_share,
+        "iso": iso,
+    }
+    made.globals |= {"counted": counted, "words": WORDS}
+    return made
+
+
+def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> HTMLResponse:
+    """The page; links in it are relative, so that a proxy may put a path before them."""
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    up = "../" * (path.count("/") - 1)
+    container: Container = request.app.state.container
+    settings = container.settings()
+    caller: Caller | None = getattr(request.state, "caller", None)
+    text = (
+        page_templates()
+        .get_template(template)
+        .render(
+            link=lambda path: up + path or "./",
+            asset=lambda name: f"{up}static/{assets()[name].public}",
+            pages=lambda: PAGES,
+            here=lambda target: _is_here(path, target),
+            instance=settings.instance_name,
+            synthetic=settings.origin is Origin.SANDBOX,
+            caller=caller,
+            unprotected=caller is not None and caller.key is None,
+            now=container.clock().now(),
+            **values,
+        )
+    )
+    return HTMLResponse(text, status, dict(PAGE_HEADERS))
+
+
+def _is_here(path: str, target: str) -> bool:
+    return path.strip("/") == target or bool(target and path.startswith(f"/{target}/"))
+
+
+# What templates write
+
+
+def moment(instant: datetime | None, *, seconds: bool = False) -> str:
+    """An instant in market time with its zone; the switch of the page turns it into the viewer's."""
+    if instant is None:
+        return NOTHING
+    form = "%Y-%m-%d %H:%M:%S %Z" if seconds else "%Y-%m-%d %H:%M %Z"
+    return _time(instant, instant.astimezone(MARKET_ZONE).strftime(form), "second" if seconds else "minute")
+
+
+def clock(instant: datetime | None) -> str:
+    """The time of day of an instant, with its zone."""
+    if instant is None:
+        return NOTHING
+    return _time(instant, instant.astimezone(MARKET_ZONE).strftime("%H:%M %Z"), "clock")
+
+
+def _time(instant: datetime, text: str, form: str) -> Markup:
+    stamp = instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{}" data-form="{}">{}</time>').format(stamp, form, text)
+
+
+def age(length: timedelta | float | None) -> str:
+    """A length of time in its two largest parts: 3 d 4 h, 25 min, 40 s."""
+    if length is None:
+        return NOTHING
+    seconds = round(length.total_seconds() if isinstance(length, timedelta) else length)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if minutes < 60:
+        return f"{minutes} min"
+    if hours < 24:
+        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
+    return f"{days} d {hours % 24} h" if hours % 24 else f"{days} d"
+
+
+def shown_number(value: float | None) -> str:
+    """A number with its thousands apart by a narrow space, which no locale reads as a decimal sign."""
+    if value is None:
+        return NOTHING
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    return text.replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def shown_share(share: float | None) -> str:
+    """A share; never rounded up to all."""
+    if share is None:
+        return NOTHING
+    return "100 %" if share == 1 else f"{min(share * 100, 99.99):.2f} %"

@@ -1,0 +1,113 @@
+"""The pages on a real server and a real database, as a browser without scripts gets them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from html import escape
+
+import httpx
+import psycopg
+import pytest
+
+from app.access.models import AccessScope
+from app.db.embedded import EmbeddedServer
+from tests.support.api_factory import ServedApi, served_api
+from tests.support.page_factory import HOSTILE, keep_lateness
+
+PAGES = ["/"]
+AFAR = {"X-Forwarded-For": "192.0.2.7"}
+"""Of a request that comes from elsewhere: no proxy is trusted."""
+
+
+@pytest.fixture
+async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ServedApi]:
+    monkeypatch.setattr("app.web.pages.overview.FRESH_SECONDS", -1.0)
+    async with served_api(database_url, instance=HOSTILE) as served:
+        yield served
+
+
+def browser(api: ServedApi, **options: object) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=api.url, **options)  # type: ignore[arg-type]  # the options of the client
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_lets_the_browser_load_what_is_ours_and_nothing_else(api: ServedApi, path: str) -> None:
+    async with browser(api) as client:
+        page = await client.get(path)
+        assert page.status_code == 200
+        policy = page.headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert policy.startswith("default-src 'none'")
+        assert page.headers["x-frame-options"] == "DENY"
+        assert page.headers["cache-control"] == "no-store"
+        assert "SYNTHETIC" in page.text
+        assert HOSTILE not in page.text
+        assert escape(HOSTILE) in page.text.replace("&#34;", "&quot;").replace("&#39;", "&#x27;")
+        loaded = re.findall(r'(?:src|href)="([^"]*static/[^"]*)"', page.text)
+        assert len(loaded) >= 4
+        for link in loaded:
+            asset = await client.get(link)
+            assert asset.status_code == 200, link
+            assert "immutable" in asset.headers["cache-control"]
+        body = await client.get(loaded[1], headers={"Accept-Encoding": "identity"})
+        assert "content-encoding" not in body.headers
+
+
+async def test_the_overview_tells_what_is_late_first_and_narrows_by_its_address(api: ServedApi) -> None:
+    fr, nl = "10YFR-RTE------C", "10YNL----------L"
+    await keep_lateness(api, ("load_actual", fr, 0), ("load_actual", nl, 90), (HOSTILE, HOSTILE, 5))
+    async with browser(api) as client:
+        page = (await client.get("/")).text
+        assert "2 of 3 pairs of item and area are late; no alert fires." in page
+        assert page.index('<th scope="row"><a href="api/v1/series?area=NL">') < page.index(">FR</a></th>")
+        assert "<img src=x" not in page
+        matrix = (await client.get("/", params={"area": "FR", "item": "load_actual", "state": ""})).text
+        assert ">NL</a>" not in matrix
+        assert "due in" in matrix or "late" in matrix
+        assert "lets through" in (await client.get("/", params={"area": "XX"})).text
+        wrong = await client.get("/?are=FR")
+        assert (wrong.status_code, "did you mean area?" in wrong.text) == (422, True)
+
+
+async def test_who_asks_from_elsewhere_is_told_how_to_get_in(api: ServedApi) -> None:
+    token = await api.key(AccessScope.READ)
+    limited = await api.key(AccessScope.READ, name="limited", items=("load_actual",))
+    async with browser(api, headers=AFAR) as client:
+        first = await client.get("/")
+        assert (first.status_code, "A key is needed" in first.text) == (200, True)
+        dialog = await client.get("/sign-in")
+        assert (dialog.status_code, dialog.headers["www-authenticate"].partition(" ")[0]) == (401, "Basic")
+        entered = await client.get("/sign-in", auth=("any", token))
+        assert (entered.status_code, entered.headers["location"]) == (303, "./")
+        shown = await client.get("/", auth=("any", token))
+        assert "Parts of the service" in shown.text
+        assert "without a key" not in shown.text
+        assert (await client.get("/", auth=("any", limited))).status_code == 403
+        assert (await client.get("/", headers={"Host": "evil.example"}, auth=("any", token))).status_code == 421
+        assert (await client.get("/static/style.css")).status_code == 404
+        assert (await client.get("/static/../../pyproject.toml")).status_code == 404
+
+
+async def test_an_open_page_says_how_to_protect_it_until_a_key_exists(api: ServedApi) -> None:
+    async with browser(api) as client:
+        assert "gridkeeper api keys create" in (await client.get("/")).text
+        api.container.access().service()._open_until = 0.0
+        await api.key()
+        assert "A key is needed" in (await client.get("/")).text
+
+
+async def test_a_page_without_a_database_says_so_and_recovers(api: ServedApi, postgres_server: EmbeddedServer) -> None:
+    name = api.container.database().address.name.rpartition("/")[2]
+    async with browser(api) as client:
+        await client.get("/")
+        with psycopg.connect(postgres_server.url, autocommit=True) as other:
+            try:
+                other.execute(f'alter database "{name}" allow_connections false')
+                other.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
+                page = await client.get("/?area=FR")
+            finally:
+                other.execute(f'alter database "{name}" allow_connections true')
+        assert (page.status_code, page.headers["refresh"]) == (503, "5")
+        assert "The database does not answer" in page.text
+        assert (await client.get("/?area=FR")).status_code == 200
