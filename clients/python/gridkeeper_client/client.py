@@ -16,7 +16,7 @@ import httpx
 
 from gridkeeper_client.changes import ChangeBatch, batch_of
 from gridkeeper_client.errors import LimitExceeded, UnreadableAnswer
-from gridkeeper_client.frames import Frame, Row, ValueAnswer, frame_reader
+from gridkeeper_client.frames import Frame, Row, ValueAnswer, frame_reader, with_start
 from gridkeeper_client.progress import ProgressObserver, Stopwatch, observer_of
 from gridkeeper_client.transport import ApiRequest, ApiTransport, Parameter, Parameters
 
@@ -42,6 +42,7 @@ class ValueOptions(TypedDict, total=False):
     aggregate: str | None
     min_coverage: float | None
     shape: Literal["long", "wide"]
+    fields: Names
     tz: str | None
     auction: str | None
     continuous: bool
@@ -163,6 +164,7 @@ class Gridkeeper:
         aggregate: str | None = None,
         min_coverage: float | None = None,
         shape: Literal["long", "wide"] = "long",
+        fields: Names = (),
         tz: str | None = None,
         auction: str | None = None,
         continuous: bool = False,
@@ -172,7 +174,7 @@ class Gridkeeper:
         """Stored values from `start` to before `end` (the end of today), or as they were known at `as_of`.
 
         A frame of pandas has the start of delivery as its index, in UTC or in `tz`; `shape="wide"` is one column for
-        each series, "long" has the columns of `gridkeeper export`. `resolution="PT60M"` with `aggregate` (mean, sum, min,
+        each series, "long" has the columns of `gridkeeper export`, or those of `fields`. `resolution="PT60M"` with `aggregate` (mean, sum, min,
         max, last, count) gives longer units on the delivery grid of each area; those stored to less than `min_coverage`
         (1.0) have no value. `frame` is "pandas", "polars", "arrow" or "rows". What the frame is as of, and SYNTHETIC
         where the data are, stand in `attrs` of pandas and in the metadata of Arrow.
@@ -189,6 +191,7 @@ class Gridkeeper:
             "aggregate": aggregate,
             "min_coverage": min_coverage,
             "shape": None if shape == "long" else shape,
+            "fields": with_start(fields) or None,
             "tz": tz,
             "auction": auction,
             "continuous": continuous or None,
@@ -203,6 +206,7 @@ class Gridkeeper:
                 as_of=headers.get("gridkeeper-as-of", ""),
                 origin=headers.get("gridkeeper-origin", ""),
                 tz=tz or "UTC",
+                wide=shape == "wide",
             )
 
         return reader.make(self._transport.fetch(ApiRequest("GET", "/observations", given), read))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
@@ -30,6 +30,7 @@ class ValueAnswer:
     origin: str
     """SYNTHETIC where a sandbox made them up."""
     tz: str
+    wide: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,12 @@ def frame_reader(wanted: Frame | None) -> FrameReader:
     if found == "arrow":
         return FrameReader("arrow", _arrow)
     return FrameReader("arrow", _pandas) if installed("pyarrow") else FrameReader("csv", _pandas_of_csv)
+
+
+def with_start(fields: Sequence[str]) -> list[str]:
+    """The columns to ask for: without its start no value has a place in a frame."""
+    named = [part.strip() for part in fields.split(",")] if isinstance(fields, str) else list(fields)
+    return [START, *(name for name in named if name != START)] if named else []
 
 
 def installed(package: str) -> bool:
@@ -95,8 +102,9 @@ def _pandas_of_csv(answer: ValueAnswer) -> Any:
     frame[START] = pd.to_datetime(frame[START], utc=True).dt.tz_convert(answer.tz)
     if LEARNED in frame:
         frame[LEARNED] = pd.to_datetime(frame[LEARNED], utc=True, format="ISO8601")
+    if "filled" in frame:
         frame["filled"] = frame["filled"].astype(bool)
-    else:
+    if answer.wide:
         series = frame.columns.difference([START, "origin"])
         frame[series] = frame[series].apply(pd.to_numeric)
     return _indexed(frame, answer)

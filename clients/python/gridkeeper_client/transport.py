@@ -63,14 +63,16 @@ class ApiTransport:
     ) -> None:
         self.url = base_url(url)
         self._timeout = timeout
-        self._attempts = attempts
+        self._attempts = max(1, attempts)
         self._pause = pause
+        # On this machine there is nothing to save by packing, and no proxy of the network knows its services.
+        local = _is_local(httpx.URL(self.url).host)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._client = httpx.Client(
             base_url=f"{self.url}{BASE}",
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers=headers | ({"Accept-Encoding": "identity"} if local else {}),
             transport=transport,
-            # A proxy of the network knows no service on this machine.
-            trust_env=not _is_local(httpx.URL(self.url).host),
+            trust_env=not local,
         )
 
     def close(self) -> None:

@@ -65,8 +65,12 @@ async def test_values_come_as_frames_with_an_index_that_knows_its_zone(
     with monkeypatch.context() as patch:
         patch.setattr(frames, "installed", lambda package: package == "pandas")
         plain = await in_thread(values, client, *LOAD, **asked)
+        few = await in_thread(values, client, *LOAD, fields="value,filled")
         wide = await in_thread(values, client, "load_actual", ["DE_LU", "FR"], "2024-01-01", "2024-01-03", shape="wide")
     assert plain.attrs == known.attrs
+    assert (few.columns.tolist(), few["filled"].dtype) == (["value", "filled"], bool)
+    narrow = await in_thread(values, client, *LOAD, fields=["value"], frame="arrow")
+    assert narrow.column_names == ["delivery_start", "value"]
     texts = [name for name in known.columns if known[name].dtype == "category"]
     same = known.astype(dict.fromkeys(texts, str))
     pd.testing.assert_frame_equal(
@@ -117,6 +121,11 @@ async def test_lists_are_read_whole_and_changes_are_made(api: ServedApi) -> None
     assert "price_day_ahead" in {row["item"] for row in items}
     [series] = await in_thread(client.series, "load_actual", "FR")
     assert (series["unit"], series["latest"]["value"]) == ("MAW", 50.0)
+    [newest] = await in_thread(client.latest, "load_actual", "FR")
+    assert (newest["series_id"], newest["value"]) == (series["id"], 50.0)
+    [other] = await in_thread(client.series, "load_actual", "DE_LU")
+    beliefs = await in_thread(client.revisions, other["id"], T0, hour(1))
+    assert [belief["value"] for belief in beliefs] == [100.0, 1.5]
     [gap] = await in_thread(client.gaps, "load_actual", "FR", "2024-01-01", "2024-01-02")
     assert (gap["from"], gap["to"]) == ("2023-12-31T23:00:00Z", "2024-01-01T00:00:00Z")
     paused = await in_thread(client.post, "/silences", {"matchers": ["area=FR"], "comment": "x", "for": "2h"})

@@ -115,7 +115,7 @@ def around(make_folder: Callable[[], Path]) -> Iterator[Surroundings]:
         undo.callback(wait_until_stopped, server)
         undo.callback(server.release)
         run(migrate(server.url))
-        api = run(stack.enter_async_context(served_api(server.url)))
+        api = run(stack.enter_async_context(served_api(server.url, api={"open_reading": True})))
         try:
             run(_admitted(api, folder))
             run(stocked(api))
@@ -217,13 +217,17 @@ def columns_of(answer: httpx.Response) -> list[str]:
 
 
 def test_what_r_and_duckdb_ask_over_http_has_an_answer(around: Surroundings) -> None:
+    """R reads CSV; DuckDB asks for the length of a Parquet file, then for its end and for the columns that it needs."""
     r, duckdb = only("R", "r"), next(one.text for one in snippets("tools") if "httpfs" in one.text)
-    parts = re.findall(r'"([^"]+)"', r.partition("load <-")[0])
-    [url] = re.findall(r"'(http[^']+)'", duckdb)
-    assert f"{API}/api/v1/observations?item=load_actual&area=FR&from=2024-01-01&to=2024-01-08&format=csv" == url
-    assert "".join(parts) == url
-    columns = columns_of(httpx.get(around.here(url), headers={"Authorization": f"Bearer {around.key}"}))
-    assert {"delivery_start", "value"} <= set(columns)
+    url = "".join(re.findall(r'"([^"]+)"', r.partition("load <-")[0]))
+    assert url == f"{API}/api/v1/observations?item=load_actual&area=FR&from=2024-01-01&to=2024-01-08&format=csv"
+    with httpx.Client(headers={"Authorization": f"Bearer {around.key}"}) as client:
+        assert {"delivery_start", "value"} <= set(columns_of(client.get(around.here(url))))
+        [file] = re.findall(r"'(http[^']+)'", duckdb)
+        assert file == url.replace("csv", "parquet")
+        length = int(client.head(around.here(file)).headers["content-length"])
+        end = client.get(around.here(file), headers={"Range": f"bytes={length - 8}-{length - 1}"})
+        assert (end.status_code, end.content[4:]) == (206, b"PAR1")
 
 
 def test_what_excel_asks_has_the_columns_that_it_names(around: Surroundings) -> None:
