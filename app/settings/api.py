@@ -62,6 +62,13 @@ class ApiSettings(Section):
     changes_days: int = Field(
         default=90, ge=1, le=36_500, description="Days for which changes of values can be followed from a cursor."
     )
+    events_days: int = Field(
+        default=30, ge=1, le=36_500, description="Days for which events can be followed from the id of the last one."
+    )
+    streams: int = Field(default=50, ge=1, le=10_000, description="Most streams of events of one process at once.")
+    streams_per_key: int = Field(
+        default=10, ge=1, le=10_000, description="Most streams of events of one key, or address without one, at once."
+    )
     range_days: int = Field(
         default=3700, ge=1, le=100_000, description="Longest range of delivery that one request may name."
     )

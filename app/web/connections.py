@@ -6,11 +6,13 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import h11
 import structlog
+from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from app.schemas import ProblemResource
@@ -20,6 +22,7 @@ HEADER_SECONDS = 10.0
 ANSWER_SECONDS = 120.0
 """From there to the last byte of the answer that the client has read."""
 SAID_EVERY = 60.0
+_KEEP_OPEN = "gridkeeper.keep_open"
 NO_REQUEST = ProblemResource(
     title=HTTPStatus.BAD_REQUEST.phrase,
     status=HTTPStatus.BAD_REQUEST.value,
@@ -96,6 +99,8 @@ class LimitedProtocol(H11Protocol):
         super().handle_events()
         if self.busy and not was_busy:
             self._end_after(ANSWER_SECONDS)
+            if self.scope is not None:
+                cast("dict[str, object]", self.scope)[_KEEP_OPEN] = self._answer_on
 
     def on_response_complete(self) -> None:
         self.room.rest(self)
@@ -117,6 +122,10 @@ class LimitedProtocol(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
+    def _answer_on(self) -> None:
+        if self.busy:
+            self._end_after(ANSWER_SECONDS)
+
     def _end_after(self, seconds: float) -> None:
         self._cancel()
         self._timer = self.loop.call_later(seconds, self.end)
@@ -125,6 +134,12 @@ class LimitedProtocol(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def keep_open(scope: Scope) -> Callable[[], None]:
+    """What an answer that does not end calls while it is read, so that it lasts longer than others may."""
+    prolong: Callable[[], None] = scope.get(_KEEP_OPEN, lambda: None)
+    return prolong
 
 
 def limited(room: Room) -> type[LimitedProtocol]:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 5.0
 RETRY_SECONDS = 2.0
 CHANGES = "gridkeeper_changes"
-CHANNELS = (CHANGES,)
+EVENTS = "gridkeeper_events"
+CHANNELS = (CHANGES, EVENTS)
 
 
 class News:

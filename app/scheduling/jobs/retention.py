@@ -12,6 +12,7 @@ from app.collection.backfill import sql as backfill
 from app.collection.gaps import repository as gaps
 from app.db import timescale_steps
 from app.db.retention import Mechanism, Retention
+from app.events import sql as events
 from app.kit.durations import show_duration
 from app.monitoring import repository as monitoring
 from app.scheduling import repository as job_runs
@@ -34,6 +35,7 @@ RETENTIONS: tuple[Retention, ...] = (
     *delivery.RETAINED,
     *config_problems.RETAINED,
     *access.RETAINED,
+    *events.RETAINED,
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from datetime import datetime, timedelta
 
 from app.db.feed.notices import CHANGES, Notices
 from app.timeseries.changes.models import ChangePage, LogPlace
@@ -64,16 +63,3 @@ class ChangeFeed:
                 else:
                     await news.wait(min(LOOK_EACH, until - now))
                     pause = SETTLING[0]
-
-
-class LogRetention:
-    """Keeps the log of changes as long as its cursors hold."""
-
-    def __init__(self, log: ChangeLog, days: int) -> None:
-        self._log = log
-        self._kept = timedelta(days=days)
-
-    async def tidy(self, now: datetime) -> str:
-        """Erase what of the log is kept no longer; in words."""
-        gone = await self._log.erase(now - self._kept)
-        return f"{gone} old batches of changes erased" if gone else ""

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from app.db.feed.order import BEGINNING, HERE, SETTLED
+from app.db.feed.order import BEGINNING, HERE, SETTLED, forget_statement
 from app.db.retention import Retention
 from app.market.series import KEY_FIELDS
 from app.timeseries.binary_copy import RowFormat
@@ -103,25 +103,12 @@ CHANGES = """
     limit {limit}
 """
 
-# The last batch that is old enough stays: a reader who stands there has missed nothing until the next one goes.
 RETAINED = (
     Retention(
         "change_batches",
         "at",
         "api.changes_days",
         only="batches whose successor is as old",
-        statement="""
-            delete from change_batches
-            using (
-                select system_id, max(xid) as xid
-                from change_batches
-                where at < $1
-                group by system_id
-            ) as newest
-            where
-                change_batches.system_id = newest.system_id
-                and change_batches.xid < newest.xid
-                and change_batches.at < $1
-        """,
+        statement=forget_statement("change_batches"),
     ),
 )

@@ -43,7 +43,7 @@ _WITH_BODY = (
     ProblemType.UNSUPPORTED_MEDIA_TYPE,
 )
 _VALUES = "/observations"
-_WITH_CURSOR_OF_A_LOG = ("/changes",)
+_WITH_CURSOR_OF_A_LOG = ("/changes", "/events")
 TAGS = {
     "catalogue": "What is known before anything is collected.",
     "series": "What is stored: series, values, what was believed before.",
@@ -56,6 +56,7 @@ TAGS = {
     "channels": "The channels to people, and the messages.",
     "reports": "Reports for people and programs.",
     "service": "How the service is, and what it is set to.",
+    "events": "What happens, as it happens.",
     "access": "Keys, and the record of what was changed.",
     "about": "What the API says of itself.",
 }

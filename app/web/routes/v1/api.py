@@ -18,6 +18,7 @@ from app.web.routes.v1 import (
     catalogue,
     changes,
     completeness,
+    events,
     jobs,
     observations,
     quality,
@@ -44,6 +45,7 @@ MODULES = (
     channels,
     reports,
     status,
+    events,
     access,
     about,
 )
