@@ -115,11 +115,12 @@ _BELIEFS = """
 
 
 # A series that nothing was written to since it is counted has the revision 0.
-_REVISIONS = """
-    select series_id, coalesce(revision, 0) as revision, changed_at
+_REVISIONS = f"""
+    select series_id, coalesce(revision, 0) as revision, changed_at, least(writers.now, writers.oldest) as horizon
     from unnest($1::text[], $2::text[]) as wanted (item, area)
     join series using (item, area)
     left join series_revisions using (series_id)
+    cross join ({WRITERS.strip()}) as writers
     order by series_id
 """
 
@@ -224,9 +225,8 @@ class SeriesReads:
         pairs = [(item.value, area) for item, areas in wanted.items() for area in areas]
         async with self._database.connection() as connection:
             rows = await connection.fetch(_REVISIONS, [item for item, _ in pairs], [area for _, area in pairs])
-            [writers] = await connection.fetch(WRITERS)
         changed = max((row["changed_at"].replace(microsecond=0) for row in rows if row["changed_at"]), default=None)
-        if changed and changed + timedelta(seconds=1) > min(filter(None, writers)):
+        if changed and changed + timedelta(seconds=1) > rows[0]["horizon"]:
             changed = None
         return ReadState(tuple((row["series_id"], row["revision"]) for row in rows), changed)
 

@@ -190,6 +190,9 @@ def _listed(known: Mapping[str, bool]) -> str:
 # What a route asks for
 
 
+# Each is a coroutine, because the framework calls what is none in a thread, which takes longer than all of them.
+
+
 def _container(request: Request) -> Container:
     container: Container = request.app.state.container
     return container
@@ -199,26 +202,30 @@ def access_service(request: Request) -> AccessService:
     return _container(request).access().service()
 
 
-def _caller(request: Request) -> Caller:
+async def _services(request: Request) -> Container:
+    return _container(request)
+
+
+async def _caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = _container(request).settings()
     return settings
 
 
-def _now(request: Request) -> datetime:
+async def _now(request: Request) -> datetime:
     return _container(request).clock().now()
 
 
-def _audit_id(request: Request) -> int:
+async def _audit_id(request: Request) -> int:
     number: int = request.state.audit_id
     return number
 
 
-Services = Annotated[Container, Depends(_container)]
+Services = Annotated[Container, Depends(_services)]
 """The services of the running process by domain: `services.collection().gaps()`."""
 Asking = Annotated[Caller, Depends(_caller)]
 Recorded = Annotated[int, Depends(_audit_id)]

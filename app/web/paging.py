@@ -57,7 +57,7 @@ class PageRequest:
         return self.page(ordered, key, resource)
 
 
-def _page(request: Request, response: Response, limit: _Limit = DEFAULT_ROWS, next: _Next = None) -> PageRequest:  # noqa: A002  the name of the parameter
+async def _page(request: Request, response: Response, limit: _Limit = DEFAULT_ROWS, next: _Next = None) -> PageRequest:  # noqa: A002  the name of the parameter
     most = request.app.state.limits.page_rows
     if limit > most:
         raise wrong_field(

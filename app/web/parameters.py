@@ -161,7 +161,7 @@ def selection(
     return SelectedRequests(allowed(found.requests, caller), found.skipped)
 
 
-def _selected(
+async def _selected(
     *,
     settings: CurrentSettings,
     caller: Asking,

@@ -27,6 +27,9 @@ from app.web.problem_types import ApiError, ProblemType
 from app.web.value_forms import media_type
 from app.web.value_stream import ChunkedAnswer, values_as
 
+VERSION = version("gridkeeper")
+"""Another program may write the same values otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -49,7 +52,7 @@ class Wanted:
         """The ETag: the same as long as the answer has the same bytes."""
         query = self.query
         said = (
-            version("gridkeeper"), self.form, self.zone and self.zone.key, self.shape, self.fields, self.synthetic, coding,
+            VERSION, self.form, self.zone and self.zone.key, self.shape, self.fields, self.synthetic, coding,
             sorted((item, sorted((area, str(span)) for area, span in places.items())) for item, places in query.wanted.items()),
             query.as_of and iso_microseconds(query.as_of), query.published is not None, query.auction, query.resampling,
             sorted(query.continues.items()), state.revisions,

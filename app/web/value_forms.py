@@ -64,7 +64,7 @@ def media_type(form: ExportForm) -> str:
     return f"{MEDIA_TYPES[form]}; charset=utf-8" if form is ExportForm.CSV else MEDIA_TYPES[form]
 
 
-def _form(request: Request, form: _Format = None) -> ExportForm:
+async def _form(request: Request, form: _Format = None) -> ExportForm:
     if form is not None:
         return form
     accepted = weights(request.headers.get("accept", "*/*"))
@@ -81,7 +81,7 @@ def _form(request: Request, form: _Format = None) -> ExportForm:
 Form = Annotated[ExportForm, Depends(_form)]
 
 
-def _zone(
+async def _zone(
     tz: Annotated[
         str | None, Query(description="Zone in which deliveries start; without it, UTC.", examples=["Europe/Berlin"])
     ] = None,
@@ -95,7 +95,7 @@ def _zone(
 OutputZone = Annotated[ZoneInfo | None, Depends(_zone)]
 
 
-def _fields(
+async def _fields(
     fields: Annotated[
         list[str],
         Query(
@@ -122,7 +122,7 @@ def check_fields(fields: Sequence[str], known: Sequence[str], shape: Shape) -> N
             raise wrong_field(ProblemType.INVALID_REQUEST, "fields", f"there is no column {name[:60]!r} here{hint}")
 
 
-def _resampling(
+async def _resampling(
     resolution: _Resolution = None, aggregate: _Aggregate = None, min_coverage: _Coverage = None
 ) -> Resampling | None:
     if resolution is None:
@@ -135,7 +135,7 @@ def _resampling(
     return Resampling(length, aggregate or Aggregation.MEAN, 1.0 if min_coverage is None else min_coverage)
 
 
-def _query(
+async def _query(
     selected: Selected,
     now: Now,
     caller: Asking,

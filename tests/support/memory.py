@@ -18,6 +18,6 @@ def peak_bytes(act: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-def resident_bytes() -> int:
-    """What the process has of the memory now, where /proc tells it."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+def resident_bytes(process: int | str = "self") -> int:
+    """What a process, this one without a number, has of the memory now, where /proc tells it."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * resource.getpagesize()

@@ -49,7 +49,7 @@ async def _stored(
 _Stored = Annotated[ScanSelection, Depends(_stored)]
 
 
-def _days(now: Now, start: FromQuery = "-7d", end: ToQuery = None) -> DayRange:
+async def _days(now: Now, start: FromQuery = "-7d", end: ToQuery = None) -> DayRange:
     with named("from", also=("to",)):
         return DayRange(start, end, now, names=("from", "to"))
 

@@ -25,7 +25,7 @@ LARGEST_SERIES = 2**31 - 1
 _Part = Annotated[str | None, Query(description="Value of this part of the key; empty: series without it.")]
 
 
-def _parts(
+async def _parts(
     *,
     psr_type: _Part = None,
     direction: _Part = None,
@@ -42,7 +42,7 @@ def _parts(
 _Parts = Annotated[dict[str, str], Depends(_parts)]
 
 
-def _filter(caller: Asking, parts: _Parts, area: AreaQuery = [], item: ItemQuery = []) -> SeriesFilter:  # noqa: B006  FastAPI copies it
+async def _filter(caller: Asking, parts: _Parts, area: AreaQuery = [], item: ItemQuery = []) -> SeriesFilter:  # noqa: B006  FastAPI copies it
     areas, items = narrowed(area, item, caller)
     return SeriesFilter(items, areas, parts)
 
