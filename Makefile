@@ -11,6 +11,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 DIVIDED := -n $(WORKERS) --dist loadgroup --durations 20
 RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
+CLIENTS := .venv-clients/.ready
 # uv installs in a tenth of pip's time; pip takes over where only its own configuration names the registry.
 install = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) || \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
@@ -19,7 +20,7 @@ install = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(BIN)/uv pip
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test smoke check format lint types imports coverage bench soak chaos chaos-delivery lock clean
+.PHONY: help setup clients run test smoke check format lint types imports coverage bench soak chaos chaos-delivery lock clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | \
@@ -41,6 +42,15 @@ $(READY): $(RUNS) requirements/dev.txt
 	@echo "adding the tools of developers to $(VENV) (once)"
 	@$(call install,requirements/dev.txt)
 	@touch $@
+
+# The generator of clients needs other versions of packages than the service does.
+$(CLIENTS): requirements/clients.txt
+	@echo "setting up .venv-clients, the generator of clients (once)"
+	@$(PYTHON) -m venv --clear .venv-clients
+	@.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/clients.txt
+	@touch $@
+
+clients: $(CLIENTS)  ## Set up the generator of clients, without which its test is skipped
 
 setup: $(READY)  ## Create .venv with the console script gridkeeper
 	@echo "ready: $(BIN)/gridkeeper --help"
@@ -100,6 +110,7 @@ lock: $(READY)  ## Pin the dependencies of pyproject.toml with hashes
 	@echo 'hatchling>=1.27' | $(COMPILE) - -c requirements/dev.txt -o requirements/build.txt
 	@printf 'hatchling>=1.27\neditables>=0.5\nuv>=0.8\n' | $(COMPILE) - -c requirements/dev.txt -o requirements/setup.txt
 	@echo 'entsoe-py' | $(COMPILE) - -o requirements/bench.txt
+	@echo 'openapi-python-client>=0.29' | $(COMPILE) - -o requirements/clients.txt
 
 clean:  ## Remove the environment and what tests leave behind
-	@rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	@rm -rf $(VENV) .venv-bench .venv-clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -140,6 +140,10 @@ def _finish(path: str, method: str, operation: Document, limits: ApiSettings) ->
     responses = operation["responses"]
     for status in {kind.status for kind in kinds}:
         responses[str(status.value)] = {"description": status.phrase, "content": _PROBLEM} | _headers(status)
+    for response in responses.values():
+        # Generators of clients take the first that they know.
+        if "application/json" in (content := response.get("content", {})):
+            response["content"] = {"application/json": content["application/json"]} | content
     operation["responses"] = dict(sorted(responses.items()))
     if method == "post" and not operation.get("x-shown-once"):
         operation.setdefault("parameters", []).append(_IDEMPOTENCY)
