@@ -57,9 +57,9 @@ class ServedApi:
         return token
 
     def client(self, key: str = "", **options: Any) -> httpx.AsyncClient:
-        """A client below /api/v1."""
+        """A client below /api/v1, patient because the machine may be busy."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx.AsyncClient(base_url=f"{self.url}{BASE}", headers=headers, **options)
+        return httpx.AsyncClient(base_url=f"{self.url}{BASE}", headers=headers, **{"timeout": 60, **options})
 
     async def document(self) -> Document:
         async with self.client() as client:
