@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.quality.detectors.patterns import signatures
-from app.quality.detectors.peers import LEAST_ERROR
-from app.quality.detectors.residuals import plain_evidence
+from app.quality.detectors.peers import HAVE_FACTORS, LEAST_ERROR, unusual_week
+from app.quality.detectors.residuals import SHORTEST_DAY, plain_evidence
 from app.quality.detectors.validity import violations
 from app.quality.gate import CERTAIN, any_of, gated
 from app.quality.models import Series
@@ -19,6 +19,8 @@ HOURS_BEFORE, HOURS_AFTER = 12, 6
 """A disagreement shows later than the change that caused it."""
 LEAST_DEPARTURE = 0.25
 """Of an alarm: less is an ordinary day."""
+UNUSUAL_WEEK = 0.625
+"""Of an alarm: a week in ten departs so far. Who does not cannot be blamed for a factor that lasts."""
 CLEARLY = 1.25
 """Who departs by so many times what the other does is at fault."""
 CONFIRMED_SPREADS = 1.5
@@ -28,10 +30,14 @@ JOINED_HOURS = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompanionSeries:
-    """A series beside the one that is judged: its values, unknown where they cannot be, and how far they depart."""
+    """A series beside the one that is judged: its values, unknown where they cannot be, and how far they depart.
+
+    `drift` is how far each week departs from those before it.
+    """
 
     values: Values
     departure: Values
+    drift: Values
 
 
 def companion(series: Series) -> CompanionSeries:
@@ -40,7 +46,15 @@ def companion(series: Series) -> CompanionSeries:
     trusted = np.where(broken, np.nan, series.values)
     scores = [gated(found, series.per_day) for found in plain_evidence(series, trusted)]
     departure = departure_of(scores, len(series.values))
-    return CompanionSeries(trusted, np.where(broken & ~np.isnan(series.values), CERTAIN, departure))
+    departure = np.where(broken & ~np.isnan(series.values), CERTAIN, departure)
+    return CompanionSeries(trusted, departure, drift_of(series))
+
+
+def drift_of(series: Series) -> Values:
+    """How far each week departs from those before it, in units of what is unusual; 0 of kinds that have no factors."""
+    if series.kind not in HAVE_FACTORS or series.per_day < SHORTEST_DAY:
+        return np.zeros(len(series.values))
+    return gated(unusual_week(series), series.per_day)
 
 
 def departure_of(scores: Iterable[Values], size: int) -> Values:

@@ -73,9 +73,9 @@ class EvidenceRule(StrEnum):
 class Series:
     """Values on a regular grid from `start` (seconds since 1970), one every `step` seconds; NaN where none is known.
 
-    The names of peers say what they are: `forecast…` announces the same quantity, `capacity` bounds it, `opposite…` is
-    the other direction of a border, any other is a series of the same kind from another place. Peers lie on the same
-    grid.
+    The names of peers say what they are: `forecast…` announces the same quantity, `measurement…` is what a forecast
+    announced, `capacity` bounds it, `opposite…` is the other direction of a border, any other is a series of the same
+    kind from another place. Peers lie on the same grid.
     """
 
     kind: SeriesKind
@@ -94,7 +94,12 @@ class Series:
 
     @property
     def forecasts(self) -> list[Values]:
-        return [peer for name, peer in self.peers.items() if name.startswith("forecast")]
+        """Series of the same quantity: forecasts of a measurement, or the measurement of a forecast."""
+        return [peer for name, peer in self.peers.items() if name.startswith(("forecast", "measurement"))]
+
+    @property
+    def capacity(self) -> Values | None:
+        return next((peer for name, peer in self.peers.items() if name.startswith("capacity")), None)
 
     @property
     def opposites(self) -> list[Values]:
@@ -103,12 +108,12 @@ class Series:
     @property
     def places(self) -> list[Values]:
         """Series of the same kind from elsewhere that speak one by one; of neighbours all together do."""
-        known = ("forecast", "opposite", "capacity", NEIGHBOUR)
+        known = ("forecast", "measurement", "opposite", "capacity", NEIGHBOUR)
         return [peer for name, peer in self.peers.items() if not name.startswith(known)]
 
     @property
     def neighbours(self) -> list[Values]:
-        return [peer for name, peer in self.peers.items() if name != "capacity"]
+        return [peer for name, peer in self.peers.items() if not name.startswith("capacity")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +126,16 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class SoftScore:
-    """A soft score a value; `clean` marks the scores in which no distrusted value takes part."""
+    """A soft score a value; `clean` marks the scores in which no distrusted value takes part.
+
+    A `lasting` state is told and learned from all the same: it may be the new one.
+    """
 
     rule: EvidenceRule
     score: Values
     clean: Flags
     limit: Limit
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from app.cli.files.text_column import TextColumn
 from app.errors import ConfigurationError
 
 STAMP_COLUMNS = ("timestamp", "delivery_start", "datetime", "time")
-NEEDED = ("forecast", "capacity", "opposite")
+NEEDED = ("forecast", "measurement", "capacity", "opposite")
 """What the names of columns begin with that detectors understand."""
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 UNIX = re.compile(r"\d{9,13}")

@@ -38,7 +38,9 @@ def detect_command(
     ],
     peer: Annotated[
         list[str] | None,
-        typer.Option(help="A series to compare with, as NAME=FILE: forecast…, capacity, opposite…, or another place."),
+        typer.Option(
+            help="A series to compare with, as NAME=FILE: forecast…, measurement…, capacity…, opposite… or another place."
+        ),
     ] = None,
     tz: Annotated[str, typer.Option("--tz", help="The clock of stamps without an offset, such as Europe/Paris.")] = "",
     output_dir: Annotated[Path | None, typer.Option("-o", "--output-dir", help="Folder for one result a file.")] = None,

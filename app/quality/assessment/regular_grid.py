@@ -10,8 +10,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from app.quality.detectors.consistency import RelatedValues, heard
 from app.quality.detectors.detect import detect
 from app.quality.detectors.dst import resolve_clock_changes
+from app.quality.detectors.related_series import Role
 from app.quality.detectors.structure import Stamps
 from app.quality.gate import CERTAIN
 from app.quality.models import DAY, HOUR, DetectionResult, EvidenceRule, Series, SeriesKind
@@ -55,6 +57,7 @@ def judge_rows(
         used[stretch.rows] = True
         series = _series(kind, stretch, values, peers)
         verdict = detect(series) if local else resolve_clock_changes(series, detect(series))
+        verdict, _ = heard(series, verdict, verdict.flags, _company(series))
         score[stretch.rows], rules[stretch.rows] = verdict.score[stretch.places], verdict.rule[stretch.places]
     _mark(score, rules, np.flatnonzero(~used & ~repeated & (rules == "")), EvidenceRule.OFF_GRID)
     return DetectionResult(score, rules)
@@ -73,6 +76,11 @@ def _series(kind: SeriesKind, stretch: Stretch, values: Values, peers: Mapping[s
     return Series(
         kind, stretch.start, stretch.step, on_grid(values), {name: on_grid(column) for name, column in peers.items()}
     )
+
+
+def _company(series: Series) -> RelatedValues:
+    """The peers that a scan hears beside the detectors."""
+    return {Role.OPPOSITE: {name: peer for name, peer in series.peers.items() if name.startswith("opposite")}}
 
 
 def repeated_hour(stamps: Stamps) -> Flags:

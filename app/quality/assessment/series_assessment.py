@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from app.market.time import Interval
 from app.quality.assessment.alignment import AlignedSeries, informed
-from app.quality.detectors.consistency import ConsistencyResult, RelatedValues, excused, testimonies
+from app.quality.detectors.consistency import ConsistencyResult, RelatedValues, excused, heard
 from app.quality.detectors.detect import detect
-from app.quality.detectors.dst import BY_NATURE, places_on_clocks
+from app.quality.detectors.dst import resolve_clock_changes
 from app.quality.detectors.related_series import Role
 from app.quality.detectors.residuals import SHORTEST_DAY, seasonal_base
 from app.quality.findings import VALIDITY, Detected, family
 from app.quality.gate import CERTAIN, any_of
-from app.quality.models import DAY, NEIGHBOUR, EvidenceRule, Series, SeriesKind
+from app.quality.models import DAY, NEIGHBOUR, DetectionResult, EvidenceRule, Series, SeriesKind
 from app.quality.rules.hard_checks import hard_violations
 from app.quality.rules.series_kinds import Subject
 from app.timeseries.rolling import Flags, Instants, Values
@@ -91,11 +91,12 @@ def assess_series(
 
 def _series(subject: Subject, grid_series: AlignedSeries, company: RelatedValues) -> Series:
     forecasts = {f"forecast {name}": values for name, values in company.get(Role.FORECAST, {}).items()}
+    measurements = {f"measurement {name}": values for name, values in company.get(Role.MEASUREMENT, {}).items()}
     capacities = list(company.get(Role.CAPACITY, {}).values())
     capacity = {"capacity": capacities[0]} if capacities else {}
     opposites = {f"opposite {name}": values for name, values in company.get(Role.OPPOSITE, {}).items()}
     neighbours = {NEIGHBOUR + name: values for name, values in company.get(Role.NEIGHBOUR, {}).items()}
-    peers = {**forecasts, **capacity, **opposites, **neighbours}
+    peers = {**forecasts, **measurements, **capacity, **opposites, **neighbours}
     return Series(
         subject.kind or SeriesKind.IMBALANCE, int(grid_series.starts[0]), grid_series.step, grid_series.values, peers
     )
@@ -119,51 +120,19 @@ def _flows_back(values: Values, company: RelatedValues) -> Flags:
 def _judge(
     subject: Subject, grid_series: AlignedSeries, company: RelatedValues, violating: Flags, zone: ZoneInfo
 ) -> tuple[Values, NDArray[np.str_], list[ConsistencyResult]]:
-    """The strongest evidence of detectors and other series; what breaks a hard rule is not said twice.
+    """The strongest evidence of detectors and other series, 0 where there is no alarm, and what other series say.
 
-    After a change of the clocks people live by the new ones and machines may not: a value is implausible where it is on
-    both. Sun and wind know no clocks.
+    What breaks a hard rule is not said twice. After a change of the clocks people live by the new ones and machines may
+    not: what only one of both explains is no fault. Sun and wind know no clocks.
     """
     if not _has_habits(subject, grid_series, company):
         return np.zeros(len(grid_series.values)), np.zeros(len(grid_series.values), dtype="U20"), []
     series = _series(subject, grid_series, company)
-    score, rules, said = _hear(series, company, violating)
-    places = places_on_clocks(grid_series.starts, grid_series.step, zone)
-    changed = places[-1] != len(places) - 1 or (places < 0).any()
-    if changed and series.kind not in BY_NATURE and (score >= 1.0).any():
-        score = np.fmin(score, _on_local_clocks(series, company, violating, places))
-        rules[score < 1.0] = EvidenceRule.NONE
-    return score, rules, said
-
-
-def _on_local_clocks(series: Series, company: RelatedValues, violating: Flags, places: NDArray[np.intp]) -> Values:
-    """The score of each value on the grid of local clocks; NaN in the hour that they show twice."""
-
-    def localized(values: Values) -> Values:
-        local = np.full(int(places.max()) + 1, np.nan)
-        local[places[places >= 0]] = values[places >= 0]
-        return local
-
-    peers = {name: localized(values) for name, values in series.peers.items()}
-    others = {role: {name: localized(values) for name, values in who.items()} for role, who in company.items()}
-    local = replace(series, values=localized(series.values), peers=peers)
-    score, _, _ = _hear(local, others, localized(violating.astype(np.float64)) == 1)
-    return np.where(places >= 0, score[places], np.nan)
-
-
-def _hear(
-    series: Series, company: RelatedValues, violating: Flags
-) -> tuple[Values, NDArray[np.str_], list[ConsistencyResult]]:
-    """The strongest evidence for each value, 0 where there is no alarm, and what other series say."""
-    verdict = detect(series)
+    verdict = resolve_clock_changes(series, detect(series), zone)
     soft = ~np.isin(verdict.rule, [*VALIDITY, EvidenceRule.MISSING]) & verdict.flags & ~excused(series, company)
-    score, rules = np.where(soft, verdict.score, 0.0), np.where(soft, verdict.rule, "").astype("U20")
-    distrusted = verdict.flags | violating
-    said = testimonies(series, np.where(distrusted, np.nan, series.values), company)
-    for one in said:
-        stronger = one.flags & (one.score > score) & ~np.isnan(series.values)
-        score[stronger], rules[stronger] = np.minimum(one.score[stronger], CERTAIN), one.rule
-    return score, rules, said
+    plausibility = DetectionResult(np.where(soft, verdict.score, 0.0), np.where(soft, verdict.rule, ""))
+    found, said = heard(series, plausibility, verdict.flags | violating, company)
+    return found.score, found.rule, said
 
 
 def _expected(series: Series, distrusted: Flags) -> Values:

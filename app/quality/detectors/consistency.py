@@ -15,7 +15,7 @@ from app.quality.blame import companion, departure_of, upheld
 from app.quality.detectors.related_series import Role
 from app.quality.detectors.residuals import SHORTEST_DAY
 from app.quality.gate import CERTAIN, gated
-from app.quality.models import EvidenceRule, Limit, Series, SoftScore
+from app.quality.models import DetectionResult, EvidenceRule, Limit, Series, SoftScore
 from app.timeseries.rolling import (
     Flags,
     Values,
@@ -48,6 +48,8 @@ _WITNESSES = {
     EvidenceRule.NEIGHBOURS: (Role.NEIGHBOUR,),
 }
 
+LONGEST_RULE = "U20"
+
 RelatedValues = Mapping[Role, Mapping[str, Values]]
 """Other series on the same grid, by their role and name."""
 ConsistencyCheck = Callable[["Series", Values, RelatedValues], "ConsistencyResult | None"]
@@ -79,6 +81,18 @@ def testimonies(series: Series, trusted: Values, company: RelatedValues) -> list
     with np.errstate(invalid="ignore", divide="ignore"):
         heard = [_heard_again(hear, series, trusted, company) for hear in (parts, balance, opposite, neighbours)]
     return [one for one in heard if one is not None]
+
+
+def heard(
+    series: Series, verdict: DetectionResult, distrusted: Flags, company: RelatedValues
+) -> tuple[DetectionResult, list[ConsistencyResult]]:
+    """The verdict with what other series say more strongly, and what they say."""
+    score, rules = verdict.score.copy(), verdict.rule.astype(LONGEST_RULE)
+    said = testimonies(series, np.where(distrusted, np.nan, series.values), company)
+    for one in said:
+        stronger = one.flags & (one.score > score) & ~np.isnan(series.values)
+        score[stronger], rules[stronger] = np.minimum(one.score[stronger], CERTAIN), one.rule
+    return DetectionResult(score, rules), said
 
 
 def excused(series: Series, company: RelatedValues) -> Flags:

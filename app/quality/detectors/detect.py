@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from app.quality.blame import CompanionSeries, companion, confirmed, departure_of, upheld
+from app.quality.blame import (
+    UNUSUAL_WEEK,
+    CompanionSeries,
+    companion,
+    confirmed,
+    departure_of,
+    drift_of,
+    upheld,
+)
 from app.quality.detectors.forecast import Forecaster
 from app.quality.detectors.incidents import NO_ALARM, Scores, one_alarm_each
 from app.quality.detectors.patterns import signatures
-from app.quality.detectors.peers import peer_evidence, place_evidence, usual_distance
+from app.quality.detectors.peers import HAVE_FACTORS, drift, peer_evidence, place_evidence, usual_distance
 from app.quality.detectors.residuals import SHORTEST_DAY, own_evidence, seasonal_base
 from app.quality.detectors.validity import violations
 from app.quality.gate import CERTAIN, any_of, gated
@@ -64,18 +72,26 @@ def _settled(series: Series, distrusted: Flags) -> Scores:
     peers = [companion(replace(series, values=peer, peers={})) for peer in series.forecasts]
     elsewhere = [] if series.kind in MARKETS else series.places  # prices part where a line is full
     places = [companion(replace(series, values=peer, peers={})) for peer in elsewhere]
+    own_drift = drift_of(series) if peers else np.zeros(size)
     scores: Scores = []
     for _ in range(MOST_PASSES):
         trusted, before = np.where(flagged, np.nan, series.values), flagged
-        own = [(one.rule, gated(one, series.per_day)) for one in own_evidence(series, trusted, doubted, forecaster)]
+        evidence = list(own_evidence(series, trusted, doubted, forecaster))
+        own = [(one.rule, gated(one, series.per_day)) for one in evidence]
+        lasting = {number for number, one in enumerate(evidence) if one.lasting}
         scores = own
         for peer in peers:
             scores = _with_companion(series, trusted, scores, own, peer)
+        scores = [*scores, *_drifted(series, trusted, own_drift, peers)]
         for peer in places:
             scores = [*scores, *_against(series, trusted, own, peer)]
         if shifted is None:  # what is shifted for weeks is the new habit: later passes must not go on without it
             shifted = any_of((score >= 1.0 for rule, score in scores if rule is EvidenceRule.SHIFT), size)
-        smooth = [score >= 1.0 for rule, score in scores if rule not in {EvidenceRule.ROUGHNESS, EvidenceRule.SHIFT}]
+        smooth = [
+            score >= 1.0
+            for number, (rule, score) in enumerate(scores)
+            if rule not in {EvidenceRule.ROUGHNESS, EvidenceRule.SHIFT} and number not in lasting
+        ]
         doubted = any_of([distrusted, shifted, *smooth], size)
         flagged = any_of([doubted, *(score >= 1.0 for rule, score in scores if rule is EvidenceRule.ROUGHNESS)], size)
         if np.array_equal(flagged, before):
@@ -95,6 +111,19 @@ def _with_companion(series: Series, trusted: Values, scores: Scores, own: Scores
         for rule, score in scores
     ]
     return [*found, *_upheld(series, peer_evidence(series, trusted, peer.values, bias), own, peer)]
+
+
+def _drifted(series: Series, trusted: Values, own: Values, peers: Sequence[CompanionSeries]) -> Scores:
+    """What forecasts say about whole weeks, where the series' own is unusual or two forecasts say so."""
+    if series.kind not in HAVE_FACTORS or series.per_day < SHORTEST_DAY:
+        return []
+    scores = [gated(drift(series, trusted, peer.values), series.per_day) for peer in peers]
+    agreed = np.sum([np.zeros(len(own)), *(score >= 1.0 for score in scores)], axis=0) > 1
+    found: Scores = []
+    for peer, score in zip(peers, scores, strict=True):
+        kept = agreed | upheld(score >= 1.0, own, peer.drift, series.per_hour, least=UNUSUAL_WEEK)
+        found.append((EvidenceRule.PEER_LEVEL, np.where(kept, score, np.fmin(score, NO_ALARM))))
+    return found
 
 
 def _against(series: Series, trusted: Values, own: Scores, peer: CompanionSeries) -> Scores:

@@ -19,40 +19,53 @@ BY_NATURE = frozenset({SeriesKind.SOLAR, SeriesKind.WIND})
 """Sun and wind know no clocks."""
 HABITS = (EvidenceRule.SHIFT, EvidenceRule.STEP, EvidenceRule.SEASONAL, EvidenceRule.FORECAST)
 """Evidence that new clocks look like."""
+DISPUTES = (EvidenceRule.PEER_SHIFT, EvidenceRule.PEER_LEVEL)
+"""Evidence of a companion, decided by who departs from its own history."""
 UNTIL_USUAL_DAYS = 21
 """So long the weeks before outweigh those of the new clocks."""
 REFERENCE_DAYS = 56
 
 
-def resolve_clock_changes(series: Series, verdict: DetectionResult) -> DetectionResult:
+def resolve_clock_changes(series: Series, verdict: DetectionResult, zone: ZoneInfo = MARKET_ZONE) -> DetectionResult:
     """The verdict less what only the change of the clocks explains: a value is implausible where it is on both.
 
     All of Europe changes at the same instant; where clocks change at another, or never, nothing is explained by it.
+    Which of a series and its forecast did not follow the clocks, only these tell: on the grid of stamps the one that
+    did departs from its own history.
     """
     if series.kind in BY_NATURE or HOUR % series.step:
         return verdict
     score, rule = verdict.score.copy(), verdict.rule.copy()
-    for change in _changes(series):
+    for change in _changes(series, zone):
         after = slice(change, change + UNTIL_USUAL_DAYS * series.per_day)
-        doubted = (score[after] >= 1.0) & np.isin(rule[after], HABITS)
-        if doubted.any():
-            score[after] = np.where(doubted, np.fmin(score[after], _on_clocks(series, after)), score[after])
+        habitual = (score[after] >= 1.0) & np.isin(rule[after], HABITS)
+        if habitual.any() or series.forecasts:
+            _resolve(score[after], rule[after], habitual, _on_clocks(series, after, zone))
     rule[score < 1.0] = EvidenceRule.NONE
     return DetectionResult(score, rule)
 
 
-def _changes(series: Series) -> Iterator[int]:
+def _resolve(score: Values, rule: NDArray[np.str_], habitual: Flags, local: DetectionResult) -> None:
+    """Change a stretch of a verdict to what stamps and clocks say together; `local` is NaN where clocks say nothing."""
+    score[habitual] = np.fmin(score[habitual], local.score[habitual])
+    disputed = np.isin(rule, DISPUTES)
+    score[disputed] = np.minimum(score[disputed], np.nan_to_num(local.score[disputed]))
+    claimed = (local.score >= 1.0) & np.isin(local.rule, DISPUTES) & (score < 1.0)
+    score[claimed], rule[claimed] = local.score[claimed], local.rule[claimed]
+
+
+def _changes(series: Series, zone: ZoneInfo) -> Iterator[int]:
     """The places at which the clocks have just changed."""
     starts = series.start + series.step * np.arange(len(series.values), dtype=np.int64)
-    yield from (np.flatnonzero(np.diff(offsets(starts, MARKET_ZONE))) + 1).tolist()
+    yield from (np.flatnonzero(np.diff(offsets(starts, zone))) + 1).tolist()
 
 
-def _on_clocks(series: Series, after: slice) -> Values:
-    """The scores that a stretch has on the grid of local clocks; NaN in the hour that they show twice."""
+def _on_clocks(series: Series, after: slice, zone: ZoneInfo) -> DetectionResult:
+    """The verdict that a stretch has on the grid of local clocks; NaN in the hour that they show twice."""
     part = slice(max(0, after.start - REFERENCE_DAYS * series.per_day), after.stop)
     values = series.values[part]
     starts = series.start + series.step * np.arange(part.start, part.start + len(values), dtype=np.int64)
-    places = places_on_clocks(starts, series.step, MARKET_ZONE)
+    places = places_on_clocks(starts, series.step, zone)
 
     def on_grid(column: Values) -> Values:
         gridded = np.full(int(places.max()) + 1, np.nan)
@@ -60,8 +73,9 @@ def _on_clocks(series: Series, after: slice) -> Values:
         return gridded
 
     peers = {name: on_grid(peer) for name, peer in series.peers.items()}
-    score = detect(replace(series, start=int(starts[0]), values=on_grid(series.values), peers=peers)).score
-    return np.where(places >= 0, score[places], np.nan)[after.start - part.start :]
+    verdict = detect(replace(series, start=int(starts[0]), values=on_grid(series.values), peers=peers))
+    score = np.where(places >= 0, verdict.score[places], np.nan)
+    return DetectionResult(score[after.start - part.start :], verdict.rule[places][after.start - part.start :])
 
 
 def places_on_clocks(starts: Instants, step: int, zone: ZoneInfo) -> NDArray[np.intp]:

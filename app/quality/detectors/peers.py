@@ -8,29 +8,55 @@ from app.quality.detectors.residuals import (
     SHORTEST_DAY,
     floor_of,
     least_misfit,
+    log_of_positive,
     log_of_ratio,
     misfits,
     residual_spread,
+    shared,
 )
-from app.quality.models import EvidenceRule, Limit, Series, SoftScore
+from app.quality.detectors.validity import PRODUCTION
+from app.quality.models import EvidenceRule, Limit, Series, SeriesKind, SoftScore
 from app.timeseries.rolling import Flags, Values, all_known, before, moving_mean, trailing_median
 
 BIAS_DAYS = 14
 LASTING_HOURS = 12
 LEAST_ERROR = 0.005
 """Of the usual size: a forecast that was nearer than this was filled in afterwards, and says nothing of its usual error."""
+HAVE_FACTORS = PRODUCTION | {SeriesKind.LOAD}
+DAYS_OF_A_DRIFT = 7
+LEAST_OF_A_DAY = 0.2
+"""Of the usual mean of a day: a calm or a dark day makes no factor."""
 
 
 def peer_evidence(series: Series, trusted: Values, peer: Values, bias: Values) -> list[SoftScore]:
     """What a forecast of the series says; `bias` is what it usually lacks."""
     if series.per_day < SHORTEST_DAY:
         return []
-    return [
+    found = [
         level(series, trusted, peer + bias),
         lasting_level(series, trusted, peer + bias),
         moved_level(series, trusted, peer + bias),
         moved_changes(series, trusted, peer),
     ]
+    if series.kind is SeriesKind.LOAD:
+        found.append(lasting_factor(series, trusted, peer, days=1, limit=Limit(0.15, 3.6)))
+    return found
+
+
+def drift(series: Series, trusted: Values, peer: Values) -> SoftScore:
+    """What a forecast says about a week: a factor that each day by itself may be an error of."""
+    return lasting_factor(series, trusted, peer, days=DAYS_OF_A_DRIFT, limit=Limit(0.25, 3.2))
+
+
+def unusual_week(series: Series) -> SoftScore:
+    """By how much a week departs from the four before it, as a logarithm."""
+    day, weeks = series.per_day, 28 * series.per_day
+    daily = moving_mean(series.values, day, day // 2)
+    least = _least_of_days(series.values, day)
+    week = moving_mean(series.values, DAYS_OF_A_DRIFT * day, DAYS_OF_A_DRIFT * day // 2)
+    usual = before(trailing_median(daily, weeks, 7 * day), DAYS_OF_A_DRIFT * day)
+    factor = log_of_positive(np.fmax(week, 0.0) + least, np.fmax(usual, 0.0) + least)
+    return SoftScore(EvidenceRule.RATIO, np.abs(factor), ~np.isnan(series.values), Limit(0.1, 1.6))
 
 
 def place_evidence(series: Series, trusted: Values, peer: Values, bias: Values) -> list[SoftScore]:
@@ -62,6 +88,36 @@ def lasting_level(series: Series, trusted: Values, peer: Values) -> SoftScore:
     lasting = np.where(np.isnan(usual * errors), np.nan, shared)
     clean = all_known(trusted, hours + 1)
     return SoftScore(EvidenceRule.PEER_LEVEL, _in_errors(lasting, clean, series, trusted), clean, Limit(9.0, 4.4))
+
+
+def lasting_factor(series: Series, trusted: Values, peer: Values, *, days: int, limit: Limit) -> SoftScore:
+    """The factor between some days and their forecast, as far as the last day and each value share it."""
+    day, weeks = series.per_day, 28 * series.per_day
+    together = ~np.isnan(trusted + peer)
+    means = (moving_mean(np.where(together, column, np.nan), weeks, 14 * day) for column in (trusted, peer))
+    usual = before(np.divide(*means), 1)
+    model = peer * np.where(usual > 0, usual, np.nan)
+    least = _least_of_days(trusted, day)
+    factors = _log_factor(series.values, model, least, series.per_hour)
+    for window in sorted({1, days}):
+        factors = shared(factors, _log_factor(series.values, model, least, window * day))
+    return SoftScore(EvidenceRule.PEER_LEVEL, np.abs(factors), all_known(trusted, days * day), limit)
+
+
+def _least_of_days(values: Values, day: int) -> Values:
+    """What means of a day count more than they are."""
+    usual: Values = LEAST_OF_A_DAY * trailing_median(moving_mean(np.abs(values), day, day // 2), 28 * day, 7 * day)
+    return usual
+
+
+def _log_factor(values: Values, model: Values, least: Values, window: int) -> Values:
+    """By how much the mean of a window exceeds that of the model, as a logarithm; small means count a little more."""
+    known = np.where(np.isnan(model), np.nan, values)
+    means = (
+        moving_mean(column, window, window // 2 + 1) for column in (known, np.where(np.isnan(values), np.nan, model))
+    )
+    above, below = (np.fmax(mean, 0.0) + least for mean in means)
+    return log_of_positive(above, below)
 
 
 def _in_errors(errors: Values, clean: Flags, series: Series, trusted: Values) -> Values:

@@ -15,6 +15,7 @@ class Role(StrEnum):
     """How another series relates to the one in question."""
 
     FORECAST = "forecast"
+    MEASUREMENT = "measurement"
     CAPACITY = "capacity"
     PART = "part"
     GENERATION = "generation"
@@ -68,6 +69,7 @@ _FORECASTS = {
         DataItem.WIND_SOLAR_FORECAST_CURRENT,
     ),
 }
+_MEASUREMENTS = {forecast: item for item, forecasts in _FORECASTS.items() for forecast in forecasts}
 _DIRECTED = frozenset({DataItem.FLOW_PHYSICAL, DataItem.EXCHANGE_SCHEDULED})
 _WEATHER = frozenset({"B16", "B18", "B19"})
 
@@ -87,6 +89,9 @@ def _forecasts(subject: Subject) -> Iterator[RelatedSeries]:
             return
     for item in _FORECASTS.get(subject.item, ()):
         yield RelatedSeries(Role.FORECAST, item, subject.area, subject.psr_type)
+    if measured := _MEASUREMENTS.get(subject.item):
+        direction = "generation" if measured is DataItem.GENERATION_ACTUAL else ""
+        yield RelatedSeries(Role.MEASUREMENT, measured, subject.area, subject.psr_type, direction)
 
 
 def _parts(subject: Subject) -> Iterator[RelatedSeries]:

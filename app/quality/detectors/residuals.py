@@ -49,6 +49,8 @@ LEAST_MISFIT = 0.002
 ABOVE_PLATEAU = 0.03
 LEAST_BEND = 0.25
 """Of the usual bend of all times of day: a plant that rests at night now and then works later."""
+LASTING_RATIO = 0.5
+"""As a logarithm: no holiday and no cold spell changes the load of a whole day so much, halving or doubling it does."""
 HOURS_OF_A_DENT, DEPTH_OF_A_DENT = 5, 0.12
 """Tests of valves lower output by a tenth for an hour, every month."""
 TINY = 1e-9
@@ -88,6 +90,34 @@ def plain_evidence(series: Series, trusted: Values) -> Iterator[SoftScore]:
     yield shift(series, trusted, base, days=2, limit=Limit(1.4, 3.2))
     if series.kind in RATIOS:
         yield ratio(series, trusted, base)
+    if series.kind is SeriesKind.LOAD:
+        yield lasting_ratio(series, trusted, base)
+
+
+def lasting_ratio(series: Series, trusted: Values, base: Values) -> SoftScore:
+    """The factor between a day and its base, as far as each value shares it: halved or doubled for good."""
+    day = series.per_day
+    known = np.where(np.isnan(base), np.nan, series.values)
+    ratios = shared(
+        log_of_positive(known, base),
+        log_of_positive(moving_mean(known, day, day // 2), moving_mean(base, day, day // 2)),
+    )
+    return SoftScore(
+        EvidenceRule.RATIO, np.abs(ratios), all_known(trusted, day), Limit(LASTING_RATIO, 3.2), lasting=True
+    )
+
+
+def log_of_positive(above: Values, below: Values) -> Values:
+    """The logarithm of a ratio; 0 where either is not positive, NaN where either is not known."""
+    positive = (above > 0) & (below > 0)
+    logs = np.log(np.where(positive, above, 1.0) / np.where(positive, below, 1.0))
+    return np.where(np.isnan(above + below), np.nan, logs)
+
+
+def shared(one: Values, other: Values) -> Values:
+    """The lesser of two departures to the same side, 0 of such to either side."""
+    lesser = np.minimum(np.abs(one), np.abs(other))
+    return np.where(one * other > 0, np.sign(one) * lesser, 0.0 * lesser)
 
 
 def seasonal_base(trusted: Values, per_day: int) -> Values:

@@ -72,8 +72,8 @@ def outside_price_bounds(series: Series, country: str = "") -> Flags:
 
 
 def above_capacity(series: Series) -> Flags:
-    """Production above what is installed, where the peer `capacity` tells it."""
-    capacity = series.peers.get("capacity")
+    """Production above what is installed, where the peer `capacity…` tells it."""
+    capacity = series.capacity
     if capacity is None or series.kind not in PRODUCTION:
         return np.zeros(len(series.values), dtype=bool)
     return series.values > CAPACITY_MARGIN * capacity

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 
 from app.quality.assessment.regular_grid import judge_rows
 from app.quality.detectors.detect import detect
@@ -64,6 +65,26 @@ def test_peers_are_laid_on_the_same_clocks() -> None:
     forecast = values + np.random.default_rng(5).normal(0, 300, len(values))
     verdict = judge_rows(SeriesKind.LOAD, STAMPS, values, {"forecast": forecast}, local=False)
     assert not verdict.flags.any()
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_of_a_series_and_its_forecast_the_one_is_to_blame_that_moved_otherwise_than_the_clocks(hours: int) -> None:
+    sound = by_the_clock()
+    announced = sound + np.random.default_rng(5).normal(0, 300, len(sound))
+    after = slice(CHANGE, CHANGE + 24 * 14)
+
+    def told(values: Values, role: str, other: Values) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        rule = judge_rows(SeriesKind.LOAD, STAMPS, values, {role: other}, local=False).rule
+        return np.isin(rule, [EvidenceRule.PEER_SHIFT, EvidenceRule.PEER_LEVEL])
+
+    def moved(values: Values) -> Values:
+        spoiled = values.copy()
+        spoiled[after] = values[after.start + hours : after.stop + hours]
+        return spoiled
+
+    assert not told(sound, "forecast", moved(announced)).any()
+    assert told(moved(sound), "forecast", announced)[after].sum() > 100
+    assert told(moved(announced), "measurement", sound)[after].sum() > 100
 
 
 def test_no_stamps_have_no_instants() -> None:

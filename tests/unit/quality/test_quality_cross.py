@@ -61,6 +61,14 @@ def test_flows_and_prices_are_asked_about_with_the_other_side() -> None:
     assert companions(SeriesKey("entsoe", "load_actual", "10Y-UNKNOWN-----X"))[0].role is Role.FORECAST
 
 
+def test_what_a_forecast_announced_speaks_about_it() -> None:
+    [load_measured] = companions(key(DataItem.LOAD_FORECAST_DAY_AHEAD, "FR"))
+    [wind_measured] = companions(key(DataItem.WIND_SOLAR_FORECAST_DAY_AHEAD, "FR", psr_type="B19"))
+
+    assert (load_measured.role, load_measured.name) == (Role.MEASUREMENT, "load_actual FR")
+    assert (wind_measured.name, wind_measured.direction) == ("generation_actual FR B19", "generation")
+
+
 def test_a_companion_fits_its_item_area_type_and_side_only() -> None:
     wanted = RelatedSeries(Role.PART, DataItem.GENERATION_ACTUAL, EIC["FR"], "B10", "generation")
 

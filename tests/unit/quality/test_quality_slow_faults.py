@@ -1,0 +1,63 @@
+"""Faults that last: a factor for good or for weeks, which no value by itself shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.quality.detectors.detect import detect
+from app.quality.models import Series
+from app.timeseries.rolling import Flags, Values
+from tests.support.quality_series import forecast_of, load, wind
+
+DAYS, AT = 160, 110 * 24 + 7
+LOAD, WIND = load(DAYS), wind(DAYS)
+WEEKS = slice(AT, AT + 14 * 24)
+FORECAST = {name: forecast_of(WIND, seed=seed, error=0.08) for seed, name in enumerate(("forecast", "forecast later"))}
+
+
+def scaled(values: Values, factor: float, when: slice) -> Values:
+    spoiled = values.copy()
+    spoiled[when] *= factor
+    return spoiled
+
+
+def flags(series: Series, values: Values, peers: dict[str, Values] | None = None) -> Flags:
+    return detect(replace(series, values=values, peers=peers or {})).flags
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_a_load_that_is_halved_or_doubled_for_good_is_doubted_for_days_and_then_usual(factor: float) -> None:
+    found = flags(LOAD, scaled(LOAD.values, factor, slice(AT, None)))
+
+    assert found[AT + 24 : AT + 7 * 24].mean() > 0.9
+    assert not found[AT + 35 * 24 :].any()
+
+
+@pytest.mark.parametrize(("announced", "share"), [(False, 0.4), (True, 0.95)])
+def test_two_weeks_of_two_fifths_are_doubted_for_days_and_with_a_forecast_to_their_end(
+    announced: bool, share: float
+) -> None:
+    found = flags(
+        LOAD, scaled(LOAD.values, 0.4, WEEKS), {"forecast": forecast_of(LOAD, error=0.08)} if announced else None
+    )
+
+    assert found[WEEKS].mean() > share
+    assert not found[WEEKS.stop + 1 :].any()
+
+
+def test_a_day_of_a_quarter_more_is_found_beside_a_forecast() -> None:
+    day = slice(AT + 5, AT + 29)
+    announced = {"forecast": forecast_of(LOAD, error=0.03)}
+
+    assert flags(LOAD, scaled(LOAD.values, 1.25, day), announced)[day].sum() > 10
+
+
+def test_weeks_of_two_fifths_of_wind_are_told_by_two_forecasts_and_by_one_where_the_week_is_unusual() -> None:
+    spoiled = scaled(WIND.values, 0.4, WEEKS)
+    one = {"forecast": FORECAST["forecast"]}
+
+    assert flags(WIND, spoiled, FORECAST)[WEEKS].mean() > 0.3
+    assert not flags(WIND, WIND.values, FORECAST)[WEEKS].any()
+    assert not flags(WIND, WIND.values, {"forecast": scaled(one["forecast"], 0.4, WEEKS)})[WEEKS].any()
