@@ -30,6 +30,7 @@ UNIX_OF_METRICS = re.compile(r"(\d{9,19})(?:\.\d*)?")
 FIRST_MILLISECOND = 100_000_000_000
 EUROPEAN = re.compile(r"(\d{2})[./](\d{2})[./](\d{4})[ T](\d{2}:\d{2}(?::\d{2})?)")
 """Day, month and year as the platform's own downloads write them."""
+THOUSANDS = re.compile(r"(?<=\d)[.\s](?=\d)")
 SEPARATORS = ",;\t"
 BAD_STAMPS_BORNE = 0.05
 """Of all rows: more are no slips, the column holds something else."""
@@ -161,13 +162,10 @@ def _rows(
         if len(row) != len(header):
             raise ConfigurationError(f"{where}: {len(row)} fields instead of the header's {len(header)}")
         try:
-            stamp, offset = form.stamp(row[0], where, header[0])
+            stamp = _as_before(form.stamp(row[0], where, header[0]), offsets, f"{where}, field {header[0]!r}")
         except ConfigurationError as error:
             unread.append(Unread(len(written) + len(unread), row[0], str(error)))
             continue
-        offsets.add(offset)
-        if len(offsets) > 1:
-            raise ConfigurationError(f"{where}, field {header[0]!r}: some stamps carry an offset, others do not")
         written.append(row[0])
         stamps.append(stamp)
         texts = []
@@ -183,6 +181,15 @@ def _rows(
         for name in texts:
             del cells[name]
     return written, stamps, cells, offsets, unread
+
+
+def _as_before(stamp: tuple[int, bool], offsets: set[bool], where: str) -> int:
+    """The seconds of a stamp that carries an offset if those before it do, and else carries none."""
+    seconds, offset = stamp
+    if offsets and offset not in offsets:
+        raise ConfigurationError(f"{where}: some stamps carry an offset, others do not")
+    offsets.add(offset)
+    return seconds
 
 
 def _refuse_unless_text(
@@ -239,9 +246,9 @@ def _metric_stamp(text: str, where: str, name: str) -> tuple[int, bool]:
 
 
 def _number_with_comma(text: str, where: str, name: str) -> float | None:
-    """Where cells are not parted by commas, a comma marks decimals, and points before it thousands."""
+    """Where cells are not parted by commas, a comma marks decimals, and points or spaces before it thousands."""
     whole, comma, decimals = text.partition(",")
-    return _number(f"{whole.replace('.', '')}.{decimals}" if comma else text, where, name)
+    return _number(f"{THOUSANDS.sub('', whole)}.{decimals}" if comma else text, where, name)
 
 
 def _number(text: str, where: str, name: str) -> float | None:

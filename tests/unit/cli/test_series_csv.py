@@ -81,6 +81,21 @@ def test_a_bad_stamp_among_many_is_named_and_many_are_refused(tmp_path: Path) ->
         read(tmp_path, "\n".join(["timestamp,value", "x,1", "y,1", *good, ""]))
 
 
+def test_a_stamp_that_lacks_the_offset_of_the_others_is_named_alone(tmp_path: Path) -> None:
+    good = [f"2024-01-{day:02d}T00:00Z,1" for day in range(1, 29)]
+    table = read(tmp_path, "\n".join(["timestamp,value", *good[:9], "2024-01-10T12:00,1", *good[9:], ""]))
+
+    [unread] = table.unread
+    assert (unread.place, len(table.stamps), table.local) == (9, 28, False)
+    assert "line 11, field 'timestamp': some stamps carry an offset, others do not" in unread.reason
+
+
+@pytest.mark.parametrize("thousands", [".", " ", "\u00a0", "\u202f"])
+def test_thousands_are_parted_by_points_or_spaces_before_a_decimal_comma(tmp_path: Path, thousands: str) -> None:
+    table = read(tmp_path, f"timestamp;value\n2024-01-01;1{thousands}234{thousands}567,5\n")
+    assert table.values.tolist() == [1_234_567.5]
+
+
 def test_a_header_alone_is_an_empty_series(tmp_path: Path) -> None:
     assert not len(read(tmp_path, "timestamp,value\n").values)
 
