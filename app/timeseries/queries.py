@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.market.series import DISTINGUISHING, KEY_FIELDS, DataItem, SeriesKey
-from app.market.time import Interval, Resolution
+from app.market.time import Interval, Resolution, iso, iso_exact
 from app.timeseries.sql import KEY_COLUMNS, WRITERS
 
 if TYPE_CHECKING:
@@ -123,6 +123,10 @@ _REVISIONS = f"""
     cross join ({WRITERS.strip()}) as writers
     order by series_id
 """
+
+
+LARGEST_SERIES = 2**31 - 1
+"""Series are numbered by 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,4 +259,25 @@ def _series(row: Record) -> StoredSeries:
         LatestValue(row["delivery_start"], Resolution.from_id(row["resolution"]), row["value"], row["recorded_at"])
         if row["delivery_start"]
         else None,
+    )
+
+
+def statement_of(series_id: int, interval: Interval, as_of: datetime | None) -> str:
+    """The statement, for people to copy, that gives the values of a series: now, or as they were known."""
+    of_series = f"series_id = {series_id}"
+    spans = f"delivery_start >= '{iso(interval.start)}' and delivery_start < '{iso(interval.end)}'"
+    if as_of is None:
+        return (
+            f"select delivery_start, resolution, value\nfrom v_observations\nwhere {of_series}\n  and {spans}\n"
+            "order by delivery_start;"
+        )
+    known = f"recorded_at <= '{iso_exact(as_of)}'"
+    return (
+        "select delivery_start, value\nfrom (\n"
+        "  select series_id, delivery_start, value, recorded_at, 'infinity'::timestamptz as superseded_at from observations\n"
+        "  union all\n"
+        "  select series_id, delivery_start, value, recorded_at, superseded_at from observation_revisions\n"
+        f") as beliefs\nwhere {of_series}\n  and {spans}\n"
+        f"  and {known} and superseded_at > '{iso_exact(as_of)}' and value is not null\n"
+        "order by delivery_start;"
     )

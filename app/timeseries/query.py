@@ -22,7 +22,7 @@ class SeriesQuery:
     """Items with their places (canonical area) and the interval of each.
 
     `as_of` and `published` as in `TimeSeriesRepository.read`. `continues` names, by item and zone, the areas whose
-    history its values are part of.
+    history its values are part of. `ids` are the numbers of the only series that are wanted; without any, all.
     """
 
     wanted: Mapping[DataItem, Mapping[str, Interval]]
@@ -31,13 +31,16 @@ class SeriesQuery:
     auction: Auction = Auction.PREFERRED
     resampling: Resampling | None = None
     continues: Mapping[tuple[DataItem, str], tuple[str, ...]] = field(default_factory=dict)
+    ids: frozenset[int] = frozenset()
 
 
 async def read_shaped(repository: TimeSeriesRepository, query: SeriesQuery) -> AsyncGenerator[Shaped]:
     """The values ordered by series, then time; what has to be seen whole is held for one item at most."""
     for item in sorted(query.wanted):
         priced = item is DataItem.PRICE_DAY_AHEAD and query.auction is not Auction.ALL
-        batches = repository.read(items=[item], areas=query.wanted[item], as_of=query.as_of, published=query.published)
+        batches = repository.read(
+            items=[item], areas=query.wanted[item], as_of=query.as_of, published=query.published, ids=query.ids
+        )
         held: list[ObservationBatch] = []
         async with aclosing(batches):
             async for batch in batches:

@@ -201,18 +201,22 @@ class TimeSeriesRepository:
         areas: Mapping[str, Interval],
         as_of: datetime | None = None,
         published: Published | None = None,
+        ids: Collection[int] = (),
     ) -> AsyncGenerator[ObservationBatch]:
         """Streams the values whose delivery starts in the interval of their area, from one snapshot.
 
         Ordered by series key (as text, in the order of its components), delivery start and resolution; null values
         are left out. With `as_of`, what was known at that instant, which is the same for ever: the read begins when no
         writer can record anything at that instant or before. With `published` as well, the first version of a value
-        counts as known from its deadline on where that is earlier than the moment we learned it.
+        counts as known from its deadline on where that is earlier than the moment we learned it. With `ids`, only of
+        the series with these numbers.
         """
         if as_of is not None:
             await self._writers_past(as_of)
         async with self._database.transaction(isolation="repeatable_read", readonly=True) as connection:
             series = await _list_series(connection, items, list(areas))
+            if ids:
+                series = [(series_id, key) for series_id, key in series if series_id in ids]
             extents = await _extents(connection, [series_id for series_id, _ in series])
             for series_id, key in series:
                 interval = areas[key.area].intersection(extents[series_id]) if series_id in extents else None

@@ -55,7 +55,7 @@ class Wanted:
             VERSION, self.form, self.zone and self.zone.key, self.shape, self.fields, self.synthetic, coding,
             sorted((item, sorted((area, str(span)) for area, span in places.items())) for item, places in query.wanted.items()),
             query.as_of and iso_microseconds(query.as_of), query.published is not None, query.auction, query.resampling,
-            sorted(query.continues.items()), state.revisions,
+            sorted(query.continues.items()), sorted(query.ids), state.revisions,
         )  # fmt: skip
         return f'"{hashlib.sha256(repr(said).encode()).hexdigest()[:32]}"'
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query, Request
+from pydantic import Field
 
 from app.collection.series_query import series_query, zone_of_all
 from app.kit.suggest import did_you_mean
@@ -15,6 +17,7 @@ from app.market.areas import find_place
 from app.market.moments import parse_known_at, parse_zone
 from app.market.time import Resolution
 from app.timeseries.export.forms import ExportForm, Shape
+from app.timeseries.queries import LARGEST_SERIES
 from app.timeseries.query import SeriesQuery
 from app.timeseries.shape import Aggregation, Auction, Resampling
 from app.web.api.codings import weights
@@ -47,6 +50,10 @@ _Aggregate = Annotated[
         description="With `resolution`: what becomes of shorter units; without it, the mean. The sum of power (`MAW`) is "
         "energy: each value times the hours of its unit, in `MWH`."
     ),
+]
+_Ids = Annotated[
+    list[Annotated[int, Field(ge=1, le=LARGEST_SERIES)]],
+    Query(description="Of these items and areas only the series with these numbers, which `/series` lists."),
 ]
 _Coverage = Annotated[
     float | None,
@@ -152,6 +159,7 @@ async def _query(
     continuous: Annotated[
         bool, Query(description="With the zones that an area continues: DE_AT_LU, then DE_LU.")
     ] = False,
+    series: _Ids = [],  # noqa: B006  FastAPI copies it
 ) -> SeriesQuery:
     if assume_published and as_of is None:
         raise wrong_field(
@@ -177,7 +185,7 @@ async def _query(
     # What an area continues is an area of its own.
     for item, places in query.wanted.items():
         check_named([find_place(eic) for eic in places], [item], caller)
-    return query
+    return replace(query, ids=frozenset(series))
 
 
 ValueQuery = Annotated[SeriesQuery, Depends(_query)]

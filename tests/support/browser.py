@@ -129,6 +129,8 @@ async def visiting(
     """A window that notes console errors, failed requests and whatever the policy of a page refuses."""
     context: BrowserContext = await browser.new_context(
         viewport={"width": width, "height": 900},
+        locale="en-GB",
+        timezone_id="America/New_York",
         color_scheme="dark" if dark else "light",
         java_script_enabled=scripts,
         reduced_motion="reduce",

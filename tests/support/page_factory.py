@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
+from app.market.series import SeriesBlock, SeriesKey
+from app.market.time import Resolution
 from tests.support.api_factory import ServedApi
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&{{7*7}}"
@@ -20,4 +25,46 @@ async def keep_lateness(api: ServedApi, *rows: tuple[str, str, int]) -> None:
                 (item, area, now - timedelta(minutes=30 + late), now - timedelta(minutes=late or -5), now)
                 for item, area, late in rows
             ],
+        )
+
+
+async def keep_series(api: ServedApi) -> datetime:
+    """A load of four days that was corrected once; the instant before the correction."""
+    start = datetime(2026, 1, 10, tzinfo=UTC)
+    starts = int(start.timestamp()) + 900 * np.arange(4 * 96, dtype=np.int64)
+    series = SeriesKey("entsoe", "load_actual", "10YFR-RTE------C", business_type="A04", unit="MAW")
+    values = 50_000 + 1000.5 * np.sin(np.arange(len(starts)) / 15)
+    store = api.container.storage().time_series()
+    flags = np.zeros(len(starts), np.bool_)
+    learned = start + timedelta(days=5)
+    present = np.ones(len(starts), np.bool_)
+    present[100:120] = False
+    for kept, at in ((values, learned), (np.where(starts % 7 == 0, values + 500, values), learned + timedelta(days=1))):
+        block = SeriesBlock(series, Resolution.PT15M, starts[present], kept[present], flags[present])
+        await store.store([block], learned_at=at)
+    return learned + timedelta(hours=1)
+
+
+async def keep_hostile_work(api: ServedApi) -> None:
+    """An alert, an event, a run and a backfill whose every text is hostile."""
+    now = api.container.clock().now()
+    async with api.container.database().connection() as connection:
+        alert = await connection.fetchval(
+            "insert into alerts (rule, labels, severity, phase, since, seen_at, fired_at, annotations) "
+            "values ($1, $2, 'critical', 'firing', $3, $3, $3, $2) returning alert_id",
+            HOSTILE, json.dumps({HOSTILE: HOSTILE}), now,
+        )  # fmt: skip
+        await connection.execute(
+            "insert into alert_events (alert_id, rule, at, kind, severity, notified, note) "
+            "values ($1, $2, $3, 'fired', 'critical', true, $2)",
+            alert, HOSTILE, now,
+        )  # fmt: skip
+        await connection.execute(
+            "insert into job_runs (job, scheduled_for, trigger, kind, outcome, error, summary) "
+            "values ($1, $2, 'cron', 'collect', 'failed', $1, $1)",
+            HOSTILE, now,
+        )  # fmt: skip
+        await connection.execute(
+            "insert into backfills (description, reprocess, newest_first, concurrency, last_error) values ($1, 'all', true, 1, $1)",
+            HOSTILE,
         )

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from app.access.models import Caller
+from app.market.areas import label
 from app.market.text import counted
 from app.market.time import MARKET_ZONE, iso
 from app.settings import Origin
@@ -33,9 +34,13 @@ PAGE_HEADERS: Mapping[str, str] = {
 }
 """No script and no style stands in a page itself, so that a text that slips through does nothing."""
 
-PAGES = (("", "Overview"),)
+PAGES = (("", "Overview"), ("data", "Data"), ("alerts", "Alerts"), ("work", "Work"))
 """What stands in the navigation, by path."""
 NOTHING = "\N{EN DASH}"
+TONES = {"info": "idle", "warning": "warn", "critical": "bad"}
+OUTCOMES = {"succeeded": "good", "nothing_due": "good", "running": "idle", "failed": "bad"}
+STATES = {"running": "good", "completed": "good", "held": "warn", "paused": "warn"}
+"""The tone of each severity, of each outcome of a run that is no warning, and of each state of a backfill."""
 WORDS = {"bad": "bad", "warn": "late", "idle": "no deadline", "good": "on time"}
 
 
@@ -58,7 +63,8 @@ def page_templates() -> Environment:
         "percent": shown_share,
         "iso": iso,
     }
-    made.globals |= {"counted": counted, "words": WORDS}
+    made.filters["label"] = label
+    made.globals |= {"counted": counted, "words": WORDS, "tones": TONES, "outcomes": OUTCOMES, "states": STATES}
     return made
 
 
@@ -119,7 +125,10 @@ def age(length: timedelta | float | None) -> str:
     """A length of time in its two largest parts: 3 d 4 h, 25 min, 40 s."""
     if length is None:
         return NOTHING
-    seconds = round(length.total_seconds() if isinstance(length, timedelta) else length)
+    exact = length.total_seconds() if isinstance(length, timedelta) else length
+    seconds = round(exact)
+    if 0 < exact < 10:
+        return f"{exact:.1f} s"
     if seconds < 60:
         return f"{seconds} s"
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400

@@ -55,7 +55,7 @@ def _collection(health: Health) -> Tile:
             f"{counted(day.runs, 'window')} in 24 h, {day.failed} failed",
             f"1 h {shown_share(hour.success_rate)} · 30 d {shown_share(month.success_rate)}",
         ),
-        "api/docs#/jobs",
+        "work",
     )
 
 
@@ -97,20 +97,18 @@ def _alerts(health: Health) -> Tile:
     condition = Standing.BAD if grave else Standing.WARN if firing else Standing.GOOD
     rules = ", ".join(dict.fromkeys(alert.rule for alert in firing)) or "none fires"
     muted = len(alerts) - len(firing)
-    return Tile(
-        "Alerts", condition, str(len(firing)), (rules, f"{muted} held back") if muted else (rules,), "api/docs#/alerts"
-    )
+    return Tile("Alerts", condition, str(len(firing)), (rules, f"{muted} held back") if muted else (rules,), "alerts")
 
 
 def _backfills(health: Health) -> Tile:
     found = health.overview.backfills
     if not found:
-        return Tile("Backfills", Standing.IDLE, "0", ("none is under way",), "api/docs#/backfills")
+        return Tile("Backfills", Standing.IDLE, "0", ("none is under way",), "work#backfills")
     done, windows = sum(one.done for one in found), sum(one.windows for one in found)
     paused = sum(one.paused for one in found)
     notes = [f"{done} of {counted(windows, 'window')}", *([f"{paused} paused"] if paused else [])]
     return Tile(
-        "Backfills", Standing.WARN if paused else Standing.GOOD, str(len(found)), tuple(notes), "api/docs#/backfills"
+        "Backfills", Standing.WARN if paused else Standing.GOOD, str(len(found)), tuple(notes), "work#backfills"
     )
 
 
@@ -122,7 +120,7 @@ def _budget(health: Health) -> Tile:
     )
     condition = Standing.BAD if blocked else Standing.GOOD
     note = f"blocked for {age(blocked - health.at)}" if blocked else f"of {most} requests a minute"
-    return Tile("Request budget", condition, str(used), (note,), "api/docs#/jobs")
+    return Tile("Request budget", condition, str(used), (note,), "work")
 
 
 def _replicas(health: Health) -> Tile:

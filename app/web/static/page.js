@@ -32,6 +32,7 @@ function written(instant, form, zone) {
 }
 
 let zone = "market";
+const pageZone = () => zone;
 const original = new WeakMap();
 
 function writeTimes(root) {
@@ -87,7 +88,7 @@ switching("theme-switch", "Theme", "theme", [
 });
 switching("zone-switch", "Times", "zone", [
   { value: "market", name: "market" }, { value: "viewer", name: "mine" },
-], (chosen) => { zone = chosen; writeTimes(document); });
+], (chosen) => { zone = chosen; writeTimes(document); document.dispatchEvent(new Event("zonechange")); });
 
 for (const root of document.querySelectorAll("[data-live]")) live(root);
 for (const part of document.querySelectorAll("[data-retry]")) {

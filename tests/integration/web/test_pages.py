@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
-from html import escape
+from html import escape, unescape
+from typing import Any
+from urllib.parse import quote
 
 import httpx
 import psycopg
@@ -13,9 +16,9 @@ import pytest
 from app.access.models import AccessScope
 from app.db.embedded import EmbeddedServer
 from tests.support.api_factory import ServedApi, served_api
-from tests.support.page_factory import HOSTILE, keep_lateness
+from tests.support.page_factory import HOSTILE, keep_hostile_work, keep_lateness, keep_series
 
-PAGES = ["/"]
+PAGES = ["/", "/data", "/data/1", "/alerts", "/work"]
 AFAR = {"X-Forwarded-For": "192.0.2.7"}
 """Of a request that comes from elsewhere: no proxy is trusted."""
 
@@ -24,6 +27,7 @@ AFAR = {"X-Forwarded-For": "192.0.2.7"}
 async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ServedApi]:
     monkeypatch.setattr("app.web.pages.overview.FRESH_SECONDS", -1.0)
     async with served_api(database_url, instance=HOSTILE) as served:
+        await keep_series(served)
         yield served
 
 
@@ -60,7 +64,7 @@ async def test_the_overview_tells_what_is_late_first_and_narrows_by_its_address(
     async with browser(api) as client:
         page = (await client.get("/")).text
         assert "2 of 3 pairs of item and area are late; no alert fires." in page
-        assert page.index('<th scope="row"><a href="api/v1/series?area=NL">') < page.index(">FR</a></th>")
+        assert page.index('<th scope="row"><a href="data?area=NL">') < page.index(">FR</a></th>")
         assert "<img src=x" not in page
         matrix = (await client.get("/", params={"area": "FR", "item": "load_actual", "state": ""})).text
         assert ">NL</a>" not in matrix
@@ -111,3 +115,72 @@ async def test_a_page_without_a_database_says_so_and_recovers(api: ServedApi, po
         assert (page.status_code, page.headers["refresh"]) == (503, "5")
         assert "The database does not answer" in page.text
         assert (await client.get("/?area=FR")).status_code == 200
+
+
+async def test_the_catalogue_finds_series_by_words_and_names(api: ServedApi) -> None:
+    async with browser(api) as client:
+        for query in ("", "?q=load+france", "?area=FR", "?item=load_actual", "?area=FR&item=load_actual&q="):
+            found = (await client.get(f"/data{query}")).text
+            assert '<a href="data/1">load_actual</a>' in found, query
+        for query in ("?q=price", "?q=<script>", "?area=DE_LU"):
+            assert "No series is like that" in (await client.get(f"/data{query}")).text
+        wrong = await client.get("/data?area=FRR")
+        assert (wrong.status_code, "FRR" in wrong.text) == (422, True)
+        assert (await client.get("/data/99")).status_code == 404
+        assert (await client.get("/data/x")).status_code == 422
+        limited = await api.key(name="limited", items=("price_day_ahead",))
+        assert (await client.get("/data/1", auth=("any", limited))).status_code == 404
+
+
+async def test_the_lines_of_a_series_give_what_its_table_shows(api: ServedApi) -> None:
+    before = (await keep_series(api)).isoformat()
+    for query in ("from=2026-01-11&to=2026-01-12T06:00Z", f"from=2026-01-11&to=2026-01-12T06:00Z&as_of={before[:19]}Z"):
+        async with browser(api) as client:
+            text = unescape((await client.get(f"/data/1?{query}")).text)
+        table = [
+            float(value.replace("\N{NARROW NO-BREAK SPACE}", ""))
+            for value in re.findall(r'PT15M</td><td class="right">([^<]+)<', text)
+        ][::-1]
+        lines = dict(re.findall(r"<h3>(\w+)</h3>.*?<code[^>]*>(.*?)</code>", text, re.DOTALL))
+        assert len(table) > 90
+        async with api.container.database().connection() as connection:
+            rows = await connection.fetch(lines["SQL"])
+        async with httpx.AsyncClient() as anyone:
+            answer = await anyone.get(lines["curl"].partition("'")[2].rstrip("'"))
+        frame = await asyncio.to_thread(_run, lines["pandas"])
+        assert [round(row["value"], 3) for row in rows] == pytest.approx(table, rel=1e-5)
+        assert [float(line.split(",")[2]) for line in answer.text.splitlines()[1:]] == [row["value"] for row in rows]
+        assert frame["value"].tolist() == [row["value"] for row in rows]
+
+
+def _run(code: str) -> Any:
+    names: dict[str, Any] = {}
+    exec(code, names)  # the lines that the page offers
+    return names["values"]
+
+
+async def test_longer_units_are_shown_and_shorter_ones_are_refused(api: ServedApi) -> None:
+    async with browser(api) as client:
+        page = await client.get("/data/1?from=2026-01-10&to=2026-01-14&resolution=PT60M")
+        assert page.text.count("<td>PT60M</td>") > 80
+        assert "<h3>SQL</h3>" not in page.text
+        assert (await client.get("/data/1?from=2026-01-10&to=2026-01-14&resolution=PT5M")).status_code == 422
+
+
+async def test_hostile_texts_are_shown_as_texts(api: ServedApi) -> None:
+    await keep_hostile_work(api)
+    async with browser(api) as client:
+        for path in (
+            "/",
+            "/alerts",
+            f"/alerts?rule={quote(HOSTILE)}",
+            f"/work?job={quote(HOSTILE)}",
+            f"/data?q={quote(HOSTILE)}",
+        ):
+            page = await client.get(path)
+            assert page.status_code == 200, path
+            assert "<img src=x" not in page.text, path
+            assert "49" not in re.findall(r"{{.*?}}", page.text), path
+        alerts = (await client.get("/alerts")).text
+        assert alerts.count("&lt;img src=x") >= 6
+        assert "gridkeeper alerts ack" in alerts

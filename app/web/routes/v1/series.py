@@ -12,7 +12,7 @@ from app.market.areas import find_place
 from app.market.moments import parse_moment
 from app.market.time import MARKET_ZONE
 from app.schemas import Page
-from app.timeseries.queries import Belief, SeriesFilter, StoredSeries
+from app.timeseries.queries import LARGEST_SERIES, Belief, SeriesFilter, StoredSeries
 from app.timeseries.schemas import NewestValueResource, RevisionResource, SeriesResource
 from app.web.api.cursors import instant_in, part_of
 from app.web.dependencies import READ_LIMITED, Asking, CurrentSettings, Now, Services, api_router
@@ -21,7 +21,6 @@ from app.web.parameters import AreaQuery, FromQuery, ItemQuery, ToQuery, named, 
 
 router = api_router("series")
 
-LARGEST_SERIES = 2**31 - 1
 _Part = Annotated[str | None, Query(description="Value of this part of the key; empty: series without it.")]
 
 

@@ -1,0 +1,108 @@
+"""What the page of a series shows, and what the catalogue is searched with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.market.areas import borders_of, find_area
+from app.market.series import SeriesKey
+from app.market.time import Interval, Resolution
+from app.timeseries.queries import LatestValue, SeriesFilter, StoredSeries
+from app.web.pages.search import matching
+from app.web.pages.series_view import TABLE_ROWS, SeriesView, first_range, lines_of, newest_part
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 3, 30, 9, 30, tzinfo=UTC)
+DE_LU = "10Y1001A1001A82H"
+
+
+def series(
+    newest: datetime | None = NOW, resolution: Resolution = Resolution.PT15M, unit: str = "MAW", currency: str = ""
+) -> StoredSeries:
+    key = SeriesKey("entsoe", "load_actual", DE_LU, unit=unit, currency=currency)
+    latest = LatestValue(newest, resolution, 1.5, NOW) if newest else None
+    return StoredSeries(7, key, NOW, (resolution,), NOW, latest)
+
+
+def test_the_last_week_with_values_is_shown_first_whole_days_over_a_clock_change() -> None:
+    found = first_range(series(), BERLIN, NOW)
+    assert found == Interval(datetime(2026, 3, 23, 23, tzinfo=UTC), datetime(2026, 3, 30, 22, tzinfo=UTC))
+    ahead = first_range(series(NOW + timedelta(days=1)), BERLIN, NOW)
+    assert ahead.end == datetime(2026, 3, 31, 22, tzinfo=UTC)
+    assert first_range(series(None), BERLIN, NOW).end == datetime(2026, 3, 30, 22, tzinfo=UTC)
+    assert first_range(series(resolution=Resolution.P1Y), BERLIN, NOW).duration > timedelta(days=9000)
+
+
+def test_the_table_has_the_newest_values_from_the_beginning_of_a_day_on() -> None:
+    year = Interval(NOW - timedelta(days=365), NOW)
+    part = newest_part(year, Resolution.PT15M, BERLIN)
+    assert part.end == NOW
+    assert (part.start.astimezone(BERLIN).hour, part.duration // timedelta(minutes=15)) >= (0, TABLE_ROWS)
+    short = Interval(NOW - timedelta(hours=5), NOW)
+    assert newest_part(short, Resolution.PT15M, BERLIN) == short
+    long = Interval(NOW - timedelta(days=9000), NOW)
+    assert newest_part(long, Resolution.P1M, BERLIN).start.astimezone(BERLIN).day == 1
+
+
+def test_the_parameters_name_the_series_the_range_and_what_was_asked_of_it() -> None:
+    view = SeriesView(series(), Interval(NOW, NOW + timedelta(days=1)), NOW, Resolution.PT60M)
+    found = parse_qs(view.query(format="csv"))
+    assert found == {
+        "item": ["load_actual"],
+        "area": ["DE_LU"],
+        "series": ["7"],
+        "from": ["2026-03-30T09:30:00Z"],
+        "to": ["2026-03-31T09:30:00Z"],
+        "as_of": ["2026-03-30T09:30:00Z"],
+        "resolution": ["PT60M"],
+        "format": ["csv"],
+    }
+    assert view.unit == "MW"
+    assert SeriesView(series(unit="MWH", currency="EUR"), view.interval).unit == "EUR/MWh"
+
+
+def test_lines_carry_a_key_where_one_is_needed_and_no_statement_where_units_are_longer() -> None:
+    span = Interval(NOW, NOW + timedelta(days=1))
+    plain = {one.name: one.text for one in lines_of(SeriesView(series(), span), "http://here", keyed=False)}
+    assert plain.keys() == {"curl", "pandas", "DuckDB", "SQL"}
+    assert not any("GRIDKEEPER_KEY" in text for text in plain.values())
+    keyed = {
+        one.name: one.text
+        for one in lines_of(SeriesView(series(), span, resolution=Resolution.P1D), "http://here", keyed=True)
+    }
+    assert keyed.keys() == {"curl", "pandas", "DuckDB"}
+    assert all("GRIDKEEPER_KEY" in text for text in keyed.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "items", "areas"),
+    [
+        ("", None, None),
+        ("load actual", {"load_actual"}, None),
+        ("PRICE france", {"price_day_ahead", "imbalance_price"}, "FR"),
+        ("10YFR-RTE------C", None, "FR"),
+    ],
+)
+def test_every_word_narrows_to_an_item_or_an_area_with_its_borders(
+    text: str, items: set[str] | None, areas: str | None
+) -> None:
+    found = matching(text, SeriesFilter())
+    assert found is not None
+    assert (None if found.items is None else set(found.items)) == items
+    if areas is None:
+        assert found.areas is None
+    else:
+        area = find_area(areas)
+        assert found.areas is not None
+        assert {area.eic, *(border.eic for border in borders_of(area))} <= set(found.areas)
+
+
+def test_a_word_that_names_nothing_finds_nothing_and_a_filter_stays() -> None:
+    assert matching("load <script>", SeriesFilter()) is None
+    found = matching("load", SeriesFilter(["load_actual", "price_day_ahead"]))
+    assert found is not None
+    assert found.items == ["load_actual"]
