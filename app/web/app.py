@@ -37,6 +37,17 @@ if TYPE_CHECKING:
     from app.wiring.container import Container
 
 
+_ASKED_WITH = (
+    "Authorization", "Content-Type", "Idempotency-Key", "If-Modified-Since", "If-None-Match", "If-Range", "Last-Event-ID",
+    "Range",
+)  # fmt: skip
+_ANSWERED_WITH = (
+    "Accept-Ranges", "Content-Range", "ETag", "Gridkeeper-As-Of", "Gridkeeper-Origin", "Idempotency-Replayed",
+    "Last-Modified", "Link", "Retry-After", "X-Request-ID",
+)  # fmt: skip
+"""Headers that pages of other origins may send, and read."""
+
+
 def create_app(probes: ServiceState, container: Container | None = None) -> FastAPI:
     """The application, with API and pages where services are there; it closes the probe of the database when it ends."""
 
@@ -86,8 +97,8 @@ def add_api(app: FastAPI, container: Container) -> None:
             CORSMiddleware,
             allow_origins=settings.api.origins,
             allow_methods=["*"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID"],
-            expose_headers=["ETag", "Last-Modified", "Link", "Retry-After", "X-Request-ID"],
+            allow_headers=_ASKED_WITH,
+            expose_headers=_ANSWERED_WITH,
         )
     app.add_middleware(ApiBoundary, settings=settings)
 

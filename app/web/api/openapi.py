@@ -107,8 +107,9 @@ def _made(api: FastAPI, limits: ApiSettings) -> Document:
 def _limits_text(limits: ApiSettings) -> str:
     return (
         f"\nLimits of this service: {limits.page_rows} rows a page, {limits.changes_rows} changes an answer, "
-        f"{limits.range_days} days of delivery and {limits.places} combinations of item and place a request, bodies of {limits.body_bytes} bytes within "
-        f"{limits.body_seconds:g} s, {limits.requests_per_minute} requests a minute of one key (0: no limit). They are "
+        f"{limits.range_days} days of delivery and {limits.places} combinations of item and place a request, parts of "
+        f"Parquet files of {limits.file_bytes} bytes, bodies of {limits.body_bytes} bytes within {limits.body_seconds:g} s, "
+        f"{limits.requests_per_minute} requests a minute of one key (0: no limit). They are "
         "settings (`GRIDKEEPER_API__…`), which the error of whoever meets one names.\n"
     )
 
