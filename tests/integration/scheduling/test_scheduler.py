@@ -171,7 +171,7 @@ async def test_a_paused_job_stays_paused_over_a_restart_and_catches_up_when_resu
 
 
 async def test_pausing_a_job_that_is_none_is_refused(database: Database) -> None:
-    with pytest.raises(NotFound, match="no job nothing"):
+    with pytest.raises(NotFound, match="no job 'nothing'"):
         await JobRunRepository(database).set_paused("nothing", paused=True)
 
 
