@@ -19,7 +19,8 @@ from app.timeseries.rolling import (
 )
 
 HABIT_FACTOR = 1.5
-HABIT_DAYS = 56
+HABIT_DAYS, HABITS_COMPARED = 56, 3
+STEADY = frozenset({SeriesKind.LOAD, SeriesKind.WIND, SeriesKind.GENERATION})
 RESTS_IN_A_ROW = 2
 """What holds each level for hours may hold the same twice."""
 SHORTEST_PATTERN = 5
@@ -65,17 +66,29 @@ def signatures(series: Series) -> dict[EvidenceRule, Flags]:
     return {rule: flags for rule, flags in found.items() if flags.any()}
 
 
-def allowed_run(lengths: Values, series: Series, shortest: float) -> Values:
-    """The longest run that the weeks before allow.
+def allowed_run(lengths: Values, series: Series, shortest: float, usual: Values | None = None) -> Values:
+    """The longest run that the weeks before allow; what is `usual` may be known.
 
     A habit counts days, flagged or not: what happens on more than one day in ten is no fault. Where nothing is known
     yet, or equal values are chance, a day's length is allowed.
     """
-    usual = habit(lengths, series.per_day, days=HABIT_DAYS)
+    if usual is None:
+        usual = habit(lengths, series.per_day, days=HABIT_DAYS)
     allowed = np.where(np.isnan(usual), max(shortest, series.per_day), np.fmax(shortest, HABIT_FACTOR * usual + 1))
     if np.any(lengths > allowed) and _coarse(series.values):
         return np.fmax(allowed, series.per_day)
     return allowed
+
+
+def lasting_habit(lengths: Values, series: Series) -> Values:
+    """What is usual in the last eight weeks and in those before them: a burst of faults makes no habit.
+
+    Markets, the sun, lines and plants at a plateau change their ways with the season: to them what is recent is usual.
+    """
+    usual = recent = habit(lengths, series.per_day, days=HABIT_DAYS)
+    for earlier in range(1, HABITS_COMPARED if series.kind in STEADY else 1):
+        usual = np.fmin(usual, before(recent, earlier * HABIT_DAYS * series.per_day))
+    return usual
 
 
 def _coarse(values: Values) -> bool:
@@ -125,8 +138,8 @@ def stuck(series: Series) -> Flags:
     if series.kind is SeriesKind.WIND:
         same &= ~(series.values <= CALM * habit(series.values, series.per_day, days=28))
     hours = HOURS_OF_A_PRICE if series.kind is SeriesKind.PRICE else HOURS
-    allowed = allowed_run(lengths, series, hours * series.per_hour)
-    usual = habit(lengths, series.per_day, days=HABIT_DAYS)
+    usual = lasting_habit(lengths, series)
+    allowed = allowed_run(lengths, series, hours * series.per_hour, usual)
     allowed = np.fmax(allowed, RESTS_IN_A_ROW * usual)
     if series.kind is SeriesKind.PRICE:
         allowed = np.where(_near_zero(series), np.fmax(allowed, series.per_day), allowed)
@@ -192,7 +205,8 @@ def straight_line(series: Series) -> Flags:
     exact = 1e-6 * np.abs(slope) + 1e-12 * np.abs(series.values)
     straight = (np.abs(bend) <= np.fmax(exact, _rounding(series, slope, bend))) & (slope != 0)
     lengths = np.where(straight, run_lengths(straight) + 2, 0)
-    found = _too_long(straight, lengths, allowed_run(lengths, series, SHORTEST_PATTERN - 1))
+    usual = lasting_habit(lengths, series)
+    found = _too_long(straight, lengths, allowed_run(lengths, series, SHORTEST_PATTERN - 1, usual))
     finer = straight & (np.abs(bend) <= exact) & ~_written_with(series.values, _decimals_of(series.values))
     return found | _too_long(
         finer, np.where(finer, run_lengths(finer) + 2, 0), np.full(len(finer), SHORTEST_PATTERN - 1)
@@ -213,7 +227,7 @@ def _rounding(series: Series, slope: Values, bend: Values) -> Values:
 def stale_copy(series: Series) -> Flags:
     """The values of the day or the week before, sent again."""
     day, week = (before(series.values, days * series.per_day) for days in (1, 7))
-    return _copy_of(series, day) | _copy_of(series, week)
+    return _copy_of(series, day, own=True) | _copy_of(series, week, own=True)
 
 
 def peer_copy(series: Series) -> Flags:
@@ -249,8 +263,8 @@ def _nearly_equal(series: Series, peer: Values) -> Flags:
     return whole_runs(apart == 0, (apart == 0) & (usual > 0.5))
 
 
-def _copy_of(series: Series, other: Values, patience: Values | float = 1.0) -> Flags:
-    """Runs of equal values in which at least five change."""
+def _copy_of(series: Series, other: Values, patience: Values | float = 1.0, *, own: bool = False) -> Flags:
+    """Runs of equal values in which at least five change, of a series with its `own` past or with another."""
     equal = series.values == other
     changes = np.abs(series.values - before(series.values, 1))
     peak = habit(np.abs(series.values), series.per_day, days=28, minimum=1)
@@ -264,4 +278,5 @@ def _copy_of(series: Series, other: Values, patience: Values | float = 1.0) -> F
     follows = np.cumsum(changing[::-1])[::-1]
     at_end = np.maximum.accumulate(np.where(equal, 0, follows)[::-1])[::-1]
     inside = (counts > 0) & (np.where(equal, follows - at_end, 0) > 0)
-    return inside & _too_long(equal, counts, patience * allowed_run(counts, series, SHORTEST_PATTERN - 1))
+    usual = lasting_habit(counts, series) if own else None
+    return inside & _too_long(equal, counts, patience * allowed_run(counts, series, SHORTEST_PATTERN - 1, usual))

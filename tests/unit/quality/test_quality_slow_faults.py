@@ -1,9 +1,11 @@
-"""Faults that last: a factor for good or for weeks, which no value by itself shows."""
+"""Faults that last: a factor for good or for weeks, which no value by itself shows, and those that come again and again."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from app.quality.detectors.detect import detect
@@ -61,3 +63,22 @@ def test_weeks_of_two_fifths_of_wind_are_told_by_two_forecasts_and_by_one_where_
     assert flags(WIND, spoiled, FORECAST)[WEEKS].mean() > 0.3
     assert not flags(WIND, WIND.values, FORECAST)[WEEKS].any()
     assert not flags(WIND, WIND.values, {"forecast": scaled(one["forecast"], 0.4, WEEKS)})[WEEKS].any()
+
+
+SPOIL: dict[str, Callable[[Values, Values], Values]] = {
+    "rests": lambda values, _: np.full(len(values), values[0]),
+    "lies on a line": lambda values, _: np.linspace(values[0], values[-1] + 500, len(values)),
+    "is that of yesterday": lambda _, day_before: day_before,
+}
+
+
+@pytest.mark.parametrize("fault", SPOIL)
+def test_what_a_load_does_on_every_fifth_day_of_four_months_is_no_habit(fault: str) -> None:
+    values = load(230, seed=31).values.copy()
+    places = [24 * day + 9 for day in range(100, 220, 5)]
+    for first in places:
+        hours = slice(first, first + 8)
+        values[hours] = SPOIL[fault](values[hours], values[first - 24 : first - 16])
+
+    found = flags(LOAD, values)
+    assert np.mean([bool(found[first : first + 8].any()) for first in places]) > 0.9
