@@ -61,6 +61,7 @@ HYPERTABLES = (
     # What found nothing is deleted after three days, row by row: before it is written to columns.
     Hypertable("rule_executions", "due_at", "1 day", "7 days", time="due_at", segment="rule"),
     Hypertable("service_metrics", "at", "7 days", "8 days", time="at", segment="instance"),
+    Hypertable("website_checks", "at", "7 days", "8 days", time="at", segment="website_id"),
 )
 
 # Almost all areas count their days as Brussels does; an aggregate has one zone, so the days of the others are added up

@@ -13,6 +13,7 @@ from app.settings.loading import PREFIX, Origin, Settings, load_settings, variab
 from app.settings.log import LogSettings
 from app.settings.monitoring import MonitoringSettings
 from app.settings.notifications import NotificationSettings
+from app.settings.probes import ProbeSettings
 from app.settings.quality import QualitySettings
 from app.settings.scheduler import SchedulerSettings
 from app.settings.section import Section
@@ -31,6 +32,7 @@ __all__ = [
     "MonitoringSettings",
     "NotificationSettings",
     "Origin",
+    "ProbeSettings",
     "QualitySettings",
     "RetentionSettings",
     "SchedulerSettings",

@@ -29,6 +29,7 @@ from app.settings.entsoe import EntsoeSettings
 from app.settings.log import LogSettings
 from app.settings.monitoring import MonitoringSettings
 from app.settings.notifications import NotificationSettings
+from app.settings.probes import ProbeSettings
 from app.settings.quality import QualitySettings
 from app.settings.scheduler import SchedulerSettings
 from app.settings.section import Section
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     monitoring: MonitoringSettings = MonitoringSettings()
     alerting: AlertingSettings = AlertingSettings()
     notifications: NotificationSettings = NotificationSettings()
+    probes: ProbeSettings = ProbeSettings()
     quality: QualitySettings = QualitySettings()
     web: WebSettings = WebSettings()
     api: ApiSettings = ApiSettings()

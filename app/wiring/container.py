@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.wiring.alerting import AlertingWiring
     from app.wiring.collection import CollectionWiring
     from app.wiring.monitoring import MonitoringWiring
+    from app.wiring.probes import ProbesWiring
     from app.wiring.quality import QualityWiring
     from app.wiring.replica import ReplicaWiring
     from app.wiring.reporting import ReportingWiring
@@ -72,6 +73,7 @@ class Container(containers.DeclarativeContainer):
     )
     alerting: providers.Singleton[AlertingWiring] = providers.Singleton(_domain("alerting"), **_common)
     access: providers.Singleton[AccessWiring] = providers.Singleton(_domain("access"), **_common)
+    probes: providers.Singleton[ProbesWiring] = providers.Singleton(_domain("probes"), **_common)
     scheduling: providers.Singleton[SchedulingWiring] = providers.Singleton(
         _domain("scheduling"),
         **_common,
@@ -83,6 +85,7 @@ class Container(containers.DeclarativeContainer):
         reporting=reporting,
         alerting=alerting,
         access=access,
+        probes=probes,
     )
     replica: providers.Singleton[ReplicaWiring] = providers.Singleton(
         _domain("replica"),

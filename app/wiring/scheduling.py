@@ -34,6 +34,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
     reporting = providers.DependenciesContainer()
     alerting = providers.DependenciesContainer()
     access = providers.DependenciesContainer()
+    probes = providers.DependenciesContainer()
 
     _chosen = settings.provided.scheduler
     # Whoever wants to learn of jobs appends itself, at any time.
@@ -57,11 +58,14 @@ class SchedulingWiring(containers.DeclarativeContainer):
         ReportMail, database, reporting.quality_reports, reporting.operations_reports, alerting.outbox, clock
     )
     # Whatever housekeeping erases, once a day.
-    _chores = providers.List(monitoring.upkeep, collection.gap_retention, access.service, storage.log_retention)
+    _chores = providers.List(
+        monitoring.upkeep, collection.gap_retention, access.service, storage.log_retention, probes.websites
+    )
     chores: providers.Singleton[list[Chore]] = providers.Singleton(list, _chores)
+    _live = sources.live.provided.service
     _largest_run = providers.Callable(largest_run, settings.provided.entsoe.requests_per_minute)
     live_runs: providers.Singleton[BoundedCollection] = providers.Singleton(
-        BoundedCollection, sources.live.provided.service, collection.gaps, clock, largest_run=_largest_run, at_once=2
+        BoundedCollection, _live, collection.gaps, clock, largest_run=_largest_run, at_once=2
     )
     gap_runs: providers.Singleton[BoundedCollection] = providers.Singleton(
         BoundedCollection, sources.gap.provided.service, collection.gaps, clock, largest_run=_largest_run, at_once=1
@@ -73,12 +77,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
             GapJobs, collection.gaps, gap_runs, queued_backfills, clock, catalog=CATALOG, settings=_chosen
         ),
         providers.Singleton(
-            PlatformCheck,
-            sources.live.provided.service,
-            storage.job_runs,
-            collection.source_health,
-            clock,
-            collection.empty_incidents,
+            PlatformCheck, _live, storage.job_runs, collection.source_health, clock, collection.empty_incidents
         ),
         providers.Singleton(Housekeeping, storage.job_runs, queued_backfills, clock, settings=_chosen, chores=chores),
         providers.Singleton(AnomalyJob, monitoring.anomalies, clock),

@@ -23,7 +23,8 @@ CONNECT_TIMEOUT = 5.0
 RETRY_SECONDS = 2.0
 CHANGES = "gridkeeper_changes"
 EVENTS = "gridkeeper_events"
-CHANNELS = (CHANGES, EVENTS)
+WEBSITES = "gridkeeper_websites"
+CHANNELS = (CHANGES, EVENTS, WEBSITES)
 
 
 class News:

@@ -8,7 +8,7 @@ import re
 import socket
 import uuid
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.logging import redact
 from app.settings import Settings
 from app.web.api_problems import api_problem
-from app.web.problem_types import ApiError, ProblemType
+from app.web.problem_types import BASE, ApiError, ProblemType
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _FORWARDED = ("x-forwarded-for", "forwarded", "x-real-ip")
@@ -59,7 +59,8 @@ class ApiBoundary:
             await api_problem(too_large(self._limits.body_bytes), request_id)(scope, receive, answer)
         else:
             limits = self._limits
-            await self._app(_get_for_head(scope), body_within(receive, limits.body_seconds, limits.body_bytes), answer)
+            scope = _get_for_head(_short_way(scope, headers))
+            await self._app(scope, body_within(receive, limits.body_seconds, limits.body_bytes), answer)
 
 
 def is_api(path: str) -> bool:
@@ -69,6 +70,28 @@ def is_api(path: str) -> bool:
 def _get_for_head(scope: Scope) -> Scope:
     """HEAD is GET without its body, which the server leaves out because the original request says HEAD."""
     return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+
+
+_SHORT = re.compile(r"/api(/websites(?:/.*)?)")
+_FORM = b"application/x-www-form-urlencoded"
+
+
+def _short_way(scope: Scope, headers: Headers) -> Scope:
+    """`/api/websites` is `/api/v1/websites`, and what `curl -d` calls a form is read as JSON there.
+
+    A page of another origin may send a form without asking before (CORS), but not without saying where it comes from.
+    """
+    if short := _SHORT.fullmatch(scope["path"]):
+        path = BASE + short[1]
+        scope = {**scope, "path": path, "raw_path": quote(path).encode()}
+    of_page = "origin" in headers or "sec-fetch-site" in headers
+    if not scope["path"].startswith(f"{BASE}/websites") or of_page:
+        return scope
+    taken = [
+        (name, b"application/json" if name == b"content-type" and value.split(b";")[0].strip() == _FORM else value)
+        for name, value in scope["headers"]
+    ]
+    return {**scope, "headers": taken}
 
 
 def request_id_from(given: str) -> str:

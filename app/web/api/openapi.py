@@ -54,6 +54,7 @@ TAGS = {
     "alerts": "What fires, silences and maintenance.",
     "rules": "The rules of alerts.",
     "channels": "The channels to people, and the messages.",
+    "websites": "Websites that are checked.",
     "reports": "Reports for people and programs.",
     "service": "How the service is, and what it is set to.",
     "events": "What happens, as it happens.",

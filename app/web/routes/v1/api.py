@@ -25,6 +25,7 @@ from app.web.routes.v1 import (
     reports,
     series,
     status,
+    websites,
 )
 from app.web.routes.v1.alerting import alerts, channels, rules
 
@@ -43,6 +44,7 @@ MODULES = (
     alerts,
     rules,
     channels,
+    websites,
     reports,
     status,
     events,

@@ -1,0 +1,65 @@
+"""What a website asks of the check, and what is kept of its result. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.errors import ConfigurationError
+from app.probes.checking.conditions.parse import parse_condition
+from app.probes.checking.targets import check_request
+from app.probes.models import DEFAULT_REDIRECTS, CheckCondition, CheckMethod, CheckRequest, CheckResult
+from app.probes.websites.models import CheckRecord, WebsiteDraft
+
+
+def request_of(draft: WebsiteDraft) -> CheckRequest:
+    """The check that a website asks for; ConfigurationError where it asks for none that can be made."""
+    request = CheckRequest(
+        draft.url,
+        CheckMethod(draft.method),
+        draft.headers,
+        draft.body.encode(),
+        draft.timeout,
+        redirects=DEFAULT_REDIRECTS if draft.follow_redirects else 0,
+        conditions=parsed_conditions(draft.conditions),
+    )
+    check_request(request)
+    return request
+
+
+def parsed_conditions(texts: Sequence[str]) -> tuple[CheckCondition, ...]:
+    """ConfigurationError that names the one that cannot be read."""
+    found = []
+    for number, text in enumerate(texts):
+        try:
+            found.append(parse_condition(text))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"conditions.{number}: {error}") from None
+    return tuple(found)
+
+
+def record_of(result: CheckResult) -> CheckRecord:
+    phases, certificate = result.phases, result.certificate
+    return CheckRecord(
+        at=result.time,
+        ok=result.ok,
+        reason=result.failure or "",
+        status=result.status,
+        dns_ms=phases.dns,
+        connect_ms=phases.connect,
+        tls_ms=phases.tls,
+        first_byte_ms=phases.first_byte,
+        total_ms=phases.whole or 0.0,
+        bytes=result.received,
+        attempts=max(1, len(result.attempts)),
+        address=result.address or "",
+        http_version=result.http_version or "",
+        final_url=result.final_url,
+        certificate_ends_at=certificate.ends if certificate else None,
+        message=_storable(result.detail),
+        excerpt=_storable(result.excerpt),
+    )
+
+
+def _storable(text: str) -> str:
+    """A database holds no null character."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

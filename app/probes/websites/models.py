@@ -1,0 +1,166 @@
+"""A website as it is to be checked, what the checks have shown, and the times in which it was not up. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+SHORTEST_INTERVAL, LONGEST_INTERVAL, USUAL_INTERVAL = 60, 3600, 300
+USUAL_TIMEOUT = 30.0
+USUAL_CONFIRMATIONS, MOST_CONFIRMATIONS = 2, 20
+OURS = "ours"
+"""The reason of a check that failed because of this machine; it says nothing of the website."""
+
+
+HIDDEN = "***"
+"""Stands for a value that may be secret; in a change it keeps the value that is stored."""
+_PUBLIC_HEADERS = {
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "content-type",
+    "pragma",
+    "user-agent",
+}
+
+
+def is_secret_header(name: str) -> bool:
+    """Whether its value may be secret, which every header may be that is not known as harmless."""
+    return name.lower() not in _PUBLIC_HEADERS
+
+
+class WebsiteStatus(StrEnum):
+    """How a website is; `paused` is what people chose, `unknown` what nobody looked at for too long."""
+
+    UP = "up"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+    PAUSED = "paused"
+
+
+class WindowKind(StrEnum):
+    """Why a website is not counted as up in a time; times of different kinds may overlap, those of a kind never."""
+
+    DOWN = "down"
+    UNKNOWN = "unknown"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class WebsiteDraft:
+    """What people say of a website."""
+
+    url: str
+    name: str
+    enabled: bool = True
+    check_interval: int = USUAL_INTERVAL
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: str = ""
+    timeout: float = USUAL_TIMEOUT
+    follow_redirects: bool = True
+    conditions: tuple[str, ...] = ()
+    failures: int = USUAL_CONFIRMATIONS
+    successes: int = USUAL_CONFIRMATIONS
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckState:
+    """What the checks of a website have shown so far; `after_check` is the only way on."""
+
+    status: WebsiteStatus
+    """As it was confirmed last; never `paused`."""
+    changed_at: datetime
+    latest_at: datetime
+    """The newest instant that the windows know; the next one is later, whatever the clock does."""
+    due_at: datetime
+    unknown: bool
+    """Whether a window of not knowing is open."""
+    version: int = 0
+    checked_at: datetime | None = None
+    known_until: datetime | None = None
+    """How long the last result speaks for the website; None: there was none yet."""
+    failures: int = 0
+    first_failed_at: datetime | None = None
+    successes: int = 0
+    """In a row, of a website that is down."""
+    first_succeeded_at: datetime | None = None
+    breaks: int = 0
+    """How often the checks have paused in this run of failures."""
+    break_until: datetime | None = None
+    reason: str = ""
+    """Of the last failed check; empty once one was good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Website:
+    """A website that is checked, and how it is."""
+
+    website_id: int
+    draft: WebsiteDraft
+    created_at: datetime
+    updated_at: datetime
+    state: CheckState
+
+    def status(self, now: datetime) -> WebsiteStatus:
+        state = self.state
+        if not self.draft.enabled:
+            return WebsiteStatus.PAUSED
+        if state.unknown or state.known_until is None or state.known_until < now:
+            return WebsiteStatus.UNKNOWN
+        return state.status
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWindow:
+    """A time in which a website was down, paused, or nobody knew how it was; without an end it lasts."""
+
+    kind: WindowKind
+    start: datetime
+    end: datetime | None = None
+    reason: str = ""
+    window_id: int = 0
+    note: str = ""
+
+    def lasted(self, now: datetime) -> timedelta:
+        return max(timedelta(0), (self.end or now) - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowChange:
+    """The end of the open window of a kind, where there is no start; else a new window, open where there is no end."""
+
+    kind: WindowKind
+    start: datetime | None
+    end: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """One result as it is kept."""
+
+    at: datetime
+    ok: bool
+    reason: str = ""
+    """Of a closed set; empty where the check was good."""
+    region: str = ""
+    status: int | None = None
+    dns_ms: float | None = None
+    connect_ms: float | None = None
+    tls_ms: float | None = None
+    first_byte_ms: float | None = None
+    total_ms: float = 0.0
+    bytes: int = 0
+    attempts: int = 1
+    address: str = ""
+    http_version: str = ""
+    final_url: str = ""
+    certificate_ends_at: datetime | None = None
+    message: str = ""
+    excerpt: str = ""

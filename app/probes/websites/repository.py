@@ -1,0 +1,257 @@
+"""Websites of one database with what their checks have shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from asyncpg import UniqueViolationError
+
+from app.db.feed.notices import WEBSITES
+from app.db.retention import Retention, erase
+from app.errors import Conflict, NotFound
+from app.probes.websites import sql, state
+from app.probes.websites.addresses import url_key
+from app.probes.websites.models import (
+    CheckRecord,
+    CheckState,
+    StatusWindow,
+    Website,
+    WebsiteDraft,
+    WebsiteStatus,
+    WindowChange,
+    WindowKind,
+)
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+    from app.db.engine import Connection, Database
+
+ERASED_AT_ONCE = 10_000
+"""Results of a deleted website that go in one statement."""
+_STATE_COLUMNS = (
+    "version", "status", "changed_at", "latest_at", "checked_at", "known_until", "due_at", "failures", "first_failed_at",
+    "successes", "first_succeeded_at", "breaks", "break_until", "unknown", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCheck:
+    """A result, and what it makes of the state and the windows of its website."""
+
+    website_id: int
+    check: CheckRecord
+    step: state.StateStep
+
+
+class WebsiteRepository:
+    """Every public method is one transaction, but those that erase in parts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, after: int, limit: int) -> list[Website]:
+        """The websites behind a number, in the order of their numbers."""
+        async with self._database.connection() as connection:
+            return [_website(row) for row in await connection.fetch(sql.PAGE, after, limit)]
+
+    async def all(self) -> list[Website]:
+        async with self._database.connection() as connection:
+            return [_website(row) for row in await connection.fetch(sql.ALL)]
+
+    async def read(self, website_id: int) -> Website:
+        """NotFound where there is none."""
+        found = await self.read_many([website_id])
+        if not found:
+            raise _absent(website_id)
+        return found[0]
+
+    async def read_many(self, website_ids: Sequence[int]) -> list[Website]:
+        """Those that are there."""
+        async with self._database.connection() as connection:
+            return [_website(row) for row in await connection.fetch(sql.READ, list(website_ids))]
+
+    async def named(self, name: str) -> list[Website]:
+        async with self._database.connection() as connection:
+            return [_website(row) for row in await connection.fetch(sql.NAMED, name)]
+
+    async def add(self, draft: WebsiteDraft, now: datetime) -> Website:
+        """The new website; Conflict that names the other where its address is checked already."""
+        key = url_key(draft.url)
+        async with self._database.transaction() as connection:
+            website_id = await connection.fetchval(sql.ADD, *_columns(draft), key, now)
+            if website_id is None:
+                raise await _taken(connection, key)
+            step = state.begun(now, enabled=draft.enabled)
+            await connection.execute(sql.ADD_STATE, website_id, *_state_columns(step.state))
+            await _apply(connection, website_id, step.changes)
+            await connection.execute(sql.TELL, WEBSITES)
+        return Website(website_id, draft, now, now, step.state)
+
+    async def change(self, website_id: int, draft: WebsiteDraft, now: datetime) -> Website:
+        """The website as it is to be from now on; NotFound, or Conflict that names the other with this address."""
+        try:
+            return await self._changed(website_id, draft, now)
+        except UniqueViolationError:
+            async with self._database.connection() as connection:
+                raise await _taken(connection, url_key(draft.url)) from None
+
+    async def _changed(self, website_id: int, draft: WebsiteDraft, now: datetime) -> Website:
+        async with self._database.transaction() as connection:
+            before = await _locked(connection, website_id)
+            await connection.execute(sql.CHANGE, *_columns(draft), url_key(draft.url), now, website_id)
+            step = state.edited(before.state, before.draft, draft, now)
+            await connection.execute(sql.WRITE_STATE, website_id, *_state_columns(step.state))
+            await _apply(connection, website_id, step.changes)
+            await connection.execute(sql.TELL, WEBSITES)
+        return Website(website_id, draft, before.created_at, now, step.state)
+
+    async def ask_now(self, website_id: int, now: datetime) -> Website:
+        """The website, due at once whatever its checks pause for."""
+        async with self._database.transaction() as connection:
+            before = await _locked(connection, website_id)
+            if not before.draft.enabled:
+                raise Conflict(f"the checks of the website {website_id} are paused; resume them first")
+            due = replace(before.state, due_at=now, version=before.state.version + 1)
+            await connection.execute(sql.WRITE_STATE, website_id, *_state_columns(due))
+            await connection.execute(sql.TELL, WEBSITES)
+        return replace(before, state=due)
+
+    async def delete(self, website_id: int, now: datetime) -> None:
+        """Nobody sees it any more; its results go now or, where they are many, in parts later (`erase_deleted`)."""
+        async with self._database.transaction() as connection:
+            if await connection.fetchval(sql.DELETE, website_id, now) is None:
+                raise _absent(website_id)
+            await connection.execute(sql.DELETE_STATE, website_id)
+            await connection.execute(sql.DELETE_WINDOWS, website_id)
+            await connection.execute(sql.DELETE_CHECKS, website_id, ERASED_AT_ONCE)
+            await connection.execute(sql.TELL, WEBSITES)
+
+    async def erase_deleted(self, now: datetime) -> int:
+        """Erase, part by part, what is left of deleted websites; how many rows went."""
+        gone = 0
+        async with self._database.connection() as connection:
+            for row in await connection.fetch(sql.DELETED_IDS):
+                count = ERASED_AT_ONCE
+                while count >= ERASED_AT_ONCE:
+                    done = await connection.execute(sql.DELETE_CHECKS, row["website_id"], ERASED_AT_ONCE)
+                    count = int(done.rsplit(maxsplit=1)[-1])
+                    gone += count
+            return gone + await erase(connection, sql.DELETED, now)
+
+    async def erase_old(self, kept: Retention, before: datetime) -> int:
+        """Forgets rows of a table of before the instant; how many."""
+        async with self._database.connection() as connection:
+            return await erase(connection, kept, before)
+
+    async def checks(self, website_id: int, *, before: datetime | None, limit: int) -> list[CheckRecord]:
+        """Its results, the newest first."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.CHECKS_OF, website_id, before, limit)
+        return [CheckRecord(**dict(row)) for row in rows]
+
+    async def windows(
+        self, website_id: int, kind: WindowKind, *, before: tuple[datetime, int] | None, limit: int
+    ) -> list[StatusWindow]:
+        """Its windows of a kind, the newest first."""
+        start, number = before or (None, None)
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.WINDOWS_OF, website_id, kind, start, number, limit)
+        return [_window(row) for row in rows]
+
+    async def windows_within(
+        self, website_ids: Sequence[int] | None, start: datetime, end: datetime
+    ) -> dict[int, list[StatusWindow]]:
+        """The windows that reach into a time, of these websites or of all."""
+        found: dict[int, list[StatusWindow]] = {}
+        chosen = None if website_ids is None else list(website_ids)
+        async with self._database.connection() as connection:
+            for row in await connection.fetch(sql.WINDOWS_WITHIN, chosen, start, end):
+                found.setdefault(row["website_id"], []).append(_window(row))
+        return found
+
+    async def record(self, recorded: Sequence[RecordedCheck]) -> set[int]:
+        """Keep results with what they change; the websites whose state was the one that the step knew.
+
+        Results of others are dropped: the website was edited, paused or deleted while it was checked.
+        """
+        ordered = sorted(recorded, key=lambda one: one.website_id)
+        states = zip(*(_state_columns(one.step.state) for one in ordered), strict=True)
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                sql.ADVANCE_STATES, [one.website_id for one in ordered], *(list(column) for column in states)
+            )
+            known = {row["website_id"] for row in rows}
+            kept = [one for one in ordered if one.website_id in known]
+            await connection.executemany(sql.ADD_CHECK, [(one.website_id, *astuple(one.check)) for one in kept])
+            for one in kept:
+                await _apply(connection, one.website_id, one.step.changes)
+        return known
+
+
+def _absent(website_id: int) -> NotFound:
+    return NotFound(f"there is no website {website_id}; `gridkeeper websites list` shows them all")
+
+
+async def _locked(connection: Connection, website_id: int) -> Website:
+    row = await connection.fetchrow(sql.LOCKED, website_id)
+    if row is None:
+        raise _absent(website_id)
+    return _website(row)
+
+
+async def _taken(connection: Connection, key: str) -> Conflict:
+    other = await connection.fetchrow(sql.OF_URL, key)
+    if other is None:
+        return Conflict("another website had this address a moment ago; try again")
+    return Conflict(f"the website {other['website_id']} ({other['name']!r}) has this address already; change that one")
+
+
+async def _apply(connection: Connection, website_id: int, changes: Iterable[WindowChange]) -> None:
+    for change in changes:
+        if change.start is None:
+            await connection.execute(sql.END_WINDOW, website_id, change.kind, change.end)
+        elif change.end is None or change.end > change.start:
+            await connection.execute(sql.OPEN_WINDOW, website_id, change.kind, change.start, change.end, change.reason)
+
+
+def _columns(draft: WebsiteDraft) -> tuple[Any, ...]:
+    values = [getattr(draft, field.name) for field in fields(draft)]
+    return tuple(_stored(value) for value in values)
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return json.dumps(dict(value)) if hasattr(value, "keys") else value
+
+
+def _state_columns(found: CheckState) -> tuple[Any, ...]:
+    return tuple(getattr(found, name) for name in _STATE_COLUMNS)
+
+
+def _window(row: Record) -> StatusWindow:
+    return StatusWindow(
+        WindowKind(row["kind"]), row["started_at"], row["ended_at"], row["reason"], row["window_id"], row["note"]
+    )
+
+
+def _website(row: Record) -> Website:
+    draft = {
+        field.name: row["timeout_seconds" if field.name == "timeout" else field.name] for field in fields(WebsiteDraft)
+    }
+    draft |= {name: json.loads(row[f"{name}_text"]) for name in ("headers", "labels")} | {
+        "conditions": tuple(draft["conditions"])
+    }
+    known = {name: row[f"state_{name}"] for name in _STATE_COLUMNS}
+    return Website(
+        row["website_id"],
+        WebsiteDraft(**draft),
+        row["created_at"],
+        row["updated_at"],
+        CheckState(**{**known, "status": WebsiteStatus(known["status"])}),
+    )

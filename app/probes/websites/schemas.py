@@ -1,0 +1,246 @@
+"""Websites, their results and windows as programs read and write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from app.errors import ConfigurationError
+from app.probes.checking.conditions.parse import parse_condition
+from app.probes.websites.addresses import LONGEST_URL, checked_url
+from app.probes.websites.models import (
+    LONGEST_INTERVAL,
+    MOST_CONFIRMATIONS,
+    SHORTEST_INTERVAL,
+    USUAL_CONFIRMATIONS,
+    USUAL_INTERVAL,
+    USUAL_TIMEOUT,
+    CheckRecord,
+    StatusWindow,
+    Website,
+    WebsiteDraft,
+    WebsiteStatus,
+    WindowKind,
+)
+from app.probes.websites.service import masked
+from app.schemas import Instant, PreciseInstant, RequestBody, Resource
+
+LONGEST_TIMEOUT = 55.0
+"""Shorter than the shortest interval."""
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_OURS = {"host", "content-length", "transfer-encoding", "connection"}
+
+
+def _url(text: str) -> str:
+    try:
+        return checked_url(text)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+
+
+def _condition(text: str) -> str:
+    try:
+        return parse_condition(text).text
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+
+
+def _text(text: str) -> str:
+    if any(not (character.isprintable() or character in "\n\t") for character in text):
+        raise ValueError("it holds control characters")
+    return text
+
+
+def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    seen: set[str] = set()
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name[:60]!r} is no name of a header")
+        if name.lower() in _OURS or name.lower() in seen:
+            raise ValueError(f"{name} is set by the check itself, or named twice")
+        if not value.isprintable() or len(value) > 4000:
+            raise ValueError(f"the value of {name} has up to 4000 characters and no line breaks")
+        seen.add(name.lower())
+    return headers
+
+
+def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in labels.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", name):
+            raise ValueError(f"{name[:60]!r} is no name of a label; take letters, digits and _")
+        if not value or len(value) > 200 or not value.isprintable():
+            raise ValueError(f"the label {name} has 1 to 200 characters and no line breaks")
+    return labels
+
+
+Url = Annotated[str, AfterValidator(_url), Field(min_length=1, max_length=LONGEST_URL)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_text)]
+Text = Annotated[str, AfterValidator(_text), Field(max_length=2000)]
+CheckInterval = Annotated[int, Field(ge=SHORTEST_INTERVAL, le=LONGEST_INTERVAL)]
+MethodName = Literal["GET", "HEAD", "POST", "PUT"]
+Headers = Annotated[dict[str, str], AfterValidator(_headers), Field(max_length=50)]
+Body = Annotated[str, AfterValidator(_text), Field(max_length=65_536)]
+Timeout = Annotated[float, Field(ge=0.1, le=LONGEST_TIMEOUT, allow_inf_nan=False)]
+ConditionText = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_condition)
+]
+Conditions = Annotated[list[ConditionText], Field(max_length=20)]
+Confirmations = Annotated[int, Field(ge=1, le=MOST_CONFIRMATIONS)]
+WebsiteLabels = Annotated[dict[str, str], AfterValidator(_labels), Field(max_length=20)]
+
+
+class WebsiteBody(RequestBody):
+    """A website that is to be checked."""
+
+    url: Url = Field(description="Address, http or https with a host.", examples=["https://example.com"])
+    name: Name = Field(description="What people call it.", examples=["Example Site"])
+    enabled: bool = Field(default=True, description="Whether it is checked.")
+    check_interval: CheckInterval = Field(default=USUAL_INTERVAL, description="Seconds between two checks.")
+    method: MethodName = Field(default="GET", description="Method of the request.")
+    headers: Headers = Field(default={}, description="Headers of the request; values that may be secret are not shown.")
+    body: Body = Field(default="", description="Body of the request; it is not shown.")
+    timeout: Timeout = Field(default=USUAL_TIMEOUT, description="Seconds for the whole check.")
+    follow_redirects: bool = Field(default=True, description="Whether redirects are followed.")
+    conditions: Conditions = Field(
+        default=[],
+        description="What an answer has to fulfil; the status is 200 to 299 where none is about it.",
+        examples=[["status 200", "latency < 2 s"]],
+    )
+    failures: Confirmations = Field(default=USUAL_CONFIRMATIONS, description="Failed checks in a row that mean down.")
+    successes: Confirmations = Field(default=USUAL_CONFIRMATIONS, description="Good checks in a row that end it.")
+    labels: WebsiteLabels = Field(
+        default={}, description="For routes of alerts and for groups.", examples=[{"group": "shop"}]
+    )
+    note: Text = Field(default="", description="For people.")
+
+    def draft(self) -> WebsiteDraft:
+        values = self.model_dump()
+        return WebsiteDraft(**{**values, "conditions": tuple(self.conditions)})
+
+
+class WebsiteChangeBody(RequestBody):
+    """What is to change of a website; what is left out stays, and so does a value that is written as `***`."""
+
+    url: Url | None = None
+    name: Name | None = None
+    enabled: bool | None = None
+    check_interval: CheckInterval | None = None
+    method: MethodName | None = None
+    headers: Headers | None = Field(default=None, description="All of them; `***` keeps the value of a header.")
+    body: Body | None = None
+    timeout: Timeout | None = None
+    follow_redirects: bool | None = None
+    conditions: Conditions | None = None
+    failures: Confirmations | None = None
+    successes: Confirmations | None = None
+    labels: WebsiteLabels | None = Field(default=None, description="All of them.")
+    note: Text | None = None
+
+    def applied(self, draft: WebsiteDraft) -> WebsiteDraft:
+        """The draft with what is said here."""
+        chosen = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
+        if "conditions" in chosen:
+            chosen["conditions"] = tuple(chosen["conditions"])
+        return replace(draft, **chosen)
+
+
+class WebsiteResource(Resource):
+    """A website that is checked, and how it is; values that may be secret are `***`."""
+
+    id: int
+    url: str
+    name: str
+    enabled: bool
+    status: WebsiteStatus
+    check_interval: int
+    method: str
+    headers: dict[str, str]
+    body: str
+    timeout: float
+    follow_redirects: bool
+    conditions: list[str]
+    failures: int
+    successes: int
+    labels: dict[str, str]
+    note: str
+    status_since: Instant
+    reason: str
+    checked_at: Instant | None
+    next_check_at: Instant | None
+    paused_until: Instant | None
+    created_at: Instant
+    updated_at: Instant
+
+    @classmethod
+    def of(cls, website: Website, now: datetime) -> Self:
+        draft, state = masked(website.draft), website.state
+        said = {field.name: getattr(draft, field.name) for field in fields(WebsiteDraft)}
+        pause = state.break_until
+        return cls(
+            **{**said, "conditions": list(draft.conditions)},
+            id=website.website_id,
+            status=website.status(now),
+            status_since=state.changed_at,
+            reason=state.reason,
+            checked_at=state.checked_at,
+            next_check_at=state.due_at if draft.enabled else None,
+            paused_until=pause if pause and pause > now and draft.enabled else None,
+            created_at=website.created_at,
+            updated_at=website.updated_at,
+        )
+
+
+class WebsiteCheckResource(Resource):
+    """The result of a check: when, whether it was good or why not, and how long each phase took in milliseconds."""
+
+    at: PreciseInstant
+    ok: bool
+    reason: str
+    region: str
+    status: int | None
+    dns_ms: float | None
+    connect_ms: float | None
+    tls_ms: float | None
+    first_byte_ms: float | None
+    total_ms: float
+    bytes: int
+    attempts: int
+    address: str
+    http_version: str
+    final_url: str
+    certificate_ends_at: Instant | None
+    message: str
+    excerpt: str
+
+    @classmethod
+    def of(cls, check: CheckRecord) -> Self:
+        return cls.model_validate(check)
+
+
+class WebsiteWindowResource(Resource):
+    """A time in which a website was down, paused, or nobody knew how it was; without an end it lasts."""
+
+    id: int
+    kind: WindowKind
+    started_at: PreciseInstant
+    ended_at: PreciseInstant | None
+    seconds: float
+    reason: str
+    note: str
+
+    @classmethod
+    def of(cls, window: StatusWindow, now: datetime) -> Self:
+        return cls(
+            id=window.window_id,
+            kind=window.kind,
+            started_at=window.start,
+            ended_at=window.end,
+            seconds=window.lasted(now).total_seconds(),
+            reason=window.reason,
+            note=window.note,
+        )

@@ -1,0 +1,126 @@
+"""What people do with websites: add, change, pause, delete, and look at what the checks have shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from app.clock import Clock
+from app.errors import ConfigurationError, NotFound
+from app.probes.websites import sql
+from app.probes.websites.addresses import origin
+from app.probes.websites.checks import request_of
+from app.probes.websites.models import (
+    HIDDEN,
+    CheckRecord,
+    StatusWindow,
+    Website,
+    WebsiteDraft,
+    WindowKind,
+    is_secret_header,
+)
+from app.probes.websites.repository import WebsiteRepository
+
+Edit = Callable[[WebsiteDraft], WebsiteDraft]
+
+
+class WebsiteService:
+    """The websites of one database."""
+
+    def __init__(self, repository: WebsiteRepository, clock: Clock, *, checks_days: int) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._kept = timedelta(days=checks_days)
+
+    async def page(self, after: int, limit: int) -> list[Website]:
+        return await self._repository.page(after, limit)
+
+    async def all(self) -> list[Website]:
+        return await self._repository.all()
+
+    async def read(self, website_id: int) -> Website:
+        return await self._repository.read(website_id)
+
+    async def find(self, text: str) -> Website:
+        """The website of a number or a name; NotFound, or ConfigurationError where several have the name."""
+        if text.isascii() and text.isdigit() and len(text) < 19:
+            return await self._repository.read(int(text))
+        found = await self._repository.named(text)
+        if not found:
+            raise NotFound(f"there is no website {text!r}; `gridkeeper websites list` shows them all")
+        if len(found) > 1:
+            numbers = ", ".join(str(one.website_id) for one in found)
+            raise ConfigurationError(f"several websites have the name {text!r}; take a number: {numbers}")
+        return found[0]
+
+    async def add(self, draft: WebsiteDraft) -> Website:
+        for name, value in draft.headers.items():
+            if value == HIDDEN:
+                raise _nothing_kept(f"headers.{name}")
+        request_of(draft)
+        return await self._repository.add(draft, self._clock.now())
+
+    async def edit(self, website_id: int, change: Edit) -> Website:
+        """The website after a change of what is shown of it; what is hidden there stays as it was."""
+        before = (await self._repository.read(website_id)).draft
+        draft = change(masked(before))
+        kept = _with_kept(draft, before)
+        request_of(kept)
+        return await self._repository.change(website_id, kept, self._clock.now())
+
+    async def enable(self, website_id: int, *, enabled: bool) -> Website:
+        """Resumed, or paused; a website that is so already stays as it is."""
+        found = await self._repository.read(website_id)
+        if found.draft.enabled == enabled:
+            return found
+        return await self.edit(website_id, lambda draft: replace(draft, enabled=enabled))
+
+    async def check_now(self, website_id: int) -> Website:
+        """The website, due at once, also while its checks pause after failures."""
+        return await self._repository.ask_now(website_id, self._clock.now())
+
+    async def delete(self, website_id: int) -> None:
+        await self._repository.delete(website_id, self._clock.now())
+
+    async def checks(self, website_id: int, *, before: datetime | None, limit: int) -> list[CheckRecord]:
+        """Results, the newest first; NotFound where there is no such website."""
+        await self._repository.read(website_id)
+        return await self._repository.checks(website_id, before=before, limit=limit)
+
+    async def windows(
+        self, website_id: int, kind: WindowKind, *, before: tuple[datetime, int] | None, limit: int
+    ) -> Sequence[StatusWindow]:
+        """Windows of a kind, the newest first; NotFound where there is no such website."""
+        await self._repository.read(website_id)
+        return await self._repository.windows(website_id, kind, before=before, limit=limit)
+
+    async def tidy(self, now: datetime) -> str:
+        """Erase old results, and what is left of deleted websites; in words."""
+        gone = await self._repository.erase_old(sql.CHECKS, now - self._kept)
+        gone += await self._repository.erase_deleted(now)
+        return f"{gone} rows of old checks and deleted websites erased" if gone else ""
+
+
+def masked(draft: WebsiteDraft) -> WebsiteDraft:
+    """A website without values that may be secret."""
+    headers = {name: HIDDEN if is_secret_header(name) else value for name, value in draft.headers.items()}
+    return replace(draft, headers=headers, body=HIDDEN if draft.body else "")
+
+
+def _with_kept(draft: WebsiteDraft, before: WebsiteDraft) -> WebsiteDraft:
+    """The draft with the values that are hidden in it; they are sent nowhere but where they were sent before."""
+    hidden = [name for name, value in draft.headers.items() if value == HIDDEN]
+    if (hidden or draft.body == HIDDEN) and origin(draft.url) != origin(before.url):
+        said = f"headers.{hidden[0]}" if hidden else "body"
+        raise ConfigurationError(f"{said}: say its value again, because the address leads to another server now")
+    known = {name.lower(): value for name, value in before.headers.items()}
+    for name in hidden:
+        if name.lower() not in known:
+            raise _nothing_kept(f"headers.{name}")
+    headers = {name: known[name.lower()] if value == HIDDEN else value for name, value in draft.headers.items()}
+    return replace(draft, headers=headers, body=before.body if draft.body == HIDDEN else draft.body)
+
+
+def _nothing_kept(field: str) -> ConfigurationError:
+    return ConfigurationError(f"{field}: {HIDDEN} stands for a value that is kept, and there is none")

@@ -1,0 +1,81 @@
+"""Websites that are checked: what is checked how, and what the checks have shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Path, Query, Response
+
+from app.probes.websites.models import WindowKind
+from app.probes.websites.schemas import (
+    WebsiteBody,
+    WebsiteChangeBody,
+    WebsiteCheckResource,
+    WebsiteResource,
+    WebsiteWindowResource,
+)
+from app.schemas import Page
+from app.web.dependencies import OPERATE, READ, Now, Services, api_router
+from app.web.paging import Paging
+
+router = api_router("websites")
+
+_Number = Annotated[int, Path(ge=1, le=2**63 - 1, description="Number of the website; `/websites` lists them.")]
+_Kind = Annotated[WindowKind, Query(description="Windows of which kind.")]
+
+
+@router.get("/websites", openapi_extra=READ)
+async def list_websites(services: Services, now: Now, paging: Paging) -> Page[WebsiteResource]:
+    """List the websites that are checked, with the status of each."""
+    after = paging.after(int)
+    rows = await services.probes().websites().page(int(after[0]) if after else 0, paging.limit + 1)
+    return paging.page(rows, lambda row: (row.website_id,), lambda row: WebsiteResource.of(row, now))
+
+
+@router.post("/websites", status_code=201, openapi_extra=OPERATE)
+async def create_website(services: Services, now: Now, response: Response, body: WebsiteBody) -> WebsiteResource:
+    """Check a website from now on; 409 names the one that has the address already."""
+    found = await services.probes().websites().add(body.draft())
+    response.headers["Location"] = f"/api/v1/websites/{found.website_id}"
+    return WebsiteResource.of(found, now)
+
+
+@router.get("/websites/{website_id}", openapi_extra=READ)
+async def read_website(services: Services, now: Now, website_id: _Number) -> WebsiteResource:
+    """Show a website: how it is checked, and how it is."""
+    return WebsiteResource.of(await services.probes().websites().read(website_id), now)
+
+
+@router.patch("/websites/{website_id}", openapi_extra=OPERATE)
+async def change_website(services: Services, now: Now, website_id: _Number, body: WebsiteChangeBody) -> WebsiteResource:
+    """Change what is said of a website; what is left out stays, and `enabled` pauses or resumes its checks."""
+    return WebsiteResource.of(await services.probes().websites().edit(website_id, body.applied), now)
+
+
+@router.delete("/websites/{website_id}", status_code=204, openapi_extra=OPERATE)
+async def delete_website(services: Services, website_id: _Number) -> None:
+    """Check a website no more, and forget its results and windows."""
+    await services.probes().websites().delete(website_id)
+
+
+@router.get("/websites/{website_id}/checks", openapi_extra=READ)
+async def list_website_checks(services: Services, paging: Paging, website_id: _Number) -> Page[WebsiteCheckResource]:
+    """List the results of a website's checks, the newest first."""
+    after = paging.after(str)
+    before = datetime.fromisoformat(str(after[0])) if after else None
+    rows = await services.probes().websites().checks(website_id, before=before, limit=paging.limit + 1)
+    return paging.page(rows, lambda row: (row.at.isoformat(),), WebsiteCheckResource.of)
+
+
+@router.get("/websites/{website_id}/downtime", openapi_extra=READ)
+async def list_website_windows(
+    services: Services, now: Now, paging: Paging, website_id: _Number, kind: _Kind = WindowKind.DOWN
+) -> Page[WebsiteWindowResource]:
+    """List the times in which a website was down, the newest first; on request those paused or unknown."""
+    after = paging.after(str, int)
+    before = (datetime.fromisoformat(str(after[0])), int(after[1])) if after else None
+    rows = await services.probes().websites().windows(website_id, kind, before=before, limit=paging.limit + 1)
+    return paging.page(
+        rows, lambda row: (row.start.isoformat(), row.window_id), lambda row: WebsiteWindowResource.of(row, now)
+    )

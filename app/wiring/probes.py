@@ -1,0 +1,22 @@
+"""Checks of websites."""
+
+from __future__ import annotations
+
+from dependency_injector import containers, providers
+
+from app.clock import Clock
+from app.db.engine import Database
+from app.probes.websites.repository import WebsiteRepository
+from app.probes.websites.service import WebsiteService
+from app.settings import Settings
+
+
+class ProbesWiring(containers.DeclarativeContainer):
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
+    clock: providers.Dependency[Clock] = providers.Dependency()
+
+    website_rows: providers.Singleton[WebsiteRepository] = providers.Singleton(WebsiteRepository, database)
+    websites: providers.Singleton[WebsiteService] = providers.Singleton(
+        WebsiteService, website_rows, clock, checks_days=settings.provided.probes.checks_days
+    )

@@ -1,0 +1,102 @@
+"""Websites in the database: who knew the state before writes the next one, windows stay apart, and deletes leave nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from app.errors import Conflict, NotFound
+from app.probes.websites import repository as module
+from app.probes.websites.models import CheckRecord, WebsiteDraft, WebsiteStatus, WindowKind
+from app.probes.websites.repository import RecordedCheck, WebsiteRepository
+from app.probes.websites.sql import CHECKS
+from app.probes.websites.state import CheckPolicy, after_check
+from tests.support.store_factory import opened
+
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+POLICY = CheckPolicy(5 * MINUTE, timedelta(seconds=30), 2, 2, timedelta(seconds=20), 0.5)
+DRAFT = WebsiteDraft(
+    "https://example.com", "Example", headers={"X-Key": "a"}, conditions=("status 200",), labels={"group": "shop"}
+)
+
+
+async def checked(rows: WebsiteRepository, website_id: int, minute: int, reason: str) -> RecordedCheck:
+    """A result that is yet to be recorded."""
+    at = T0 + minute * MINUTE
+    step = after_check((await rows.read(website_id)).state, POLICY, at, reason, now=at)
+    return RecordedCheck(website_id, CheckRecord(step.state.latest_at, not reason, reason), step)
+
+
+async def test_a_website_is_what_was_said_of_it(database_url: str) -> None:
+    async with opened(database_url) as database:
+        rows = WebsiteRepository(database)
+        added = await rows.add(DRAFT, T0)
+        assert await rows.read(added.website_id) == added == (await rows.all())[0] == (await rows.named("Example"))[0]
+        changed = await rows.change(added.website_id, replace(DRAFT, timeout=5.5, conditions=()), T0 + MINUTE)
+        assert await rows.read(added.website_id) == changed
+        with pytest.raises(Conflict, match=r"'Example'"):
+            await rows.add(replace(DRAFT, url="https://EXAMPLE.com/#top", name="Twin"), T0)
+        paused = await rows.change(added.website_id, replace(DRAFT, enabled=False), T0 + 2 * MINUTE)
+        assert paused.status(T0) is WebsiteStatus.PAUSED
+        with pytest.raises(Conflict, match="resume"):
+            await rows.ask_now(added.website_id, T0)
+
+
+async def test_a_result_counts_only_for_who_knew_the_state_before_it(database_url: str) -> None:
+    async with opened(database_url) as database:
+        rows = WebsiteRepository(database)
+        one, two = [(await rows.add(replace(DRAFT, url=f"https://{name}.example"), T0)).website_id for name in "ab"]
+        stale, fresh = await checked(rows, one, 1, "timeout"), await checked(rows, two, 1, "timeout")
+        await rows.change(one, replace(DRAFT, url="https://c.example"), T0 + MINUTE)
+        assert await rows.record([fresh, stale]) == {two}
+        assert await rows.record([fresh]) == set(), "nothing is recorded twice"
+        assert [len(await rows.checks(website, before=None, limit=9)) for website in (one, two)] == [0, 1]
+        await rows.record([await checked(rows, two, 2, "status")])
+        found = await rows.read(two)
+        assert (found.state.status, found.state.changed_at, found.state.failures) == (
+            WebsiteStatus.DOWN,
+            T0 + MINUTE,
+            2,
+        )
+        within = await rows.windows_within(None, T0, T0 + 9 * MINUTE)
+        assert {number: [window.kind for window in windows] for number, windows in within.items()} == {
+            one: [WindowKind.UNKNOWN, WindowKind.UNKNOWN],
+            two: [WindowKind.UNKNOWN, WindowKind.DOWN],
+        }
+        for start, end in ((3, None), (0, 2), (1, 9)):
+            with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+                async with database.connection() as connection:
+                    await connection.execute(
+                        "insert into website_windows (website_id, kind, started_at, ended_at) values ($1, 'down', $2, $3)",
+                        two,
+                        T0 + start * MINUTE,
+                        None if end is None else T0 + end * MINUTE,
+                    )
+
+
+async def test_what_is_deleted_goes_with_its_results_in_parts(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ERASED_AT_ONCE", 2)
+    async with opened(database_url) as database:
+        rows = WebsiteRepository(database)
+        website = (await rows.add(DRAFT, T0)).website_id
+        kept = (await rows.add(replace(DRAFT, url="https://b.example"), T0)).website_id
+        for minute in range(1, 9):
+            await rows.record([await checked(rows, website, minute, ""), await checked(rows, kept, minute, "")])
+        late = await checked(rows, website, 10, "")
+        await rows.delete(website, T0)
+        for gone in (rows.read(website), rows.delete(website, T0), rows.ask_now(website, T0)):
+            with pytest.raises(NotFound):
+                await gone
+        assert await rows.record([late]) == set()
+        assert await rows.erase_deleted(T0 + MINUTE) > 0
+        async with database.connection() as connection:
+            for table in ("websites", "website_states", "website_checks", "website_windows"):
+                assert not await connection.fetchval(f"select count(*) from {table} where website_id = $1", website)
+        assert len(await rows.checks(kept, before=T0 + 5 * MINUTE, limit=9)) == 4
+        assert await rows.erase_old(CHECKS, T0 + 5 * MINUTE) == 4
