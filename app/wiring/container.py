@@ -73,7 +73,7 @@ class Container(containers.DeclarativeContainer):
     )
     alerting: providers.Singleton[AlertingWiring] = providers.Singleton(_domain("alerting"), **_common)
     access: providers.Singleton[AccessWiring] = providers.Singleton(_domain("access"), **_common)
-    probes: providers.Singleton[ProbesWiring] = providers.Singleton(_domain("probes"), **_common)
+    probes: providers.Singleton[ProbesWiring] = providers.Singleton(_domain("probes"), **_common, storage=storage)
     scheduling: providers.Singleton[SchedulingWiring] = providers.Singleton(
         _domain("scheduling"),
         **_common,

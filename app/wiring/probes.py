@@ -6,17 +6,33 @@ from dependency_injector import containers, providers
 
 from app.clock import Clock
 from app.db.engine import Database
+from app.probes.checking.addresses import AddressPolicy
+from app.probes.checking.checker import HttpChecker
 from app.probes.websites.repository import WebsiteRepository
+from app.probes.websites.runner import WebsiteRunner
 from app.probes.websites.service import WebsiteService
-from app.settings import Settings
+from app.settings import ProbeSettings, Settings
+
+
+def _policy(settings: ProbeSettings) -> AddressPolicy:
+    return AddressPolicy(allow_private=not settings.refuse_private)
 
 
 class ProbesWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
     clock: providers.Dependency[Clock] = providers.Dependency()
+    storage = providers.DependenciesContainer()
 
     website_rows: providers.Singleton[WebsiteRepository] = providers.Singleton(WebsiteRepository, database)
     websites: providers.Singleton[WebsiteService] = providers.Singleton(
         WebsiteService, website_rows, clock, checks_days=settings.provided.probes.checks_days
+    )
+    runner: providers.Singleton[WebsiteRunner] = providers.Singleton(
+        WebsiteRunner,
+        website_rows,
+        providers.Singleton(HttpChecker, providers.Singleton(_policy, settings.provided.probes)),
+        storage.notices,
+        clock,
+        settings=settings.provided.probes,
     )

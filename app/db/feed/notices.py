@@ -39,14 +39,15 @@ class News:
         """Whether the service ends, so that nobody waits any more."""
         return self._ended.is_set()
 
-    async def wait(self, seconds: float) -> None:
-        """Return when something is told, the service ends, or so many seconds have passed."""
+    async def wait(self, seconds: float) -> bool:
+        """Return when something is told, the service ends, or so many seconds have passed; whether it was for one of the former."""
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 await self.told.wait()
         except TimeoutError:
-            return
+            return False
         self.told.clear()
+        return True
 
 
 class Notices:

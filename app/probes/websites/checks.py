@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from app.errors import ConfigurationError
 from app.probes.checking.conditions.parse import parse_condition
-from app.probes.checking.targets import check_request
-from app.probes.models import DEFAULT_REDIRECTS, CheckCondition, CheckMethod, CheckRequest, CheckResult
+from app.probes.checking.targets import check_request, parse_target
+from app.probes.models import DEFAULT_REDIRECTS, CheckCondition, CheckFailure, CheckMethod, CheckRequest, CheckResult
 from app.probes.websites.models import CheckRecord, WebsiteDraft
+from app.probes.websites.state import CheckPolicy
+
+RETRY = timedelta(seconds=20)
+"""Between checks while a change waits for its confirmation."""
+GOLDEN = 0.618033988749895
 
 
 def request_of(draft: WebsiteDraft) -> CheckRequest:
@@ -37,12 +43,35 @@ def parsed_conditions(texts: Sequence[str]) -> tuple[CheckCondition, ...]:
     return tuple(found)
 
 
+def policy_of(website_id: int, draft: WebsiteDraft) -> CheckPolicy:
+    """How a website is checked; its phase is its own for ever, and those of neighbours lie far apart."""
+    return CheckPolicy(
+        timedelta(seconds=draft.check_interval),
+        timedelta(seconds=draft.timeout),
+        draft.failures,
+        draft.successes,
+        RETRY,
+        website_id * GOLDEN % 1.0,
+    )
+
+
+def host_checked(url: str) -> str:
+    return parse_target(url).host
+
+
+def reason_of(result: CheckResult) -> str:
+    """Why the check failed, "" where it did not: who asks for fewer requests (429) is not down."""
+    asks_for_less = result.throttled and result.failure is CheckFailure.STATUS
+    return "" if result.failure is None or asks_for_less else result.failure.value
+
+
 def record_of(result: CheckResult) -> CheckRecord:
+    reason = reason_of(result)
     phases, certificate = result.phases, result.certificate
     return CheckRecord(
         at=result.time,
-        ok=result.ok,
-        reason=result.failure or "",
+        ok=not reason,
+        reason=reason,
         status=result.status,
         dns_ms=phases.dns,
         connect_ms=phases.connect,

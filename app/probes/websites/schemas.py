@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from app.errors import ConfigurationError
 from app.probes.checking.conditions.parse import parse_condition
@@ -118,9 +118,31 @@ class WebsiteBody(RequestBody):
     )
     note: Text = Field(default="", description="For people.")
 
+    @classmethod
+    def of(cls, draft: WebsiteDraft, *, secrets: bool = False) -> Self:
+        """What would make this website."""
+        shown = draft if secrets else masked(draft)
+        values = {field.name: getattr(shown, field.name) for field in fields(WebsiteDraft)}
+        return cls(**{**values, "conditions": list(draft.conditions)})
+
     def draft(self) -> WebsiteDraft:
         values = self.model_dump()
         return WebsiteDraft(**{**values, "conditions": tuple(self.conditions)})
+
+
+M = TypeVar("M", bound=RequestBody)
+
+
+def checked_model(model: type[M], values: Mapping[str, Any]) -> M:
+    """The model of the values; ConfigurationError that names each that is wrong, and quotes none."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        said = [
+            f"{'.'.join(map(str, one['loc']))}: {str(one['msg']).removeprefix('Value error, ')}"
+            for one in error.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigurationError("; ".join(said)) from None
 
 
 class WebsiteChangeBody(RequestBody):

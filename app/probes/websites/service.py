@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.clock import Clock
 from app.errors import ConfigurationError, NotFound
 from app.probes.websites import sql
-from app.probes.websites.addresses import origin
+from app.probes.websites.addresses import origin, url_key
 from app.probes.websites.checks import request_of
 from app.probes.websites.models import (
     HIDDEN,
@@ -23,6 +23,15 @@ from app.probes.websites.models import (
 from app.probes.websites.repository import WebsiteRepository
 
 Edit = Callable[[WebsiteDraft], WebsiteDraft]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What became of a list of websites."""
+
+    added: int
+    changed: int
+    same: int
 
 
 class WebsiteService:
@@ -68,6 +77,25 @@ class WebsiteService:
         kept = _with_kept(draft, before)
         request_of(kept)
         return await self._repository.change(website_id, kept, self._clock.now())
+
+    async def take(self, drafts: Sequence[WebsiteDraft], *, dry_run: bool = False) -> ImportResult:
+        """Change the websites whose address is known, add the others; what is hidden stays as it was."""
+        known = {url_key(one.draft.url): one for one in await self._repository.all()}
+        added = changed = same = 0
+        for draft in drafts:
+            request_of(draft)
+            before = known.get(url_key(draft.url))
+            if before is None:
+                added += 1
+                if not dry_run:
+                    known[url_key(draft.url)] = await self.add(draft)
+            elif _with_kept(draft, before.draft) == before.draft:
+                same += 1
+            else:
+                changed += 1
+                if not dry_run:
+                    known[url_key(draft.url)] = await self.edit(before.website_id, lambda _, draft=draft: draft)  # type: ignore[misc]
+        return ImportResult(added, changed, same)
 
     async def enable(self, website_id: int, *, enabled: bool) -> Website:
         """Resumed, or paused; a website that is so already stays as it is."""

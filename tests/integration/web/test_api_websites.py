@@ -125,5 +125,6 @@ async def test_results_and_windows_come_newest_first(api: ServedApi, client: htt
     assert windows[1]["seconds"] == 120
     unknown = (await client.get(f"/websites/{website_id}/downtime", params={"kind": "unknown"})).json()
     assert len(unknown["data"]) == 1
-    assert (await client.get(f"/websites/{website_id}")).json()["status"] == "down"
+    asked = (await client.post(f"/websites/{website_id}/check")).json()
+    assert (asked["status"], asked["next_check_at"] <= asked["checked_at"]) == ("down", True)
     assert (await client.get("/websites/99/checks")).status_code == 404

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from app.db.migrations.versions.v0112_websites import REASONS
 from app.errors import ConfigurationError
 from app.probes.models import CheckFailure, CheckPhases, CheckResult
-from app.probes.websites.checks import record_of, request_of
-from app.probes.websites.models import OURS, StatusWindow, WebsiteDraft, WindowKind, is_secret_header
+from app.probes.websites.checks import host_checked, policy_of, reason_of, record_of, request_of
+from app.probes.websites.models import OURS, StatusWindow, Website, WebsiteDraft, WindowKind, is_secret_header
+from app.probes.websites.state import begun
+from app.probes.websites.wheel import DueWheel, longest_wait
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 DRAFT = WebsiteDraft("https://example.com", "Example", conditions=("status 200",), follow_redirects=False)
@@ -40,6 +43,35 @@ def test_a_result_is_kept_without_what_no_database_holds() -> None:
     record = record_of(result)
     assert (record.ok, record.reason, record.total_ms, record.message) == (False, "status", 1.5, "a\ufffdb")
     assert record_of(CheckResult(T0, None)).ok
+
+
+def test_who_asks_for_fewer_requests_is_not_down() -> None:
+    throttled = CheckResult(T0, CheckFailure.STATUS, status=429)
+    assert (reason_of(throttled), record_of(throttled).ok) == ("", True)
+    assert reason_of(CheckResult(T0, CheckFailure.CONDITION, status=429)) == "condition"
+
+
+def test_phases_are_stable_and_spread_evenly() -> None:
+    phases = sorted(policy_of(number, DRAFT).phase for number in range(1, 101))
+    assert max(two - one for one, two in pairwise([*phases, 1 + phases[0]])) < 0.02
+    assert policy_of(7, DRAFT) == policy_of(7, replace(DRAFT, name="Other"))
+    assert host_checked("https://EXAMPLE.com:8443/a") == "example.com"
+
+
+def test_the_wheel_gives_what_is_due_once_the_earliest_first() -> None:
+    state = begun(T0, enabled=True).state
+    websites = [
+        Website(number, DRAFT, T0, T0, replace(state, due_at=T0 + timedelta(minutes=minutes)))
+        for number, minutes in ((1, 3), (2, 1), (3, 10_000))
+    ]
+    wheel = DueWheel()
+    assert (wheel.pop(T0), wheel.seconds_until_next(T0)) == (None, float("inf"))
+    wheel.refill(websites, T0)
+    assert (wheel.pop(T0), wheel.seconds_until_next(T0), len(wheel)) == (None, 60, 3)
+    wheel.push(1, T0)
+    assert [wheel.pop(T0 + timedelta(minutes=5)) for _ in range(3)] == [1, 2, None]
+    # The clock went back: nothing waits longer than it could have.
+    assert wheel.pop(T0 + longest_wait(websites[2])) == 3
 
 
 def test_headers_are_secret_unless_they_are_known_as_harmless() -> None:

@@ -59,6 +59,12 @@ async def delete_website(services: Services, website_id: _Number) -> None:
     await services.probes().websites().delete(website_id)
 
 
+@router.post("/websites/{website_id}/check", openapi_extra=OPERATE)
+async def check_website_now(services: Services, now: Now, website_id: _Number) -> WebsiteResource:
+    """Let a website be checked within a second, also while its checks pause after failures."""
+    return WebsiteResource.of(await services.probes().websites().check_now(website_id), now)
+
+
 @router.get("/websites/{website_id}/checks", openapi_extra=READ)
 async def list_website_checks(services: Services, paging: Paging, website_id: _Number) -> Page[WebsiteCheckResource]:
     """List the results of a website's checks, the newest first."""

@@ -1,0 +1,22 @@
+"""The group `gridkeeper websites`."""
+
+from __future__ import annotations
+
+from app.cli.lazy_group import Lazy, lazy_typer
+
+TABLE = {
+    "list": Lazy(
+        "app.cli.websites.reading:list_command", "List the websites that are checked, with the status of each."
+    ),
+    "show": Lazy("app.cli.websites.reading:show_command", "Show a website, its last results and its last downtimes."),
+    "add": Lazy("app.cli.websites.changing:add_command", "Check a website from now on."),
+    "edit": Lazy("app.cli.websites.changing:edit_command", "Change how a website is checked; what is left out stays."),
+    "pause": Lazy("app.cli.websites.changing:pause_command", "Check a website no more until it is resumed."),
+    "resume": Lazy("app.cli.websites.changing:resume_command", "Check a website again, at once."),
+    "check": Lazy("app.cli.websites.changing:check_command", "Let the running service check a website now."),
+    "remove": Lazy("app.cli.websites.changing:remove_command", "Forget a website with its results and windows."),
+    "export": Lazy("app.cli.websites.transfer:export_command", "Write all websites as JSON, as import reads them."),
+    "import": Lazy("app.cli.websites.transfer:import_command", "Add or change the websites of a JSON file."),
+}
+
+websites = lazy_typer(TABLE, no_args_is_help=True)

@@ -1,0 +1,189 @@
+"""`gridkeeper websites add|edit|pause|resume|check|remove`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from app.cli.exit_codes import OK
+from app.cli.options import AsJson
+from app.cli.output import print_json, say_line
+from app.cli.session import ask, begin
+from app.cli.websites.reading import Which
+from app.clock import SystemClock
+from app.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from app.probes.websites.models import Website
+    from app.probes.websites.service import WebsiteService
+
+NameOption = Annotated[str | None, typer.Option(help="What people call it; without it, the host.")]
+Every = Annotated[int | None, typer.Option("--every", help="Seconds between two checks, 60 to 3600.", metavar="300")]
+MethodOption = Annotated[str | None, typer.Option(help="GET, HEAD, POST or PUT.")]
+HeaderOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header",
+        help="'Name: value', or 'Name: @FILE' for a secret that stands in a file; repeat it. All headers are replaced.",
+    ),
+]
+BodyOption = Annotated[Path | None, typer.Option("--body", help="File that holds the body of the request.")]
+TimeoutOption = Annotated[float | None, typer.Option(help="Seconds for the whole check.")]
+FollowRedirects = Annotated[bool | None, typer.Option("--follow/--no-follow", help="Whether redirects are followed.")]
+ConditionOption = Annotated[
+    list[str] | None, typer.Option("--condition", help="As 'status 200', 'latency < 2 s', 'text contains \"ok\"'.")
+]
+FailuresOption = Annotated[int | None, typer.Option(help="Failed checks in a row that mean down.")]
+SuccessesOption = Annotated[int | None, typer.Option(help="Good checks in a row that end it.")]
+LabelOption = Annotated[list[str] | None, typer.Option("--label", help="As group=shop; repeat it.")]
+NoteOption = Annotated[str | None, typer.Option(help="For people.")]
+
+
+def add_command(
+    url: Annotated[str, typer.Argument(help="Address, http or https with a host.")],
+    name: NameOption = None,
+    every: Every = None,
+    method: MethodOption = None,
+    header: HeaderOption = None,
+    body: BodyOption = None,
+    timeout: TimeoutOption = None,
+    follow: FollowRedirects = None,
+    condition: ConditionOption = None,
+    failures: FailuresOption = None,
+    successes: SuccessesOption = None,
+    label: LabelOption = None,
+    note: NoteOption = None,
+    paused: Annotated[bool, typer.Option("--paused", help="Do not check it before it is resumed.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Check a website from now on.
+
+    Example: gridkeeper websites add https://example.com --name 'Example Site' --every 300
+
+    Exit code: 0 added, 1 the address is checked already.
+    """
+    from app.probes.websites.schemas import WebsiteBody, checked_model
+
+    said = _said(
+        name=name or urlsplit(url).hostname or url, check_interval=every, method=method, headers=_headers(header),
+        body=_content(body), timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures,
+        successes=successes, labels=_labels(label), note=note, enabled=not paused,
+    )  # fmt: skip
+    draft = checked_model(WebsiteBody, {"url": url, **said}).draft()
+    return _show(ask(begin(), lambda wiring: wiring.probes().websites().add(draft), made=True), "is checked", as_json)
+
+
+def edit_command(
+    website: Which,
+    url: Annotated[str | None, typer.Option(help="Another address.")] = None,
+    name: NameOption = None,
+    every: Every = None,
+    method: MethodOption = None,
+    header: HeaderOption = None,
+    body: BodyOption = None,
+    timeout: TimeoutOption = None,
+    follow: FollowRedirects = None,
+    condition: ConditionOption = None,
+    failures: FailuresOption = None,
+    successes: SuccessesOption = None,
+    label: LabelOption = None,
+    note: NoteOption = None,
+    as_json: AsJson = False,
+) -> int:
+    """Change how a website is checked; what is left out stays.
+
+    Exit code: 0 changed, 1 there is no such website, or another one has the address.
+    """
+    from app.probes.websites.schemas import WebsiteChangeBody, checked_model
+
+    said = _said(
+        url=url, name=name, check_interval=every, method=method, headers=_headers(header), body=_content(body),
+        timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures, successes=successes,
+        labels=_labels(label), note=note,
+    )  # fmt: skip
+    change = checked_model(WebsiteChangeBody, said)
+    return _changed(website, lambda service, number: service.edit(number, change.applied), "is changed", as_json)
+
+
+def pause_command(website: Which, as_json: AsJson = False) -> int:
+    """Check a website no more until it is resumed."""
+    return _changed(website, lambda service, number: service.enable(number, enabled=False), "is paused", as_json)
+
+
+def resume_command(website: Which, as_json: AsJson = False) -> int:
+    """Check a website again, at once."""
+    return _changed(website, lambda service, number: service.enable(number, enabled=True), "is checked again", as_json)
+
+
+def check_command(website: Which, as_json: AsJson = False) -> int:
+    """Let the running service check a website now.
+
+    It is asked for within a second, also while its checks pause after failures; `websites show` has the result.
+    """
+    return _changed(website, lambda service, number: service.check_now(number), "is due now", as_json)
+
+
+def remove_command(website: Which) -> int:
+    """Forget a website with its results and windows."""
+
+    async def remove(service: WebsiteService) -> Website:
+        found = await service.find(website)
+        await service.delete(found.website_id)
+        return found
+
+    return _show(ask(begin(), lambda wiring: remove(wiring.probes().websites())), "is removed", as_json=False)
+
+
+def _changed(website: str, act: Callable[[WebsiteService, int], Awaitable[Website]], done: str, as_json: bool) -> int:
+    async def change(service: WebsiteService) -> Website:
+        return await act(service, (await service.find(website)).website_id)
+
+    return _show(ask(begin(), lambda wiring: change(wiring.probes().websites())), done, as_json)
+
+
+def _show(found: Website, done: str, as_json: bool) -> int:
+    from app.probes.websites.schemas import WebsiteResource
+
+    if as_json:
+        print_json(WebsiteResource.of(found, SystemClock().now()))
+    else:
+        say_line(f"website {found.website_id} ({found.draft.name}) {done}")
+    return OK
+
+
+def _said(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _headers(lines: Sequence[str] | None) -> Mapping[str, str] | None:
+    if lines is None:
+        return None
+    found: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise ConfigurationError(f"--header {name!r}: write it as 'Name: value'")
+        text = value.strip()
+        found[name.strip()] = (_content(Path(text[1:])) or "").strip() if text.startswith("@") else text
+    return found
+
+
+def _labels(pairs: Sequence[str] | None) -> Mapping[str, str] | None:
+    if pairs is None:
+        return None
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise ConfigurationError(f"--label {wrong[0]!r}: write it as name=value")
+    return {pair.partition("=")[0]: pair.partition("=")[2] for pair in pairs}
+
+
+def _content(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from None

@@ -1,0 +1,86 @@
+"""`gridkeeper websites`: from adding to removing, and the way through a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from app.cli import run
+from app.settings import variables
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name in variables():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRIDKEEPER_DATABASE__URL", database_url)
+    yield
+    structlog.reset_defaults()
+
+
+def written(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    capsys.readouterr()
+    assert run(["websites", *arguments]) == code
+    found = capsys.readouterr()
+    return found.err if code else found.out
+
+
+def test_a_website_from_adding_to_removing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("Bearer s3cret\n")
+    chosen = [
+        "--every",
+        "60",
+        "--header",
+        "Authorization: @token",
+        "--condition",
+        "latency < 2 s",
+        "--label",
+        "group=shop",
+    ]
+    added = json.loads(written(capsys, "add", "https://example.com", *chosen, "--json"))
+    assert (added["name"], added["check_interval"], added["labels"]) == ("example.com", 60, {"group": "shop"})
+    assert "has this address already" in written(capsys, "add", "https://EXAMPLE.com/", code=1)
+    assert "check_interval" in written(capsys, "add", "https://example.org", "--every", "5", code=2)
+    written(capsys, "edit", "example.com", "--name", "Shop", "--failures", "3")
+    written(capsys, "check", "Shop")
+    written(capsys, "pause", "1")
+    [listed] = json.loads(written(capsys, "list", "--json"))
+    assert (listed["name"], listed["failures"], listed["status"]) == ("Shop", 3, "paused")
+    assert "resume" in written(capsys, "check", "Shop", code=1)
+    written(capsys, "resume", "Shop")
+    shown = written(capsys, "show", "Shop")
+    assert "https://example.com" in shown
+    assert "s3cret" not in shown + written(capsys, "list")
+    written(capsys, "remove", "Shop")
+    assert "there is no website 'Shop'" in written(capsys, "show", "Shop", code=1)
+
+
+def test_what_is_exported_can_be_imported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def taken(entries: list[dict[str, Any]], *options: str, code: int = 0) -> str:
+        (tmp_path / "websites.json").write_text(json.dumps(entries))
+        capsys.readouterr()
+        assert run(["websites", "import", "websites.json", *options]) == code
+        return capsys.readouterr().err
+
+    first: list[dict[str, Any]] = [
+        {"url": "https://a.example", "name": "A", "headers": {"X-Key": "s3cret"}},
+        {"url": "https://b.example", "name": "B"},
+    ]
+    assert "would be: 2 added" in taken(first, "--dry-run")
+    assert "2 added, 0 changed" in taken(first)
+    exported = json.loads(written(capsys, "export"))
+    assert [one["headers"] for one in exported] == [{"X-Key": "***"}, {}]
+    assert "0 added, 0 changed, 2 as they were" in taken(exported)
+    exported[1]["note"] = "ours"
+    assert "0 added, 1 changed, 1 as they were" in taken(exported)
+    [a, _] = json.loads(written(capsys, "export", "--secrets"))
+    assert a["headers"] == {"X-Key": "s3cret"}
+    exported[1] = {"url": "https://c.example", "name": "C", "interval": 5}
+    wrong = taken(exported, code=2)
+    assert "entry 2 ('C'): interval" in wrong

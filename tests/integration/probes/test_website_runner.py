@@ -1,0 +1,120 @@
+"""The runner on a real database: what is due is checked once, what people change is followed, ours is not theirs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+
+from app.clock import SystemClock
+from app.db.engine import Database
+from app.db.feed.notices import Notices
+from app.probes.models import CheckFailure, CheckRequest, CheckResult
+from app.probes.websites.models import Website, WebsiteDraft, WebsiteStatus, WindowKind
+from app.probes.websites.repository import WebsiteRepository
+from app.probes.websites.runner import WebsiteRunner
+from app.settings import ProbeSettings
+from tests.support.store_factory import opened
+
+CLOCK = SystemClock()
+
+
+class FakeChecker:
+    """Answers with what is set for a host; counts who asks at once."""
+
+    def __init__(self) -> None:
+        self.failures: dict[str, CheckFailure | None] = {}
+        self.asked: list[str] = []
+        self.most_at_once = self._now = 0
+        self.reachable = True
+
+    async def check(self, request: CheckRequest) -> CheckResult:
+        self.asked.append(request.url)
+        self._now += 1
+        self.most_at_once = max(self.most_at_once, self._now)
+        await asyncio.sleep(0.01)
+        self._now -= 1
+        if request.url.endswith("/crash"):
+            raise RuntimeError("broken")
+        return CheckResult(CLOCK.now(), self.failures.get(request.url))
+
+    async def reach(self, address: str, seconds: float) -> bool:
+        return self.reachable
+
+    def close(self) -> None:
+        pass
+
+
+@asynccontextmanager
+async def running(
+    database: Database, checker: FakeChecker, leads: Callable[[], bool] = lambda: True, **settings: object
+) -> AsyncIterator[None]:
+    notices, stop = Notices(database), asyncio.Event()
+    rows = WebsiteRepository(database)
+    runner = WebsiteRunner(rows, checker, notices, CLOCK, settings=ProbeSettings.model_validate(settings))
+    task = asyncio.create_task(runner.run(stop, leads))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+        await notices.close()
+
+
+async def until(true: Callable[[list[Website]], bool], rows: WebsiteRepository) -> list[Website]:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(30):
+            while not true(await rows.all()):  # noqa: ASYNC110  what changes stands in the database
+                await asyncio.sleep(0.05)
+    found = await rows.all()
+    assert true(found)
+    return found
+
+
+def draft(name: str, path: str = "") -> WebsiteDraft:
+    return WebsiteDraft(f"https://{name}.example/{path}", name)
+
+
+async def test_what_is_due_is_checked_once_and_what_people_change_is_followed(database_url: str) -> None:
+    checker = FakeChecker()
+    async with opened(database_url) as database:
+        rows = WebsiteRepository(database)
+        long_ago = CLOCK.now() - timedelta(days=1)
+        first = [await rows.add(draft("many", str(number)), long_ago) for number in range(6)]
+        crash = await rows.add(draft("other", "crash"), long_ago)
+        async with running(database, checker, per_host=2):
+            await until(lambda found: all(one.state.checked_at or one.state.unknown for one in found), rows)
+            found = await until(lambda found: sum(one.state.checked_at is not None for one in found) == 6, rows)
+            assert checker.most_at_once <= 3
+            assert {one.status(CLOCK.now()) for one in found if one.draft.name == "many"} == {WebsiteStatus.UP}
+            added = await rows.add(draft("new"), CLOCK.now())
+            await until(lambda found: found[-1].state.checked_at is not None, rows)
+            checker.failures["https://new.example/"] = CheckFailure.STATUS
+            for failures in (1, 2):
+                await rows.ask_now(added.website_id, CLOCK.now())
+                await until(lambda found, failures=failures: found[-1].state.failures == failures, rows)  # type: ignore[misc]
+            paused = await rows.change(first[0].website_id, replace(first[0].draft, enabled=False), CLOCK.now())
+        assert [checker.asked.count(one.draft.url) for one in first] == [1] * 6
+        assert (await rows.read(added.website_id)).status(CLOCK.now()) is WebsiteStatus.DOWN
+        assert len(await rows.windows(added.website_id, WindowKind.DOWN, before=None, limit=9)) == 1
+        assert [one.reason for one in await rows.checks(crash.website_id, before=None, limit=1)] == ["ours"]
+        assert await rows.read(paused.website_id) == paused
+
+
+async def test_without_network_or_leadership_nothing_counts(database_url: str) -> None:
+    checker, leading = FakeChecker(), False
+    checker.reachable = False
+    async with opened(database_url) as database:
+        rows = WebsiteRepository(database)
+        website = await rows.add(draft("a"), CLOCK.now())
+        checker.failures[website.draft.url] = CheckFailure.CONNECT
+        async with running(database, checker, lambda: leading, references="192.0.2.1:443"):
+            await asyncio.sleep(0.6)
+            assert checker.asked == []
+            leading = True
+            await until(lambda found: found[0].state.version > 0, rows)
+        assert [one.reason for one in await rows.checks(website.website_id, before=None, limit=9)] == ["ours"]
+        found = await rows.read(website.website_id)
+        assert (found.state.failures, found.status(CLOCK.now())) == (0, WebsiteStatus.UNKNOWN)
