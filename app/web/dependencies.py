@@ -17,6 +17,7 @@ from app.access.service import AccessService, check_scope
 from app.kit.suggest import did_you_mean
 from app.settings import Settings
 from app.web.api_problems import as_api_error
+from app.web.browser_session import authorization_of
 from app.web.problem_types import ProblemType, wrong_field
 from app.wiring.container import Container
 
@@ -94,7 +95,7 @@ class ApiRoute(APIRoute):
         if scope is None:
             return
         caller = await access_service(request).authenticate(
-            request.headers.get("authorization"), state.address, local=state.local
+            authorization_of(request, _container(request).settings()), state.address, local=state.local
         )
         if caller.key is None and not caller.scope.includes(scope):
             raise NotAuthenticated(

@@ -1,4 +1,14 @@
 """The pages for people; a view asks the services of the REST API and holds no logic."""
 
-PATHS = ("/", "/data", "/data/{series_id}", "/alerts", "/work", "/sign-in", "/static/{rest:path}")
+PATHS = (
+    "/",
+    "/data",
+    "/data/{series_id}",
+    "/alerts",
+    "/alerts/{alert_id}/acknowledge",
+    "/work",
+    "/sign-in",
+    "/sign-out",
+    "/static/{rest:path}",
+)
 """What the pages answer; everything else belongs to health, metrics and API."""

@@ -19,6 +19,7 @@ from app.market.areas import label
 from app.market.text import counted
 from app.market.time import MARKET_ZONE, iso
 from app.settings import Origin
+from app.web.browser_session import cookie_key, form_token, keep_form_cookie
 from app.web.pages.assets import assets
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.O
     container: Container = request.app.state.container
     settings = container.settings()
     caller: Caller | None = getattr(request.state, "caller", None)
+    token, cookie = form_token(request, settings)
+    signed_in = bool(cookie_key(request, settings)) and "authorization" not in request.headers
     text = (
         page_templates()
         .get_template(template)
@@ -86,12 +89,17 @@ def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.O
             instance=settings.instance_name,
             synthetic=settings.origin is Origin.SANDBOX,
             caller=caller,
+            signed_in=signed_in and caller is not None,
+            form_token=token,
             unprotected=caller is not None and caller.key is None,
             now=container.clock().now(),
             **values,
         )
     )
-    return HTMLResponse(text, status, dict(PAGE_HEADERS))
+    response = HTMLResponse(text, status, dict(PAGE_HEADERS))
+    if token in text:
+        keep_form_cookie(response, request, settings, cookie)
+    return response
 
 
 def _is_here(path: str, target: str) -> bool:

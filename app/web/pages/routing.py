@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -17,10 +20,12 @@ from app.access.service import check_scope
 from app.errors import AppError
 from app.web.api.boundary import known_host, own_hosts, wrong_host
 from app.web.api_problems import as_api_error
+from app.web.browser_session import authorization_of, is_own_form
 from app.web.dependencies import BEARER, access_service, check_query, query_names
 from app.web.pages.rendering import render
 from app.web.problem_types import ApiError, ProblemType
 
+LARGEST_FORM = 10_000
 RETRY_SECONDS = 5
 """After so many a page that found no database looks again, with scripts or without."""
 # A challenge for Basic would open the browser's own dialog before a page could say anything.
@@ -37,12 +42,20 @@ class PageRoute(APIRoute):
         whole = not (self.openapi_extra or {}).get("x-limited-keys")
 
         async def page(request: Request) -> Response:
-            if security:
+            if not security:
+                return await handle(request)
+            if request.method != "POST":
                 await identify(request)
-                check_scope(request.state.caller, AccessScope(security[0][BEARER][0]), whole=whole)
-                check_query(request, known)
-            found: Response = await handle(request)
-            return found
+                return await admitted(request)
+            await read_own_form(request)
+            await identify(request)
+            async with recorded(request, self.name):
+                return await admitted(request)
+
+        async def admitted(request: Request) -> Response:
+            check_scope(request.state.caller, AccessScope(security[0][BEARER][0]), whole=whole)
+            check_query(request, known)
+            return await handle(request)
 
         return page
 
@@ -53,12 +66,50 @@ def page_router() -> APIRouter:
 
 async def identify(request: Request) -> None:
     """Who asks, by the rules of the REST API; a name that is not ours may have led here by DNS rebinding."""
-    state = request.state
+    check_host(request)
+    state, settings = request.state, request.app.state.container.settings()
+    state.caller = await access_service(request).authenticate(
+        authorization_of(request, settings, form=request.method == "POST"), state.address, local=state.local
+    )
+
+
+async def read_own_form(request: Request) -> None:
+    """Keep the fields of a form as `request.state.form`; ApiError where it is none of ours."""
+    check_host(request)
+    settings, body = request.app.state.container.settings(), b""
+    try:
+        async with asyncio.timeout(settings.api.body_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST_FORM:
+                    raise ApiError(ProblemType.BODY_TOO_LARGE, f"the form is larger than {LARGEST_FORM} bytes")
+    except TimeoutError:
+        raise ApiError(ProblemType.BODY_TOO_SLOW, "the form did not arrive in time; send it again") from None
+    fields = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+    if not is_own_form(request, settings, fields.get("form", "")):
+        raise ApiError(
+            ProblemType.NOT_ALLOWED,
+            "this form was not sent by a page of this service, or is too old; open the page anew",
+        )
+    request.state.form = fields
+
+
+@asynccontextmanager
+async def recorded(request: Request, action: str) -> AsyncIterator[None]:
+    """A change, which is recorded before it is made, one that is refused too, as those over the REST API are."""
+    service, state = access_service(request), request.state
+    number = await service.note(service.entry(state.caller, action, request.url.path, request_id=state.request_id))
+    try:
+        yield
+    except Exception as error:
+        await service.note_answer(number, as_api_error(error).kind.status.value)
+        raise
+    await service.note_answer(number, HTTPStatus.SEE_OTHER.value)
+
+
+def check_host(request: Request) -> None:
     if not known_host(request.headers.get("host", ""), own_hosts(request.app.state.container.settings())):
         raise wrong_host()
-    state.caller = await access_service(request).authenticate(
-        request.headers.get("authorization"), state.address, local=state.local
-    )
 
 
 def install_error_pages(pages: FastAPI) -> None:

@@ -80,10 +80,6 @@ async def test_who_asks_from_elsewhere_is_told_how_to_get_in(api: ServedApi) -> 
     async with browser(api, headers=AFAR) as client:
         first = await client.get("/")
         assert (first.status_code, "A key is needed" in first.text) == (200, True)
-        dialog = await client.get("/sign-in")
-        assert (dialog.status_code, dialog.headers["www-authenticate"].partition(" ")[0]) == (401, "Basic")
-        entered = await client.get("/sign-in", auth=("any", token))
-        assert (entered.status_code, entered.headers["location"]) == (303, "./")
         shown = await client.get("/", auth=("any", token))
         assert "Parts of the service" in shown.text
         assert "without a key" not in shown.text
@@ -184,3 +180,70 @@ async def test_hostile_texts_are_shown_as_texts(api: ServedApi) -> None:
         alerts = (await client.get("/alerts")).text
         assert alerts.count("&lt;img src=x") >= 6
         assert "gridkeeper alerts ack" in alerts
+
+
+async def test_a_key_that_operates_acknowledges_an_alert_and_one_that_reads_does_not(api: ServedApi) -> None:
+    await keep_hostile_work(api)
+    own = {"Origin": api.url}
+    for scope, status in ((AccessScope.READ, 403), (AccessScope.OPERATE, 303)):
+        async with browser(api, headers=AFAR) as client:
+            fields = {**await _form(client, "/sign-in"), "key": await api.key(scope)}
+            assert (await client.post("/sign-in", data=fields, headers=own)).status_code == 303
+            page = (await client.get("/alerts")).text
+            assert ("Acknowledge <" in page.replace("&lt;", "<")) == (scope is AccessScope.OPERATE)
+            form = await _form(client, "/alerts")
+            without = await client.post("/alerts/1/acknowledge", data={"comment": "x"}, headers=own)
+            assert without.status_code == 403
+            answer = await client.post("/alerts/1/acknowledge", data={**form, "comment": HOSTILE}, headers=own)
+            assert answer.status_code == status
+            assert ("Acknowledged" in (await client.get("/alerts")).text) == (scope is AccessScope.OPERATE)
+            missing = await client.post("/alerts/99/acknowledge", data=form, headers=own)
+            assert missing.status_code == (404 if scope is AccessScope.OPERATE else 403)
+    entries = await api.access.audit(before=None, actor=None, limit=10)
+    noted = [(one.action, one.status, one.target) for one in entries if one.action == "acknowledge_alert"]
+    assert [(status, target.split("/")[2]) for _, status, target in noted] == [
+        (404, "99"), (303, "1"), (403, "99"), (403, "1"),
+    ]  # fmt: skip
+
+
+async def test_a_key_signs_in_is_kept_by_a_careful_cookie_and_is_gone_after_signing_out(api: ServedApi) -> None:
+    token = await api.key()
+    async with browser(api, headers=AFAR) as client:
+        form = await _form(client, "/sign-in")
+        assert (await client.post("/sign-in", data={**form, "key": token})).status_code == 403, "no Origin"
+        foreign = {"Origin": "https://evil.example"}
+        assert (await client.post("/sign-in", data={**form, "key": token}, headers=foreign)).status_code == 403
+        own = {"Origin": api.url}
+        assert (await client.post("/sign-in", data={"form": "x", "key": token}, headers=own)).status_code == 403
+        wrong = await client.post("/sign-in", data={**form, "key": "gk_<b>"}, headers=own)
+        assert (wrong.status_code, "<b>" in wrong.text) == (401, False)
+        assert (await client.post("/sign-in", content=b"x" * 20_000, headers=own)).status_code == 413
+        entered = await client.post("/sign-in", data={**form, "key": token}, headers=own)
+        assert (entered.status_code, entered.headers["location"]) == (303, "./")
+        cookie = entered.headers["set-cookie"]
+        assert {"HttpOnly", "SameSite=strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+        assert "Sign out" in (await client.get("/")).text
+        assert (await client.get("/api/v1/areas")).status_code == 200
+        assert (await client.post("/api/v1/jobs/x/run")).status_code == 401
+        assert (await client.get("/work")).status_code == 200
+        left = await client.post("/sign-out", data=await _form(client, "/"), headers=own)
+        assert left.status_code == 303
+        assert (await client.get("/work")).status_code == 401
+
+
+async def test_over_tls_the_cookie_is_bound_to_it(database_url: str) -> None:
+    async with served_api(database_url, web={"port": 0, "base_url": "https://localhost"}) as served:
+        token = await served.key()
+        async with browser(served, headers=AFAR) as client:
+            form = await client.get("/sign-in")
+            cookie = form.headers["set-cookie"].partition(";")[0]
+            fields = dict(re.findall(r'name="(form)" value="([^"]+)"', form.text))
+            headers = {"Origin": served.url, "Cookie": cookie}
+            entered = await client.post("/sign-in", data={**fields, "key": token}, headers=headers)
+        assert cookie.startswith("__Host-gridkeeper-form-")
+        assert entered.headers["set-cookie"].startswith("__Host-gridkeeper-key-")
+        assert "Secure" in entered.headers["set-cookie"]
+
+
+async def _form(client: httpx.AsyncClient, path: str) -> dict[str, str]:
+    return dict(re.findall(r'name="(form)" value="([^"]+)"', (await client.get(path)).text))

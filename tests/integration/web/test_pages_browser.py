@@ -16,7 +16,7 @@ from tests.support.timescale_server import TierUnavailable
 
 pytestmark = [pytest.mark.xdist_group("browser")]
 
-PAGES = ["/", "/data", "/data/1", "/alerts", "/work"]
+PAGES = ["/", "/data", "/data/1", "/alerts", "/work", "/sign-in"]
 
 
 @pytest.fixture
