@@ -6,6 +6,8 @@ from typing import Self
 
 from pydantic import Field
 
+from app.kit.yaml.tree import Problem
+from app.probes.interface_file import InterfacesCheck, ScannedService
 from app.probes.scanning.differences import OperationEvent
 from app.probes.scanning.models import DocumentScan, Operation, OperationParameter, ScanDefect
 from app.probes.scanning.selection import PlannedProbe, ProbeSelection, SkippedOperation
@@ -202,4 +204,68 @@ class OperationEventResource(OperationName):
             file=operation.place.file,
             line=operation.place.line or None,
             pointer=operation.place.pointer or None,
+        )
+
+
+class InterfaceProblemResource(Resource):
+    """What is wrong in the file of interfaces, and where."""
+
+    file: str
+    line: int
+    field: str
+    message: str
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        return cls.model_validate(problem)
+
+
+class InterfaceServiceResource(Resource):
+    """A service of the file, with what its documents describe and how much of it would be probed."""
+
+    name: str
+    base_urls: list[str]
+    documents: list[str]
+    interval_seconds: int
+    auth: str
+    group: str
+    parent: str
+    operations: int
+    probes: int
+    skipped: int
+    defects: int
+
+    @classmethod
+    def of(cls, service: ScannedService) -> Self:
+        config = service.config
+        return cls(
+            name=config.name,
+            base_urls=list(config.base_urls),
+            documents=[document.file for document in service.documents],
+            interval_seconds=int(config.interval.total_seconds()),
+            auth=config.auth,
+            group=config.group,
+            parent=config.parent,
+            operations=service.operations,
+            probes=len(service.probes),
+            skipped=service.skipped,
+            defects=service.defects,
+        )
+
+
+class InterfacesCheckResource(Resource):
+    """Whether a file of interfaces is valid, its services, and everything that is wrong."""
+
+    file: str
+    valid: bool
+    services: list[InterfaceServiceResource]
+    problems: list[InterfaceProblemResource]
+
+    @classmethod
+    def of(cls, check: InterfacesCheck) -> Self:
+        return cls(
+            file=check.file,
+            valid=not check.problems,
+            services=[InterfaceServiceResource.of(service) for service in check.services],
+            problems=[InterfaceProblemResource.of(problem) for problem in check.problems],
         )

@@ -19,13 +19,13 @@ from app.alerting.delivery.channels.fields import secret_url
 from app.alerting.delivery.channels.log import LogChannel
 from app.alerting.delivery.channels.registry import KINDS
 from app.alerting.outbox.routing import Route, Routes
-from app.alerting.secrets import secret_files
 from app.alerting.state.silences import Matcher, parse_matcher
 from app.errors import ConfigurationError, NotFound
 from app.kit.files import says_something
 from app.kit.watched_file import POLL_SECONDS, SETTLED_SECONDS, WatchedFile, read_present
 from app.kit.yaml.fields import Fields, read_content, suggestion
 from app.kit.yaml.tree import Problem, ProblemReport
+from app.secrets import secret_files
 from app.settings import NotificationSettings
 
 LOG = "log"

@@ -13,13 +13,13 @@ from pydantic import SecretStr
 from app.alerting.models import Rule
 from app.alerting.rules.conditions import CONDITIONS
 from app.alerting.rules.parse import OUR_DATABASE, KnownNames, RuleDiff, read_calendar, read_change, read_rule
-from app.alerting.secrets import read_secret, without_secrets
 from app.db.address import DatabaseAddress
 from app.errors import ConfigurationError
 from app.kit.files import read_bytes, read_stream
 from app.kit.yaml.fields import Fields, read_content, suggestion
 from app.kit.yaml.tree import FileProblems, Problem, ProblemReport
 from app.market.holidays import Calendar
+from app.secrets import read_secret, without_secrets
 
 BUILT_IN = Path(__file__).with_name("builtin")
 ENDINGS = (".yaml", ".yml")

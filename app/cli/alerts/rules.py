@@ -35,8 +35,8 @@ def check_command(
     """
     from app.alerting.rules.book import read_book
     from app.alerting.rules.schemas import RuleBookCheckResource
-    from app.alerting.secrets import without_secrets
     from app.cli.alerts.rule_trials import rule_files
+    from app.secrets import without_secrets
     from app.settings import load_settings
 
     settings = load_settings()

@@ -71,7 +71,7 @@ def check_config_command(
 
     Exit code: 0 all is valid, 2 something is wrong, each named with file, line and remedy.
     """
-    from app.alerting.secrets import without_secrets
+    from app.secrets import without_secrets
     from app.settings import load_settings, variables
     from app.settings.shown import shown_setting
 

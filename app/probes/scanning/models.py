@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
@@ -59,7 +59,8 @@ class ScanDefect:
 class ParameterValue:
     """What is sent for a parameter, unencoded; several texts repeat it."""
 
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] = field(repr=False)
+    """May be secret where they come from the environment."""
     origin: ValueOrigin
 
 

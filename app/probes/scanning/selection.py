@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import quote, urlencode
 
@@ -60,7 +60,7 @@ class PlannedProbe:
     operation: Operation
     parameters: tuple[OperationParameter, ...]
     """Those that are sent, with their values."""
-    url: str | None
+    url: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

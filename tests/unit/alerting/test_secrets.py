@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from app.alerting.secrets import read_secret, resolve_secret, secret_files, without_secrets
 from app.errors import ConfigurationError
 from app.kit.yaml.fields import Fields, read_text
 from app.kit.yaml.tree import ProblemReport
+from app.secrets import read_secret, resolve_secret, secret_files, without_secrets
 
 
 def reading(text: str) -> tuple[Fields, ProblemReport]:

@@ -146,7 +146,7 @@ def test_parts_are_read_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_what_has_not_changed_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path / "api.yaml", HEAD + "paths: {/a: {$ref: part.yaml}, /b: {$ref: later.yaml}}")
+    write(tmp_path / "api.yaml", HEAD + "paths: {/a: {$ref: part.yaml}, /b: {$ref: later.yaml}, /c: {$ref: part.yaml}}")
     part = write(tmp_path / "part.yaml", "get: {}")
     scanner, names = InterfaceScanner(), [str(tmp_path / "api.yaml")]
     read: list[str] = []
@@ -167,10 +167,10 @@ def test_what_has_not_changed_is_not_read_again(tmp_path: Path, monkeypatch: pyt
     assert read[3:] == ["part.yaml"]
     write(part, "put: {}")
     [changed] = scanner.scan(names)
-    assert [operation.name for operation in changed.operations] == ["PUT /a"]
+    assert [operation.name for operation in changed.operations] == ["PUT /a", "PUT /c"]
     # A file that was missing comes, and one that was there goes.
     write(tmp_path / "later.yaml", "get: {}")
-    assert len(scanner.scan(names)[0].operations) == 2
+    assert len(scanner.scan(names)[0].operations) == 3
     part.unlink()
     assert len(scanner.scan(names)[0].operations) == 1
 

@@ -33,10 +33,10 @@ from app.alerting.delivery.messages import (
     utf8_bytes,
 )
 from app.alerting.outbox.texts import one_line
-from app.alerting.secrets import read_secret
 from app.kit.yaml.fields import Fields
 from app.net.egress_guard import connect
 from app.net.masking import login_secrets
+from app.secrets import read_secret
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 LONGEST_MAIL = LONGEST_CONTENT + 1000

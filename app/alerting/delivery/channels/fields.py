@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from app.alerting.secrets import read_secret
 from app.kit.yaml.fields import Fields
+from app.secrets import read_secret
 
 _UNSET = SecretStr("http://unset.invalid")
 """In place of a URL that was reported as wrong: the file is not used then."""

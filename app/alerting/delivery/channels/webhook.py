@@ -19,10 +19,10 @@ from app.alerting.delivery.channels.base import ChannelResponse, Common, HttpSen
 from app.alerting.delivery.channels.fields import secret_url
 from app.alerting.delivery.messages import PLAIN, Message, body, html_page, signed
 from app.alerting.outbox.items import NotificationItem
-from app.alerting.secrets import read_secret
 from app.kit.yaml.fields import Fields
 from app.market.time import iso
 from app.net.masking import header_secrets, url_secrets
+from app.secrets import read_secret
 
 SCHEMA = 1
 MOST_ALERTS = 1000

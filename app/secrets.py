@@ -1,4 +1,4 @@
-"""Secrets of the files of rules and channels: they stand in the environment, or in files that it names."""
+"""Secrets of files that people edit: they stand in the environment, or in files that it names."""
 
 from __future__ import annotations
 
