@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.probes.scanning.selection import ProbeSelection
 
 COLUMNS = ("operation", "probed", "url, or why not")
+MOST_OTHERS = 10
 SUMMARY_COLUMNS = ("document", "version", "operations", "probed", "skipped", "defects")
 
 BaseUrl = Annotated[
@@ -77,15 +78,29 @@ def scan_command(
     selections = [choose_probes(document, rules) for document in InterfaceScanner(root).scan(documents)]
     if as_json:
         print_json([DocumentScanResource.of(selection) for selection in selections], letters=True)
-    elif summary:
-        _print_summary(selections)
     else:
-        for selection in selections:
-            _print_document(selection)
+        _print_listed(_listed(selections), summary=summary)
     _say_unknown(selections, rules.allowed)
     defective = any(selection.document.defects for selection in selections)
     unread = all(selection.document.kind is None for selection in selections)
     return FAILED if unread or (strict and defective) else OK
+
+
+def _listed(selections: Sequence[ProbeSelection]) -> Sequence[ProbeSelection]:
+    """Those that people see: of folders full of other files only what describes an interface or could not be read."""
+    others = [one for one in selections if one.document.kind is None and one.document.complete]
+    if len(others) <= MOST_OTHERS:
+        return selections
+    say_line(f"{len(others)} files describe no interface; --json lists them")
+    return [one for one in selections if one.document.kind is not None or not one.document.complete]
+
+
+def _print_listed(selections: Sequence[ProbeSelection], *, summary: bool) -> None:
+    if summary:
+        _print_summary(selections)
+        return
+    for selection in selections:
+        _print_document(selection)
 
 
 def _print_summary(selections: Sequence[ProbeSelection]) -> None:

@@ -86,13 +86,15 @@ class _Walk:
         return version
 
     def _read_paths(self) -> None:
-        paths = self._root.at("paths")
+        written = self._root.at("paths")
+        paths = self._references.resolve(written) if written is not None else None
         if paths is not None and not isinstance(paths.value, dict):
             self._defects.add(paths.place, "this must be a mapping of paths")
-        if paths is None and self._root.at("webhooks") is None and self._root.at("components") is None:
+        if written is None and self._root.at("webhooks") is None and self._root.at("components") is None:
             self._defects.add(self._root.place, "the document has no paths")
-        for path, node in self._root.entries("paths"):
-            if not path.startswith("x-"):
+        for path in paths.value if paths is not None and isinstance(paths.value, dict) else ():
+            node = paths.at(path) if paths is not None else None
+            if node is not None and not path.startswith("x-"):
                 self._read_path(path, node)
 
     def _read_path(self, path: str, node: Node) -> None:
@@ -132,10 +134,12 @@ class _Walk:
             yield from self._checked(name, node, item)
 
     def _checked(self, method: str, node: Node | None, item: Node) -> Iterator[tuple[str, Node]]:
-        if node is None or not isinstance(node.value, dict):
+        # The specification knows no references here, and large documents have nothing else.
+        found = self._references.resolve(node) if node is not None else None
+        if node is None or (found is not None and not isinstance(found.value, dict)):
             self._defects.add(node.place if node else item.place, f"{method[:100]} has no fields; it is left out")
-        else:
-            yield method, node
+        elif found is not None:
+            yield method, found
 
     def _read_operation(self, method: str, path: str, node: Node, items: list[Node]) -> None:
         self._references.allowance.spend()

@@ -149,6 +149,7 @@ class References:
     def __init__(self, open_part: OpenPart, defects: DefectList, allowance: Allowance) -> None:
         self._open = open_part
         self._noted: set[str] = set()
+        self._depth = 0
         self.defects = defects
         self.allowance = allowance
         self.complete = True
@@ -180,8 +181,20 @@ class References:
         if parts[0]:
             raise ReferenceRefused("only pointers such as #/components/parameters/id are followed, no anchors")
         for part in parts[1:]:
-            found = _step(found, part.replace("~1", "/").replace("~0", "~"))
+            found = self._step(found, part.replace("~1", "/").replace("~0", "~"))
         return found
+
+    def _step(self, node: Node, part: str) -> Node:
+        """What stands under a part of a pointer, where need be behind a reference."""
+        step = _child(node, part)
+        if step is None and reference_of(node.value) is not None and self._depth < MOST_HOPS:
+            self._depth += 1
+            resolved = self.resolve(node)
+            self._depth -= 1
+            step = _child(resolved, part) if resolved is not None else None
+        if step is None:
+            raise ReferenceRefused(f"there is no {part[:100]!r} in {node.pointer}")
+        return step
 
     def _opened(self, source: SourceFile, name: str) -> SourceFile:
         file = self._open(source, name)
@@ -198,10 +211,10 @@ def reference_of(value: Any) -> str | None:
     return reference if isinstance(reference, str) else None
 
 
-def _step(node: Node, part: str) -> Node:
+def _child(node: Node, part: str) -> Node | None:
     if isinstance(node.value, list) and part.isascii() and part.isdigit() and int(part[:9]) < len(node.value):
         return Node(node.file, f"{node.pointer}/{part}", node.value[int(part[:9])])
     if not isinstance(node.value, dict) or part not in node.value:
-        raise ReferenceRefused(f"there is no {part[:100]!r} in {node.pointer}")
+        return None
     line = node.file.line_of(node.value, part)
     return Node(node.file, f"{node.pointer}/{escape_pointer(part)}", node.value[part], line)

@@ -97,6 +97,7 @@ NO_ROUTE = {
     "psql": "reaches the database without the service",
     "interfaces scan": "reads files",
     "interfaces diff": "reads files",
+    "interfaces validate": "reads files",
     "interfaces check": "asks services that a file names, from where the command runs",
     "quality detect": "reads files",
     "quality structure": "reads files",

@@ -109,3 +109,15 @@ def test_a_comparison_with_what_cannot_be_read_fails(
     assert run(["interfaces", "diff", document, str(tmp_path / "cut.yaml")]) == 3
     assert "cut.yaml is not read to its end: " in capsys.readouterr().err
     assert run(["interfaces", "diff", document, str(tmp_path / "gone.yaml")]) == 2
+
+
+def test_a_folder_full_of_other_files_is_told_by_their_number(
+    document: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in range(12):
+        (tmp_path / f"other{place}.json").write_text("{}")
+    assert run(["interfaces", "scan", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{document}: openapi")
+    assert "other0" not in out
+    assert err == "12 files describe no interface; --json lists them\n"

@@ -165,6 +165,27 @@ def test_references_lead_through_files_to_the_end() -> None:
     ]
 
 
+def test_references_stand_where_the_specification_knows_none() -> None:
+    document = scan(
+        HEAD + "paths: {$ref: paths.yaml}\nparts: {$ref: parts.yaml}",
+        {
+            "paths.yaml": "/a: {get: {$ref: 'a.yaml#/get'}, put: {$ref: gone.yaml}, patch: {$ref: 'a.yaml#/no'}}\n/b: ",
+            "a.yaml": "get: {parameters: [{$ref: '#/parts/id'}, {$ref: 'parts.yaml#/id'}]}\nno: 5\nparts: {$ref: parts.yaml}",
+            "parts.yaml": "id: {name: id, in: query}",
+        },
+    )
+    [get] = document.operations
+    assert (get.name, get.place.file, [one.name for one in get.parameters]) == ("GET /a", "a.yaml", ["id"])
+    assert reasons(document) == ["$ref gone.yaml: there is no such file", "PATCH has no fields; it is left out"]
+    assert reasons(scan(HEAD + "paths: {$ref: gone.yaml}")) == ["$ref gone.yaml: there is no such file"]
+
+
+def test_pointers_that_lead_through_themselves_end() -> None:
+    document = scan(HEAD + "x: {$ref: '#/x/y'}\npaths: {/a: {get: {parameters: [{$ref: '#/x/y'}]}}}")
+    assert document.operations[0].unread
+    assert document.defects
+
+
 @pytest.mark.parametrize(
     ("reference", "reason"),
     [
@@ -225,7 +246,9 @@ def test_a_part_that_breaks_off_leaves_the_document_incomplete() -> None:
 
 def test_a_defect_that_many_operations_share_is_listed_once() -> None:
     path = "{get: {parameters: [{$ref: '#/components/x'}, {$ref: '#/components/x'}]}}"
-    document = scan(f"{HEAD}paths: {{/a: {path}, /b: {path}, /nothing: }}\ncomponents: {{x: {{in: query}}}}")
+    document = scan(
+        f"{HEAD}paths: {{/a: {path}, /b: {path}, /nothing: }}\ncomponents: {{x: {{in: query}}, securitySchemes: {{n: }}}}"
+    )
     assert [str(defect.place) for defect in document.defects] == ["api.yaml, line 5 #/components/x"]
     assert len(document.operations) == 2
 
