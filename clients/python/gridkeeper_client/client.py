@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, overloa
 import httpx
 
 from gridkeeper_client.changes import ChangeBatch, batch_of
-from gridkeeper_client.errors import LimitExceeded, UnreadableAnswer
+from gridkeeper_client.errors import InvalidArgument, LimitExceeded, UnreadableAnswer
 from gridkeeper_client.frames import Frame, Row, ValueAnswer, frame_reader, with_start
 from gridkeeper_client.progress import ProgressObserver, Stopwatch, observer_of
 from gridkeeper_client.transport import ApiRequest, ApiTransport, Parameter, Parameters
@@ -68,7 +68,7 @@ class Gridkeeper:
         progress: ProgressObserver | bool | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        address = url or os.environ.get(URL, "") or HERE
+        address = (os.environ.get(URL, "") or HERE) if url is None else url
         given = os.environ.get(KEY) if key is None else key
         self._transport = ApiTransport(address, given, timeout=timeout, attempts=attempts, transport=transport)
         self._frame = frame
@@ -181,8 +181,8 @@ class Gridkeeper:
         """
         reader = frame_reader(frame or self._frame)
         given: dict[str, Parameter | Sequence[str] | None] = {
-            "item": item,
-            "area": area,
+            "item": _required("item", item),
+            "area": _required("area", area),
             "from": moment(start),
             "to": None if end is None else moment(end),
             "as_of": None if as_of is None else moment(as_of),
@@ -231,8 +231,8 @@ class Gridkeeper:
             waiting = wait if after not in {None, "now"} else 0
             given: Parameters = {
                 "after": after,
-                "item": item or None,
-                "area": area or None,
+                "item": _names("item", item),
+                "area": _names("area", area),
                 "limit": limit,
                 "wait": waiting or None,
             }
@@ -258,11 +258,11 @@ class Gridkeeper:
 
     def series(self, item: Names = (), area: Names = (), **parts: str) -> list[Row]:
         """The stored series, also by parts of their keys (`psr_type="B16"`): unit, first delivery, latest value."""
-        return list(self.rows("/series", item=item or None, area=area or None, **parts))
+        return list(self.rows("/series", item=_names("item", item), area=_names("area", area), **parts))
 
     def latest(self, item: Names = (), area: Names = (), end: Moment | None = None) -> list[Row]:
         """The newest value of each series, those of tomorrow too; with `end`, the newest delivered before it."""
-        return list(self.rows("/observations/latest", item=item or None, area=area or None, to=_optional(end)))
+        return list(self.rows("/observations/latest", **_places(item, area), to=_optional(end)))
 
     def revisions(self, series: int, start: Moment, end: Moment | None = None) -> list[Row]:
         """Everything that was believed of the values of a series (`id` of `series()`), and from when until when."""
@@ -273,7 +273,7 @@ class Gridkeeper:
     ) -> list[Row]:
         """What is missing and why: late, missing_at_source or ours."""
         given = {"from": _optional(start), "to": _optional(end)}
-        return list(self.rows("/gaps", item=item or None, area=area or None, **given))
+        return list(self.rows("/gaps", **_places(item, area), **given))
 
     def rows(self, path: str, **parameters: Parameter | Sequence[str] | None) -> Iterator[Row]:
         """The rows of any list below /api/v1, page by page: `rows("/alerts/history", **{"from": "-7d"})`."""
@@ -338,11 +338,33 @@ def _parsed(response: httpx.Response) -> Any:
         ) from None
 
 
+def _names(parameter: str, given: Names) -> Names | None:
+    """Names to ask for, None for all; what is no name would be left out on the way, and more be found than was asked for."""
+    listed = [given] if isinstance(given, str) else list(given)
+    for name in listed:
+        if not (isinstance(name, str) and name.strip()):
+            raise InvalidArgument(
+                f"{parameter}={given!r}: {name!r} is no name; give one name or several, or nothing for all"
+            )
+    return given if listed else None
+
+
+def _required(parameter: str, given: Names) -> Names:
+    names = _names(parameter, given)
+    if names is None:
+        raise InvalidArgument(f"{parameter}={given!r} names nothing; give one name or several")
+    return names
+
+
+def _places(item: Names, area: Names) -> dict[str, Names | None]:
+    return {"item": _names("item", item), "area": _names("area", area)}
+
+
 def moment(given: Moment) -> str:
-    """A moment as the service reads it; ValueError where an instant does not say its zone."""
+    """A moment as the service reads it; InvalidArgument where an instant does not say its zone."""
     if isinstance(given, datetime):
         if given.tzinfo is None:
-            raise ValueError(
+            raise InvalidArgument(
                 f"{given} has no time zone: give it one, or give a date, which begins at the midnight of the area"
             )
         return given.isoformat()

@@ -4,6 +4,7 @@ GridkeeperError
 ├── ServiceNotReached        nothing answers there, or the connection broke
 ├── UnreadableAnswer         what answers there is no Gridkeeper, or something between cut its answer
 ├── MissingPackage           a library that the call needs is not installed
+├── InvalidArgument          an argument that no service has to see: also a ValueError
 └── ApiProblem               the service says no: `kind`, `detail` with the remedy, `errors` by field
     ├── InvalidRequest       a parameter is wrong
     │   ├── UnknownName      there is no such area or item; `detail` names the nearest
@@ -44,6 +45,10 @@ class UnreadableAnswer(GridkeeperError):
 
 class MissingPackage(GridkeeperError, ImportError):
     """A library that the call needs is not installed."""
+
+
+class InvalidArgument(GridkeeperError, ValueError):
+    """What a method was given cannot be asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from gridkeeper_client.errors import MissingPackage, UnreadableAnswer
+from gridkeeper_client.errors import InvalidArgument, MissingPackage, UnreadableAnswer
 
 Frame = Literal["pandas", "polars", "arrow", "rows"]
 Row = dict[str, Any]
@@ -46,15 +46,14 @@ def frame_reader(wanted: Frame | None) -> FrameReader:
     found = wanted or next((frame for frame in PACKAGES if installed(PACKAGES[frame])), None)
     if found is None:
         raise MissingPackage(
-            "neither pandas nor polars nor pyarrow is installed: pip install 'gridkeeper_client[pandas]', or say "
-            "frame='rows' for a list of rows"
+            "neither pandas nor polars nor pyarrow is installed: pip install pandas, or say frame='rows' for a list of rows"
         )
     if found == "rows":
         return FrameReader("ndjson", _rows)
     if found not in PACKAGES:
-        raise ValueError(f"frame={found!r} is none of 'pandas', 'polars', 'arrow', 'rows'")
+        raise InvalidArgument(f"frame={found!r} is none of 'pandas', 'polars', 'arrow', 'rows'")
     if not installed(PACKAGES[found]):
-        raise MissingPackage(f"frame={found!r} needs it: pip install 'gridkeeper_client[{PACKAGES[found]}]'")
+        raise MissingPackage(f"frame={found!r} needs a package: pip install {PACKAGES[found]}")
     if found == "polars":
         return FrameReader("arrow", _polars)
     if found == "arrow":
@@ -95,22 +94,23 @@ def _pandas(answer: ValueAnswer) -> Any:
 def _pandas_of_csv(answer: ValueAnswer) -> Any:
     import pandas as pd
 
-    # An empty text is a part of a key that is not there, and Namibia's code is no missing value.
-    frame = pd.read_csv(
-        io.BytesIO(answer.body), dtype={"sequence": str, "unit_eic": str}, keep_default_na=False, na_values=_NUMBERS
-    )
-    frame[START] = pd.to_datetime(frame[START], utc=True).dt.tz_convert(answer.tz)
-    if LEARNED in frame:
-        frame[LEARNED] = pd.to_datetime(frame[LEARNED], utc=True, format="ISO8601")
-    if "filled" in frame:
-        frame["filled"] = frame["filled"].astype(bool)
-    if answer.wide:
-        series = frame.columns.difference([START, "origin"])
-        frame[series] = frame[series].apply(pd.to_numeric)
+    # As texts at first: what pandas makes of a column would depend on its values. The types are those of Arrow.
+    frame = pd.read_csv(io.BytesIO(answer.body), dtype=str, keep_default_na=False)
+    for name in frame.columns:
+        if name in _INSTANTS:
+            frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601").astype("datetime64[us, UTC]")
+        elif name == "filled":
+            frame[name] = frame[name] == "1"
+        elif name in _NUMBERS or (answer.wide and name != "origin"):
+            frame[name] = pd.to_numeric(frame[name]).astype("float64")
+        else:
+            frame[name] = frame[name].astype("category")
+    frame[START] = frame[START].dt.tz_convert(answer.tz)
     return _indexed(frame, answer)
 
 
-_NUMBERS = {"value": [""], "coverage": [""]}
+_INSTANTS = {START, LEARNED}
+_NUMBERS = {"value", "coverage"}
 
 
 def _indexed(frame: Any, answer: ValueAnswer) -> Any:
@@ -127,6 +127,8 @@ def _rows(answer: ValueAnswer) -> list[Row]:
     zone = ZoneInfo(answer.tz)
     rows: list[Row] = [json.loads(line) for line in answer.body.splitlines()]
     for row in rows:
+        # JSON has one kind of number: a whole one is a value like any other.
+        row.update((name, float(value)) for name, value in row.items() if type(value) is int)
         row[START] = datetime.fromisoformat(row[START]).astimezone(zone)
         if LEARNED in row:
             row[LEARNED] = datetime.fromisoformat(row[LEARNED])

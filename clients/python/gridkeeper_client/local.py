@@ -25,8 +25,8 @@ class LocalService:
             from app.web.api.in_process import api_in_process
         except ModuleNotFoundError as error:
             raise MissingPackage(
-                f"Gridkeeper.local() runs the service's own code, and {error.name} is not installed here: pip install "
-                "'gridkeeper[embedded]' into this environment, or ask a running service: Gridkeeper('http://…')"
+                f"Gridkeeper.local() runs the service's own code, and {error.name} is not installed here: install "
+                "the checkout of the service into this environment (pip install '.[embedded]'), or ask a running service: Gridkeeper('http://…')"
             ) from error
         self._loop = asyncio.new_event_loop()
         # A daemon: a notebook that forgets to close must end all the same, and the database ends with its last user.

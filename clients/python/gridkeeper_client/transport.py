@@ -14,6 +14,7 @@ import httpx
 from gridkeeper_client.errors import (
     ApiProblem,
     GridkeeperError,
+    InvalidArgument,
     ServiceNotReached,
     ServiceUnavailable,
     TooManyRequests,
@@ -67,6 +68,10 @@ class ApiTransport:
         self._pause = pause
         # On this machine there is nothing to save by packing, and no proxy of the network knows its services.
         local = _is_local(httpx.URL(self.url).host)
+        if key and not (key.isascii() and key.isprintable() and key.strip() == key):
+            raise InvalidArgument(
+                "the key holds characters that no key has; give it as `gridkeeper api keys create` showed it"
+            )
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._client = httpx.Client(
             base_url=f"{self.url}{BASE}",
@@ -143,17 +148,17 @@ def _text(value: Parameter | Sequence[str]) -> str | list[str]:
 
 
 def base_url(text: str) -> str:
-    """The address of a service as people write it, also that of its API; ValueError that says how to write it."""
+    """The address of a service as people write it, also that of its API; InvalidArgument that says how to write it."""
     try:
         url = httpx.URL(text.strip())
     except httpx.InvalidURL:
         url = httpx.URL("")
     if url.scheme not in {"http", "https"} or not url.host:
-        raise ValueError(
+        raise InvalidArgument(
             "the address of the service is written as http://127.0.0.1:8080 or https://gridkeeper.example.org"
         )
     if url.userinfo:
-        raise ValueError("the address names a user; give the key as key=…, or in GRIDKEEPER_CLIENT__KEY")
+        raise InvalidArgument("the address names a user; give the key as key=…, or in GRIDKEEPER_CLIENT__KEY")
     path = url.path.rstrip("/").removesuffix(BASE).rstrip("/")
     return str(url.copy_with(path=path or "/", query=None, fragment=None)).rstrip("/")
 

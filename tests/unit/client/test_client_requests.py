@@ -227,6 +227,23 @@ def test_proxies_of_the_network_are_for_other_machines(monkeypatch: pytest.Monke
     assert proxied == [False, False, False, True]
 
 
+@pytest.mark.parametrize("names", [[], "", " ", ["FR", None], [7], ["FR", ""]])
+def test_what_names_nothing_is_refused(names: Any) -> None:
+    asked = Service()
+    with pytest.raises(gk.InvalidArgument, match="area="):
+        asked.client().observations("load_actual", names, "-1d", frame="rows")
+    if names:
+        with pytest.raises(gk.InvalidArgument, match="area="):
+            asked.client().latest(area=names)
+    assert asked.requests == []
+
+
+def test_a_key_that_cannot_be_one_is_refused_and_not_shown() -> None:
+    with pytest.raises(gk.GridkeeperError, match="holds characters that no key has") as caught:
+        gk.Gridkeeper("http://127.0.0.1:1", key="gk_ключ\n")
+    assert "gk_" not in str(caught.value)
+
+
 def test_moments_know_their_zone() -> None:
     assert moment(date(2024, 1, 1)) == "2024-01-01"
     assert moment(datetime(2024, 1, 1, tzinfo=UTC)) == "2024-01-01T00:00:00+00:00"
@@ -312,7 +329,7 @@ def test_long_reads_tell_how_far_they_are(capsys: pytest.CaptureFixture[str], mo
 def test_without_a_library_of_frames_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frames, "installed", lambda package: package == "pandas")
     assert frames.frame_reader(None).format == "csv"
-    with pytest.raises(gk.MissingPackage, match=r"pip install 'gridkeeper_client\[polars\]'"):
+    with pytest.raises(gk.MissingPackage, match=r"pip install polars"):
         frames.frame_reader("polars")
     monkeypatch.setattr(frames, "installed", lambda _package: False)
     with pytest.raises(ImportError, match=r"neither pandas nor polars nor pyarrow is installed: .* frame='rows'"):
