@@ -130,6 +130,29 @@ def budget(arrival: str, blocked: str = "") -> str:
     """
 
 
+def website(status: str, *, ends: str = "", enabled: bool = True) -> str:
+    """A website, with the certificate that its last check saw."""
+    seen = f"now() + interval '{ends}'" if ends else "null"
+    return f"""
+        with made as (
+            insert into websites (
+                url, url_key, name, enabled, check_interval, method, timeout_seconds, failures, successes, labels,
+                created_at, updated_at
+            )
+            values (
+                'https://a.example', 'https://a.example/', 'A', {enabled}, 300, 'GET', 30, 2, 2,
+                '{{"group": "shop"}}', now(), now()
+            )
+            returning website_id
+        ), checked as (
+            insert into website_checks (website_id, at, ok, reason, total_ms, certificate_ends_at)
+            select website_id, now(), true, '', 1, {seen} from made
+        )
+        insert into website_states (website_id, status, changed_at, latest_at, due_at, unknown, reason)
+        select website_id, '{status}', now(), now(), now(), true, 'refused' from made
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """Statements that make a rule fire with these labels, and others that leave it silent."""
@@ -259,6 +282,20 @@ CASES = (
         {"host": "host-a"},
         (sample(memory_available_bytes=4_000_000_000, memory_total_bytes=8_000_000_000),),
         "are available",
+    ),
+    Case(
+        "website_down",
+        (website("down"),),
+        {"id": "1", "website": "A", "group": "shop"},
+        (website("down", enabled=False),),
+        "refused since",
+    ),
+    Case(
+        "website_certificate_ends",
+        (website("up", ends="20 days"),),
+        {"id": "1", "website": "A", "group": "shop"},
+        (website("up", ends="22 days"),),
+        "it ends",
     ),
     Case(
         "rule_invalid",

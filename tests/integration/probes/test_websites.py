@@ -42,6 +42,10 @@ async def test_a_website_is_what_was_said_of_it(database_url: str) -> None:
             await rows.add(replace(DRAFT, url="https://EXAMPLE.com/#top", name="Twin"), T0)
         paused = await rows.change(added.website_id, replace(DRAFT, enabled=False), T0 + 2 * MINUTE)
         assert paused.status(T0) is WebsiteStatus.PAUSED
+        async with database.connection() as connection:
+            secret = "select has_table_privilege('gridkeeper_rules', $1, 'select')"
+            readable = [await connection.fetchval(secret, name) for name in ("websites", "v_websites")]
+        assert readable == [False, True], "headers may be secret"
         with pytest.raises(Conflict, match="resume"):
             await rows.ask_now(added.website_id, T0)
 
