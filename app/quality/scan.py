@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from app.market.areas import Place
     from app.timeseries.repository import TimeSeriesRepository
 
-RULES_VERSION = 18
+RULES_VERSION = 19
 """Another number makes every series be looked at again."""
 REFERENCE_DAYS = 56
 """What detectors learn habits from lies so long before the first day that is scored."""

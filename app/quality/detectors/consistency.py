@@ -46,6 +46,7 @@ balance has too many witnesses: one of them is unusual nearly always."""
 _WITNESSES = {
     EvidenceRule.PARTS: (Role.PART,),
     EvidenceRule.NEIGHBOURS: (Role.NEIGHBOUR,),
+    EvidenceRule.MIRROR: (Role.OPPOSITE,),
 }
 
 LONGEST_RULE = "U20"

@@ -20,7 +20,7 @@ from app.timeseries.rolling import (
 
 HABIT_FACTOR = 1.5
 HABIT_DAYS, HABITS_COMPARED = 56, 3
-STEADY = frozenset({SeriesKind.LOAD, SeriesKind.WIND, SeriesKind.GENERATION})
+STEADY = frozenset({SeriesKind.LOAD, SeriesKind.WIND})
 RESTS_IN_A_ROW = 2
 """What holds each level for hours may hold the same twice."""
 SHORTEST_PATTERN = 5
@@ -83,7 +83,7 @@ def allowed_run(lengths: Values, series: Series, shortest: float, usual: Values 
 def lasting_habit(lengths: Values, series: Series) -> Values:
     """What is usual in the last eight weeks and in those before them: a burst of faults makes no habit.
 
-    Markets, the sun, lines and plants at a plateau change their ways with the season: to them what is recent is usual.
+    Markets, the sun, lines and plants that follow markets change their ways with the season: to them what is recent is usual.
     """
     usual = recent = habit(lengths, series.per_day, days=HABIT_DAYS)
     for earlier in range(1, HABITS_COMPARED if series.kind in STEADY else 1):

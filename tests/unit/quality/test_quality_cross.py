@@ -182,6 +182,14 @@ def test_the_values_of_the_other_direction_are_found_at_once() -> None:
     assert said.witnesses == ("back",)
 
 
+def test_a_wrong_value_of_the_other_direction_condemns_nobody_else() -> None:
+    series, other = border()
+    wrong = other.copy()
+    wrong[LAST : LAST + 24] += 4000.0
+
+    assert not hear(series, {Role.OPPOSITE: {"back": wrong}})[EvidenceRule.MIRROR].flags.any()
+
+
 def test_a_direction_that_is_not_known_yet_proves_nothing() -> None:
     series, other = border()
     unknown = other.copy()
