@@ -98,8 +98,8 @@ class CheckRequest:
 
     url: str
     method: CheckMethod = CheckMethod.GET
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    body: bytes = field(default=b"", repr=False)
     timeout: float = DEFAULT_TIMEOUT
     """Of the whole check: retries, redirects and body included."""
     retries: int = DEFAULT_RETRIES
@@ -117,7 +117,7 @@ class CheckRequest:
     tls: TlsOptions = TlsOptions()
     proxy: str | None = None
     """`http://host:port`; None: none, whatever the environment says."""
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     """Masked wherever a result quotes them; the values of secret headers are among them without being named."""
 
 
@@ -134,17 +134,8 @@ class CheckPhases:
     """From the start of the attempt to the last byte, without what lay unread on this machine."""
 
     def of(self, phase: CheckPhase) -> float | None:
-        match phase:
-            case CheckPhase.DNS:
-                return self.dns
-            case CheckPhase.CONNECT:
-                return self.connect
-            case CheckPhase.TLS:
-                return self.tls
-            case CheckPhase.FIRST_BYTE:
-                return self.first_byte
-            case CheckPhase.WHOLE:
-                return self.whole
+        found: float | None = getattr(self, phase.value)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +192,8 @@ class CheckResult:
     http_version: str | None = None
     address: str | None = None
     """The one that was connected to last."""
+    resolved: tuple[str, ...] = ()
+    """All addresses of the last host, in the order of the resolver."""
     retry_after: float | None = None
     """Seconds, as a response with 429 or 503 asks for."""
     excerpt: str = ""

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from app.settings.section import Listed, Section
-
-
-def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
-    for text in value:
-        try:
-            ipaddress.ip_network(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is no address or network; write 10.0.0.7 or 10.0.0.0/24") from None
-    return value
+from app.settings.section import Listed, Networks, Section
 
 
 def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -43,7 +33,7 @@ class ApiSettings(Section):
     origins: Annotated[Listed, AfterValidator(_origins)] = Field(
         default=(), description="Origins whose pages may ask in a browser (CORS), as https://notebooks.example.org."
     )
-    proxies: Annotated[Listed, AfterValidator(_networks)] = Field(
+    proxies: Networks = Field(
         default=(), description="Addresses or networks of proxies whose X-Forwarded-For is believed."
     )
     requests_per_minute: int = Field(

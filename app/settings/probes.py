@@ -1,10 +1,40 @@
-"""Checks of websites: how they run, and for how long their results are kept."""
+"""Checks of websites and HTTP interfaces: where they may connect to, and how a missing network is noticed."""
 
 from __future__ import annotations
 
-from pydantic import Field
+import ipaddress
+import re
+from typing import Annotated
 
-from app.settings.section import Listed, Section
+from pydantic import AfterValidator, Field
+
+from app.settings.section import Listed, Networks, Section
+
+_REFERENCE = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
+
+
+def _references(value: tuple[str, ...]) -> tuple[str, ...]:
+    for text in value:
+        if not _REFERENCE.fullmatch(text):
+            raise ValueError(f"{text!r} is no address with a port; write 192.0.2.1:443 or example.org:443")
+    return value
+
+
+def _name_servers(value: tuple[str, ...]) -> tuple[str, ...]:
+    for text in value:
+        name_server(text)
+    return value
+
+
+def name_server(text: str) -> tuple[str, int]:
+    """Address and port; ValueError where it is neither `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` nor `[2001:db8::53]:53`."""
+    match = re.fullmatch(r"\[(?P<six>[^]]+)\]:(?P<port>\d{1,5})|(?P<four>[\d.]+):(?P<other>\d{1,5})", text)
+    address, port = (match["six"] or match["four"], match["port"] or match["other"]) if match else (text, "53")
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        raise ValueError(f"{text!r} is no address of a name server; write 192.0.2.53 or [2001:db8::53]:53") from None
+    return address, int(port)
 
 
 class ProbeSettings(Section):
@@ -12,7 +42,7 @@ class ProbeSettings(Section):
 
     concurrency: int = Field(default=50, ge=1, le=500, description="Websites that are checked at once.")
     per_host: int = Field(default=4, ge=1, le=50, description="Of these, websites of one host.")
-    references: Listed = Field(
+    references: Annotated[Listed, AfterValidator(_references)] = Field(
         default=(),
         description="Addresses, host:port, that are asked when a website cannot be reached: where none of them can either, "
         "this machine has no network. Without them it has none when nothing of three hosts and more can be reached.",
@@ -20,5 +50,14 @@ class ProbeSettings(Section):
     refuse_private: bool = Field(
         default=False,
         description="1: no check connects to a loopback or private address, for users who are not trusted.",
+    )
+    refused_networks: Networks = Field(
+        default=(), description="Further addresses or networks that are not connected to."
+    )
+    allowed_networks: Networks = Field(
+        default=(), description="Addresses or networks that are connected to though they are private or link-local."
+    )
+    name_servers: Annotated[Listed, AfterValidator(_name_servers)] = Field(
+        default=(), description="Name servers, as 192.0.2.53 or 192.0.2.53:5353, in place of the system's resolver."
     )
     checks_days: int = Field(default=90, ge=1, le=3650, description="Days for which results of checks are kept.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +38,17 @@ SecretFile = Annotated[
 """A file that holds a secret, as containers hand them over; it stands before the field that it fills."""
 
 
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for text in value:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no address or network; write 10.0.0.7 or 10.0.0.0/24") from None
+    return value
+
+
+Networks = Annotated[Listed, AfterValidator(_networks)]
+"""Addresses and networks."""
 Folder = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 

@@ -6,16 +6,11 @@ from dependency_injector import containers, providers
 
 from app.clock import Clock
 from app.db.engine import Database
-from app.probes.checking.addresses import AddressPolicy
 from app.probes.checking.checker import HttpChecker
 from app.probes.websites.repository import WebsiteRepository
 from app.probes.websites.runner import WebsiteRunner
 from app.probes.websites.service import WebsiteService
-from app.settings import ProbeSettings, Settings
-
-
-def _policy(settings: ProbeSettings) -> AddressPolicy:
-    return AddressPolicy(allow_private=not settings.refuse_private)
+from app.settings import Settings
 
 
 class ProbesWiring(containers.DeclarativeContainer):
@@ -31,7 +26,7 @@ class ProbesWiring(containers.DeclarativeContainer):
     runner: providers.Singleton[WebsiteRunner] = providers.Singleton(
         WebsiteRunner,
         website_rows,
-        providers.Singleton(HttpChecker, providers.Singleton(_policy, settings.provided.probes)),
+        providers.Singleton(HttpChecker.of, settings.provided.probes),
         storage.notices,
         clock,
         settings=settings.provided.probes,

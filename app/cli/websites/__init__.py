@@ -14,6 +14,9 @@ TABLE = {
     "pause": Lazy("app.cli.websites.changing:pause_command", "Check a website no more until it is resumed."),
     "resume": Lazy("app.cli.websites.changing:resume_command", "Check a website again, at once."),
     "check": Lazy("app.cli.websites.changing:check_command", "Let the running service check a website now."),
+    "try": Lazy(
+        "app.cli.websites.try_url:try_command", "Check a URL once and show what came of it, without a database."
+    ),
     "remove": Lazy("app.cli.websites.changing:remove_command", "Forget a website with its results and windows."),
     "export": Lazy("app.cli.websites.transfer:export_command", "Write all websites as JSON, as import reads them."),
     "import": Lazy("app.cli.websites.transfer:import_command", "Add or change the websites of a JSON file."),

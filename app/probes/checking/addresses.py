@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Protocol, Self
 
 from app.net.egress_guard import Endpoint, IpAddress, carried_addresses, is_forbidden
+from app.probes.checking.lookups import Lookup, LookupThreads, system_lookup
 from app.probes.models import AddressFamily
+from app.settings import ProbeSettings
 
-LOOKUPS_AT_ONCE = 32
-"""The system's resolver holds a thread while a name server does not answer."""
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 _FAMILIES = {
     AddressFamily.ANY: socket.AF_UNSPEC,
@@ -34,8 +32,18 @@ class AddressPolicy:
     allowed: tuple[IpNetwork, ...] = ()
     """Though they are private, or link-local."""
 
+    @classmethod
+    def of(cls, settings: ProbeSettings) -> Self:
+        refused, allowed = (
+            tuple(map(ipaddress.ip_network, texts)) for texts in (settings.refused_networks, settings.allowed_networks)
+        )
+        return cls(not settings.refuse_private, refused, allowed)
+
     def refusal(self, address: str) -> str | None:
         """Why the address may not be connected to; None where it may."""
+        return _refusal(self, address)
+
+    def decide(self, address: str) -> str | None:
         found = ipaddress.ip_address(address.partition("%")[0])
         if any(_within(inner, self.refused) for inner in carried_addresses(found)):
             return f"{address} stands in a network that the settings refuse"
@@ -48,12 +56,13 @@ class AddressPolicy:
         return None
 
 
+@lru_cache(maxsize=65_536)
+def _refusal(policy: AddressPolicy, address: str) -> str | None:
+    return policy.decide(address)
+
+
 def _within(address: IpAddress, networks: Sequence[IpNetwork]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
-
-
-Lookup = Callable[[str, int, int], list[tuple[Any, ...]]]
-"""Host, port, family → what `socket.getaddrinfo` returns."""
 
 
 class AddressResolver(Protocol):
@@ -61,41 +70,32 @@ class AddressResolver(Protocol):
         """The endpoints of a host in the order to try them, and the seconds that the answer took; OSError without an answer."""
 
 
-def system_lookup(host: str, port: int, family: int) -> list[tuple[Any, ...]]:
-    # AI_ADDRCONFIG as browsers ask: no IPv6 addresses where the machine has none.
-    return list(socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG))
-
-
 class SystemResolver:
     """Asks as every program of this machine does (hosts file, search domains, cache), with threads of its own."""
 
     def __init__(self, lookup: Lookup = system_lookup) -> None:
         self._lookup = lookup
-        self._threads = ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="check-dns")
+        self._threads = LookupThreads()
 
     async def resolve(self, host: str, port: int, family: AddressFamily) -> tuple[list[Endpoint], float]:
+        if (literal := literal_endpoint(host, port, family)) is not None:
+            return literal, 0.0
         wanted = _FAMILIES[family]
-        literal = _literal(host, port)
-        if literal is not None:
-            return ([literal] if wanted in {socket.AF_UNSPEC, literal.family} else []), 0.0
-        found, seconds = await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._timed, host, port, wanted
-        )
+        found, seconds = await self._threads.ask(lambda: self._lookup(host, port, wanted))
         return [Endpoint(kind, str(place[0]), place) for kind, _, _, _, place in found], seconds
 
-    def _timed(self, host: str, port: int, family: int) -> tuple[list[tuple[Any, ...]], float]:
-        begun = time.perf_counter()
-        return self._lookup(host, port, family), time.perf_counter() - begun
-
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
 
-def _literal(host: str, port: int) -> Endpoint | None:
+def literal_endpoint(host: str, port: int, family: AddressFamily) -> list[Endpoint] | None:
+    """What a host that is an address leads to, in the wanted family; None where it is a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv4Address):
-        return Endpoint(socket.AF_INET, str(address), (str(address), port))
-    return Endpoint(socket.AF_INET6, str(address), (str(address), port, 0, int(address.scope_id or 0)))
+        found = Endpoint(socket.AF_INET, str(address), (str(address), port))
+    else:
+        found = Endpoint(socket.AF_INET6, str(address), (str(address), port, 0, int(address.scope_id or 0)))
+    return [found] if _FAMILIES[family] in {socket.AF_UNSPEC, found.family} else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 from app.clock import Clock, SystemClock
 from app.errors import ConfigurationError
@@ -22,6 +23,7 @@ from app.probes.checking.connections import (
 )
 from app.probes.checking.exchange import HttpCall, HttpExchange, exchange_http
 from app.probes.checking.failures import CheckStopped
+from app.probes.checking.name_servers import NameServerResolver
 from app.probes.checking.progress import AttemptProgress
 from app.probes.checking.targets import (
     CheckTarget,
@@ -32,6 +34,8 @@ from app.probes.checking.targets import (
     request_headers,
     request_secrets,
 )
+from app.probes.checking.tls import tls_context
+from app.probes.checking.wire import hold_stamps
 from app.probes.models import (
     AddressFamily,
     CheckAttempt,
@@ -42,9 +46,13 @@ from app.probes.models import (
     CheckResult,
     FollowedRedirect,
 )
+from app.settings import ProbeSettings
+from app.settings.probes import name_server
 
 EXCERPT = 2000
-"""Bytes of a body that a failure shows."""
+"""Characters of a body that a failure shows."""
+KEPT_FOR_EXCERPT = EXCERPT + 4096
+"""Bytes: more than is shown, so that a secret that the cut would halve is masked as a whole."""
 LONGEST_DETAIL = 500
 LARGE_BODY = 256 * 1024
 """Bytes; the conditions of a larger body are evaluated in a thread."""
@@ -82,18 +90,32 @@ class HttpChecker:
         self._clock = clock or SystemClock()
         self._agent = agent
         self._idle = IdleConnections()
+        hold_stamps()
         self._without_head: dict[str, None] = {}
+
+    @classmethod
+    def of(cls, settings: ProbeSettings) -> Self:
+        resolver = NameServerResolver([name_server(text) for text in settings.name_servers])
+        return cls(AddressPolicy.of(settings), resolver if settings.name_servers else None)
 
     async def check(self, request: CheckRequest) -> CheckResult:
         """The result of one check; ConfigurationError where the request itself is wrong."""
         target = check_request(request)
+        if target.scheme == "https":
+            # The first of its kind takes a while, which is no time of the target.
+            tls_context(request.tls)
         run = _CheckRun(request, target, self._method(request), self._clock)
         try:
             async with asyncio.timeout(request.timeout):
                 await self._attempts(run)
         except TimeoutError:
             run.progress.add(CheckPhase.WHOLE, run.progress.watch.now() - run.progress.begun)
-            run.end(CheckFailure.TIMEOUT, f"no end within {request.timeout:g} s: {run.progress.stage}")
+            stopped = run.progress.stopped
+            if stopped is None:
+                stopped = CheckStopped(
+                    CheckFailure.TIMEOUT, f"no end within {request.timeout:g} s: {run.progress.stage}"
+                )
+            run.end(stopped.failure, stopped.detail)
         return run.result()
 
     async def reach(self, address: str, seconds: float) -> bool:
@@ -120,13 +142,15 @@ class HttpChecker:
         return CheckMethod.GET if refused else request.method
 
     async def _attempts(self, run: _CheckRun) -> None:
-        pause = run.request.retry_pause
+        pause, loop = run.request.retry_pause, asyncio.get_running_loop()
+        deadline = loop.time() + run.request.timeout
         for left in range(run.request.retries, -1, -1):
             try:
                 await self._attempt(run)
             except CheckStopped as stopped:
                 run.end(stopped.failure, stopped.detail)
-                if not (stopped.repeatable and left and run.repeatable):
+                # A pause beyond the deadline would make a time-out of a failure that has a name.
+                if not (stopped.repeatable and left and run.repeatable) or loop.time() + pause >= deadline:
                     return
                 await asyncio.sleep(pause)
                 pause *= 2
@@ -244,7 +268,7 @@ def _call(request: CheckRequest, hop: _Hop, cookies: Mapping[str, str]) -> HttpC
         headers=headers,
         body=hop.body,
         body_cap=request.body_cap,
-        body_kept=request.body_cap if reads_body else EXCERPT,
+        body_kept=request.body_cap if reads_body else KEPT_FOR_EXCERPT,
         reads_body=reads_body,
         keep_open=not request.fresh_connection,
     )
@@ -322,6 +346,7 @@ class _CheckRun:
             certificate=progress.certificate,
             http_version=response.http_version,
             address=progress.address,
+            resolved=progress.resolved,
             retry_after=_retry_after(response),
             own_delay=progress.watch.lost * 1000,
         )
@@ -344,7 +369,7 @@ def _without_secrets(result: CheckResult, request: CheckRequest, response: HttpE
 
     excerpt = ""
     if result.failure is not None and response.body is not None:
-        excerpt = clean(response.body.content()[:EXCERPT].decode("utf-8", "replace"), EXCERPT)
+        excerpt = clean(response.body.content()[:KEPT_FOR_EXCERPT].decode("utf-8", "replace"), EXCERPT)
     return replace(
         result,
         detail=clean(result.attempts[-1].detail),

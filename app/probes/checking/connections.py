@@ -94,6 +94,7 @@ class Connector:
         # The thread waited to run, and so did this task: the name server is not to blame.
         progress.watch.lose(time.perf_counter() - begun - seconds)
         progress.add(CheckPhase.DNS, seconds or None)
+        progress.resolved = tuple(endpoint.address for endpoint in endpoints)
         if not endpoints:
             raise CheckStopped(CheckFailure.DNS, f"{target.host}: the name has no {family} address")
         for endpoint in endpoints if guarded else ():
@@ -153,12 +154,14 @@ class Connector:
         name = f"{target.host}:{target.port}"
         progress.stage = f"waiting for the TLS handshake of {name}"
         begun = progress.watch.now()
-        stream = TlsStream(plain.wire, tls_context(request.tls), request.tls.server_name or target.host)
+        stream = TlsStream(plain.wire, tls_context(request.tls), _server_name(request, target))
         try:
             await stream.handshake()
         except OSError as error:
             stopped = handshake_failed(name, error)
             if stopped.failure is CheckFailure.CERTIFICATE:
+                # The reason stands, also where the time runs out meanwhile.
+                progress.stopped = stopped
                 progress.certificate = await self._untrusted(endpoint, request, target)
             raise stopped from error
         finally:
@@ -177,7 +180,7 @@ class Connector:
         except OSError:
             return None
         try:
-            stream = TlsStream(wire, tls_context(options), options.server_name or target.host)
+            stream = TlsStream(wire, tls_context(options), _server_name(request, target))
             await stream.handshake()
             return shown_certificate(stream.tls)
         except OSError:
@@ -215,6 +218,11 @@ class Connector:
             raise CheckStopped(
                 CheckFailure.CONNECT, f"the proxy {gate.host} answers {granted.status} to CONNECT {where}"
             )
+
+
+def _server_name(request: CheckRequest, target: CheckTarget) -> str:
+    # The dot that ends a name is no part of it in certificates.
+    return request.tls.server_name or target.host.rstrip(".")
 
 
 def proxy_login(gate: CheckTarget) -> dict[str, tuple[str, str]]:

@@ -74,9 +74,9 @@ async def exchange_http(stream: CheckStream, call: HttpCall, result: HttpExchang
 
 
 async def _send(stream: CheckStream, connection: h11.Connection, call: HttpCall, result: HttpExchange) -> None:
-    headers = list(call.headers.values())
-    headers += [] if call.keep_open else [("Connection", "close")]
-    headers += [("Content-Length", str(len(call.body)))] if call.method in {"POST", "PUT"} else []
+    headers = [(name.encode(), value.encode()) for name, value in call.headers.values()]
+    headers += [] if call.keep_open else [(b"Connection", b"close")]
+    headers += [(b"Content-Length", b"%d" % len(call.body))] if call.method in {"POST", "PUT"} else []
     data = connection.send(h11.Request(method=call.method, target=call.path, headers=headers)) or b""
     if call.body:
         data += connection.send(h11.Data(data=call.body)) or b""

@@ -52,7 +52,7 @@ def handshake_failed(name: str, error: OSError) -> CheckStopped:
         return CheckStopped(CheckFailure.CERTIFICATE, f"the certificate of {name} is not trusted: {reason}")
     if isinstance(error, ssl.SSLEOFError | ConnectionError):
         return CheckStopped(CheckFailure.TLS, f"{name} closed the connection during the handshake", repeatable=True)
-    said = error.reason if isinstance(error, ssl.SSLError) else None
+    said = getattr(error, "reason", None)
     text = said.lower().replace("_", " ") if said else _system_text(error)
     return CheckStopped(CheckFailure.TLS, f"no TLS with {name}: {text}", repeatable=True)
 

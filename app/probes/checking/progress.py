@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from app.probes.checking.exchange import HttpExchange
+from app.probes.checking.failures import CheckStopped
 from app.probes.checking.wire import Stopwatch
 from app.probes.models import (
     CheckAttempt,
@@ -27,6 +28,9 @@ class AttemptProgress:
         self.stage = "starting"
         self.method = method
         self.url = shown_url
+        self.stopped: CheckStopped | None = None
+        """Why it ends, known before it has ended."""
+        self.resolved: tuple[str, ...] = ()
         self.address: str | None = None
         self.certificate: ServerCertificate | None = None
         self.redirects: list[FollowedRedirect] = []

@@ -16,6 +16,8 @@ from app.net.masking import header_secrets, login_secrets
 from app.probes.models import CheckMethod, CheckRequest
 
 LONGEST_URL = 4000
+LONGEST_HOST = 254
+_HOST = re.compile(r"(?:[A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]+\.?|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?")
 _SECRET_NAME = re.compile(r"auth|cookie|token|key|secret|passw|session|signature|credential", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
@@ -65,9 +67,11 @@ def parse_target(text: str) -> CheckTarget:
         raise ConfigurationError(f"{_without_login(text)!r} is no URL: {error}") from None
     if url.scheme not in _PORTS or not host:
         raise ConfigurationError(f"{_without_login(text)!r} is no URL of a website; write it as https://host/path")
-    port = url.port or _PORTS[url.scheme]
-    if port > 65_535:
-        raise ConfigurationError(f"{_without_login(text)!r}: the port is larger than 65535")
+    if not _HOST.fullmatch(host) or len(host) > LONGEST_HOST:
+        raise ConfigurationError(f"{_without_login(text)!r}: the host is no name and no address")
+    port = _PORTS[url.scheme] if url.port is None else url.port
+    if not 1 <= port <= 65_535:
+        raise ConfigurationError(f"{_without_login(text)!r}: a port is a number from 1 to 65535")
     shown = str(url.copy_with(userinfo=b"", fragment=None))
     user, _, password = url.userinfo.decode("ascii", "replace").partition(":")
     return CheckTarget(url.scheme, host.strip("[]"), port, url.raw_path, shown, unquote(user), unquote(password))
@@ -100,6 +104,11 @@ def check_request(request: CheckRequest) -> CheckTarget:
         raise ConfigurationError(f"{request.method} carries no body; use POST or PUT")
     if request.method is CheckMethod.HEAD and any(condition.reads_body for condition in request.conditions):
         raise ConfigurationError("a condition reads the body, which HEAD does not bring; use GET")
+    if request.proxy is not None and parse_target(request.proxy).scheme != "http":
+        raise ConfigurationError("the proxy is asked over http; write it as http://host:port")
+    asked = request.tls.server_name
+    if asked is not None and not _HOST.fullmatch(asked):
+        raise ConfigurationError(f"the server name {asked[:50]!r} is no name of a host")
     if request.timeout <= 0 or request.retries < 0 or request.redirects < 0 or request.body_cap < 0:
         raise ConfigurationError("the time-out must be above 0; retries, redirects and the body's cap at least 0")
     return target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,9 +14,22 @@ from app.probes.checking.certificates import CertificateText, read_certificate
 from app.probes.models import ServerCertificate, TlsOptions
 
 
-@lru_cache(maxsize=256)
 def tls_context(options: TlsOptions) -> ssl.SSLContext:
-    """ConfigurationError where a file of the options cannot be used. Building one takes longer than a check."""
+    """ConfigurationError where a file of the options cannot be used. A file that was replaced is read again."""
+    files = (options.ca_file, options.client_certificate, options.client_key)
+    return _context(options, tuple(_written(file) for file in files if file is not None))
+
+
+def _written(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=256)
+def _context(options: TlsOptions, _written_at: tuple[int, ...]) -> ssl.SSLContext:
+    """Building one takes longer than a check."""
     try:
         if options.ca_file is not None:
             context = ssl.create_default_context(cafile=str(options.ca_file))

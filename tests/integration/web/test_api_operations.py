@@ -96,6 +96,7 @@ NO_ROUTE = {
     "database url": "tells how to reach the database without the service",
     "psql": "reaches the database without the service",
     "interfaces scan": "reads files",
+    "websites try": "checks a URL from where it is called",
     "interfaces diff": "reads files",
     "interfaces validate": "reads files",
     "interfaces check": "asks services that a file names, from where the command runs",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import socket
+import threading
+import time
 import zlib
 from collections.abc import AsyncIterator
 
@@ -11,7 +15,7 @@ import pytest
 from app.errors import ConfigurationError
 from app.probes.checking.checker import HttpChecker
 from app.probes.checking.conditions.parse import parse_condition
-from app.probes.models import CheckFailure, CheckMethod, CheckRequest
+from app.probes.models import CheckFailure, CheckMethod, CheckRequest, TlsOptions
 from tests.support.raw_server import Client, Handler, answer, raw_server, response
 
 BOMB = gzip.compress(b"\0" * 6_000_000)
@@ -79,8 +83,8 @@ WRONG: dict[str, tuple[Handler, CheckFailure, str]] = {
     "broken gzip": (
         answer(response(200, b"no gzip at all", "Content-Encoding: gzip\r\n")), CheckFailure.PROTOCOL, "is broken"
     ),
-    "silent": (silence, CheckFailure.TIMEOUT, "no end within 0.2 s: waiting for the first byte of 127.0.0.1"),
-    "drips": (drip, CheckFailure.TIMEOUT, "no end within 0.2 s: reading the response of 127.0.0.1"),
+    "silent": (silence, CheckFailure.TIMEOUT, "no end within 0.4 s: waiting for the first byte of 127.0.0.1"),
+    "drips": (drip, CheckFailure.TIMEOUT, "no end within 0.4 s: reading the response of 127.0.0.1"),
     "down": (answer(response(503, b"sorry")), CheckFailure.STATUS, "status 503 where status 200-299 is expected"),
     "edge": (answer(response(522)), CheckFailure.STATUS, "the edge says that no connection to the origin in time"),
 }  # fmt: skip
@@ -89,7 +93,7 @@ WRONG: dict[str, tuple[Handler, CheckFailure, str]] = {
 @pytest.mark.parametrize("name", WRONG)
 async def test_what_a_server_does_wrong_is_told_by_its_reason(checker: HttpChecker, name: str) -> None:
     handler, failure, detail = WRONG[name]
-    seconds = 0.2 if failure is CheckFailure.TIMEOUT else 20
+    seconds = 0.4 if failure is CheckFailure.TIMEOUT else 20
     async with raw_server(handler) as server:
         result = await checker.check(CheckRequest(server.url(), timeout=seconds, retries=0))
     assert (result.failure, result.ok) == (failure, False)
@@ -258,14 +262,40 @@ async def test_a_large_body_is_read_by_its_conditions(checker: HttpChecker) -> N
     assert result.detail == '$.state == "down": it is "up"'
 
 
+async def test_a_failure_keeps_its_name_where_a_pause_would_run_into_the_time_out(checker: HttpChecker) -> None:
+    async with raw_server(silence) as server:
+        pass
+    result = await checker.check(CheckRequest(server.url(), timeout=5, retry_pause=10))
+    assert [attempt.failure for attempt in result.attempts] == [CheckFailure.REFUSED]
+
+
+async def test_a_secret_that_the_cut_would_halve_is_masked(checker: HttpChecker) -> None:
+    secret = "long-secret-" * 20
+    async with raw_server(answer(response(500, b"x" * 1990 + secret.encode() + b"y" * 9000))) as server:
+        result = await checker.check(CheckRequest(server.url(), secrets=(secret,)))
+    assert result.excerpt.startswith("x" * 1990 + "***yyy")
+
+
+async def test_headers_may_have_letters_beyond_ascii(checker: HttpChecker) -> None:
+    async with raw_server(answer(response())) as server:
+        assert (await checker.check(CheckRequest(server.url(), headers={"X-Name": "Größe"}))).ok
+    assert "X-Name: Größe".encode() in server.heads[0]
+
+
 @pytest.mark.parametrize(
     ("request_", "remedy"),
     [
+        (CheckRequest("http://x", proxy="https://proxy.test"), "write it as http://host:port"),
         (CheckRequest("ftp://example.org/"), "write it as https://host/path"),
         (CheckRequest("https://"), "write it as https://host/path"),
         (CheckRequest("http://user:secret@[::1"), "is no URL"),
         (CheckRequest("http://x/" + "y" * 5000), "at most 4000"),
-        (CheckRequest("http://x:99999/"), "larger than 65535"),
+        (CheckRequest("http://x:99999/"), "from 1 to 65535"),
+        (CheckRequest("http://x:0/"), "from 1 to 65535"),
+        (CheckRequest("http://a..b/"), "no name and no address"),
+        (CheckRequest("http://a%20b/"), "no name and no address"),
+        (CheckRequest("http://[fe80::1%25eth0]/"), "no name and no address"),
+        (CheckRequest("http://x", tls=TlsOptions(server_name=".x")), "server name"),
         (CheckRequest("http://x", headers={"A": "b\r\nC: d"}), "HTTP does not allow"),
         (CheckRequest("http://x", headers={"A b": "c"}), "HTTP does not allow"),
         (CheckRequest("http://x", headers={"Content-Length": "3"}), "leave it out"),
@@ -279,3 +309,41 @@ async def test_a_request_that_cannot_be_sent_is_refused_with_the_remedy(request_
         await HttpChecker().check(request_)
     assert remedy in str(raised.value)
     assert "secret" not in str(raised.value)
+
+
+async def test_what_lies_unread_while_the_loop_is_busy_is_no_time_of_the_target(checker: HttpChecker) -> None:
+    asked, answered, go = threading.Event(), threading.Event(), threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while not answered.is_set():
+            client, _ = listener.accept()
+            client.recv(65536)
+            asked.set()
+            go.wait(20)
+            client.sendall(response())
+            answered.set()
+            client.close()
+
+    async def unread() -> float:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        check = asyncio.create_task(checker.check(CheckRequest(f"http://127.0.0.1:{listener.getsockname()[1]}/")))
+        await asyncio.to_thread(asked.wait, 20)
+        go.set()
+        answered.wait(20)
+        time.sleep(0.05)  # noqa: ASYNC251  the loop is busy, and the response lies there for at least so long
+        result = await check
+        thread.join()
+        assert result.ok
+        return result.own_delay
+
+    # The kernel begins to stamp a little after it was asked to.
+    for _ in range(20):
+        delay = await unread()
+        if delay >= 50:
+            break
+        for event in (asked, answered, go):
+            event.clear()
+    listener.close()
+    assert delay >= 50

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from app.probes.checking.addresses import AddressPolicy, SystemResolver
 from app.probes.checking.checker import HttpChecker
+from app.probes.checking.lookups import LookupThreads, system_lookup
 from app.probes.models import AddressFamily, CheckFailure, CheckMethod, CheckRequest
 from tests.support.raw_server import Client, answer, by_path, raw_server, response
 
@@ -80,6 +84,36 @@ async def test_a_name_without_a_usable_address_is_told(
     result = await made(NameServer(site_test=found)).check(request)
     assert (result.failure, len(result.attempts)) == (failure, attempts)
     assert detail in result.detail
+
+
+async def test_a_name_server_that_does_not_answer_holds_nobody_else(made: MadeChecker) -> None:
+    silent = threading.Event()
+
+    def lookup(host: str, port: int, family: int) -> list[tuple[Any, ...]]:
+        if host == "dead.test":
+            silent.wait(20)
+        return [(socket.AF_INET, 0, 0, "", ("127.0.0.1", port))]
+
+    resolver = SystemResolver(lookup)
+    checker = HttpChecker(resolver=resolver)
+    async with raw_server(answer(response())) as server:
+        dead = asyncio.create_task(checker.check(CheckRequest(server.url(host="dead.test"), timeout=0.2)))
+        alive = await checker.check(CheckRequest(server.url(host="site.test")))
+        result = await dead
+    silent.set()
+    resolver.close()
+    assert alive.ok
+    assert alive.resolved == ("127.0.0.1",)
+    assert (result.failure, result.detail) == (CheckFailure.TIMEOUT, "no end within 0.2 s: looking up dead.test")
+
+
+async def test_more_lookups_than_threads_wait_for_their_turn() -> None:
+    threads = LookupThreads(most=2)
+    found = await asyncio.gather(*(threads.ask(partial(list, [(number,)])) for number in range(9)))
+    assert [info for info, _ in found] == [[(number,)] for number in range(9)]
+    with pytest.raises(socket.gaierror):
+        await threads.ask(lambda: system_lookup("nobody.invalid", 80, 0))
+    threads.close()
 
 
 async def test_families_are_chosen(made: MadeChecker) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from app.errors import ConfigurationError
 from app.probes.checking.addresses import SystemResolver
 from app.probes.checking.checker import HttpChecker
 from app.probes.checking.conditions.parse import parse_condition
+from app.probes.checking.tls import tls_context
 from app.probes.models import CheckFailure, CheckRequest, TlsOptions
 from tests.support.certificate_authority import CertificateAuthority
 from tests.support.raw_server import Client, answer, raw_server, response
@@ -114,9 +118,44 @@ async def test_client_certificates(checker: HttpChecker, authority: CertificateA
     assert without.failure in {CheckFailure.TLS, CheckFailure.PROTOCOL}
 
 
+async def test_a_refusal_stands_where_the_second_look_takes_too_long(
+    checker: HttpChecker, authority: CertificateAuthority
+) -> None:
+    context = authority.issue("site.test", days=-1).server_context()
+    later: list[asyncio.StreamWriter] = []
+
+    async def first_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        later.append(writer)
+        if len(later) == 1:
+            with suppress(ConnectionError, ssl.SSLError):
+                await writer.start_tls(context)
+
+    server = await asyncio.start_server(first_only, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    result = await checker.check(
+        CheckRequest(f"https://site.test:{port}/", timeout=1, tls=TlsOptions(ca_file=authority.file))
+    )
+    for writer in later:
+        writer.close()
+    server.close()
+    assert (result.failure, result.certificate, len(later)) == (CheckFailure.CERTIFICATE, None, 2)
+
+
+async def test_a_file_of_certificates_that_was_replaced_is_read_again(
+    authority: CertificateAuthority, tmp_path: Path
+) -> None:
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(authority.file.read_bytes())
+    options = TlsOptions(ca_file=trusted)
+    first = tls_context(options)
+    assert tls_context(options) is first
+    os.utime(trusted, (1, 1))
+    assert tls_context(options) is not first
+
+
 async def test_what_is_no_tls_is_told(checker: HttpChecker) -> None:
     async with raw_server(answer(response())) as server:
-        plain = await checker.check(CheckRequest(server.url(scheme="https"), retries=0, timeout=0.2))
+        plain = await checker.check(CheckRequest(server.url(scheme="https"), retries=0, timeout=0.4))
 
     async def hang_up(client: Client) -> None:
         await client.reader.read(1)
