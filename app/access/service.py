@@ -67,13 +67,19 @@ class AccessService:
     async def authenticate(self, authorization: str | None, address: str, *, local: bool) -> Caller:
         """Who asks; `local` says that the request comes from this machine and over no proxy."""
         now = time.monotonic()
-        if authorization is None:
-            caller = await self._without_key(address, now, local=local)
-        else:
-            key = await self._usable(token_in(authorization), address, now)
-            caller = Caller(key.name, address, key.scope, key)
+        caller = await self._caller(authorization, address, now, local=local)
         self._count(caller, now)
         return caller
+
+    async def check_again(self, authorization: str | None, address: str, *, local: bool) -> None:
+        """NotAuthenticated where whoever waits for a long answer may not read any more; it counts as no request."""
+        await self._caller(authorization, address, time.monotonic(), local=local)
+
+    async def _caller(self, authorization: str | None, address: str, now: float, *, local: bool) -> Caller:
+        if authorization is None:
+            return await self._without_key(address, now, local=local)
+        key = await self._usable(token_in(authorization), address, now)
+        return Caller(key.name, address, key.scope, key)
 
     async def _without_key(self, address: str, now: float, *, local: bool) -> Caller:
         if not local:

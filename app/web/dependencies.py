@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -94,9 +95,9 @@ class ApiRoute(APIRoute):
         scope, state = self._scope, request.state
         if scope is None:
             return
-        caller = await access_service(request).authenticate(
-            authorization_of(request, _container(request).settings()), state.address, local=state.local
-        )
+        service, authorization = access_service(request), authorization_of(request, _container(request).settings())
+        caller = await service.authenticate(authorization, state.address, local=state.local)
+        state.check_again = partial(service.check_again, authorization, state.address, local=state.local)
         if caller.key is None and not caller.scope.includes(scope):
             raise NotAuthenticated(
                 f"a key of scope {scope} is needed: `gridkeeper api keys create NAME --scope {scope}`"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from starlette.responses import Response
 
+from app.access.models import NotAuthenticated
 from app.events.models import Event, EventPage, EventPlace
 from app.events.schemas import EventResource
 from app.events.service import EventFeed
@@ -36,12 +37,25 @@ def _event_text(event: Event) -> str:
 
 
 async def stream_events(
-    feed: EventFeed, after: EventPlace, wanted: Callable[[Event], bool], reader: str, keep_open: Callable[[], None]
+    feed: EventFeed,
+    after: EventPlace,
+    wanted: Callable[[Event], bool],
+    reader: str,
+    *,
+    keep_open: Callable[[], None],
+    check_again: Callable[[], Awaitable[None]],
 ) -> AsyncGenerator[bytes]:
-    """The stream of a reader; `keep_open` is called whenever it has taken what came before."""
+    """The stream of a reader, until it may not read any more, which `check_again` says before each page.
+
+    `keep_open` is called whenever it has taken what came before.
+    """
     with feed.stream(reader):
         yield f"retry: {RETRY_MILLISECONDS}\n".encode()
         async with aclosing(feed.follow(after, wanted)) as pages:
             async for page in pages:
+                try:
+                    await check_again()
+                except NotAuthenticated:
+                    return  # whoever connects again is told why
                 keep_open()
                 yield page_bytes(page)

@@ -25,7 +25,7 @@ from app.web.api.kept_files import KeptFiles
 from app.web.api.ranges import Unsatisfiable, asked_range
 from app.web.problem_types import ApiError, ProblemType
 from app.web.value_forms import media_type
-from app.web.value_stream import ChunkedAnswer, values_as
+from app.web.value_stream import ChunkedAnswer, heading_of_stream, values_as
 
 VERSION = version("gridkeeper")
 """Another program may write the same values otherwise."""
@@ -85,7 +85,7 @@ async def answer_of(
                 file, request.headers, tag, state.changed_at, headers | {"Content-Type": media_type(wanted.form)}
             )
     elif heading:
-        return Response(headers=headers, media_type=media_type(wanted.form))
+        return heading_of_stream(headers, media_type(wanted.form))
     values = coded(wanted.values(repository), coding)
     return await ChunkedAnswer.of(values, media_type(wanted.form), headers, patience=patience)
 

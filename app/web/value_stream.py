@@ -10,7 +10,7 @@ from typing import IO, Any, cast
 from zoneinfo import ZoneInfo
 
 import structlog
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from app.timeseries.export.forms import ExportForm, writing
@@ -130,6 +130,13 @@ class ChunkedAnswer(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             await self._rest.aclose()
+
+
+def heading_of_stream(headers: Mapping[str, str], media_type: str) -> Response:
+    """What HEAD gets where GET gives a stream: its headers, and no length, which nobody knows before."""
+    response = Response(headers=headers, media_type=media_type)
+    del response.headers["content-length"]
+    return response
 
 
 async def _chained(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

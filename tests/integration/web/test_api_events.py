@@ -22,7 +22,7 @@ from app.events.repository import EventLog
 from app.events.schemas import EventResource
 from app.web.api.cursors import encode_cursor
 from app.web.problem_types import ProblemType
-from tests.support.api_factory import ServedApi, served_api
+from tests.support.api_factory import ADMINISTRATOR, ServedApi, served_api
 from tests.support.change_mirror import holds_no_connection
 from tests.support.store_factory import DE_LU, FR, block, key, opened
 
@@ -209,6 +209,19 @@ async def test_a_limited_key_is_told_of_its_own_values(api: ServedApi) -> None:
         await api.container.storage().time_series().store([block([1], key(area=FR))])
         event = await reader.next()
     assert (event["topic"], event["area"]) == ("changes", "FR")
+
+
+async def test_a_stream_and_a_wait_end_with_their_key(api: ServedApi) -> None:
+    store = api.container.storage().time_series()
+    async with api.client(await api.key(AccessScope.READ, name="leaving")) as client, reading(client) as reader:
+        end = (await client.get("/changes", params={"after": "now"})).json()["next"]
+        waiting = asyncio.create_task(client.get("/changes", params={"after": end, "wait": 30}))
+        await asyncio.sleep(0)
+        await api.access.revoke("leaving", ADMINISTRATOR)
+        api.access._found.clear()  # what is believed for a second without looking
+        await store.store([block([1])])
+        assert (await waiting).status_code == 401
+        assert [line async for line in reader.lines if line.startswith("data")] == []
 
 
 async def opened_again(client: httpx.AsyncClient) -> httpx.Response:

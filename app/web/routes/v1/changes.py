@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from app.timeseries.changes.models import LogPlace, place_numbers, place_of_numbers
@@ -39,6 +39,7 @@ _Wait = Annotated[
 
 @router.get("/changes", openapi_extra=READ_LIMITED, response_model=ChangesResource, response_class=Response)
 async def follow_changes(
+    request: Request,
     services: Services,
     settings: CurrentSettings,
     caller: Asking,
@@ -65,6 +66,8 @@ async def follow_changes(
     place = await feed.end() if after == NOW else _place(after)
     wait = wait if after not in {None, NOW} else 0
     page = await feed.follow(place, items=items, areas=areas, rows=limit, wait=wait)
+    if wait:
+        await request.state.check_again()
     text = await asyncio.to_thread(changes_text, page, encode_cursor(place_numbers(page.place)))
     return Response(text, headers={"Cache-Control": "no-store"}, media_type="application/json")
 

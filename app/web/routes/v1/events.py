@@ -20,7 +20,7 @@ from app.web.dependencies import READ_LIMITED, Asking, CurrentSettings, Services
 from app.web.event_stream import MEDIA_TYPE, EventStreamAnswer, stream_events
 from app.web.parameters import named
 from app.web.problem_types import ProblemType, wrong_field
-from app.web.value_stream import ChunkedAnswer
+from app.web.value_stream import ChunkedAnswer, heading_of_stream
 
 router = api_router("events")
 
@@ -61,7 +61,7 @@ async def stream_what_happens(
     """Tell what happens as server-sent events: runs, jobs, backfills, alerts, findings and changes of series.
 
     The stream begins now, or behind the event whose id is given, and does not end. It is the same from every replica.
-    An id holds for `GRIDKEEPER_API__EVENTS_DAYS`, then it is a 410. A key that is limited to areas or items is told of
+    An id holds for `GRIDKEEPER_API__EVENTS_DAYS`, then it is a 410. It ends with its key. A key that is limited to areas or items is told of
     their findings and changes only.
     """
     wanted = frozenset(_topics(topics))
@@ -69,7 +69,7 @@ async def stream_what_happens(
     place = await feed.start(_place("Last-Event-ID", "header", last_event_id) or _place("after", "query", after))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     if request.state.method == "HEAD":
-        return Response(headers=headers, media_type=MEDIA_TYPE)
+        return heading_of_stream(headers, MEDIA_TYPE)
 
     def concerns(event: Event) -> bool:
         if event.topic not in wanted:
@@ -79,7 +79,14 @@ async def stream_what_happens(
         )
 
     reader = caller.name if caller.key else caller.address
-    stream = stream_events(feed, place, concerns, reader, keep_open(request.scope))
+    stream = stream_events(
+        feed,
+        place,
+        concerns,
+        reader,
+        keep_open=keep_open(request.scope),
+        check_again=request.state.check_again,
+    )
     try:
         return await ChunkedAnswer.of(stream, MEDIA_TYPE, headers, patience=settings.api.reader_seconds)
     except TooManyStreams as error:
