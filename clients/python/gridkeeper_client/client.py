@@ -340,7 +340,7 @@ def _parsed(response: httpx.Response) -> Any:
 
 def _names(parameter: str, given: Names) -> Names | None:
     """Names to ask for, None for all; what is no name would be left out on the way, and more be found than was asked for."""
-    listed = [given] if isinstance(given, str) else list(given)
+    listed: list[Any] = [given] if isinstance(given, str) else list(given)
     for name in listed:
         if not (isinstance(name, str) and name.strip()):
             raise InvalidArgument(
