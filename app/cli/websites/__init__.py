@@ -18,6 +18,9 @@ TABLE = {
         "app.cli.websites.try_url:try_command", "Check a URL once and show what came of it, without a database."
     ),
     "remove": Lazy("app.cli.websites.changing:remove_command", "Forget a website with its results and windows."),
+    "availability": Lazy(
+        "app.cli.websites.reading:availability_command", "Tell how available each website was in a range, by time."
+    ),
     "export": Lazy("app.cli.websites.transfer:export_command", "Write all websites as JSON, as import reads them."),
     "import": Lazy("app.cli.websites.transfer:import_command", "Add or change the websites of a JSON file."),
 }

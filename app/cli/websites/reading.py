@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.exit_codes import OK
-from app.cli.options import AsJson
+from app.cli.options import AsJson, From, To
 from app.cli.output import print_json, say
 from app.cli.session import ask, begin
 from app.cli.tables import print_table
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.probes.websites.models import CheckRecord, StatusWindow, Website
+    from app.probes.websites.schemas import AvailabilityResource
     from app.wiring.container import Container
 
 COLUMNS = ("id", "name", "url", "status", "since", "reason", "every", "checked")
 CHECK_COLUMNS = ("at", "result", "status", "ms", "message")
 WINDOW_COLUMNS = ("down since", "until", "reason")
+AVAILABILITY_COLUMNS = ("name", "percent", "downtimes", "down", "unknown", "paused", "budget left")
 SHOWN = 10
 
 Which = Annotated[str, typer.Argument(metavar="WEBSITE", help="Number or name; `websites list` shows them.")]
@@ -68,6 +70,50 @@ def show_command(website: Which, as_json: AsJson = False) -> int:
         say("")
         print_table(WINDOW_COLUMNS, [(_at(one.start), _at(one.end) or "lasts", one.reason) for one in windows])
     return OK
+
+
+def availability_command(
+    start: From = "-30d",
+    end: To = None,
+    objective: Annotated[float, typer.Option(min=0, max=100, help="What was promised, in percent.")] = 99.9,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Tell how available each website was in a range, by time.
+
+    Days are those of UTC. Percent is up of up and down: time that is paused or unknown counts for neither.
+    """
+    import csv
+    import sys
+    from zoneinfo import ZoneInfo
+
+    from app.market.moments import parse_interval
+    from app.probes.websites.schemas import AvailabilityResource
+
+    interval = parse_interval(start, end, ZoneInfo("UTC"), SystemClock().now())
+    found = ask(begin(), lambda wiring: wiring.probes().websites().availabilities(None, interval.start, interval.end))
+    rows = [AvailabilityResource.of(website, one, objective) for website, one in found]
+    if as_json:
+        print_json(rows)
+    elif as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(AvailabilityResource.model_fields)
+        writer.writerows([_cell(value) for value in row.model_dump().values()] for row in rows)
+    else:
+        print_table(AVAILABILITY_COLUMNS, [_availability_row(row) for row in rows], right=set(AVAILABILITY_COLUMNS[1:]))
+    return OK
+
+
+def _cell(value: object) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    text = _text(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@", "\t")) else text
+
+
+def _availability_row(row: AvailabilityResource) -> tuple[str, ...]:
+    percent = "" if row.percent is None else f"{row.percent:.3f}"
+    times = (row.down_seconds, row.unknown_seconds, row.paused_seconds, row.budget_left_seconds)
+    return (row.name, percent, str(row.incidents), *(f"{seconds:.0f} s" for seconds in times))
 
 
 def _row(one: Website, now: datetime) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from app.errors import ConfigurationError
 from app.probes.checking.conditions.parse import parse_condition
 from app.probes.websites.addresses import LONGEST_URL, checked_url
+from app.probes.websites.availability import Availability
 from app.probes.websites.models import (
     LONGEST_INTERVAL,
     MOST_CONFIRMATIONS,
@@ -215,6 +216,57 @@ class WebsiteResource(Resource):
             created_at=website.created_at,
             updated_at=website.updated_at,
         )
+
+
+class AvailabilityResource(Resource):
+    """How available a website was: seconds up, down, unknown and paused add up to the range.
+
+    `percent` is up of up and down. `budget_seconds` is how long it may be down at the objective, `budget_left_seconds`
+    what is left of it, below 0 where it is overspent.
+    """
+
+    id: int
+    name: str
+    group: str
+    start: Instant
+    end: Instant
+    percent: float | None
+    up_seconds: float
+    down_seconds: float
+    unknown_seconds: float
+    paused_seconds: float
+    incidents: int
+    objective_percent: float
+    budget_seconds: float
+    budget_left_seconds: float
+    mttr_seconds: float | None
+    mtbf_seconds: float | None
+
+    @classmethod
+    def of(cls, website: Website, found: Availability, objective: float) -> Self:
+        budget = found.budget(objective / 100)
+        return cls(
+            id=website.website_id,
+            name=website.draft.name,
+            group=website.draft.labels.get("group", ""),
+            start=found.start,
+            end=found.end,
+            percent=None if found.share is None else found.share * 100,
+            up_seconds=found.up.total_seconds(),
+            down_seconds=found.down.total_seconds(),
+            unknown_seconds=found.unknown.total_seconds(),
+            paused_seconds=found.paused.total_seconds(),
+            incidents=found.incidents,
+            objective_percent=objective,
+            budget_seconds=budget.total_seconds(),
+            budget_left_seconds=(budget - found.down).total_seconds(),
+            mttr_seconds=_seconds(found.time_to_recover),
+            mtbf_seconds=_seconds(found.time_between_failures),
+        )
+
+
+def _seconds(time: timedelta | None) -> float | None:
+    return None if time is None else time.total_seconds()
 
 
 class WebsiteCheckResource(Resource):

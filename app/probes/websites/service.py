@@ -10,6 +10,7 @@ from app.clock import Clock
 from app.errors import ConfigurationError, NotFound
 from app.probes.websites import sql
 from app.probes.websites.addresses import origin, url_key
+from app.probes.websites.availability import Availability, availability_of, since_known
 from app.probes.websites.checks import request_of
 from app.probes.websites.models import (
     HIDDEN,
@@ -77,6 +78,27 @@ class WebsiteService:
         kept = _with_kept(draft, before)
         request_of(kept)
         return await self._repository.change(website_id, kept, self._clock.now())
+
+    async def availabilities(
+        self, website_ids: Sequence[int] | None, start: datetime, end: datetime
+    ) -> list[tuple[Website, Availability]]:
+        """How available websites (None: all) were in a range; it begins when a website was added, and ends now."""
+        now = self._clock.now()
+        websites = (
+            await self._repository.all() if website_ids is None else await self._repository.read_many(website_ids)
+        )
+        windows = await self._repository.windows_within(website_ids, start, end)
+        return [
+            (
+                one,
+                availability_of(
+                    [*windows.get(one.website_id, ()), *since_known(one, now)],
+                    max(start, one.created_at),
+                    min(end, now),
+                ),
+            )
+            for one in websites
+        ]
 
     async def take(self, drafts: Sequence[WebsiteDraft], *, dry_run: bool = False) -> ImportResult:
         """Change the websites whose address is known, add the others; what is hidden stays as it was."""

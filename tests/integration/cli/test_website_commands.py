@@ -57,6 +57,8 @@ def test_a_website_from_adding_to_removing(capsys: pytest.CaptureFixture[str], t
     shown = written(capsys, "show", "Shop")
     assert "https://example.com" in shown
     assert "s3cret" not in shown + written(capsys, "list")
+    assert written(capsys, "availability", "--csv").splitlines()[1].startswith("1,Shop,shop,")
+    assert "Shop" in written(capsys, "availability")
     written(capsys, "remove", "Shop")
     assert "there is no website 'Shop'" in written(capsys, "show", "Shop", code=1)
 

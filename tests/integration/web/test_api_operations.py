@@ -78,6 +78,7 @@ ROUTES = {
     "websites resume": "change_website",
     "websites check": "check_website_now",
     "websites remove": "delete_website",
+    "websites availability": "read_website_availability",
     "websites export": "list_websites",
     "websites import": "create_website",
     "api openapi": "read_document",

@@ -125,6 +125,10 @@ async def test_results_and_windows_come_newest_first(api: ServedApi, client: htt
     assert windows[1]["seconds"] == 120
     unknown = (await client.get(f"/websites/{website_id}/downtime", params={"kind": "unknown"})).json()
     assert len(unknown["data"]) == 1
+    told = (await client.get(f"/websites/{website_id}/availability", params={"objective": 50})).json()
+    assert (told["down_seconds"], told["incidents"], told["objective_percent"]) == (0, 0, 50), (
+        "all of it is yet to come"
+    )
     asked = (await client.post(f"/websites/{website_id}/check")).json()
     assert (asked["status"], asked["next_check_at"] <= asked["checked_at"]) == ("down", True)
     assert (await client.get("/websites/99/checks")).status_code == 404

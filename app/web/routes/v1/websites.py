@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import Path, Query, Response
 
 from app.probes.websites.models import WindowKind
 from app.probes.websites.schemas import (
+    AvailabilityResource,
     WebsiteBody,
     WebsiteChangeBody,
     WebsiteCheckResource,
@@ -18,10 +20,12 @@ from app.probes.websites.schemas import (
 from app.schemas import Page
 from app.web.dependencies import OPERATE, READ, Now, Services, api_router
 from app.web.paging import Paging
+from app.web.parameters import FromQuery, ToQuery, named_range
 
 router = api_router("websites")
 
 _Number = Annotated[int, Path(ge=1, le=2**63 - 1, description="Number of the website; `/websites` lists them.")]
+_Objective = Annotated[float, Query(ge=0, le=100, description="What was promised, in percent.")]
 _Kind = Annotated[WindowKind, Query(description="Windows of which kind.")]
 
 
@@ -72,6 +76,24 @@ async def list_website_checks(services: Services, paging: Paging, website_id: _N
     before = datetime.fromisoformat(str(after[0])) if after else None
     rows = await services.probes().websites().checks(website_id, before=before, limit=paging.limit + 1)
     return paging.page(rows, lambda row: (row.at.isoformat(),), WebsiteCheckResource.of)
+
+
+@router.get("/websites/{website_id}/availability", openapi_extra=READ)
+async def read_website_availability(
+    *,
+    services: Services,
+    now: Now,
+    website_id: _Number,
+    start: FromQuery = "-30d",
+    end: ToQuery = None,
+    objective: _Objective = 99.9,
+) -> AvailabilityResource:
+    """Tell how available a website was in a range, by time, and what is left of its error budget; days are those of UTC."""
+    service = services.probes().websites()
+    found = await service.read(website_id)
+    interval = named_range(start, end, ZoneInfo("UTC"), now)
+    [(_, availability)] = await service.availabilities([found.website_id], interval.start, interval.end)
+    return AvailabilityResource.of(found, availability, objective)
 
 
 @router.get("/websites/{website_id}/downtime", openapi_extra=READ)
