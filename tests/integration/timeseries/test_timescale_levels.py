@@ -145,6 +145,7 @@ async def test_every_hypertable_has_its_chunks_columnstore_and_policy(community:
         ("quality_scores", "day_start", timedelta(days=90)),
         ("rule_executions", "due_at", timedelta(days=1)),
         ("service_metrics", "at", timedelta(days=7)),
+        ("website_checks", "at", timedelta(days=7)),
     ]
     columnstore = """
         select coalesce(view_name, relation), segmentby, replace(orderby, ' ', '')
@@ -162,6 +163,7 @@ async def test_every_hypertable_has_its_chunks_columnstore_and_policy(community:
         ("quality_scores", "series_id", "day_start"),
         ("rule_executions", "rule", "due_at"),
         ("service_metrics", "instance", "at"),
+        ("website_checks", "website_id", "at"),
     ]
     policies = """
         select hypertable_name, proc_name, schedule_interval, config - 'hypertable_id' - 'mat_hypertable_id', scheduled
@@ -180,6 +182,7 @@ async def test_every_hypertable_has_its_chunks_columnstore_and_policy(community:
         ("quality_scores", after, {"compress_after": "6 mons"}, True),
         ("rule_executions", after, {"compress_after": "7 days"}, True),
         ("service_metrics", after, {"compress_after": "8 days"}, True),
+        ("website_checks", after, {"compress_after": "8 days"}, True),
     ]
     frequent = "select distinct schedule_interval from timescaledb_information.jobs where proc_name = $1"
     assert await ask(community, frequent, refresh) == [(timedelta(hours=1),)]

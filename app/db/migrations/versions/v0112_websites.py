@@ -217,4 +217,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     drop_views(VIEWS)
-    op.execute("drop table website_windows, website_checks, website_states, websites")
+    # A hypertable is dropped by itself.
+    for table in ("website_checks", "website_windows", "website_states", "websites"):
+        op.execute(f"drop table {table}")
