@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +54,10 @@ ToQuery = Annotated[
 ]
 
 
+_OFFSET_AFTER_SPACE = re.compile(r"T[0-9:.]+ [0-9]{2}:?[0-9]{2}'")
+_LOST_PLUS = "; in a URL + is a space: write it as %2B, or the instant with Z"
+
+
 @contextmanager
 def named(
     field: str, kind: ProblemType = ProblemType.INVALID_REQUEST, *, location: str = "query", also: Sequence[str] = ()
@@ -61,7 +66,7 @@ def named(
     try:
         yield
     except (ConfigurationError, ValueError) as error:
-        detail = for_programs(str(error))
+        detail = for_programs(str(error)) + (_LOST_PLUS if _OFFSET_AFTER_SPACE.search(str(error)) else "")
         found = next((name for name in also if detail.startswith(f"{name} ")), field)
         raise wrong_field(kind, found, detail, location=location) from None
 

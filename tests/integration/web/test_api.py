@@ -93,6 +93,8 @@ async def test_every_kind_of_problem_has_a_text_where_its_type_leads(api: Served
             answer = await client.get(kind.uri)
             assert answer.text.startswith(f"# {kind.value}\n")
             assert f"{kind.status.value}. " in answer.text
+        unknown = await client.get("/api/v1/problems/nope")
+    assert (unknown.status_code, "no problem 'nope'" in unknown.json()["detail"]) == (404, True)
 
 
 async def test_a_request_keeps_its_number_and_an_unfit_one_gets_another(api: ServedApi) -> None:

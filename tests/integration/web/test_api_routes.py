@@ -105,6 +105,7 @@ async def test_gaps_and_coverage_are_those_of_the_store(api: ServedApi) -> None:
         ({"item": "load_actal"}, ProblemType.UNKNOWN_NAME, "item", "did you mean load_actual"),
         ({"area": "DE_TENNET", "item": "price_day_ahead"}, ProblemType.INVALID_REQUEST, "area", "GET /api/v1/items"),
         ({"from": "soon"}, ProblemType.INVALID_REQUEST, "from", "from 'soon' is no moment"),
+        ({"from": "2026-01-01T00:00 01:00"}, ProblemType.INVALID_REQUEST, "from", "write it as %2B"),
         ({"to": "soon"}, ProblemType.INVALID_REQUEST, "to", "to 'soon' is no moment"),
         ({"from": "-3650000d"}, ProblemType.INVALID_REQUEST, "from", "lies outside 1990-01-01"),
         ({"from": "1990-01-01", "to": "1990-01-02"}, None, "", ""),

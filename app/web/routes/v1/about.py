@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Path, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from app.errors import NotFound
 from app.web.api.openapi import document_text
 from app.web.dependencies import OPEN, api_router
-from app.web.problem_types import ProblemType, problem_texts
+from app.web.problem_types import BASE, ProblemType, problem_texts
 
 router = api_router("about")
+
+_Kind = Annotated[str, Path(description="The last part of a `type`.", examples=[ProblemType.UNKNOWN_NAME.value])]
 
 _DOCUMENT: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/json": {"schema": {"type": "object", "additionalProperties": True}}}}
@@ -33,6 +36,9 @@ async def list_problems() -> str:
 
 
 @router.get("/problems/{kind}", openapi_extra=OPEN, response_class=PlainTextResponse)
-async def explain_problem(kind: ProblemType) -> str:
+async def explain_problem(kind: _Kind) -> str:
     """Explain a kind of problem, where the `type` of a problem document leads."""
-    return problem_texts()[kind]
+    texts = {known.value: text for known, text in problem_texts().items()}
+    if kind not in texts:
+        raise NotFound(f"there is no problem {kind[:60]!r}; {BASE}/problems explains every one")
+    return texts[kind]
