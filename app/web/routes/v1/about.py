@@ -38,7 +38,7 @@ async def list_problems() -> str:
 @router.get("/problems/{kind}", openapi_extra=OPEN, response_class=PlainTextResponse)
 async def explain_problem(kind: _Kind) -> str:
     """Explain a kind of problem, where the `type` of a problem document leads."""
-    texts = {known.value: text for known, text in problem_texts().items()}
+    texts = problem_texts()
     if kind not in texts:
         raise NotFound(f"there is no problem {kind[:60]!r}; {BASE}/problems explains every one")
     return texts[kind]
