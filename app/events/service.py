@@ -17,9 +17,9 @@ from app.settings import ApiSettings
 from app.timeseries.changes.repository import ChangeLog
 
 HEARTBEAT = 15.0
-"""Seconds without an event after which a reader is told that the stream is alive."""
+"""Seconds without an event after which a reader is shown that the stream is alive."""
 LOOK_EACH = 5.0
-"""Seconds after which one looks although nothing was told; the notice may be lost."""
+"""Seconds after which one looks although no notice came; it may be lost."""
 SETTLING = 0.05
 """The pause while something is committed and not settled."""
 REST = 0.1

@@ -1,1 +1,1 @@
-"""How readers follow what transactions write: in which order, and told by whom."""
+"""How readers follow what transactions write: in which order, and who wakes them."""

@@ -1,4 +1,4 @@
-"""What transactions tell each other (NOTIFY), heard over one connection of the process and handed to whoever waits.
+"""The notices of transactions (NOTIFY), taken over one connection of the process and handed to whoever waits.
 
 The connection is not one of the pool, and is made when somebody waits for the first time. A notice says that there is
 something to look at and nothing else: it may be lost with its connection, so whoever waits looks from time to time.
@@ -28,10 +28,10 @@ CHANNELS = (CHANGES, EVENTS, WEBSITES)
 
 
 class News:
-    """Whether something was told on a channel since one last looked."""
+    """Whether a notice came on a channel since one last looked."""
 
     def __init__(self, ended: asyncio.Event) -> None:
-        self.told = asyncio.Event()
+        self.arrived = asyncio.Event()
         self._ended = ended
 
     @property
@@ -40,13 +40,13 @@ class News:
         return self._ended.is_set()
 
     async def wait(self, seconds: float) -> bool:
-        """Return when something is told, the service ends, or so many seconds have passed; whether it was for one of the former."""
+        """Return when a notice comes, the service ends, or so many seconds have passed; whether it was for one of the former."""
         try:
             async with asyncio.timeout(max(0.0, seconds)):
-                await self.told.wait()
+                await self.arrived.wait()
         except TimeoutError:
             return False
-        self.told.clear()
+        self.arrived.clear()
         return True
 
 
@@ -61,7 +61,7 @@ class Notices:
 
     @contextmanager
     def follow(self, channel: str) -> Iterator[News]:
-        """What is told on the channel within the block."""
+        """The notices of the channel within the block."""
         news = News(self._ended)
         self._waiting[channel].add(news)
         if self._listening is None and not self._ended.is_set():
@@ -89,14 +89,14 @@ class Notices:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen_once(self) -> None:
-        """Hear what is told until the connection ends."""
+        """Take notices until the connection ends."""
         connection = await self._connect()
         ended = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _: ended.set())
             for channel in CHANNELS:
                 await connection.add_listener(channel, self._heard)
-            # Whatever was told before this connection.
+            # Whatever came before this connection.
             self._tell_all()
             await ended.wait()
         finally:
@@ -116,9 +116,9 @@ class Notices:
 
     def _heard(self, _connection: object, _pid: int, channel: str, _payload: object) -> None:
         for news in self._waiting[channel]:
-            news.told.set()
+            news.arrived.set()
 
     def _tell_all(self) -> None:
         for waiting in self._waiting.values():
             for news in waiting:
-                news.told.set()
+                news.arrived.set()

@@ -101,7 +101,7 @@ def read_raw(lines: Sequence[str]) -> DocumentedRequest | None:
 
 
 def read_curl(command: str) -> DocumentedRequest:
-    """The request that a command of curl sends; NoRequest where that cannot be told."""
+    """The request that a command of curl sends; NoRequest where that cannot be known."""
     if len(command) > LONGEST_COMMAND:
         raise NoRequest("this command of curl is too long")
     try:

@@ -10,7 +10,7 @@ from app.timeseries.changes.models import ChangePage, LogPlace
 from app.timeseries.changes.repository import ChangeLog
 
 LOOK_EACH = 5.0
-"""Seconds after which one looks although nothing was told; the notice may be lost."""
+"""Seconds after which one looks although no notice came; it may be lost."""
 SETTLING = (0.02, 1.0)
 """The first and the longest pause while something is committed and not settled."""
 SEARCH_SECONDS = 1.0
