@@ -53,10 +53,18 @@ class WebsiteService:
         return await self._repository.read(website_id)
 
     async def find(self, text: str) -> Website:
-        """The website of a number or a name; NotFound, or ConfigurationError where several have the name."""
-        if text.isascii() and text.isdigit() and len(text) < 19:
-            return await self._repository.read(int(text))
+        """The website of a number or a name; NotFound, or ConfigurationError where the text means several."""
         found = await self._repository.named(text)
+        if text.isascii() and text.isdigit() and len(text) < 19:
+            other = next((one for one in found if one.website_id != int(text)), None)
+            if other is None:
+                return await self._repository.read(int(text))
+            numbered = await self._repository.read_many([int(text)])
+            if numbered:
+                raise ConfigurationError(
+                    f"{text} is the number of {numbered[0].draft.name!r} and the name of website {other.website_id}; say "
+                    "the name of the one or the number of the other"
+                )
         if not found:
             raise NotFound(f"there is no website {text!r}; `gridkeeper websites list` shows them all")
         if len(found) > 1:

@@ -86,3 +86,13 @@ def test_what_is_exported_can_be_imported(capsys: pytest.CaptureFixture[str], tm
     exported[1] = {"url": "https://c.example", "name": "C", "interval": 5}
     wrong = taken(exported, code=2)
     assert "entry 2 ('C'): interval" in wrong
+
+
+def test_a_name_that_is_the_number_of_another_website_removes_neither(capsys: pytest.CaptureFixture[str]) -> None:
+    number = json.loads(written(capsys, "add", "https://example.com", "--name", "Shop", "--json"))["id"]
+    written(capsys, "add", "https://example.org", "--name", str(number))
+    written(capsys, "add", "https://example.net", "--name", "987654")
+    assert f"{number} is the number of 'Shop' and the name of" in written(capsys, "remove", str(number), code=2)
+    written(capsys, "remove", "987654")
+    names = [one["name"] for one in json.loads(written(capsys, "list", "--json"))]
+    assert names == ["Shop", str(number)]
