@@ -7,7 +7,6 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
 from app.db.embedded import admit_logins, embedded_notice, guarded, has_database, start_embedded
@@ -18,7 +17,6 @@ from app.settings import Settings
 from app.tasks.memory import MemoryKeeper, lean_memory
 
 if TYPE_CHECKING:
-    from app.scheduling.service import SchedulerService
     from app.wiring.container import Container
     from app.wiring.sources import Echo
 
@@ -166,7 +164,6 @@ async def serve(
         container.alerting().rule_book().current()
         rules = (container.alerting().rule_book(), container.replica().problem_board(), container.alerting().service())
         websites = container.probes().runner()
-        leads = partial(_leads, container.scheduling().scheduler())
         messages = (container.alerting().delivery_worker(), container.replica().heartbeat())
         checks = (container.quality().checks(),) if settings.quality.check_runs else ()
         container.sources().observers().extend(checks)
@@ -176,7 +173,7 @@ async def serve(
             async with asyncio.TaskGroup() as group:
                 for part in (*parts, *rules, *messages, *checks):
                     group.create_task(stopping.after(part.run(stop)))
-                group.create_task(stopping.after(websites.run(stop, leads)))
+                group.create_task(stopping.after(websites.run(stop)))
                 if asks and backfills and settings.scheduler.profile != "cautious":
                     group.create_task(_work_backfills(container, stop, settings.scheduler.drain_seconds))
                 for side in sides:
@@ -196,10 +193,6 @@ def asks_platform(settings: Settings) -> bool:
     from app.wiring.catalog import CATALOG
 
     return any(job.kind in ASKING for job in PlanFile.of(settings, CATALOG).load().jobs())
-
-
-def _leads(scheduler: SchedulerService) -> bool:
-    return scheduler.status().role == "leader"
 
 
 async def _watch_runs(container: Container) -> None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import secrets
+
 from dependency_injector import containers, providers
 
 from app.clock import Clock
 from app.db.engine import Database
+from app.db.leader import process_name
 from app.probes.checking.checker import HttpChecker
+from app.probes.sharing.leases import ShardLeases
+from app.probes.sharing.repository import ShardRepository
 from app.probes.websites.repository import WebsiteRepository
 from app.probes.websites.runner import WebsiteRunner
 from app.probes.websites.service import WebsiteService
 from app.settings import Settings
+
+
+def _process() -> str:
+    """A name that no other process has had: process numbers of containers are all alike."""
+    return f"{process_name()}:{secrets.token_hex(4)}"
 
 
 class ProbesWiring(containers.DeclarativeContainer):
@@ -19,6 +29,8 @@ class ProbesWiring(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = providers.Dependency()
     storage = providers.DependenciesContainer()
 
+    _holder = providers.Callable(_process)
+
     website_rows: providers.Singleton[WebsiteRepository] = providers.Singleton(WebsiteRepository, database)
     websites: providers.Singleton[WebsiteService] = providers.Singleton(
         WebsiteService, website_rows, clock, checks_days=settings.provided.probes.checks_days
@@ -26,6 +38,9 @@ class ProbesWiring(containers.DeclarativeContainer):
     runner: providers.Singleton[WebsiteRunner] = providers.Singleton(
         WebsiteRunner,
         website_rows,
+        providers.Singleton(
+            ShardLeases, providers.Singleton(ShardRepository, database, work="websites"), holder=_holder
+        ),
         providers.Singleton(HttpChecker.of, settings.provided.probes),
         storage.notices,
         clock,

@@ -1,7 +1,7 @@
 """The notices of transactions (NOTIFY), taken over one connection of the process and handed to whoever waits.
 
 The connection is not one of the pool, and is made when somebody waits for the first time. A notice says that there is
-something to look at and nothing else: it may be lost with its connection, so whoever waits looks from time to time.
+something to look at, and may name what: it may be lost with its connection, so whoever waits looks from time to time.
 """
 
 from __future__ import annotations
@@ -33,11 +33,21 @@ class News:
     def __init__(self, ended: asyncio.Event) -> None:
         self.arrived = asyncio.Event()
         self._ended = ended
+        self._said: set[str] = set()
 
     @property
     def over(self) -> bool:
         """Whether the service ends, so that nobody waits any more."""
         return self._ended.is_set()
+
+    def hear(self, said: str = "") -> None:
+        self._said.add(said)
+        self.arrived.set()
+
+    def taken(self) -> set[str]:
+        """What the notices named since one last asked; "" where one named nothing, or some may have been lost."""
+        said, self._said = self._said, set()
+        return said
 
     async def wait(self, seconds: float) -> bool:
         """Return when a notice comes, the service ends, or so many seconds have passed; whether it was for one of the former."""
@@ -114,11 +124,11 @@ class Notices:
             self._address.dsn, timeout=CONNECT_TIMEOUT, server_settings=settings, statement_cache_size=0
         )
 
-    def _heard(self, _connection: object, _pid: int, channel: str, _payload: object) -> None:
+    def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         for news in self._waiting[channel]:
-            news.arrived.set()
+            news.hear(str(payload))
 
     def _tell_all(self) -> None:
         for waiting in self._waiting.values():
             for news in waiting:
-                news.arrived.set()
+                news.hear()

@@ -118,7 +118,7 @@ class HttpChecker:
             run.end(stopped.failure, stopped.detail)
         return run.result()
 
-    async def reach(self, address: str, seconds: float) -> bool:
+    async def reach(self, address: str, seconds: float, *, guarded: bool = False) -> bool:
         """Whether a reference address, `host:port` or a URL, accepts a connection in time."""
         text = address if "://" in address else f"http://{address}"
         request = CheckRequest(text, timeout=seconds)
@@ -126,7 +126,7 @@ class HttpChecker:
         try:
             async with asyncio.timeout(seconds):
                 target = replace(parse_target(text), scheme="http")
-                endpoints = await self._connector.endpoints(target, AddressFamily.ANY, progress, guarded=False)
+                endpoints = await self._connector.endpoints(target, AddressFamily.ANY, progress, guarded=guarded)
                 (await self._connector.plain(endpoints, request, target, progress))[0].wire.close()
         except (CheckStopped, TimeoutError):
             return False

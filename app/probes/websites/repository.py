@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from asyncpg import UniqueViolationError
 from app.db.feed.notices import WEBSITES
 from app.db.retention import Retention, erase
 from app.errors import Conflict, NotFound
+from app.probes.sharing.shares import SHARDS
 from app.probes.websites import sql, state
 from app.probes.websites.addresses import url_key
 from app.probes.websites.models import (
@@ -63,6 +64,11 @@ class WebsiteRepository:
         async with self._database.connection() as connection:
             return [_website(row) for row in await connection.fetch(sql.ALL)]
 
+    async def of_shards(self, shards: Collection[int]) -> list[Website]:
+        """Those whose numbers belong to some of the shards."""
+        async with self._database.connection() as connection:
+            return [_website(row) for row in await connection.fetch(sql.OF_SHARDS, list(shards), SHARDS)]
+
     async def read(self, website_id: int) -> Website:
         """NotFound where there is none."""
         found = await self.read_many([website_id])
@@ -89,7 +95,7 @@ class WebsiteRepository:
             step = state.begun(now, enabled=draft.enabled)
             await connection.execute(sql.ADD_STATE, website_id, *_state_columns(step.state))
             await _apply(connection, website_id, step.changes)
-            await connection.execute(sql.TELL, WEBSITES)
+            await connection.execute(sql.TELL, WEBSITES, str(website_id))
         return Website(website_id, draft, now, now, step.state)
 
     async def change(self, website_id: int, draft: WebsiteDraft, now: datetime) -> Website:
@@ -107,7 +113,7 @@ class WebsiteRepository:
             step = state.edited(before.state, before.draft, draft, now)
             await connection.execute(sql.WRITE_STATE, website_id, *_state_columns(step.state))
             await _apply(connection, website_id, step.changes)
-            await connection.execute(sql.TELL, WEBSITES)
+            await connection.execute(sql.TELL, WEBSITES, str(website_id))
         return Website(website_id, draft, before.created_at, now, step.state)
 
     async def ask_now(self, website_id: int, now: datetime) -> Website:
@@ -118,7 +124,7 @@ class WebsiteRepository:
                 raise Conflict(f"the checks of the website {website_id} are paused; resume them first")
             due = replace(before.state, due_at=now, version=before.state.version + 1)
             await connection.execute(sql.WRITE_STATE, website_id, *_state_columns(due))
-            await connection.execute(sql.TELL, WEBSITES)
+            await connection.execute(sql.TELL, WEBSITES, str(website_id))
         return replace(before, state=due)
 
     async def delete(self, website_id: int, now: datetime) -> None:
@@ -129,7 +135,7 @@ class WebsiteRepository:
             await connection.execute(sql.DELETE_STATE, website_id)
             await connection.execute(sql.DELETE_WINDOWS, website_id)
             await connection.execute(sql.DELETE_CHECKS, website_id, ERASED_AT_ONCE)
-            await connection.execute(sql.TELL, WEBSITES)
+            await connection.execute(sql.TELL, WEBSITES, str(website_id))
 
     async def erase_deleted(self, now: datetime) -> int:
         """Erase, part by part, what is left of deleted websites; how many rows went."""

@@ -1,14 +1,14 @@
-"""Checks websites when they are due, in the process that leads, and keeps what the checks show."""
+"""Checks websites when they are due, those of the shards that this process holds, and keeps what the checks show."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -17,10 +17,12 @@ from app.clock import Clock
 from app.db.feed.notices import WEBSITES, News, Notices
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.logging import OutageLog
-from app.probes.checking.network import UNREACHED, HostOutcome, host_outcome, is_network_down, without_network
 from app.probes.models import CheckFailure, CheckRequest, CheckResult
+from app.probes.sharing.leases import ShardLeases
+from app.probes.sharing.shares import SHARDS, shard_of
 from app.probes.websites.checks import host_checked, policy_of, reason_of, record_of, request_of
 from app.probes.websites.models import Website
+from app.probes.websites.network_watch import NetworkWatch
 from app.probes.websites.repository import RecordedCheck, WebsiteRepository
 from app.probes.websites.state import after_check
 from app.probes.websites.wheel import DueWheel
@@ -31,18 +33,15 @@ SHORTEST_WAIT = 0.02
 RELOAD_GAP = 0.4
 """Many changes within it are read at once."""
 RELOAD_SECONDS = 60.0
-"""A notice may be lost with its connection."""
+"""In which everything is read once more, a shard at a time: a notice may be lost with its connection."""
 FLUSH_SECONDS = 0.25
-OUTCOMES_FOR = timedelta(minutes=10)
-"""How long the latest result of a host says something about this machine's network."""
-REFERENCE_SECONDS = 5.0
 CLOCK_STEP = 5.0
 
 
 class WebsiteChecker(Protocol):
     async def check(self, request: CheckRequest) -> CheckResult: ...
 
-    async def reach(self, address: str, seconds: float) -> bool: ...
+    async def reach(self, address: str, seconds: float, *, guarded: bool = False) -> bool: ...
 
     def close(self) -> None: ...
 
@@ -53,6 +52,7 @@ class WebsiteRunner:
     def __init__(
         self,
         rows: WebsiteRepository,
+        leases: ShardLeases,
         checker: WebsiteChecker,
         notices: Notices,
         clock: Clock,
@@ -60,28 +60,32 @@ class WebsiteRunner:
         settings: ProbeSettings,
     ) -> None:
         self._rows = rows
+        self._leases = leases
         self._checker = checker
         self._notices = notices
-        self._leads: Callable[[], bool] = lambda: True
         self._clock = clock
         self._settings = settings
+        self._network = NetworkWatch(checker, clock, settings.references)
         self._websites: dict[int, Website] = {}
+        """Those of the shards that were read."""
         self._wheel = DueWheel()
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._of_host: Counter[str] = Counter()
-        self._waiting: dict[str, deque[int]] = {}
+        self._waiting: dict[str, dict[int, None]] = {}
         """By host, what is due while as many checks of it as may be are under way."""
         self._ended: list[tuple[Website, CheckResult]] = []
-        self._outcomes: dict[str, tuple[datetime, HostOutcome]] = {}
         self._running = 0
-        self._stale, self._loaded_at = True, 0.0
+        self._known: frozenset[int] = frozenset()
+        """The shards that were read since they are held."""
+        self._changed: set[int] = set()
+        self._changed_at = self._swept_at = 0.0
+        self._read_all = False
         self._clocks = (0.0, 0.0)
         self._away = OutageLog("website_checks_failed", "website_checks_recovered")
         self._log = structlog.get_logger()
 
-    async def run(self, stop: asyncio.Event, leads: Callable[[], bool]) -> None:
-        """Check what is due while this process leads; at the end what has ended is kept, and the rest is left due."""
-        self._leads = leads
+    async def run(self, stop: asyncio.Event) -> None:
+        """Check what is due; at the end what has ended is kept, and the rest is left due for whoever comes."""
         writing = asyncio.create_task(self._write_each(), name="results of websites")
         try:
             with self._notices.follow(WEBSITES) as news:
@@ -94,41 +98,121 @@ class WebsiteRunner:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             await self._write()
+            await self._leave()
             self._checker.close()
+
+    async def _leave(self) -> None:
+        try:
+            await self._leases.leave()
+        except DatabaseUnavailable as error:
+            self._away.met(error)
 
     async def _guarded(self, news: News) -> None:
         """One look, and the wait for the next."""
         try:
-            await self.look()
+            await self.look(news.taken())
         except DatabaseUnavailable as error:
             self._away.met(error)
-        if await news.wait(min(LOOK_SECONDS, max(SHORTEST_WAIT, self._wheel.seconds_until_next(self._clock.now())))):
-            self._stale = True
+        await news.wait(min(LOOK_SECONDS, max(SHORTEST_WAIT, self._wheel.seconds_until_next(self._clock.now()))))
 
-    async def look(self) -> None:
-        """Follow what people changed, and begin what is due."""
-        if not self._leads():
-            self._websites.clear()
-            self._wheel = DueWheel()
-            self._stale = True
-            return
-        age = time.monotonic() - self._loaded_at
-        if self._clock_stepped() or age > (RELOAD_GAP if self._stale else RELOAD_SECONDS):
-            await self._reload()
+    async def look(self, said: Iterable[str] = ()) -> None:
+        """Hold on to the shards, follow what people changed (the numbers that were `said`), and begin what is due."""
+        for text in said:
+            if text:
+                self._changed.add(int(text))
+            else:
+                self._read_all = True  # notices may have been lost
+        if not self._leases.held:
+            self._forget_all()
+        if self._leases.due:
+            await self._leases.renew({shard_of(number) for number in self._under_way})
+        await self._follow_shards(self._leases.held)
+        if self._clock_stepped():
+            now = self._clock.now()
+            for website in self._websites.values():
+                self._place(website, now)
+        await self._follow_changes(time.monotonic())
         self._begin_due()
 
-    async def _reload(self) -> None:
-        self._stale, self._loaded_at = False, time.monotonic()
+    async def _follow_changes(self, at: float) -> None:
+        if self._changed and at - self._changed_at >= RELOAD_GAP:
+            self._changed_at = at
+            await self._read_changed()
+        await self._sweep_shards(at)
+
+    async def _follow_shards(self, held: frozenset[int]) -> None:
+        """Forget what others check now, and read what is checked here from now on."""
+        if gone := self._known - held:
+            self._known -= gone
+            for number in [one for one in self._websites if shard_of(one) in gone]:
+                self._forget(number)
+        if new := held - self._known:
+            await self._read_shards(new)
+            self._known |= new
+
+    async def _sweep_shards(self, now: float) -> None:
+        """Read a shard once more: all of them in a minute, each by itself so that nothing waits for it."""
+        if self._read_all and self._known:
+            self._read_all = False
+            await self._read_shards(self._known)
+        elif self._known and now - self._swept_at >= RELOAD_SECONDS / SHARDS:
+            self._swept_at = now
+            order = sorted(self._known)
+            await self._read_shards({order[int(now / RELOAD_SECONDS * len(order)) % len(order)]})
+
+    async def _read_shards(self, shards: Iterable[int]) -> None:
+        chosen = set(shards)
+        found = await self._rows.of_shards(chosen)
+        present = {one.website_id for one in found}
+        for number in [one for one in self._websites if shard_of(one) in chosen and one not in present]:
+            self._forget(number)
+        self._take(found)
+
+    async def _read_changed(self) -> None:
+        changed, self._changed = self._changed, set()
+        mine = [number for number in changed if shard_of(number) in self._known]
         try:
-            found = await self._rows.all()
+            found = await self._rows.read_many(mine) if mine else []
         except DatabaseUnavailable:
-            self._stale = True
+            self._changed |= changed
             raise
-        self._websites = {one.website_id: one for one in found}
-        self._wheel.refill(
-            [one for one in found if one.draft.enabled and one.website_id not in self._under_way], self._clock.now()
-        )
+        for number in set(mine) - {one.website_id for one in found}:
+            self._forget(number)
+        self._take(found)
+
+    def _take(self, found: Sequence[Website]) -> None:
+        now = self._clock.now()
+        for website in found:
+            known = self._websites.get(website.website_id)
+            if known is not None and known.state.version >= website.state.version:
+                continue  # what was written here meanwhile is newer
+            self._websites[website.website_id] = website
+            self._place(website, now)
+
+    def _place(self, website: Website, now: datetime) -> None:
+        """Let a website be due when its state says, unless it is under way: its result says when it is due again."""
+        number = website.website_id
+        self._unwait(number)
+        if website.draft.enabled and number not in self._under_way:
+            self._wheel.put(website, now)
+        else:
+            self._wheel.drop(number)
+
+    def _forget(self, number: int) -> None:
+        self._websites.pop(number, None)
+        self._wheel.drop(number)
+        self._unwait(number)
+
+    def _forget_all(self) -> None:
+        """Nothing is held, and others may have checked anything meanwhile."""
+        self._known = frozenset()
+        self._websites.clear()
         self._waiting.clear()
+        self._wheel = DueWheel()
+
+    def _unwait(self, number: int) -> None:
+        for waiting in self._waiting.values():
+            waiting.pop(number, None)
 
     def _clock_stepped(self) -> bool:
         """Whether the clock was set, so that what is due has to be counted anew."""
@@ -136,14 +220,16 @@ class WebsiteRunner:
         return before != (0.0, 0.0) and abs((self._clocks[0] - before[0]) - (self._clocks[1] - before[1])) > CLOCK_STEP
 
     def _begin_due(self) -> None:
-        now = self._clock.now()
+        now, held = self._clock.now(), self._leases.held
+        if not held:
+            return
         while self._running < self._settings.concurrency and (number := self._wheel.pop(now)) is not None:
             website = self._websites.get(number)
-            if website is None or number in self._under_way:
+            if website is None or number in self._under_way or shard_of(number) not in held:
                 continue
             host = host_checked(website.draft.url)
             if self._of_host[host] >= self._settings.per_host:
-                self._waiting.setdefault(host, deque()).append(number)
+                self._waiting.setdefault(host, {})[number] = None
                 continue
             self._of_host[host] += 1
             self._running += 1
@@ -158,11 +244,16 @@ class WebsiteRunner:
         finally:
             self._running -= 1
             self._of_host[host] -= 1
+            if not self._of_host[host]:
+                del self._of_host[host]
         self._ended.append((website, result))
         if waiting := self._waiting.get(host):
-            self._wheel.push(waiting.popleft(), self._clock.now())
-        if self._leads():
-            self._begin_due()
+            number = next(iter(waiting))
+            del waiting[number]
+            self._wheel.push(number, self._clock.now())
+        else:
+            self._waiting.pop(host, None)
+        self._begin_due()
 
     async def _result(self, website: Website) -> CheckResult:
         """What the check shows; what fails here says nothing about the website."""
@@ -193,14 +284,14 @@ class WebsiteRunner:
             return
         except Exception:  # noqa: BLE001  the boundary of a job: these websites are checked again
             self._log.exception("website_results_lost", results=len(ended))
-            self._stale = True
             for website, _ in ended:
                 self._under_way.pop(website.website_id, None)
+                self._again(website)
             return
         self._away.over()
 
     async def _keep(self, ended: list[tuple[Website, CheckResult]]) -> None:
-        results = await self._judged(ended)
+        results = await self._network.judged([(website.draft.url, result) for website, result in ended])
         now = self._clock.now()
         recorded = []
         for (website, _), result in zip(ended, results, strict=True):
@@ -220,23 +311,13 @@ class WebsiteRunner:
             self._under_way.pop(website.website_id, None)
             known = self._websites.get(website.website_id)
             if website.website_id not in kept:
-                self._stale = True  # it was edited meanwhile
+                self._again(website)  # it was edited meanwhile
             elif known is not None:
-                self._websites[website.website_id] = replace(known, state=one.step.state)
-                self._wheel.push(website.website_id, one.step.state.due_at)
+                if known.state.version < one.step.state.version:
+                    known = self._websites[website.website_id] = replace(known, state=one.step.state)
+                self._place(known, now)
 
-    async def _judged(self, ended: list[tuple[Website, CheckResult]]) -> list[CheckResult]:
-        """The results, as `ours` where this machine has no network."""
-        now = self._clock.now()
-        results = [result for _, result in ended]
-        for website, result in ended:
-            outcome = host_outcome(website.draft.url, result)
-            self._outcomes[outcome.host] = (now, outcome)
-        if not any(result.failure in UNREACHED for result in results):
-            return results
-        self._outcomes = {host: one for host, one in self._outcomes.items() if one[0] > now - OUTCOMES_FOR}
-        addresses = self._settings.references
-        reached = await asyncio.gather(*(self._checker.reach(one, REFERENCE_SECONDS) for one in addresses))
-        latest = [outcome for _, outcome in self._outcomes.values()]
-        down = is_network_down(latest, dict(zip(addresses, reached, strict=True)))
-        return without_network(results) if down else results
+    def _again(self, website: Website) -> None:
+        """Read a website anew, whatever version of it is known here."""
+        self._forget(website.website_id)
+        self._changed.add(website.website_id)

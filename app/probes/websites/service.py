@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from app.clock import Clock
 from app.errors import ConfigurationError, NotFound
+from app.probes.sharing import sql as sharing
 from app.probes.websites import sql
 from app.probes.websites.addresses import origin, url_key
 from app.probes.websites.availability import Availability, availability_of, since_known
@@ -157,6 +158,7 @@ class WebsiteService:
         """Erase old results, and what is left of deleted websites; in words."""
         gone = await self._repository.erase_old(sql.CHECKS, now - self._kept)
         gone += await self._repository.erase_deleted(now)
+        await self._repository.erase_old(sharing.HOLDERS, now - timedelta(hours=1))
         return f"{gone} rows of old checks and deleted websites erased" if gone else ""
 
 

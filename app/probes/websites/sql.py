@@ -37,6 +37,7 @@ _WEBSITES = f"""
 """  # noqa: S608  names of columns
 
 PAGE = f"{_WEBSITES} and w.website_id > $1 order by w.website_id limit $2"
+OF_SHARDS = f"{_WEBSITES} and w.website_id % $2 = any($1::bigint[]) order by w.website_id"
 ALL = f"{_WEBSITES} order by w.website_id"
 READ = f"{_WEBSITES} and w.website_id = any($1::bigint[])"
 LOCKED = f"{_WEBSITES} and w.website_id = $1 for update"
@@ -156,4 +157,4 @@ DELETE_CHECKS = """
         (select at from website_checks where website_id = $1 order by at offset $2 limit 1), 'infinity'
     )
 """
-TELL = "select pg_notify($1, '')"
+TELL = "select pg_notify($1, $2)"

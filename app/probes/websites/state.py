@@ -160,7 +160,7 @@ def _blind(state: CheckState, policy: CheckPolicy, at: datetime, now: datetime) 
     # A website whose checks pause is not asked more often because of us.
     due = max(due, state.break_until) if state.break_until else due
     return StateStep(
-        replace(state, unknown=True, latest_at=at, due_at=due, version=state.version + 1),
+        replace(state, unknown=True, checked_at=at, latest_at=at, due_at=due, reason=OURS, version=state.version + 1),
         changes,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from app.probes.websites.models import Website
@@ -20,11 +19,13 @@ class DueWheel:
     def __len__(self) -> int:
         return len(self._due)
 
-    def refill(self, websites: Iterable[Website], now: datetime) -> None:
-        """These and no others; after the clock went back nothing waits longer than it could have."""
-        self._due = {one.website_id: min(one.state.due_at, now + longest_wait(one)) for one in websites}
-        self._heap = [(due, number) for number, due in self._due.items()]
-        heapq.heapify(self._heap)
+    def put(self, website: Website, now: datetime) -> None:
+        """Due when its state says; after the clock went back it waits no longer than it could have."""
+        self.push(website.website_id, min(website.state.due_at, now + longest_wait(website)))
+
+    def drop(self, number: int) -> None:
+        """Not due any more."""
+        self._due.pop(number, None)
 
     def push(self, number: int, due: datetime) -> None:
         self._due[number] = due

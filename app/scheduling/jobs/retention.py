@@ -15,6 +15,7 @@ from app.db.retention import Mechanism, Retention
 from app.events import sql as events
 from app.kit.durations import show_duration
 from app.monitoring import repository as monitoring
+from app.probes.sharing import sql as sharing
 from app.probes.websites import sql as websites
 from app.scheduling import repository as job_runs
 from app.timeseries import repository as values
@@ -38,6 +39,7 @@ RETENTIONS: tuple[Retention, ...] = (
     *access.RETAINED,
     *events.RETAINED,
     *websites.RETAINED,
+    *sharing.RETAINED,
 )
 
 

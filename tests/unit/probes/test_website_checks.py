@@ -66,7 +66,11 @@ def test_the_wheel_gives_what_is_due_once_the_earliest_first() -> None:
     ]
     wheel = DueWheel()
     assert (wheel.pop(T0), wheel.seconds_until_next(T0)) == (None, float("inf"))
-    wheel.refill(websites, T0)
+    for website in websites:
+        wheel.put(website, T0)
+    wheel.push(9, T0)
+    wheel.drop(9)
+    wheel.drop(9)
     assert (wheel.pop(T0), wheel.seconds_until_next(T0), len(wheel)) == (None, 60, 3)
     wheel.push(1, T0)
     assert [wheel.pop(T0 + timedelta(minutes=5)) for _ in range(3)] == [1, 2, None]

@@ -1,0 +1,62 @@
+"""The shards that this process holds: renewed every few seconds, and given up by its own clock where it cannot renew."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from datetime import timedelta
+
+from app.probes.sharing.repository import ShardRepository
+from app.probes.sharing.shares import turn_of
+
+LASTS = timedelta(seconds=9)
+"""How long shards are held without a word; with a round of the others they have moved within 15 seconds."""
+RENEWED = 2 / 9
+"""After this part of the time they are renewed."""
+MARGIN = 1 / 6
+"""In this last part nothing of them is begun any more: others may take them after it."""
+
+
+class ShardLeases:
+    """One process's part of a kind of work."""
+
+    def __init__(
+        self,
+        rows: ShardRepository,
+        *,
+        holder: str,
+        lasts: timedelta = LASTS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rows = rows
+        self._holder = holder
+        self._lasts = lasts
+        self._monotonic = monotonic
+        self._held: frozenset[int] = frozenset()
+        self._until = self._renewed_at = float("-inf")
+        self.leaving: frozenset[int] = frozenset()
+        """Held beyond a fair share: nothing of them is begun, and they go once nothing of them is under way."""
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The shards whose work may be begun here now."""
+        return self._held - self.leaving if self._monotonic() < self._until else frozenset()
+
+    @property
+    def due(self) -> bool:
+        return self._monotonic() - self._renewed_at >= self._lasts.total_seconds() * RENEWED
+
+    async def renew(self, busy: Collection[int]) -> None:
+        """Hold on for longer; shards of which something is under way (`busy`) are not let go yet."""
+        begun = self._monotonic()
+        self._renewed_at = begun
+        found = await self._rows.renew(self._holder, self._lasts, let_go=self.leaving - set(busy))
+        self._held, self._until = found.shards, begun + self._lasts.total_seconds() * (1 - MARGIN)
+        beyond = max(0, len(found.shards) - found.most)
+        # Those that were to leave already leave first.
+        order = sorted(found.shards, key=lambda shard: (shard not in self.leaving, turn_of(shard)))
+        self.leaving = frozenset(order[:beyond])
+
+    async def leave(self) -> None:
+        self._held, self.leaving = frozenset(), frozenset()
+        await self._rows.leave(self._holder)
