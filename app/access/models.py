@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from app.errors import AppError
+from app.errors import AppError, Conflict
 
 
 class AccessScope(StrEnum):
@@ -115,6 +115,10 @@ class StoredAnswer:
 
 class KeyReused(AppError):
     """An Idempotency-Key came before with another request."""
+
+
+class UnderWay(Conflict):
+    """A request came before with the same Idempotency-Key, and is not answered yet."""
 
 
 class NotAuthenticated(AppError):

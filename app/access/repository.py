@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.access import sql
-from app.access.models import AccessScope, ApiKey, AuditEntry, KeyRequest, KeyReused, StoredAnswer
+from app.access.models import AccessScope, ApiKey, AuditEntry, KeyRequest, KeyReused, StoredAnswer, UnderWay
 from app.access.tokens import token_hint
 from app.db.retention import Retention, erase
 from app.errors import Conflict, NotFound
@@ -126,7 +126,7 @@ class AccessRepository:
         if known is None or known["digest"] != digest:
             raise KeyReused(f"the Idempotency-Key {key!r} came before with another request; take a new one")
         if known["status"] is None:
-            raise Conflict(f"the request of the Idempotency-Key {key!r} is under way; ask again for its answer")
+            raise UnderWay(f"the request of the Idempotency-Key {key!r} is under way; ask again for its answer")
         return StoredAnswer(known["status"], known["content_type"], known["body"])
 
     async def answer_request(self, key_id: int, key: str, answer: StoredAnswer | None) -> None:

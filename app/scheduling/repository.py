@@ -119,11 +119,18 @@ class JobRunRepository:
             raise NotFound(f"there is no job {name!r}; `gridkeeper jobs list` shows them")
 
     async def history(
-        self, job: str | None = None, *, limit: int = 50, before: tuple[datetime, str] | None = None
+        self,
+        job: str | None = None,
+        *,
+        limit: int = 50,
+        before: tuple[datetime, str] | None = None,
+        outcome: JobOutcome | None = None,
     ) -> list[JobRun]:
         """The latest runs, newest first; `before` is slot and job of the run after which to go on."""
+        ended = outcome and outcome.value
         async with self._database.connection() as connection:
-            return [_run(row) for row in await connection.fetch(sql.HISTORY, job, limit, *(before or (None, None)))]
+            rows = await connection.fetch(sql.HISTORY, job, limit, *(before or (None, None)), ended)
+        return [_run(row) for row in rows]
 
     async def leader(self) -> LeaderView:
         """Who plans at present."""

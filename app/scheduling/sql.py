@@ -86,6 +86,7 @@ HISTORY = f"""
     where
         ($1::text is null or job = $1)
         and ($3::timestamptz is null or scheduled_for < $3 or (scheduled_for = $3 and job > $4))
+        and ($5::text is null or outcome = $5)
     order by scheduled_for desc, job
     limit $2
 """  # noqa: S608  constants

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import ipaddress
@@ -12,7 +14,7 @@ from fastapi import Request, Response
 from app.settings import Settings
 from app.web.api.boundary import trusted
 
-_KEY, _FORM = "gridkeeper-key", "gridkeeper-form"
+_KEY, _FORM, _NOTICE = "gridkeeper-key", "gridkeeper-form", "gridkeeper-notice"
 _READING = {"GET", "HEAD"}
 
 
@@ -62,6 +64,31 @@ def is_own_form(request: Request, settings: Settings, token: str) -> bool:
     origin = request.headers.get("origin", "").partition("://")[2]
     cookie = request.cookies.get(_named(_FORM, request, secure=over_tls(request, settings)), "")
     return origin == request.headers.get("host") and bool(cookie) and hmac.compare_digest(_token(cookie), token)
+
+
+def keep_notice(response: Response, request: Request, settings: Settings, text: str) -> None:
+    """Let the next page say what was done; "" where it was said."""
+    kept = base64.urlsafe_b64encode(text.encode()).decode() if text else ""
+    value = f"{_signed(form_token(request, settings)[1], kept)}.{kept}" if kept else ""
+    secure = over_tls(request, settings)
+    _set(response, _named(_NOTICE, request, secure=secure), value, secure=secure)
+
+
+def notice_of(request: Request, settings: Settings) -> str:
+    """What was done just before, "" where nothing was; only this service can have written it."""
+    signature, _, kept = request.cookies.get(
+        _named(_NOTICE, request, secure=over_tls(request, settings)), ""
+    ).partition(".")
+    if not kept or not hmac.compare_digest(signature, _signed(form_token(request, settings)[1], kept)):
+        return ""
+    try:
+        return base64.urlsafe_b64decode(kept).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _signed(cookie: str, kept: str) -> str:
+    return hmac.new(f"notice {cookie}".encode(), kept.encode(), hashlib.sha256).hexdigest()
 
 
 def _token(cookie: str) -> str:

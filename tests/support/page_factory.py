@@ -65,6 +65,11 @@ async def keep_hostile_work(api: ServedApi) -> None:
             HOSTILE, now,
         )  # fmt: skip
         await connection.execute(
+            "insert into job_runs (job, scheduled_for, trigger, kind, outcome, summary, skipped) "
+            "values ('kept', '2026-01-01T00:00Z', 'cron', 'collect', 'partial', $1, array[$1]::text[])",
+            HOSTILE,
+        )
+        await connection.execute(
             "insert into backfills (description, reprocess, newest_first, concurrency, last_error) values ($1, 'all', true, 1, $1)",
             HOSTILE,
         )

@@ -192,6 +192,25 @@ class FailedWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedWindow:
+    """A window of a backfill and where it stands, for a person to read; `position` is its place in the plan."""
+
+    position: int
+    item: str
+    area: str
+    start: datetime
+    end: datetime
+    state: WindowState
+    attempts: int
+    requests: int
+    claimed_by: str
+    ended_at: datetime | None
+    error_class: str
+    error_message: str
+    run_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     """A process that holds windows; without a sign of life of it they are free again at `until`."""
 
@@ -235,6 +254,13 @@ class BackfillProgress:
     @property
     def ended(self) -> int:
         return sum(count for state, count in self.counts.items() if state.terminal)
+
+    @property
+    def pace(self) -> float | None:
+        """Windows a second that ended of late; None where too few did to tell."""
+        if self.recent_windows < TELLING or self.recent_seconds <= 0:
+            return None
+        return (self.recent_windows - 1) / self.recent_seconds
 
     @property
     def explanation(self) -> str:

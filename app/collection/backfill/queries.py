@@ -168,3 +168,13 @@ FAILURES = """
     order by position
     limit $2
 """
+
+WINDOWS = """
+    select position, item, area, window_start as start, window_end as "end", state, attempts, requests,
+        case when state = 'claimed' then claimed_by else '' end as claimed_by,
+        ended_at, error_class, error_message, run_id
+    from backfill_windows
+    where backfill_id = $1 and ($2::text is null or state = $2) and position > $3
+    order by position
+    limit $4
+"""

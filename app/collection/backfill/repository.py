@@ -24,6 +24,7 @@ from app.collection.backfill.models import (
     Holder,
     MissingInterval,
     Opening,
+    PlannedWindow,
     Reprocess,
     WindowAttempt,
     WindowState,
@@ -231,6 +232,14 @@ class BackfillRepository:
         async with self._database.connection() as connection:
             rows = await connection.fetch(queries.FAILURES, backfill_id, limit)
         return [FailedWindow(**dict(row)) for row in rows]
+
+    async def windows(
+        self, backfill_id: int, state: WindowState | None, *, limit: int, after: int = 0
+    ) -> list[PlannedWindow]:
+        """The windows in the order of the plan, of one state or all; `after` is the position after which to go on."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(queries.WINDOWS, backfill_id, state and state.value, after, limit)
+        return [PlannedWindow(**{**dict(row), "state": WindowState(row["state"])}) for row in rows]
 
     async def _of_pairs(self, statement: str, work: Sequence[Work]) -> list[Record]:
         pairs = list(dict.fromkeys((one.item.value, one.place.eic) for one in work))

@@ -13,7 +13,9 @@ from app.collection.backfill.models import (
     BackfillState,
     FailedWindow,
     MissingInterval,
+    PlannedWindow,
     Reprocess,
+    WindowState,
     windows_per_second,
 )
 from app.collection.backfill.plan import BackfillPlan, beyond_life, plan_backfill
@@ -118,6 +120,12 @@ class BackfillService:
 
     async def failures(self, backfill_id: int, limit: int | None = None) -> list[FailedWindow]:
         return await self._repository.failures(backfill_id, limit=limit)
+
+    async def windows(
+        self, backfill_id: int, state: WindowState | None, *, limit: int, after: int = 0
+    ) -> list[PlannedWindow]:
+        """The windows in the order of the plan, of one state or all."""
+        return await self._repository.windows(backfill_id, state, limit=limit, after=after)
 
     def time_left(self, progress: BackfillProgress) -> timedelta | None:
         """What the remaining windows take by what was measured, never guessed from the share that is done.

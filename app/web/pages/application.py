@@ -8,14 +8,16 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from app.errors import NotFound
 from app.web.health import READ
-from app.web.pages import alerts, data, overview, sign_in, work
+from app.web.pages import data, overview, sign_in
+from app.web.pages.alerting import listing
 from app.web.pages.assets import assets_by_public_name
 from app.web.pages.routing import install_error_pages
+from app.web.pages.work import backfills, jobs, runs
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
 
-MODULES = (overview, data, alerts, work, sign_in)
+MODULES = (overview, data, listing, jobs, runs, backfills, sign_in)
 FOR_EVER = "public, max-age=31536000, immutable"
 """The name of a file changes with its content."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -10,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from app.access.models import Caller
 from app.market.areas import label
 from app.market.text import counted
-from app.market.time import MARKET_ZONE, iso
+from app.market.time import MARKET_ZONE, iso, iso_exact
 from app.settings import Origin
-from app.web.browser_session import cookie_key, form_token, keep_form_cookie
+from app.web.browser_session import cookie_key, form_token, keep_form_cookie, keep_notice, notice_of
 from app.web.pages.assets import assets
 
 if TYPE_CHECKING:
@@ -32,8 +33,12 @@ PAGE_HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
+    # With `no-referrer` a browser says `Origin: null` where it sends a form, as from another site.
+    "Referrer-Policy": "same-origin",
 }
 """No script and no style stands in a page itself, so that a text that slips through does nothing."""
+
+NOT_KEPT: Mapping[str, str] = {"Cache-Control": "no-store"}
 
 PAGES = (("", "Overview"), ("data", "Data"), ("alerts", "Alerts"), ("work", "Work"))
 """What stands in the navigation, by path."""
@@ -63,6 +68,7 @@ def page_templates() -> Environment:
         "number": shown_number,
         "percent": shown_share,
         "iso": iso,
+        "exact": iso_exact,
     }
     made.filters["label"] = label
     made.globals |= {"counted": counted, "words": WORDS, "tones": TONES, "outcomes": OUTCOMES, "states": STATES}
@@ -71,12 +77,13 @@ def page_templates() -> Environment:
 
 def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> HTMLResponse:
     """The page; links in it are relative, so that a proxy may put a path before them."""
-    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-    up = "../" * (path.count("/") - 1)
+    path, up = _path_and_way_up(request)
     container: Container = request.app.state.container
     settings = container.settings()
     caller: Caller | None = getattr(request.state, "caller", None)
     token, cookie = form_token(request, settings)
+    # A page that looks for what is new must not take away what the one that is opened next is to say.
+    notice = notice_of(request, settings) if request.headers.get("sec-fetch-mode", "navigate") == "navigate" else ""
     signed_in = bool(cookie_key(request, settings)) and "authorization" not in request.headers
     text = (
         page_templates()
@@ -91,6 +98,8 @@ def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.O
             caller=caller,
             signed_in=signed_in and caller is not None,
             form_token=token,
+            once=secrets.token_urlsafe(12),
+            notice=notice,
             unprotected=caller is not None and caller.key is None,
             now=container.clock().now(),
             **values,
@@ -99,7 +108,19 @@ def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.O
     response = HTMLResponse(text, status, dict(PAGE_HEADERS))
     if token in text:
         keep_form_cookie(response, request, settings, cookie)
+    if notice:
+        keep_notice(response, request, settings, "")
     return response
+
+
+def see_other(request: Request, path: str) -> RedirectResponse:
+    """Lead the browser to another page of ours, after what a form asked for is done."""
+    return RedirectResponse(f"{_path_and_way_up(request)[1]}{path}" or "./", HTTPStatus.SEE_OTHER, dict(NOT_KEPT))
+
+
+def _path_and_way_up(request: Request) -> tuple[str, str]:
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    return path, "../" * (path.count("/") - 1)
 
 
 def _is_here(path: str, target: str) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -22,6 +21,7 @@ from app.web.api.boundary import known_host, own_hosts, wrong_host
 from app.web.api_problems import as_api_error
 from app.web.browser_session import authorization_of, is_own_form
 from app.web.dependencies import BEARER, access_service, check_query, query_names
+from app.web.pages.forms import changed
 from app.web.pages.rendering import render
 from app.web.problem_types import ApiError, ProblemType
 
@@ -30,6 +30,10 @@ RETRY_SECONDS = 5
 """After so many a page that found no database looks again, with scripts or without."""
 # A challenge for Basic would open the browser's own dialog before a page could say anything.
 _QUIET_CHALLENGE = 'Bearer realm="gridkeeper"'
+
+
+class ForeignForm(ApiError):
+    """A form that no page of ours sent, or that is too old."""
 
 
 class PageRoute(APIRoute):
@@ -49,8 +53,7 @@ class PageRoute(APIRoute):
                 return await admitted(request)
             await read_own_form(request)
             await identify(request)
-            async with recorded(request, self.name):
-                return await admitted(request)
+            return await changed(request, self.name, admitted)
 
         async def admitted(request: Request) -> Response:
             check_scope(request.state.caller, AccessScope(security[0][BEARER][0]), whole=whole)
@@ -87,24 +90,13 @@ async def read_own_form(request: Request) -> None:
         raise ApiError(ProblemType.BODY_TOO_SLOW, "the form did not arrive in time; send it again") from None
     fields = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
     if not is_own_form(request, settings, fields.get("form", "")):
-        raise ApiError(
+        raise ForeignForm(
             ProblemType.NOT_ALLOWED,
-            "this form was not sent by a page of this service, or is too old; open the page anew",
+            "this form was not sent by a page of this service, or is too old; open the page anew and send it again",
         )
+    if any("\0" in value for value in fields.values()):
+        raise ApiError(ProblemType.INVALID_REQUEST, "a field of the form holds a null character; remove it")
     request.state.form = fields
-
-
-@asynccontextmanager
-async def recorded(request: Request, action: str) -> AsyncIterator[None]:
-    """A change, which is recorded before it is made, one that is refused too, as those over the REST API are."""
-    service, state = access_service(request), request.state
-    number = await service.note(service.entry(state.caller, action, request.url.path, request_id=state.request_id))
-    try:
-        yield
-    except Exception as error:
-        await service.note_answer(number, as_api_error(error).kind.status.value)
-        raise
-    await service.note_answer(number, HTTPStatus.SEE_OTHER.value)
 
 
 def check_host(request: Request) -> None:
@@ -135,7 +127,13 @@ def error_page(request: Request, error: ApiError) -> Response:
         return response
     gone = error.kind is ProblemType.UNAVAILABLE
     response = render(
-        request, "error.html", status, title=_TITLES.get(status, status.phrase), detail=str(error), gone=gone
+        request,
+        "error.html",
+        status,
+        title=_title(request, error),
+        detail=str(error),
+        gone=gone,
+        other_key=status is HTTPStatus.FORBIDDEN and not isinstance(error, ForeignForm),
     )
     response.headers.update(error.headers or {})
     if gone:
@@ -143,10 +141,21 @@ def error_page(request: Request, error: ApiError) -> Response:
     return response
 
 
+def _title(request: Request, error: ApiError) -> str:
+    status, caller = error.kind.status, getattr(request.state, "caller", None)
+    if isinstance(error, ForeignForm):
+        return "This form was not accepted"
+    if status is HTTPStatus.FORBIDDEN and caller is not None and caller.key is None:
+        return "A key is needed for that"
+    return _TITLES.get(status, status.phrase)
+
+
 _TITLES = {
     HTTPStatus.SERVICE_UNAVAILABLE: "The database does not answer",
     HTTPStatus.NOT_FOUND: "There is nothing here",
     HTTPStatus.FORBIDDEN: "This key is not for that",
+    HTTPStatus.CONFLICT: "This cannot be done now",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Something in the request is wrong",
     HTTPStatus.INTERNAL_SERVER_ERROR: "This page failed",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests",
 }

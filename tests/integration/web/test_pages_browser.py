@@ -16,7 +16,17 @@ from tests.support.timescale_server import TierUnavailable
 
 pytestmark = [pytest.mark.xdist_group("browser")]
 
-PAGES = ["/", "/data", "/data/1", "/alerts", "/work", "/sign-in"]
+PAGES = [
+    "/",
+    "/data",
+    "/data/1",
+    "/alerts",
+    "/work",
+    "/work/run?job=kept&at=2026-01-01T00:00Z",
+    "/work/backfills/1",
+    "/work/backfills/new?area=FR&item=load_actual&from=-7d",
+    "/sign-in",
+]
 
 
 @pytest.fixture

@@ -62,6 +62,12 @@ def test_the_time_left_is_what_remains_at_the_rate_and_never_an_extrapolation_of
     assert replace(begun, recent_windows=9, recent_seconds=90.0).seconds_left(5.0) == 20.0
 
 
+def test_the_pace_is_known_once_enough_windows_have_ended() -> None:
+    assert replace(PROGRESS, recent_windows=21, recent_seconds=10.0).pace == 2.0
+    assert replace(PROGRESS, recent_windows=9, recent_seconds=9.0).pace is None
+    assert replace(PROGRESS, recent_windows=21).pace is None
+
+
 def test_pending_and_claimed_windows_have_not_ended() -> None:
     assert {state for state in WindowState if not state.terminal} == {WindowState.PENDING, WindowState.CLAIMED}
     assert {state for state in BackfillState if state.terminal} == {BackfillState.CANCELLED, BackfillState.COMPLETED}

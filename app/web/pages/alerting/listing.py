@@ -50,7 +50,7 @@ async def alerts_page(
     events = await records.events(now - PAST, now, rule or None, limit=MOST_EVENTS + 1, before=before)
     return render(
         request,
-        "alerts.html",
+        "alerting/alerts.html",
         alerts=[view for view in found if not rule or view.alert.rule == rule],
         silences=[SilenceResource.of(one, now) for one in await records.silences(now)],
         windows=[MaintenanceResource.of(one, now) for one in await records.windows()],

@@ -1,0 +1,1 @@
+"""Alerts, silences, rules and channels, and what people decide about them."""

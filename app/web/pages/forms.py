@@ -1,0 +1,118 @@
+"""What forms ask for: recorded, done once however often a form is sent, and told on the page that follows."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import parse_qs, urlencode
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+
+from app.access.models import StoredAnswer, UnderWay
+from app.errors import AppError
+from app.schemas import RequestBody
+from app.web.api_problems import as_api_error
+from app.web.browser_session import keep_notice
+from app.web.dependencies import access_service
+from app.web.pages.rendering import NOT_KEPT, see_other
+from app.web.problem_types import ApiError, ProblemType
+
+B = TypeVar("B", bound=RequestBody)
+Act = Callable[[Request], Awaitable[Response]]
+FORM_TYPE = "application/x-www-form-urlencoded"
+LONGEST_NOTICE = 1000
+LOOKS, SECONDS_BETWEEN = 100, 0.1
+"""How often a form that was sent twice asks what came of the first, and how long it waits in between."""
+AGAIN = "The form was sent more than once, and this was done once: "
+
+
+class _NothingDone(Exception):
+    """The form itself again, with what is wrong in it: it may be sent anew."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+def done(request: Request, path: str, notice: str) -> Response:
+    """The way to the page that says that something was done."""
+    request.state.notice = notice[:LONGEST_NOTICE]
+    response = see_other(request, path)
+    keep_notice(response, request, request.app.state.container.settings(), request.state.notice)
+    return response
+
+
+def body_of(kind: type[B], fields: Mapping[str, object]) -> B:
+    """What a form asks for, as the body of a request of the REST API; ApiError that names what is wrong."""
+    try:
+        return kind.model_validate(dict(fields))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise ApiError(ProblemType.INVALID_REQUEST, wrong) from None
+
+
+def what_is_wrong(error: AppError) -> str:
+    """What a form says beside its fields; raises the error again where it is not about what was entered."""
+    found = as_api_error(error)
+    if found.kind.status is not HTTPStatus.UNPROCESSABLE_ENTITY:
+        raise error
+    return str(found)
+
+
+async def changed(request: Request, action: str, handle: Act) -> Response:
+    """A change that a form asks for; a form with a token `once` does its work once."""
+    form, caller = request.state.form, request.state.caller
+    token = form.get("once", "")
+    if not token or caller.key is None:
+        return await _recorded(request, action, handle)
+    asked = urlencode(sorted((name, text) for name, text in form.items() if name != "form"))
+    digest = hashlib.sha256(f"{request.url.path}?{asked}".encode())
+    made: list[Response] = []
+
+    async def act() -> StoredAnswer:
+        made[:] = [await _recorded(request, action, handle)]
+        if made[0].status_code != HTTPStatus.SEE_OTHER:
+            raise _NothingDone(made[0])
+        kept = {"location": made[0].headers["location"], "notice": getattr(request.state, "notice", "")}
+        return StoredAnswer(made[0].status_code, FORM_TYPE, urlencode(kept).encode())
+
+    for look in range(LOOKS):
+        try:
+            answer, before = await access_service(request).once(
+                caller, f"form-{digest.hexdigest()}", digest.digest(), act
+            )
+        except _NothingDone as nothing:
+            return nothing.response
+        except UnderWay:
+            if look == LOOKS - 1:
+                raise
+            await asyncio.sleep(SECONDS_BETWEEN)
+        else:
+            return _said_again(request, answer) if before else made[0]
+    raise AssertionError("the last look gives an answer or raises")
+
+
+def _said_again(request: Request, answer: StoredAnswer) -> Response:
+    kept = parse_qs(answer.body.decode())
+    response = RedirectResponse(kept["location"][0], HTTPStatus.SEE_OTHER, dict(NOT_KEPT))
+    notice = f"{AGAIN}{kept.get('notice', ['it was'])[0]}"
+    keep_notice(response, request, request.app.state.container.settings(), notice)
+    return response
+
+
+async def _recorded(request: Request, action: str, handle: Act) -> Response:
+    """A change, which is recorded before it is made, one that is refused too, as those over the REST API are."""
+    service, state = access_service(request), request.state
+    number = await service.note(service.entry(state.caller, action, request.url.path, request_id=state.request_id))
+    try:
+        response = await handle(request)
+    except Exception as error:
+        await service.note_answer(number, as_api_error(error).kind.status.value)
+        raise
+    await service.note_answer(number, response.status_code)
+    return response

@@ -1,0 +1,1 @@
+"""Jobs, runs and backfills: what the service does, and the controls of it."""

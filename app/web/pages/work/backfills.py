@@ -1,0 +1,210 @@
+"""A page for each backfill, and a form that shows what one would ask for before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Path, Query, Request, Response
+
+from app.access.models import AccessScope, Caller
+from app.collection.backfill.models import BackfillRequest, Reprocess, WindowState
+from app.collection.backfill.plan import BackfillPlan
+from app.collection.backfill.schemas import BackfillBody
+from app.errors import AppError
+from app.market.areas import areas
+from app.market.series import DataItem
+from app.market.text import counted
+from app.web.dependencies import OPERATE, READ, Asking, CurrentSettings, Now, Services
+from app.web.pages.forms import body_of, done, what_is_wrong
+from app.web.pages.rendering import age, render
+from app.web.pages.routing import page_router
+from app.web.parameters import named, selection
+from app.web.routes.v1 import backfills as routes
+
+router = page_router()
+
+MOST_WINDOWS, MOST_FAILURES, MOST_PLANNED = 100, 200, 20
+ENTERED = {"area": "", "item": "", "from": "", "to": "", "reprocess": Reprocess.MISSING.value, "description": ""}
+"""The fields of the form, and what stands in them at first."""
+_Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+_Text = Annotated[str, Query(max_length=2000)]
+
+
+@router.get("/work/backfills/new", openapi_extra=READ)
+async def new_backfill_page(
+    request: Request,
+    services: Services,
+    settings: CurrentSettings,
+    caller: Asking,
+    now: Now,
+    *,
+    area: _Text = "",
+    item: _Text = "",
+    start: Annotated[str, Query(alias="from", max_length=60)] = "",
+    end: Annotated[str, Query(alias="to", max_length=60)] = "",
+    reprocess: Annotated[str, Query(max_length=20)] = ENTERED["reprocess"],
+    order: Annotated[str, Query(pattern="^(newest|oldest)$")] = "newest",
+    description: Annotated[str, Query(max_length=500)] = "",
+) -> Response:
+    """The form, and with a range in the address the plan: windows, requests and time; starts nothing."""
+    entered = {
+        "area": area, "item": item, "from": start, "to": end, "reprocess": reprocess, "order": order,
+        "description": description,
+    }  # fmt: skip
+    if not start:
+        return _form(request, caller, entered)
+    try:
+        with named("reprocess"):
+            wanted = Reprocess(reprocess)
+        chosen = selection(settings, caller, now, area=_named(area), item=_named(item), start=start, end=end or None)
+        plan = await services.collection().backfills().plan(
+            BackfillRequest(chosen.requests, wanted, newest_first=order == "newest"), now, promised=False
+        )  # fmt: skip
+    except AppError as error:
+        return _form(request, caller, entered, problem=what_is_wrong(error))
+    return _form(request, caller, entered, plan=plan, skipped=chosen.skipped)
+
+
+def _named(text: str) -> list[str]:
+    """An empty field names what is configured, as a parameter does that is left out."""
+    return [text] if text.strip() else []
+
+
+def _form(
+    request: Request,
+    caller: Caller,
+    entered: Mapping[str, str],
+    *,
+    plan: BackfillPlan | None = None,
+    skipped: tuple[str, ...] = (),
+    problem: str = "",
+) -> Response:
+    return render(
+        request,
+        "work/new_backfill.html",
+        HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK,
+        entered=entered,
+        plan=plan,
+        first=plan.work[:MOST_PLANNED] if plan else (),
+        skipped=skipped,
+        problem=problem,
+        ways=list(Reprocess),
+        known_areas=sorted(areas()),
+        known_items=[one.value for one in DataItem],
+        may_operate=caller.scope.includes(AccessScope.OPERATE),
+    )
+
+
+@router.post("/work/backfills", openapi_extra=OPERATE, name="start_backfill")
+async def start_backfill_from_page(
+    request: Request, services: Services, settings: CurrentSettings, caller: Asking, now: Now
+) -> Response:
+    """Queue the backfill that was planned."""
+    form = request.state.form
+    entered = {name: form.get(name, otherwise) for name, otherwise in (ENTERED | {"order": "newest"}).items()}
+    try:
+        body = body_of(
+            BackfillBody,
+            {
+                "areas": _named(entered["area"]),
+                "items": _named(entered["item"]),
+                "from": entered["from"],
+                "to": entered["to"] or None,
+                "reprocess": entered["reprocess"],
+                "oldest_first": entered["order"] == "oldest",
+                "description": entered["description"] or "from the page",
+            },
+        )
+        started = await routes.start_backfill(services, settings, caller, now, body)
+    except AppError as error:
+        return _form(request, caller, entered, problem=what_is_wrong(error))
+    if started.id is None:
+        return done(request, "work", "Nothing lacks in this range by now; no backfill was started.")
+    notice = f"Backfill {started.id} of {counted(started.windows, 'window')} is queued, about {age(started.seconds)}."
+    return done(request, f"work/backfills/{started.id}", notice)
+
+
+@router.get("/work/backfills/{backfill_id}", openapi_extra=READ)
+async def backfill_page(
+    request: Request,
+    services: Services,
+    caller: Asking,
+    backfill_id: _Number,
+    *,
+    state: Annotated[str, Query(max_length=20)] = "",
+    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+) -> Response:
+    """A backfill: progress, rate, what is left, who works on it, its windows, and why some failed."""
+    service = services.collection().backfills()
+    row = await service.progress(backfill_id)
+    with named("state"):
+        wanted = WindowState(state) if state else None
+    failures = await service.failures(backfill_id, MOST_FAILURES + 1)
+    windows = await service.windows(backfill_id, wanted, limit=MOST_WINDOWS + 1, after=after)
+    return render(
+        request,
+        "work/backfill.html",
+        row=row,
+        left=service.time_left(row),
+        failures=failures[:MOST_FAILURES],
+        more_failures=len(failures) > MOST_FAILURES,
+        windows=windows[:MOST_WINDOWS],
+        following=windows[MOST_WINDOWS - 1].position if len(windows) > MOST_WINDOWS else None,
+        state=state,
+        window_states=list(WindowState),
+        may_operate=caller.scope.includes(AccessScope.OPERATE),
+    )
+
+
+@router.post("/work/backfills/{backfill_id}/pause", openapi_extra=OPERATE, name="pause_backfill")
+async def pause_backfill_from_page(request: Request, services: Services, backfill_id: _Number) -> Response:
+    """Pause a backfill."""
+    await routes.pause_backfill(services, backfill_id)
+    return _done(request, backfill_id, "is paused. Windows under way end, then nothing more is asked for.")
+
+
+@router.post("/work/backfills/{backfill_id}/resume", openapi_extra=OPERATE, name="resume_backfill")
+async def resume_backfill_from_page(request: Request, services: Services, backfill_id: _Number) -> Response:
+    """Let a backfill go on."""
+    await routes.resume_backfill(services, backfill_id)
+    return _done(request, backfill_id, "goes on where it stopped.")
+
+
+@router.post("/work/backfills/{backfill_id}/retry-failed", openapi_extra=OPERATE, name="retry_failed_windows")
+async def retry_windows_from_page(request: Request, services: Services, backfill_id: _Number) -> Response:
+    """Queue the failed windows again."""
+    await routes.retry_failed_windows(services, backfill_id)
+    return _done(request, backfill_id, "has its failed windows queued again.")
+
+
+@router.get("/work/backfills/{backfill_id}/cancel", openapi_extra=OPERATE)
+async def cancel_backfill_page(request: Request, services: Services, backfill_id: _Number) -> Response:
+    """Ask whether a backfill is to end for good."""
+    row = await services.collection().backfills().progress(backfill_id)
+    rest = row.planned - row.ended
+    return render(
+        request,
+        "confirm.html",
+        title=f"Cancel backfill {backfill_id}?",
+        lines=(
+            row.description,
+            f"{counted(rest, 'window')} of {row.planned} would not be asked for any more. What was stored stays.",
+            "A cancelled backfill cannot be resumed; a paused one can.",
+        ),
+        action=f"work/backfills/{backfill_id}/cancel",
+        button=f"Cancel backfill {backfill_id} for good",
+        back=f"work/backfills/{backfill_id}",
+    )
+
+
+@router.post("/work/backfills/{backfill_id}/cancel", openapi_extra=OPERATE, name="cancel_backfill")
+async def cancel_backfill_from_page(request: Request, services: Services, backfill_id: _Number) -> Response:
+    """End a backfill for good."""
+    await routes.cancel_backfill(services, backfill_id)
+    return _done(request, backfill_id, "is cancelled. What was stored stays.")
+
+
+def _done(request: Request, backfill_id: int, what: str) -> Response:
+    return done(request, f"work/backfills/{backfill_id}", f"Backfill {backfill_id} {what}")
