@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
 
 from tests.support.timescale_server import PROJECT, Node, TierUnavailable, find_node, install
 
@@ -122,6 +122,11 @@ class Visit:
         return width
 
 
+def _left(request: Request) -> bool:
+    """Whether this is the stream of a page that somebody left, which ends its stream."""
+    return request.resource_type == "eventsource" and request.failure == "net::ERR_ABORTED"
+
+
 @asynccontextmanager
 async def visiting(
     browser: Browser, *, width: int = 1280, dark: bool = False, scripts: bool = True
@@ -139,7 +144,10 @@ async def visiting(
     visit = Visit(page)
     page.on("console", lambda message: visit.wrong.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: visit.wrong.append(str(error)))
-    page.on("requestfailed", lambda request: visit.wrong.append(f"{request.url}: {request.failure}"))
+    page.on(
+        "requestfailed",
+        lambda request: visit.wrong.append(f"{request.url}: {request.failure}") if not _left(request) else None,
+    )
     page.on(
         "response",
         lambda answer: visit.wrong.append(f"{answer.url}: {answer.status}") if answer.status >= 400 else None,

@@ -8,6 +8,7 @@ PATHS = (
     "/alerts/{rest:path}",
     "/work",
     "/work/{rest:path}",
+    "/live",
     "/sign-in",
     "/sign-out",
     "/static/{rest:path}",

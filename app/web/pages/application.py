@@ -11,26 +11,39 @@ from app.web.health import READ
 from app.web.pages import data, overview, sign_in
 from app.web.pages.alerting import listing
 from app.web.pages.assets import assets_by_public_name
+from app.web.pages.live import views as live_views
+from app.web.pages.live.viewers import LivePages
+from app.web.pages.rendering import with_tokens
 from app.web.pages.routing import install_error_pages
 from app.web.pages.work import backfills, jobs, runs
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
 
-MODULES = (overview, data, listing, jobs, runs, backfills, sign_in)
+MODULES = (overview, data, listing, jobs, runs, backfills, sign_in, live_views)
 FOR_EVER = "public, max-age=31536000, immutable"
 """The name of a file changes with its content."""
+VIEWERS_PERCENT = 75
+"""Of the open connections, for pages that are kept up to date; the others are for those who come."""
 
 
 def create_pages(container: Container) -> FastAPI:
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     pages.state.container = container
     pages.state.overview = overview.recent_state(container)
+    pages.state.live = _live_pages(pages, container)
     install_error_pages(pages)
     pages.include_router(_static())
     for module in MODULES:
         pages.include_router(module.router)
     return pages
+
+
+def _live_pages(pages: FastAPI, container: Container) -> LivePages:
+    most = container.settings().web.max_connections * VIEWERS_PERCENT // 100
+    live = LivePages(pages, container.storage().events(), lambda: container.clock().now(), most, with_tokens)
+    live.heard.append(pages.state.overview.forget)
+    return live
 
 
 def _static() -> APIRouter:

@@ -21,10 +21,19 @@ class RecentRead(Generic[T]):
         self._seconds = seconds
         self._lock = asyncio.Lock()
         self._kept: tuple[float, T] | None = None
+        self._forgotten = 0
+
+    def forget(self) -> None:
+        """Something has changed: whoever asks from now on gets what is read from now on."""
+        self._kept = None
+        self._forgotten += 1
 
     async def get(self) -> T:
         async with self._lock:
             if self._kept is None or time.monotonic() - self._kept[0] > self._seconds:
+                forgotten, read_at = self._forgotten, time.monotonic()
                 found = await self._read()
-                self._kept = (time.monotonic(), found)
+                if forgotten != self._forgotten:
+                    return found  # something changed meanwhile: the next who asks reads again
+                self._kept = (read_at, found)
             return self._kept[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -9,6 +11,7 @@ from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -22,6 +25,8 @@ from app.market.time import MARKET_ZONE, iso, iso_exact
 from app.settings import Origin
 from app.web.browser_session import cookie_key, form_token, keep_form_cookie, keep_notice, notice_of
 from app.web.pages.assets import assets
+from app.web.pages.live.messages import SCOPE_KEY, MadePage
+from app.web.pages.live.parts import PageParts
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
@@ -42,6 +47,10 @@ NOT_KEPT: Mapping[str, str] = {"Cache-Control": "no-store"}
 
 PAGES = (("", "Overview"), ("data", "Data"), ("alerts", "Alerts"), ("work", "Work"))
 """What stands in the navigation, by path."""
+FORM_TOKEN = secrets.token_hex(32)
+"""Stands in a page for the token of its forms, so that viewers who are alike share one."""
+ONCE = secrets.token_hex(32)
+"""Stands in a page for what makes its forms unique."""
 NOTHING = "\N{EN DASH}"
 TONES = {"info": "idle", "warning": "warn", "critical": "bad"}
 OUTCOMES = {"succeeded": "good", "nothing_due": "good", "running": "idle", "failed": "bad"}
@@ -85,7 +94,8 @@ def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.O
     # A page that looks for what is new must not take away what the one that is opened next is to say.
     notice = notice_of(request, settings) if request.headers.get("sec-fetch-mode", "navigate") == "navigate" else ""
     signed_in = bool(cookie_key(request, settings)) and "authorization" not in request.headers
-    text = (
+    parts = PageParts()
+    text = parts.written(
         page_templates()
         .get_template(template)
         .render(
@@ -96,17 +106,24 @@ def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.O
             instance=settings.instance_name,
             synthetic=settings.origin is Origin.SANDBOX,
             caller=caller,
+            here_address=f"?{request.url.query}",
             signed_in=signed_in and caller is not None,
-            form_token=token,
-            once=secrets.token_urlsafe(12),
+            form_token=FORM_TOKEN,
+            part=parts,
+            live_address=f"{up}live?page={quote(_address(request, path))}" if request.method == "GET" else "",
+            once=ONCE,
             notice=notice,
             unprotected=caller is not None and caller.key is None,
             now=container.clock().now(),
             **values,
         )
     )
-    response = HTMLResponse(text, status, dict(PAGE_HEADERS))
-    if token in text:
+    made: MadePage | None = request.scope.get(SCOPE_KEY)
+    if made is not None:
+        made.parts, made.title, made.detail = parts, _title(text), values.get("detail", "")
+        return HTMLResponse(status_code=status)
+    response = HTMLResponse(with_tokens(text, token), status, dict(PAGE_HEADERS))
+    if FORM_TOKEN in text:
         keep_form_cookie(response, request, settings, cookie)
     if notice:
         keep_notice(response, request, settings, "")
@@ -121,6 +138,21 @@ def see_other(request: Request, path: str) -> RedirectResponse:
 def _path_and_way_up(request: Request) -> tuple[str, str]:
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))
     return path, "../" * (path.count("/") - 1)
+
+
+def _address(request: Request, path: str) -> str:
+    """The address of the page below the root of the service."""
+    return f"{path}?{request.url.query}" if request.url.query else path
+
+
+def with_tokens(text: str, token: str) -> str:
+    """The text with the token of a viewer in its forms, and what makes each form unique."""
+    return text.replace(FORM_TOKEN, token).replace(ONCE, secrets.token_urlsafe(12))
+
+
+def _title(text: str) -> str:
+    found = re.search(r"<title>([^<]*)</title>", text)
+    return html.unescape(found[1]) if found else ""
 
 
 def _is_here(path: str, target: str) -> bool:

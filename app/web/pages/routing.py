@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -76,6 +77,13 @@ async def identify(request: Request) -> None:
     )
 
 
+def viewer_check(request: Request) -> Callable[[], Awaitable[None]]:
+    """What raises NotAuthenticated when whoever asked, and waits for more, may not read any more."""
+    state, settings = request.state, request.app.state.container.settings()
+    authorization = authorization_of(request, settings)
+    return partial(access_service(request).check_again, authorization, state.address, local=state.local)
+
+
 async def read_own_form(request: Request) -> None:
     """Keep the fields of a form as `request.state.form`; ApiError where it is none of ours."""
     check_host(request)
@@ -120,10 +128,8 @@ def install_error_pages(pages: FastAPI) -> None:
 def error_page(request: Request, error: ApiError) -> Response:
     status = error.kind.status
     if error.kind is ProblemType.NOT_AUTHENTICATED:
-        first = request.url.path == "/"
-        response = render(request, "welcome.html", HTTPStatus.OK if first else status, detail=str(error))
-        if not first:
-            response.headers["WWW-Authenticate"] = _QUIET_CHALLENGE
+        response = render(request, "welcome.html", status, detail=str(error))
+        response.headers["WWW-Authenticate"] = _QUIET_CHALLENGE
         return response
     gone = error.kind is ProblemType.UNAVAILABLE
     response = render(

@@ -1,4 +1,4 @@
-// The switches for theme and zone, and pages that keep themselves up to date.
+// The switches for theme and zone, times, and buttons that copy.
 "use strict";
 
 const kept = {
@@ -31,51 +31,24 @@ function written(instant, form, zone) {
   return `${day}${time} ${parts.timeZoneName}`;
 }
 
+const MARKET = "Europe/Brussels";
 let zone = "market";
 const pageZone = () => zone;
-const original = new WeakMap();
 
+// `data-market` keeps what the service wrote.
 function writeTimes(root) {
+  const viewer = zone === "viewer";
   for (const element of root.querySelectorAll("time[datetime]")) {
-    if (!original.has(element)) original.set(element, element.textContent);
-    const viewer = zone === "viewer";
-    element.textContent = viewer ? written(new Date(element.dateTime), element.dataset.form, undefined) : original.get(element);
+    element.dataset.market ??= element.textContent;
+    element.textContent = viewer ? written(new Date(element.dateTime), element.dataset.form, undefined) : element.dataset.market;
     element.title = element.dateTime;
   }
 }
 
-// A page that keeps itself up to date: its parts are exchanged where they differ, and nothing else moves.
-
-function live(root) {
-  const seconds = Number(root.dataset.live);
-  const stale = document.getElementById("stale");
-  let since = new Date();
-  async function look() {
-    if (!document.hidden) {
-      try {
-        const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-        if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
-        exchange(new DOMParser().parseFromString(await answer.text(), "text/html"));
-        since = new Date();
-        stale.hidden = true;
-      } catch (error) {
-        stale.textContent = `This page is as of ${written(since, "second", undefined)}: ${error.message}. It tries again.`;
-        stale.hidden = false;
-      }
-    }
-    setTimeout(look, seconds * 1000);
-  }
-  function exchange(fresh) {
-    for (const part of root.querySelectorAll("[data-part]")) {
-      const other = fresh.getElementById(part.id);
-      if (!other || part.contains(document.activeElement)) continue;
-      writeTimes(other);
-      if (part.innerHTML !== other.innerHTML) part.replaceChildren(...other.childNodes);
-      part.className = other.className;
-    }
-    document.title = fresh.title || document.title;
-  }
-  setTimeout(look, seconds * 1000);
+// What scripts do to elements of the page, and to those that come later.
+function dress(root) {
+  writeTimes(root);
+  for (const button of root.querySelectorAll("button[data-copy]")) button.hidden = false;
 }
 
 document.querySelector(".switches").hidden = false;
@@ -90,15 +63,14 @@ switching("zone-switch", "Times", "zone", [
   { value: "market", name: "market" }, { value: "viewer", name: "mine" },
 ], (chosen) => { zone = chosen; writeTimes(document); document.dispatchEvent(new Event("zonechange")); });
 
-for (const root of document.querySelectorAll("[data-live]")) live(root);
 for (const part of document.querySelectorAll("[data-retry]")) {
   setTimeout(() => location.reload(), Number(part.dataset.retry) * 1000);
 }
-for (const button of document.querySelectorAll("button[data-copy]")) {
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
-  });
-}
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest("button[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = "Copy"; }, 2000);
+});
+dress(document);

@@ -79,7 +79,7 @@ async def test_who_asks_from_elsewhere_is_told_how_to_get_in(api: ServedApi) -> 
     limited = await api.key(AccessScope.READ, name="limited", items=("load_actual",))
     async with browser(api, headers=AFAR) as client:
         first = await client.get("/")
-        assert (first.status_code, "A key is needed" in first.text) == (200, True)
+        assert (first.status_code, "A key is needed" in first.text) == (401, True)
         shown = await client.get("/", auth=("any", token))
         assert "Parts of the service" in shown.text
         assert "without a key" not in shown.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,11 +12,12 @@ from playwright.async_api import Browser
 
 from tests.support.api_factory import ServedApi, served_api
 from tests.support.browser import REQUIRED, chromium, installed_browser, visiting
-from tests.support.page_factory import HOSTILE, keep_hostile_work, keep_lateness, keep_series
+from tests.support.page_factory import HOSTILE, keep_event, keep_hostile_work, keep_lateness, keep_series
 from tests.support.timescale_server import TierUnavailable
 
 pytestmark = [pytest.mark.xdist_group("browser")]
 
+STREAMS = re.compile(r"/live\?page=")
 PAGES = [
     "/",
     "/data",
@@ -82,13 +84,13 @@ async def test_a_keyboard_alone_gets_to_the_content_and_switches_theme_and_zone(
         assert await page.evaluate("document.activeElement.className") == "skip"
         await page.keyboard.press("Enter")
         assert await page.evaluate("document.activeElement.id") == "content"
-        times = await page.locator("footer time").inner_text()
+        times = await page.locator("footer p:last-child time").inner_text()
         for button, label in (("theme-switch", "Theme: light"), ("zone-switch", "Times: mine")):
             await page.focus(f"#{button}")
             await page.keyboard.press("Enter")
             assert await page.locator(f"#{button}").inner_text() == label
         assert await page.evaluate("document.documentElement.dataset.theme") == "light"
-        assert await page.locator("footer time").inner_text() != times or "UTC" in times
+        assert await page.locator("footer p:last-child time").inner_text() != times or "UTC" in times
         await page.reload()
         assert await page.locator("#theme-switch").inner_text() == "Theme: light"
         assert visit.wrong == []
@@ -106,22 +108,41 @@ async def test_the_overview_is_whole_without_scripts(browser: Browser, api: Serv
         assert await page.locator("#matrix tbody tr").count() == 1
 
 
-async def test_an_open_overview_keeps_itself_up_to_date_and_says_when_it_cannot(
-    browser: Browser, api: ServedApi
+async def test_an_open_overview_is_told_what_changes_and_leaves_alone_what_somebody_is_busy_with(
+    browser: Browser, api: ServedApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("app.web.pages.live.viewers.SPACING", 0.1)
     async with visiting(browser) as visit:
         page = visit.page
-        await page.clock.install()
         await page.goto(api.url)
-        await keep_lateness(api, ("price_day_ahead", "10YCH-SWISSGRIDZ", 0))
-        await page.clock.run_for(16_000)
-        await page.get_by_text("of 5 pairs").first.wait_for()
-        await page.route("**/*", lambda route: route.abort())
-        await page.clock.run_for(16_000)
-        await page.locator("#stale").wait_for(state="visible")
-        await page.unroute("**/*")
-        await page.clock.run_for(16_000)
+        await page.get_by_text("Live, as of").wait_for()
+        await page.locator(".verdict summary").click()
+        await page.select_option("select[name=state]", "bad")
+        await page.get_by_role("link", name="FR", exact=True).first.focus()
+        rows = await page.locator("#matrix tbody th").all_inner_texts()
+        await keep_lateness(
+            api, ("price_day_ahead", "10YFR-RTE------C", 900), ("price_day_ahead", "10YCH-SWISSGRIDZ", 0)
+        )
+        await keep_event(api)
+        await page.get_by_text("of 6 pairs").first.wait_for()
+        assert await page.locator("#matrix tbody th").all_inner_texts() == [*rows, "CH"]
+        assert await page.evaluate("document.activeElement.textContent") == "FR"
+        assert not await page.locator(".verdict details").evaluate("one => one.open")
+        assert await page.locator("select[name=state]").input_value() == "bad"
+        assert await page.locator("[data-resort=matrix-rows]").is_visible()
+        assert "of 6 pairs" in await page.title()
+        assert visit.wrong == []
+
+
+async def test_a_stream_that_breaks_says_so_and_mends_itself(browser: Browser, api: ServedApi) -> None:
+    async with visiting(browser) as visit:
+        page = visit.page
+        await page.route(STREAMS, lambda route: route.abort())
+        await page.goto(api.url)
+        await page.get_by_text("the connection to the service is broken").wait_for()
+        await page.unroute(STREAMS)
         await page.locator("#stale").wait_for(state="hidden")
+        assert await page.locator("#live").is_visible()
 
 
 async def test_a_chart_is_drawn_with_its_holes_follows_the_theme_and_opens_a_range(

@@ -1,0 +1,153 @@
+// A page that keeps itself up to date: the service sends the parts that differ, and they are patched where they stand,
+// so that focus, open details, typed text and the places of rows stay.
+"use strict";
+
+const FIRST_WAIT = 1000, LONGEST_WAIT = 30000, SILENCE = 40000;
+
+function keyOf(node) { return node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset.key || "" : ""; }
+
+function typedIn(field) {
+  if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+  if (field.options) return field.selectedIndex !== Math.max(0, [...field.options].findIndex((one) => one.defaultSelected));
+  return field.value !== field.defaultValue;
+}
+
+// What somebody is busy with is not taken away.
+function inUse(node) {
+  if (node.nodeType !== Node.ELEMENT_NODE) return false;
+  return node.contains(document.activeElement) || [...node.querySelectorAll("input, textarea, select")].some(typedIn);
+}
+
+function patchAttributes(old, fresh) {
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+}
+
+function patch(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  if (old.nodeType !== Node.ELEMENT_NODE) { old.data = fresh.data; return; }
+  if (old.dataset.kept !== undefined) return;
+  patchAttributes(old, fresh);
+  if (old.dataset.steady !== undefined) keepPlaces(old, fresh);
+  patchChildren(old, fresh);
+}
+
+// Rows that are there stay where they are, new ones come behind them; a link says when the order is another by now.
+function keepPlaces(old, fresh) {
+  const rows = new Map([...fresh.children].map((row) => [keyOf(row), row]));
+  const known = [...old.children].filter((row) => rows.has(keyOf(row))).map((row) => rows.get(keyOf(row)));
+  const order = [...fresh.children].filter((row) => known.includes(row));
+  const other = order.some((row, place) => row !== known[place]) || rows.size > known.length;
+  fresh.prepend(...known);
+  for (const link of document.querySelectorAll(`[data-resort="${CSS.escape(old.dataset.steady)}"]`)) link.hidden = !other;
+}
+
+function patchChildren(old, fresh) {
+  const byKey = new Map([...old.children].filter(keyOf).map((child) => [keyOf(child), child]));
+  let at = old.firstChild;
+  for (const next of [...fresh.childNodes]) {
+    const key = keyOf(next);
+    let found = key ? byKey.get(key) : at;
+    if (found && (found.nodeName !== next.nodeName || keyOf(found) !== key)) found = null;
+    if (!found) { old.insertBefore(next, at); continue; }
+    if (found === at) at = at.nextSibling;
+    else old.insertBefore(found, at);
+    patch(found, next);
+  }
+  while (at) {
+    const gone = at;
+    at = at.nextSibling;
+    if (!inUse(gone)) gone.remove();
+  }
+}
+
+function patchPart(fresh) {
+  const old = document.getElementById(fresh.id);
+  if (!old) return;
+  const focused = document.activeElement;
+  const [from, to] = [focused?.selectionStart, focused?.selectionEnd];
+  for (const link of document.querySelectorAll("[data-resort]")) {
+    if (old.querySelector(`[data-steady="${CSS.escape(link.dataset.resort)}"]`)) link.hidden = true;
+  }
+  patch(old, fresh);
+  if (focused && focused.isConnected && document.activeElement !== focused) {
+    focused.focus({ preventScroll: true });
+    if (typeof from === "number") focused.setSelectionRange(from, to);
+  }
+}
+
+function follow(root) {
+  const stale = document.getElementById("stale");
+  let source = null, wait = FIRST_WAIT, since = new Date(), silent = null, again = null;
+
+  function shown() {
+    return [...document.querySelectorAll("[data-part]")].map((part) => `${part.id}:${part.dataset.part}`).join(",");
+  }
+  function lives(at) {
+    since = new Date(at);
+    wait = FIRST_WAIT;
+    stale.hidden = true;
+    root.hidden = false;
+    root.replaceChildren("Live, as of ", time(at));
+    expect();
+  }
+  function time(at) {
+    const element = document.createElement("time");
+    element.dateTime = at;
+    element.dataset.form = "second";
+    element.textContent = written(since, "second", MARKET);
+    writeTimes({ querySelectorAll: () => [element] });
+    return element;
+  }
+  function says(detail) {
+    stale.textContent = `This page is as of ${written(since, "second", zone === "viewer" ? undefined : MARKET)}: ${detail}`;
+    stale.hidden = false;
+    root.hidden = true;
+  }
+  function expect() {
+    clearTimeout(silent);
+    silent = setTimeout(() => broken("nothing has come from the service for a while. It tries again."), SILENCE);
+  }
+  function broken(detail) {
+    stop();
+    says(detail);
+    again = setTimeout(start, wait);
+    wait = Math.min(2 * wait, LONGEST_WAIT);
+  }
+  function stop() {
+    source?.close();
+    source = null;
+    clearTimeout(silent);
+    clearTimeout(again);
+  }
+  function start() {
+    if (source || document.hidden) return;
+    source = new EventSource(`${root.dataset.address}&has=${encodeURIComponent(shown())}`);
+    expect();
+    source.addEventListener("parts", ({ data, lastEventId }) => {
+      const holder = document.createElement("template");
+      holder.innerHTML = data;
+      const parts = [...document.adoptNode(holder.content).children];
+      document.title = parts.shift().textContent;
+      for (const part of parts) { dress(part); patchPart(part); }
+      lives(lastEventId);
+      document.dispatchEvent(new CustomEvent("partschange", { detail: parts.map((part) => part.id) }));
+    });
+    source.addEventListener("alive", ({ lastEventId }) => lives(lastEventId));
+    source.addEventListener("trouble", ({ data }) => { says(`${data}. It tries again.`); expect(); });
+    source.addEventListener("ended", ({ data }) => { stop(); says(`${data}. Load the page anew.`); });
+    source.addEventListener("error", () => broken("the connection to the service is broken. It tries again."));
+  }
+  // A browser has few connections for one service: a window that nobody sees leaves its own to others.
+  document.addEventListener("visibilitychange", () => { if (document.hidden) stop(); else start(); });
+  window.addEventListener("pagehide", stop);
+  window.addEventListener("pageshow", start);
+  start();
+}
+
+const followed = document.getElementById("live");
+if (followed) follow(followed);
