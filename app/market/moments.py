@@ -44,6 +44,17 @@ def parse_known_at(text: str, zone: ZoneInfo, now: datetime, *, name: str) -> da
     return parse_moment(text, zone, now, name=name)
 
 
+def parse_month(text: str, *, name: str) -> date:
+    """The first day of a month that is written as 2024-03; ConfigurationError naming the parameter otherwise."""
+    try:
+        first = datetime.strptime(text.strip(), "%Y-%m").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise ConfigurationError(f"{name} {text!r} is no month; write it as 2024-03") from None
+    if not EARLIEST <= first < LATEST:
+        raise ConfigurationError(f"{name} {text!r} lies outside {EARLIEST} to {LATEST}")
+    return first
+
+
 def parse_zone(text: str, *, name: str = "") -> ZoneInfo:
     """A time zone by its name in the tz database; ConfigurationError, naming the option where one is given."""
     try:

@@ -134,21 +134,24 @@ _DECIDE = """
     set resolution = excluded.resolution, decided_at = excluded.decided_at
 """
 
-# $2: the first days of the portions, ordered. Where a portion has several resolutions, time may be covered twice.
+# $2: the first days of the portions, ordered. Summed up before the join, which would meet each day else. Where a portion has several resolutions, time may be covered twice.
 _COVERED = """
     select
-        series_id,
-        width_bucket(day, $2::date[])::integer as portion,
+        series_id, portion,
         sum(stored * seconds)::double precision as seconds,
-        min(resolution) <> max(resolution) as mixed
-    from daily_counts
-    join resolutions on resolutions.id = daily_counts.resolution
-    where
-        series_id = any($1::integer[])
-        and day >= ($2::date[])[1]
-        and day < $3
-        and seconds is not null
-        and stored > 0
+        count(*) > 1 as mixed
+    from (
+        select series_id, width_bucket(day, $2::date[])::integer as portion, resolution, sum(stored) as stored
+        from daily_counts
+        where
+            series_id = any($1::integer[])
+            and day >= ($2::date[])[1]
+            and day < $3
+            and stored > 0
+        group by 1, 2, 3
+    ) as counted
+    join resolutions on resolutions.id = counted.resolution
+    where seconds is not null
     group by 1, 2
 """
 

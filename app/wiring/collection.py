@@ -13,6 +13,8 @@ from app.collection.backfill.worker import BackfillWorker
 from app.collection.corrections import CorrectionService
 from app.collection.empty_incidents import EmptyIncidents
 from app.collection.gaps.coverage import CoverageService
+from app.collection.gaps.heat_map import HeatMapService
+from app.collection.gaps.queries import KeptGaps
 from app.collection.gaps.question_schedule import AskPolicy
 from app.collection.gaps.repository import GapRetention
 from app.collection.gaps.service import GapService
@@ -48,6 +50,9 @@ class CollectionWiring(containers.DeclarativeContainer):
     )
     coverage: providers.Singleton[CoverageService] = providers.Singleton(
         CoverageService, storage.time_series, storage.stored_units, publication=CATALOG.publication
+    )
+    heat_map: providers.Singleton[HeatMapService] = providers.Singleton(
+        HeatMapService, coverage, providers.Singleton(KeptGaps, database)
     )
     corrections: providers.Singleton[CorrectionService] = providers.Singleton(
         CorrectionService,

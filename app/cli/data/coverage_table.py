@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.output import say
 from app.cli.tables import print_table
-from app.collection.gaps.coverage import Cell
+from app.collection.gaps.coverage import Cell, whole_percent
 from app.collection.gaps.windows import AskEvidence, Gap
 from app.collection.models import CollectionRequest
 from app.market.text import counted
@@ -71,9 +71,6 @@ def _idle(cells: Sequence[Cell]) -> dict[tuple[str, str, str], int]:
 
 
 def format_percent(share: float | None) -> str:
-    """Whole percents, rounded so that 100 means complete and 0 means nothing."""
-    if share is None:
-        return "-"
-    if 0 < share < 1:
-        return str(min(99, max(1, round(100 * share))))
-    return str(int(100 * share))
+    """Whole percents; `-` where nothing was due."""
+    percent = whole_percent(share)
+    return "-" if percent is None else str(percent)

@@ -7,6 +7,7 @@ import calendar
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,9 @@ _FURTHEST = timedelta(days=800)
 """No rule asks for a value earlier than a year and a half before its delivery ends, or later than this after it."""
 
 
+_NO_IDLE: Mapping[SeriesKey, int] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A month or a day of an item and a place, over all its series: seconds that were due, and those with values.
@@ -48,7 +52,7 @@ class Cell:
     begin: date
     expected: int
     covered: int
-    idle: Mapping[SeriesKey, int] = field(default_factory=dict)
+    idle: Mapping[SeriesKey, int] = field(default_factory=lambda: _NO_IDLE)
 
     @property
     def share(self) -> float | None:
@@ -79,6 +83,7 @@ class CoverageService:
             extents = await reader.extents(list(places))
             for interval, group in _by_interval(requests).items():
                 portions = buckets(interval, step)
+                parts = _parts(portions, step)
                 questions = [question_of(one, known.get(pair_of(one), ()), extents, now) for one in group]
                 known_places = [one for one in questions if one]
                 covered = await _covered(reader, known_places, portions)
@@ -90,7 +95,7 @@ class CoverageService:
                         question,
                         _Counted(covered, running),
                         portions=portions,
-                        step=step,
+                        parts=parts,
                         until=_until(rule, request, now),
                     )
         order = {id(request): number for number, request in enumerate(requests)}
@@ -104,6 +109,25 @@ class _Counted:
 
     covered: Mapping[int, NDArray[np.int64]]
     running: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The months or days of portions, and the first portion of each."""
+
+    begins: tuple[date, ...]
+    firsts: NDArray[np.int64]
+
+    def sums(self, seconds: NDArray[np.int64]) -> list[int]:
+        found: list[int] = np.add.reduceat(seconds, self.firsts).tolist()
+        return found
+
+
+def _parts(portions: Buckets, step: Granularity) -> _Parts:
+    firsts: dict[date, int] = {}
+    for number, day in enumerate(portions.bounds[:-1]):
+        firsts.setdefault(begin_of(day, step), number)
+    return _Parts(tuple(firsts), np.array(list(firsts.values()), np.int64))
 
 
 def _by_interval(requests: Sequence[CollectionRequest]) -> dict[Interval, list[CollectionRequest]]:
@@ -140,7 +164,7 @@ def _cells(
     counted: _Counted,
     *,
     portions: Buckets,
-    step: Granularity,
+    parts: _Parts,
     until: datetime,
 ) -> list[Cell]:
     due, there = np.zeros(len(portions), np.int64), np.zeros(len(portions), np.int64)
@@ -153,14 +177,14 @@ def _cells(
             expected = expected - idle[line.key]
         due += expected
         there += stored
-    begins = [begin_of(day, step) for day in portions.bounds[:-1]]
+    idle_of = {key: parts.sums(seconds) for key, seconds in idle.items()}
+    sums = zip(parts.begins, parts.sums(due), parts.sums(there), strict=True)
     return [
         Cell(
-            request.item, request.place, begin, int(due[which].sum()), int(there[which].sum()),
-            {key: int(seconds[which].sum()) for key, seconds in idle.items()},
+            request.item, request.place, begin, expected_there, stored_there,
+            {key: many[number] for key, many in idle_of.items()} or _NO_IDLE,
         )
-        for begin in dict.fromkeys(begins)
-        for which in [np.array([one == begin for one in begins])]
+        for number, (begin, expected_there, stored_there) in enumerate(sums)
     ]  # fmt: skip
 
 
@@ -180,6 +204,13 @@ def _until(rule: PublicationRule | None, request: CollectionRequest, now: dateti
         return rule.deadline(origin + quarter * _QUARTER, Resolution.PT15M, zone)
 
     return origin + bisect.bisect_right(range(2 * _FURTHEST // _QUARTER), now, key=deadline) * _QUARTER
+
+
+def whole_percent(share: float | None) -> int | None:
+    """Whole percents, rounded so that 100 means complete and 0 means nothing; None where nothing was due."""
+    if share is None:
+        return None
+    return min(99, max(1, round(100 * share))) if 0 < share < 1 else int(100 * share)
 
 
 def hours_missing(cell: Cell, gaps: Sequence[Gap], *, by_day: bool, expected: bool) -> dict[str, float]:

@@ -9,6 +9,8 @@ PATHS = (
     "/work",
     "/work/{rest:path}",
     "/live",
+    "/coverage",
+    "/coverage/{rest:path}",
     "/sign-in",
     "/sign-out",
     "/static/{rest:path}",

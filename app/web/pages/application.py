@@ -11,6 +11,7 @@ from app.web.health import READ
 from app.web.pages import data, overview, sign_in
 from app.web.pages.alerting import listing
 from app.web.pages.assets import assets_by_public_name
+from app.web.pages.coverage import maps
 from app.web.pages.live import views as live_views
 from app.web.pages.live.viewers import LivePages
 from app.web.pages.rendering import with_tokens
@@ -20,7 +21,17 @@ from app.web.pages.work import backfills, jobs, runs
 if TYPE_CHECKING:
     from app.wiring.container import Container
 
-MODULES = (overview, data, listing, jobs, runs, backfills, sign_in, live_views)
+MODULES = (
+    overview,
+    data,
+    maps,
+    listing,
+    jobs,
+    runs,
+    backfills,
+    sign_in,
+    live_views,
+)
 FOR_EVER = "public, max-age=31536000, immutable"
 """The name of a file changes with its content."""
 VIEWERS_PERCENT = 75

@@ -74,9 +74,9 @@ def _gaps(health: Health) -> Tile:
     parts = [f"{by_reason[name].gaps} {name.replace('_', ' ')}" for name in REASONS if name in by_reason]
     missing = sum(gap.missing for gap in by_reason.values())
     if health.overview.analysed.analysed_at is None:
-        return Tile("Gaps", Standing.IDLE, NOTHING, ("not looked for yet",), "api/docs#/completeness")
+        return Tile("Gaps", Standing.IDLE, NOTHING, ("not looked for yet",), "coverage")
     notes = (" · ".join(parts) or "nothing that is due is missing", f"{counted(missing, 'value')} missing")
-    return Tile("Gaps", condition, str(total), notes if total else notes[:1], "api/docs#/completeness")
+    return Tile("Gaps", condition, str(total), notes if total else notes[:1], "coverage")
 
 
 def _quality(scores: Sequence[ListedScore]) -> Tile:

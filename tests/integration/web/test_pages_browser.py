@@ -22,6 +22,9 @@ PAGES = [
     "/",
     "/data",
     "/data/1",
+    "/coverage?from=2025-12&to=2026-02",
+    "/coverage/days?item=load_actual&area=FR&from=2025-12&to=2026-02",
+    "/coverage/hours?item=load_actual&area=FR&month=2026-01",
     "/alerts",
     "/work",
     "/work/run?job=kept&at=2026-01-01T00:00Z",
@@ -166,4 +169,18 @@ async def test_a_chart_is_drawn_with_its_holes_follows_the_theme_and_opens_a_ran
         await page.locator("#chart[data-state=complete]").wait_for()
         assert "from=2026-01-1" in page.url
         assert "as_of=2026-01-15" in page.url
+        assert visit.wrong == []
+
+
+async def test_arrow_keys_walk_over_the_map_of_coverage_and_enter_opens_the_hours(
+    browser: Browser, api: ServedApi
+) -> None:
+    async with visiting(browser) as visit:
+        page = visit.page
+        await page.goto(f"{api.url}/coverage?from=2025-12&to=2026-02")
+        await page.locator("table.heat tbody td").first.focus()
+        await page.keyboard.press("ArrowRight")
+        await page.keyboard.press("ArrowUp")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/coverage/hours?item=load_actual&area=FR&month=2026-01")
         assert visit.wrong == []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from app.errors import ConfigurationError
-from app.market.moments import parse_instant, parse_interval, parse_moment
+from app.market.moments import parse_instant, parse_interval, parse_moment, parse_month
 from app.market.time import iso
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -84,3 +84,10 @@ def test_an_instant_needs_its_offset() -> None:
         parse_instant("2024-01-01T01:00:00", name="--as-of")
     with pytest.raises(ConfigurationError, match="is no instant"):
         parse_instant("then", name="--as-of")
+
+
+@pytest.mark.parametrize("text", ["2024", "2024-13", "2024-1-1", "May 2024", "", "1066-01", "2100-01"])
+def test_a_month_is_written_with_its_year(text: str) -> None:
+    assert parse_month(" 2024-03", name="month") == date(2024, 3, 1)
+    with pytest.raises(ConfigurationError, match=r"^month "):
+        parse_month(text, name="month")

@@ -1,0 +1,171 @@
+"""How complete each item and area is over time, with the reason of what is missing: a map for people, down to hours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+
+from app.collection.gaps.classification import Reason
+from app.collection.gaps.coverage import Cell, CoverageService, whole_percent
+from app.collection.gaps.queries import KEPT_REASONS, KeptGaps, Pair, Seconds
+from app.collection.gaps.windows import AskEvidence, Gap
+from app.collection.models import CollectionRequest
+from app.market.areas import Place, find_place, label
+from app.market.series import DataItem
+from app.market.time import Interval
+from app.timeseries.coverage import Granularity
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+_NOTHING: Mapping[date, Seconds] = {}
+
+
+class Fill(StrEnum):
+    """What of a month, day or hour is there, and the worst reason of what is not."""
+
+    NOTHING_EXPECTED = "nothing_expected"
+    COMPLETE = "complete"
+    NOT_DUE = "not_due"
+    MISSING_AT_SOURCE = "missing_at_source"
+    LATE = "late"
+    OURS = "ours"
+    UNKNOWN = "unknown"
+    """Something is missing, and no analysis has kept why."""
+
+
+FILL_TEXTS: Mapping[Fill, str] = {
+    Fill.NOTHING_EXPECTED: "no series was expected to have values, and nobody asked for any",
+    Fill.COMPLETE: "nothing is missing",
+    Fill.NOT_DUE: "the deadline has not passed yet",
+    Fill.MISSING_AT_SOURCE: "the source was asked often enough and did not have it; it is asked again, ever more seldom",
+    Fill.LATE: "the deadline has passed; the source was asked and did not have it yet, and is asked again soon",
+    Fill.OURS: "nobody asked for it, or the last attempt failed: asking brings it",
+    Fill.UNKNOWN: "nobody has looked into the reason; the page of the hours does",
+}
+"""For people."""
+
+EVIDENCE_TEXTS: Mapping[AskEvidence, str] = {
+    AskEvidence.NOT_DUE: "not due yet",
+    AskEvidence.NEVER_ASKED: "never asked for since it was due",
+    AskEvidence.NO_ANSWER: "asked for, and no answer could be used",
+    AskEvidence.EMPTY: "the source answered without it",
+    AskEvidence.NEVER_EXISTED: "the source answered each time that it never had any of this",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HeatCell:
+    """A month or day: `percent` of what was due is there, None where nothing was; `seconds` are missing by reason."""
+
+    begin: date
+    percent: int | None
+    seconds: Seconds | None
+
+    @property
+    def fill(self) -> Fill:
+        if self.seconds is not None:
+            return next(Fill(one) for one, many in zip(KEPT_REASONS, self.seconds, strict=True) if many)
+        if self.percent is None:
+            return Fill.NOTHING_EXPECTED
+        return Fill.COMPLETE if self.percent == 100 else Fill.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class HeatRow:
+    """An item and place over time."""
+
+    item: DataItem
+    place: Place
+    cells: tuple[HeatCell, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing."""
+        return all(cell.fill in {Fill.COMPLETE, Fill.NOTHING_EXPECTED} for cell in self.cells)
+
+
+class HeatMapService:
+    """Reads the map; `now` is passed in by the caller."""
+
+    def __init__(self, coverage: CoverageService, kept: KeptGaps) -> None:
+        self._coverage = coverage
+        self._kept = kept
+
+    async def pairs(self, items: Collection[str] | None, areas: Collection[str] | None) -> list[tuple[DataItem, Place]]:
+        """What has values or lacks some, by item and name of the area; areas are EICs, None means any."""
+        found = sorted(await self._kept.pairs(items, areas), key=lambda pair: (pair[0], label(pair[1])))
+        return [(DataItem(item), find_place(area)) for item, area in found]
+
+    async def read(
+        self, pairs: Sequence[tuple[DataItem, Place]], interval: Interval, now: datetime, step: Granularity
+    ) -> list[HeatRow]:
+        """A row for each pair, in order, with a cell for each month or day of UTC.
+
+        The reasons are those of the gaps that are kept; nothing is looked for anew.
+        """
+        requests = [CollectionRequest(item, place, interval) for item, place in pairs]
+        named = [(item.value, place.eic) for item, place in pairs]
+        async with asyncio.TaskGroup() as both:
+            cells = both.create_task(self._coverage.matrix(requests, now, step), name="coverage")
+            reasons = both.create_task(self._kept.reasons(named, interval, step), name="reasons of gaps")
+        return _rows(pairs, cells.result(), reasons.result())
+
+
+def _rows(
+    pairs: Sequence[tuple[DataItem, Place]], cells: Sequence[Cell], reasons: Mapping[Pair, Mapping[date, Seconds]]
+) -> list[HeatRow]:
+    width = len(cells) // len(pairs) if pairs else 0
+    found = []
+    for number, (item, place) in enumerate(pairs):
+        missing = reasons.get((item.value, place.eic), _NOTHING)
+        own = cells[number * width : (number + 1) * width]
+        shown = tuple(HeatCell(one.begin, whole_percent(one.share), missing.get(one.begin)) for one in own)
+        found.append(HeatRow(item, place, shown))
+    return found
+
+
+# The hours of a month
+
+
+@dataclass(frozen=True, slots=True)
+class HourCell:
+    """An hour of UTC: how it is filled, and how many series lack values in it."""
+
+    fill: Fill
+    lacking: int
+
+
+def hours_of(days: Iterable[HeatCell], gaps: Sequence[Gap]) -> list[tuple[date, tuple[HourCell, ...]]]:
+    """Each day with its hours, by the gaps of its month."""
+    worst = {reason: rank for rank, reason in enumerate((*KEPT_REASONS, Reason.NOT_DUE))}
+    lacking: dict[datetime, list[Gap]] = {}
+    for gap in gaps:
+        hour = gap.interval.start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        while hour < gap.interval.end:
+            lacking.setdefault(hour, []).append(gap)
+            hour += HOUR
+    found = []
+    for day in days:
+        first = datetime(day.begin.year, day.begin.month, day.begin.day, tzinfo=UTC)
+        quiet = Fill.NOTHING_EXPECTED if day.percent is None else Fill.COMPLETE
+        cells = []
+        for number in range(24):
+            here = lacking.get(first + number * HOUR, ())
+            fill = Fill(min((gap.reason for gap in here), key=worst.__getitem__)) if here else quiet
+            cells.append(HourCell(fill, len({gap.series_key for gap in here})))
+        found.append((day.begin, tuple(cells)))
+    return found
+
+
+def month_of(first: date) -> Interval:
+    """A month of UTC."""
+    return months(first, first)
+
+
+def months(first: date, last: date) -> Interval:
+    """From the beginning of a month of UTC to the end of another."""
+    begin, after = first.replace(day=1), (last.replace(day=28) + 4 * DAY).replace(day=1)
+    return Interval(*(datetime(one.year, one.month, 1, tzinfo=UTC) for one in (begin, after)))
