@@ -18,13 +18,13 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,59}$"
 _UTC = ZoneInfo("UTC")
 
 
-def checked_name(name: str) -> str:
-    """The name of a key; ConfigurationError where it cannot be one."""
+def checked_name(name: str, of: str = "key") -> str:
+    """The name of a key or user; ConfigurationError where it cannot be one."""
     if is_token(name):
         raise ConfigurationError("this is a key itself; give the new one a name that people may read")
     if not re.fullmatch(NAME, name):
         raise ConfigurationError(
-            f"{name[:60]!r} cannot name a key: take up to 60 letters, digits, '.', '-', '_' or '@', the first a letter or digit"
+            f"{name[:60]!r} cannot name a {of}: take up to 60 letters, digits, '.', '-', '_' or '@', the first a letter or digit"
         )
     return name
 

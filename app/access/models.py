@@ -1,4 +1,4 @@
-"""Who may do what: API keys, what each may do, and for which areas and items."""
+"""Who may do what: keys and users, what each may do, and for which areas and items."""
 
 from __future__ import annotations
 
@@ -69,23 +69,78 @@ class KeyRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class User:
+    """A person who signs in to the pages; only a digest of the password is stored."""
+
+    user_id: int
+    name: str
+    scope: AccessScope
+    areas: tuple[str, ...]
+    """EICs that the user may read (`OUT>IN` of borders); empty: all."""
+    items: tuple[str, ...]
+    with_password: bool
+    """Without one only a proxy that authenticates names the user."""
+    created_at: datetime
+    created_by: str
+    password_at: datetime | None
+    disabled_at: datetime | None
+    signed_in_at: datetime | None
+    signed_in_from: str
+
+    @property
+    def limited(self) -> bool:
+        """Whether the user may read some areas or items only."""
+        return bool(self.areas or self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request shows of who sends it; the first that is there and holds counts."""
+
+    authorization: str | None = None
+    """The header Authorization."""
+    session: str = ""
+    """The random id in the cookie of a browser."""
+    user: str = ""
+    """Whom a trusted proxy names."""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: a key, or without one whoever sits at this machine."""
+    """Who asks: a key or a user, or without one whoever sits at this machine."""
 
     name: str
     address: str
     scope: AccessScope
     key: ApiKey | None = None
+    user: User | None = None
+
+    @property
+    def rights(self) -> ApiKey | User | None:
+        """Whose areas and items hold; None: all."""
+        return self.key or self.user
+
+    @property
+    def title(self) -> str:
+        return f"the user {self.name!r}" if self.user else f"the key {self.name!r}"
+
+    @property
+    def identity(self) -> str:
+        """Under which name limits of rate count; without key and user the address."""
+        if self.key:
+            return f"key {self.key.key_id}"
+        return f"user {self.user.user_id}" if self.user else self.address
 
     @property
     def limited(self) -> bool:
-        return self.key is not None and self.key.limited
+        return self.rights is not None and self.rights.limited
 
     def may_read(self, item: str, eic: str) -> bool:
         """Whether values of the item and place (its EIC, `OUT>IN` of a border) are for this caller."""
-        if self.key is None:
+        rights = self.rights
+        if rights is None:
             return True
-        return (not self.key.items or item in self.key.items) and (not self.key.areas or eic in self.key.areas)
+        return (not rights.items or item in rights.items) and (not rights.areas or eic in rights.areas)
 
 
 @dataclass(frozen=True, slots=True)

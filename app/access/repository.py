@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.access import sql
-from app.access.models import AccessScope, ApiKey, AuditEntry, KeyRequest, KeyReused, StoredAnswer, UnderWay
+from app.access.models import AccessScope, ApiKey, AuditEntry, Caller, KeyRequest, KeyReused, StoredAnswer, UnderWay
 from app.access.tokens import token_hint
 from app.db.retention import Retention, erase
 from app.errors import Conflict, NotFound
@@ -42,11 +42,11 @@ class AccessRepository:
             found = await connection.fetchrow(sql.FIND, digest)
         if found is None or not hmac.compare_digest(found["digest"], digest):
             return None
-        return _key(found)
+        return api_key_of(found)
 
     async def keys(self) -> list[ApiKey]:
         async with self._database.connection() as connection:
-            return [_key(row) for row in await connection.fetch(sql.LIST)]
+            return [api_key_of(row) for row in await connection.fetch(sql.LIST)]
 
     async def any_key(self) -> bool:
         """Whether there ever was one, also where none can be used any more: what was closed does not open by itself."""
@@ -72,8 +72,8 @@ class AccessRepository:
                 raise Conflict(
                     f"there is a key {request.name!r} already; choose another name, or revoke that one first"
                 )
-            await _keep(connection, entry)
-        return _key(found)
+            await keep_entry(connection, entry)
+        return api_key_of(found)
 
     async def revoke(self, name: str, entry: AuditEntry) -> ApiKey:
         """The key, which cannot be used any more; NotFound or Conflict where there is none or it was revoked before."""
@@ -83,8 +83,8 @@ class AccessRepository:
                 if await connection.fetchrow(sql.NAMED, name) is None:
                     raise NotFound(f"there is no key {name!r}; `gridkeeper api keys list` shows them all")
                 raise Conflict(f"the key {name!r} was revoked before")
-            await _keep(connection, entry)
-        return _key(found)
+            await keep_entry(connection, entry)
+        return api_key_of(found)
 
     async def note_use(self, used: Mapping[int, KeyUse]) -> None:
         """Adds to each key how often it was used."""
@@ -100,7 +100,7 @@ class AccessRepository:
     async def note(self, entry: AuditEntry) -> int:
         """Keeps the record of a change; its number."""
         async with self._database.connection() as connection:
-            return await _keep(connection, entry)
+            return await keep_entry(connection, entry)
 
     async def note_answer(self, audit_id: int, status: int) -> None:
         async with self._database.connection() as connection:
@@ -117,30 +117,37 @@ class AccessRepository:
         async with self._database.connection() as connection:
             return await erase(connection, kept, before)
 
-    async def begin_request(self, key_id: int, key: str, digest: bytes, now: datetime) -> StoredAnswer | None:
+    async def begin_request(self, by: Caller, key: str, digest: bytes, now: datetime) -> StoredAnswer | None:
         """What was answered before, None where the request is to be done; Conflict where that is under way."""
+        statements, owner = _requests_of(by)
         async with self._database.transaction() as connection:
-            if await connection.fetchval(sql.BEGIN_REQUEST, key_id, key, digest, now):
+            if await connection.fetchval(statements.begin, owner, key, digest, now):
                 return None
-            known = await connection.fetchrow(sql.KNOWN_REQUEST, key_id, key)
+            known = await connection.fetchrow(statements.known, owner, key)
         if known is None or known["digest"] != digest:
             raise KeyReused(f"the Idempotency-Key {key!r} came before with another request; take a new one")
         if known["status"] is None:
             raise UnderWay(f"the request of the Idempotency-Key {key!r} is under way; ask again for its answer")
         return StoredAnswer(known["status"], known["content_type"], known["body"])
 
-    async def answer_request(self, key_id: int, key: str, answer: StoredAnswer | None) -> None:
+    async def answer_request(self, by: Caller, key: str, answer: StoredAnswer | None) -> None:
         """Keeps what was answered; without an answer the request may be done anew."""
+        statements, owner = _requests_of(by)
         async with self._database.connection() as connection:
             if answer is None:
-                await connection.execute(sql.FORGET_REQUEST, key_id, key)
+                await connection.execute(statements.forget, owner, key)
             else:
-                await connection.execute(
-                    sql.ANSWER_REQUEST, key_id, key, answer.status, answer.content_type, answer.body
-                )
+                await connection.execute(statements.answer, owner, key, answer.status, answer.content_type, answer.body)
 
 
-async def _keep(connection: Connection, entry: AuditEntry) -> int:
+def _requests_of(by: Caller) -> tuple[sql.RequestStatements, int | None]:
+    """Where the requests of a key or user are kept, and under which number."""
+    if by.user is not None:
+        return sql.OF_USER, by.user.user_id
+    return sql.OF_KEY, by.key.key_id if by.key else None
+
+
+async def keep_entry(connection: Connection, entry: AuditEntry) -> int:
     """The number of the record, which is a new one but where the entry has one already."""
     if entry.audit_id:
         await connection.execute(sql.DETAILED, entry.audit_id, entry.target, json.dumps(entry.details))
@@ -163,7 +170,7 @@ def _entry(row: Record) -> AuditEntry:
     return AuditEntry(**{**dict(row), "details": json.loads(row["details"])})
 
 
-def _key(row: Record) -> ApiKey:
+def api_key_of(row: Record) -> ApiKey:
     values = {name: value for name, value in row.items() if name != "digest"}
     lists = {name: tuple(row[name]) for name in ("areas", "items")}
     return ApiKey(**{**values, **lists, "scope": AccessScope(row["scope"])})

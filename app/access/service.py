@@ -1,4 +1,4 @@
-"""Lets requests in: finds the key of each, holds its limits, counts its use, and keeps the record of changes."""
+"""Lets requests in: finds the key or user of each, holds its limits, counts its use, and keeps the record of changes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from app.access.models import (
     ApiKey,
     AuditEntry,
     Caller,
+    Credentials,
     KeyRequest,
     NotAllowed,
     NotAuthenticated,
@@ -27,6 +28,7 @@ from app.access.models import (
 from app.access.rate_limit import RateLimit
 from app.access.repository import AccessRepository, KeyUse
 from app.access.tokens import is_token, new_token, token_digest, token_in
+from app.access.users.service import UserService
 from app.clock import Clock
 from app.errors import ConfigurationError, Conflict, DatabaseUnavailable
 from app.kit.periodic import pause
@@ -50,8 +52,11 @@ _ASK = "send `Authorization: Bearer KEY`; `gridkeeper api keys create NAME` make
 class AccessService:
     """Who asks, and whether that may be; one for each process."""
 
-    def __init__(self, repository: AccessRepository, clock: Clock, *, settings: ApiSettings) -> None:
+    def __init__(
+        self, repository: AccessRepository, users: UserService, clock: Clock, *, settings: ApiSettings
+    ) -> None:
         self._repository = repository
+        self._users = users
         self._clock = clock
         self._settings = settings
         self._found: dict[bytes, tuple[ApiKey, float]] = {}
@@ -64,22 +69,27 @@ class AccessService:
         )
         self._outage = OutageLog("key_account_failed", "key_account_recovered")
 
-    async def authenticate(self, authorization: str | None, address: str, *, local: bool) -> Caller:
+    async def authenticate(self, shown: Credentials, address: str, *, local: bool) -> Caller:
         """Who asks; `local` says that the request comes from this machine and over no proxy."""
         now = time.monotonic()
-        caller = await self._caller(authorization, address, now, local=local)
+        caller = await self._caller(shown, address, now, local=local)
         self._count(caller, now)
         return caller
 
-    async def check_again(self, authorization: str | None, address: str, *, local: bool) -> None:
+    async def check_again(self, shown: Credentials, address: str, *, local: bool) -> None:
         """NotAuthenticated where whoever waits for a long answer may not read any more; it counts as no request."""
-        await self._caller(authorization, address, time.monotonic(), local=local)
+        await self._caller(shown, address, time.monotonic(), local=local)
 
-    async def _caller(self, authorization: str | None, address: str, now: float, *, local: bool) -> Caller:
-        if authorization is None:
-            return await self._without_key(address, now, local=local)
-        key = await self._usable(token_in(authorization), address, now)
-        return Caller(key.name, address, key.scope, key)
+    async def _caller(self, shown: Credentials, address: str, now: float, *, local: bool) -> Caller:
+        if shown.authorization is not None:
+            key = await self._usable(token_in(shown.authorization), address, now)
+            return Caller(key.name, address, key.scope, key)
+        # A session that is over lets whoever shows it in as anybody else.
+        if shown.session and (found := await self._users.caller(shown.session, address)):
+            return found
+        if shown.user and (found := await self._users.named_by_proxy(shown.user, address)):
+            return found
+        return await self._without_key(address, now, local=local)
 
     async def _without_key(self, address: str, now: float, *, local: bool) -> Caller:
         if not local:
@@ -114,14 +124,13 @@ class AccessService:
         return key
 
     def _count(self, caller: Caller, now: float) -> None:
-        name = f"key {caller.key.key_id}" if caller.key else caller.address
-        if wait := self._requests.wait(name, now):
+        if wait := self._requests.wait(caller.identity, now):
             raise TooManyRequests(
                 f"more than {self._settings.requests_per_minute} requests a minute; wait {wait:.1f} s, or raise "
                 "GRIDKEEPER_API__REQUESTS_PER_MINUTE",
                 wait,
             )
-        self._requests.take(name, now)
+        self._requests.take(caller.identity, now)
         if caller.key:
             before = self._used.get(caller.key.key_id)
             count = before.requests + 1 if before else 1
@@ -233,21 +242,23 @@ class AccessService:
         self, by: Caller, key: str, digest: bytes, act: Callable[[], Awaitable[StoredAnswer]]
     ) -> tuple[StoredAnswer, bool]:
         """The answer of a request with an Idempotency-Key, and whether it was given before; what fails may be repeated."""
-        if by.key is None:
+        if by.rights is None:
             raise NotAuthenticated(f"an Idempotency-Key belongs to a key: {_ASK}")
-        known = await self._repository.begin_request(by.key.key_id, key, digest, self._clock.now())
+        known = await self._repository.begin_request(by, key, digest, self._clock.now())
         if known is not None:
             return known, True
         answer: StoredAnswer | None = None
         try:
             answer = await act()
         finally:
-            await self._repository.answer_request(by.key.key_id, key, answer)
+            await self._repository.answer_request(by, key, answer)
         return answer, False
 
     async def tidy(self, now: datetime) -> str:
         """Erase what of the record is kept no longer; in words."""
-        await self._repository.erase_old(sql.REQUESTS, now - sql.REMEMBERED)
+        for kept in sql.REQUESTS:
+            await self._repository.erase_old(kept, now - sql.REMEMBERED)
+        await self._users.tidy()
         gone = await self._repository.erase_old(sql.CHANGES, now - timedelta(days=self._settings.audit_days))
         return f"{gone} old changes over the API erased" if gone else ""
 
@@ -270,12 +281,13 @@ def key_path(name: str) -> str:
 def check_scope(caller: Caller, scope: AccessScope, *, whole: bool) -> None:
     """NotAllowed where the caller's scope does not reach, or where the `whole` is asked for and its key is limited."""
     if not caller.scope.includes(scope):
+        made = "users add" if caller.user else "api keys create"
         raise NotAllowed(
-            f"{caller.name!r} may {caller.scope}, and this needs a key of scope {scope}: "
-            f"`gridkeeper api keys create NAME --scope {scope}`"
+            f"{caller.name!r} may {caller.scope}, and this needs a {'user' if caller.user else 'key'} of scope {scope}: "
+            f"`gridkeeper {made} NAME --scope {scope}`"
         )
     if whole and caller.limited:
-        raise NotAllowed(f"the key {caller.name!r} is for some areas and items only, and this tells of all")
+        raise NotAllowed(f"{caller.title} is for some areas and items only, and this tells of all")
 
 
 def _first_token(file: Path) -> str:

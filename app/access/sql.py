@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from app.db.retention import Retention
@@ -9,8 +10,8 @@ from app.db.retention import Retention
 REMEMBERED = timedelta(days=1)
 """How long a request with an Idempotency-Key is known."""
 CHANGES = Retention("api_audit", "at", "api.audit_days")
-REQUESTS = Retention("api_requests", "at", REMEMBERED)
-RETAINED = (CHANGES, REQUESTS)
+REQUESTS = (Retention("api_requests", "at", REMEMBERED), Retention("user_requests", "at", REMEMBERED))
+RETAINED = (CHANGES, *REQUESTS)
 
 _COLUMNS = """
     key_id, name, hint, scope, areas, items, created_at, created_by, expires_at, revoked_at,
@@ -28,7 +29,10 @@ NAMED = f"""
     limit 1
 """  # noqa: S608  names of columns
 
-ANY = "select exists (select from api_keys)"
+KEY_BY_ID = f"select {_COLUMNS} from api_keys where key_id = $1"  # noqa: S608  names of columns
+
+ANY = "select exists (select from api_keys) or exists (select from users)"
+"""Whether anybody was ever given a way in: then nobody reads without."""
 
 ADD = f"""
     insert into api_keys (name, digest, hint, scope, areas, items, created_at, created_by, expires_at)
@@ -73,20 +77,33 @@ AUDIT = """
     limit $3
 """
 
-# One whose process ended before it was answered may be done again after a while.
-BEGIN_REQUEST = """
-    insert into api_requests (key_id, key, digest, at)
-    values ($1, $2, $3, $4)
-    on conflict (key_id, key) do update
-    set digest = excluded.digest, at = excluded.at
-    where api_requests.status is null and api_requests.at < excluded.at - interval '10 minutes'
-    returning true
-"""
 
-KNOWN_REQUEST = "select digest, status, content_type, body from api_requests where key_id = $1 and key = $2"
+@dataclass(frozen=True, slots=True)
+class RequestStatements:
+    """What is done with requests that may come once more; the first argument is the key or the user."""
 
-ANSWER_REQUEST = """
-    update api_requests set status = $3, content_type = $4, body = $5 where key_id = $1 and key = $2
-"""
+    begin: str
+    known: str
+    answer: str
+    forget: str
 
-FORGET_REQUEST = "delete from api_requests where key_id = $1 and key = $2 and status is null"
+
+def _requests(table: str, owner: str) -> RequestStatements:
+    # One whose process ended before it was answered may be done again after a while.
+    return RequestStatements(
+        f"""
+        insert into {table} ({owner}, key, digest, at)
+        values ($1, $2, $3, $4)
+        on conflict ({owner}, key) do update
+        set digest = excluded.digest, at = excluded.at
+        where {table}.status is null and {table}.at < excluded.at - interval '10 minutes'
+        returning true
+        """,  # noqa: S608  names of a table and a column
+        f"select digest, status, content_type, body from {table} where {owner} = $1 and key = $2",  # noqa: S608
+        f"update {table} set status = $3, content_type = $4, body = $5 where {owner} = $1 and key = $2",  # noqa: S608
+        f"delete from {table} where {owner} = $1 and key = $2 and status is null",  # noqa: S608
+    )
+
+
+OF_KEY = _requests("api_requests", "key_id")
+OF_USER = _requests("user_requests", "user_id")

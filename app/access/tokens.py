@@ -17,6 +17,11 @@ def new_token() -> str:
     return PREFIX + secrets.token_urlsafe(32)
 
 
+def new_session_id() -> str:
+    """The id of a browser that signed in: as many random bits as a key, and no key."""
+    return secrets.token_urlsafe(32)
+
+
 def is_token(text: str) -> bool:
     """Whether the text has the form of a key."""
     return _KEY.fullmatch(text) is not None

@@ -81,6 +81,7 @@ TABLE = {
     "database": Lazy("app.cli.database:database_group", "The database: its address for other programs."),
     "interfaces": Lazy("app.cli.interfaces:interfaces", "HTTP interfaces: what their documents describe."),
     "websites": Lazy("app.cli.websites:websites", "Websites that are checked: list, show, add, edit, pause, remove."),
+    "users": Lazy("app.cli.users:users", "People who sign in to the pages: add, disable, password, sign out."),
     "api": Lazy("app.cli.api:api", "The REST API of `serve`: its keys, its document."),
 }
 

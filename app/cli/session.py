@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from app.cli.output import say
 
 if TYPE_CHECKING:
+    from app.access.models import Caller
     from app.settings import Settings
     from app.wiring.container import Container
 
@@ -38,3 +39,13 @@ def ask(settings: Settings, act: Callable[[Container], Awaitable[T]], *, made: b
             return await act(wiring)
 
     return asyncio.run(asked())
+
+
+def person() -> Caller:
+    """Whoever sits at this machine, as the record of changes names them."""
+    import getpass
+    import socket
+
+    from app.access.models import AccessScope, Caller
+
+    return Caller(f"{getpass.getuser()}@{socket.gethostname()}", "", AccessScope.ADMIN)

@@ -32,7 +32,11 @@ class ReadingRole:
 # for those that hold secrets.
 ROLES = (
     ReadingRole(READER, 0, "relkind = 'v' and starts_with(relname, 'v_')"),
-    ReadingRole(RULE_READER, 60, "relkind in ('r', 'p', 'v', 'm') and relname not in ('api_keys', 'websites')"),
+    ReadingRole(
+        RULE_READER,
+        60,
+        "relkind in ('r', 'p', 'v', 'm') and relname not in ('api_keys', 'websites', 'users', 'browser_sessions', 'released_views')",
+    ),
 )
 
 _STATE = """

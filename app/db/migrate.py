@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,8 +58,20 @@ class MigrationOptions:
 
 
 def revisions() -> list[str]:
-    """The revisions this program knows, oldest first: the numbers that begin the scripts' names."""
-    return sorted(path.name.split("_")[0].lstrip("v") for path in (SCRIPTS / "versions").glob("v*.py"))
+    """The revisions this program knows, oldest first: each script names the one before it."""
+    return list(_chain())
+
+
+@cache
+def _chain() -> tuple[str, ...]:
+    following: dict[str, str] = {}
+    for path in (SCRIPTS / "versions").glob("v*.py"):
+        before = re.search(r'^down_revision = (?:None|"(\d+)")$', path.read_text(), re.MULTILINE)
+        following[before[1] or "" if before else ""] = path.name.split("_")[0].lstrip("v")
+    found = [following[""]]
+    while found[-1] in following:
+        found.append(following[found[-1]])
+    return tuple(found)
 
 
 async def migrate(database: Database | str, options: MigrationOptions | None = None) -> Migration:

@@ -17,7 +17,7 @@ from app.settings.probes import ProbeSettings
 from app.settings.quality import QualitySettings
 from app.settings.scheduler import SchedulerSettings
 from app.settings.section import Section
-from app.settings.web import WebSettings
+from app.settings.web import SignInSettings, WebSettings
 
 __all__ = [
     "PREFIX",
@@ -38,6 +38,7 @@ __all__ = [
     "SchedulerSettings",
     "Section",
     "Settings",
+    "SignInSettings",
     "WebSettings",
     "load_settings",
     "variables",

@@ -8,12 +8,13 @@ import socket
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -33,7 +34,7 @@ from app.settings.probes import ProbeSettings
 from app.settings.quality import QualitySettings
 from app.settings.scheduler import SchedulerSettings
 from app.settings.section import Section
-from app.settings.web import WebSettings
+from app.settings.web import SignInSettings, WebSettings
 
 if TYPE_CHECKING:
     from dotenv.parser import Original
@@ -87,12 +88,21 @@ class Settings(BaseSettings):
     quality: QualitySettings = QualitySettings()
     web: WebSettings = WebSettings()
     api: ApiSettings = ApiSettings()
+    sign_in: SignInSettings = SignInSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _header_of_a_proxy(self) -> Self:
+        if self.sign_in.user_header and not self.api.proxies:
+            raise ValueError(
+                f"{PREFIX}SIGN_IN__USER_HEADER: a header is believed of a known proxy only; name it in {PREFIX}API__PROXIES"
+            )
+        return self
 
     @property
     def instance_name(self) -> str:
@@ -183,6 +193,6 @@ def _first_line(original: Original) -> int:
 def _explain(detail: ErrorDetails) -> str:
     path = [str(part) for part in detail["loc"] if isinstance(part, str)]
     message = detail["msg"].removeprefix("Value error, ")
-    if message[1:2].islower():
+    if path and message[1:2].islower():
         message = message[0].lower() + message[1:]
-    return f"{PREFIX}{'__'.join(path).upper()}: {message}"
+    return f"{PREFIX}{'__'.join(path).upper()}: {message}" if path else message

@@ -1,4 +1,4 @@
-"""The HTTP side of `serve`."""
+"""The HTTP side of `serve`, and how people sign in to its pages."""
 
 from __future__ import annotations
 
@@ -45,3 +45,29 @@ class WebSettings(Section):
         if text and not _BASE_URL.fullmatch(text):
             raise ValueError("write it as https://gridkeeper.example.org, without user, query and fragment")
         return text
+
+
+class SignInSettings(Section):
+    """Signing in to the pages."""
+
+    idle_hours: float = Field(
+        default=12.0, gt=0, le=8760, description="Hours without use after which a browser has to sign in again."
+    )
+    whole_hours: float = Field(default=336.0, gt=0, le=8760, description="Hours after which it has to in any case.")
+    guesses_per_minute: int = Field(
+        default=10,
+        ge=1,
+        le=1000,
+        description="Wrong passwords from one address, before it has to wait; for one user from anywhere three times as many.",
+    )
+    user_header: str = Field(
+        default="",
+        description="Header in which a trusted proxy names the user, as X-Forwarded-User.",
+    )
+
+    @field_validator("user_header")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{1,60}", value):
+            raise ValueError("write the name of a header, as X-Forwarded-User")
+        return value

@@ -1,4 +1,4 @@
-"""What a browser keeps of its user: the key, in a cookie that no script reads and no other site sends."""
+"""What a browser keeps of its user: a random id, in a cookie that no script reads and no other site sends."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import secrets
 
 from fastapi import Request, Response
 
+from app.access.models import Credentials
 from app.settings import Settings
 from app.web.api.boundary import trusted
 
-_KEY, _FORM, _NOTICE = "gridkeeper-key", "gridkeeper-form", "gridkeeper-notice"
+_SESSION, _FORM, _NOTICE = "gridkeeper-session", "gridkeeper-form", "gridkeeper-notice"
 _READING = {"GET", "HEAD"}
 
 
@@ -22,27 +23,44 @@ def over_tls(request: Request, settings: Settings) -> bool:
     """Whether the browser speaks TLS, to us or to a proxy that we know."""
     if request.url.scheme == "https" or settings.web.base_url.startswith("https://"):
         return True
+    return _of_proxy(request, settings) and request.headers.get("x-forwarded-proto", "").strip().lower() == "https"
+
+
+def credentials_of(request: Request, settings: Settings, *, form: bool = False) -> Credentials:
+    """What the request shows of who sends it.
+
+    What a browser or a proxy adds to every request by itself counts for reading and for forms of ours: another site
+    can cause a request, but no form of ours.
+    """
+    if not form and request.method not in _READING:
+        return Credentials(request.headers.get("authorization"))
+    return Credentials(
+        request.headers.get("authorization"), session_id(request, settings), _named_user(request, settings)
+    )
+
+
+def _named_user(request: Request, settings: Settings) -> str:
+    """Whom a trusted proxy names; "" where none does, or several are named."""
+    header = settings.sign_in.user_header
+    named = request.headers.getlist(header) if header and _of_proxy(request, settings) else []
+    return named[0].strip() if len(named) == 1 else ""
+
+
+def _of_proxy(request: Request, settings: Settings) -> bool:
     peer = request.client.host if request.client else ""
-    proxies = [ipaddress.ip_network(text) for text in settings.api.proxies]
-    return trusted(peer, proxies) and request.headers.get("x-forwarded-proto", "").strip().lower() == "https"
+    return trusted(peer, [ipaddress.ip_network(text) for text in settings.api.proxies])
 
 
-def authorization_of(request: Request, settings: Settings, *, form: bool = False) -> str | None:
-    """The header Authorization; for reading, and for a form of ours, the key of the cookie does as well."""
-    given = request.headers.get("authorization")
-    if given is None and (form or request.method in _READING) and (key := cookie_key(request, settings)):
-        return f"Bearer {key}"
-    return given
+def session_id(request: Request, settings: Settings) -> str:
+    """The id that the browser keeps, "" without one."""
+    return request.cookies.get(_named(_SESSION, request, secure=over_tls(request, settings)), "")
 
 
-def cookie_key(request: Request, settings: Settings) -> str:
-    """The key that the browser keeps, "" without one."""
-    return request.cookies.get(_named(_KEY, request, secure=over_tls(request, settings)), "")
-
-
-def keep_key(response: Response, request: Request, settings: Settings, key: str) -> None:
-    """Let the browser keep the key until it ends; "" lets it forget."""
-    _set(response, _named(_KEY, request, secure=over_tls(request, settings)), key, secure=over_tls(request, settings))
+def keep_session(response: Response, request: Request, settings: Settings, session: str) -> None:
+    """Let the browser keep the id until it ends; "" lets it forget. Forms get a new token with it."""
+    secure = over_tls(request, settings)
+    _set(response, _named(_SESSION, request, secure=secure), session, secure=secure)
+    _set(response, _named(_FORM, request, secure=secure), "", secure=secure)
 
 
 def form_token(request: Request, settings: Settings) -> tuple[str, str]:

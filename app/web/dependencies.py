@@ -15,10 +15,11 @@ from fastapi.routing import APIRoute
 
 from app.access.models import AccessScope, Caller, NotAuthenticated, StoredAnswer
 from app.access.service import AccessService, check_scope
+from app.access.users.service import UserService
 from app.kit.suggest import did_you_mean
 from app.settings import Settings
 from app.web.api_problems import as_api_error
-from app.web.browser_session import authorization_of
+from app.web.browser_session import credentials_of
 from app.web.problem_types import ProblemType, wrong_field
 from app.wiring.container import Container
 
@@ -95,10 +96,10 @@ class ApiRoute(APIRoute):
         scope, state = self._scope, request.state
         if scope is None:
             return
-        service, authorization = access_service(request), authorization_of(request, _container(request).settings())
-        caller = await service.authenticate(authorization, state.address, local=state.local)
-        state.check_again = partial(service.check_again, authorization, state.address, local=state.local)
-        if caller.key is None and not caller.scope.includes(scope):
+        service, shown = access_service(request), credentials_of(request, _container(request).settings())
+        caller = await service.authenticate(shown, state.address, local=state.local)
+        state.check_again = partial(service.check_again, shown, state.address, local=state.local)
+        if caller.rights is None and not caller.scope.includes(scope):
             raise NotAuthenticated(
                 f"a key of scope {scope} is needed: `gridkeeper api keys create NAME --scope {scope}`"
             )
@@ -202,6 +203,10 @@ def _container(request: Request) -> Container:
 
 def access_service(request: Request) -> AccessService:
     return _container(request).access().service()
+
+
+def user_service(request: Request) -> UserService:
+    return _container(request).access().users()
 
 
 async def _services(request: Request) -> Container:

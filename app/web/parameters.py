@@ -137,7 +137,7 @@ def selection(
 
     What is named and not for the key is refused by name: an answer without it would look as if it had nothing.
     """
-    own = caller.key if caller.key and caller.limited else None
+    own = caller.rights if caller.limited else None
     areas = name_parts(area, "area") or list(own.areas if own and own.areas else settings.collection.areas)
     items = name_parts(item, "item") or list(own.items if own and own.items else settings.collection.items)
     check_named(
@@ -181,7 +181,7 @@ async def _selected(
 
 def check_named(places: Sequence[Place], items: Sequence[DataItem], caller: Caller, *, location: str = "query") -> None:
     """ApiError that names what a limited key is not for."""
-    key = caller.key
+    key = caller.rights
     if key is None:
         return
     wrong = {
@@ -197,7 +197,7 @@ def check_named(places: Sequence[Place], items: Sequence[DataItem], caller: Call
         said = ", ".join(name for names in wrong.values() for name in names)
         raise ApiError(
             ProblemType.NOT_ALLOWED,
-            f"the key {caller.name!r} is not for {said}; GET /api/v1/keys/me says for what it is, and without `area` and "
+            f"{caller.title} is not for {said}; GET /api/v1/keys/me says for what it is, and without `area` and "
             "`item` the answer is about that",
             errors=errors,
         )
@@ -212,7 +212,7 @@ def allowed(requests: Sequence[CollectionRequest], caller: Caller) -> tuple[Coll
     """Those that the caller may read; NotAllowed where that is none."""
     found = tuple(one for one in requests if caller.may_read(one.item, one.place.eic))
     if requests and not found:
-        raise NotAllowed(f"the key {caller.name!r} is for other areas or items; GET /api/v1/keys/me says for which")
+        raise NotAllowed(f"{caller.title} is for other areas or items; GET /api/v1/keys/me says for which")
     return found
 
 
@@ -238,7 +238,7 @@ def narrowed_to_key(
 ) -> tuple[list[str] | None, list[str] | None]:
     """Of items and EICs those that the key is for; what is named and not for it is refused."""
     check_named(places, named_ones, caller)
-    key = caller.key
+    key = caller.rights
     return _common(items, key.items if key else ()), _common(areas, key.areas if key else ())
 
 

@@ -6,6 +6,9 @@ from dependency_injector import containers, providers
 
 from app.access.repository import AccessRepository
 from app.access.service import AccessService
+from app.access.users.passwords import Passwords
+from app.access.users.repository import UserRepository
+from app.access.users.service import UserService
 from app.clock import Clock
 from app.db.engine import Database
 from app.settings import Settings
@@ -16,6 +19,13 @@ class AccessWiring(containers.DeclarativeContainer):
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
     clock: providers.Dependency[Clock] = providers.Dependency()
 
+    users: providers.Singleton[UserService] = providers.Singleton(
+        UserService,
+        providers.Singleton(UserRepository, database),
+        providers.Singleton(Passwords),
+        clock,
+        settings=settings.provided.sign_in,
+    )
     service: providers.Singleton[AccessService] = providers.Singleton(
-        AccessService, providers.Singleton(AccessRepository, database), clock, settings=settings.provided.api
+        AccessService, providers.Singleton(AccessRepository, database), users, clock, settings=settings.provided.api
     )

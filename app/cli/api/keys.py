@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -14,12 +12,12 @@ from app.cli.exit_codes import OK
 from app.cli.lazy_group import Lazy, lazy_typer
 from app.cli.options import AreaOption, AsJson, ItemOption
 from app.cli.output import print_json, say
-from app.cli.session import ask, begin
+from app.cli.session import ask, begin, person
 from app.cli.tables import print_table
 from app.clock import SystemClock
 
 if TYPE_CHECKING:
-    from app.access.models import ApiKey, Caller
+    from app.access.models import ApiKey
 
 COLUMNS = ("key", "begins", "scope", "areas", "items", "expires", "last use", "from", "requests", "state")
 TABLE = {
@@ -73,7 +71,7 @@ def create_command(
     settings, now = begin(), SystemClock().now()
     places, wanted = limited_to(area or [], item or [])
     request = KeyRequest(name, AccessScope(scope), places, wanted, ends_at(expires, now))
-    key, token = ask(settings, lambda wiring: wiring.access().service().create(request, _person()), made=True)
+    key, token = ask(settings, lambda wiring: wiring.access().service().create(request, person()), made=True)
     if as_json:
         print_json(NewApiKeyResource.with_token(key, token, now))
         return OK
@@ -104,7 +102,7 @@ def revoke_command(
     """
     from app.access.schemas import ApiKeyResource
 
-    key = ask(begin(), lambda wiring: wiring.access().service().revoke(name, _person()))
+    key = ask(begin(), lambda wiring: wiring.access().service().revoke(name, person()))
     if as_json:
         print_json(ApiKeyResource.of(key, SystemClock().now()))
     else:
@@ -128,13 +126,6 @@ def _row(key: ApiKey, now: datetime) -> tuple[str, ...]:
         str(key.requests),
         state,
     )
-
-
-def _person() -> Caller:
-    """Whoever sits at this machine, as the record of changes names them."""
-    from app.access.models import AccessScope, Caller
-
-    return Caller(f"{getpass.getuser()}@{socket.gethostname()}", "", AccessScope.ADMIN)
 
 
 def _instant(instant: datetime | None) -> str:

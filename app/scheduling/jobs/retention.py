@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.access import sql as access
+from app.access.users import sql as users
 from app.alerting import config_problems
 from app.alerting.delivery import sql as delivery
 from app.alerting.evaluation import sql as evaluation
@@ -37,6 +38,7 @@ RETENTIONS: tuple[Retention, ...] = (
     *delivery.RETAINED,
     *config_problems.RETAINED,
     *access.RETAINED,
+    users.SESSIONS,
     *events.RETAINED,
     *websites.RETAINED,
     *sharing.RETAINED,

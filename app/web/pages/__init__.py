@@ -13,6 +13,9 @@ PATHS = (
     "/coverage/{rest:path}",
     "/sign-in",
     "/sign-out",
+    "/account",
+    "/account/sign-out",
+    "/account/password",
     "/static/{rest:path}",
 )
 """What the pages answer; everything else belongs to health, metrics and API."""

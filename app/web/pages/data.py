@@ -120,7 +120,7 @@ async def series_page(
         values=await _newest_values(repository, view),
         findings=findings,
         present=replace(view, as_of=None).query(format="csv", fields="delivery_start,resolution,value"),
-        lines=lines_of(view, str(request.base_url).rstrip("/"), keyed=caller.key is not None),
+        lines=lines_of(view, str(request.base_url).rstrip("/"), keyed=caller.rights is not None),
         given={"from": start, "to": end, "as_of": as_of, "resolution": resolution},
         longer=[one for one in LONGER_UNITS if all(one.nominal > held.nominal for held in found.resolutions)],
         ranges=("-1d", "-7d", "-31d", "-366d"),

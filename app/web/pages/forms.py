@@ -68,7 +68,7 @@ async def changed(request: Request, action: str, handle: Act) -> Response:
     """A change that a form asks for; a form with a token `once` does its work once."""
     form, caller = request.state.form, request.state.caller
     token = form.get("once", "")
-    if not token or caller.key is None:
+    if not token or caller.rights is None:
         return await _recorded(request, action, handle)
     asked = urlencode(sorted((name, text) for name, text in form.items() if name != "form"))
     digest = hashlib.sha256(f"{request.url.path}?{asked}".encode())

@@ -23,7 +23,7 @@ from app.market.areas import label
 from app.market.text import counted
 from app.market.time import MARKET_ZONE, iso, iso_exact
 from app.settings import Origin
-from app.web.browser_session import cookie_key, form_token, keep_form_cookie, keep_notice, notice_of
+from app.web.browser_session import form_token, keep_form_cookie, keep_notice, notice_of, session_id
 from app.web.pages.assets import assets
 from app.web.pages.live.messages import SCOPE_KEY, MadePage
 from app.web.pages.live.parts import PageParts
@@ -93,7 +93,7 @@ def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.O
     token, cookie = form_token(request, settings)
     # A page that looks for what is new must not take away what the one that is opened next is to say.
     notice = notice_of(request, settings) if request.headers.get("sec-fetch-mode", "navigate") == "navigate" else ""
-    signed_in = bool(cookie_key(request, settings)) and "authorization" not in request.headers
+    signed_in = bool(session_id(request, settings)) and "authorization" not in request.headers
     parts = PageParts()
     text = parts.written(
         page_templates()
@@ -107,13 +107,13 @@ def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.O
             synthetic=settings.origin is Origin.SANDBOX,
             caller=caller,
             here_address=f"?{request.url.query}",
-            signed_in=signed_in and caller is not None,
+            signed_in=signed_in and caller is not None and caller.rights is not None,
             form_token=FORM_TOKEN,
             part=parts,
             live_address=f"{up}live?page={quote(_address(request, path))}" if request.method == "GET" else "",
             once=ONCE,
             notice=notice,
-            unprotected=caller is not None and caller.key is None,
+            unprotected=caller is not None and caller.rights is None,
             now=container.clock().now(),
             **values,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,12 +14,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from app.access.models import AccessScope
+from app.access.models import AccessScope, Credentials, NotAuthenticated
 from app.access.service import check_scope
 from app.errors import AppError
 from app.web.api.boundary import known_host, own_hosts, wrong_host
 from app.web.api_problems import as_api_error
-from app.web.browser_session import authorization_of, is_own_form
+from app.web.browser_session import credentials_of, is_own_form
 from app.web.dependencies import BEARER, access_service, check_query, query_names
 from app.web.pages.forms import changed
 from app.web.pages.rendering import render
@@ -72,16 +71,36 @@ async def identify(request: Request) -> None:
     """Who asks, by the rules of the REST API; a name that is not ours may have led here by DNS rebinding."""
     check_host(request)
     state, settings = request.state, request.app.state.container.settings()
-    state.caller = await access_service(request).authenticate(
-        authorization_of(request, settings, form=request.method == "POST"), state.address, local=state.local
-    )
+    shown = credentials_of(request, settings, form=request.method == "POST")
+    try:
+        state.caller = await access_service(request).authenticate(shown, state.address, local=state.local)
+    except NotAuthenticated as error:
+        raise _of_page(error, shown) from error
+
+
+def _of_page(error: NotAuthenticated, shown: Credentials) -> NotAuthenticated:
+    """What a page says to whom it may not be shown; only programs send a header Authorization."""
+    if shown.authorization is not None:
+        return error
+    if shown.user:
+        return NotAuthenticated(
+            f"{shown.user[:60]!r} is no user here; who runs this service adds one: gridkeeper users add NAME --by-proxy"
+        )
+    return NotAuthenticated("your sign-in has ended; sign in again" if shown.session else "sign in to read this page")
 
 
 def viewer_check(request: Request) -> Callable[[], Awaitable[None]]:
     """What raises NotAuthenticated when whoever asked, and waits for more, may not read any more."""
     state, settings = request.state, request.app.state.container.settings()
-    authorization = authorization_of(request, settings)
-    return partial(access_service(request).check_again, authorization, state.address, local=state.local)
+    shown = credentials_of(request, settings)
+
+    async def check() -> None:
+        try:
+            await access_service(request).check_again(shown, state.address, local=state.local)
+        except NotAuthenticated as error:
+            raise _of_page(error, shown) from error
+
+    return check
 
 
 async def read_own_form(request: Request) -> None:
@@ -107,6 +126,12 @@ async def read_own_form(request: Request) -> None:
     request.state.form = fields
 
 
+def path_of(request: Request) -> str:
+    """What was asked for, as it is named below the prefix of a proxy."""
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    return f"{path}?{request.url.query}" if request.url.query else path
+
+
 def check_host(request: Request) -> None:
     if not known_host(request.headers.get("host", ""), own_hosts(request.app.state.container.settings())):
         raise wrong_host()
@@ -128,7 +153,13 @@ def install_error_pages(pages: FastAPI) -> None:
 def error_page(request: Request, error: ApiError) -> Response:
     status = error.kind.status
     if error.kind is ProblemType.NOT_AUTHENTICATED:
-        response = render(request, "welcome.html", status, detail=str(error))
+        response = render(
+            request,
+            "welcome.html",
+            status,
+            detail=str(error),
+            following=path_of(request) if request.method == "GET" else "",
+        )
         response.headers["WWW-Authenticate"] = _QUIET_CHALLENGE
         return response
     gone = error.kind is ProblemType.UNAVAILABLE
@@ -151,15 +182,15 @@ def _title(request: Request, error: ApiError) -> str:
     status, caller = error.kind.status, getattr(request.state, "caller", None)
     if isinstance(error, ForeignForm):
         return "This form was not accepted"
-    if status is HTTPStatus.FORBIDDEN and caller is not None and caller.key is None:
-        return "A key is needed for that"
+    if status is HTTPStatus.FORBIDDEN and caller is not None and caller.rights is None:
+        return "Sign in for that"
     return _TITLES.get(status, status.phrase)
 
 
 _TITLES = {
     HTTPStatus.SERVICE_UNAVAILABLE: "The database does not answer",
     HTTPStatus.NOT_FOUND: "There is nothing here",
-    HTTPStatus.FORBIDDEN: "This key is not for that",
+    HTTPStatus.FORBIDDEN: "You may not do that",
     HTTPStatus.CONFLICT: "This cannot be done now",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Something in the request is wrong",
     HTTPStatus.INTERNAL_SERVER_ERROR: "This page failed",

@@ -112,7 +112,7 @@ async def test_a_stream_ends_with_its_key_and_tells_why(api: ServedApi) -> None:
     limited = await api.key(name="limited", items=("load_actual",))
     signed = {"Authorization": f"Bearer {key}", **AFAR}
     async with streaming(api, "/alerts", **signed) as mine, streaming(api, "/") as nobody:
-        assert "key is needed" in await nobody.next("ended")
+        assert "sign in to read" in await nobody.next("ended")
         await mine.next("parts")
         await api.access.revoke("viewer", ADMINISTRATOR)
         assert "is revoked" in await mine.next("ended")

@@ -79,10 +79,11 @@ async def test_who_asks_from_elsewhere_is_told_how_to_get_in(api: ServedApi) -> 
     limited = await api.key(AccessScope.READ, name="limited", items=("load_actual",))
     async with browser(api, headers=AFAR) as client:
         first = await client.get("/")
-        assert (first.status_code, "A key is needed" in first.text) == (401, True)
+        assert (first.status_code, "<h1>Sign in</h1>" in first.text) == (401, True)
+        assert "Authorization" not in first.text
         shown = await client.get("/", auth=("any", token))
         assert "Parts of the service" in shown.text
-        assert "without a key" not in shown.text
+        assert "without signing in" not in shown.text
         assert (await client.get("/", auth=("any", limited))).status_code == 403
         assert (await client.get("/", headers={"Host": "evil.example"}, auth=("any", token))).status_code == 421
         assert (await client.get("/static/style.css")).status_code == 404
@@ -94,7 +95,7 @@ async def test_an_open_page_says_how_to_protect_it_until_a_key_exists(api: Serve
         assert "gridkeeper api keys create" in (await client.get("/")).text
         api.container.access().service()._open_until = 0.0
         await api.key()
-        assert "A key is needed" in (await client.get("/")).text
+        assert "<h1>Sign in</h1>" in (await client.get("/")).text
 
 
 async def test_a_page_without_a_database_says_so_and_recovers(api: ServedApi, postgres_server: EmbeddedServer) -> None:
@@ -216,11 +217,12 @@ async def test_a_key_signs_in_is_kept_by_a_careful_cookie_and_is_gone_after_sign
         own = {"Origin": api.url}
         assert (await client.post("/sign-in", data={"form": "x", "key": token}, headers=own)).status_code == 403
         wrong = await client.post("/sign-in", data={**form, "key": "gk_<b>"}, headers=own)
-        assert (wrong.status_code, "<b>" in wrong.text) == (401, False)
+        assert (wrong.status_code, "<b>" in wrong.text, "Authorization" in wrong.text) == (401, False, False)
         assert (await client.post("/sign-in", content=b"x" * 20_000, headers=own)).status_code == 413
         entered = await client.post("/sign-in", data={**form, "key": token}, headers=own)
         assert (entered.status_code, entered.headers["location"]) == (303, "./")
         cookie = entered.headers["set-cookie"]
+        assert token not in cookie
         assert {"HttpOnly", "SameSite=strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
         assert "Sign out" in (await client.get("/")).text
         assert (await client.get("/api/v1/areas")).status_code == 200
@@ -241,7 +243,7 @@ async def test_over_tls_the_cookie_is_bound_to_it(database_url: str) -> None:
             headers = {"Origin": served.url, "Cookie": cookie}
             entered = await client.post("/sign-in", data={**fields, "key": token}, headers=headers)
         assert cookie.startswith("__Host-gridkeeper-form-")
-        assert entered.headers["set-cookie"].startswith("__Host-gridkeeper-key-")
+        assert entered.headers["set-cookie"].startswith("__Host-gridkeeper-session-")
         assert "Secure" in entered.headers["set-cookie"]
 
 

@@ -31,6 +31,7 @@ PAGES = [
     "/work/backfills/1",
     "/work/backfills/new?area=FR&item=load_actual&from=-7d",
     "/sign-in",
+    "/account",
 ]
 
 

@@ -20,8 +20,8 @@ from app.web.value_stream import ChunkedAnswer
 router = page_router()
 
 LONGEST_ADDRESS, LONGEST_LIST = 4000, 40_000
-OWN = ("gridkeeper-key", "gridkeeper-form", "gridkeeper-notice")
-"""Cookies that say who looks, which the key says already."""
+OWN = ("gridkeeper-session", "gridkeeper-form", "gridkeeper-notice")
+"""Cookies that say who looks, which the key or user says already."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -56,8 +56,7 @@ async def live_stream(
 
 def _likeness(request: Request, caller: Caller) -> tuple[object, ...]:
     """Viewers who are alike in this see the same page, but for the token of their forms."""
-    key = caller.key.key_id if caller.key else None
     others = tuple(
         sorted(pair for pair in request.cookies.items() if not pair[0].removeprefix("__Host-").startswith(OWN))
     )
-    return caller.name, caller.scope, key, request.headers.get("accept-language", ""), others
+    return caller.name, caller.scope, caller.identity, request.headers.get("accept-language", ""), others

@@ -78,7 +78,7 @@ async def stream_what_happens(
             event.item is not None and event.area is not None and caller.may_read(event.item, event.area)
         )
 
-    reader = caller.name if caller.key else caller.address
+    reader = caller.identity
     stream = stream_events(
         feed,
         place,

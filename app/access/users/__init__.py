@@ -1,0 +1,1 @@
+"""People who sign in to the pages: users with passwords, and what their browsers keep."""
