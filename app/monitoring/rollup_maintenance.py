@@ -33,6 +33,7 @@ class MonitoringUpkeep:
         self._clock = clock
         self._settings = settings
         self._look_at = -math.inf
+        self._pairs = 0
         self._away = False
         self._log = structlog.get_logger()
 
@@ -62,8 +63,11 @@ class MonitoringUpkeep:
         """A round, unless another replica is at it."""
         hours = await self._repository.roll_up(raw_days=self._settings.raw_days)
         if hours is not None and time.monotonic() >= self._look_at:
-            await self._lateness.refresh(self._clock.now())
-            self._look_at = time.monotonic() + LATENESS_SECONDS
+            pairs = await self._lateness.refresh(self._clock.now())
+            # While there are none, or others than before, a first collection is under way and somebody waits for it.
+            if pairs and pairs == self._pairs:
+                self._look_at = time.monotonic() + LATENESS_SECONDS
+            self._pairs = pairs
 
     async def tidy(self, now: datetime) -> str:
         """Erase what is older than it is kept; what was done, in words."""

@@ -140,7 +140,9 @@ def summary_of(health: Health) -> HealthSummary:
     if overview.leader.heartbeat_at is not None and not overview.leader.alive:
         found.append((Standing.BAD, f"no replica leads since {overview.leader.name} fell silent"))
     if not pairs:
-        found.append((Standing.IDLE, "nothing has been collected in the last day"))
+        asked = health.collection["24h"].runs
+        said = "the first values have just been collected" if asked else "nothing has been collected in the last day"
+        found.append((Standing.IDLE, said))
     if lasting:
         found.append((Standing.BAD, f"{counted(lasting, 'gap')} {_is(lasting)} ours for more than an hour"))
     if late:

@@ -6,6 +6,8 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -24,8 +26,8 @@ from app.settings import WebSettings
 from app.web import health
 from app.web import problem_details as errors
 from app.web.api import reference
-from app.web.api.boundary import ApiBoundary, is_loopback
-from app.web.api.loading import LoadedPart
+from app.web.api.boundary import ApiBoundary, is_api, is_loopback
+from app.web.api.loading import LoadedPart, OtherAnswer
 from app.web.connections import Room, limited
 from app.web.health import ServiceState
 from app.web.metrics.service import Metrics, PoolState, Snapshot
@@ -88,6 +90,7 @@ def create_app(probes: ServiceState, container: Container | None = None) -> Fast
 def add_api(app: FastAPI, container: Container) -> None:
     """The REST API and its reference, for the services of the container."""
     settings = container.settings()
+    app.include_router(reference.front_routes())
     app.include_router(reference.reference_router())
     api = LoadedPart("API", lambda: _create_api(container))
     app.state.parts.append(api)
@@ -114,6 +117,13 @@ def add_pages(app: FastAPI, container: Container) -> None:
     pages = LoadedPart("pages", lambda: _create_pages(container))
     app.state.parts.append(pages)
     app.router.routes.extend(Route(path, pages) for path in PATHS)
+    app.add_exception_handler(HTTPStatus.NOT_FOUND.value, partial(_nothing_here, pages))
+
+
+async def _nothing_here(pages: LoadedPart, request: Request, error: Exception) -> Response:
+    """A page for people, else what programs read; the API answers for itself."""
+    for_people = reference.wants_page(request) and not is_api(request.url.path)
+    return OtherAnswer(pages) if for_people else await errors.of_http(request, error)
 
 
 def _create_pages(container: Container) -> FastAPI:

@@ -37,7 +37,8 @@ def problem(status: HTTPStatus, detail: str, headers: Any = None) -> JSONRespons
     return JSONResponse(jsonable(content), status, headers, media_type="application/problem+json")
 
 
-async def _of_http(_request: Request, error: Exception) -> JSONResponse:
+async def of_http(_request: Request, error: Exception) -> JSONResponse:
+    """An error of the framework, an unknown path for one."""
     assert isinstance(error, HTTPException)  # noqa: S101  what it is registered for
     status = HTTPStatus(error.status_code)
     detail = ABSENT if status is HTTPStatus.NOT_FOUND else str(error.detail)
@@ -77,6 +78,6 @@ class RequestBoundary:
 
 def install(app: FastAPI) -> None:
     """Let the application answer errors in our form."""
-    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(AppError, _of_ours)
     app.add_middleware(RequestBoundary)

@@ -8,10 +8,12 @@ from functools import cache
 from importlib.metadata import files as files_of
 from pathlib import Path
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
 from app.errors import NotFound
 from app.web.health import READ
+from app.web.problem_types import BASE
 
 _PACKAGE = "fastapi-offline"
 """Its files only: nothing of it is imported."""
@@ -67,6 +69,30 @@ def reference_router() -> APIRouter:
         return Response(body, media_type=_ASSETS[name], headers={"Cache-Control": "max-age=86400"})
 
     return routes
+
+
+def front_routes() -> APIRouter:
+    """What /api and /api/v1 lead to: the reference for people, the document for programs."""
+    routes = APIRouter()
+
+    @routes.api_route("/api", methods=READ)
+    async def front(request: Request) -> Response:
+        return RedirectResponse("api/docs" if wants_page(request) else "api/v1/openapi.json")
+
+    @routes.api_route(BASE, methods=READ)
+    async def of_version(request: Request) -> Response:
+        return RedirectResponse("docs" if wants_page(request) else "v1/openapi.json")
+
+    @routes.api_route(f"{BASE}/", methods=READ)
+    async def below_version(request: Request) -> Response:
+        return RedirectResponse("../docs" if wants_page(request) else "openapi.json")
+
+    return routes
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks, for somebody to read."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 @cache

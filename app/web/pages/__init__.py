@@ -16,6 +16,8 @@ PATHS = (
     "/account",
     "/account/sign-out",
     "/account/password",
+    "/favicon.ico",
+    "/favicon.svg",
     "/static/{rest:path}",
 )
 """What the pages answer; everything else belongs to health, metrics and API."""

@@ -8,12 +8,13 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from app.errors import NotFound
 from app.web.health import READ
-from app.web.pages import data, overview, sign_in
+from app.web.pages import data, sign_in
 from app.web.pages.alerting import listing
-from app.web.pages.assets import assets_by_public_name
+from app.web.pages.assets import assets, assets_by_public_name
 from app.web.pages.coverage import maps
 from app.web.pages.live import views as live_views
 from app.web.pages.live.viewers import LivePages
+from app.web.pages.overview import views as overview
 from app.web.pages.rendering import with_tokens
 from app.web.pages.routing import install_error_pages
 from app.web.pages.work import backfills, jobs, runs
@@ -59,6 +60,12 @@ def _live_pages(pages: FastAPI, container: Container) -> LivePages:
 
 def _static() -> APIRouter:
     routes = APIRouter()
+
+    @routes.api_route("/favicon.ico", methods=READ)
+    @routes.api_route("/favicon.svg", methods=READ)
+    async def icon() -> Response:
+        mark = assets()["mark.svg"]
+        return Response(mark.body, media_type=mark.media_type, headers={"Cache-Control": "public, max-age=86400"})
 
     @routes.api_route("/static/{name:path}", methods=READ)
     async def static(request: Request, name: str) -> Response:

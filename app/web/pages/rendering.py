@@ -20,6 +20,8 @@ from markupsafe import Markup
 
 from app.access.models import Caller
 from app.market.areas import label
+from app.market.production import PRODUCTION_TYPES, production_type
+from app.market.series import SeriesKey
 from app.market.text import counted
 from app.market.time import MARKET_ZONE, iso, iso_exact
 from app.settings import Origin
@@ -80,6 +82,7 @@ def page_templates() -> Environment:
         "exact": iso_exact,
     }
     made.filters["label"] = label
+    made.filters["kind"] = kind
     made.globals |= {"counted": counted, "words": WORDS, "tones": TONES, "outcomes": OUTCOMES, "states": STATES}
     return made
 
@@ -160,6 +163,12 @@ def _is_here(path: str, target: str) -> bool:
 
 
 # What templates write
+
+
+def kind(key: SeriesKey) -> str:
+    """What tells a series from the others of its item and area, the type of production by its name."""
+    code, name = key.psr_type, key.distinguishing_name
+    return f"{production_type(code)} ({name})" if code in PRODUCTION_TYPES else name
 
 
 def moment(instant: datetime | None, *, seconds: bool = False) -> str:

@@ -306,6 +306,24 @@ async def test_a_round_adds_up_and_housekeeping_erases(database: Database, repos
     assert await upkeep.tidy(now) == ""
 
 
+async def test_lateness_is_looked_at_with_every_round_until_a_first_collection_has_settled(database: Database) -> None:
+    class Looks(LatenessKeeper):
+        found = iter([0, 0, 3, 5, 5, 99])
+        last = -1
+
+        async def refresh(self, now: datetime) -> int:
+            self.last = next(self.found)
+            return self.last
+
+    lateness = Looks(database, CATALOG.publication)
+    upkeep = MonitoringUpkeep(
+        MonitoringRepository(database), lateness, FixedClock(NOON), settings=MonitoringSettings(rollup_seconds=1)
+    )
+    for _ in range(7):
+        await upkeep.once()
+    assert lateness.last == 5
+
+
 async def test_a_command_that_collects_leaves_measurements_and_rollups(database_url: str, database: Database) -> None:
     settings = load_settings(sandbox=True, database={"url": database_url})
     work = Work(DataItem.LOAD_ACTUAL, FR, Interval(NOON - timedelta(days=1), NOON))

@@ -25,7 +25,7 @@ AFAR = {"X-Forwarded-For": "192.0.2.7"}
 
 @pytest.fixture
 async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ServedApi]:
-    monkeypatch.setattr("app.web.pages.overview.FRESH_SECONDS", -1.0)
+    monkeypatch.setattr("app.web.pages.overview.views.FRESH_SECONDS", -1.0)
     async with served_api(database_url, instance=HOSTILE) as served:
         await keep_series(served)
         yield served
@@ -69,7 +69,7 @@ async def test_the_overview_tells_what_is_late_first_and_narrows_by_its_address(
         matrix = (await client.get("/", params={"area": "FR", "item": "load_actual", "state": ""})).text
         assert ">NL</a>" not in matrix
         assert "due in" in matrix or "late" in matrix
-        assert "lets through" in (await client.get("/", params={"area": "XX"})).text
+        assert "There is no area &#39;XX&#39;." in (await client.get("/", params={"area": "XX"})).text
         wrong = await client.get("/?are=FR")
         assert (wrong.status_code, "did you mean area?" in wrong.text) == (422, True)
 
@@ -88,6 +88,23 @@ async def test_who_asks_from_elsewhere_is_told_how_to_get_in(api: ServedApi) -> 
         assert (await client.get("/", headers={"Host": "evil.example"}, auth=("any", token))).status_code == 421
         assert (await client.get("/static/style.css")).status_code == 404
         assert (await client.get("/static/../../pyproject.toml")).status_code == 404
+
+
+async def test_people_are_shown_a_page_and_programs_json_where_there_is_nothing(api: ServedApi) -> None:
+    people = {"Accept": "text/html,*/*;q=0.8"}
+    async with browser(api) as client:
+        for path in ("/jobs", "/websites", "/health/nothing"):
+            lost = await client.get(path, headers=people)
+            assert (lost.status_code, "There is nothing here" in lost.text, "csp" in lost.text) == (404, True, False)
+            assert lost.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+        assert (await client.get("/jobs")).json()["status"] == 404
+        assert (await client.get("/api/nothing", headers=people)).headers["content-type"] == "application/problem+json"
+        icon = await client.get("/favicon.ico")
+        assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml")
+    async with browser(api, follow_redirects=True) as client:
+        for path in ("/api", "/api/v1", "/api/v1/"):
+            assert (await client.get(path, headers=people)).url.path == "/api/docs"
+            assert "openapi" in (await client.get(path)).json()
 
 
 async def test_an_open_page_says_how_to_protect_it_until_a_key_exists(api: ServedApi) -> None:

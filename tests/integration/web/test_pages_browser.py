@@ -49,7 +49,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ServedApi]:
-    monkeypatch.setattr("app.web.pages.overview.FRESH_SECONDS", -1.0)
+    monkeypatch.setattr("app.web.pages.overview.views.FRESH_SECONDS", -1.0)
     async with served_api(database_url, instance=HOSTILE) as served:
         fr, nl = "10YFR-RTE------C", "10YNL----------L"
         await keep_lateness(

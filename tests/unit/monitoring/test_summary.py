@@ -12,7 +12,8 @@ from app.monitoring.health import Health
 from app.monitoring.models import Lateness, Objective, RunTotals
 from app.monitoring.overview import DisabledChannel, FiringAlert, GapCount, Leader, OpenBackfill, Overview
 from app.monitoring.summary import Standing, freshness, summary_of, up_to
-from app.web.pages.tiles import tiles_of
+from app.web.pages.overview.filters import OverviewFilter
+from app.web.pages.overview.tiles import tiles_of
 
 NOW = datetime(2026, 3, 1, 19, 50, tzinfo=UTC)
 
@@ -59,7 +60,7 @@ def gap(reason: str = "ours", lasting: int = 2) -> GapCount:
             Standing.GOOD,
             "All 2 pairs of item and area are up to date; no alert fires.",
         ),
-        (health(), Standing.IDLE, "Nothing has been collected in the last day; no alert fires."),
+        (health(), Standing.IDLE, "The first values have just been collected; no alert fires."),
         (
             health(pair(), pair(area="NL", late=20), alerts=(alert(), alert())),
             Standing.WARN,
@@ -134,3 +135,18 @@ def test_bad_tiles_come_first_and_say_why() -> None:
     assert found["Request budget"].notes == ("blocked for 1 min",)
     assert found["Quality"].condition is Standing.IDLE
     assert found["Gaps"].notes == ("not looked for yet",)
+
+
+def test_a_filter_says_what_of_it_names_nothing() -> None:
+    rows = freshness([pair(), pair(area="NL", late=90)])
+    chosen = OverviewFilter.of(["NL", ""], [], ["bad"])
+    assert ([one.area for one in chosen.rows(rows, chosen.columns(["load_actual"]))], chosen.narrow) == (["NL"], True)
+    assert list(chosen.problems(["NL"], [])) == []
+    wrong = OverviewFilter.of(["XX", "DE_L", "BE"], ["load_actul"], ["foo"])
+    assert list(wrong.problems(["NL"], ["load_actual"])) == [
+        "There is no area 'XX'.",
+        "There is no area 'DE_L', did you mean DE_LU or DE_AT_LU or DE?",
+        "Nothing of the area BE has been collected in the last day.",
+        "There is no item 'load_actul', did you mean load_actual?",
+        "There is no state 'foo'; there are bad, warn, idle, good.",
+    ]

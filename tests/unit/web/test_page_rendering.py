@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from app.db.migrations.versions import v0101_store as store
+from app.market.production import PRODUCTION_TYPES
+from app.market.series import SeriesKey
 from app.web.pages.assets import assets, assets_by_public_name
-from app.web.pages.rendering import TEMPLATES, age, clock, moment, page_templates, shown_number, shown_share
+from app.web.pages.rendering import TEMPLATES, age, clock, kind, moment, page_templates, shown_number, shown_share
 
 EVENING = datetime(2026, 7, 1, 17, 36, 16, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("template", sorted(path.name for path in TEMPLATES.glob("*.html")))
+@pytest.mark.parametrize("template", sorted(str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.html")))
 def test_no_template_holds_a_script_a_style_or_text_that_is_not_escaped(template: str) -> None:
     text = (TEMPLATES / template).read_text()
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|\|\s*safe\b|autoescape", text)
     assert all('src="' in tag for tag in re.findall(r"<script[^>]*>", text))
+    assert not re.search(r"data-(live|part)\b", text), "mark it with {% call part(...) %}; docs/page.md says how"
     page_templates().get_template(template)
 
 
@@ -61,3 +67,10 @@ def test_numbers_are_grouped_and_a_share_is_never_rounded_up_to_all() -> None:
         f"2{thin}500{thin}000",
     )
     assert (shown_share(1), shown_share(0.99999), shown_share(0.5)) == ("100 %", "99.99 %", "50.00 %")
+
+
+def test_a_type_of_production_has_the_name_that_the_database_gives_it() -> None:
+    known = dict(re.findall(r"\('(B\d\d)', '([^']+)'\)", Path(store.__file__).read_text()))
+    assert known == PRODUCTION_TYPES
+    key = SeriesKey("entsoe", "generation_per_type", "10YFR-RTE------C", psr_type="B16", business_type="A01")
+    assert (kind(key), kind(replace(key, psr_type="Z9"))) == ("Solar (B16 A01)", "Z9 A01")

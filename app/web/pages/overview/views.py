@@ -13,10 +13,11 @@ from app.monitoring.health import Health
 from app.monitoring.summary import Standing, freshness, summary_of, up_to
 from app.quality.listing import ListedScore
 from app.web.dependencies import READ
-from app.web.pages.recent import RecentRead
+from app.web.pages.overview.filters import OverviewFilter
+from app.web.pages.overview.recent import RecentRead
+from app.web.pages.overview.tiles import tiles_of
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
-from app.web.pages.tiles import tiles_of
 from app.wiring.container import Container
 
 router = page_router()
@@ -61,15 +62,8 @@ async def overview(
     health = found.health
     areas = freshness(health.lateness)
     items = sorted({name for one in areas for name in one.cells})
-    chosen = {"area": [*filter(None, area)], "item": [*filter(None, item)], "state": [*filter(None, state)]}
-    columns = [name for name in items if not chosen["item"] or name in chosen["item"]]
-    shown = [
-        one
-        for one in areas
-        if (not chosen["area"] or one.area in chosen["area"])
-        and (not chosen["state"] or one.condition in chosen["state"])
-        and any(name in one.cells for name in columns)
-    ]
+    chosen = OverviewFilter.of(area, item, state)
+    columns = chosen.columns(items)
     return render(
         request,
         "overview.html",
@@ -78,7 +72,8 @@ async def overview(
         health=health,
         tiles=tiles_of(health, found.scores),
         areas=areas,
-        shown=shown,
+        shown=chosen.rows(areas, columns),
+        unknown=list(chosen.problems({one.area for one in areas}, items)),
         items=items,
         columns=columns,
         chosen=chosen,
