@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.alerting.administration import NewWindow
-from app.alerting.rules.schedules import parse_cron
 from app.alerting.state.silences import Matcher, Silence, Window, parse_matchers
 from app.errors import ConfigurationError
 from app.kit.durations import parse_duration
 from app.market.moments import parse_instant
+from app.market.slots import parse_cron
 from app.market.time import from_local, iso
 
 

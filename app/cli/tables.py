@@ -34,3 +34,9 @@ def single_line(text: str, longest: int = 100_000) -> str:
 def printable(text: str) -> str:
     """The lines of the text without what steers a terminal."""
     return "\n".join(map(single_line, text.split("\n")))
+
+
+def cell_of_csv(value: object) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@", "\t")) else text

@@ -10,8 +10,11 @@ from app.clock import Clock
 from app.db.engine import Database
 from app.db.leader import process_name
 from app.probes.checking.checker import HttpChecker
+from app.probes.maintenance.repository import MaintenanceRepository
+from app.probes.maintenance.service import MaintenanceService
 from app.probes.sharing.leases import ShardLeases
 from app.probes.sharing.repository import ShardRepository
+from app.probes.sla.service import SlaService
 from app.probes.websites.repository import WebsiteRepository
 from app.probes.websites.runner import WebsiteRunner
 from app.probes.websites.service import WebsiteService
@@ -32,9 +35,13 @@ class ProbesWiring(containers.DeclarativeContainer):
     _holder = providers.Callable(_process)
 
     website_rows: providers.Singleton[WebsiteRepository] = providers.Singleton(WebsiteRepository, database)
-    websites: providers.Singleton[WebsiteService] = providers.Singleton(
-        WebsiteService, website_rows, clock, checks_days=settings.provided.probes.checks_days
+    maintenance: providers.Singleton[MaintenanceService] = providers.Singleton(
+        MaintenanceService, providers.Singleton(MaintenanceRepository, database), clock
     )
+    websites: providers.Singleton[WebsiteService] = providers.Singleton(
+        WebsiteService, website_rows, maintenance, clock, checks_days=settings.provided.probes.checks_days
+    )
+    sla: providers.Singleton[SlaService] = providers.Singleton(SlaService, websites, clock)
     runner: providers.Singleton[WebsiteRunner] = providers.Singleton(
         WebsiteRunner,
         website_rows,
@@ -44,5 +51,6 @@ class ProbesWiring(containers.DeclarativeContainer):
         providers.Singleton(HttpChecker.of, settings.provided.probes),
         storage.notices,
         clock,
+        maintenance=maintenance,
         settings=settings.provided.probes,
     )

@@ -26,6 +26,8 @@ from app.db.feed.notices import Notices
 from app.db.migrate import migrate
 from app.lifecycle import favour_the_event_loop
 from app.probes.checking.checker import HttpChecker
+from app.probes.maintenance.repository import MaintenanceRepository
+from app.probes.maintenance.service import MaintenanceService
 from app.probes.sharing.leases import ShardLeases
 from app.probes.sharing.repository import ShardRepository
 from app.probes.websites.checks import policy_of
@@ -91,8 +93,9 @@ async def _measure(count: int, seconds: float, port: int, folder: Path) -> dict[
         settings = ProbeSettings()
         leases = ShardLeases(ShardRepository(database, work="websites"), holder="bench")
         runner = MeasuredRunner(
-            WebsiteRepository(database), leases, HttpChecker.of(settings), notices, SystemClock(), settings=settings
-        )
+            WebsiteRepository(database), leases, HttpChecker.of(settings), notices, SystemClock(),
+            maintenance=MaintenanceService(MaintenanceRepository(database), SystemClock()), settings=settings,
+        )  # fmt: skip
         runner.late = []
         favour_the_event_loop()
         task = asyncio.create_task(runner.run(stop))

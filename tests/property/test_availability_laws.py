@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.probes.websites.availability import availability_of, since_known
+from app.probes.websites.availability import availability_of, since_known, split_availability
 from app.probes.websites.models import StatusWindow, Website, WebsiteDraft, WindowKind
 from app.probes.websites.state import begun
 
@@ -34,10 +34,14 @@ def test_the_times_add_up_and_ranges_are_the_sum_of_their_parts(
 ) -> None:
     begin, end = T0 + start * MINUTE, T0 + (start + length) * MINUTE
     found = availability_of(known, begin, end)
-    assert found.up + found.down + found.unknown + found.paused == end - begin
+    assert found.up + found.down + found.unknown + found.paused + found.maintenance == end - begin
     half = begin + (end - begin) / 2
     parts = [availability_of(known, begin, half), availability_of(known, half, end)]
-    for name in ("up", "down", "unknown", "paused"):
+    assert split_availability(known, (begin, half, end)) == parts
+    both = parts[0] + parts[1]
+    assert (both.start, both.end, both.incidents >= found.incidents) == (begin, end, True)
+    for name in ("up", "down", "unknown", "paused", "maintenance"):
+        assert getattr(both, name) == getattr(found, name)
         assert sum((getattr(part, name) for part in parts), timedelta(0)) == getattr(found, name)
     assert found.share is None or 0 <= found.share <= 1
     assert (found.incidents == 0) == (found.down == timedelta(0))
@@ -55,6 +59,10 @@ def test_figures_of_a_day() -> None:
     assert (found.up, found.down, found.unknown, found.paused) == (79 * MINUTE, 9 * MINUTE, 2 * MINUTE, 10 * MINUTE)
     assert (found.incidents, found.share, found.budget(0.5)) == (2, 79 / 88, 44 * MINUTE)
     assert (found.time_to_recover, found.time_between_failures) == (4.5 * MINUTE, 39.5 * MINUTE)
+    planned = availability_of(
+        [*known, StatusWindow(WindowKind.MAINTENANCE, T0 + 5 * MINUTE, T0 + 9 * MINUTE)], T0, T0 + 100 * MINUTE
+    )
+    assert (planned.down, planned.maintenance, planned.unknown) == (6 * MINUTE, 4 * MINUTE, MINUTE)
     nothing = availability_of([], T0, T0 - MINUTE)
     assert (nothing.share, nothing.time_to_recover, nothing.time_between_failures) == (None, None, None)
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 
 from app.alerting.models import Schedule
-from app.alerting.rules.schedules import OnDays, parse_cron
 from app.market.holidays import Calendar, DayType
+from app.market.slots import OnDays, parse_cron
 from app.market.time import local_day
 from app.scheduling.schedules import Daily, Weekly, Within
 

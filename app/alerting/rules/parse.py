@@ -9,12 +9,13 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from app.alerting.models import Labels, NoDataPolicy, Override, Rule, Schedule, Severity, Threshold, labels_of
-from app.alerting.rules.schedules import EPOCH, NEVER, EveryInterval, OnDays, parse_cron, spread
+from app.alerting.rules.schedules import EveryInterval, spread
 from app.alerting.rules.sql_guard import one_query
 from app.errors import ConfigurationError
 from app.kit.yaml.fields import Fields, suggestion
 from app.market.holidays import Calendar, DayType, country_holidays
 from app.market.moments import parse_zone
+from app.market.slots import EPOCH, NEVER, OnDays, parse_cron
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 UTC_ZONE = ZoneInfo("UTC")

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import structlog
 
 from app.alerting.models import Schedule
-from app.alerting.rules.schedules import EveryInterval, parse_cron
+from app.alerting.rules.schedules import EveryInterval
 from app.alerting.state.silences import Matcher, Mute, Silence, Window, stored_matchers
 from app.errors import ConfigurationError
+from app.market.slots import parse_cron
 
 if TYPE_CHECKING:
     from app.db.engine import Connection

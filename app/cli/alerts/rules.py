@@ -55,11 +55,11 @@ def check_command(
 
 def rules_command(as_json: AsJson = False) -> int:
     """List the rule book: severity, schedule, next slot, where each rule stands."""
-    from app.alerting.rules.schedules import NEVER
     from app.alerting.rules.schemas import RuleResource
     from app.cli.alerts.rule_trials import rule_book
     from app.clock import SystemClock
     from app.kit.durations import show_duration
+    from app.market.slots import NEVER
     from app.market.time import iso
 
     book, now = rule_book(begin()), SystemClock().now()

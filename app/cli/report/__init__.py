@@ -13,6 +13,10 @@ TABLE = {
         "app.cli.report.operations:weekly_command",
         "Report how a week from Monday to Sunday went, with the same figures as the daily report.",
     ),
+    "sla": Lazy(
+        "app.cli.report.sla:sla_command",
+        "Report what was promised of websites against what was, with error budgets, by website or group and by month.",
+    ),
     "quality": Lazy(
         "app.cli.report.quality:quality_command",
         "Report scores per area and item, the worst series with plots, findings and trends. Days are those of the market.",

@@ -17,6 +17,13 @@ TABLE = {
     "try": Lazy(
         "app.cli.websites.try_url:try_command", "Check a URL once and show what came of it, without a database."
     ),
+    "acknowledge": Lazy(
+        "app.cli.websites.changing:acknowledge_command",
+        "Say that a downtime is being looked after, and what is known of it.",
+    ),
+    "maintenance": Lazy(
+        "app.cli.websites.maintenance:maintenance", "Planned maintenance of websites: add, list, remove."
+    ),
     "remove": Lazy("app.cli.websites.changing:remove_command", "Forget a website with its results and windows."),
     "availability": Lazy(
         "app.cli.websites.reading:availability_command", "Tell how available each website was in a range, by time."

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
+from app.cli.alerts.records import By, own_name
 from app.cli.exit_codes import OK
 from app.cli.options import AsJson
 from app.cli.output import print_json, say_line
 from app.cli.session import ask, begin
+from app.cli.websites.options import file_text, header_lines, label_pairs
 from app.cli.websites.reading import Which
 from app.clock import SystemClock
-from app.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from app.probes.websites.models import Website
+    from app.probes.websites.models import StatusWindow, Website
     from app.probes.websites.service import WebsiteService
 
 NameOption = Annotated[str | None, typer.Option(help="What people call it; without it, the host.")]
@@ -69,9 +70,9 @@ def add_command(
     from app.probes.websites.schemas import WebsiteBody, checked_model
 
     said = _said(
-        name=name or urlsplit(url).hostname or url, check_interval=every, method=method, headers=_headers(header),
-        body=_content(body), timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures,
-        successes=successes, labels=_labels(label), note=note, enabled=not paused,
+        name=name or urlsplit(url).hostname or url, check_interval=every, method=method, headers=header_lines(header),
+        body=file_text(body), timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures,
+        successes=successes, labels=label_pairs(label), note=note, enabled=not paused,
     )  # fmt: skip
     draft = checked_model(WebsiteBody, {"url": url, **said}).draft()
     return _show(ask(begin(), lambda wiring: wiring.probes().websites().add(draft), made=True), "is checked", as_json)
@@ -101,9 +102,9 @@ def edit_command(
     from app.probes.websites.schemas import WebsiteChangeBody, checked_model
 
     said = _said(
-        url=url, name=name, check_interval=every, method=method, headers=_headers(header), body=_content(body),
+        url=url, name=name, check_interval=every, method=method, headers=header_lines(header), body=file_text(body),
         timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures, successes=successes,
-        labels=_labels(label), note=note,
+        labels=label_pairs(label), note=note,
     )  # fmt: skip
     change = checked_model(WebsiteChangeBody, said)
     return _changed(website, lambda service, number: service.edit(number, change.applied), "is changed", as_json)
@@ -125,6 +126,34 @@ def check_command(website: Which, as_json: AsJson = False) -> int:
     It is asked for within a second, also while its checks pause after failures; `websites show` has the result.
     """
     return _changed(website, lambda service, number: service.check_now(number), "is due now", as_json)
+
+
+def acknowledge_command(
+    website: Which,
+    window: Annotated[int | None, typer.Option(min=1, help="Number of the downtime; default: the last one.")] = None,
+    note: Annotated[str | None, typer.Option(help="What people should know of it.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Nobody looks after it.")] = False,
+    by: By = None,
+    as_json: AsJson = False,
+) -> int:
+    """Say that a downtime is being looked after, and what is known of it.
+
+    Exit code: 0 kept, 1 there is no such website or downtime.
+    """
+    from app.probes.websites.schemas import WebsiteWindowResource, WindowChangeBody, checked_model
+
+    body = checked_model(WindowChangeBody, _said(note=note))
+
+    async def annotate(service: WebsiteService) -> StatusWindow:
+        number = (await service.find(website)).website_id
+        return await service.annotate(number, window, by or own_name(), acknowledged=not undo, note=body.note)
+
+    found = ask(begin(), lambda wiring: annotate(wiring.probes().websites()))
+    if as_json:
+        print_json(WebsiteWindowResource.of(found, SystemClock().now()))
+    else:
+        say_line(f"downtime {found.window_id} is looked after by {found.acknowledged_by or 'nobody'}")
+    return OK
 
 
 def remove_command(website: Which) -> int:
@@ -157,33 +186,3 @@ def _show(found: Website, done: str, as_json: bool) -> int:
 
 def _said(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _headers(lines: Sequence[str] | None) -> Mapping[str, str] | None:
-    if lines is None:
-        return None
-    found: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise ConfigurationError(f"--header {name!r}: write it as 'Name: value'")
-        text = value.strip()
-        found[name.strip()] = (_content(Path(text[1:])) or "").strip() if text.startswith("@") else text
-    return found
-
-
-def _labels(pairs: Sequence[str] | None) -> Mapping[str, str] | None:
-    if pairs is None:
-        return None
-    if wrong := [pair for pair in pairs if "=" not in pair]:
-        raise ConfigurationError(f"--label {wrong[0]!r}: write it as name=value")
-    return {pair.partition("=")[0]: pair.partition("=")[2] for pair in pairs}
-
-
-def _content(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from None

@@ -10,7 +10,7 @@ from app.cli.exit_codes import OK
 from app.cli.options import AsJson, From, To
 from app.cli.output import print_json, say
 from app.cli.session import ask, begin
-from app.cli.tables import print_table
+from app.cli.tables import cell_of_csv, print_table
 from app.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("id", "name", "url", "status", "since", "reason", "every", "checked")
 CHECK_COLUMNS = ("at", "result", "status", "ms", "message")
-WINDOW_COLUMNS = ("down since", "until", "reason")
-AVAILABILITY_COLUMNS = ("name", "percent", "downtimes", "down", "unknown", "paused", "budget left")
+WINDOW_COLUMNS = ("id", "down since", "until", "reason", "acknowledged by", "note")
+AVAILABILITY_COLUMNS = ("name", "percent", "downtimes", "down", "unknown", "paused", "maintenance", "budget left")
 SHOWN = 10
 
 Which = Annotated[str, typer.Argument(metavar="WEBSITE", help="Number or name; `websites list` shows them.")]
@@ -68,7 +68,7 @@ def show_command(website: Which, as_json: AsJson = False) -> int:
         print_table(CHECK_COLUMNS, [_check_row(one) for one in checks], right={"status", "ms"})
     if windows:
         say("")
-        print_table(WINDOW_COLUMNS, [(_at(one.start), _at(one.end) or "lasts", one.reason) for one in windows])
+        print_table(WINDOW_COLUMNS, [_window_row(one) for one in windows])
     return OK
 
 
@@ -98,21 +98,21 @@ def availability_command(
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(AvailabilityResource.model_fields)
-        writer.writerows([_cell(value) for value in row.model_dump().values()] for row in rows)
+        writer.writerows([cell_of_csv(value) for value in row.model_dump().values()] for row in rows)
     else:
         print_table(AVAILABILITY_COLUMNS, [_availability_row(row) for row in rows], right=set(AVAILABILITY_COLUMNS[1:]))
     return OK
 
 
-def _cell(value: object) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    text = _text(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@", "\t")) else text
-
-
 def _availability_row(row: AvailabilityResource) -> tuple[str, ...]:
     percent = "" if row.percent is None else f"{row.percent:.3f}"
-    times = (row.down_seconds, row.unknown_seconds, row.paused_seconds, row.budget_left_seconds)
+    times = (
+        row.down_seconds,
+        row.unknown_seconds,
+        row.paused_seconds,
+        row.maintenance_seconds,
+        row.budget_left_seconds,
+    )
     return (row.name, percent, str(row.incidents), *(f"{seconds:.0f} s" for seconds in times))
 
 
@@ -132,6 +132,17 @@ def _row(one: Website, now: datetime) -> tuple[str, ...]:
 
 def _check_row(one: CheckRecord) -> tuple[str, ...]:
     return (_at(one.at), one.reason or "ok", _text(one.status), f"{one.total_ms:.0f}", one.message[:100])
+
+
+def _window_row(one: StatusWindow) -> tuple[str, ...]:
+    return (
+        str(one.window_id),
+        _at(one.start),
+        _at(one.end) or "lasts",
+        one.reason,
+        one.acknowledged_by,
+        one.note[:100],
+    )
 
 
 def _text(value: object) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 from app.probes.websites.models import StatusWindow, Website, WindowKind
 
 NOTHING = timedelta(0)
-_FIRST = (WindowKind.PAUSED, WindowKind.UNKNOWN, WindowKind.DOWN)
-"""Of windows at the same time the first of these counts: what nobody saw is neither up nor down."""
+_FIRST = (WindowKind.PAUSED, WindowKind.MAINTENANCE, WindowKind.UNKNOWN, WindowKind.DOWN)
+"""Of windows at the same time the first of these counts: what is planned or nobody saw is neither up nor down."""
+_RANKS = {kind: rank for rank, kind in enumerate(_FIRST)}
+_DOWN, _UP, _BOUND = _RANKS[WindowKind.DOWN], len(_FIRST), len(_FIRST) + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """A range by what was known; the four times add up to it."""
+    """A range by what was known; the five times add up to it."""
 
     start: datetime
     end: datetime
@@ -25,6 +28,7 @@ class Availability:
     paused: timedelta
     incidents: int
     """Downtimes of which some counts."""
+    maintenance: timedelta = NOTHING
 
     @property
     def share(self) -> float | None:
@@ -46,52 +50,54 @@ class Availability:
         """How long it was up for each downtime (MTBF)."""
         return self.up / self.incidents if self.incidents else None
 
+    def __add__(self, other: Availability) -> Availability:
+        """Both taken together, as those of a group are; the range is the one that spans both."""
+        return Availability(
+            min(self.start, other.start), max(self.end, other.end), self.up + other.up, self.down + other.down,
+            self.unknown + other.unknown, self.paused + other.paused, self.incidents + other.incidents,
+            self.maintenance + other.maintenance,
+        )  # fmt: skip
+
 
 def availability_of(windows: Iterable[StatusWindow], start: datetime, end: datetime) -> Availability:
     """Of the range from `start` up to `end`."""
-    end = max(start, end)
-    known = [one for one in windows if one.start < end and (one.end is None or one.end > start)]
-    times = dict.fromkeys(WindowKind, NOTHING)
-    up, met = NOTHING, set[datetime]()
-    for begin, until, lasting in _pieces(known, start, end):
-        kind = next((kind for kind in _FIRST if any(one.kind is kind for one in lasting)), None)
-        if kind is None:
-            up += until - begin
+    [found] = split_availability(windows, (start, max(start, end)))
+    return found
+
+
+def split_availability(windows: Iterable[StatusWindow], bounds: Sequence[datetime]) -> list[Availability]:
+    """Of each range between two bounds, which are in order; in one pass over the windows."""
+    start, end = bounds[0], bounds[-1]
+    changes: list[tuple[datetime, int, int, datetime]] = [(bound, _BOUND, 0, bound) for bound in bounds[1:]]
+    for one in windows:
+        until = end if one.end is None else one.end
+        if one.start < end and until > start:
+            rank = _RANKS[one.kind]
+            changes.append((max(one.start, start), rank, 1, one.start))
+            if until < end:
+                changes.append((until, rank, -1, one.start))
+    # Where several things change at once the bound comes last: what begins there belongs to the next range.
+    changes.sort(key=itemgetter(0, 1))
+    lasting = [0] * len(_FIRST)
+    times = [NOTHING] * _BOUND
+    found, met = list[Availability](), set[datetime]()
+    begun, since, down_since = start, start, start
+    for at, rank, step, began in changes:
+        if at > since:
+            first = next((number for number, count in enumerate(lasting) if count), _UP)
+            times[first] += at - since
+            if first == _DOWN:
+                met.add(down_since)
+            since = at
+        if rank != _BOUND:
+            lasting[rank] += step
+            if rank == _DOWN and step > 0:
+                down_since = began
             continue
-        times[kind] += until - begin
-        if kind is WindowKind.DOWN:
-            met |= {one.start for one in lasting if one.kind is kind}
-    return Availability(
-        start, end, up, times[WindowKind.DOWN], times[WindowKind.UNKNOWN], times[WindowKind.PAUSED], len(met)
-    )
-
-
-def _pieces(
-    windows: list[StatusWindow], start: datetime, end: datetime
-) -> Iterator[tuple[datetime, datetime, list[StatusWindow]]]:
-    """The range cut wherever a window begins or ends, each piece with the windows that last through it."""
-    changes = sorted(
-        ((max(start, at), number, opens) for number, one in enumerate(windows) for at, opens in _ends(one, end)),
-        key=lambda change: change[0],
-    )
-    lasting: dict[int, StatusWindow] = {}
-    begin = start
-    for at, number, opens in changes:
-        if at > begin:
-            yield begin, at, list(lasting.values())
-            begin = at
-        if opens:
-            lasting[number] = windows[number]
-        else:
-            del lasting[number]
-    if end > begin:
-        yield begin, end, list(lasting.values())
-
-
-def _ends(window: StatusWindow, end: datetime) -> Iterator[tuple[datetime, bool]]:
-    yield window.start, True
-    if window.end is not None and window.end < end:
-        yield window.end, False
+        paused, maintenance, unknown, down, up = times
+        found.append(Availability(begun, at, up, down, unknown, paused, len(met), maintenance))
+        begun, times, met = at, [NOTHING] * _BOUND, set()
+    return found
 
 
 def since_known(website: Website, now: datetime) -> list[StatusWindow]:

@@ -47,6 +47,8 @@ class WindowKind(StrEnum):
     DOWN = "down"
     UNKNOWN = "unknown"
     PAUSED = "paused"
+    MAINTENANCE = "maintenance"
+    """Planned: it stands with the plans and not with what the checks have shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class StatusWindow:
     reason: str = ""
     window_id: int = 0
     note: str = ""
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
 
     def lasted(self, now: datetime) -> timedelta:
         return max(timedelta(0), (self.end or now) - self.start)

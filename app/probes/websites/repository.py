@@ -134,6 +134,7 @@ class WebsiteRepository:
                 raise _absent(website_id)
             await connection.execute(sql.DELETE_STATE, website_id)
             await connection.execute(sql.DELETE_WINDOWS, website_id)
+            await connection.execute(sql.DELETE_PLANS, website_id)
             await connection.execute(sql.DELETE_CHECKS, website_id, ERASED_AT_ONCE)
             await connection.execute(sql.TELL, WEBSITES, str(website_id))
 
@@ -168,6 +169,24 @@ class WebsiteRepository:
         async with self._database.connection() as connection:
             rows = await connection.fetch(sql.WINDOWS_OF, website_id, kind, start, number, limit)
         return [_window(row) for row in rows]
+
+    async def annotate(
+        self,
+        website_id: int,
+        window_id: int | None,
+        by: str,
+        now: datetime,
+        *,
+        acknowledged: bool | None,
+        note: str | None,
+    ) -> StatusWindow:
+        """A downtime of the website with what is said of it, the last one where no number is; NotFound without one."""
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(sql.ANNOTATE, website_id, window_id, by, acknowledged, note, now)
+        if row is None:
+            what = "no downtime" if window_id is None else f"no downtime {window_id}"
+            raise NotFound(f"the website {website_id} has {what}; `gridkeeper websites show {website_id}` lists them")
+        return _window(row)
 
     async def windows_within(
         self, website_ids: Sequence[int] | None, start: datetime, end: datetime
@@ -242,8 +261,9 @@ def _state_columns(found: CheckState) -> tuple[Any, ...]:
 
 def _window(row: Record) -> StatusWindow:
     return StatusWindow(
-        WindowKind(row["kind"]), row["started_at"], row["ended_at"], row["reason"], row["window_id"], row["note"]
-    )
+        WindowKind(row["kind"]), row["started_at"], row["ended_at"], row["reason"], row["window_id"], row["note"],
+        row["acknowledged_at"], row["acknowledged_by"],
+    )  # fmt: skip
 
 
 def _website(row: Record) -> Website:

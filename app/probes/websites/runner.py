@@ -46,6 +46,11 @@ class WebsiteChecker(Protocol):
     def close(self) -> None: ...
 
 
+class MaintenanceTimes(Protocol):
+    async def extend(self) -> None:
+        """Let the database know the maintenance of the next weeks."""
+
+
 class WebsiteRunner:
     """One process's part; `run` it until its event is set."""
 
@@ -57,11 +62,13 @@ class WebsiteRunner:
         notices: Notices,
         clock: Clock,
         *,
+        maintenance: MaintenanceTimes,
         settings: ProbeSettings,
     ) -> None:
         self._rows = rows
         self._leases = leases
         self._checker = checker
+        self._maintenance = maintenance
         self._notices = notices
         self._clock = clock
         self._settings = settings
@@ -127,6 +134,7 @@ class WebsiteRunner:
         if self._leases.due:
             await self._leases.renew({shard_of(number) for number in self._under_way})
         await self._follow_shards(self._leases.held)
+        await self._maintenance.extend()
         if self._clock_stepped():
             now = self._clock.now()
             for website in self._websites.values():

@@ -219,9 +219,9 @@ class WebsiteResource(Resource):
 
 
 class AvailabilityResource(Resource):
-    """How available a website was: seconds up, down, unknown and paused add up to the range.
+    """How available a website was: seconds up, down, unknown, paused and in maintenance add up to the range.
 
-    `percent` is up of up and down. `budget_seconds` is how long it may be down at the objective, `budget_left_seconds`
+    `percent` is up of up and down, so that what is planned counts for neither. `budget_seconds` is how long it may be down at the objective, `budget_left_seconds`
     what is left of it, below 0 where it is overspent.
     """
 
@@ -235,6 +235,7 @@ class AvailabilityResource(Resource):
     down_seconds: float
     unknown_seconds: float
     paused_seconds: float
+    maintenance_seconds: float
     incidents: int
     objective_percent: float
     budget_seconds: float
@@ -256,6 +257,7 @@ class AvailabilityResource(Resource):
             down_seconds=found.down.total_seconds(),
             unknown_seconds=found.unknown.total_seconds(),
             paused_seconds=found.paused.total_seconds(),
+            maintenance_seconds=found.maintenance.total_seconds(),
             incidents=found.incidents,
             objective_percent=objective,
             budget_seconds=budget.total_seconds(),
@@ -296,8 +298,18 @@ class WebsiteCheckResource(Resource):
         return cls.model_validate(check)
 
 
+class WindowChangeBody(RequestBody):
+    """What is said of a downtime; what is left out stays."""
+
+    acknowledged: bool | None = Field(default=None, description="Whether somebody looks after it.")
+    note: Text | None = Field(default=None, description="For people.")
+
+
 class WebsiteWindowResource(Resource):
-    """A time in which a website was down, paused, or nobody knew how it was; without an end it lasts."""
+    """A time in which a website was down, paused, in maintenance, or nobody knew how it was; without an end it lasts.
+
+    `reason` of a maintenance is its name.
+    """
 
     id: int
     kind: WindowKind
@@ -306,6 +318,8 @@ class WebsiteWindowResource(Resource):
     seconds: float
     reason: str
     note: str
+    acknowledged_at: Instant | None
+    acknowledged_by: str
 
     @classmethod
     def of(cls, window: StatusWindow, now: datetime) -> Self:
@@ -317,4 +331,6 @@ class WebsiteWindowResource(Resource):
             seconds=window.lasted(now).total_seconds(),
             reason=window.reason,
             note=window.note,
+            acknowledged_at=window.acknowledged_at,
+            acknowledged_by=window.acknowledged_by,
         )

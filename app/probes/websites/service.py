@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from app.clock import Clock
 from app.errors import ConfigurationError, NotFound
+from app.probes.maintenance.service import MaintenanceService
 from app.probes.sharing import sql as sharing
 from app.probes.websites import sql
 from app.probes.websites.addresses import origin, url_key
@@ -39,8 +40,11 @@ class ImportResult:
 class WebsiteService:
     """The websites of one database."""
 
-    def __init__(self, repository: WebsiteRepository, clock: Clock, *, checks_days: int) -> None:
+    def __init__(
+        self, repository: WebsiteRepository, maintenance: MaintenanceService, clock: Clock, *, checks_days: int
+    ) -> None:
         self._repository = repository
+        self._maintenance = maintenance
         self._clock = clock
         self._kept = timedelta(days=checks_days)
 
@@ -93,18 +97,25 @@ class WebsiteService:
     ) -> list[tuple[Website, Availability]]:
         """How available websites (None: all) were in a range; it begins when a website was added, and ends now."""
         now = self._clock.now()
+        return [
+            (one, availability_of(windows, max(start, one.created_at), min(end, now)))
+            for one, windows in await self.with_windows(website_ids, start, end)
+        ]
+
+    async def with_windows(
+        self, website_ids: Sequence[int] | None, start: datetime, end: datetime
+    ) -> list[tuple[Website, list[StatusWindow]]]:
+        """Websites (None: all) with the windows of all kinds that reach into a range."""
+        now = self._clock.now()
         websites = (
             await self._repository.all() if website_ids is None else await self._repository.read_many(website_ids)
         )
         windows = await self._repository.windows_within(website_ids, start, end)
+        planned = await self._maintenance.windows(websites, start, end)
         return [
             (
                 one,
-                availability_of(
-                    [*windows.get(one.website_id, ()), *since_known(one, now)],
-                    max(start, one.created_at),
-                    min(end, now),
-                ),
+                [*windows.get(one.website_id, ()), *planned.get(one.website_id, ()), *since_known(one, now)],
             )
             for one in websites
         ]
@@ -152,12 +163,30 @@ class WebsiteService:
     ) -> Sequence[StatusWindow]:
         """Windows of a kind, the newest first; NotFound where there is no such website."""
         await self._repository.read(website_id)
+        if kind is WindowKind.MAINTENANCE:
+            return await self._maintenance.windows_of(website_id, before=before, limit=limit)
         return await self._repository.windows(website_id, kind, before=before, limit=limit)
+
+    async def annotate(
+        self,
+        website_id: int,
+        window_id: int | None,
+        by: str,
+        *,
+        acknowledged: bool | None = None,
+        note: str | None = None,
+    ) -> StatusWindow:
+        """A downtime (without a number the last one) that somebody looks after, or says something of; what is None stays."""
+        await self._repository.read(website_id)
+        return await self._repository.annotate(
+            website_id, window_id, by, self._clock.now(), acknowledged=acknowledged, note=note
+        )
 
     async def tidy(self, now: datetime) -> str:
         """Erase old results, and what is left of deleted websites; in words."""
         gone = await self._repository.erase_old(sql.CHECKS, now - self._kept)
         gone += await self._repository.erase_deleted(now)
+        await self._maintenance.extend()
         await self._repository.erase_old(sharing.HOLDERS, now - timedelta(hours=1))
         return f"{gone} rows of old checks and deleted websites erased" if gone else ""
 

@@ -126,7 +126,7 @@ END_WINDOW = """
 """
 
 WINDOWS_OF = """
-    select window_id, kind, started_at, ended_at, reason, note
+    select window_id, kind, started_at, ended_at, reason, note, acknowledged_at, acknowledged_by
     from website_windows
     where
         website_id = $1
@@ -137,7 +137,7 @@ WINDOWS_OF = """
 """
 
 WINDOWS_WITHIN = """
-    select website_id, window_id, kind, started_at, ended_at, reason, note
+    select website_id, window_id, kind, started_at, ended_at, reason, note, acknowledged_at, acknowledged_by
     from website_windows
     where
         ($1::bigint[] is null or website_id = any($1))
@@ -146,9 +146,29 @@ WINDOWS_WITHIN = """
     order by website_id, started_at
 """
 
+ANNOTATE = """
+    update website_windows
+    set
+        note = coalesce($5, note),
+        acknowledged_at = case when $4::bool then coalesce(acknowledged_at, $6) when not $4 then null else acknowledged_at end,
+        acknowledged_by = case
+            when $4 then case when acknowledged_at is null then $3 else acknowledged_by end
+            when not $4 then ''
+            else acknowledged_by
+        end
+    where window_id = (
+        select window_id from website_windows
+        where website_id = $1 and kind = 'down' and ($2::bigint is null or window_id = $2)
+        order by started_at desc
+        limit 1
+    )
+    returning window_id, kind, started_at, ended_at, reason, note, acknowledged_at, acknowledged_by
+"""
+
 DELETE = "update websites set deleted_at = $2 where website_id = $1 and deleted_at is null returning website_id"
 DELETE_STATE = "delete from website_states where website_id = $1"
 DELETE_WINDOWS = "delete from website_windows where website_id = $1"
+DELETE_PLANS = "delete from website_maintenance where website_id = $1"
 DELETED_IDS = "select website_id from websites where deleted_at is not null order by website_id"
 # A `ctid` names a row of one chunk only, so a part is chosen by time.
 DELETE_CHECKS = """

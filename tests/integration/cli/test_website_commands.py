@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import structlog
 
@@ -96,3 +97,32 @@ def test_a_name_that_is_the_number_of_another_website_removes_neither(capsys: py
     written(capsys, "remove", "987654")
     names = [one["name"] for one in json.loads(written(capsys, "list", "--json"))]
     assert names == ["Shop", str(number)]
+
+
+def test_maintenance_acknowledgement_and_service_levels(capsys: pytest.CaptureFixture[str], database_url: str) -> None:
+    written(capsys, "add", "https://a.example", "--name", "A", "--label", "group=shop")
+    assert "one of them" in written(capsys, "maintenance", "add", "x", "--for", "1h", "--from", "now", code=2)
+    planned = ("maintenance", "add", "x", "--for", "1h")
+    written(capsys, *planned, "--website", "A", "--from", "now")
+    written(capsys, *planned, "--label", "group=shop", "--cron", "0 3 * * 0", "--zone", "Europe/Berlin")
+    lines = written(capsys, "maintenance", "list").splitlines()
+    assert ["now" in lines[1], "group=shop" in lines[2], "0 3 * * 0 Europe/Berlin" in lines[2]] == [True] * 3
+    written(capsys, "maintenance", "remove", "1")
+    assert [one["id"] for one in json.loads(written(capsys, "maintenance", "list", "--json"))] == [2]
+    assert "has no downtime" in written(capsys, "acknowledge", "A", code=1)
+    opened_now = "insert into website_windows (website_id, kind, started_at) values (1, 'down', now())"
+    with psycopg.connect(database_url) as connection:
+        connection.execute(opened_now)
+    kept = json.loads(written(capsys, "acknowledge", "A", "--note", "looked at", "--by", "Ada", "--json"))
+    assert (kept["acknowledged_by"], kept["note"], kept["ended_at"]) == ("Ada", "looked at", None)
+    assert "Ada" in written(capsys, "show", "A")
+    assert json.loads(written(capsys, "acknowledge", "A", "--undo", "--json"))["acknowledged_at"] is None
+    for options, first in (((), "name"), (("--csv", "--by-month", "--per", "group"), "id,name,group,month")):
+        capsys.readouterr()
+        assert run(["report", "sla", *options]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].startswith(first)
+        assert len(lines) == 2
+    capsys.readouterr()
+    assert run(["report", "sla", "--json", "--group", "none"]) == 0
+    assert json.loads(capsys.readouterr().out) == []

@@ -11,6 +11,8 @@ from datetime import timedelta
 from app.clock import SystemClock
 from app.db.engine import Database
 from app.db.feed.notices import Notices
+from app.probes.maintenance.repository import MaintenanceRepository
+from app.probes.maintenance.service import MaintenanceService
 from app.probes.models import CheckFailure, CheckRequest, CheckResult
 from app.probes.sharing.leases import ShardLeases
 from app.probes.sharing.repository import ShardRepository
@@ -56,8 +58,10 @@ async def running(
     notices, stop = Notices(database), asyncio.Event()
     leases = ShardLeases(ShardRepository(database, work="websites"), holder=name, lasts=timedelta(seconds=lasts))
     runner = WebsiteRunner(
-        WebsiteRepository(database), leases, checker, notices, CLOCK, settings=ProbeSettings.model_validate(settings)
-    )
+        WebsiteRepository(database), leases, checker, notices, CLOCK,
+        maintenance=MaintenanceService(MaintenanceRepository(database), CLOCK),
+        settings=ProbeSettings.model_validate(settings),
+    )  # fmt: skip
     task = asyncio.create_task(runner.run(stop))
     try:
         yield task

@@ -132,3 +132,25 @@ async def test_results_and_windows_come_newest_first(api: ServedApi, client: htt
     asked = (await client.post(f"/websites/{website_id}/check")).json()
     assert (asked["status"], asked["next_check_at"] <= asked["checked_at"]) == ("down", True)
     assert (await client.get("/websites/99/checks")).status_code == 404
+
+
+async def test_maintenance_pauses_and_what_is_said_of_a_downtime(api: ServedApi, client: httpx.AsyncClient) -> None:
+    found = await made(client)
+    number = found["id"]
+    for act, status in (("pause", "paused"), ("pause", "paused"), ("resume", "unknown")):
+        answer = await client.post(f"/websites/{number}/{act}")
+        assert (answer.status_code, answer.json()["status"]) == (200, status)
+    body = {"name": "move", "duration": "2h", "website_id": number, "starts_at": found["created_at"]}
+    answer = await client.post("/websites/maintenance", json=body)
+    said = answer.json()
+    assert (said["id"], said["duration"], said["active"], said["cron"]) == (1, "2 h", True, ""), answer.text
+    assert (await client.post("/websites/maintenance", json=body | {"cron": "0 3 * * *"})).status_code == 422
+    assert (await client.post("/websites/maintenance", json=body | {"website_id": 99})).status_code == 404
+    assert [one["id"] for one in (await client.get("/websites/maintenance")).json()["data"]] == [1]
+    of_kind = (await client.get(f"/websites/{number}/downtime", params={"kind": "maintenance"})).json()["data"]
+    assert [(one["kind"], one["reason"]) for one in of_kind] == [("maintenance", "move")]
+    [line] = (await client.get("/reports/sla", params={"by_month": "1"})).json()
+    assert (line["maintenance_seconds"] > 0, line["down_seconds"], line["objective_percent"]) == (True, 0, 99.9)
+    assert (await client.get("/reports/sla", params={"zone": "Mars"})).status_code == 422
+    assert (await client.delete("/websites/maintenance/1")).status_code == 204
+    assert (await client.patch(f"/websites/{number}/downtime/1", json={"note": "x"})).status_code == 404

@@ -5,9 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.alerting.rules.schedules import EPOCH, NEVER, Cron, EveryInterval, OnDays, parse_cron, spread
+from app.alerting.rules.schedules import EveryInterval, spread
 from app.errors import ConfigurationError
 from app.market.holidays import Calendar, DayType, country_holidays
+from app.market.slots import EPOCH, NEVER, Cron, OnDays, parse_cron
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 MONDAY = datetime(2026, 6, 1, tzinfo=UTC)

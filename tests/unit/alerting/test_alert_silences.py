@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.alerting.rules.schedules import parse_cron
 from app.alerting.state.silences import (
     Matcher,
     Operator,
@@ -20,6 +19,7 @@ from app.alerting.state.silences import (
     stored_matchers,
 )
 from app.errors import ConfigurationError
+from app.market.slots import parse_cron
 from tests.support.alert_factory import MINUTE, T0
 
 

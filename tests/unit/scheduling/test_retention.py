@@ -19,6 +19,8 @@ DELETED_BY_EVENT = {
     "quality_scores": "a scan computes them anew",
     "rule_states": "the rule is no more",
     "scheduler_jobs": "the plan names the job no more",
+    "website_maintenance": "the website is deleted, or what was planned is removed before it began",
+    "website_maintenance_times": "what was planned is removed before they began",
     "website_states": "the website is deleted",
     "website_windows": "the website is deleted",
 }

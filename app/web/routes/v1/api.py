@@ -25,9 +25,9 @@ from app.web.routes.v1 import (
     reports,
     series,
     status,
-    websites,
 )
 from app.web.routes.v1.alerting import alerts, channels, rules
+from app.web.routes.v1.probes import maintenance, websites
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
@@ -44,6 +44,7 @@ MODULES = (
     alerts,
     rules,
     channels,
+    maintenance,
     websites,
     reports,
     status,

@@ -11,7 +11,10 @@ from fastapi import Query, Response
 from pydantic import BaseModel
 
 from app.market.areas import with_borders
+from app.market.moments import parse_zone
 from app.market.time import MARKET_ZONE
+from app.probes.sla.report import SlaRange, SlaSubject
+from app.probes.sla.schemas import SlaLineResource
 from app.reporting.operations.document import operations_as_document
 from app.reporting.operations.schemas import OperationsReportResource
 from app.reporting.periods import ReportLength, chosen_period
@@ -44,6 +47,13 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-a
 _Format = Annotated[
     ReportMediaType, Query(alias="format", description="JSON for programs, HTML or Markdown for people.")
 ]
+_Subject = Annotated[SlaSubject, Query(alias="per", description="A line for each website, or for each group.")]
+_ByMonth = Annotated[bool, Query(description="A line for each month.")]
+_Zone = Annotated[str, Query(description="Time zone of days and months.", max_length=60)]
+_Group = Annotated[str | None, Query(description="Websites of this group only; empty: of none.", max_length=200)]
+_Objective = Annotated[
+    float, Query(ge=0, le=100, description="What was promised, in percent; a label `objective` of a website wins.")
+]
 _Day = Annotated[
     str | None,
     Query(description="A day of the period, or its ISO week (`2024-W07`); without it, the last complete one."),
@@ -73,6 +83,28 @@ async def _operations(
         period = chosen_period(length, day, "day", now)
     report = await services.reporting().operations_reports().report(period, now)
     return await _written(OperationsReportResource.of(report), operations_as_document(report), form)
+
+
+@router.get("/reports/sla", openapi_extra=READ)
+async def read_sla_report(
+    *,
+    services: Services,
+    now: Now,
+    start: FromQuery = "-30d",
+    end: ToQuery = None,
+    subject: _Subject = SlaSubject.WEBSITE,
+    by_month: _ByMonth = False,
+    zone: _Zone = "UTC",
+    group: _Group = None,
+    objective: _Objective = 99.9,
+) -> list[SlaLineResource]:
+    """Report what was promised of websites against what was, by website or group and by month, with error budgets."""
+    with named("zone"):
+        place = parse_zone(zone)
+    interval = named_range(start, end, place, now)
+    chosen = SlaRange(interval.start, interval.end, place, by_month)
+    lines = await services.probes().sla().lines(chosen, objective, subject, group=group)
+    return [SlaLineResource.of(line) for line in lines]
 
 
 @router.get("/reports/quality", openapi_extra=READ, responses=_RESPONSES)

@@ -16,15 +16,17 @@ from app.probes.websites.schemas import (
     WebsiteCheckResource,
     WebsiteResource,
     WebsiteWindowResource,
+    WindowChangeBody,
 )
 from app.schemas import Page
-from app.web.dependencies import OPERATE, READ, Now, Services, api_router
+from app.web.dependencies import OPERATE, READ, Asking, Now, Services, api_router
 from app.web.paging import Paging
 from app.web.parameters import FromQuery, ToQuery, named_range
 
 router = api_router("websites")
 
 _Number = Annotated[int, Path(ge=1, le=2**63 - 1, description="Number of the website; `/websites` lists them.")]
+_Window = Annotated[int, Path(ge=1, le=2**63 - 1, description="Number of the downtime.")]
 _Objective = Annotated[float, Query(ge=0, le=100, description="What was promised, in percent.")]
 _Kind = Annotated[WindowKind, Query(description="Windows of which kind.")]
 
@@ -69,6 +71,18 @@ async def check_website_now(services: Services, now: Now, website_id: _Number) -
     return WebsiteResource.of(await services.probes().websites().check_now(website_id), now)
 
 
+@router.post("/websites/{website_id}/pause", openapi_extra=OPERATE)
+async def pause_website(services: Services, now: Now, website_id: _Number) -> WebsiteResource:
+    """Check a website no more until it is resumed; one that is paused stays so."""
+    return WebsiteResource.of(await services.probes().websites().enable(website_id, enabled=False), now)
+
+
+@router.post("/websites/{website_id}/resume", openapi_extra=OPERATE)
+async def resume_website(services: Services, now: Now, website_id: _Number) -> WebsiteResource:
+    """Check a website again, within a second; one that is checked stays so."""
+    return WebsiteResource.of(await services.probes().websites().enable(website_id, enabled=True), now)
+
+
 @router.get("/websites/{website_id}/checks", openapi_extra=READ)
 async def list_website_checks(services: Services, paging: Paging, website_id: _Number) -> Page[WebsiteCheckResource]:
     """List the results of a website's checks, the newest first."""
@@ -100,10 +114,23 @@ async def read_website_availability(
 async def list_website_windows(
     services: Services, now: Now, paging: Paging, website_id: _Number, kind: _Kind = WindowKind.DOWN
 ) -> Page[WebsiteWindowResource]:
-    """List the times in which a website was down, the newest first; on request those paused or unknown."""
+    """List the times in which a website was down, the newest first; on request those paused, unknown or in maintenance."""
     after = paging.after(str, int)
     before = (datetime.fromisoformat(str(after[0])), int(after[1])) if after else None
     rows = await services.probes().websites().windows(website_id, kind, before=before, limit=paging.limit + 1)
     return paging.page(
         rows, lambda row: (row.start.isoformat(), row.window_id), lambda row: WebsiteWindowResource.of(row, now)
     )
+
+
+@router.patch("/websites/{website_id}/downtime/{window_id}", openapi_extra=OPERATE)
+async def change_website_window(
+    *, services: Services, caller: Asking, now: Now, website_id: _Number, window_id: _Window, body: WindowChangeBody
+) -> WebsiteWindowResource:
+    """Acknowledge a downtime, or say something of it; the first who acknowledges stays named."""
+    found = (
+        await services.probes()
+        .websites()
+        .annotate(website_id, window_id, caller.name, acknowledged=body.acknowledged, note=body.note)
+    )
+    return WebsiteWindowResource.of(found, now)

@@ -1,0 +1,38 @@
+"""What options of `gridkeeper websites` say: headers, labels and files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from app.errors import ConfigurationError
+
+
+def header_lines(lines: Sequence[str] | None) -> Mapping[str, str] | None:
+    if lines is None:
+        return None
+    found: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise ConfigurationError(f"--header {name!r}: write it as 'Name: value'")
+        text = value.strip()
+        found[name.strip()] = (file_text(Path(text[1:])) or "").strip() if text.startswith("@") else text
+    return found
+
+
+def label_pairs(pairs: Sequence[str] | None) -> Mapping[str, str] | None:
+    if pairs is None:
+        return None
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise ConfigurationError(f"--label {wrong[0]!r}: write it as name=value")
+    return {pair.partition("=")[0]: pair.partition("=")[2] for pair in pairs}
+
+
+def file_text(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from None

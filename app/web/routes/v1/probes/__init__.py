@@ -1,0 +1,1 @@
+"""Websites and interfaces that are checked."""
