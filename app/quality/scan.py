@@ -25,6 +25,7 @@ from app.market.series import DataItem, SeriesKey
 from app.market.time import Interval
 from app.quality.assessment.assess import AssessmentTarget, Looked, Stock, last_learned, look_at
 from app.quality.assessment.day_counts import DeliveryDays, MissingRun, count_days, days_of, scores_of
+from app.quality.detectors.early import FOLLOWING_DAYS
 from app.quality.detectors.related_series import companions
 from app.quality.findings import Finding, is_revised, reconcile
 from app.quality.repository import QualityRepository, QualityWriter, Scan
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from app.market.areas import Place
     from app.timeseries.repository import TimeSeriesRepository
 
-RULES_VERSION = 19
+RULES_VERSION = 20
 """Another number makes every series be looked at again."""
 REFERENCE_DAYS = 56
 """What detectors learn habits from lies so long before the first day that is scored."""
@@ -108,7 +109,7 @@ class QualityScanner:
         """Scan the wanted series over the local days of their window; `again` looks also at what has not changed."""
         known = await self._timeseries.series()
         report = ScanReport()
-        for pairs in _portions(_pairs(known, wanted, windows)):
+        for pairs in _portions(_pairs(known, wanted, windows, now)):
             targets = await self._targets(pairs, known, now)
             for first in range(0, len(targets), SERIES_AT_ONCE):
                 await self._examine(targets[first : first + SERIES_AT_ONCE], known, now, report, again=again)
@@ -238,7 +239,7 @@ class _Pair:
     ids: frozenset[int]
 
 
-def _pairs(known: SeriesKeys, wanted: ScanSelection, windows: Windows) -> list[_Pair]:
+def _pairs(known: SeriesKeys, wanted: ScanSelection, windows: Windows, now: datetime) -> list[_Pair]:
     numbers: dict[tuple[str, str], set[int]] = {}
     for number, key in known:
         if wanted.includes(number, key):
@@ -247,7 +248,7 @@ def _pairs(known: SeriesKeys, wanted: ScanSelection, windows: Windows) -> list[_
     for (item, area), ids in numbers.items():
         place = find_place(area)
         days = days_of(windows(place), place.zone)
-        loaded = Interval(_anchor(days.bounds[0]), days.bounds[-1])
+        loaded = Interval(_anchor(days.bounds[0]), _end_of_what_follows(days.bounds[-1], now))
         found.append(_Pair(DataItem(item), place, days, loaded, frozenset(ids)))
     return found
 
@@ -256,6 +257,12 @@ def _anchor(start: datetime) -> datetime:
     """Where loading begins for days from `start` on."""
     day = int((start - timedelta(days=REFERENCE_DAYS)).timestamp()) // 86_400
     return datetime.fromtimestamp(day // PHASE_DAYS * PHASE_DAYS * 86_400, UTC)
+
+
+def _end_of_what_follows(end: datetime, now: datetime) -> datetime:
+    """Where loading ends for days until `end`: the first weeks of a series are judged by what follows them."""
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return max(end, min(end + timedelta(days=FOLLOWING_DAYS[-1]), today))
 
 
 def _portions(pairs: Sequence[_Pair]) -> Iterator[list[_Pair]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.time import Interval, Resolution
+from app.quality.detectors.early import early_weeks
 from app.quality.models import DAY
 from app.quality.timeliness import NEVER
 from app.timeseries.grid import ResolutionChange
@@ -161,10 +162,14 @@ def _means(stamps: Instants, values: Values, starts: Instants, step: int) -> Val
 
 
 def informed(grid_series: AlignedSeries, days: int) -> Flags:
-    """Known values before whose day at least so many days of the piece have one."""
+    """Known values before whose day at least so many days of the piece have one, of the first weeks also after it."""
     known = ~np.isnan(grid_series.values)
     per_day = max(1, round(DAY / grid_series.step))
     daily = np.add.reduceat(known, np.arange(0, len(known), per_day)) > 0
     before = np.concatenate([[0], np.cumsum(daily)[:-1]])
-    enough: Flags = np.repeat(before >= days, per_day)[: len(known)] & known
-    return enough
+    enough = before >= days
+    if (early := early_weeks(grid_series.values, per_day)) is not None:
+        first, end, last = (place // per_day for place in (early.begin, early.end, early.known))
+        enough[first:end] |= daily[:last].sum() - np.cumsum(daily)[first:end] >= days
+    found: Flags = np.repeat(enough, per_day)[: len(known)] & known
+    return found

@@ -92,7 +92,8 @@ def look_at(target: AssessmentTarget, stock: Stock, company: Companions) -> Look
     for one in aligned_pieces:
         inside = (one.starts >= begin) & (one.starts < end)
         if inside.any():
-            examined = assess_series(subject, one, _company(target.key, one, stock, company), target.zone)
+            others = _company(target.key, one, stock, company)
+            examined = assess_series(subject, one, others, target.zone, int(np.argmax(inside)))
             events += detected(examined, inside)
             pieces.append(Piece(examined, _timed(target, one, inside)))
     beside = off_grid(observed)

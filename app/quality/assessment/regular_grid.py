@@ -39,9 +39,9 @@ class Stretch:
 
 
 def judge_rows(
-    kind: SeriesKind, stamps: Stamps, values: Values, peers: Mapping[str, Values], *, local: bool
+    kind: SeriesKind, stamps: Stamps, values: Values, peers: Mapping[str, Values], *, local: bool, first: int = 0
 ) -> DetectionResult:
-    """The verdict on every row, in the rows' order.
+    """The verdict on every row from `first` on, in the rows' order.
 
     Of rows with the same stamp the first counts, the others are duplicates; `local` stamps may repeat one hour in
     autumn, which is then left unexamined. A row off the grid is flagged as such.
@@ -56,11 +56,19 @@ def judge_rows(
     for stretch in grid_runs(stamps, order[~again]):
         used[stretch.rows] = True
         series = _series(kind, stretch, values, peers)
-        verdict = detect(series) if local else resolve_clock_changes(series, detect(series))
+        verdict = detect(series, _place(stretch, first))
+        if not local:
+            verdict = resolve_clock_changes(series, verdict)
         verdict, _ = heard(series, verdict, verdict.flags, _company(series))
         score[stretch.rows], rules[stretch.rows] = verdict.score[stretch.places], verdict.rule[stretch.places]
     _mark(score, rules, np.flatnonzero(~used & ~repeated & (rules == "")), EvidenceRule.OFF_GRID)
     return DetectionResult(score, rules)
+
+
+def _place(stretch: Stretch, row: int) -> int:
+    """Where the rows from one on begin on the grid of a stretch."""
+    wanted = stretch.places[stretch.rows >= row]
+    return int(wanted.min()) if len(wanted) else stretch.size
 
 
 def _mark(score: Values, rules: NDArray[np.str_], rows: RowNumbers, rule: EvidenceRule) -> None:

@@ -72,7 +72,7 @@ def judge_all_rows(
     for window in _windows(stamps, order):
         rows = window.all if order is None else order[window.all]
         columns = {name: column[rows] for name, column in peers.items()}
-        verdict = judge_rows(kind, stamps[rows], values[rows], columns, local=local)
+        verdict = judge_rows(kind, stamps[rows], values[rows], columns, local=local, first=window.place.start)
         found.keep(window.new if order is None else order[window.new], verdict, window.place)
     return found
 

@@ -65,13 +65,13 @@ class SeriesAssessment:
 
 
 def assess_series(
-    subject: Subject, grid_series: AlignedSeries, company: RelatedValues, zone: ZoneInfo
+    subject: Subject, grid_series: AlignedSeries, company: RelatedValues, zone: ZoneInfo, first: int = 0
 ) -> SeriesAssessment:
-    """What rules, detectors and other series say; `company` lies on the grid of the piece."""
+    """What rules, detectors and other series say from place `first` on; `company` lies on the grid of the piece."""
     series = _series(subject, grid_series, company)
     broken = hard_violations(subject, series, grid_series.filled)
     violating = np.logical_or.reduce([np.zeros(len(grid_series.values), np.bool_), *broken.values()])
-    score, rules, said = _judge(subject, grid_series, company, violating, zone)
+    score, rules, said = _judge(subject, grid_series, company, violating, zone, first=first)
     known = ~np.isnan(grid_series.values)
     checked = known & (subject.kind is not None)
     for flags in broken.values():
@@ -118,7 +118,13 @@ def _flows_back(values: Values, company: RelatedValues) -> Flags:
 
 
 def _judge(
-    subject: Subject, grid_series: AlignedSeries, company: RelatedValues, violating: Flags, zone: ZoneInfo
+    subject: Subject,
+    grid_series: AlignedSeries,
+    company: RelatedValues,
+    violating: Flags,
+    zone: ZoneInfo,
+    *,
+    first: int,
 ) -> tuple[Values, NDArray[np.str_], list[ConsistencyResult]]:
     """The strongest evidence of detectors and other series, 0 where there is no alarm, and what other series say.
 
@@ -128,7 +134,7 @@ def _judge(
     if not _has_habits(subject, grid_series, company):
         return np.zeros(len(grid_series.values)), np.zeros(len(grid_series.values), dtype="U20"), []
     series = _series(subject, grid_series, company)
-    verdict = resolve_clock_changes(series, detect(series), zone)
+    verdict = resolve_clock_changes(series, detect(series, first), zone)
     soft = ~np.isin(verdict.rule, [*VALIDITY, EvidenceRule.MISSING]) & verdict.flags & ~excused(series, company)
     plausibility = DetectionResult(np.where(soft, verdict.score, 0.0), np.where(soft, verdict.rule, ""))
     found, said = heard(series, plausibility, verdict.flags | violating, company)

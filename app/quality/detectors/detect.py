@@ -16,6 +16,7 @@ from app.quality.blame import (
     drift_of,
     upheld,
 )
+from app.quality.detectors.early import EarlyWeeks, backwards, certain_backwards, early_weeks
 from app.quality.detectors.forecast import Forecaster
 from app.quality.detectors.incidents import NO_ALARM, Scores, one_alarm_each
 from app.quality.detectors.patterns import signatures
@@ -33,21 +34,46 @@ UTMOST = 1e4
 """Times the usual size of a series: greater values are alarms anyway."""
 
 
-def detect(series: Series) -> DetectionResult:
-    """The verdict on every value.
+def detect(series: Series, first: int = 0) -> DetectionResult:
+    """The verdict on every value from place `first` on, and on those before it as far as others rest on them.
 
     What one pass flags is distrusted by the next: no reference, spread or habit is learned from it. Where faults are
-    many they hide each other, so passes go on until they change nothing.
+    many they hide each other, so passes go on until they change nothing. The first weeks are judged by what follows.
     """
     if not len(series.values):
         return DetectionResult(np.zeros(0), np.zeros(0, dtype=np.str_))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         certain = violations(series) | signatures(series)
-        # A new level stays beyond the bounds of the season until it is usual: it must be learned from.
-        wrong = [flags for rule, flags in certain.items() if rule is not EvidenceRule.SEASONAL_BOUNDS]
-        distrusted = any_of(wrong, len(series.values))
-        scores = _excused(series, _settled(_bounded(_netted(series)), distrusted))
-    return _verdict(certain, scores, len(series.values))
+        weeks = early_weeks(series.values, series.per_day)
+        if weeks is None or first >= weeks.end:
+            return _judged(series, certain)
+        early = _judged_backwards(series, certain, weeks)
+        doubted = np.zeros(len(series.values), np.bool_)
+        doubted[weeks.judged] = early.flags & (early.rule != EvidenceRule.SHIFT)
+        return _replaced(_judged(series, certain, doubted), early, weeks)
+
+
+def _judged(series: Series, certain: dict[EvidenceRule, Flags], doubted: Flags | None = None) -> DetectionResult:
+    """The verdict where some values break rules and some are `doubted` already."""
+    size = len(series.values)
+    # A new level stays beyond the bounds of the season until it is usual: it must be learned from.
+    wrong = [flags for rule, flags in certain.items() if rule is not EvidenceRule.SEASONAL_BOUNDS]
+    distrusted = any_of(wrong if doubted is None else [*wrong, doubted], size)
+    scores = _excused(series, _settled(_bounded(_netted(series)), distrusted))
+    return _verdict(certain, scores, size)
+
+
+def _judged_backwards(series: Series, certain: dict[EvidenceRule, Flags], weeks: EarlyWeeks) -> DetectionResult:
+    """The verdict on the first weeks by what follows them."""
+    turned = backwards(series, weeks)
+    found = _judged(turned, certain_backwards(certain, turned, weeks))
+    return DetectionResult(found.score[::-1][: weeks.size], found.rule[::-1][: weeks.size])
+
+
+def _replaced(verdict: DetectionResult, early: DetectionResult, weeks: EarlyWeeks) -> DetectionResult:
+    score, rule = verdict.score.copy(), verdict.rule.copy()
+    score[weeks.judged], rule[weeks.judged] = early.score, early.rule
+    return DetectionResult(score, rule)
 
 
 def _netted(series: Series) -> Series:

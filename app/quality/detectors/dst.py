@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.market.time import MARKET_ZONE
 from app.quality.detectors.detect import detect
+from app.quality.detectors.early import FOLLOWING_DAYS
 from app.quality.models import DAY, HOUR, DetectionResult, EvidenceRule, Series, SeriesKind
 from app.timeseries.rolling import Flags, Instants, Values
 
@@ -62,7 +63,9 @@ def _changes(series: Series, zone: ZoneInfo) -> Iterator[int]:
 
 def _on_clocks(series: Series, after: slice, zone: ZoneInfo) -> DetectionResult:
     """The verdict that a stretch has on the grid of local clocks; NaN in the hour that they show twice."""
-    part = slice(max(0, after.start - REFERENCE_DAYS * series.per_day), after.stop)
+    begin = max(0, after.start - REFERENCE_DAYS * series.per_day)
+    # The first weeks are judged by what follows, which must be there.
+    part = slice(begin, after.stop if begin else max(after.stop, FOLLOWING_DAYS[-1] * series.per_day))
     values = series.values[part]
     starts = series.start + series.step * np.arange(part.start, part.start + len(values), dtype=np.int64)
     places = places_on_clocks(starts, series.step, zone)
@@ -73,9 +76,10 @@ def _on_clocks(series: Series, after: slice, zone: ZoneInfo) -> DetectionResult:
         return gridded
 
     peers = {name: on_grid(peer) for name, peer in series.peers.items()}
-    verdict = detect(replace(series, start=int(starts[0]), values=on_grid(series.values), peers=peers))
+    first, stretch = int(places[: after.start - begin].max()), slice(after.start - begin, after.stop - begin)
+    verdict = detect(replace(series, start=int(starts[0]), values=on_grid(series.values), peers=peers), first)
     score = np.where(places >= 0, verdict.score[places], np.nan)
-    return DetectionResult(score[after.start - part.start :], verdict.rule[places][after.start - part.start :])
+    return DetectionResult(score[stretch], verdict.rule[places][stretch])
 
 
 def places_on_clocks(starts: Instants, step: int, zone: ZoneInfo) -> NDArray[np.intp]:

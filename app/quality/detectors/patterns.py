@@ -226,8 +226,14 @@ def _rounding(series: Series, slope: Values, bend: Values) -> Values:
 
 def stale_copy(series: Series) -> Flags:
     """The values of the day or the week before, sent again."""
-    day, week = (before(series.values, days * series.per_day) for days in (1, 7))
-    return _copy_of(series, day, own=True) | _copy_of(series, week, own=True)
+    day, week = (flags for _, flags in stale_originals(series))
+    return day | week
+
+
+def stale_originals(series: Series) -> list[tuple[int, Flags]]:
+    """Values equal to those of the day or the week before, and how many places before; read backwards, the originals."""
+    lags = [days * series.per_day for days in (1, 7)]
+    return [(lag, _copy_of(series, before(series.values, lag), own=True)) for lag in lags]
 
 
 def peer_copy(series: Series) -> Flags:

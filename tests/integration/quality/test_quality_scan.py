@@ -279,6 +279,16 @@ async def test_an_accepted_finding_counts_as_sound_and_is_not_raised_again(world
         await world.quality.accept(999, note="x", by="y", now=NOW)
 
 
+async def test_a_finding_of_the_first_weeks_stands_when_its_days_alone_are_looked_at(world: QualityWorld) -> None:
+    values = SERIES.values.copy()
+    values[200:210] += 15_000
+    await world.store(SERIES, values=values)
+    await world.scan(NOW, days=DAYS)
+    assert await world.rows("select rule, state, affected from quality_findings") == [("step", "open", 10)]
+    assert (await service(world).recheck(None, NOW + HOUR)).states == {"open": 1}
+    assert await world.rows("select count(*) from quality_scores where accuracy is null") == [(0,)]
+
+
 async def test_an_acceptance_does_not_cover_values_that_the_source_sends_later(world: QualityWorld) -> None:
     await world.store(SERIES, values=negative(2350))
     await world.scan(NOW)

@@ -74,6 +74,9 @@ def test_a_sound_series_is_judged_once_its_habits_are_known() -> None:
     found = examined(LOAD, laid(SERIES), {})
     assert events(found) == []
     assert found.checked.all()
+    assert found.judged.all()
+    short = 50 * 24
+    found = examined(LOAD, laid(replace(SERIES, values=SERIES.values[:short])), {})
     assert (~found.judged[: KNOWN_DAYS * 24]).all()
     assert found.judged[KNOWN_DAYS * 24 :].all()
 

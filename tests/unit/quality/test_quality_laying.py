@@ -112,5 +112,10 @@ def test_values_are_informed_once_enough_days_before_have_one() -> None:
     values = {24.0 * day + hour: 1.0 for day in range(5) for hour in range(24) if day != 1}
     [laid] = align(observed(values), [change(0, Resolution.PT60M)], hours(0, 24 * 5), BERLIN)
     assert informed(laid, 3).reshape(5, 24).all(axis=1).tolist() == [False, False, False, False, True]
+    [weeks] = align(
+        observed({24.0 * day: 1.0 for day in range(60)}), [change(0, Resolution.PT60M)], hours(0, 24 * 60), BERLIN
+    )
+    assert informed(weeks, 28).reshape(60, 24)[:, 0].all(), "the first weeks by those after them"
+    assert not informed(weeks, 29).reshape(60, 24)[27:29, 0].any()
     [empty] = align(NOTHING, [change(0, Resolution.PT60M)], hours(0, 2), BERLIN)
     assert not informed(empty, 0).any()
