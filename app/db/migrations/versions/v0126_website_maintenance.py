@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0126"
-down_revision = "0125"
+down_revision = "0121"
 branch_labels = None
 depends_on = None
 
