@@ -80,6 +80,49 @@ function patchPart(fresh) {
   }
 }
 
+// A form that chooses what parts show is sent as soon as something else is chosen, and only the parts change.
+function swapping(form, root) {
+  let waits = null;
+  const chosen = () => {
+    const fields = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+    const moment = ["day", "hour"].map((name) => form.elements[name]);
+    if (form.dataset.now !== undefined && !moment.some(typedIn)) for (const { name } of moment) fields.delete(name);
+    return `${form.action.split("#")[0]}?${fields}`;
+  };
+  async function swap() {
+    const address = chosen();
+    const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => null);
+    if (!answer?.ok) { form.submit(); return; }
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (address !== chosen()) return;
+    for (const part of fresh.querySelectorAll("[data-part]")) {
+      const own = document.adoptNode(part);
+      dress(own);
+      patchPart(own);
+    }
+    history.replaceState(null, "", address);
+    root.dataset.address = fresh.getElementById("live").dataset.address;
+    root.dispatchEvent(new Event("readdress"));
+  }
+  form.addEventListener("input", () => { clearTimeout(waits); waits = setTimeout(swap, 150); });
+  form.addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(waits); swap(); });
+}
+
+// Arrows go from tile to tile.
+document.addEventListener("keydown", (event) => {
+  const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+  const from = way && event.target.closest?.(".zones a")?.getBoundingClientRect();
+  if (!from) return;
+  const away = (tile) => {
+    const to = tile.getBoundingClientRect();
+    const [x, y] = [to.x - from.x, to.y - from.y];
+    const [along, aside] = way[0] ? [x * way[0], Math.abs(y)] : [y * way[1], Math.abs(x)];
+    return along > 1 ? along + 4 * aside : Infinity;
+  };
+  const [next] = [...document.querySelectorAll(".zones a")].sort((one, other) => away(one) - away(other));
+  if (next && away(next) < Infinity) { event.preventDefault(); next.focus(); }
+});
+
 function follow(root) {
   const stale = document.getElementById("stale");
   let source = null, wait = FIRST_WAIT, since = new Date(), silent = null, again = null;
@@ -146,8 +189,12 @@ function follow(root) {
   document.addEventListener("visibilitychange", () => { if (document.hidden) stop(); else start(); });
   window.addEventListener("pagehide", stop);
   window.addEventListener("pageshow", start);
+  root.addEventListener("readdress", () => { stop(); start(); });
   start();
 }
 
 const followed = document.getElementById("live");
-if (followed) follow(followed);
+if (followed) {
+  follow(followed);
+  for (const form of document.querySelectorAll("form[data-swap]")) swapping(form, followed);
+}

@@ -90,6 +90,27 @@ async def test_who_asks_from_elsewhere_is_told_how_to_get_in(api: ServedApi) -> 
         assert (await client.get("/static/../../pyproject.toml")).status_code == 404
 
 
+async def test_the_map_shows_every_zone_by_what_the_address_chooses(api: ServedApi) -> None:
+    await keep_lateness(api, ("load_actual", "10YFR-RTE------C", 90))
+    async with api.container.database().connection() as connection:
+        await connection.execute(
+            "insert into gaps (item, area, gap_start, gap_end, resolution, missing, reason, since, found_at) "
+            "values ('load_actual', '10YFR-RTE------C', now() - interval '1 hour', now(), 5, 4, 'ours', now(), now())"
+        )
+    async with browser(api) as client:
+        page = (await client.get("/?map=load&day=2026-01-13&hour=12&area=FR")).text
+        assert re.search(r"France: 49858 MW, without weeks before", page)
+        assert '<option value="load" selected>' in page
+        assert page.count('<a class="zone ') > 40
+        assert page.count('type="hidden" name="area" value="FR"') == 1
+        assert "France: load_actual is late by 90 min" in (await client.get("/?map=freshness")).text
+        assert "France: 4 values missing in 1 gap" in (await client.get("/?map=gaps")).text
+        for measure in ("price", "quality"):
+            assert "France: nothing is known" in (await client.get(f"/?map={measure}")).text
+        assert "There is no map by &#39;prices&#39;" in (await client.get("/?map=prices")).text
+        assert (await client.get("/?hour=99")).status_code == 422
+
+
 async def test_people_are_shown_a_page_and_programs_json_where_there_is_nothing(api: ServedApi) -> None:
     people = {"Accept": "text/html,*/*;q=0.8"}
     async with browser(api) as client:

@@ -107,9 +107,12 @@ async def test_the_overview_is_whole_without_scripts(browser: Browser, api: Serv
         assert "3 of 4 pairs of item and area are late" in await page.locator("h1").inner_text()
         assert not await page.locator(".switches").is_visible()
         await page.select_option("select[name=area]", "FR")
-        await page.get_by_role("button", name="Show").click()
+        await page.locator("#fresh").get_by_role("button", name="Show").click()
         assert "area=FR" in page.url
         assert await page.locator("#matrix tbody tr").count() == 1
+        await page.select_option("select[name=map]", "freshness")
+        await page.locator("#map").get_by_role("button", name="Show").click()
+        assert "on time" in await page.locator(".row-8.column-2").inner_text()
 
 
 async def test_an_open_overview_is_told_what_changes_and_leaves_alone_what_somebody_is_busy_with(
@@ -135,6 +138,28 @@ async def test_an_open_overview_is_told_what_changes_and_leaves_alone_what_someb
         assert await page.locator("select[name=state]").input_value() == "bad"
         assert await page.locator("[data-resort=matrix-rows]").is_visible()
         assert "of 6 pairs" in await page.title()
+        assert visit.wrong == []
+
+
+async def test_the_map_changes_in_place_with_what_is_chosen_and_arrows_go_over_it(
+    browser: Browser, api: ServedApi
+) -> None:
+    async with visiting(browser) as visit:
+        page = visit.page
+        await page.goto(f"{api.url}/?area=FR")
+        await page.get_by_text("Live, as of").wait_for()
+        await page.select_option("select[name=map]", "freshness")
+        await page.get_by_text("How late the latest item of the zone is").wait_for()
+        assert page.url == f"{api.url}/?area=FR&map=freshness"
+        await page.focus("input[name=hour]")
+        await page.keyboard.press("Home")
+        await page.wait_for_url("**/?area=FR&map=freshness&day=*&hour=0")
+        assert await page.evaluate("document.activeElement.name") == "hour"
+        assert "hour%3D0" in str(await page.locator("#live").get_attribute("data-address"))
+        await page.focus(".zones a")
+        for key in ("ArrowRight", "ArrowDown", "ArrowLeft"):
+            await page.keyboard.press(key)
+        assert await page.evaluate("document.activeElement.querySelector('b').textContent") == "NO 3"
         assert visit.wrong == []
 
 

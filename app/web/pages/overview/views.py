@@ -11,11 +11,13 @@ from fastapi import Query, Request, Response
 from app.market.time import Interval
 from app.monitoring.health import Health
 from app.monitoring.summary import Standing, freshness, summary_of, up_to
+from app.monitoring.zones.figures import ZoneMeasure
 from app.quality.listing import ListedScore
-from app.web.dependencies import READ
+from app.web.dependencies import READ, Now, Services
 from app.web.pages.overview.filters import OverviewFilter
 from app.web.pages.overview.recent import RecentRead
 from app.web.pages.overview.tiles import tiles_of
+from app.web.pages.overview.zone_map import MapChoice, zone_map
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
 from app.wiring.container import Container
@@ -53,10 +55,17 @@ def recent_state(services: Container) -> RecentRead[OverviewState]:
 @router.get("/", openapi_extra=READ)
 async def overview(
     request: Request,
+    services: Services,
+    now: Now,
+    *,
     area: _Chosen = [],  # noqa: B006  FastAPI copies it
     item: _Chosen = [],  # noqa: B006
     state: _Chosen = [],  # noqa: B006
+    coloured: Annotated[str, Query(alias="map", max_length=60)] = "",
+    day: Annotated[str, Query(max_length=60)] = "",
+    hour: Annotated[int | None, Query(ge=0, le=24)] = None,
 ) -> Response:
+    """How things are: in a sentence, in tiles, zone by zone on a map, and area by area."""
     recent: RecentRead[OverviewState] = request.app.state.overview
     found = await recent.get()
     health = found.health
@@ -64,6 +73,7 @@ async def overview(
     items = sorted({name for one in areas for name in one.cells})
     chosen = OverviewFilter.of(area, item, state)
     columns = chosen.columns(items)
+    choice = MapChoice.of(coloured, day, hour, items, now)
     return render(
         request,
         "overview.html",
@@ -76,6 +86,8 @@ async def overview(
         unknown=list(chosen.problems({one.area for one in areas}, items)),
         items=items,
         columns=columns,
+        zones=await zone_map(choice, services.monitoring().zones(), health.lateness, found.scores, now),
+        measures=list(ZoneMeasure),
         chosen=chosen,
         conditions=[one for one in Standing if any(area.condition is one for area in areas)],
         at=health.at,
