@@ -74,6 +74,9 @@ TABLE = {
         "Score how surprising each value of any metric is, by what came before it: writes timestamp,score.",
     ),
     "alerts": Lazy("app.cli.alerts:alerts", "Alerts: rules, what fires, silences, channels and history."),
+    "sentinel": Lazy(
+        "app.cli.sentinel:sentinel", "Files of SQL Sentinel: their alerts on any database, without a service."
+    ),
     "psql": Lazy(
         "app.cli.database.shell:psql_command",
         "Open psql on the database, beside a running service or without one.",

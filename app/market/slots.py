@@ -55,7 +55,7 @@ class Cron:
             offset = _offset(after + INSTANT, self.zone)
             slots: Iterator[datetime] = CronSim(self.expression, (after + offset).replace(tzinfo=None))
             slot = next(slots).replace(tzinfo=UTC) - offset
-            change = _change(after + INSTANT, slot, self.zone)
+            change = clock_change(after + INSTANT, slot, self.zone)
             if change is None:
                 return slot
             after = change - INSTANT
@@ -68,7 +68,7 @@ def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
     return instant.astimezone(zone).utcoffset() or timedelta(0)
 
 
-def _change(start: datetime, end: datetime, zone: ZoneInfo) -> datetime | None:
+def clock_change(start: datetime, end: datetime, zone: ZoneInfo) -> datetime | None:
     """The first second after `start` and until `end` at which the zone's offset is another than at the start."""
     offset = _offset(start, zone)
     while start < end:

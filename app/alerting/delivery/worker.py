@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, HttpSender, Part
+from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, HttpSender, Outlet, Part
 from app.alerting.delivery.config import LOG, ChannelBook, ChannelFile
 from app.alerting.delivery.decisions import (
     ChannelEffect,
@@ -327,7 +327,7 @@ class DeliveryWorker:
 
 
 async def attempt(
-    channel: Channel, part: Part, done: frozenset[str], outlet: HttpSender, clock: Clock
+    channel: Outlet, part: Part, done: frozenset[str], outlet: HttpSender, clock: Clock
 ) -> tuple[ChannelResponse, DeliveryAttempt]:
     """One attempt and what came of it, free of secrets; whatever goes wrong is an answer too."""
     now, begun = clock.now(), time.perf_counter()

@@ -161,17 +161,25 @@ class HttpAnswer:
         return parse_retry_after(self.headers.get("Retry-After", ""), now)
 
 
-class Channel(Protocol):
+class Outlet(Protocol):
+    """What a part can be sent through."""
+
+    def secrets(self) -> Sequence[str]:
+        """Texts that must not be seen."""
+        ...
+
+    async def send(self, part: Part, outlet: HttpSender, done: frozenset[str], /) -> ChannelResponse:
+        """One attempt; recipients in `done` have it already, or never will."""
+        ...
+
+
+class Channel(Outlet, Protocol):
     """One configured way to reach people."""
 
     @property
     def kind(self) -> str: ...
     @property
     def common(self) -> Common: ...
-
-    def secrets(self) -> Sequence[str]:
-        """Texts that must not be seen."""
-        ...
 
     def where(self) -> str:
         """Where it sends to, without secrets."""
@@ -183,10 +191,6 @@ class Channel(Protocol):
 
     def halves(self, part: Part, /) -> list[Part]:
         """Smaller parts in its place; none where it cannot be made smaller."""
-        ...
-
-    async def send(self, part: Part, outlet: HttpSender, done: frozenset[str], /) -> ChannelResponse:
-        """One attempt; recipients in `done` have it already, or never will."""
         ...
 
 

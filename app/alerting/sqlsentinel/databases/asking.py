@@ -1,0 +1,157 @@
+"""Asks one database one query over one connection of SQLAlchemy; runs in a thread, or in a process that can be ended."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from app.alerting.rules.sql_guard import one_query
+from app.alerting.sqlsentinel.databases.dialects import (
+    Cancelling,
+    DialectRules,
+    ReadOnly,
+    dialect_of,
+    statements_before,
+)
+from app.errors import AppError, ConfigurationError
+
+AnswerRow = Mapping[str, Any]
+MOST_ROWS = 2
+"""One is right, and two show that it is wrong."""
+_ASIDE = re.compile(r"\s*(\[SQL:|\(Background on this error).*", re.DOTALL)
+_DENIED = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
+
+
+class AskingFailed(AppError):
+    """The database did not answer the query; the message says why."""
+
+
+class Asker:
+    """A database and how it is asked. With `writable` statements may write, and nothing of it is kept."""
+
+    def __init__(self, url: str, *, connections: int, writable: bool = False) -> None:
+        self.rules, address = dialect_of(url)
+        self._writable = writable
+        self._secret = _password(address)
+        self.engine = self._engine(address, connections)
+
+    def ask(self, query: str, seconds: float, running: Callable[[Any], None] = lambda _raw: None) -> list[AnswerRow]:
+        """The first rows of a query; AskingFailed where it has none. `running` is told what may be cancelled."""
+        if not self._writable:
+            self._guard(query)
+        try:
+            with self.engine.connect() as connection:
+                running(connection.connection.driver_connection)
+                try:
+                    return self._rows(connection, query, seconds)
+                finally:
+                    running(None)
+        except (SQLAlchemyError, UnicodeError, ValueError, ArithmeticError, TypeError, OSError) as error:
+            raise AskingFailed(self._said(error)) from error
+
+    def _guard(self, query: str) -> None:
+        """One statement: a second could leave the transaction that only reads. Where there is none, it has to be a query."""
+        enforced = self.rules.read_only is ReadOnly.DATABASE
+        try:
+            one_query(f"select {query}" if enforced else query)
+        except ConfigurationError as error:
+            raise AskingFailed(str(error)) from None
+
+    def _rows(self, connection: Connection, query: str, seconds: float) -> list[AnswerRow]:
+        for statement in statements_before(self.rules, seconds, writable=self._writable):
+            connection.exec_driver_sql(statement)
+        result = connection.execute(text(query))
+        rows: list[AnswerRow] = (
+            [dict(row) for row in result.mappings().fetchmany(MOST_ROWS)] if result.returns_rows else []
+        )
+        connection.rollback()
+        return rows
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def _engine(self, address: str, connections: int) -> Engine:
+        try:
+            url = make_url(address)
+            settings: dict[str, Any] = {"connect_args": dict(self.rules.arguments)}
+            in_memory = self.rules.name in {"sqlite", "duckdb"} and (url.database or ":memory:") == ":memory:"
+            if in_memory:
+                # Each query finds a new one, as nothing is ever written to it.
+                settings |= {"poolclass": NullPool}
+            else:
+                settings |= {"poolclass": QueuePool, "pool_size": connections, "max_overflow": 0}
+                settings |= {"pool_pre_ping": self.rules.name != "sqlite", "pool_recycle": 1800}
+            if self.rules.name == "duckdb" and not self._writable and not in_memory:
+                settings["connect_args"]["read_only"] = True
+            if self.rules.name == "sqlite" and not self._writable and not in_memory:
+                url = _existing(url)
+            engine = create_engine(url, **settings)
+        except (ModuleNotFoundError, NoSuchModuleError):
+            raise ConfigurationError(
+                f"the driver for {self.rules.name} is not installed; {self.rules.remedy}"
+            ) from None
+        except (ArgumentError, ValueError) as error:
+            raise ConfigurationError(f"this is no URL of a database: {self._said(error)}") from None
+        if self.rules.name == "sqlite" and not self._writable:
+            event.listen(engine, "connect", _without_attaching)
+        return engine
+
+    def _said(self, error: Exception) -> str:
+        """What the driver says, without the statement, the library's link and the password."""
+        origin = getattr(error, "orig", None)
+        said = " ".join(_ASIDE.sub("", str(origin or error)).split())
+        if "bind parameter" in said:
+            said += r"; a colon before a word names a parameter: write it as \: where it is none"
+        if self._secret:
+            said = said.replace(self._secret, "***")
+        if self._writable or "read" not in said.lower() or "only" not in said.lower():
+            return said or type(error).__name__
+        return f"{said}: queries only read here; with compat: strict they may write, and nothing of it is kept"
+
+
+def _existing(url: URL) -> URL:
+    """SQLite makes a database of a name that does not exist; a query shall find none."""
+    if (url.database or "").startswith("file:"):
+        return url
+    return url.set(database=f"file:{quote(url.database or '')}").update_query_dict({"mode": "rw", "uri": "true"})
+
+
+def _without_attaching(raw: Any, _record: Any) -> None:
+    """Attaching a database would make its file."""
+    raw.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action in _DENIED else sqlite3.SQLITE_OK)
+
+
+def _password(address: str) -> str:
+    try:
+        return make_url(address).password or ""
+    except (ArgumentError, ValueError):
+        return ""
+
+
+def cancel(raw: Any, rules: DialectRules) -> None:
+    """End what runs on a driver's connection, as the driver can."""
+    if rules.cancelling is Cancelling.INTERRUPT:
+        raw.interrupt()
+    elif rules.cancelling is Cancelling.CANCEL:
+        with suppress(Exception):  # the server may be out of reach: then the connection is cut
+            raw.cancel_safe(timeout=3.0)
+    else:
+        cut(raw)
+
+
+def cut(raw: Any) -> None:
+    """Cut a connection at its socket, so that whoever waits for an answer gets an error."""
+    descriptor = getattr(raw, "_sock", None) or raw
+    with suppress(Exception), socket.socket(fileno=os.dup(descriptor.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,170 @@
+"""A bounded pool of threads that ask one database; one that hangs holds up nothing but its own queries."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from app.alerting.sqlsentinel.databases.asking import AnswerRow, Asker, AskingFailed, cancel, cut
+from app.alerting.sqlsentinel.databases.dialects import Cancelling
+from app.alerting.sqlsentinel.databases.process import AskingProcess, TookTooLong
+from app.alerting.sqlsentinel.databases.watchdog import Watchdog
+
+GRACE, LOST = 3.0, 10.0
+"""Seconds after the limit at which the connection is cut, and at which a thread counts as lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The rows of a query, or why there are none, and how long it took without the wait for its turn."""
+
+    rows: Sequence[AnswerRow] = ()
+    seconds: float = 0.0
+    error: str = ""
+
+
+Answer = Future[Answered]
+
+
+class DatabasePool:
+    """Asks one database with so many statements at once; further ones wait in a queue."""
+
+    def __init__(self, url: str, watchdog: Watchdog, *, workers: int, writable: bool = False) -> None:
+        self._url = url
+        self._writable = writable
+        self._watchdog = watchdog
+        self._workers = workers
+        self.asker = Asker(url, connections=workers, writable=writable)
+        self._queue: queue.SimpleQueue[tuple[str, float, Answer] | None] = queue.SimpleQueue()
+        self._state = threading.Lock()
+        self._threads = self._waiting = self._busy = self._lost = 0
+
+    def submit(self, query: str, seconds: float) -> Answer:
+        """The answer to come; it raises nothing."""
+        answer: Answer = Future()
+        with self._state:
+            if self._lost >= self._workers:
+                answer.set_result(self._all_lost())
+                return answer
+            self._waiting += 1
+            if self._threads < self._workers and self._threads - self._busy < self._waiting:
+                self._threads += 1
+                threading.Thread(target=self._work, name="sentinel-database", daemon=True).start()
+        self._queue.put((query, seconds, answer))
+        return answer
+
+    def close(self) -> None:
+        for _ in range(self._threads):
+            self._queue.put(None)
+        self.asker.close()
+
+    def _work(self) -> None:
+        isolated = self.asker.rules.cancelling is Cancelling.PROCESS
+        process = AskingProcess(self._url, writable=self._writable) if isolated else None
+        while (job := self._queue.get()) is not None:
+            query, seconds, answer = job
+            with self._state:
+                self._waiting -= 1
+                self._busy += 1
+            begun = time.perf_counter()
+            try:
+                rows = process.ask(query, seconds) if process else self._watched(query, seconds, answer)
+            except Exception as error:  # noqa: BLE001  the boundary of the thread: what a driver raises answers the query
+                _settle(answer, Answered((), time.perf_counter() - begun, str(error) or type(error).__name__))
+            else:
+                _settle(answer, Answered(rows, time.perf_counter() - begun))
+            with self._state:
+                self._busy -= 1
+        if process is not None:
+            process.end()
+
+    def _watched(self, query: str, seconds: float, answer: Answer) -> list[AnswerRow]:
+        """The rows, with the watchdog over the statement: cancelled first, then cut off, then given up."""
+        running: list[Any] = [None]
+        ended = lost = False
+
+        def act(measure: Callable[[Any], None]) -> None:
+            nonlocal ended
+            if running[0] is not None:
+                ended = True
+                measure(running[0])
+
+        def give_up() -> None:
+            nonlocal lost
+            lost = True
+            _settle(answer, Answered((), seconds + LOST, str(TookTooLong(seconds))))
+            self._lose()
+
+        number = self._watchdog.watch(
+            [
+                (seconds, lambda: act(lambda raw: cancel(raw, self.asker.rules))),
+                (seconds + GRACE, lambda: act(cut)),
+                (seconds + LOST, give_up),
+            ]
+        )
+        try:
+            return self.asker.ask(query, seconds, lambda raw: running.__setitem__(0, raw))
+        except AskingFailed:
+            if ended:
+                raise TookTooLong(seconds) from None
+            raise
+        finally:
+            self._watchdog.release(number)
+            if lost:
+                with self._state:
+                    self._lost -= 1
+
+    def _lose(self) -> None:
+        """A thread does not come back; where it was the last one, nothing waits for it any longer."""
+        with self._state:
+            self._lost += 1
+            if self._lost < self._workers:
+                return
+        while True:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if job is not None:
+                with self._state:
+                    self._waiting -= 1
+                _settle(job[2], self._all_lost())
+
+    def _all_lost(self) -> Answered:
+        return Answered(
+            error=f"the database does not answer: {self._workers} statements were ended and do not come back"
+        )
+
+
+def _settle(answer: Answer, answered: Answered) -> None:
+    """Give an answer, unless it was given up before."""
+    with suppress(InvalidStateError):
+        answer.set_result(answered)
+
+
+class Databases:
+    """The databases that alerts ask, each with a pool of its own that is made when it is first asked."""
+
+    def __init__(self, *, workers: int = 4, writable: bool = False) -> None:
+        self._workers = workers
+        self._writable = writable
+        self._watchdog = Watchdog()
+        self._pools: dict[str, DatabasePool] = {}
+
+    def pool(self, url: str) -> DatabasePool:
+        """ConfigurationError where the URL is none, or its driver is not installed."""
+        if url not in self._pools:
+            self._pools[url] = DatabasePool(url, self._watchdog, workers=self._workers, writable=self._writable)
+        return self._pools[url]
+
+    def close(self) -> None:
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
+        self._watchdog.close()

@@ -1,0 +1,1 @@
+"""Files written for SQL Sentinel: reading them, and their schedules."""

@@ -1,0 +1,104 @@
+"""What a file of SQL Sentinel says: a database, alerts, and whom to notify. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
+
+from app.alerting.sqlsentinel.files.cron import SentinelCron
+from app.kit.yaml.tree import Problem
+
+LONGEST_STATEMENT = timedelta(minutes=5)
+"""The original waits for ever; so long a query may take where the file says nothing."""
+
+
+class Compat(StrEnum):
+    """Whose laws of state and notification hold."""
+
+    RELIABLE = "reliable"
+    """No transition is lost: one during a silence, within the interval or with a failed notification is made up for."""
+    STRICT = "strict"
+    """As the original: such transitions are never notified of; statements may write, and nothing of it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailTarget:
+    """Mail to people; `subject` is a template."""
+
+    recipients: tuple[str, ...]
+    subject: str = ""
+    channel: str = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class SlackTarget:
+    """An incoming webhook of Slack."""
+
+    webhook_url: SecretStr
+    slack_channel: str = ""
+    username: str = ""
+    channel: str = "slack"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTarget:
+    """Any HTTP receiver."""
+
+    url: SecretStr
+    method: str = "POST"
+    headers: Mapping[str, SecretStr] = field(default_factory=dict)
+    channel: str = "webhook"
+
+
+NoticeTarget = EmailTarget | SlackTarget | WebhookTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How an alert is evaluated and notified of; the file may say it for all of its alerts, and each for itself."""
+
+    time_out: timedelta = LONGEST_STATEMENT
+    min_interval: timedelta = timedelta(0)
+    remind_every: timedelta = timedelta(0)
+    """Zero: nobody is reminded."""
+    notify_recovery: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelAlert:
+    """One alert of a file."""
+
+    name: str
+    query: str
+    schedule: SentinelCron
+    description: str = ""
+    targets: tuple[NoticeTarget, ...] = ()
+    enabled: bool = True
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelFile:
+    """A file that can be used; `warnings` are things that mean something else than they seem to."""
+
+    name: str
+    alerts: tuple[SentinelAlert, ...]
+    database_url: SecretStr | None = None
+    compat: Compat = Compat.RELIABLE
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(alert.name for alert in self.alerts)
+
+    def alert(self, name: str) -> SentinelAlert | None:
+        return next((alert for alert in self.alerts if alert.name == name), None)
+
+
+UTC_ZONE = ZoneInfo("UTC")

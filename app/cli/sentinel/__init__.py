@@ -1,0 +1,31 @@
+"""The group `gridkeeper sentinel`."""
+
+from __future__ import annotations
+
+from app.cli.lazy_group import Lazy, lazy_typer
+
+TABLE = {
+    "init": Lazy(
+        "app.cli.sentinel.states:init_command",
+        "Make the tables of states and history, where they are not there yet; other commands do so themselves.",
+    ),
+    "validate": Lazy(
+        "app.cli.sentinel.validate:validate_command",
+        "Read a file of SQL Sentinel and list every problem with line and remedy, or its alerts with their next runs.",
+    ),
+    "run": Lazy(
+        "app.cli.sentinel.running:run_command", "Run the alerts of a file now, once: query, state, history, messages."
+    ),
+    "status": Lazy(
+        "app.cli.sentinel.states:status_command",
+        "Show where each alert of a file stands: its status, a silence, its last check.",
+    ),
+    "history": Lazy("app.cli.sentinel.states:history_command", "Show what alerts found, the latest first."),
+    "silence": Lazy(
+        "app.cli.sentinel.states:silence_command",
+        "Tell nobody of an alert for some hours; by the reliable laws people are told of what still fires afterwards.",
+    ),
+    "unsilence": Lazy("app.cli.sentinel.states:unsilence_command", "End the silence of an alert."),
+}
+
+sentinel = lazy_typer(TABLE, no_args_is_help=True)
