@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from app.alerting.delivery.channels.base import HttpSender
+from app.alerting.sqlsentinel.daemon.daemon import SentinelDaemon
+from app.alerting.sqlsentinel.daemon.metrics import SentinelMetrics
 from app.alerting.sqlsentinel.databases.pool import Databases
-from app.alerting.sqlsentinel.models import Compat
+from app.alerting.sqlsentinel.models import Compat, SentinelFile
 from app.alerting.sqlsentinel.notices.sending import NoticeAttempt, NoticeSender
 from app.alerting.sqlsentinel.repository import SentinelRepository
 from app.alerting.sqlsentinel.service import SentinelService
 from app.clock import SystemClock
+from app.errors import DatabaseUnavailable
 from app.net.egress_guard import GuardedClients
 
 
@@ -39,8 +42,27 @@ def sentinel_service(
         databases.close()
 
 
+def ask_once(url: str, statement: str, seconds: float) -> None:
+    """Ask a database one thing; DatabaseUnavailable where it does not answer."""
+    databases = Databases(workers=1)
+    try:
+        answered = databases.pool(url).submit(statement, seconds).result()
+    finally:
+        databases.close()
+    if answered.error:
+        raise DatabaseUnavailable(answered.error)
+
+
 def notice_sender(
     repository: SentinelRepository, listen: Callable[[NoticeAttempt], None] = lambda _attempt: None
 ) -> NoticeSender:
     """Sends over clients that live in the running event loop."""
     return NoticeSender(repository, HttpSender(GuardedClients(), SystemClock()), os.environ, listen=listen)
+
+
+def sentinel_daemon(
+    file: SentinelFile, service: SentinelService, repository: SentinelRepository, metrics: SentinelMetrics
+) -> SentinelDaemon:
+    """What runs alerts when they are due, in the running event loop."""
+    sender = notice_sender(repository, metrics.attempted)
+    return SentinelDaemon(file, service, repository, sender, metrics=metrics, clock=SystemClock())

@@ -92,6 +92,8 @@ class SentinelFile:
     database_url: SecretStr | None = None
     compat: Compat = Compat.RELIABLE
     warnings: tuple[Problem, ...] = ()
+    history_days: int = 0
+    """For so long the daemon keeps the history; 0: for ever, as the original does."""
 
     @property
     def names(self) -> tuple[str, ...]:

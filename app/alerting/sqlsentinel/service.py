@@ -39,7 +39,7 @@ class SentinelService:
         """The runs in the order of the alerts, in batches, each kept when it is given."""
         asked = [(alert, self.ask(alert)) for alert in alerts]
         for start in range(0, len(asked), BATCH):
-            runs = [_run(alert, answer.result()) for alert, answer in asked[start : start + BATCH]]
+            runs = [run_of(alert, answer.result()) for alert, answer in asked[start : start + BATCH]]
             self.keep(file, runs, triggered_by)
             yield runs
 
@@ -50,7 +50,7 @@ class SentinelService:
             self._repository.record([_execution(file, run, now, triggered_by) for run in runs])
 
 
-def _run(alert: SentinelAlert, answered: Answered) -> AlertRun:
+def run_of(alert: SentinelAlert, answered: Answered) -> AlertRun:
     return AlertRun(alert, verdict_of(answered), answered.seconds * 1000)
 
 

@@ -26,6 +26,18 @@ TABLE = {
         "Tell nobody of an alert for some hours; by the reliable laws people are told of what still fires afterwards.",
     ),
     "unsilence": Lazy("app.cli.sentinel.states:unsilence_command", "End the silence of an alert."),
+    "healthcheck": Lazy(
+        "app.cli.sentinel.health:healthcheck_command",
+        "Ask the database of states and the one of the alerts, and say which channels are configured.",
+    ),
+    "metrics": Lazy(
+        "app.cli.sentinel.health:metrics_command",
+        "Show the figures of the daemon that runs on this machine, in the form of Prometheus; with json all of its lines.",
+    ),
+    "daemon": Lazy(
+        "app.cli.sentinel.serving:daemon_command",
+        "Run alerts when they are due, until SIGTERM or Ctrl-C; one daemon for a file and its states.",
+    ),
 }
 
 sentinel = lazy_typer(TABLE, no_args_is_help=True)

@@ -23,7 +23,17 @@ from app.market.moments import parse_zone
 from app.market.slots import NEVER
 
 T = TypeVar("T")
-ROOT = ("database", "alerts", "compat", "timezone", "timeout", "min_interval", "remind_every", "notify_recovery")
+ROOT = (
+    "database",
+    "alerts",
+    "compat",
+    "timezone",
+    "timeout",
+    "min_interval",
+    "remind_every",
+    "notify_recovery",
+    "history_days",
+)
 ALERT = (
     "name", "description", "query", "schedule", "notify", "enabled",
     "timeout", "min_interval", "remind_every", "notify_recovery",
@@ -31,7 +41,7 @@ ALERT = (
 _TRUE = frozenset({"1", "on", "t", "true", "y", "yes"})
 _FALSE = frozenset({"0", "off", "f", "false", "n", "no"})
 _SINCE = datetime(2000, 1, 1, tzinfo=UTC)
-LONGEST_NAME = 255
+LONGEST_NAME, LONGEST_HISTORY = 255, 36_500
 
 
 def read_sentinel_file(
@@ -85,6 +95,7 @@ class _Reader:
             tuple(self._alerts(root, usual)),
             self._database(root),
             self._parsed(root, "compat", "", _compat, Compat.RELIABLE),
+            history_days=self._parsed(root, "history_days", "", _days, 0),
         )
 
     def _database(self, root: Value) -> SecretStr | None:
@@ -231,3 +242,9 @@ def _compat(text: str) -> Compat:
         return Compat(text.lower())
     except ValueError:
         raise ConfigurationError(f"{text!r} is none of {', '.join(Compat)}") from None
+
+
+def _days(text: str) -> int:
+    if not text.isdigit() or int(text) > LONGEST_HISTORY:
+        raise ConfigurationError(f"{text[:20]!r} is no number of days; write a whole number, 0 keeps everything")
+    return int(text)

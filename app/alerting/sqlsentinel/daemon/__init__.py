@@ -1,0 +1,1 @@
+"""Runs the alerts of a file when they are due, until it is stopped."""
