@@ -262,22 +262,25 @@ def _series(row: Record) -> StoredSeries:
     )
 
 
-def statement_of(series_id: int, interval: Interval, as_of: datetime | None) -> str:
-    """The statement, for people to copy, that gives the values of a series: now, or as they were known."""
-    of_series = f"series_id = {series_id}"
+def statement_of(series: Sequence[int], interval: Interval, as_of: datetime | None) -> str:
+    """The statement, for people to copy, that gives the values of some series: now, or as they were known."""
+    several = len(series) > 1
+    numbers = ", ".join(map(str, series))
+    of_series = f"series_id in ({numbers})" if several else f"series_id = {numbers}"
+    names, order = ("series_id, ", "series_id, ") if several else ("", "")
     spans = f"delivery_start >= '{iso(interval.start)}' and delivery_start < '{iso(interval.end)}'"
     if as_of is None:
         return (
-            f"select delivery_start, resolution, value\nfrom v_observations\nwhere {of_series}\n  and {spans}\n"
-            "order by delivery_start;"
+            f"select {names}delivery_start, resolution, value\nfrom v_observations\nwhere {of_series}\n  and {spans}\n"
+            f"order by {order}delivery_start;"
         )
     known = f"recorded_at <= '{iso_exact(as_of)}'"
     return (
-        "select delivery_start, value\nfrom (\n"
+        f"select {names}delivery_start, value\nfrom (\n"
         "  select series_id, delivery_start, value, recorded_at, 'infinity'::timestamptz as superseded_at from observations\n"
         "  union all\n"
         "  select series_id, delivery_start, value, recorded_at, superseded_at from observation_revisions\n"
         f") as beliefs\nwhere {of_series}\n  and {spans}\n"
         f"  and {known} and superseded_at > '{iso_exact(as_of)}' and value is not null\n"
-        "order by delivery_start;"
+        f"order by {order}delivery_start;"
     )

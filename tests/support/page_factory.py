@@ -45,6 +45,19 @@ async def keep_series(api: ServedApi) -> datetime:
     return learned + timedelta(hours=1)
 
 
+async def keep_forecast(api: ServedApi) -> int:
+    """The forecast of that load, every tenth value of which the platform's rule repeats; its number."""
+    start = datetime(2026, 1, 10, tzinfo=UTC)
+    starts = int(start.timestamp()) + 900 * np.arange(4 * 96, dtype=np.int64)
+    series = SeriesKey("entsoe", "load_forecast_day_ahead", "10YFR-RTE------C", business_type="A01", unit="MAW")
+    values = 50_200 + 900.0 * np.sin(np.arange(len(starts)) / 15)
+    block = SeriesBlock(series, Resolution.PT15M, starts, values, np.arange(len(starts)) % 10 == 0)
+    await api.container.storage().time_series().store([block], learned_at=start)
+    async with api.container.database().connection() as connection:
+        number: int = await connection.fetchval("select series_id from series where item = 'load_forecast_day_ahead'")
+    return number
+
+
 async def keep_hostile_work(api: ServedApi) -> None:
     """An alert, an event, a run and a backfill whose every text is hostile."""
     now = api.container.clock().now()

@@ -4,6 +4,7 @@ PATHS = (
     "/",
     "/data",
     "/data/{series_id}",
+    "/data/{series_id}/revisions",
     "/alerts",
     "/alerts/{rest:path}",
     "/work",

@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import isnan
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import Path, Query, Request, Response
 
+from app.access.models import Caller
 from app.collection.models import CollectionRequest
 from app.collection.series_query import series_query
 from app.errors import NotFound
 from app.market.areas import areas, find_place, with_borders
-from app.market.moments import parse_known_at
+from app.market.moments import parse_known_at, parse_moment
 from app.market.series import DataItem
-from app.market.time import Resolution
-from app.timeseries.queries import LARGEST_SERIES, SeriesFilter
+from app.market.time import Interval, Resolution
+from app.timeseries.queries import LARGEST_SERIES, SeriesFilter, StoredSeries
 from app.timeseries.query import read_shaped
 from app.timeseries.repository import TimeSeriesRepository
 from app.timeseries.schemas import SeriesIdentity
 from app.timeseries.shape import Auction, FinerThanStored, Resampling
 from app.web.dependencies import READ_LIMITED, Asking, CurrentSettings, Now, Services
-from app.web.pages.rendering import render
+from app.web.pages.rendering import render, see_other
 from app.web.pages.routing import page_router
 from app.web.pages.search import matching
-from app.web.pages.series_view import SeriesView, first_range, lines_of, newest_part
+from app.web.pages.series_view import (
+    COUNTERPARTS,
+    MOST_BESIDE,
+    SeriesView,
+    chart_lines,
+    counterparts,
+    first_range,
+    lines_of,
+    name_of,
+    newest_part,
+    not_alike,
+    unit_of,
+)
 from app.web.parameters import named, named_interval, named_places, narrowed
 from app.web.problem_types import ProblemType, wrong_field
 from app.wiring.catalog import CATALOG
+from app.wiring.container import Container
 
 router = page_router()
 
 PAGE_ROWS = 100
+KNOWN_BEFORE = timedelta(days=8)
+"""So long before its first delivery something may be known of a range: forecasts of a week."""
+_Number = Annotated[int, Path(ge=1, le=LARGEST_SERIES)]
 LONGER_UNITS = (Resolution.PT60M, Resolution.P1D, Resolution.P7D, Resolution.P1M)
 
 
@@ -77,6 +96,11 @@ class ShownValue:
     recorded_at: datetime
 
 
+MOST_BELIEFS = 500
+MOST_STORED = 200
+"""Series of one place that are looked through for those to compare with."""
+
+
 @router.get("/data/{series_id}", openapi_extra=READ_LIMITED)
 async def series_page(
     request: Request,
@@ -85,22 +109,26 @@ async def series_page(
     caller: Asking,
     now: Now,
     *,
-    series_id: Annotated[int, Path(ge=1, le=LARGEST_SERIES)],
+    series_id: _Number,
     start: Annotated[str, Query(alias="from", max_length=60)] = "",
     end: Annotated[str, Query(alias="to", max_length=60)] = "",
     as_of: Annotated[str, Query(max_length=60)] = "",
     resolution: Annotated[str, Query(max_length=10)] = "",
+    beside: Annotated[str, Query(alias="with", max_length=100)] = "",
+    add: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
-    """A series: its values in a range as a chart and a table, what was found about them, and how to get them."""
-    found = await services.storage().series().one(series_id)
-    if found is None or not caller.may_read(found.key.item, found.key.area):
-        raise NotFound(f"there is no series {series_id}; the catalogue lists them")
+    """Series over a range: their values as a chart and a table, what was found about them, and how to get them."""
+    found = await permitted(services, caller, series_id)
+    given = {"from": start, "to": end, "as_of": as_of, "resolution": resolution, "with": beside}
+    if add.strip():
+        chosen = await _named(services, caller, found, add)
+        numbers = ",".join(dict.fromkeys([*(one.strip() for one in beside.split(",") if one.strip()), str(chosen)]))
+        return see_other(request, f"data/{series_id}?{_address({**given, 'with': numbers})}")
     place = find_place(found.key.area)
-    most = timedelta(days=settings.api.range_days)
     interval = first_range(found, place.zone, now)
     if start or end:
-        interval = named_interval(start or "-7d", end or None, place, now, most=most)
-    view = SeriesView(found, interval)
+        interval = named_interval(start or "-7d", end or None, place, now, most=timedelta(days=settings.api.range_days))
+    view = SeriesView(found, interval, beside=await _beside(services, caller, found, beside))
     repository = services.storage().time_series()
     if as_of:
         with named("as_of"):
@@ -110,6 +138,7 @@ async def series_page(
         with named("resolution"):
             view = replace(view, resolution=Resolution.parse(resolution.strip().upper()))
     findings = await services.quality().rows().findings(ids=[series_id], interval=interval)
+    up = "../"
     return render(
         request,
         "series.html",
@@ -119,12 +148,99 @@ async def series_page(
         identity=SeriesIdentity.model_validate(found.key).model_dump(),
         values=await _newest_values(repository, view),
         findings=findings,
-        present=replace(view, as_of=None).query(format="csv", fields="delivery_start,resolution,value"),
+        chart=chart_lines(view, f"{up}api/v1/observations"),
         lines=lines_of(view, str(request.base_url).rstrip("/"), keyed=caller.rights is not None),
-        given={"from": start, "to": end, "as_of": as_of, "resolution": resolution},
+        given=given,
+        address=lambda **other: f"{up}data/{series_id}?{_address({**given, **other})}",
+        compared=await _compared(services, view),
+        name_of=name_of,
+        known_from=interval.start - KNOWN_BEFORE,
         longer=[one for one in LONGER_UNITS if all(one.nominal > held.nominal for held in found.resolutions)],
         ranges=("-1d", "-7d", "-31d", "-366d"),
     )
+
+
+@router.get("/data/{series_id}/revisions", openapi_extra=READ_LIMITED)
+async def revisions_page(
+    request: Request,
+    services: Services,
+    caller: Asking,
+    now: Now,
+    *,
+    series_id: _Number,
+    at: Annotated[str, Query(max_length=60)],
+    days: Annotated[int, Query(ge=0, le=31)] = 0,
+) -> Response:
+    """Everything that was believed of the value that is delivered from an instant on, or of the days from there."""
+    found = await permitted(services, caller, series_id)
+    zone = find_place(found.key.area).zone
+    with named("at"):
+        begin = parse_moment(at, zone, now, name="at")
+    length = timedelta(days=days) if days else timedelta(seconds=1)
+    beliefs = (
+        await services.storage()
+        .series()
+        .beliefs(series_id, Interval(begin, begin + length), after=None, limit=MOST_BELIEFS + 1)
+    )
+    return render(
+        request,
+        "revisions.html",
+        series=found,
+        name=name_of(found),
+        unit=unit_of(found),
+        beliefs=beliefs[:MOST_BELIEFS],
+        more=len(beliefs) > MOST_BELIEFS,
+        begin=begin,
+        days=days,
+    )
+
+
+async def permitted(services: Container, caller: Caller, series_id: int) -> StoredSeries:
+    """The series; NotFound where there is none for this caller."""
+    found = await services.storage().series().one(series_id)
+    if found is None or not caller.may_read(found.key.item, found.key.area):
+        raise NotFound(f"there is no series {series_id}; the catalogue lists them")
+    return found
+
+
+async def _beside(services: Container, caller: Caller, found: StoredSeries, text: str) -> tuple[StoredSeries, ...]:
+    numbers = list(dict.fromkeys(one.strip() for one in text.split(",") if one.strip()))
+    if len(numbers) > MOST_BESIDE or not all(one.isdecimal() and int(one) <= LARGEST_SERIES for one in numbers):
+        raise wrong_field(
+            ProblemType.INVALID_REQUEST, "with", f"write up to {MOST_BESIDE} numbers of series with commas, as 15,18"
+        )
+    return tuple([await permitted(services, caller, int(one)) for one in numbers if int(one) != found.series_id])
+
+
+async def _named(services: Container, caller: Caller, found: StoredSeries, text: str) -> int:
+    """The number of the series that words name, as those of the search; of several the one most like the series."""
+    if text.strip().isdecimal() and int(text) <= LARGEST_SERIES:
+        return (await permitted(services, caller, int(text))).series_id
+    wanted = matching(text, SeriesFilter())
+    if wanted is not None and wanted.items is None:
+        wanted = replace(wanted, items=[found.key.item])
+    elif wanted is not None and wanted.areas is None:
+        wanted = replace(wanted, areas=[found.key.area])
+    rows = await services.storage().series().page(wanted, after=0, limit=MOST_STORED) if wanted else []
+    allowed = [one for one in rows if caller.may_read(one.key.item, one.key.area) and one.series_id != found.series_id]
+    if not allowed:
+        raise NotFound(f"no other series is like {text.strip()[:60]!r}; name an item, an area or both: load belgium")
+    return min(allowed, key=lambda one: not_alike(found, one)).series_id
+
+
+async def _compared(services: Container, view: SeriesView) -> list[StoredSeries]:
+    """What the page offers to draw beside."""
+    items = [one.value for one in COUNTERPARTS.get(DataItem(view.series.key.item), ())]
+    if not items:
+        return []
+    wanted = SeriesFilter(items, [view.series.key.area])
+    stored = await services.storage().series().page(wanted, after=0, limit=MOST_STORED)
+    drawn = {one.series_id for one in view.shown}
+    return [one for one in counterparts(view.series, stored) if one.series_id not in drawn]
+
+
+def _address(given: Mapping[str, str]) -> str:
+    return urlencode([pair for pair in given.items() if pair[1]], safe=":,")
 
 
 async def _newest_values(repository: TimeSeriesRepository, view: SeriesView) -> list[ShownValue]:

@@ -1,4 +1,4 @@
-// The values of a series as a chart: what is missing and what was found are drawn into it, and a range chosen in it opens.
+// The values of series as a chart: what is missing, filled or was found is drawn into it, and a range chosen in it opens.
 "use strict";
 
 const box = document.getElementById("chart");
@@ -9,22 +9,23 @@ async function valuesAt(address) {
   const answer = await fetch(address);
   if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
   const lines = (await answer.text()).split("\n");
-  const times = [], values = [];
+  const times = [], values = [], filled = [];
+  const put = (time, value, isFilled) => { times.push(time); values.push(value); filled.push(isFilled ? value : null); };
   let until = null;
   for (let row = 1; row < lines.length; row++) {
     const first = lines[row].indexOf(","), second = lines[row].indexOf(",", first + 1);
     if (first < 0) continue;
     const time = Date.parse(lines[row].slice(0, first)) / 1000;
-    const text = lines[row].slice(second + 1).split(",")[0];
+    const third = lines[row].indexOf(",", second + 1);
+    const text = lines[row].slice(second + 1, third);
     // A hole is drawn as one; an hour of clock change makes a day or a month longer or shorter.
-    if (until !== null && time > until + 3700) { times.push(until); values.push(null); }
-    else if (until !== null && time > until && until - times[times.length - 1] < 86400) { times.push(until); values.push(null); }
-    times.push(time);
-    values.push(text === "" ? null : Number(text));
+    if (until !== null && time > until + 3700) put(until, null, false);
+    else if (until !== null && time > until && until - times[times.length - 1] < 86400) put(until, null, false);
+    put(time, text === "" ? null : Number(text), lines[row].charCodeAt(third + 1) === 49);
     until = time + 60 * (MINUTES[lines[row].slice(first + 1, second)] ?? 60);
   }
-  if (until !== null) { times.push(until); values.push(null); }
-  return [times, values];
+  if (until !== null) put(until, null, false);
+  return [times, values, filled];
 }
 
 function ofThisSeries(gap) {
@@ -80,65 +81,120 @@ const TICKS = [
 
 let plot = null;
 let drawn = null;
+const COLOURS = ["series", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"];
 
 function draw() {
   if (!drawn) return;
   plot?.destroy();
-  const { data, bands, name } = drawn;
+  const { data, bands, lines } = drawn;
   const shown = pageZone() === "viewer" ? undefined : box.dataset.zone;
   const axis = { stroke: colour("quiet"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
   const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString(undefined, { maximumFractionDigits: 3 }));
   const stepped = uPlot.paths.stepped({ align: 1 });
+  const units = [...new Set(lines.map((line) => line.unit))];
   const series = [{ label: "Delivery", value: (_, time) => (time === null ? "–" : written(new Date(time * 1000), "minute", shown)) }];
-  if (data.length === 3) series.push({ label: "now", stroke: colour("second"), width: 1, paths: stepped, value: (_, value) => number(value), spanGaps: false });
-  series.push({ label: `${name} (${box.dataset.unit})`, stroke: colour("series"), width: 1.5, paths: stepped, value: (_, value) => number(value), spanGaps: false, points: { show: false } });
+  lines.forEach((line, at) => series.push({
+    label: `${line.name} (${line.unit})`, scale: line.unit || "y", stroke: colour(COLOURS[at % COLOURS.length]), width: at ? 1 : 1.5,
+    paths: stepped, value: (_, value) => number(value), spanGaps: false, points: { show: false },
+  }));
+  if (data.length > lines.length + 1) series.push({
+    label: "filled", scale: lines[0].unit || "y", stroke: colour("finding"), paths: () => null, value: (_, value) => number(value),
+    points: { show: true, size: 5, fill: colour("finding"), width: 0 },
+  });
+  const axes = units.slice(0, 2).map((unit, at) => ({ ...axis, scale: unit || "y", size: 64, label: unit, side: at ? 1 : 3, grid: at ? { show: false } : axis.grid }));
   plot = new uPlot({
     width: box.clientWidth - 24, height: Math.max(260, Math.min(420, window.innerHeight * 0.5)),
     tzDate: (time) => (shown ? uPlot.tzDate(new Date(time * 1000), shown) : new Date(time * 1000)),
-    series, axes: [{ ...axis, values: TICKS }, { ...axis, size: 64, label: box.dataset.unit }],
+    series, axes: [{ ...axis, values: TICKS, label: shown ?? Intl.DateTimeFormat().resolvedOptions().timeZone }, ...axes],
     plugins: [bandsPlugin(bands)],
-    hooks: { setSelect: [chosen] },
+    hooks: { setSelect: [chosen], draw: [() => performance.mark("chart-drawn")] },
   }, data, box);
+  plot.over.addEventListener("click", pointed);
 }
+
+const instant = (seconds) => new Date(1000 * seconds).toISOString().replace(".000Z", "Z");
+const addressWith = (page, more) => `${page}${page.includes("?") ? "&" : "?"}${new URLSearchParams(more)}`;
+
+function said(href, text, rest) {
+  const link = document.createElement("a");
+  link.href = href;
+  link.textContent = text;
+  note.replaceChildren(link, rest);
+}
+
+let chosenAt = -1000;
 
 function chosen(plot) {
   if (!plot.select.width) return;
-  const at = (pixel) => new Date(1000 * Math.round(plot.posToVal(pixel, "x"))).toISOString().replace(".000Z", "Z");
-  const link = document.createElement("a");
-  const query = new URLSearchParams({ from: at(plot.select.left), to: at(plot.select.left + plot.select.width) });
-  if (box.dataset.asOf) query.set("as_of", box.dataset.asOf);
-  if (box.dataset.resolution) query.set("resolution", box.dataset.resolution);
-  link.href = `${box.dataset.page}?${query}`;
-  link.textContent = "Open this range";
-  note.replaceChildren(link, " or double-click the chart to see all of it again.");
+  chosenAt = performance.now();
+  const at = (pixel) => instant(Math.round(plot.posToVal(pixel, "x")));
+  const range = { from: at(plot.select.left), to: at(plot.select.left + plot.select.width) };
+  said(addressWith(box.dataset.page, range), "Open this range", " or double-click the chart to see all of it again.");
+}
+
+function pointed() {
+  const at = plot.cursor.idx;
+  // The end of a drag is a click as well.
+  if (at === null || at === undefined || performance.now() - chosenAt < 300) return;
+  const time = plot.data[0][at];
+  said(addressWith(box.dataset.revisions, { at: instant(time) }), "What was believed of the value", ` delivered from ${written(new Date(time * 1000), "minute", pageZone() === "viewer" ? undefined : box.dataset.zone)}.`);
 }
 
 async function show() {
   box.hidden = false;
   note.textContent = "Loading the values …";
   try {
-    const [values, present] = await Promise.all([valuesAt(box.dataset.values), box.dataset.present ? valuesAt(box.dataset.present) : null]);
-    const data = present ? uPlot.join([present, values], [[2], [2]]) : values;
-    drawn = { data, bands: findingsOfPage(), name: box.dataset.asOf ? "as of then" : box.dataset.name };
+    const lines = JSON.parse(box.dataset.lines);
+    const gapsLater = gapsAt(box.dataset.gaps).catch((error) => error);
+    const tables = await Promise.all(lines.map((line) => valuesAt(line.values)));
+    const [, values, filled] = tables[0];
+    const anyFilled = filled.some((value) => value !== null);
+    performance.mark("chart-loaded");
+    const columns = tables.map(([times, column]) => [times, column]);
+    if (anyFilled) columns.push([tables[0][0], filled]);
+    const data = columns.length === 1 ? columns[0]
+      : tables.length === 1 ? [tables[0][0], values, filled]
+        : uPlot.join(columns, columns.map((_, at) => [anyFilled && at === columns.length - 1 ? 1 : 2]));
+    drawn = { data, bands: findingsOfPage(), lines };
     draw();
-    const known = values[1].filter((value) => value !== null);
+    const known = values.filter((value) => value !== null);
     box.setAttribute("role", "img");
     box.setAttribute("aria-label", known.length
-      ? `${known.length} values between ${known.reduce((a, b) => Math.min(a, b))} and ${known.reduce((a, b) => Math.max(a, b))} ${box.dataset.unit}; the table below has the newest`
+      ? `${lines.map((line) => line.name).join("; ")}: ${known.length} values between ${known.reduce((a, b) => Math.min(a, b))} and ${known.reduce((a, b) => Math.max(a, b))} ${lines[0].unit}; the table below has the newest`
       : "no values in this range");
-    note.textContent = "Drag over the chart to look closer.";
-    const gaps = await gapsAt(box.dataset.gaps);
-    drawn.bands = [...gaps, ...drawn.bands];
-    draw();
-    if (gaps.length) note.textContent = `${gaps.length} ${gaps.length === 1 ? "gap is" : "gaps are"} shaded (${[...new Set(gaps.map((gap) => gap.name))].join(", ")}). Drag over the chart to look closer.`;
+    const gaps = await gapsLater;
+    if (gaps instanceof Error) throw gaps;
+    drawn.bands.unshift(...gaps);
+    if (gaps.length) plot.redraw(false);
+    const missing = gaps.length ? `${gaps.length} ${gaps.length === 1 ? "gap is" : "gaps are"} shaded (${[...new Set(gaps.map((gap) => gap.name))].join(", ")}). ` : "";
+    note.textContent = `${missing}${anyFilled ? "Dots are values that the platform's rule repeats. " : ""}Drag over the chart to look closer, click a value for its revisions.`;
   } catch (error) {
     note.textContent = `The chart could not be completed: ${error.message}. The table below has the newest values.`;
   }
   box.dataset.state = "complete";
 }
 
+// A moment of knowledge is part of the address: where the slider comes to rest, the page of that moment opens.
+
+function slide() {
+  const slider = document.getElementById("known-at"), output = document.getElementById("known-said");
+  const zone = () => (pageZone() === "viewer" ? undefined : box.dataset.zone);
+  const write = () => { output.textContent = Number(slider.value) + 900 > Number(slider.max) ? "now" : written(new Date(slider.value * 1000), "minute", zone()); };
+  let waiting = null;
+  slider.addEventListener("input", write);
+  slider.addEventListener("change", () => {
+    clearTimeout(waiting);
+    const more = Number(slider.value) + 900 > Number(slider.max) ? {} : { as_of: instant(Number(slider.value)) };
+    waiting = setTimeout(() => location.assign(addressWith(slider.dataset.page, more)), 600);
+  });
+  document.addEventListener("zonechange", write);
+  document.getElementById("known").hidden = false;
+  write();
+}
+
 document.addEventListener("themechange", draw);
 document.addEventListener("zonechange", draw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 new ResizeObserver(() => { if (plot && Math.abs(plot.width - (box.clientWidth - 24)) > 8) plot.setSize({ width: box.clientWidth - 24, height: plot.height }); }).observe(box);
+slide();
 show();

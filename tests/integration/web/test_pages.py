@@ -16,7 +16,7 @@ import pytest
 from app.access.models import AccessScope
 from app.db.embedded import EmbeddedServer
 from tests.support.api_factory import ServedApi, served_api
-from tests.support.page_factory import HOSTILE, keep_hostile_work, keep_lateness, keep_series
+from tests.support.page_factory import HOSTILE, keep_forecast, keep_hostile_work, keep_lateness, keep_series
 
 PAGES = ["/", "/data", "/data/1", "/alerts", "/work"]
 AFAR = {"X-Forwarded-For": "192.0.2.7"}
@@ -183,9 +183,40 @@ async def test_the_lines_of_a_series_give_what_its_table_shows(api: ServedApi) -
         async with httpx.AsyncClient() as anyone:
             answer = await anyone.get(lines["curl"].partition("'")[2].rstrip("'"))
         frame = await asyncio.to_thread(_run, lines["pandas"])
+        polars = await asyncio.to_thread(_run, lines["polars"])
+        assert polars["value"].to_list() == frame["value"].tolist()
         assert [round(row["value"], 3) for row in rows] == pytest.approx(table, rel=1e-5)
         assert [float(line.split(",")[2]) for line in answer.text.splitlines()[1:]] == [row["value"] for row in rows]
         assert frame["value"].tolist() == [row["value"] for row in rows]
+
+
+async def test_several_series_are_in_the_address_and_in_the_lines(api: ServedApi) -> None:
+    number = await keep_forecast(api)
+    limited = await api.key(name="limited", items=("load_actual",))
+    spans = "from=2026-01-11&to=2026-01-12"
+    async with browser(api) as client:
+        key: Any = {"auth": ("any", limited)}
+        assert (await client.get(f"/data/1?with={number}", **key)).status_code == 404
+        assert (await client.get("/data/1?add=load+forecast", **key)).status_code == 404
+        signed: Any = {"auth": ("any", await api.key())}
+        for words in ("forecast", "load_forecast france", str(number)):
+            added = await client.get("/data/1", params={"from": "2026-01-11", "add": words}, **signed)
+            assert (added.status_code, added.headers["location"]) == (303, f"../data/1?from=2026-01-11&with={number}")
+        assert (await client.get("/data/1?add=price", **signed)).status_code == 404
+        for wrong in ("x", "1,2,3,4,5,6,7,8,9", str(2**40)):
+            assert (await client.get(f"/data/1?with={wrong}", **signed)).status_code == 422
+        text = unescape((await client.get(f"/data/1?{spans}&with={number}", **signed)).text)
+        lines = dict(re.findall(r"<h3>(\w+)</h3>.*?<code[^>]*>(.*?)</code>", text, re.DOTALL))
+        address = lines["curl"].partition("'")[2].rstrip("'")
+        answer = (await client.get(address, **signed)).text.splitlines()[1:]
+        async with api.container.database().connection() as connection:
+            rows = await connection.fetch(lines["SQL"])
+        assert sorted(float(line.split(",")[2]) for line in answer) == sorted(row["value"] for row in rows)
+        assert len(rows) == 2 * 96 - 20
+        value = await client.get("/data/1/revisions?at=2026-01-10T00:15Z&days=1", **signed)
+        assert "+500" in value.text
+        assert "Nothing was ever known" in (await client.get("/data/1/revisions?at=2020-01-01", **signed)).text
+        assert (await client.get("/data/1/revisions", **signed)).status_code == 422
 
 
 def _run(code: str) -> Any:

@@ -12,7 +12,7 @@ from playwright.async_api import Browser
 
 from tests.support.api_factory import ServedApi, served_api
 from tests.support.browser import REQUIRED, chromium, installed_browser, visiting
-from tests.support.page_factory import HOSTILE, keep_event, keep_hostile_work, keep_lateness, keep_series
+from tests.support.page_factory import HOSTILE, keep_event, keep_forecast, keep_hostile_work, keep_lateness, keep_series
 from tests.support.timescale_server import TierUnavailable
 
 pytestmark = [pytest.mark.xdist_group("browser")]
@@ -22,6 +22,7 @@ PAGES = [
     "/",
     "/data",
     "/data/1",
+    "/data/1/revisions?at=2026-01-10&days=1",
     "/coverage?from=2025-12&to=2026-02",
     "/coverage/days?item=load_actual&area=FR&from=2025-12&to=2026-02",
     "/coverage/hours?item=load_actual&area=FR&month=2026-01",
@@ -195,6 +196,26 @@ async def test_a_chart_is_drawn_with_its_holes_follows_the_theme_and_opens_a_ran
         await page.locator("#chart[data-state=complete]").wait_for()
         assert "from=2026-01-1" in page.url
         assert "as_of=2026-01-15" in page.url
+        number = await keep_forecast(api)
+        await page.goto(f"{api.url}/data/1?from=2026-01-10&to=2026-01-14")
+        await page.get_by_role("link", name="compare with load forecast day ahead").click()
+        await page.locator("#chart[data-state=complete]").wait_for()
+        assert f"with={number}" in page.url
+        assert await page.locator("#chart .u-series").count() == 3
+        await page.goto(f"{api.url}/data/{number}?from=2026-01-10&to=2026-01-14&with=1")
+        await page.locator("#chart[data-state=complete]").wait_for()
+        assert await page.locator("#chart .u-series").count() == 4, "the filled values are drawn by themselves"
+        assert "rule repeats" in await page.locator("#chart-note").inner_text()
+        await page.locator("#chart .u-over").click(position={"x": 200, "y": 50})
+        await page.get_by_role("link", name="What was believed of the value").click()
+        assert await page.locator("#revisions tbody tr").count() == 1
+        await page.go_back()
+        await page.locator("#known-at").focus()
+        for _ in range(3):
+            await page.keyboard.press("ArrowLeft")
+        await page.wait_for_url("**as_of=**")
+        await page.locator("#chart[data-state=complete]").wait_for()
+        assert "with=1" in page.url
         assert visit.wrong == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
@@ -13,7 +14,15 @@ from app.market.series import SeriesKey
 from app.market.time import Interval, Resolution
 from app.timeseries.queries import LatestValue, SeriesFilter, StoredSeries
 from app.web.pages.search import matching
-from app.web.pages.series_view import TABLE_ROWS, SeriesView, first_range, lines_of, newest_part
+from app.web.pages.series_view import (
+    TABLE_ROWS,
+    SeriesView,
+    chart_lines,
+    counterparts,
+    first_range,
+    lines_of,
+    newest_part,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 30, 9, 30, tzinfo=UTC)
@@ -68,14 +77,52 @@ def test_the_parameters_name_the_series_the_range_and_what_was_asked_of_it() -> 
 def test_lines_carry_a_key_where_one_is_needed_and_no_statement_where_units_are_longer() -> None:
     span = Interval(NOW, NOW + timedelta(days=1))
     plain = {one.name: one.text for one in lines_of(SeriesView(series(), span), "http://here", keyed=False)}
-    assert plain.keys() == {"curl", "pandas", "DuckDB", "SQL"}
+    assert plain.keys() == {"curl", "pandas", "polars", "DuckDB", "SQL"}
     assert not any("GRIDKEEPER_KEY" in text for text in plain.values())
     keyed = {
         one.name: one.text
         for one in lines_of(SeriesView(series(), span, resolution=Resolution.P1D), "http://here", keyed=True)
     }
-    assert keyed.keys() == {"curl", "pandas", "DuckDB"}
+    assert keyed.keys() == {"curl", "pandas", "polars", "DuckDB"}
     assert all("GRIDKEEPER_KEY" in text for text in keyed.values())
+
+
+def test_series_beside_it_are_in_every_line_and_each_is_a_line_of_the_chart() -> None:
+    span = Interval(NOW, NOW + timedelta(days=1))
+    other = replace(series(unit="MAW"), series_id=9, key=replace(series().key, item="load_forecast_day_ahead"))
+    view = SeriesView(series(), span, NOW, beside=(other,))
+    found = parse_qs(view.query())
+    assert (found["item"], found["series"]) == (["load_actual,load_forecast_day_ahead"], ["7", "9"])
+    lines = {one.name: one.text for one in lines_of(view, "http://here", keyed=False)}
+    assert "series_id in (7, 9)" in lines["SQL"]
+    assert all("series=7&series=9" in lines[name] for name in ("curl", "pandas", "polars", "DuckDB"))
+    assert "series_id in (7, 9)" in lines_of(replace(view, as_of=None), "", keyed=True)[-1].text
+    chart = chart_lines(view, "api")
+    assert [line["name"] for line in chart] == [
+        "load actual, DE_LU",
+        "load forecast day ahead, DE_LU",
+        "load actual, DE_LU now",
+    ]
+    assert ["as_of" in line["values"] for line in chart] == [True, True, False]
+    assert len(chart_lines(replace(view, as_of=None), "api")) == 2
+
+
+def test_what_happened_is_compared_with_what_was_forecast_of_the_same_place_the_likest_first() -> None:
+    actual = series()
+
+    def like(number: int, **key: str) -> StoredSeries:
+        return replace(actual, series_id=number, key=replace(actual.key, **key))
+
+    stored = [
+        like(1, item="load_forecast_day_ahead", business_type="A60"),
+        like(2, item="load_forecast_day_ahead"),
+        like(3, item="load_forecast_day_ahead", business_type="A61"),
+        like(4, item="load_forecast_day_ahead", area="10YFR-RTE------C"),
+        like(5, item="price_day_ahead"),
+        actual,
+    ]
+    assert [one.series_id for one in counterparts(actual, stored)] == [2, 1]
+    assert counterparts(like(5, item="price_day_ahead"), stored) == []
 
 
 @pytest.mark.parametrize(
