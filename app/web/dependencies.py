@@ -173,7 +173,7 @@ def _is_list(annotation: Any) -> bool:
 
 def check_query(request: Request, known: Mapping[str, bool]) -> None:
     """ApiError where a parameter is not known, is given too often, or holds what no text has."""
-    if "\0" in request.url.path or any("\0" in value for value in request.path_params.values()):
+    if "\0" in request.url.path or any("\0" in str(value) for value in request.path_params.values()):
         raise wrong_field(ProblemType.INVALID_REQUEST, "path", "it holds a null character", location="path")
     for name, value in request.query_params.multi_items():
         if name not in known:

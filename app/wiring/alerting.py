@@ -19,6 +19,7 @@ from app.alerting.evaluation.query_runner import PostgresRunner
 from app.alerting.evaluation.query_session import RuleLogin
 from app.alerting.evaluation.repository import AlertRepository
 from app.alerting.evaluation.service import AlertService
+from app.alerting.history.repository import AlertHistory
 from app.alerting.outbox.repository import NotificationOutbox
 from app.alerting.rules.book import Book
 from app.alerting.rules.parse import OUR_DATABASE
@@ -72,6 +73,7 @@ class AlertingWiring(containers.DeclarativeContainer):
         AlertService, rows, rule_book, evaluator, clock=clock, settings=_rules
     )
     administration: providers.Singleton[AlertAdministration] = providers.Singleton(AlertAdministration, database)
+    history: providers.Singleton[AlertHistory] = providers.Singleton(AlertHistory, database)
 
     # The worker and the heartbeat each close their own.
     sender: providers.Factory[HttpSender] = providers.Factory(

@@ -72,6 +72,34 @@ async def keep_hostile_work(api: ServedApi) -> None:
             "values ($1, $2, $3, 'fired', 'critical', true, $2)",
             alert, HOSTILE, now,
         )  # fmt: skip
+        await connection.executemany(
+            "insert into rule_executions (due_at, rule, trigger, started_at, seconds, verdict, signals, value, threshold, notified) "
+            "values ($1, $2, 'cron', $1, 0.1, $3, 1, $4, 60, false)",
+            [
+                (now - timedelta(minutes=minute), HOSTILE, "firing" if minute < 20 else "ok", 100.0 - minute)
+                for minute in (*range(30), *range(41, 60))
+            ],
+        )
+        message = await connection.fetchval(
+            "insert into notifications (channel, group_key, status, created_at, not_before, ended_at, subject, error) "
+            "values ($1, 'x', 'failed', $2, $2, $2, $1, $1) returning notification_id",
+            HOSTILE, now,
+        )  # fmt: skip
+        await connection.execute(
+            "insert into notification_events (notification_id, alert_id, kind, rule, severity, at, content) "
+            "values ($1, $2, 'fired', $3, 'critical', $4, '{}')",
+            message, alert, HOSTILE, now,
+        )  # fmt: skip
+        await connection.execute(
+            "insert into notification_attempts (notification_id, channel, part, attempted_at, seconds, verdict, status, answer) "
+            "values ($1, $2, $2, $3, 0.2, 'refused', 400, $2)",
+            message, HOSTILE, now,
+        )  # fmt: skip
+        await connection.execute(
+            "insert into silences (matchers, starts_at, ends_at, author, comment, created_at) "
+            "values (array['area=' || $1], $2, $3, $1, $1, $2)",
+            HOSTILE, now, now + timedelta(hours=1),
+        )  # fmt: skip
         await connection.execute(
             "insert into job_runs (job, scheduled_for, trigger, kind, outcome, error, summary) "
             "values ($1, $2, 'cron', 'collect', 'failed', $1, $1)",

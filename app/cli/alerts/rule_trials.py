@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.alerting.evaluation.evaluator import RuleEvaluator, evaluate_rows, failed
+from app.alerting.evaluation.evaluator import RuleEvaluator
+from app.alerting.evaluation.trial import TriedRule, try_with_rows
 from app.alerting.models import Evaluation, Rule
-from app.alerting.queries import QueryFailed, QueryRow
 from app.alerting.rules.book import Book, RuleFile, files_of, named_files, read_book
 from app.alerting.rules.reload import RuleBook
 from app.cli.output import say_line
@@ -56,24 +56,14 @@ def chosen_rules(settings: Settings, name: str | None, file: Path | None) -> tup
     return [book.rules[name]], book
 
 
-async def tried_rules(
-    wiring: Container, rules: list[Rule], book: Book
-) -> list[tuple[Rule, list[QueryRow], Evaluation]]:
+async def tried_rules(wiring: Container, rules: list[Rule], book: Book) -> list[TriedRule]:
     """What each rule finds; nothing is written."""
     runner = wiring.alerting().query_runners(book=lambda: book)
-    evaluator = RuleEvaluator(runner)
-    tried: list[tuple[Rule, list[QueryRow], Evaluation]] = []
+    evaluator, clock = RuleEvaluator(runner), SystemClock()
     try:
-        for rule in rules:
-            now, rows = SystemClock().now(), list[QueryRow]()
-            try:
-                rows = await evaluator.rows(rule, now)
-                tried.append((rule, rows, evaluate_rows(rule, rows, now)))
-            except QueryFailed as error:
-                tried.append((rule, rows, failed(rule, str(error), now)))
+        return [await try_with_rows(rule, evaluator, clock.now()) for rule in rules]
     finally:
         await runner.close()
-    return tried
 
 
 async def evaluated_rule(wiring: Container, name: str) -> Evaluation:
@@ -85,7 +75,8 @@ async def evaluated_rule(wiring: Container, name: str) -> Evaluation:
         await wiring.alerting().query_runner().close()
 
 
-def show_tried(rule: Rule, rows: list[QueryRow], evaluation: Evaluation) -> None:
+def show_tried(tried: TriedRule) -> None:
+    rule, rows, evaluation = tried.rule, tried.rows, tried.evaluation
     sys.stdout.write(f"{rule.name}: {evaluation.verdict.value}\n")
     if evaluation.error:
         sys.stdout.write(f"  {single_line(evaluation.error)}\n")

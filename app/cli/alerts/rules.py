@@ -97,11 +97,11 @@ def try_command(
     rules, book = chosen_rules(settings, name, file)
     tried = ask(settings, lambda wiring: tried_rules(wiring, rules, book))
     if as_json:
-        print_json([TriedRuleResource.of_rows(rows, evaluation) for _, rows, evaluation in tried], letters=True)
+        print_json([TriedRuleResource.of_rows(one.rows, one.evaluation) for one in tried], letters=True)
     else:
-        for rule, rows, evaluation in tried:
-            show_tried(rule, rows, evaluation)
-    return UNAVAILABLE if any(one.verdict is EvaluationStatus.ERROR for _, _, one in tried) else OK
+        for one in tried:
+            show_tried(one)
+    return UNAVAILABLE if any(one.evaluation.verdict is EvaluationStatus.ERROR for one in tried) else OK
 
 
 def run_command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from collections.abc import Callable
 
 from fastapi import FastAPI, Response
@@ -11,6 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 LOAD_AFTER = 2.0
 """Seconds after the start, unless somebody asks before."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Parts share models, and two threads that build one at once fail."""
 
 
 class LoadedPart:
@@ -36,7 +40,8 @@ class LoadedPart:
         return self._loading
 
     def _loaded(self) -> FastAPI:
-        part = self._create()
+        with _ONE_AT_A_TIME:
+            part = self._create()
         # It stays to the end: the garbage collector need not look at it (`favour_the_event_loop`).
         gc.freeze()
         return part

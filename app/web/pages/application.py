@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from app.errors import NotFound
 from app.web.health import READ
 from app.web.pages import data, sign_in
-from app.web.pages.alerting import listing
+from app.web.pages.alerting import alert, channels, listing, rules, silences
 from app.web.pages.assets import assets, assets_by_public_name
 from app.web.pages.coverage import maps
 from app.web.pages.live import views as live_views
@@ -27,6 +27,10 @@ MODULES = (
     data,
     maps,
     listing,
+    silences,
+    rules,
+    channels,
+    alert,
     jobs,
     runs,
     backfills,

@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from app.access.models import Caller
+from app.access.models import AccessScope, Caller
 from app.market.areas import label
 from app.market.production import PRODUCTION_TYPES, production_type
 from app.market.series import SeriesKey
@@ -57,7 +57,8 @@ NOTHING = "\N{EN DASH}"
 TONES = {"info": "idle", "warning": "warn", "critical": "bad"}
 OUTCOMES = {"succeeded": "good", "nothing_due": "good", "running": "idle", "failed": "bad"}
 STATES = {"running": "good", "completed": "good", "held": "warn", "paused": "warn"}
-"""The tone of each severity, of each outcome of a run that is no warning, and of each state of a backfill."""
+VERDICTS = {"ok": "good", "firing": "bad", "no_data": "idle", "error": "warn"}
+"""The tone of each severity, of each outcome of a run that is no warning, of each state of a backfill, and of what a rule finds."""
 WORDS = {"bad": "bad", "warn": "late", "idle": "no deadline", "good": "on time"}
 
 
@@ -84,6 +85,7 @@ def page_templates() -> Environment:
     made.filters["label"] = label
     made.filters["kind"] = kind
     made.globals |= {"counted": counted, "words": WORDS, "tones": TONES, "outcomes": OUTCOMES, "states": STATES}
+    made.globals |= {"verdicts": VERDICTS, "dict": dict}
     return made
 
 
@@ -117,6 +119,7 @@ def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.O
             once=ONCE,
             notice=notice,
             unprotected=caller is not None and caller.rights is None,
+            may_operate=caller is not None and caller.scope.includes(AccessScope.OPERATE),
             now=container.clock().now(),
             **values,
         )

@@ -86,7 +86,7 @@ async def test_two_windows_with_different_rights_show_and_refuse_what_they_shoul
         assert "Run now" in await operator.page("/work")
         page = await reader.page("/work")
         assert "Run now" not in page
-        assert "sign in</a> with a key of scope <strong>operate" in page
+        assert "sign in</a> with scope <strong>operate" in page
         for path in ("/work/jobs/housekeeping/run", "/work/backfills", "/work/backfills/1/cancel"):
             answer = await reader.send("/sign-in", path)
             assert (answer.status_code, "needs a key of scope operate" in answer.text) == (403, True), path

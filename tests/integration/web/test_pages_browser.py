@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
+from app.access.models import AccessScope
 from tests.support.api_factory import ServedApi, served_api
 from tests.support.browser import REQUIRED, chromium, installed_browser, visiting
 from tests.support.page_factory import HOSTILE, keep_event, keep_forecast, keep_hostile_work, keep_lateness, keep_series
@@ -27,6 +28,13 @@ PAGES = [
     "/coverage/days?item=load_actual&area=FR&from=2025-12&to=2026-02",
     "/coverage/hours?item=load_actual&area=FR&month=2026-01",
     "/alerts",
+    "/alerts?state=past",
+    "/alerts/1",
+    "/alerts/history",
+    "/alerts/silences",
+    "/alerts/rules",
+    "/alerts/rules/job_failing",
+    "/alerts/channels",
     "/work",
     "/work/run?job=kept&at=2026-01-01T00:00Z",
     "/work/backfills/1",
@@ -231,3 +239,47 @@ async def test_arrow_keys_walk_over_the_map_of_coverage_and_enter_opens_the_hour
         await page.keyboard.press("Enter")
         await page.wait_for_url("**/coverage/hours?item=load_actual&area=FR&month=2026-01")
         assert visit.wrong == []
+
+
+async def test_an_operator_with_a_phone_acknowledges_and_silences_and_a_developer_without_scripts_pauses(
+    browser: Browser, api: ServedApi
+) -> None:
+    key = await api.key(AccessScope.OPERATE, name="night")
+    async with visiting(browser, width=360) as visit:
+        page = visit.page
+        await _sign_in(page, api.url, key)
+        await page.goto(f"{api.url}/alerts")
+        await page.locator("a[href='alerts/1']").click()
+        await page.locator("form", has_text="No reminders").get_by_label("Comment").fill("I look at it")
+        await page.get_by_role("button", name="Acknowledge").click()
+        await page.get_by_role("status").get_by_text("is acknowledged").wait_for()
+        await page.get_by_text("by night: I look at it").wait_for()
+        await page.locator("select[name=for]").select_option("4h")
+        await page.get_by_role("button", name="Silence").click()
+        await page.get_by_role("status").get_by_text("Silence 2 is made").wait_for()
+        ends = await page.get_by_role("link", name="End silence 2").get_attribute("href")
+        for path in (f"/{ends}".replace("../", ""), "/alerts/silences/new?alert=1", "/alerts/maintenance/new"):
+            await page.goto(f"{api.url}{path}")
+            assert await visit.overflow() <= 0, path
+            for scheme in ("light", "dark"):
+                await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal of the library
+                assert await visit.violations() == [], (path, scheme)
+        assert visit.wrong == []
+    async with visiting(browser, scripts=False) as visit:
+        page = visit.page
+        await _sign_in(page, api.url, key)
+        await page.goto(f"{api.url}/work")
+        await page.get_by_role("button", name="Run now housekeeping").click()
+        await page.get_by_text("A run of housekeeping is asked for.").wait_for()
+        await page.get_by_role("link", name="Backfill 1", exact=True).click()
+        await page.get_by_role("button", name="Pause backfill 1").click()
+        await page.get_by_text("Backfill 1 is paused.").wait_for()
+        assert visit.wrong == []
+
+
+async def _sign_in(page: Page, url: str, key: str) -> None:
+    await page.goto(f"{url}/sign-in")
+    await page.get_by_text("With an API key").click()
+    await page.locator("input[name=key]").fill(key)
+    await page.get_by_role("button", name="Sign in with the key").click()
+    await page.get_by_role("button", name="Sign out").wait_for()

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
 
-from app.access.models import AccessScope, Caller
 from app.collection.backfill.models import BackfillRequest, Reprocess, WindowState
 from app.collection.backfill.plan import BackfillPlan
 from app.collection.backfill.schemas import BackfillBody
@@ -54,7 +53,7 @@ async def new_backfill_page(
         "description": description,
     }  # fmt: skip
     if not start:
-        return _form(request, caller, entered)
+        return _form(request, entered)
     try:
         with named("reprocess"):
             wanted = Reprocess(reprocess)
@@ -63,8 +62,8 @@ async def new_backfill_page(
             BackfillRequest(chosen.requests, wanted, newest_first=order == "newest"), now, promised=False
         )  # fmt: skip
     except AppError as error:
-        return _form(request, caller, entered, problem=what_is_wrong(error))
-    return _form(request, caller, entered, plan=plan, skipped=chosen.skipped)
+        return _form(request, entered, problem=what_is_wrong(error))
+    return _form(request, entered, plan=plan, skipped=chosen.skipped)
 
 
 def _named(text: str) -> list[str]:
@@ -74,7 +73,6 @@ def _named(text: str) -> list[str]:
 
 def _form(
     request: Request,
-    caller: Caller,
     entered: Mapping[str, str],
     *,
     plan: BackfillPlan | None = None,
@@ -93,7 +91,6 @@ def _form(
         ways=list(Reprocess),
         known_areas=sorted(areas()),
         known_items=[one.value for one in DataItem],
-        may_operate=caller.scope.includes(AccessScope.OPERATE),
     )
 
 
@@ -119,7 +116,7 @@ async def start_backfill_from_page(
         )
         started = await routes.start_backfill(services, settings, caller, now, body)
     except AppError as error:
-        return _form(request, caller, entered, problem=what_is_wrong(error))
+        return _form(request, entered, problem=what_is_wrong(error))
     if started.id is None:
         return done(request, "work", "Nothing lacks in this range by now; no backfill was started.")
     notice = f"Backfill {started.id} of {counted(started.windows, 'window')} is queued, about {age(started.seconds)}."
@@ -130,7 +127,6 @@ async def start_backfill_from_page(
 async def backfill_page(
     request: Request,
     services: Services,
-    caller: Asking,
     backfill_id: _Number,
     *,
     state: Annotated[str, Query(max_length=20)] = "",
@@ -154,7 +150,6 @@ async def backfill_page(
         following=windows[MOST_WINDOWS - 1].position if len(windows) > MOST_WINDOWS else None,
         state=state,
         window_states=list(WindowState),
-        may_operate=caller.scope.includes(AccessScope.OPERATE),
     )
 
 

@@ -6,11 +6,10 @@ from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
 
-from app.access.models import AccessScope
 from app.scheduling.cost import cost_of
 from app.scheduling.models import JobOutcome
 from app.scheduling.repository import JobView, with_planned
-from app.web.dependencies import OPERATE, READ, Asking, CurrentSettings, Now, Services
+from app.web.dependencies import OPERATE, READ, CurrentSettings, Now, Services
 from app.web.pages.forms import done
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
@@ -28,7 +27,6 @@ async def work_page(
     request: Request,
     services: Services,
     settings: CurrentSettings,
-    caller: Asking,
     now: Now,
     *,
     job: Annotated[str, Query(max_length=200)] = "",
@@ -56,7 +54,6 @@ async def work_page(
         job=job,
         outcome=outcome,
         all_outcomes=list(JobOutcome),
-        may_operate=caller.scope.includes(AccessScope.OPERATE),
     )
 
 

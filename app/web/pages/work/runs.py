@@ -8,12 +8,11 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from app.access.models import AccessScope
 from app.errors import NotFound
 from app.market.time import Interval, iso_exact
 from app.scheduling.models import JobOutcome, JobRun
 from app.web.api.cursors import decode_cursor, encode_cursor, instant_in, part_of
-from app.web.dependencies import READ, Asking, Now, Services
+from app.web.dependencies import READ, Now, Services
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
 from app.web.parameters import named
@@ -52,7 +51,6 @@ def following_runs(found: Sequence[JobRun]) -> str:
 async def run_page(
     request: Request,
     services: Services,
-    caller: Asking,
     now: Now,
     *,
     job: Annotated[str, Query(max_length=200)],
@@ -74,5 +72,4 @@ async def run_page(
         run=run,
         windows=windows[:MOST_WINDOWS],
         more=len(windows) > MOST_WINDOWS,
-        may_operate=caller.scope.includes(AccessScope.OPERATE),
     )

@@ -1,0 +1,180 @@
+"""Silences and maintenance windows: listed, made, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Path, Query, Request, Response
+
+from app.alerting.history.models import exact_matchers, held_back
+from app.alerting.models import Phase
+from app.alerting.schemas import MaintenanceBody, MaintenanceResource, SilenceBody, SilenceResource
+from app.alerting.state.silences import Mute
+from app.errors import AppError, NotFound
+from app.market.text import counted
+from app.web.dependencies import OPERATE, READ, Asking, Now, Services
+from app.web.pages.forms import body_of, done, what_is_wrong
+from app.web.pages.rendering import render
+from app.web.pages.routing import page_router
+from app.web.routes.v1.alerting import alerts as routes
+
+router = page_router()
+
+MOST_COUNTED = 10_000
+LENGTHS = ("30m", "1h", "2h", "4h", "8h", "1d", "3d", "7d")
+SILENCE = {"matchers": "", "for": "2h", "until": "", "from": "", "comment": ""}
+MAINTENANCE = {"matchers": "", "cron": "", "for": "2h", "zone": "Europe/Brussels", "comment": ""}
+"""The fields of the forms, and what stands in them at first."""
+_Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+@router.get("/alerts/silences", openapi_extra=READ)
+async def silences_page(
+    request: Request, services: Services, now: Now, ended: Annotated[bool, Query(alias="all")] = False
+) -> Response:
+    """Who is held back at present, in times to come, and with `all` who was."""
+    records = services.alerting().administration()
+    views = await records.alerts([Phase.FIRING, Phase.PENDING], limit=MOST_COUNTED)
+    silences = await records.silences(datetime.min.replace(tzinfo=UTC) if ended else now)
+    windows = await records.windows()
+
+    def met(quiet: Mute) -> int:
+        return 0 if quiet.problem else len(held_back(quiet, views))
+
+    return render(
+        request,
+        "alerting/silences.html",
+        silences=[(SilenceResource.of(one, now), met(one)) for one in reversed(silences)],
+        windows=[(MaintenanceResource.of(one, now), met(one)) for one in windows],
+        ended=ended,
+    )
+
+
+@router.get("/alerts/silences/new", openapi_extra=OPERATE)
+async def new_silence_page(
+    request: Request, services: Services, alert: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
+) -> Response:
+    """The form of a silence, of an alert with its matchers filled in."""
+    entered = dict(SILENCE)
+    if alert is not None:
+        entered["matchers"] = "\n".join(exact_matchers((await services.alerting().history().alert(alert)).alert))
+    return _silence_form(request, entered)
+
+
+def _silence_form(request: Request, entered: Mapping[str, str], problem: str = "") -> Response:
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
+    return render(
+        request, "alerting/new_silence.html", status, entered=entered, lengths=LENGTHS, problem=problem
+    )  # fmt: skip
+
+
+@router.post("/alerts/silences", openapi_extra=OPERATE, name="add_silence")
+async def add_silence_from_page(request: Request, services: Services, caller: Asking, now: Now) -> Response:
+    """Notify nobody of alerts that match."""
+    entered = _entered(request, SILENCE)
+    asked = {
+        "matchers": _lines(entered["matchers"]),
+        "for": None if entered["until"] else entered["for"],
+        "until": entered["until"] or None,
+        "from": entered["from"] or None,
+        "comment": entered["comment"],
+    }
+    try:
+        silence = await routes.add_silence(services, caller, now, body_of(SilenceBody, asked))
+    except AppError as error:
+        return _silence_form(request, entered, what_is_wrong(error))
+    return done(request, "alerts/silences", f"Silence {silence.id} is made: {', '.join(silence.matchers)}.")
+
+
+@router.get("/alerts/silences/{silence_id:int}/end", openapi_extra=OPERATE)
+async def end_silence_page(request: Request, services: Services, now: Now, silence_id: _Number) -> Response:
+    """Ask whether a silence is to end now."""
+    found = next(
+        (one for one in await services.alerting().administration().silences(now) if one.silence_id == silence_id), None
+    )
+    if found is None:
+        raise NotFound(f"there is no silence {silence_id} that goes on")
+    views = await services.alerting().administration().alerts([Phase.FIRING, Phase.PENDING], limit=MOST_COUNTED)
+    return render(
+        request,
+        "confirm.html",
+        title=f"End silence {silence_id}?",
+        lines=(
+            f"It matches {', '.join(map(str, found.matchers))}: {counted(len(held_back(found, views)), 'open alert')}.",
+            "People are notified within seconds of what it held back and still fires.",
+        ),
+        action=f"alerts/silences/{silence_id}/end",
+        button=f"End silence {silence_id}",
+        back="alerts/silences",
+    )
+
+
+@router.post("/alerts/silences/{silence_id:int}/end", openapi_extra=OPERATE, name="end_silence")
+async def end_silence_from_page(request: Request, services: Services, now: Now, silence_id: _Number) -> Response:
+    """End a silence."""
+    await routes.end_silence(services, now, silence_id)
+    return done(request, "alerts/silences", f"Silence {silence_id} is over.")
+
+
+@router.get("/alerts/maintenance/new", openapi_extra=OPERATE)
+async def new_maintenance_page(request: Request) -> Response:
+    """The form of a maintenance window."""
+    return _maintenance_form(request, MAINTENANCE)
+
+
+def _maintenance_form(request: Request, entered: Mapping[str, str], problem: str = "") -> Response:
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
+    return render(request, "alerting/new_maintenance.html", status, entered=entered, problem=problem)
+
+
+@router.post("/alerts/maintenance", openapi_extra=OPERATE, name="add_maintenance")
+async def add_maintenance_from_page(request: Request, services: Services, caller: Asking, now: Now) -> Response:
+    """Notify nobody of alerts that match, each time the window comes."""
+    entered = _entered(request, MAINTENANCE)
+    asked = {**entered, "matchers": _lines(entered["matchers"])}
+    try:
+        window = await routes.add_maintenance(services, caller, now, body_of(MaintenanceBody, asked))
+    except AppError as error:
+        return _maintenance_form(request, entered, what_is_wrong(error))
+    return done(request, "alerts/silences", f"Maintenance {window.id} is made: {window.schedule}.")
+
+
+@router.get("/alerts/maintenance/{window_id:int}/end", openapi_extra=OPERATE)
+async def end_maintenance_page(request: Request, services: Services, window_id: _Number) -> Response:
+    """Ask whether a window is not to come again."""
+    found = next(
+        (one for one in await services.alerting().administration().windows() if one.window_id == window_id), None
+    )
+    if found is None:
+        raise NotFound(f"there is no maintenance {window_id}")
+    return render(
+        request,
+        "confirm.html",
+        title=f"End maintenance {window_id}?",
+        lines=(
+            f"It comes {found.slots} and matches {', '.join(map(str, found.matchers))}. {found.comment}",
+            "It would not come again; people are notified of what fires in its time.",
+        ),
+        action=f"alerts/maintenance/{window_id}/end",
+        button=f"End maintenance {window_id}",
+        back="alerts/silences",
+    )
+
+
+@router.post("/alerts/maintenance/{window_id:int}/end", openapi_extra=OPERATE, name="end_maintenance")
+async def end_maintenance_from_page(request: Request, services: Services, now: Now, window_id: _Number) -> Response:
+    """Let a window not come again."""
+    await routes.end_maintenance(services, now, window_id)
+    return done(request, "alerts/silences", f"Maintenance {window_id} does not come again.")
+
+
+def _entered(request: Request, fields: Mapping[str, str]) -> dict[str, str]:
+    """What stands in the fields; one that is left out or empty is empty."""
+    return {name: request.state.form.get(name, "").strip() for name in fields}
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.split("\n") if line.strip()]
