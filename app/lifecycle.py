@@ -156,14 +156,15 @@ async def serve(
             await before(container)
         stopping = _Stopping(stop)
         # Made before anything runs: a wrong plan ends the service here.
+        scheduler = container.scheduling().scheduler()
         parts = (
-            container.scheduling().scheduler(),
+            scheduler,
             container.replica().resource_sampler(),
             container.monitoring().upkeep(),
         )
         container.alerting().rule_book().current()
         rules = (container.alerting().rule_book(), container.replica().problem_board(), container.alerting().service())
-        websites = container.probes().runner()
+        websites, interfaces = container.probes().runner(), container.probes().interface_runner()
         messages = (container.alerting().delivery_worker(), container.replica().heartbeat())
         checks = (container.quality().checks(),) if settings.quality.check_runs else ()
         container.sources().observers().extend(checks)
@@ -174,6 +175,7 @@ async def serve(
                 for part in (*parts, *rules, *messages, *checks):
                     group.create_task(stopping.after(part.run(stop)))
                 group.create_task(stopping.after(websites.run(stop)))
+                group.create_task(stopping.after(interfaces.run(stop, lambda: scheduler.status().role == "leader")))
                 if asks and backfills and settings.scheduler.profile != "cautious":
                     group.create_task(_work_backfills(container, stop, settings.scheduler.drain_seconds))
                 for side in sides:

@@ -62,6 +62,7 @@ HYPERTABLES = (
     Hypertable("rule_executions", "due_at", "1 day", "7 days", time="due_at", segment="rule"),
     Hypertable("service_metrics", "at", "7 days", "8 days", time="at", segment="instance"),
     Hypertable("website_checks", "at", "7 days", "8 days", time="at", segment="website_id"),
+    Hypertable("interface_results", "at", "7 days", "8 days", time="at", segment="operation_id"),
 )
 
 # Almost all areas count their days as Brussels does; an aggregate has one zone, so the days of the others are added up

@@ -15,6 +15,9 @@ from fnmatch import fnmatchcase
 from app.errors import ConfigurationError
 from app.kit.yaml.fields import Fields, read_content, suggestion
 from app.kit.yaml.tree import ProblemReport
+from app.probes.checking.targets import parse_target
+from app.probes.interfaces.logins.models import ServiceLogin
+from app.probes.interfaces.logins.parse import read_logins
 from app.probes.scanning.models import METHODS, Operation, OperationParameter, ParameterValue, ValueOrigin
 from app.probes.scanning.parameters import is_usable
 from app.probes.scanning.selection import ProbeRules
@@ -25,6 +28,8 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 INTERVAL = timedelta(minutes=15)
 MOST_CONCURRENT, MOST_PER_SECOND = 50, 100.0
 LONGEST_NAME = 100
+MOST_FAILURES = 5
+USUAL_TIMEOUT, LONGEST_TIMEOUT = timedelta(seconds=30), timedelta(seconds=55)
 REACHABLE = ((200, 299),)
 _NAME = re.compile(r"\w[\w .:/-]{0,99}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -76,6 +81,9 @@ class ServiceConfig:
     allow: frozenset[str] = frozenset()
     concurrency: int = 5
     rate: float = 10.0
+    failures: int = 2
+    """Failed probes in a row, within a cycle, after which an operation is down."""
+    timeout: timedelta = USUAL_TIMEOUT
     group: str = ""
     parent: str = ""
 
@@ -105,6 +113,7 @@ class ServiceConfig:
 @dataclass(frozen=True, slots=True)
 class InterfacesConfig:
     services: Mapping[str, ServiceConfig] = field(default_factory=dict)
+    logins: Mapping[str, ServiceLogin] = field(default_factory=dict, repr=False)
 
 
 def read_interfaces(content: bytes, report: ProblemReport) -> InterfacesConfig:
@@ -114,10 +123,13 @@ def read_interfaces(content: bytes, report: ProblemReport) -> InterfacesConfig:
     services = {name: _service(name, entry) for name, entry in entries.items()}
     if not services and not report.problems:
         root.wrong("there are no services; name one, as services: {shop: {documents: openapi.yaml}}")
+    logins, named = read_logins(root), root.entry("logins")
     root.close()
     for name, entry in entries.items():
         _check_parent(services[name], entry, services)
-    return InterfacesConfig(services)
+        if (auth := services[name].auth) and auth not in (named.names if named is not None else ()):
+            entry.wrong(f"there is no login {auth!r}{suggestion(auth, logins)}", "auth")
+    return InterfacesConfig(services, logins)
 
 
 def _value(entry: Fields, name: str) -> tuple[str, ValueOrigin] | None:
@@ -149,6 +161,8 @@ def _service(name: str, entry: Fields) -> ServiceConfig:
         allow=frozenset(entry.texts("allow")),
         concurrency=entry.whole("concurrency", 5, least=1, most=MOST_CONCURRENT),
         rate=entry.number("rate", 10.0, least=0.01, most=MOST_PER_SECOND),
+        failures=entry.whole("failures", 2, least=1, most=MOST_FAILURES),
+        timeout=entry.duration("timeout", USUAL_TIMEOUT, least=timedelta(seconds=0.1), most=LONGEST_TIMEOUT),
         group=entry.text("group", longest=LONGEST_NAME),
         parent=entry.text("parent", longest=LONGEST_NAME),
     )
@@ -159,9 +173,17 @@ def _service(name: str, entry: Fields) -> ServiceConfig:
 def _documents(entry: Fields) -> tuple[str, ...]:
     documents = entry.texts("documents", required=True)
     for document in documents:
-        if document.startswith(("http://", "https://")):
-            entry.wrong(f"{document}: documents are read from files; save it beside this one", "documents")
+        if is_url(document):
+            try:
+                parse_target(document)
+            except ConfigurationError as error:
+                entry.wrong(str(error), "documents")
     return documents
+
+
+def is_url(document: str) -> bool:
+    """Whether a document is fetched; others are read from files."""
+    return document.startswith(("http://", "https://"))
 
 
 def _each(entry: Fields, name: str, reader: Callable[[str], StatusRange | str]) -> tuple:  # type: ignore[type-arg]

@@ -10,7 +10,7 @@ from app.errors import ConfigurationError
 from app.kit.files import read_bytes
 from app.kit.suggest import did_you_mean
 from app.kit.yaml.tree import Problem, ProblemReport
-from app.probes.config import ServiceConfig, read_interfaces
+from app.probes.config import ServiceConfig, is_url, read_interfaces
 from app.probes.scanning.models import DocumentScan
 from app.probes.scanning.scanner import InterfaceScanner
 from app.probes.scanning.selection import PlannedProbe, ProbeSelection, choose_probes
@@ -63,7 +63,9 @@ def _scanned(service: ServiceConfig, folder: Path, report: ProblemReport) -> Sca
     where = f"services.{service.name}"
     documents: tuple[DocumentScan, ...] = ()
     try:
-        documents = scanner.scan([str(folder / name) for name in service.documents])
+        # Those behind a URL are fetched by the service that probes them.
+        files = [str(folder / name) for name in service.documents if not is_url(name)]
+        documents = scanner.scan(files) if files else ()
     except ConfigurationError as error:
         report.add(service.line, f"{where}.documents", str(error))
     for document in documents:
@@ -72,7 +74,7 @@ def _scanned(service: ServiceConfig, folder: Path, report: ProblemReport) -> Sca
             report.add(service.line, f"{where}.documents", f"{document.file}: {reason}")
     selections = tuple(choose_probes(document, rules) for rules in service.rules() for document in documents)
     known = {name for document in documents for operation in document.operations for name in operation.names}
-    for name in _unknown(service, known):
+    for name in () if any(map(is_url, service.documents)) else _unknown(service, known):
         report.add(
             service.line,
             where,

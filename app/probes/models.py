@@ -117,6 +117,8 @@ class CheckRequest:
     tls: TlsOptions = TlsOptions()
     proxy: str | None = None
     """`http://host:port`; None: none, whatever the environment says."""
+    keeps_answer: bool = False
+    """Whether the result has the headers and the body of the response, for whoever takes values from them."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Masked wherever a result quotes them; the values of secret headers are among them without being named."""
 
@@ -200,6 +202,9 @@ class CheckResult:
     """The beginning of the body where the check failed."""
     own_delay: float = 0.0
     """Milliseconds that data lay unread here; in none of the phases."""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+    """With secrets, where the request keeps the answer."""
 
     @property
     def ok(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -59,5 +60,9 @@ class ProbeSettings(Section):
     )
     name_servers: Annotated[Listed, AfterValidator(_name_servers)] = Field(
         default=(), description="Name servers, as 192.0.2.53 or 192.0.2.53:5353, in place of the system's resolver."
+    )
+    interfaces_file: Path = Field(
+        default=Path("config/interfaces.yaml"),
+        description="Services whose HTTP interfaces are probed; read again whenever it changes.",
     )
     checks_days: int = Field(default=90, ge=1, le=3650, description="Days for which results of checks are kept.")

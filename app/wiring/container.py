@@ -93,4 +93,5 @@ class Container(containers.DeclarativeContainer):
         alerting=alerting,
         monitoring=monitoring,
         scheduling=scheduling,
+        probes=probes,
     )

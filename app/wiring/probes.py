@@ -1,4 +1,4 @@
-"""Checks of websites."""
+"""Checks of websites and probes of interfaces."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from app.clock import Clock
 from app.db.engine import Database
 from app.db.leader import process_name
 from app.probes.checking.checker import HttpChecker
+from app.probes.interfaces.config_file import InterfacesFile
+from app.probes.interfaces.fetching import DocumentFetcher
+from app.probes.interfaces.repository import InterfaceRepository
+from app.probes.interfaces.runner import InterfaceRunner
+from app.probes.interfaces.service import InterfaceService
 from app.probes.maintenance.repository import MaintenanceRepository
 from app.probes.maintenance.service import MaintenanceService
 from app.probes.sharing.leases import ShardLeases
 from app.probes.sharing.repository import ShardRepository
 from app.probes.sla.service import SlaService
+from app.probes.websites.network_watch import NetworkWatch
 from app.probes.websites.repository import WebsiteRepository
 from app.probes.websites.runner import WebsiteRunner
 from app.probes.websites.service import WebsiteService
@@ -53,4 +59,22 @@ class ProbesWiring(containers.DeclarativeContainer):
         clock,
         maintenance=maintenance,
         settings=settings.provided.probes,
+    )
+    interface_rows: providers.Singleton[InterfaceRepository] = providers.Singleton(InterfaceRepository, database)
+    interfaces: providers.Singleton[InterfaceService] = providers.Singleton(
+        InterfaceService, interface_rows, clock, kept_days=settings.provided.probes.checks_days
+    )
+    interfaces_file: providers.Singleton[InterfacesFile] = providers.Singleton(
+        InterfacesFile.of, settings.provided.probes
+    )
+    _sender = providers.Singleton(HttpChecker.of, settings.provided.probes)
+    interface_runner: providers.Singleton[InterfaceRunner] = providers.Singleton(
+        InterfaceRunner,
+        interfaces_file,
+        interface_rows,
+        _sender,
+        storage.notices,
+        clock,
+        fetcher=providers.Singleton(DocumentFetcher, _sender, settings.provided.data_dir),
+        network=providers.Singleton(NetworkWatch, _sender, clock, settings.provided.probes.references),
     )

@@ -58,9 +58,8 @@ class SchedulingWiring(containers.DeclarativeContainer):
         ReportMail, database, reporting.quality_reports, reporting.operations_reports, alerting.outbox, clock
     )
     # Whatever housekeeping erases, once a day.
-    _chores = providers.List(
-        monitoring.upkeep, collection.gap_retention, access.service, storage.log_retention, probes.websites
-    )
+    _kept = (access.service, storage.log_retention, probes.websites, probes.interfaces)
+    _chores = providers.List(monitoring.upkeep, collection.gap_retention, *_kept)
     chores: providers.Singleton[list[Chore]] = providers.Singleton(list, _chores)
     _live = sources.live.provided.service
     _largest_run = providers.Callable(largest_run, settings.provided.entsoe.requests_per_minute)

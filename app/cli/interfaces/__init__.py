@@ -9,6 +9,22 @@ TABLE = {
         "app.cli.interfaces.scan:scan_command",
         "Read documents of interfaces: their operations, which will be probed, and why not the others.",
     ),
+    "list": Lazy(
+        "app.cli.interfaces.watching:list_command",
+        "List the services whose interfaces are probed, with how each stands.",
+    ),
+    "show": Lazy(
+        "app.cli.interfaces.watching:show_command",
+        "Show a service: its operations, those that fail first, its last cycles, and what its documents changed.",
+    ),
+    "status": Lazy(
+        "app.cli.interfaces.watching:status_command",
+        "Tell which services fail: one line for each that is not well, and how many are.",
+    ),
+    "run": Lazy(
+        "app.cli.interfaces.watching:run_command",
+        "Let the running service probe all operations of a service now; its clock goes on as before.",
+    ),
     "validate": Lazy(
         "app.cli.interfaces.validate:validate_command",
         "Read the file of interfaces and its documents, and list every problem with file, line, field and remedy.",

@@ -24,7 +24,8 @@ RETRY_SECONDS = 2.0
 CHANGES = "gridkeeper_changes"
 EVENTS = "gridkeeper_events"
 WEBSITES = "gridkeeper_websites"
-CHANNELS = (CHANGES, EVENTS, WEBSITES)
+INTERFACES = "gridkeeper_interfaces"
+CHANNELS = (CHANGES, EVENTS, WEBSITES, INTERFACES)
 
 
 class News:

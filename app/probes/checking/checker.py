@@ -252,7 +252,7 @@ class HttpChecker:
 
 
 def _call(request: CheckRequest, hop: _Hop, cookies: Mapping[str, str]) -> HttpCall:
-    reads_body = any(condition.reads_body for condition in request.conditions)
+    reads_body = request.keeps_answer or any(condition.reads_body for condition in request.conditions)
     headers, path = dict(hop.headers), hop.target.path
     if cookies:
         sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
@@ -349,6 +349,8 @@ class _CheckRun:
             resolved=progress.resolved,
             retry_after=_retry_after(response),
             own_delay=progress.watch.lost * 1000,
+            headers=response.headers if self.request.keeps_answer else (),
+            body=response.body.content() if self.request.keeps_answer and response.body is not None else b"",
         )
         return _without_secrets(result, self.request, response) if self._needs_words(last) else result
 

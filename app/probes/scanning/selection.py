@@ -61,6 +61,8 @@ class PlannedProbe:
     parameters: tuple[OperationParameter, ...]
     """Those that are sent, with their values."""
     url: str | None = field(repr=False)
+    template: str = ""
+    """The URL with the names of the parameters in its path, and without its query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ def _reasons(
 def _planned(operation: Operation, parameters: tuple[OperationParameter, ...], base: str) -> PlannedProbe:
     sent = tuple(parameter for parameter in parameters if parameter.value is not None)
     waits = any(one.value is not None and one.value.origin is ValueOrigin.ANSWER for one in sent)
-    return PlannedProbe(operation, sent, None if waits else request_url(operation, sent, base))
+    url = None if waits else request_url(operation, sent, base)
+    return PlannedProbe(operation, sent, url, joined_url(base, operation.path))
 
 
 def request_url(operation: Operation, parameters: tuple[OperationParameter, ...], base: str) -> str:

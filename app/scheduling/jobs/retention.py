@@ -16,6 +16,7 @@ from app.db.retention import Mechanism, Retention
 from app.events import sql as events
 from app.kit.durations import show_duration
 from app.monitoring import repository as monitoring
+from app.probes.interfaces import sql as interfaces
 from app.probes.sharing import sql as sharing
 from app.probes.websites import sql as websites
 from app.scheduling import repository as job_runs
@@ -42,6 +43,7 @@ RETENTIONS: tuple[Retention, ...] = (
     *events.RETAINED,
     *websites.RETAINED,
     *sharing.RETAINED,
+    *interfaces.RETAINED,
 )
 
 

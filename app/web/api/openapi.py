@@ -55,6 +55,7 @@ TAGS = {
     "rules": "The rules of alerts.",
     "channels": "The channels to people, and the messages.",
     "websites": "Websites that are checked.",
+    "interfaces": "Services whose HTTP interfaces are probed.",
     "reports": "Reports for people and programs.",
     "service": "How the service is, and what it is set to.",
     "events": "What happens, as it happens.",

@@ -140,6 +140,7 @@ async def test_every_hypertable_has_its_chunks_columnstore_and_policy(community:
     """
     assert await ask(community, chunks) == [
         ("collection_metrics", "started_at", timedelta(days=7)),
+        ("interface_results", "at", timedelta(days=7)),
         ("observation_revisions", "delivery_start", timedelta(days=30)),
         ("observations", "delivery_start", timedelta(days=30)),
         ("quality_scores", "day_start", timedelta(days=90)),
@@ -156,6 +157,7 @@ async def test_every_hypertable_has_its_chunks_columnstore_and_policy(community:
     """
     assert await ask(community, columnstore) == [
         ("collection_metrics", "item,area", "started_at,run_id"),
+        ("interface_results", "operation_id", "at"),
         ("observation_revisions", "series_id", "delivery_start,resolution,recorded_at"),
         ("observations", "series_id", "delivery_start,resolution"),
         ("observations_daily", "series_id", "day_start,resolution"),
@@ -173,6 +175,7 @@ async def test_every_hypertable_has_its_chunks_columnstore_and_policy(community:
     hourly = {"end_offset": "1 day", "start_offset": None}
     assert [(row[0], row[1], row[3], row[4]) for row in await ask(community, policies)] == [
         ("collection_metrics", after, {"compress_after": "8 days"}, True),
+        ("interface_results", after, {"compress_after": "8 days"}, True),
         ("observation_revisions", after, {"compress_after": "45 days"}, True),
         ("observations", after, {"compress_after": "45 days"}, True),
         ("observations_daily", after, {"compress_after": "3 mons"}, True),

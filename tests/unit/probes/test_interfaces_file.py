@@ -43,12 +43,13 @@ def problems(fields: str) -> list[str]:
 def test_the_example_is_valid_once_its_marks_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = EXAMPLE.read_text(encoding="utf-8").partition("\n\n# services")[2]
     text = "services" + "\n".join(line.removeprefix("# ") for line in lines.splitlines())
-    assert set(yaml.safe_load(text)) == {"services"}
+    assert set(yaml.safe_load(text)) == {"services", "logins"}
     with without_secrets():
         config, found = read(text)
     assert [problem.partition(": ")[2] for problem in found] == [
         "services.shop.parent: there is no service 'gateway'; known are shop"
     ]
+    assert len(config.logins) == 9
     shop = config.services["shop"]
     assert (shop.interval, shop.expected, set(shop.allow)) == (
         timedelta(minutes=15), ((200, 299), (404, 404)), {"POST /search"},
@@ -94,11 +95,11 @@ def test_what_is_wrong_beside_the_fields_of_a_service() -> None:
     assert read("services: {}")[1] == [
         "i.yaml, line 1: there are no services; name one, as services: {shop: {documents: openapi.yaml}}"
     ]
-    assert read("services: {'?': {documents: https://x/a.yaml}, b: {}}\nmore: 1")[1] == [
+    assert read("services: {'?': {documents: 'https://'}, b: {}}\nmore: 1")[1] == [
         "i.yaml, line 1: services.?: '?' is no name; use up to 100 letters, digits, spaces and _ . : / -",
-        "i.yaml, line 1: services.?.documents: https://x/a.yaml: documents are read from files; save it beside this one",
+        "i.yaml, line 1: services.?.documents: 'https://' is no URL of a website; write it as https://host/path",
         "i.yaml, line 1: services.b.documents: this is missing",
-        "i.yaml, line 2: more: there is no such field; known are services",
+        "i.yaml, line 2: more: there is no such field; known are services, logins",
     ]
     assert read("services: [")[1]
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[3]
 DELETED_BY_EVENT = {
     "areas": "written anew from the list of the code",
     "asked_ranges": "a backfill is cancelled",
+    "interface_documents": "the service has the document no more",
     "mtu_history": "a resolution is decided anew",
     "notification_events": "what was recorded of an event is not to be sent after all",
     "quality_findings": "a scan finds them no more",

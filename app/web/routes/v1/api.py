@@ -27,7 +27,7 @@ from app.web.routes.v1 import (
     status,
 )
 from app.web.routes.v1.alerting import alerts, channels, rules
-from app.web.routes.v1.probes import maintenance, websites
+from app.web.routes.v1.probes import interfaces, maintenance, websites
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
@@ -46,6 +46,7 @@ MODULES = (
     channels,
     maintenance,
     websites,
+    interfaces,
     reports,
     status,
     events,

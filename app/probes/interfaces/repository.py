@@ -1,0 +1,306 @@
+"""Services of one database whose interfaces are probed, with what the probes have shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, fields
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.db.feed.notices import INTERFACES
+from app.db.retention import Retention, erase
+from app.errors import Conflict, NotFound
+from app.market.time import iso
+from app.probes.config import ServiceConfig
+from app.probes.interfaces import sql
+from app.probes.interfaces.documents import DocumentsNow, KeptDocument
+from app.probes.interfaces.models import (
+    CycleOutcome,
+    CycleStatistics,
+    CycleTrigger,
+    InterfaceChange,
+    InterfaceCycle,
+    OperationKey,
+    OperationRow,
+    OperationState,
+    OperationStatus,
+    ProbedOperation,
+    ProbeRecord,
+    ServiceOverview,
+)
+from app.probes.scanning.models import DocumentScan
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+    from app.db.engine import Connection, Database
+
+_SCAN: TypeAdapter[DocumentScan] = TypeAdapter(DocumentScan)
+
+
+@dataclass(slots=True)
+class InterfaceWrites:
+    """What is to be kept; later words about the same thing take the place of earlier ones."""
+
+    results: list[tuple[int, ProbeRecord]] = field(default_factory=list)
+    states: dict[int, OperationState] = field(default_factory=dict)
+    cycles: dict[tuple[int, datetime], InterfaceCycle] = field(default_factory=dict)
+    auth: dict[int, tuple[str, datetime]] = field(default_factory=dict)
+    """By service, why it gives no token; empty where it gives one."""
+    due: dict[int, datetime] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.results or self.states or self.cycles or self.auth or self.due)
+
+    def before(self, later: InterfaceWrites) -> InterfaceWrites:
+        """These, and then those."""
+        return InterfaceWrites(
+            [*self.results, *later.results],
+            self.states | later.states,
+            self.cycles | later.cycles,
+            self.auth | later.auth,
+            self.due | later.due,
+        )
+
+
+class InterfaceRepository:
+    """Every public method is one transaction, but those that erase in parts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def take_over(self, now: datetime) -> dict[str, dict[str, KeptDocument]]:
+        """Documents by service and file, for a process that begins to probe; cycles that another one left are over."""
+        async with self._database.transaction() as connection:
+            await connection.execute(sql.ABORT_CYCLES, now)
+            await connection.execute(sql.SETTLE_PENDING)
+            documents: dict[str, dict[str, KeptDocument]] = {}
+            for row in await connection.fetch(sql.DOCUMENT_ROWS):
+                kept = _document(row)
+                if kept is not None:
+                    documents.setdefault(row["service"], {})[row["file"]] = kept
+        return documents
+
+    async def keep_service(
+        self,
+        config: ServiceConfig,
+        before: Mapping[str, KeptDocument],
+        found: DocumentsNow,
+        operations: Sequence[ProbedOperation],
+        now: datetime,
+    ) -> tuple[int, list[OperationRow]]:
+        """Keep what a scan found of a service: its number, and the operations that are probed with how they stand."""
+        async with self._database.transaction() as connection:
+            service_id = await connection.fetchval(
+                sql.KEEP_SERVICE,
+                config.name,
+                config.group,
+                config.parent,
+                list(config.base_urls),
+                int(config.interval.total_seconds()),
+                found.described,
+                now,
+                "; ".join(found.problems)[:2000],
+            )
+            await _keep_documents(connection, service_id, before, found.documents)
+            columns = zip(*((*one.key, one.name, one.document) for one in operations), strict=True)
+            rows = await connection.fetch(
+                sql.KEEP_OPERATIONS, service_id, now, *([list(column) for column in columns] or [[]] * 5)
+            )
+            await connection.execute(sql.REMOVE_OPERATIONS, service_id, now, [row["operation_id"] for row in rows])
+            await connection.executemany(
+                sql.ADD_CHANGE, [(service_id, *astuple(change)[:-2], list(change.parts)) for change in found.changes]
+            )
+        return service_id, [_operation(row, config.name) for row in rows]
+
+    async def remove_others(self, names: Iterable[str], now: datetime) -> None:
+        """Services that are not among these are in the file no more."""
+        async with self._database.transaction() as connection:
+            await connection.execute(sql.REMOVE_SERVICES, list(names), now)
+
+    async def record(self, writes: InterfaceWrites) -> None:
+        async with self._database.transaction() as connection:
+            await connection.executemany(
+                sql.ADD_RESULT, [(operation_id, *astuple(record)) for operation_id, record in writes.results]
+            )
+            if writes.states:
+                ordered = sorted(writes.states.items())
+                columns = zip(*(_state_columns(state) for _, state in ordered), strict=True)
+                await connection.execute(
+                    sql.KEEP_STATES, [number for number, _ in ordered], *(list(column) for column in columns)
+                )
+            for cycle in writes.cycles.values():
+                await _keep_cycle(connection, cycle)
+            await connection.executemany(sql.KEEP_AUTH, [(number, *one) for number, one in writes.auth.items()])
+            await connection.executemany(sql.KEEP_DUE, list(writes.due.items()))
+
+    async def requested(self) -> list[str]:
+        """Services for which somebody asked for a cycle that has not begun."""
+        async with self._database.connection() as connection:
+            return [row["name"] for row in await connection.fetch(sql.REQUESTED)]
+
+    async def request(self, service_id: int, now: datetime) -> None:
+        """Let a cycle begin now; Conflict where one is running."""
+        async with self._database.transaction() as connection:
+            running = await connection.fetchval(sql.RUNNING, service_id)
+            if running is not None:
+                raise Conflict(f"a cycle of the service has been running since {iso(running)}; wait until it has ended")
+            if await connection.fetchval(sql.REQUEST, service_id, now) is None:
+                raise _absent(service_id)
+            await connection.execute(sql.TELL, INTERFACES)
+
+    async def overviews(self, after: int, limit: int) -> list[ServiceOverview]:
+        """The services behind a number, in the order of their numbers."""
+        async with self._database.connection() as connection:
+            return [ServiceOverview(**dict(row)) for row in await connection.fetch(sql.OVERVIEWS, after, limit)]
+
+    async def overview(self, service_id: int) -> ServiceOverview:
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(sql.OVERVIEW, service_id)
+        if row is None:
+            raise _absent(service_id)
+        return ServiceOverview(**dict(row))
+
+    async def named(self, name: str) -> ServiceOverview | None:
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(sql.NAMED, name)
+        return ServiceOverview(**dict(row)) if row is not None else None
+
+    async def operations(
+        self, service_id: int, status: OperationStatus | None, after: int, limit: int
+    ) -> list[OperationRow]:
+        """Operations behind a number, in the order of their numbers."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.OPERATIONS_OF, service_id, status, after, limit)
+        return [_operation(row, row["service"]) for row in rows]
+
+    async def worst(self, service_id: int, limit: int) -> list[OperationRow]:
+        """Operations, those that fail longest first."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.WORST_OF, service_id, limit)
+        return [_operation(row, row["service"]) for row in rows]
+
+    async def cycles(self, service_id: int, before: datetime | None, limit: int) -> list[InterfaceCycle]:
+        """The newest first."""
+        async with self._database.connection() as connection:
+            return [_cycle(row) for row in await connection.fetch(sql.CYCLES_OF, service_id, before, limit)]
+
+    async def results(self, operation_id: int, before: datetime | None, limit: int) -> list[ProbeRecord]:
+        """The newest first; NotFound where there is no such operation."""
+        async with self._database.connection() as connection:
+            if await connection.fetchval(sql.OPERATION_IS, operation_id) is None:
+                raise NotFound(f"there is no operation {operation_id}; `gridkeeper interfaces show SERVICE` lists them")
+            rows = await connection.fetch(sql.RESULTS_OF, operation_id, before, limit)
+        return [ProbeRecord(**dict(row)) for row in rows]
+
+    async def changes(self, service_id: int, before: int | None, limit: int) -> list[InterfaceChange]:
+        """The newest first."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.CHANGES_OF, service_id, before, limit)
+        return [InterfaceChange(**{**dict(row), "parts": tuple(row["parts"])}) for row in rows]
+
+    async def erase_old(self, kept: Retention, before: datetime) -> int:
+        """Forgets rows of a table of before the instant; how many."""
+        async with self._database.connection() as connection:
+            return await erase(connection, kept, before)
+
+
+def _absent(service_id: int) -> NotFound:
+    return NotFound(f"there is no service {service_id}; `gridkeeper interfaces list` shows them all")
+
+
+async def _keep_documents(
+    connection: Connection, service_id: int, before: Mapping[str, KeptDocument], found: Mapping[str, KeptDocument]
+) -> None:
+    """Write what differs: a large document is not written again with each scan."""
+    changed = [(file, kept) for file, kept in found.items() if before.get(file) != kept]
+    await connection.executemany(
+        sql.KEEP_DOCUMENT,
+        [
+            (service_id, file, _SCAN.dump_json(kept.scan).decode(), kept.read_at, kept.missing_since)
+            for file, kept in changed
+        ],
+    )
+    await connection.execute(sql.FORGET_DOCUMENTS, service_id, list(found))
+
+
+async def _keep_cycle(connection: Connection, cycle: InterfaceCycle) -> None:
+    statistics = cycle.statistics
+    await connection.execute(
+        sql.KEEP_CYCLE,
+        cycle.service_id,
+        cycle.started_at,
+        cycle.due_at,
+        cycle.trigger,
+        cycle.outcome,
+        cycle.operations,
+        cycle.finished_at,
+        statistics.checked,
+        statistics.failed,
+        statistics.ours,
+        statistics.p50_ms,
+        statistics.p95_ms,
+        statistics.p99_ms,
+        json.dumps(list(statistics.slowest)),
+    )
+    if cycle.outcome is CycleOutcome.RUNNING:
+        await connection.execute(sql.BEGUN, cycle.service_id, cycle.started_at)
+    elif cycle.outcome is not CycleOutcome.SKIPPED:
+        await connection.execute(sql.SETTLE, cycle.service_id, cycle.finished_at)
+
+
+def _document(row: Record) -> KeptDocument | None:
+    """None where another version of the program wrote it: the document is read anew then, and nothing counts as changed."""
+    try:
+        scan = _SCAN.validate_json(row["scan"])
+    except ValidationError:
+        return None
+    return KeptDocument(scan, row["read_at"], row["missing_since"])
+
+
+def _operation(row: Record, service: str) -> OperationRow:
+    return OperationRow(
+        row["operation_id"],
+        service,
+        ProbedOperation(OperationKey(row["method"], row["origin"], row["path"]), row["name"], row["document"]),
+        OperationState(
+            OperationStatus(row["status"]),
+            row["status_since"],
+            row["first_failed_at"],
+            row["failures"],
+            row["checked_at"],
+            row["reason"],
+            row["http_status"],
+            row["total_ms"],
+            row["message"],
+        ),
+    )
+
+
+def _state_columns(state: OperationState) -> tuple[object, ...]:
+    return tuple(getattr(state, one.name) for one in fields(state))
+
+
+def _cycle(row: Record) -> InterfaceCycle:
+    statistics = CycleStatistics(
+        row["checked"],
+        row["failed"],
+        row["ours"],
+        row["p50_ms"],
+        row["p95_ms"],
+        row["p99_ms"],
+        json.loads(row["slowest"]),
+    )
+    return InterfaceCycle(
+        row["service_id"],
+        row["started_at"],
+        row["due_at"],
+        CycleTrigger(row["trigger"]),
+        CycleOutcome(row["outcome"]),
+        row["operations"],
+        row["finished_at"],
+        statistics,
+    )

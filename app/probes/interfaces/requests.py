@@ -1,0 +1,145 @@
+"""The request that probes an operation, and what is kept of its result. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Protocol
+from urllib.parse import urlencode, urlsplit
+
+from app.probes.checking.conditions.parse import parse_condition
+from app.probes.config import ServiceConfig, StatusRange
+from app.probes.interfaces.logins.models import RequestCredentials
+from app.probes.interfaces.models import OperationKey, ProbedOperation, ProbeRecord
+from app.probes.models import CheckCondition, CheckFailure, CheckMethod, CheckRequest, CheckResult
+from app.probes.scanning.models import OperationParameter, ParameterLocation, ValueOrigin
+from app.probes.scanning.selection import PlannedProbe
+
+RETRIES = 2
+"""Of connections that failed before a response."""
+SENDABLE = frozenset(method.value for method in CheckMethod)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationProbe:
+    """An operation of a service with its request, to which a login adds what lets it in."""
+
+    operation: ProbedOperation
+    request: CheckRequest = field(repr=False)
+
+    async def result(self, ask: RequestAsk) -> CheckResult:
+        return await ask(self.request)
+
+
+class RequestAsk(Protocol):
+    """Sends a request with what lets it in."""
+
+    async def __call__(self, request: CheckRequest) -> CheckResult: ...
+
+
+def operation_probes(config: ServiceConfig, planned: Iterable[PlannedProbe]) -> dict[OperationKey, OperationProbe]:
+    """The probes of a service by what tells them apart; of several that are alike the first counts."""
+    found: dict[OperationKey, OperationProbe] = {}
+    for probe in planned:
+        if probe.url is not None and probe.operation.method in SENDABLE:
+            made = OperationProbe(_named(probe), _request(config, probe, probe.url))
+            found.setdefault(made.operation.key, made)
+    return found
+
+
+def _named(probe: PlannedProbe) -> ProbedOperation:
+    operation, url = probe.operation, urlsplit(probe.template)
+    key = OperationKey(operation.method, f"{url.scheme}://{url.netloc}", url.path or "/")
+    return ProbedOperation(key, operation.operation_id, operation.place.file)
+
+
+def _request(config: ServiceConfig, probe: PlannedProbe, url: str) -> CheckRequest:
+    operation = probe.operation
+    headers = {"Accept": "*/*", **config.headers}
+    headers |= {one.name: ", ".join(_texts(one)) for one in _at(probe, ParameterLocation.HEADER)}
+    cookies = [f"{one.name}={text}" for one in _at(probe, ParameterLocation.COOKIE) for text in _texts(one)]
+    if cookies:
+        headers["Cookie"] = "; ".join(cookies)
+    body = ""
+    form = [(one.name, text) for one in _at(probe, ParameterLocation.FORM) for text in _texts(one)]
+    if operation.body is not None and operation.body.text is not None:
+        headers["Content-Type"], body = operation.body.media_type, operation.body.text
+    elif form:
+        headers["Content-Type"], body = "application/x-www-form-urlencoded", urlencode(form)
+    method = CheckMethod(operation.method)
+    return CheckRequest(
+        url,
+        method,
+        headers,
+        body.encode() if method in {CheckMethod.POST, CheckMethod.PUT} else b"",
+        config.timeout / timedelta(seconds=1),
+        RETRIES,
+        conditions=(expected_statuses(config.expected),),
+        secrets=tuple(_secrets(config, probe)),
+    )
+
+
+def expected_statuses(expected: Iterable[StatusRange]) -> CheckCondition:
+    return parse_condition(f"status {','.join(f'{first}-{last}' for first, last in expected)}")
+
+
+def _at(probe: PlannedProbe, location: ParameterLocation) -> Iterator[OperationParameter]:
+    return (one for one in probe.parameters if one.location is location)
+
+
+def _texts(parameter: OperationParameter) -> tuple[str, ...]:
+    return parameter.value.texts if parameter.value is not None else ()
+
+
+def _secrets(config: ServiceConfig, probe: PlannedProbe) -> Iterator[str]:
+    """Values of the environment: they may be secret wherever they stand."""
+    yield from (value for value in config.headers.values() if len(value) > 3)
+    for parameter in probe.parameters:
+        if parameter.value is not None and parameter.value.origin is ValueOrigin.ENVIRONMENT:
+            yield from parameter.value.texts
+
+
+def with_credentials(request: CheckRequest, credentials: RequestCredentials) -> CheckRequest:
+    """The request with what lets it in; headers of the login go before those of the operation."""
+    if not credentials.headers and not credentials.query:
+        return request
+    url = request.url
+    if credentials.query:
+        url += ("&" if "?" in url else "?") + urlencode(credentials.query)
+    given = {name.lower() for name in credentials.headers}
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in given}
+    cookie = next((value for name, value in request.headers.items() if name.lower() == "cookie"), "")
+    headers |= {
+        name: f"{cookie}; {value}" if cookie and name.lower() == "cookie" else value
+        for name, value in credentials.headers.items()
+    }
+    return replace(request, url=url, headers=headers, secrets=(*request.secrets, *credentials.secrets))
+
+
+def probe_record(result: CheckResult, attempts: int = 1) -> ProbeRecord:
+    """What is kept; whoever asks for fewer requests (429) answers, and is not down."""
+    asks_for_less = result.throttled and result.failure is CheckFailure.STATUS
+    reason = "" if result.failure is None or asks_for_less else result.failure.value
+    phases = result.phases
+    return ProbeRecord(
+        at=result.time,
+        ok=not reason,
+        reason=reason,
+        status=result.status,
+        dns_ms=phases.dns,
+        connect_ms=phases.connect,
+        tls_ms=phases.tls,
+        first_byte_ms=phases.first_byte,
+        total_ms=phases.whole or 0.0,
+        bytes=result.received,
+        attempts=attempts,
+        address=result.address or "",
+        message=_storable(result.detail),
+        excerpt=_storable(result.excerpt),
+    )
+
+
+def _storable(text: str) -> str:
+    """A database holds no null character."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,0 +1,269 @@
+"""Probes the services of the file of interfaces, each by its own clock, in the process that leads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.clock import Clock
+from app.db.feed.notices import INTERFACES, News, Notices
+from app.errors import DatabaseUnavailable
+from app.logging import OutageLog
+from app.probes.config import InterfacesConfig
+from app.probes.interfaces.config_file import InterfacesFile
+from app.probes.interfaces.cycles.run import CycleRun
+from app.probes.interfaces.cycles.slots import due_slot, first_slot, held_slot
+from app.probes.interfaces.documents import KeptDocument
+from app.probes.interfaces.fetching import DocumentFetcher
+from app.probes.interfaces.logins.keeper import Logins
+from app.probes.interfaces.models import CycleOutcome, CycleTrigger, InterfaceCycle, OperationState, ProbeRecord
+from app.probes.interfaces.repository import InterfaceRepository, InterfaceWrites
+from app.probes.interfaces.sending import ProbeSender
+from app.probes.interfaces.watched import ServiceWatch
+from app.probes.websites.network_watch import NetworkWatch
+
+LOOK_SECONDS = 0.5
+SHORTEST_WAIT = 0.02
+REQUESTS_SECONDS = 5.0
+"""A notice that somebody asks for a cycle may be lost with its connection."""
+FLUSH_SECONDS = 0.5
+MOST_WAITING = 200_000
+"""Results that wait for a database that is away."""
+LOGIN_AGAIN = timedelta(seconds=60)
+"""After a cycle that had no token."""
+
+
+class InterfaceRunner:
+    """One process's part; `run` it until its event is set."""
+
+    def __init__(
+        self,
+        file: InterfacesFile,
+        rows: InterfaceRepository,
+        sender: ProbeSender,
+        notices: Notices,
+        clock: Clock,
+        *,
+        fetcher: DocumentFetcher,
+        network: NetworkWatch,
+    ) -> None:
+        self._file = file
+        self._rows = rows
+        self._sender = sender
+        self._notices = notices
+        self._clock = clock
+        self._fetcher = fetcher
+        self._network = network
+        self._logins = Logins(sender, clock)
+        self._leads: Callable[[], bool] = lambda: True
+        self._services: dict[str, ServiceWatch] | None = None
+        """None while another process leads."""
+        self._used: InterfacesConfig | None = None
+        self._documents: dict[str, dict[str, KeptDocument]] = {}
+        """By service and file, as they were known when this process took over."""
+        self._cycles: dict[str, asyncio.Task[None]] = {}
+        self._retries: dict[str, datetime] = {}
+        """When services without a token are asked again."""
+        self._requests_at = 0.0
+        self._writes = InterfaceWrites()
+        self._away = OutageLog("interface_results_failed", "interface_results_recovered")
+        self._log = structlog.get_logger()
+
+    async def run(self, stop: asyncio.Event, leads: Callable[[], bool]) -> None:
+        """Follow the file, and probe while this process leads; at the end what is known is kept."""
+        self._leads = leads
+        writing = asyncio.create_task(self._write_each(), name="results of interfaces")
+        try:
+            with self._notices.follow(INTERFACES) as news:
+                while not stop.is_set():
+                    await self._guarded(news)
+        finally:
+            await self._stand_down()
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            await self._write()
+            self._sender.close()
+
+    async def _guarded(self, news: News) -> None:
+        """One look, and the wait for the next."""
+        try:
+            await self.look()
+        except DatabaseUnavailable as error:
+            self._away.met(error)
+        if await news.wait(self._seconds()):
+            self._requests_at = 0.0
+
+    def _seconds(self) -> float:
+        now = self._clock.now()
+        slots = [one.slot for one in (self._services or {}).values()]
+        nearest = min(((slot - now).total_seconds() for slot in slots), default=LOOK_SECONDS)
+        return min(LOOK_SECONDS, max(SHORTEST_WAIT, nearest))
+
+    async def look(self) -> None:
+        """Follow the file, scan what may have changed, and begin the cycles that are due."""
+        config = await asyncio.to_thread(self._file.current)
+        if not self._leads():
+            await self._stand_down()
+            return
+        if self._services is None:
+            await self._take_over()
+        if config is not self._used:
+            await self._follow_file()
+        services = self._services or {}
+        for service in services.values():
+            service.scan_if_due(self._fetcher)
+        await self._begin_requested(services)
+        for service in services.values():
+            self._begin_due(service)
+
+    async def _take_over(self) -> None:
+        self._documents = await self._rows.take_over(self._clock.now())
+        self._services, self._used = {}, None
+
+    async def _follow_file(self) -> None:
+        config, now = self._file.current(), self._clock.now()
+        known, services = self._services or {}, {}
+        await self._rows.remove_others(config.services, now)
+        await self._logins.use(config.logins)
+        for name, service in config.services.items():
+            watched = known.get(name)
+            if watched is None:
+                watched = ServiceWatch(
+                    service, self._file.folder, self._rows, self._clock, self._documents.pop(name, {})
+                )
+                watched.slot = first_slot(name, now)
+            watched.use(service)
+            watched.slot = held_slot(watched.slot, service.interval, now)
+            services[name] = watched
+        for name in known.keys() - services.keys():
+            await known[name].close()
+            await self._end_cycle(name)
+        self._services, self._used = services, config
+
+    async def _begin_requested(self, services: Mapping[str, ServiceWatch]) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._requests_at:
+            return
+        self._requests_at = loop.time() + REQUESTS_SECONDS
+        for name in await self._rows.requested():
+            if name in services and name not in self._cycles:
+                self._begin(services[name], self._clock.now(), CycleTrigger.MANUAL)
+
+    def _begin_due(self, service: ServiceWatch) -> None:
+        now, name = self._clock.now(), service.config.name
+        service.slot = held_slot(service.slot, service.config.interval, now)
+        retry = self._retries.get(name)
+        if retry is not None and retry <= now and name not in self._cycles:
+            self._begin(service, now, CycleTrigger.CLOCK)
+        due = due_slot(service.slot, service.config.interval, now)
+        if due is None or service.plan is None:
+            return
+        slot, service.slot = due
+        self._writes.due[service.plan.service_id] = service.slot
+        if name in self._cycles:
+            self._log.warning("interface_cycle_skipped", service=name, due_at=slot.isoformat())
+            number, size = service.plan.service_id, len(service.plan.probes)
+            self._keep(InterfaceCycle(number, now, slot, CycleTrigger.CLOCK, CycleOutcome.SKIPPED, size, now))
+            return
+        self._begin(service, slot, CycleTrigger.CLOCK)
+
+    def _begin(self, service: ServiceWatch, due_at: datetime, trigger: CycleTrigger) -> None:
+        name = service.config.name
+        if service.plan is None:
+            return
+        self._retries.pop(name, None)
+        run = CycleRun(
+            service.plan,
+            service.states,
+            sender=self._sender,
+            logins=self._logins,
+            network=self._network,
+            clock=self._clock,
+            sink=self,
+        )
+        begun = run.begun(due_at, trigger)
+        self._keep(begun)
+        task = self._cycles[name] = asyncio.create_task(self._cycle(run, begun, name), name=f"cycle of {name}")
+        task.add_done_callback(lambda _: self._cycles.pop(name, None))
+
+    async def _cycle(self, run: CycleRun, begun: InterfaceCycle, name: str) -> None:
+        try:
+            ended = await run.run(begun)
+        except Exception:  # noqa: BLE001  the boundary of a job: other services are probed all the same
+            self._log.exception("interface_cycle_crashed", service=name)
+            self._keep(_aborted(begun, self._clock.now()))
+            return
+        except asyncio.CancelledError:
+            self._keep(_aborted(begun, self._clock.now()))
+            raise
+        if run.login_problem:
+            self._retries[name] = self._clock.now() + LOGIN_AGAIN
+        self._writes.auth[ended.service_id] = (run.login_problem[:2000], self._clock.now())
+        self._keep(ended)
+        statistics = ended.statistics
+        self._log.info(
+            "interface_cycle_ended",
+            service=name,
+            operations=ended.operations,
+            failed=statistics.failed,
+            p95_ms=statistics.p95_ms and round(statistics.p95_ms, 1),
+        )
+
+    def state(self, operation_id: int, state: OperationState, record: ProbeRecord | None) -> None:
+        """What a cycle finds; it is kept with the next write."""
+        self._writes.states[operation_id] = state
+        if record is not None:
+            self._writes.results.append((operation_id, record))
+
+    def _keep(self, cycle: InterfaceCycle) -> None:
+        self._writes.cycles[cycle.service_id, cycle.started_at] = cycle
+
+    async def _end_cycle(self, name: str) -> None:
+        task = self._cycles.get(name)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _stand_down(self) -> None:
+        """Another process leads, or this one ends."""
+        if self._services is None:
+            return
+        services, self._services = self._services, None
+        for name in list(self._cycles):
+            await self._end_cycle(name)
+        for service in services.values():
+            await service.close()
+        self._retries.clear()
+        await self._logins.close()
+
+    async def _write_each(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self._write()
+
+    async def _write(self) -> None:
+        """Keep what was found; without a database it waits."""
+        writes, self._writes = self._writes, InterfaceWrites()
+        if not writes:
+            return
+        try:
+            await self._rows.record(writes)
+        except DatabaseUnavailable as error:
+            self._away.met(error)
+            waiting = writes.before(self._writes)
+            waiting.results = waiting.results[-MOST_WAITING:]
+            self._writes = waiting
+            return
+        except Exception:  # noqa: BLE001  the boundary of a job: the next results are kept
+            self._log.exception("interface_results_lost", results=len(writes.results))
+            return
+        self._away.over()
+
+
+def _aborted(begun: InterfaceCycle, now: datetime) -> InterfaceCycle:
+    return InterfaceCycle(
+        begun.service_id, begun.started_at, begun.due_at, begun.trigger, CycleOutcome.ABORTED, begun.operations, now
+    )

@@ -1,0 +1,156 @@
+"""The runner of interfaces on a real database and a real server: cycles, failures, recovery, documents that change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.db.engine import Database
+from app.probes.interfaces import runner, watched
+from app.probes.interfaces.cycles import run as cycle_run
+from app.probes.interfaces.models import OperationStatus
+from app.probes.interfaces.repository import InterfaceRepository
+from app.probes.interfaces.service import InterfaceService
+from tests.support.interface_server import (
+    CLOCK,
+    ChosenAnswer,
+    ReceivedRequest,
+    api_document,
+    http_service,
+    probing,
+    until_service,
+)
+from tests.support.store_factory import opened
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "first_slot", lambda _, now: now)
+    monkeypatch.setattr(runner, "FLUSH_SECONDS", 0.05)
+    monkeypatch.setattr(watched, "SCAN_SECONDS", 0.3)
+    monkeypatch.setattr(cycle_run, "CONFIRM_SECONDS", 0.2)
+
+
+def write(folder: Path, *fields: str, paths: tuple[str, ...] = ("/a", "/b", "/c")) -> None:
+    (folder / "api.json").write_text(api_document(paths))
+    lines = ("services:\n  shop:", "documents: api.json", *fields)
+    if not any(field.startswith("rate") for field in fields):
+        lines = (*lines, "rate: 100")
+    (folder / "interfaces.yaml").write_text("\n    ".join(lines) + "\n")
+
+
+async def asked_again(database: Database) -> None:
+    rows = InterfaceRepository(database)
+    service = InterfaceService(rows, CLOCK, kept_days=1)
+    found = await service.find("shop")
+    before = await rows.cycles(found.service_id, None, 1)
+    await service.run_now(found.service_id)
+    await until_service(
+        database, lambda one: one.cycle_finished_at and one.cycle_started_at not in {None, before[0].started_at}
+    )
+
+
+async def test_a_cycle_shows_what_fails_and_recovery_and_keeps_one_row_for_each(
+    database_url: str, tmp_path: Path
+) -> None:
+    failing = {"/b"}
+
+    def answer(request: ReceivedRequest) -> ChosenAnswer:
+        return ChosenAnswer(500 if request.path in failing else 200)
+
+    async with opened(database_url) as database, http_service(answer) as server:
+        write(tmp_path, f"base_urls: {server.url}")
+        rows = InterfaceRepository(database)
+        async with probing(database, tmp_path):
+            found = await until_service(database, lambda one: one.cycle_outcome == "completed")
+            assert (found.status, found.failing, found.operations) == ("failing", 1, 3)
+            # A failure is confirmed before it counts, a good answer is not asked for twice.
+            assert dict(server.asked) == {"/a": 1, "/b": 2, "/c": 1}
+            [worst, *_] = await rows.worst(found.service_id, 9)
+            assert (worst.operation.key.path, worst.state.status, worst.state.reason, worst.state.http_status) == (
+                "/b", OperationStatus.DOWN, "status", 500,
+            )  # fmt: skip
+            [result] = await rows.results(worst.operation_id, None, 9)
+            assert (result.ok, result.attempts, result.at) == (False, 2, worst.state.checked_at)
+            assert worst.state.since < result.at
+            failing.clear()
+            await asked_again(database)
+            found = await until_service(database, lambda one: one.failing == 0)
+            assert (found.status, found.failing_since) == ("up", None)
+        [last, first] = await rows.cycles(found.service_id, None, 9)
+        assert (first.statistics.checked, first.statistics.failed) == (3, 1)
+        assert first.statistics.success_percent == pytest.approx(100 * 2 / 3)
+        assert (last.trigger, last.statistics.failed, len(last.statistics.slowest)) == ("manual", 0, 3)
+        async with database.connection() as connection:
+            assert await connection.fetchval("select count(*) from interface_results") == 6
+
+
+async def test_documents_that_change_are_told_and_broken_ones_keep_their_last_good_state(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with opened(database_url) as database, http_service() as server:
+        write(tmp_path, f"base_urls: {server.url}")
+        rows = InterfaceRepository(database)
+        async with probing(database, tmp_path):
+            found = await until_service(database, lambda one: one.cycle_outcome == "completed")
+            assert await rows.changes(found.service_id, None, 9) == []
+            (tmp_path / "api.json").write_text('{"openapi": "3.0.3", "paths": {"/a": {')
+            found = await until_service(database, lambda one: one.scan_problem)
+            assert found.operations == 3
+            assert "api.json" in found.scan_problem
+        # Another process knows the last good state from the database.
+        async with probing(database, tmp_path):
+            found = await until_service(database, lambda one: one.operations == 3 and one.scan_failing_since)
+            (tmp_path / "api.json").write_text(api_document(("/a", "/b", "/d")))
+            found = await until_service(database, lambda one: not one.scan_problem)
+            changes = {(one.kind, one.path, one.breaking) for one in await rows.changes(found.service_id, None, 9)}
+            assert changes == {("removed", "/c", True), ("added", "/d", False)}
+            assert {row.operation.key.path for row in await rows.worst(found.service_id, 9)} == {"/a", "/b", "/d"}
+            (tmp_path / "interfaces.yaml").write_text("services: {other: {documents: api.json}}\n")
+            await until_service(database, lambda one: one, "other")
+            assert await rows.named("shop") is None
+
+
+async def test_a_running_cycle_is_not_begun_again_but_told_and_a_broken_host_is_spared(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.probes.interfaces.cycles.limits.BROKEN_AFTER", 3)
+    paths = tuple(f"/{number}" for number in range(30))
+    async with opened(database_url) as database:
+        write(tmp_path, "base_urls: http://127.0.0.1:9", "concurrency: 1", paths=paths)
+        rows = InterfaceRepository(database)
+        async with probing(database, tmp_path) as running:
+            found = await until_service(database, lambda one: one.cycle_outcome == "completed")
+            assert (found.failing, found.operations) == (30, 30)
+            worst = await rows.worst(found.service_id, 99)
+            spared = [row for row in worst if "not asked" in row.state.message]
+            assert 20 < len(spared) < 30
+            assert len({row.state.message for row in spared}) == 1
+            service = (running._services or {})["shop"]
+            for _ in range(2):
+                service.slot = CLOCK.now()
+                running._begin_due(service)
+            found = await until_service(database, lambda one: one.cycle_outcome == "completed")
+        outcomes = [one.outcome.value for one in await rows.cycles(found.service_id, None, 9)]
+        assert sorted(outcomes) == ["aborted", "completed", "skipped"] or sorted(outcomes) == [
+            "completed", "completed", "skipped",
+        ]  # fmt: skip
+
+
+async def test_only_the_leader_probes_and_one_that_falls_leaves_no_running_cycle(
+    database_url: str, tmp_path: Path
+) -> None:
+    leading = False
+    async with opened(database_url) as database, http_service() as server:
+        write(tmp_path, f"base_urls: {server.url}", "rate: 2", "concurrency: 1")
+        rows = InterfaceRepository(database)
+        async with probing(database, tmp_path, lambda: leading):
+            assert await rows.named("shop") is None
+            leading = True
+            found = await until_service(database, lambda one: one.cycle_outcome == "running")
+            leading = False
+            found = await until_service(database, lambda one: one.cycle_outcome == "aborted")
+            leading = True
+            found = await until_service(database, lambda one: one.cycle_outcome == "completed")
+        assert found.failing == 0
