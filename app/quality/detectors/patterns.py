@@ -20,6 +20,9 @@ from app.timeseries.rolling import (
 
 HABIT_FACTOR = 1.5
 HABIT_DAYS, HABITS_COMPARED = 56, 3
+OFTEN = 0.75
+"""What happens on one day in four is a habit whatever its length; on one day in ten, if it lasts some hours only."""
+HOURS_OF_A_HABIT = 6
 STEADY = frozenset({SeriesKind.LOAD, SeriesKind.WIND})
 RESTS_IN_A_ROW = 2
 """What holds each level for hours may hold the same twice."""
@@ -80,15 +83,22 @@ def allowed_run(lengths: Values, series: Series, shortest: float, usual: Values 
     return allowed
 
 
-def lasting_habit(lengths: Values, series: Series) -> Values:
+def lasting_habit(lengths: Values, series: Series, believed: float = 0.0) -> Values:
     """What is usual in the last eight weeks and in those before them: a burst of faults makes no habit.
 
+    What one day in ten reaches is usual up to the length that is `believed`; beyond it one day in four must reach it.
     Markets, the sun, lines and plants that follow markets change their ways with the season: to them what is recent is usual.
     """
-    usual = recent = habit(lengths, series.per_day, days=HABIT_DAYS)
+    often, seldom = (habit(lengths, series.per_day, quantile=quantile, days=HABIT_DAYS) for quantile in (OFTEN, 0.9))
+    usual = recent = np.maximum(often, np.minimum(seldom, believed))
     for earlier in range(1, HABITS_COMPARED if series.kind in STEADY else 1):
         usual = np.fmin(usual, before(recent, earlier * HABIT_DAYS * series.per_day))
     return usual
+
+
+def _believed(series: Series) -> float:
+    """What a rest on one day in ten may last, so that some hours are allowed."""
+    return (HOURS_OF_A_HABIT * series.per_hour - 1) / HABIT_FACTOR
 
 
 def _coarse(values: Values) -> bool:
@@ -133,12 +143,12 @@ def stuck(series: Series) -> Flags:
     """
     same = (series.values == before(series.values, 1)) & (series.values != 0)
     if series.kind is SeriesKind.SOLAR:
-        same &= ~(series.values <= GLIMMER * habit(series.values, series.per_day, days=28))
+        same &= ~_in_the_dark(series)
     lengths = np.where(same, run_lengths(same) + 1, 0)
     if series.kind is SeriesKind.WIND:
         same &= ~(series.values <= CALM * habit(series.values, series.per_day, days=28))
     hours = HOURS_OF_A_PRICE if series.kind is SeriesKind.PRICE else HOURS
-    usual = lasting_habit(lengths, series)
+    usual = lasting_habit(lengths, series, _believed(series))
     allowed = allowed_run(lengths, series, hours * series.per_hour, usual)
     allowed = np.fmax(allowed, RESTS_IN_A_ROW * usual)
     if series.kind is SeriesKind.PRICE:
@@ -150,13 +160,21 @@ def stuck(series: Series) -> Flags:
     return _too_long(same, lengths, allowed)
 
 
+def _in_the_dark(series: Series) -> Flags:
+    """Output so small that whole units of it make a pattern."""
+    dark: Flags = series.values <= GLIMMER * habit(series.values, series.per_day, days=28)
+    return dark
+
+
 def zero_run(series: Series) -> Flags:
     """Zero where the series is not used to it; an outage of more than a week is a state, not a fault."""
     zero = series.values == 0
     for other in series.opposites:
         zero &= ~(other > 0)
     lengths = np.where(zero, run_lengths(zero), 0)
-    allowed = allowed_run(lengths, series, HOURS * series.per_hour)
+    seasonal = series.kind in {SeriesKind.FLOW, SeriesKind.SOLAR}  # lines at rest, and nights
+    usual = None if seasonal else lasting_habit(lengths, series, _believed(series))
+    allowed = allowed_run(lengths, series, HOURS * series.per_hour, usual)
     if series.kind in NEVER_ZERO:
         allowed = np.where(habit(lengths, series.per_day, days=HABIT_DAYS) == 0, 0, allowed)
     found = _too_long(zero, lengths, allowed)
@@ -204,6 +222,8 @@ def straight_line(series: Series) -> Flags:
     bend = slope - before(slope, 1)
     exact = 1e-6 * np.abs(slope) + 1e-12 * np.abs(series.values)
     straight = (np.abs(bend) <= np.fmax(exact, _rounding(series, slope, bend))) & (slope != 0)
+    if series.kind is SeriesKind.SOLAR:
+        straight &= ~_in_the_dark(series)
     lengths = np.where(straight, run_lengths(straight) + 2, 0)
     usual = lasting_habit(lengths, series)
     found = _too_long(straight, lengths, allowed_run(lengths, series, SHORTEST_PATTERN - 1, usual))
@@ -284,5 +304,5 @@ def _copy_of(series: Series, other: Values, patience: Values | float = 1.0, *, o
     follows = np.cumsum(changing[::-1])[::-1]
     at_end = np.maximum.accumulate(np.where(equal, 0, follows)[::-1])[::-1]
     inside = (counts > 0) & (np.where(equal, follows - at_end, 0) > 0)
-    usual = lasting_habit(counts, series) if own else None
+    usual = lasting_habit(np.where(inside, counts, 0.0), series) if own else None
     return inside & _too_long(equal, counts, patience * allowed_run(counts, series, SHORTEST_PATTERN - 1, usual))

@@ -11,7 +11,7 @@ import pytest
 from app.quality.detectors.detect import detect
 from app.quality.models import Series
 from app.timeseries.rolling import Flags, Values
-from tests.support.quality_series import forecast_of, load, wind
+from tests.support.quality_series import forecast_of, load, price, solar, wind
 
 DAYS, AT = 160, 110 * 24 + 7
 LOAD, WIND = load(DAYS), wind(DAYS)
@@ -67,18 +67,39 @@ def test_weeks_of_two_fifths_of_wind_are_told_by_two_forecasts_and_by_one_where_
 
 SPOIL: dict[str, Callable[[Values, Values], Values]] = {
     "rests": lambda values, _: np.full(len(values), values[0]),
-    "lies on a line": lambda values, _: np.linspace(values[0], values[-1] + 500, len(values)),
+    "lies on a line": lambda values, _: np.linspace(values[0], 1.1 * values[-1] + 3, len(values)),
     "is that of yesterday": lambda _, day_before: day_before,
 }
 
 
 @pytest.mark.parametrize("fault", SPOIL)
-def test_what_a_load_does_on_every_fifth_day_of_four_months_is_no_habit(fault: str) -> None:
-    values = load(230, seed=31).values.copy()
-    places = [24 * day + 9 for day in range(100, 220, 5)]
+@pytest.mark.parametrize("make", [load, price, wind, solar])
+def test_what_comes_on_every_fifth_day_of_half_a_year_is_no_habit(make: Callable[[int], Series], fault: str) -> None:
+    series = make(230)
+    values = series.values.copy()
+    places = [24 * day + 9 for day in range(40, 220, 5)]
     for first in places:
         hours = slice(first, first + 8)
         values[hours] = SPOIL[fault](values[hours], values[first - 24 : first - 16])
 
-    found = flags(LOAD, values)
+    found = flags(series, values)
     assert np.mean([bool(found[first : first + 8].any()) for first in places]) > 0.9
+
+
+def test_what_comes_on_every_third_day_is_one() -> None:
+    series = price(230)
+    values = series.values.copy()
+    for first in range(24 * 40 + 9, 24 * 220, 72):
+        values[first : first + 8] = values[first]
+
+    assert not flags(series, values)[24 * 120 :].any()
+
+
+def test_a_factor_on_every_fifth_day_does_not_raise_the_gate() -> None:
+    values = LOAD.values.copy()
+    places = range(24 * 40 + 9, 24 * 150, 120)
+    for first in places:
+        values[first : first + 3] *= 1.4
+
+    found = flags(LOAD, values)
+    assert np.mean([bool(found[first : first + 3].any()) for first in places]) > 0.9
