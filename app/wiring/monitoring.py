@@ -17,6 +17,7 @@ from app.monitoring.repository import MonitoringRepository
 from app.monitoring.rollup_maintenance import MonitoringUpkeep
 from app.monitoring.service import MonitoringService
 from app.monitoring.status import StatusReader
+from app.monitoring.trends.queries import TrendReads
 from app.monitoring.zones.queries import ZoneReads
 from app.settings import Settings
 from app.wiring.catalog import CATALOG
@@ -50,6 +51,7 @@ class MonitoringWiring(containers.DeclarativeContainer):
         requests_per_minute=settings.provided.entsoe.requests_per_minute,
         takeover_after=settings.provided.scheduler.takeover_after,
     )
+    trends: providers.Singleton[TrendReads] = providers.Singleton(TrendReads, database)
     zones: providers.Singleton[ZoneReads] = providers.Singleton(ZoneReads, database)
     anomalies: providers.Singleton[AnomalyWatch] = providers.Singleton(
         AnomalyWatch, providers.Singleton(AnomalyRepository, database)

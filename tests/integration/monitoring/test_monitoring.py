@@ -31,6 +31,7 @@ from app.monitoring.replica.sampler import Replica, ResourceSampler
 from app.monitoring.repository import MonitoringRepository
 from app.monitoring.rollup_maintenance import MonitoringUpkeep
 from app.monitoring.service import MonitoringService
+from app.monitoring.trends.queries import TrendReads
 from app.settings import MonitoringSettings, load_settings
 from app.sources.source import FetchStatistics, RejectedPoint
 from app.timeseries.repository import TimeSeriesRepository
@@ -322,6 +323,38 @@ async def test_lateness_is_looked_at_with_every_round_until_a_first_collection_h
     for _ in range(7):
         await upkeep.once()
     assert lateness.last == 5
+
+
+async def test_trends_are_read_from_rollups_scores_events_and_changes_of_gaps(
+    database: Database, repository: MonitoringRepository
+) -> None:
+    now = NOON + timedelta(hours=1, minutes=10)
+    await repository.add_runs([measured(1), measured(2, outcome=Outcome.FAILED)])
+    await roll_up(repository)
+    gap = "'load_actual', 'FR', null, now(), now() + interval '1 hour', 5, 4"
+    async with database.connection() as connection:
+        for days, was, reason in ((3, "null", "'ours'"), (2, "null", "'late'"), (1, "'late'", "null")):
+            await connection.execute(
+                "insert into gap_changes (at, item, area, series_id, change_start, change_end, resolution, missing, was, "
+                f"reason, since, whole) values ($1, {gap}, {was}, {reason}, now(), true)",
+                now - timedelta(days=days - 0.5),
+            )
+        await connection.execute(
+            "insert into gaps (item, area, series_id, gap_start, gap_end, resolution, missing, reason, since, found_at) "
+            f"values ({gap}, 'ours', now(), now())"
+        )
+        await connection.execute(
+            "with alert as (insert into alerts (rule, labels, severity, phase, since, seen_at) "
+            "values ('r', '{}', 'info', 'firing', $1, $1) returning alert_id) "
+            "insert into alert_events (alert_id, rule, at, kind, severity, notified) "
+            "select alert_id, 'r', $1, 'fired', 'info', true from alert",
+            now - timedelta(days=1.5),
+        )
+    found = await TrendReads(database).trends(now)
+    assert (len(found.success), found.success[-3:], found.requests[-2]) == (24, [None, 0.5, None], 2)
+    assert found.gaps == [0] * 11 + [1, 2, 1]
+    assert found.alerts == [0] * 12 + [1, 0]
+    assert found.quality == []
 
 
 async def test_a_command_that_collects_leaves_measurements_and_rollups(database_url: str, database: Database) -> None:

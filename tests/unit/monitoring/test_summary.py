@@ -12,7 +12,9 @@ from app.monitoring.health import Health
 from app.monitoring.models import Lateness, Objective, RunTotals
 from app.monitoring.overview import DisabledChannel, FiringAlert, GapCount, Leader, OpenBackfill, Overview
 from app.monitoring.summary import Standing, freshness, summary_of, up_to
+from app.monitoring.trends.queries import Trends
 from app.web.pages.overview.filters import OverviewFilter
+from app.web.pages.overview.sparkline import Sparkline, trend_line
 from app.web.pages.overview.tiles import tiles_of
 
 NOW = datetime(2026, 3, 1, 19, 50, tzinfo=UTC)
@@ -126,7 +128,7 @@ def test_bad_tiles_come_first_and_say_why() -> None:
         blocked_until=NOW + timedelta(seconds=90),
     )
     state = replace(state, collection={**state.collection, "24h": RunTotals(runs=100, failed=30)})
-    found = {tile.name: tile for tile in tiles_of(state, [])}
+    found = {tile.name: tile for tile in tiles_of(state, [], Trends(success=[None, 1, 0.5], gaps=[1, 1]))}
     assert {tile.name for tile in list(found.values())[:4]} == {"Collection", "Freshness", "Alerts", "Request budget"}
     assert (found["Collection"].figure, found["Collection"].condition) == ("70.00 %", Standing.BAD)
     assert (found["Freshness"].figure, found["Freshness"].condition) == ("0 of 1", Standing.BAD)
@@ -135,6 +137,12 @@ def test_bad_tiles_come_first_and_say_why() -> None:
     assert found["Request budget"].notes == ("blocked for 1 min",)
     assert found["Quality"].condition is Standing.IDLE
     assert found["Gaps"].notes == ("not looked for yet",)
+    assert found["Gaps"].trend == Sparkline(
+        ("2.0,2.0 118.0,2.0",), "Gaps by day, the last 14 days: between 1 and 1, at last 1"
+    )
+    assert found["Collection"].trend is not None
+    assert found["Collection"].trend.words.endswith("between 50% and 100%, at last 50%")
+    assert found["Quality"].trend is None
 
 
 def test_a_filter_says_what_of_it_names_nothing() -> None:
@@ -150,3 +158,12 @@ def test_a_filter_says_what_of_it_names_nothing() -> None:
         "There is no item 'load_actul', did you mean load_actual?",
         "There is no state 'foo'; there are bad, warn, idle, good.",
     ]
+
+
+def test_a_trend_is_drawn_with_its_holes() -> None:
+    drawn = trend_line([1, 3, None, 2], "Hours")
+    assert drawn == Sparkline(("2.0,22.0 40.7,2.0", "118.0,12.0 118.0,12.0"), "Hours: between 1 and 3, at last 2")
+    flat = trend_line([5, 5], "Hours")
+    assert flat is not None
+    assert flat.lines == ("2.0,12.0 118.0,12.0",)
+    assert trend_line([None, 4], "Hours") is None

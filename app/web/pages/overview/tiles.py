@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.market.text import counted
 from app.monitoring.health import SHORT, SHORT_BYTES, Health
 from app.monitoring.models import Sample
 from app.monitoring.summary import REASONS, Standing, lateness_condition
+from app.monitoring.trends.queries import DAYS, HOURS, Trends
 from app.quality.listing import ListedScore
+from app.web.pages.overview.sparkline import Sparkline, trend_line
 from app.web.pages.rendering import NOTHING, age, shown_share
 
 LOW_SCORE = 90.0
@@ -25,9 +27,10 @@ class Tile:
     figure: str
     notes: tuple[str, ...]
     path: str
+    trend: Sparkline | None = None
 
 
-def tiles_of(health: Health, scores: Sequence[ListedScore]) -> list[Tile]:
+def tiles_of(health: Health, scores: Sequence[ListedScore], trends: Trends) -> list[Tile]:
     """All of them; what is bad comes first, else they keep their places."""
     found = [
         _collection(health),
@@ -39,8 +42,22 @@ def tiles_of(health: Health, scores: Sequence[ListedScore]) -> list[Tile]:
         _budget(health),
         _replicas(health),
     ]
+    lines = _trends(trends)
+    found = [replace(tile, trend=lines.get(tile.name)) for tile in found]
     order = list(Standing)
     return sorted(found, key=lambda tile: min(order.index(tile.condition), order.index(Standing.IDLE)))
+
+
+def _trends(trends: Trends) -> dict[str, Sparkline | None]:
+    """By the name of the tile; of the others nothing is kept that could be drawn."""
+    hours, days = f"the last {HOURS} hours", f"the last {DAYS} days"
+    return {
+        "Collection": trend_line(trends.success, f"Answered windows by hour, {hours}", lowest=0.0, shown="{:.0%}"),
+        "Request budget": trend_line(trends.requests, f"Requests by hour, {hours}", lowest=0.0),
+        "Quality": trend_line(trends.quality, f"Mean score by day, {days}", shown="{:.1f}"),
+        "Alerts": trend_line(trends.alerts, f"Alerts that fired by day, {days}", lowest=0.0),
+        "Gaps": trend_line(trends.gaps, f"Gaps by day, {days}", lowest=0.0),
+    }
 
 
 def _collection(health: Health) -> Tile:

@@ -11,6 +11,7 @@ from fastapi import Query, Request, Response
 from app.market.time import Interval
 from app.monitoring.health import Health
 from app.monitoring.summary import Standing, freshness, summary_of, up_to
+from app.monitoring.trends.queries import Trends
 from app.monitoring.zones.figures import ZoneMeasure
 from app.quality.listing import ListedScore
 from app.web.dependencies import READ, Now, Services
@@ -26,6 +27,8 @@ router = page_router()
 
 FRESH_SECONDS = 2.0
 """However many people look, the database is asked this often at most."""
+TREND_SECONDS = 60.0
+"""What is drawn by hours and days is read less often."""
 SCORED = timedelta(days=3)
 """Scores of a day come with the next night; within so many days one has been scored."""
 
@@ -38,18 +41,21 @@ class OverviewState:
 
     health: Health
     scores: list[ListedScore]
+    trends: Trends
 
 
-async def read_state(services: Container) -> OverviewState:
+async def read_state(services: Container, trends: RecentRead[Trends]) -> OverviewState:
     now = services.clock().now()
     return OverviewState(
         await services.monitoring().status().health(now),
         await services.quality().rows().scores(interval=Interval(now - SCORED, now)),
+        await trends.get(),
     )
 
 
 def recent_state(services: Container) -> RecentRead[OverviewState]:
-    return RecentRead(lambda: read_state(services), FRESH_SECONDS)
+    trends = RecentRead(lambda: services.monitoring().trends().trends(services.clock().now()), TREND_SECONDS)
+    return RecentRead(lambda: read_state(services, trends), FRESH_SECONDS)
 
 
 @router.get("/", openapi_extra=READ)
@@ -80,7 +86,7 @@ async def overview(
         summary=summary_of(health),
         reaches=up_to(health.lateness, health.at),
         health=health,
-        tiles=tiles_of(health, found.scores),
+        tiles=tiles_of(health, found.scores, found.trends),
         areas=areas,
         shown=chosen.rows(areas, columns),
         unknown=list(chosen.problems({one.area for one in areas}, items)),
