@@ -9,6 +9,7 @@ from dependency_injector import containers, providers
 from app.clock import Clock
 from app.db.engine import Database
 from app.quality.check import QueuedChecks, RunCheck
+from app.quality.overview.queries import QualityOverview
 from app.quality.repair.service import RepairService
 from app.quality.repository import QualityRepository
 from app.quality.scan import QualityScanner
@@ -29,6 +30,9 @@ class QualityWiring(containers.DeclarativeContainer):
     collection: providers.Dependency[CollectionWiring] = providers.Dependency()
 
     rows: providers.Singleton[QualityRepository] = providers.Singleton(QualityRepository, database)
+    overview: providers.Singleton[QualityOverview] = providers.Singleton(
+        QualityOverview, database, settings.provided.quality.weights
+    )
     scanner: providers.Singleton[QualityScanner] = providers.Singleton(
         QualityScanner,
         storage.time_series,

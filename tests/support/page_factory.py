@@ -122,3 +122,31 @@ async def keep_event(api: ServedApi) -> None:
         await connection.execute(
             "insert into job_runs (job, scheduled_for, trigger, kind, outcome) values ('nothing', now(), 'cron', 'collect', 'succeeded')"
         )
+
+
+async def keep_finding(api: ServedApi, start: datetime) -> None:
+    """A score of the day and a finding about it of every stored series; the texts that a person or a source may choose are hostile."""
+    async with api.container.database().connection() as connection:
+        await connection.execute(
+            """
+            insert into quality_findings (
+                series_id, dimension, rule, interval_start, interval_end, affected, score, known_until, severity,
+                state, evidence, first_seen, last_seen, state_since, note, noted_by
+            )
+            select
+                series_id, 'accuracy', 'stuck', $1::timestamptz, $1::timestamptz + interval '1 day', 3, 2.5, $1, 'warning', 'accepted', $2,
+                $1, $1, $1, $3, $3
+            from series
+            """,
+            start, json.dumps({HOSTILE: {HOSTILE: [HOSTILE, 1]}, "value": 1.5, "rules": [HOSTILE]}), HOSTILE,
+        )  # fmt: skip
+        await connection.execute(
+            """
+            insert into quality_scores (
+                series_id, day_start, day, completeness, overall, expected, stored, ours, weights, scored_at
+            )
+            select series_id, $1::timestamptz, $1::timestamptz::date, 80, 80, 10, 8, 2, '{40,20,20,20}', $1::timestamptz from series
+            on conflict do nothing
+            """,
+            start,
+        )

@@ -244,6 +244,17 @@ def history_chart(title: str, history: Sequence[tuple[date, float]]) -> str:
     return time_chart([curve], title=f"{title}: score", bounds=(0.0, 100.0), height=130)
 
 
+def finding_chart(finding: ListedFinding, picture: Picture, drawn: Interval) -> str:
+    """The values around a finding, which is shaded."""
+    band = Band(
+        max(finding.interval_start, drawn.start).timestamp(),
+        min(finding.interval_end, drawn.end).timestamp(),
+        f"{finding.rule} ({finding.state})",
+    )
+    line = PlotLine(finding.title, picture.instants, picture.values)
+    return time_chart([line], title=f"{finding.title}: values around the finding", unit=picture.unit, bands=[band])
+
+
 def _hours(seconds: float) -> str:
     return f"{seconds / 3600:+,.1f} h"
 

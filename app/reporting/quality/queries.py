@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.market.time import Interval, Resolution
 from app.quality.listing import ListedTrend
 from app.reporting.plots import with_breaks
-from app.reporting.quality.document import Picture, SeriesScore
+from app.reporting.quality.document import Picture
 
 if TYPE_CHECKING:
     from app.db.engine import Connection
@@ -57,14 +57,14 @@ async def read_trends(
     return [ListedTrend(**row) for row in await connection.fetch(_TRENDS, _listed(items), _listed(areas), last)]
 
 
-async def read_picture(connection: Connection, one: SeriesScore, interval: Interval, last: date) -> Picture:
+async def read_picture(connection: Connection, series_id: int, interval: Interval, last: date) -> Picture:
     """The values of the interval, broken where some are missing, and the scores of the weeks that end with `last`."""
-    values = await connection.fetch(_VALUES, one.series_id, interval.start, interval.end)
-    history = await connection.fetch(_HISTORY, one.series_id, last - HISTORY, last)
-    series = await connection.fetchrow(_UNIT, one.series_id)
+    values = await connection.fetch(_VALUES, series_id, interval.start, interval.end)
+    history = await connection.fetch(_HISTORY, series_id, last - HISTORY, last)
+    series = await connection.fetchrow(_UNIT, series_id)
     unit = "/".join(filter(None, (series["currency"], _UNITS.get(series["unit"], series["unit"])))) if series else ""
     return Picture(
-        one.series_id,
+        series_id,
         *with_breaks(
             [row["instant"] for row in values],
             [row["instant"] + _longest(row["resolution"]) for row in values],

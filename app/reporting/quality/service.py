@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 
 from app.db.migrate import is_synthetic
 from app.market.time import MARKET_ZONE, Interval, local_day
+from app.quality.listing import ListedFinding
 from app.quality.repository import QualityRepository
 from app.quality.scoring import Weights
 from app.reporting.publication_delays import LatenessReader
-from app.reporting.quality.document import Delay, QualityReport, SeriesScore, quality_report, worst
+from app.reporting.quality.document import Delay, QualityReport, SeriesScore, finding_chart, quality_report, worst
 from app.reporting.quality.queries import read_picture, read_trends
 from app.timeseries.repository import TimeSeriesRepository
 
 if TYPE_CHECKING:
     from app.db.engine import Database
 
+SHORTEST_MARGIN = timedelta(hours=36)
 LONGEST_PICTURE = timedelta(days=45)
 """Of a longer interval the last days are drawn."""
 MOST_DELAYS = 20
@@ -68,9 +70,20 @@ class QualityReporting:
                 made_at=now,
             )
             synthetic = await is_synthetic(connection)
-            pictures = [await read_picture(connection, one, drawn_of(interval), last) for one in worst(made.series)]
+            pictures = [
+                await read_picture(connection, one.series_id, drawn_of(interval), last) for one in worst(made.series)
+            ]
         delays = tuple(await self._delays(made.series, interval))
         return replace(made, pictures=tuple(pictures), delays=delays, synthetic=synthetic)
+
+    async def finding_chart(self, finding: ListedFinding) -> str:
+        """The values around a finding as SVG, its own part shaded."""
+        around = around_finding(Interval(finding.interval_start, finding.interval_end))
+        async with self._database.connection() as connection:
+            picture = await read_picture(
+                connection, finding.series_id, around, local_day(_before(around.end), MARKET_ZONE)
+            )
+        return finding_chart(finding, picture, around)
 
     async def _delays(self, series: Sequence[SeriesScore], interval: Interval) -> list[Delay]:
         """Of the series whose values were latest."""
@@ -95,6 +108,13 @@ def drawn_of(interval: Interval) -> Interval:
     return Interval(
         min(max(interval.start, interval.end - LONGEST_PICTURE), interval.end - SHORTEST_PICTURE), interval.end
     )
+
+
+def around_finding(interval: Interval) -> Interval:
+    """A finding with as much before and after it, at least a day and a half; of a long one the beginning."""
+    margin = max(interval.duration, SHORTEST_MARGIN)
+    start = interval.start - min(margin, LONGEST_PICTURE / 3)
+    return Interval(start, min(interval.end + margin, start + LONGEST_PICTURE))
 
 
 def _before(end: datetime) -> datetime:

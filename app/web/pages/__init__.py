@@ -12,6 +12,8 @@ PATHS = (
     "/live",
     "/coverage",
     "/coverage/{rest:path}",
+    "/quality",
+    "/quality/{rest:path}",
     "/sign-in",
     "/sign-out",
     "/account",

@@ -15,6 +15,7 @@ from app.web.pages.coverage import maps
 from app.web.pages.live import views as live_views
 from app.web.pages.live.viewers import LivePages
 from app.web.pages.overview import views as overview
+from app.web.pages.quality import views as quality
 from app.web.pages.rendering import with_tokens
 from app.web.pages.routing import install_error_pages
 from app.web.pages.work import backfills, jobs, runs
@@ -26,6 +27,7 @@ MODULES = (
     overview,
     data,
     maps,
+    quality,
     listing,
     silences,
     rules,

@@ -47,7 +47,14 @@ PAGE_HEADERS: Mapping[str, str] = {
 
 NOT_KEPT: Mapping[str, str] = {"Cache-Control": "no-store"}
 
-PAGES = (("", "Overview"), ("data", "Data"), ("coverage", "Coverage"), ("alerts", "Alerts"), ("work", "Work"))
+PAGES = (
+    ("", "Overview"),
+    ("data", "Data"),
+    ("coverage", "Coverage"),
+    ("quality", "Quality"),
+    ("alerts", "Alerts"),
+    ("work", "Work"),
+)
 """What stands in the navigation, by path."""
 FORM_TOKEN = secrets.token_hex(32)
 """Stands in a page for the token of its forms, so that viewers who are alike share one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,15 @@ from playwright.async_api import Browser, Page
 from app.access.models import AccessScope
 from tests.support.api_factory import ServedApi, served_api
 from tests.support.browser import REQUIRED, chromium, installed_browser, visiting
-from tests.support.page_factory import HOSTILE, keep_event, keep_forecast, keep_hostile_work, keep_lateness, keep_series
+from tests.support.page_factory import (
+    HOSTILE,
+    keep_event,
+    keep_finding,
+    keep_forecast,
+    keep_hostile_work,
+    keep_lateness,
+    keep_series,
+)
 from tests.support.timescale_server import TierUnavailable
 
 pytestmark = [pytest.mark.xdist_group("browser")]
@@ -27,6 +36,9 @@ PAGES = [
     "/coverage?from=2025-12&to=2026-02",
     "/coverage/days?item=load_actual&area=FR&from=2025-12&to=2026-02",
     "/coverage/hours?item=load_actual&area=FR&month=2026-01",
+    "/quality",
+    "/quality/findings",
+    "/quality/findings/1",
     "/alerts",
     "/alerts?state=past",
     "/alerts/1",
@@ -69,6 +81,7 @@ async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
             (HOSTILE, HOSTILE, 5),
         )
         await keep_series(served)
+        await keep_finding(served, datetime.now(UTC) - timedelta(days=1))
         await keep_hostile_work(served)
         yield served
 

@@ -100,11 +100,11 @@ def _quality(scores: Sequence[ListedScore]) -> Tile:
     latest = max((score.day for score in scores), default=None)
     known = [score.overall for score in scores if score.day == latest and score.overall is not None]
     if latest is None or not known:
-        return Tile("Quality", Standing.IDLE, NOTHING, ("no day has been scored yet",), "api/docs#/reports")
+        return Tile("Quality", Standing.IDLE, NOTHING, ("no day has been scored yet",), "quality")
     mean, low = sum(known) / len(known), sum(score < LOW_SCORE for score in known)
     condition = Standing.WARN if low else Standing.GOOD
     notes = (f"mean score of {latest}", f"{low} of {len(known)} series below {LOW_SCORE:.0f}")
-    return Tile("Quality", condition, f"{mean:.1f}", notes, "api/docs#/reports")
+    return Tile("Quality", condition, f"{mean:.1f}", notes, "quality")
 
 
 def _alerts(health: Health) -> Tile:
