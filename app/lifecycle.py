@@ -119,6 +119,7 @@ async def collecting(settings: Settings, echo: Echo, *, asks: bool = True) -> As
 
         container = Container(settings=settings, database=opened, echo=echo)
         stack.push_async_callback(container.sources().live().aclose)
+        stack.push_async_callback(container.storage().notices().close)
         await stack.enter_async_context(_measuring(container))
         favour_the_event_loop()
         yield container

@@ -56,11 +56,17 @@ class JobRunRepository:
             rows = await connection.fetch(sql.RECOVER_RUNS, epoch, now, retry_limit)
         return [(row["job"], row["scheduled_for"]) for row in rows]
 
-    async def claim_waiting(self, epoch: int, now: datetime, busy: Collection[str]) -> list[Ticket]:
-        """Tickets for everything that waits for an attempt and whose job is not busy: retries and manual runs."""
+    async def claim_waiting(
+        self, epoch: int, now: datetime, busy: Collection[str]
+    ) -> tuple[list[Ticket], datetime | None]:
+        """Tickets for everything that waits for an attempt and whose job is not busy: retries and manual runs.
+
+        And the instant of the next attempt that is planned for later.
+        """
         async with self._database.connection() as connection:
             rows = await connection.fetch(sql.CLAIM_WAITING, epoch, now, list(busy))
-        return [_ticket(row) for row in sorted(rows, key=lambda row: (row["scheduled_for"], row["job"]))]
+            following: datetime | None = await connection.fetchval(sql.NEXT_ATTEMPT, now)
+        return [_ticket(row) for row in sorted(rows, key=lambda row: (row["scheduled_for"], row["job"]))], following
 
     async def request(self, job: StoredJob, now: datetime, trigger: RunTrigger) -> tuple[str, datetime]:
         """Ask for a run now; the leader takes it within a second. Conflict if one was asked for at this very moment."""

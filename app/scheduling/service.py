@@ -8,12 +8,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from app.clock import Clock, until_beat
 from app.db.engine import Database
+from app.db.feed.notices import EVENTS, Notices, Watch, watching
 from app.db.leader import Leadership, LeadershipLost
 from app.db.sync_engine import small_sync_engine
 from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
@@ -41,6 +42,8 @@ SHORT_TERM = 30.0
 LONGEST_PAUSE = 20.0
 FAILING_TERMS = 5
 """So many times `stalled_after` terms may fail one after the other before this process counts as dead."""
+RUN_TOPICS = ("runs", "jobs")
+"""What is told of runs that are asked for, and of jobs that go on."""
 LEADER, STANDBY = "leader", "standby"
 
 
@@ -80,6 +83,10 @@ class _Term:
     unreadable: tuple[str, ...] = ()
     checked_at: float = 0.0
     applied_at: float = -math.inf
+    attempt_at: datetime | None = None
+    """When the next attempt at a run is due that waits for one."""
+    blocked: frozenset[str] = frozenset()
+    """Jobs that took no run at the last look."""
 
 
 class SchedulerService:
@@ -96,8 +103,10 @@ class SchedulerService:
         clock: Clock,
         observers: Sequence[JobObserver] = (),
         cycle: Cycle | None = None,
+        notices: Notices | None = None,
     ) -> None:
         self._cycle = cycle
+        self._notices = notices
         self._database = database
         self._runs = runs
         self._handlers = handlers
@@ -308,23 +317,30 @@ class SchedulerService:
 
     async def _attend(self, term: _Term) -> None:
         """Every second: retries and manual runs that wait, and a plan that was edited."""
-        while True:
-            if term.ticker.deposed:
-                raise LeadershipLost(f"epoch {term.epoch} is over: another process leads")
-            try:
-                await self._round(term)
-            except SchedulerStateError:
-                raise
-            except Exception as error:  # noqa: BLE001  a round is a job: the next one tries again, the heartbeat decides
-                self._failing.met(error)
-            else:
-                self._failing.over()
-                self._worked_in_term, self._failing_since = True, None
-            await asyncio.sleep(until_beat(ATTEND_SECONDS))
+        with watching(self._notices, EVENTS, *RUN_TOPICS) as runs:
+            while True:
+                if term.ticker.deposed:
+                    raise LeadershipLost(f"epoch {term.epoch} is over: another process leads")
+                try:
+                    await self._round(term, runs)
+                except SchedulerStateError:
+                    raise
+                except Exception as error:  # noqa: BLE001  a round is a job: the next one tries again, the heartbeat decides
+                    runs.missed()
+                    self._failing.met(error)
+                else:
+                    self._failing.over()
+                    self._worked_in_term, self._failing_since = True, None
+                await asyncio.sleep(until_beat(ATTEND_SECONDS))
 
-    async def _round(self, term: _Term) -> None:
-        for ticket in await self._runs.claim_waiting(term.epoch, self._clock.now(), term.dispatcher.busy):
-            term.dispatcher.accept(ticket)
+    async def _round(self, term: _Term, runs: Watch) -> None:
+        now = self._clock.now()
+        waited = term.attempt_at is not None and term.attempt_at <= now
+        if runs.due() or waited or term.blocked:
+            term.blocked = term.dispatcher.busy
+            tickets, term.attempt_at = await self._runs.claim_waiting(term.epoch, now, term.blocked)
+            for ticket in tickets:
+                term.dispatcher.accept(ticket)
         if time.monotonic() - term.checked_at >= PLAN_SECONDS:
             await asyncio.to_thread(self._check, term)
 

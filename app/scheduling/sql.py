@@ -26,6 +26,8 @@ CLAIM_WAITING = """
     returning run.job, run.kind, run.params::text as params, run.scheduled_for, run.trigger, run.attempt
 """
 
+NEXT_ATTEMPT = "select min(next_attempt_at) from job_runs where next_attempt_at > $1"
+
 CLAIM_REQUESTED = """
     update job_runs
     set attempt = attempt + 1, outcome = 'running', started_at = $3, next_attempt_at = null, lateness = 0, runner = $4

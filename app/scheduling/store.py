@@ -17,7 +17,7 @@ from apscheduler.job import Job
 from apscheduler.jobstores.base import BaseJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.triggers.base import BaseTrigger
-from sqlalchemy import Boolean, Column, ColumnElement, Connection, Engine, Unicode, select, text, update
+from sqlalchemy import Boolean, Column, ColumnElement, Connection, Engine, Select, Unicode, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -93,9 +93,19 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         """A transaction; a database that is away is DatabaseUnavailable here too."""
+        with self._guarded(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """Single statements, each a transaction of its own."""
+        with self._guarded(), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
         try:
-            with self.engine.begin() as connection:
-                yield connection
+            yield
         except (DBAPIError, PoolTimeout) as error:
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise DatabaseUnavailable(f"the job store cannot use the database: {reason}") from error
@@ -104,19 +114,27 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
         return next(iter(self._get_jobs(self.jobs_t.c.id == job_id)), None)
 
     def get_due_jobs(self, now: datetime) -> list[Job]:
-        return self._get_jobs(self.jobs_t.c.next_run_time <= now.timestamp(), self.jobs_t.c.paused.is_(False))
+        return self.look(now)[0]
+
+    def look(self, now: datetime) -> tuple[list[Job], datetime | None]:
+        """The jobs that are due, and when the next one is: one statement, because every tick sends it."""
+        table = self.jobs_t.c
+        following = self._next_run_time().where(table.next_run_time > now.timestamp()).scalar_subquery()
+        latest = func.greatest(now.timestamp(), following)
+        jobs = self._get_jobs(table.next_run_time <= latest, table.paused.is_(False))
+        due = [job for job in jobs if job.next_run_time <= now]
+        return due, min((job.next_run_time for job in jobs if job.next_run_time > now), default=None)
 
     def get_next_run_time(self) -> datetime | None:
-        table = self.jobs_t.c
-        query = (
-            select(table.next_run_time)
-            .where(table.next_run_time.between(*_READABLE), table.paused.is_(False), table.unreadable == "")
-            .order_by(table.next_run_time)
-            .limit(1)
-        )
-        with self._transaction() as connection:
-            found = connection.execute(query).scalar()
+        with self._reading() as connection:
+            found = connection.execute(self._next_run_time()).scalar()
         return _instant(found)
+
+    def _next_run_time(self) -> Select[Any]:
+        table = self.jobs_t.c
+        return select(func.min(table.next_run_time)).where(
+            table.next_run_time.between(*_READABLE), table.paused.is_(False), table.unreadable == ""
+        )
 
     def add_job(self, job: Job) -> None:
         with self._transaction() as connection:
@@ -129,7 +147,7 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
     def _get_jobs(self, *conditions: ColumnElement[bool]) -> list[Job]:
         table = self.jobs_t.c
         query = select(table.id, table.next_run_time, table.job_state).where(table.unreadable == "", *conditions)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query.order_by(table.next_run_time, table.id)).all()
             return [job for row in rows if (job := self._restored(connection, row)) is not None]
 
@@ -164,7 +182,7 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
 
     def stored(self) -> list[StoredJob]:
         """Every row of the table, also those that are paused or cannot be read."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute(select(self.jobs_t).order_by(self.jobs_t.c.id)).all()
         return [stored_job(row.id, row.next_run_time, row.job_state, row.paused, row.unreadable) for row in rows]
 

@@ -93,10 +93,10 @@ class Ticker(BackgroundScheduler):  # type: ignore[misc]  # the library has no t
     def tick(self) -> float:
         """Run what is due; the seconds until the next job is."""
         now = self._clock.now()
-        due = self._store.get_due_jobs(now)
+        due, following = self._store.look(now)
         if due:
             self._fire(due, now)
-        following = self._store.get_next_run_time()
+            following = self._store.get_next_run_time()
         if following is None:
             return self._tick_seconds
         return max(0.0, (following - self._clock.now()).total_seconds())

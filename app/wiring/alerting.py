@@ -48,6 +48,7 @@ class AlertingWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
     clock: providers.Dependency[Clock] = providers.Dependency()
+    storage = providers.DependenciesContainer()
 
     _rules, _messages = settings.provided.alerting, settings.provided.notifications
     channel_file: providers.Singleton[ChannelFile] = providers.Singleton(ChannelFile.of, _messages)
@@ -87,7 +88,7 @@ class AlertingWiring(containers.DeclarativeContainer):
         sender=providers.Factory(Sender.of, settings),
     )
     delivery_worker: providers.Singleton[DeliveryWorker] = providers.Singleton(
-        DeliveryWorker, deliveries, channel_file, sender, clock, settings=_messages
+        DeliveryWorker, deliveries, channel_file, sender, clock, settings=_messages, notices=storage.notices
     )
     delivery_administration: providers.Singleton[DeliveryAdministration] = providers.Singleton(
         DeliveryAdministration, database

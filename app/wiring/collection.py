@@ -94,6 +94,7 @@ class CollectionWiring(containers.DeclarativeContainer):
         gaps,
         task_backend,
         retry_policy,
+        notices=storage.notices,
         poll_seconds=settings.provided.backfill.poll_seconds,
         requests_per_second=_rate,
     )

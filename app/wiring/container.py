@@ -71,7 +71,7 @@ class Container(containers.DeclarativeContainer):
         monitoring=monitoring,
         quality=quality,
     )
-    alerting: providers.Singleton[AlertingWiring] = providers.Singleton(_domain("alerting"), **_common)
+    alerting: providers.Singleton[AlertingWiring] = providers.Singleton(_domain("alerting"), **_common, storage=storage)
     access: providers.Singleton[AccessWiring] = providers.Singleton(_domain("access"), **_common)
     probes: providers.Singleton[ProbesWiring] = providers.Singleton(_domain("probes"), **_common, storage=storage)
     scheduling: providers.Singleton[SchedulingWiring] = providers.Singleton(

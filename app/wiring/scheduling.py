@@ -94,4 +94,5 @@ class SchedulingWiring(containers.DeclarativeContainer):
         clock=clock,
         observers=observers,
         cycle=cycle,
+        notices=storage.notices,
     )

@@ -63,11 +63,14 @@ class DeliveryRepository:
             await connection.execute(sql.CHANNELS_SET_BACK, now)
             await connection.execute(sql.MESSAGES_SET_BACK, now, self._lease)
 
-    async def due_channels(self, now: datetime) -> list[DueChannel]:
-        """The channels that have something to send now, or to hand over because they are disabled."""
+    async def due_channels(self, now: datetime) -> tuple[list[DueChannel], bool]:
+        """The channels that have something to send now, or to hand over because they are disabled.
+
+        And whether any message waits at all, be it for a later instant.
+        """
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql.DUE_CHANNELS, now)
-        return [
+            rows = await connection.fetch(sql.WAITING_CHANNELS, now)
+        due = [
             DueChannel(
                 row["channel"],
                 row["critical"],
@@ -76,7 +79,9 @@ class DeliveryRepository:
                 row["seen_at"],
             )
             for row in rows
+            if row["due"]
         ]
+        return due, bool(rows)
 
     async def seen(self, channels: Sequence[str], now: datetime) -> None:
         """Say that this replica has these channels in its file."""

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from app.db.retention import Mechanism, Retention
 
-DUE_CHANNELS = """
+_DUE = """
+    (n.not_before <= $1 or s.disabled_at is not null)
+    and (n.claimed_until is null or n.claimed_until <= $1)
+    and (s.blocked_until is null or s.blocked_until <= $1 or s.disabled_at is not null)
+"""
+# Also channels whose messages wait for an instant: as long as there are any, time alone makes something due.
+WAITING_CHANNELS = f"""
     select
         n.channel,
         n.severity >= 2 as critical,
@@ -12,16 +18,13 @@ DUE_CHANNELS = """
         s.disabled_at is not null as disabled,
         s.disabled_at is not null and s.try_at <= $1 as trial,
         s.seen_at,
-        min(min(n.created_at)) over (partition by n.channel) as since
+        min(min(n.created_at) filter (where {_DUE})) over (partition by n.channel) as since,
+        bool_or({_DUE}) as due
     from notifications as n
     left join channel_states as s using (channel)
-    where
-        n.status = 'waiting'
-        and (n.not_before <= $1 or s.disabled_at is not null)
-        and (n.claimed_until is null or n.claimed_until <= $1)
-        and (s.blocked_until is null or s.blocked_until <= $1 or s.disabled_at is not null)
+    where n.status = 'waiting'
     group by n.channel, n.severity >= 2, s.disabled_reason, s.disabled_at, s.try_at, s.seen_at
-"""
+"""  # noqa: S608  constants
 
 SEEN = """
     insert into channel_states as s (channel, seen_at)

@@ -28,6 +28,7 @@ from app.alerting.delivery.repository import DeliveryRepository
 from app.alerting.models import Severity
 from app.alerting.outbox.repository import UNROUTED
 from app.clock import SKEW, Clock, until_beat
+from app.db.feed.notices import OUTBOX, Notices, Watch, watching
 from app.errors import DatabaseUnavailable
 from app.kit.periodic import pause
 from app.logging import OutageLog
@@ -61,6 +62,7 @@ class DeliveryWorker:
         clock: Clock,
         *,
         settings: NotificationSettings,
+        notices: Notices | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._repository = repository
@@ -68,6 +70,7 @@ class DeliveryWorker:
         self._outlet = outlet
         self._clock = clock
         self._settings = settings
+        self._notices = notices
         self._policy = DeliveryRetryPolicy.of(settings, chance)
         self.listeners: list[Listener] = []
         self._away = OutageLog("delivery_database_failed", "delivery_database_recovered", level="error")
@@ -77,6 +80,7 @@ class DeliveryWorker:
         self._announced_at = 0.0
         self._disabled: frozenset[str] = frozenset()
         self._looked_at = time.monotonic()
+        self._any_waits = True
         self._pruned_at = 0.0
         self._last_now = clock.now()
 
@@ -112,19 +116,24 @@ class DeliveryWorker:
             hint = "alerts reach nobody: describe a channel that reaches people in this file"
             self._log.warning("channels_missed", hint=hint, file=str(self._file.path))
         try:
-            while not stop.is_set():
-                seconds = self._settings.poll_seconds
-                try:
-                    await self._start_due()
-                    await self._prune()
-                except DatabaseUnavailable as error:
-                    self._away.met(error)
-                    seconds = DATABASE_PAUSE
-                else:
-                    self._away.over()
-                await pause(stop, until_beat(seconds))
+            with watching(self._notices, OUTBOX) as outbox:
+                while not stop.is_set():
+                    await pause(stop, until_beat(await self._round(outbox)))
         finally:
             await self._drain()
+
+    async def _round(self, outbox: Watch) -> float:
+        """One look, where one is due; the seconds until the next."""
+        try:
+            if outbox.due() or self._any_waits or self._busy:
+                await self._start_due()
+            await self._prune()
+        except DatabaseUnavailable as error:
+            self._away.met(error)
+            outbox.missed()
+            return DATABASE_PAUSE
+        self._away.over()
+        return self._settings.poll_seconds
 
     async def deliver_due(self) -> int:
         """Send everything that is due now and may be sent now; gives the number of messages sent."""
@@ -139,7 +148,8 @@ class DeliveryWorker:
             await self._repository.clock_set_back(now)
         self._last_now = now
         await self._announce(book)
-        for due in sorted(await self._repository.due_channels(now), key=lambda one: not one.critical):
+        due_channels, self._any_waits = await self._repository.due_channels(now)
+        for due in sorted(due_channels, key=lambda one: not one.critical):
             lane = (due.name, due.critical)
             if lane in self._busy:
                 continue

@@ -136,40 +136,44 @@ class AlertRepository:
         async with self._database.connection() as connection:
             await connection.execute(sql.RELEASE, list(leases))
 
-    async def record(self, outcomes: Sequence[EvaluationOutcome], rules: Mapping[str, Rule], now: datetime) -> int:
-        """Write evaluations with all that follows from them; how many were still held by their leases."""
+    async def record(
+        self, outcomes: Sequence[EvaluationOutcome], rules: Mapping[str, Rule], now: datetime
+    ) -> tuple[int, bool]:
+        """Write evaluations with all that follows; how many were still held by their leases, and whether alerts changed."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(sql.HELD, [outcome.claim.lease for outcome in outcomes])
             held = {row["lease"] for row in rows}
             mine = [outcome for outcome in outcomes if outcome.claim.lease in held]
             if not mine:
-                return 0
+                return 0, False
             evaluations = {outcome.rule.name: outcome.evaluation for outcome in mine}
             looks = [(outcome.rule, outcome.evaluation.at) for outcome in mine]
             changes = await self._settled(connection, looks, evaluations, rules, now)
             notified = await self._write(connection, changes, now)
             await connection.execute(sql.EXECUTIONS, row_as_json([_execution(one, notified) for one in mine]))
             await connection.execute(sql.EVALUATED, row_as_json([_evaluated(one) for one in mine]))
-        return len(mine)
+        return len(mine), bool(changes)
 
-    async def look(self, rules: Mapping[str, Rule], now: datetime, *, suppressed: bool) -> int:
-        """Tell what time brings for rules that are not due: reminders, and what was held back; how many changed.
+    async def look(self, rules: Mapping[str, Rule], now: datetime, *, suppressed: bool) -> datetime | None:
+        """Tell what time brings for rules that are not due: reminders, and what was held back; when to look again.
 
-        `suppressed` looks at every alert that is held back, too.
+        `suppressed` looks at every alert that is held back, too. None: no alert waits for an instant.
         """
-        if not await self._waiting(now, suppressed=suppressed):
-            return 0
+        found, following = await self._waiting(now, suppressed=suppressed)
+        if not found:
+            return following
         async with self._database.transaction() as connection:
             rows = await connection.fetch(sql.TO_LOOK_AT, now, self._lease, suppressed)
             looks = [(rules[row["rule"]], now) for row in rows if row["rule"] in rules]
             changes = await self._settled(connection, looks, {}, rules, now) if looks else []
             await self._write(connection, changes, now)
-        return len(changes)
+        return now
 
-    async def _waiting(self, now: datetime, *, suppressed: bool) -> bool:
-        """Whether there is anything to look at: mostly there is not, which then takes one statement."""
+    async def _waiting(self, now: datetime, *, suppressed: bool) -> tuple[bool, datetime | None]:
+        """Whether there is anything to look at now, and when next: mostly there is nothing, which takes one statement."""
         async with self._database.connection() as connection:
-            return bool(await connection.fetchval(sql.ANYTHING_TO_LOOK_AT, now, self._lease, suppressed))
+            [row] = await connection.fetch(sql.WHAT_TO_LOOK_AT, now, self._lease, suppressed)
+        return row["found"], row["following"]
 
     async def forget(self, gone: Mapping[str, Rule | None], now: datetime, note: str) -> int:
         """End the alerts of rules that are not evaluated any more, and drop their rows; how many rows there were."""

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -30,7 +30,9 @@ CLAIMED_AT_ONCE = 1000
 GRACE = 5.0
 """Seconds beyond its time-out after which an evaluation is given up."""
 REFRESH_SECONDS = 60.0
-SUPPRESSED_SECONDS = 5.0
+SWEEP_SECONDS = 5.0
+"""Between two looks for what another replica left, a person resumed, or something else holds back."""
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 STALLED_SECONDS = 30.0
 """Without a look that went through for so long, the log says so: a lock that holds it up raises no error."""
 PRUNE_SECONDS = 3600.0
@@ -95,6 +97,10 @@ class AlertService:
         self._lanes = Lanes(settings.concurrency)
         self._last_now: datetime | None = None
         self._at: dict[str, float] = {}
+        self._slots: dict[str, datetime] = {}
+        """The next slot of each rule, as far as this replica knows."""
+        self._look_at = EARLIEST
+        """When time next changes an alert."""
         self._tick_at = time.monotonic()
         self._evaluations = self._errors = 0
         self._away = OutageLog("alerting_database_failed", "alerting_database_recovered")
@@ -123,9 +129,13 @@ class AlertService:
         """One look: follow the book, begin what is due, tell what time brings. Evaluations go on beside it."""
         now = self._clock.now()
         await self._follow_book(now)
-        await self._claim(now)
-        suppressed = self._elapsed("suppressed", SUPPRESSED_SECONDS)
-        await self._repository.look(self._rules, now, suppressed=suppressed)
+        sweeps = self._elapsed("sweep", SWEEP_SECONDS)
+        if sweeps or now >= min(self._slots.values(), default=LATEST):
+            await self._claim(now)
+        if sweeps or now >= self._look_at:
+            self._look_at = LATEST
+            following = await self._repository.look(self._rules, now, suppressed=sweeps)
+            self._look_at = min(self._look_at, following or LATEST)
         self._tick_at = time.monotonic()
         self._away.over()
 
@@ -183,6 +193,8 @@ class AlertService:
             rules = self._enabled()
             left = self._rules.keys() - rules.keys()
             await self._repository.enter(_slots(rules.values(), now), now)
+            self._slots = dict.fromkeys(rules, EARLIEST)
+            self._look_at = EARLIEST
             await self._forget({name: self._rules[name] for name in left}, book, now)
             self._edited |= {name for name, rule in rules.items() if _asks_else(self._rules.get(name), rule)}
             self._rules, self._known, self._strangers = rules, book, set()
@@ -204,6 +216,7 @@ class AlertService:
                 self._log.info("rules_removed", rules=names, note=note)
 
     async def _claim(self, now: datetime) -> None:
+        """Begin what is due; what another replica has, or what is under way still, is looked at again at its next slot."""
         limit = max(0, min(CLAIMED_AT_ONCE, MOST_IN_FLIGHT - len(self._in_flight)))
         claims = await self._repository.claim(now, limit=limit, strangers=self._strangers) if limit else []
         if len(claims) == limit:
@@ -212,6 +225,9 @@ class AlertService:
             if claim.rule in self._rules:
                 task = asyncio.create_task(self._work(claim, self._rules[claim.rule]))
                 self._in_flight[claim.lease] = task
+        if len(claims) < limit:
+            for name in [name for name, slot in self._slots.items() if slot <= now]:
+                self._slots[name] = next_evaluation(self._rules[name], now)
         strange = [claim for claim in claims if claim.rule not in self._rules]
         if strange:
             self._strangers.update(claim.rule for claim in strange)
@@ -230,7 +246,10 @@ class AlertService:
             if rule is self._rules.get(rule.name):
                 self._edited.discard(rule.name)
             after = max(self._clock.now(), claim.due_at)
-            self._done.append(EvaluationOutcome(claim, rule, evaluation, Trigger.CRON, next_evaluation(rule, after)))
+            following = next_evaluation(rule, after)
+            if rule.name in self._slots:
+                self._slots[rule.name] = following
+            self._done.append(EvaluationOutcome(claim, rule, evaluation, Trigger.CRON, following))
             self._news.set()
         finally:
             del self._in_flight[claim.lease]
@@ -257,12 +276,14 @@ class AlertService:
     async def _record(self, outcomes: Sequence[EvaluationOutcome]) -> None:
         """Write evaluations together; where one of them cannot be written, it alone is given up and reported."""
         try:
-            written = await self._repository.record(outcomes, self._rules, self._clock.now())
+            written, changed = await self._repository.record(outcomes, self._rules, self._clock.now())
         except DatabaseUnavailable:
             raise
         except Exception as failure:  # noqa: BLE001  an evaluation is a job up to its record: what fails there is its outcome
             await self._record_apart(outcomes, failure)
             return
+        if changed:
+            self._look_at = EARLIEST
         self._evaluations += written
         self._errors += sum(outcome.evaluation.verdict is EvaluationStatus.ERROR for outcome in outcomes)
         if written < len(outcomes):

@@ -76,7 +76,9 @@ _TO_LOOK_AT = f"""
         paused_at is null and {FREE}
         and rule in (select rule from alerts where check_at <= $1 or ($3 and suppressed <> ''))
 """  # noqa: S608  constants
-ANYTHING_TO_LOOK_AT = f"select exists ({_TO_LOOK_AT})"
+WHAT_TO_LOOK_AT = f"""
+    select exists ({_TO_LOOK_AT}) as found, (select min(check_at) from alerts where check_at > $1) as following
+"""  # noqa: S608  constants
 TO_LOOK_AT = f"{_TO_LOOK_AT} order by rule for update skip locked"
 
 LOCK_RULES = "select rule, about::text as about from rule_states where rule = any($1::text[]) order by rule for update"

@@ -91,6 +91,11 @@ class BackfillRepository:
             rows = await connection.fetch(statements.OPENINGS, only)
         return [Opening(row["backfill_id"], row["windows"]) for row in rows]
 
+    async def any_open(self) -> bool:
+        """Whether there is a backfill that has not ended, be it paused or held."""
+        async with self._database.connection() as connection:
+            return bool(await connection.fetchval(statements.ANY_OPEN))
+
     async def claim(self, backfill_id: int, worker: str) -> ClaimedWindow | None:
         """The next window of the backfill, or None where none is left, or as many as allowed are under way."""
         async with self._database.transaction() as connection:

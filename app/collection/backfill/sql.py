@@ -44,6 +44,8 @@ COMPLETE = """
         )
 """
 
+ANY_OPEN = f"select exists (select from backfills where {OPEN})"  # noqa: S608  constants
+
 OPENINGS = f"""
     select backfill_id, least(claimable.windows, {_ALLOWED} - underway.windows)::integer as windows
     from backfills

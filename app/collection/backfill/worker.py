@@ -25,11 +25,13 @@ from app.collection.backfill.repository import BackfillRepository
 from app.collection.backfill_pace import BackfillPace
 from app.collection.life_signs import dead_workers, sign_of_life
 from app.collection.models import CollectionRun, Work
+from app.db.feed.notices import EVENTS, Notices, watching
 from app.errors import DatabaseUnavailable
 from app.logging import OutageLog
 from app.tasks.backend import Priority, Task, TaskBackend
 
 KIND = "backfill"
+TOPIC = "backfills"
 STEADY_BEATS = 3
 """A lease is renewed so often within its time."""
 
@@ -61,6 +63,7 @@ class BackfillWorker:
         backend: TaskBackend,
         patience: BackfillRetryPolicy,
         *,
+        notices: Notices | None = None,
         poll_seconds: float = 2.0,
         requests_per_second: float = 6.0,
         name: str | None = None,
@@ -70,6 +73,7 @@ class BackfillWorker:
         self._analysis = analysis
         self._backend = backend
         self._patience = patience
+        self._notices = notices
         self._poll = poll_seconds
         self._pace = BackfillPace(requests_per_second)
         self._name = name or f"{socket.gethostname()}:{os.getpid()}"
@@ -77,6 +81,7 @@ class BackfillWorker:
         self._begun: set[int] = set()
         self._under_way: dict[UUID, asyncio.Task[None]] = {}
         self._lost: set[UUID] = set()
+        self._any_open = True
         self._wake = asyncio.Event()
         self._stopped, self._grace = False, 0.0
         self._log = structlog.get_logger()
@@ -98,11 +103,13 @@ class BackfillWorker:
         await self._sweep()
         beat = asyncio.create_task(self._keep_leases(), name="backfill leases")
         try:
-            while not self._stopped:
-                await self._look(only)
-                await self._pause()
-                if beat.done():
-                    beat.result()
+            with watching(self._notices, EVENTS, TOPIC) as backfills:
+                while not self._stopped:
+                    if backfills.due() or self._any_open:
+                        await self._look(only)
+                    await self._pause()
+                    if beat.done():
+                        beat.result()
             if self._under_way:
                 await asyncio.wait(list(self._under_way.values()), timeout=self._grace)
         finally:
@@ -122,7 +129,9 @@ class BackfillWorker:
             if held := self._backend.stats().held:
                 await self._repository.slowed(held, only)
             await self._tell_of_changes({opening.backfill_id for opening in openings})
+            self._any_open = bool(openings or self._under_way) or await self._repository.any_open()
         except DatabaseUnavailable as error:
+            self._any_open = True
             self._away.met(error)
             return
         self._away.over()
@@ -158,7 +167,8 @@ class BackfillWorker:
             async with asyncio.timeout(until_beat(self._poll)):
                 await self._wake.wait()
         except TimeoutError:
-            await self._sweep()
+            if self._any_open:
+                await self._sweep()
         self._wake.clear()
 
     async def _sweep(self) -> None:

@@ -7,6 +7,7 @@ something to look at, and may name what: it may be lost with its connection, so 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -25,15 +26,19 @@ CHANGES = "gridkeeper_changes"
 EVENTS = "gridkeeper_events"
 WEBSITES = "gridkeeper_websites"
 INTERFACES = "gridkeeper_interfaces"
-CHANNELS = (CHANGES, EVENTS, WEBSITES, INTERFACES)
+OUTBOX = "gridkeeper_outbox"
+CHANNELS = (CHANGES, EVENTS, WEBSITES, INTERFACES, OUTBOX)
+SWEEP_SECONDS = 15.0
+"""Between two looks of who hears of everything: a notice may be lost with its connection."""
 
 
 class News:
     """Whether a notice came on a channel since one last looked."""
 
-    def __init__(self, ended: asyncio.Event) -> None:
+    def __init__(self, ended: asyncio.Event, topics: frozenset[str] = frozenset()) -> None:
         self.arrived = asyncio.Event()
         self._ended = ended
+        self._topics = topics
         self._said: set[str] = set()
 
     @property
@@ -42,8 +47,10 @@ class News:
         return self._ended.is_set()
 
     def hear(self, said: str = "") -> None:
-        self._said.add(said)
-        self.arrived.set()
+        """A notice came; one that names nothing may be of any topic."""
+        if not self._topics or not said or said in self._topics:
+            self._said.add(said)
+            self.arrived.set()
 
     def taken(self) -> set[str]:
         """What the notices named since one last asked; "" where one named nothing, or some may have been lost."""
@@ -61,6 +68,42 @@ class News:
         return True
 
 
+class Watch:
+    """Spares looks at what others change: one looks after a notice, and from time to time in case one was lost.
+
+    While no notices come, because nobody listens or the connection is away, every look is made.
+    """
+
+    def __init__(self, notices: Notices | None = None, news: News | None = None) -> None:
+        self._notices = notices
+        self._news = news
+        self._looked_at = -SWEEP_SECONDS
+
+    def due(self) -> bool:
+        """Whether to look now; what is told from here on makes the next look due."""
+        now = time.monotonic()
+        if self._notices is not None and self._news is not None and self._notices.listens:
+            if not self._news.arrived.is_set() and now - self._looked_at < SWEEP_SECONDS:
+                return False
+            self._news.arrived.clear()
+        self._looked_at = now
+        return True
+
+    def missed(self) -> None:
+        """The look failed, and is made again."""
+        self._looked_at = -SWEEP_SECONDS
+
+
+@contextmanager
+def watching(notices: Notices | None, channel: str, *topics: str) -> Iterator[Watch]:
+    """A watch on the channel within the block; without a listener one that spares nothing."""
+    if notices is None:
+        yield Watch()
+        return
+    with notices.follow(channel, *topics) as news:
+        yield Watch(notices, news)
+
+
 class Notices:
     """The listener of one process."""
 
@@ -69,11 +112,13 @@ class Notices:
         self._waiting: dict[str, set[News]] = {channel: set() for channel in CHANNELS}
         self._ended = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
+        self.listens = False
+        """Whether notices come at present."""
 
     @contextmanager
-    def follow(self, channel: str) -> Iterator[News]:
-        """The notices of the channel within the block."""
-        news = News(self._ended)
+    def follow(self, channel: str, *topics: str) -> Iterator[News]:
+        """The notices of the channel within the block, of all its topics or of these."""
+        news = News(self._ended, frozenset(topics))
         self._waiting[channel].add(news)
         if self._listening is None and not self._ended.is_set():
             self._listening = asyncio.create_task(self._listen(), name="notices of the database")
@@ -107,10 +152,12 @@ class Notices:
             connection.add_termination_listener(lambda _: ended.set())
             for channel in CHANNELS:
                 await connection.add_listener(channel, self._heard)
+            self.listens = True
             # Whatever came before this connection.
             self._tell_all()
             await ended.wait()
         finally:
+            self.listens = False
             connection.terminate()
 
     async def _connect(self) -> Connection:

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from app.alerting.administration import AlertAdministration, NewWindow
+from app.alerting.evaluation.repository import AlertRepository, EvaluationClaim
 from app.alerting.models import Evaluation, EvaluationStatus, Phase, Rule, Severity, Signal, labels_of
 from app.alerting.state.silences import Silence, parse_matchers
 from app.clock import SystemClock
@@ -348,9 +350,30 @@ async def test_a_paused_rule_rests_with_its_alerts_until_it_is_resumed(database:
     it.world.faults.clear()
     assert await it.round(300) == []
     await records.resume(NAME)
-    assert await it.round() == [("resolved", NAME)]
+    assert await it.round(10) == [("resolved", NAME)]
     with pytest.raises(NotFound, match="did you mean collection_failing"):
         await records.pause("collection_faling", "me", T0)
+
+
+async def test_the_database_is_asked_at_the_slots_of_rules_and_not_at_each_tick(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[datetime] = []
+    claim = AlertRepository.claim
+
+    async def counted(rows: AlertRepository, now: datetime, **chosen: Any) -> list[EvaluationClaim]:
+        asked.append(now)
+        return await claim(rows, now, **chosen)
+
+    monkeypatch.setattr(AlertRepository, "claim", counted)
+    it = await begun(scene(database, rule(), rule("other", every=20)))
+    asked.clear()
+    for _ in range(40):
+        await it.round(1)
+    begun_at = [(name, (now - T0).total_seconds()) for name, now in it.world.evaluated]
+    assert begun_at == [(NAME, 10), (NAME, 20), ("other", 20), (NAME, 30), (NAME, 40), ("other", 40)]
+    # At four slots, and at the sweeps of a slow machine.
+    assert 4 <= len(asked) < 20
 
 
 async def test_reminders_come_though_the_rule_is_due_once_a_day_until_somebody_acknowledges(database: Database) -> None:

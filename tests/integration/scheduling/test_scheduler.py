@@ -723,7 +723,7 @@ async def test_a_run_whose_process_was_killed_says_who_ran_it_and_when_it_was_fo
     assert run.summary == (
         "interrupted: the process host:1 ended while it ran this; the next leader, host:2, found it at 2024-03-01 01:00:00Z"
     )
-    [row] = await repository.claim_waiting(7, slot + timedelta(hours=2), ())
+    [row], _ = await repository.claim_waiting(7, slot + timedelta(hours=2), ())
     assert row.attempt == 2
     run_again = await repository.run_of(("housekeeping", slot))
     assert run_again is not None
@@ -737,7 +737,7 @@ class FailingStore(PostgresJobStore):
         super().__init__(create_engine("postgresql+psycopg://"))
         self.error = error
 
-    def get_due_jobs(self, now: datetime) -> list[Job]:
+    def look(self, now: datetime) -> tuple[list[Job], datetime | None]:
         raise self.error
 
 

@@ -52,6 +52,9 @@ class AwayRepository:
         self.asked += 1
         return self._answer()
 
+    async def any_open(self) -> bool:
+        return bool(self._answer())
+
     async def free_dead(self, _dead: object) -> int:
         return len(self._answer())
 
