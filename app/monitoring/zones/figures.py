@@ -12,7 +12,7 @@ from statistics import fmean
 from app.market.text import counted
 from app.market.time import MARKET_ZONE, from_local
 from app.monitoring.models import Lateness
-from app.monitoring.zones.queries import ZoneGaps, ZoneValue
+from app.monitoring.zones.queries import ZoneGaps, ZoneScore, ZoneValue
 
 WEEKS = 4
 """Of so many weeks the same hour is the norm of a load."""
@@ -145,13 +145,14 @@ def _freshness_figure(one: Lateness, scale: ZoneScale) -> ZoneFigure:
     return ZoneFigure(text, scale.step(minutes), f"{one.item} is late by {text}")
 
 
-def quality_figures(scores: Mapping[str, Sequence[float]]) -> dict[str, ZoneFigure]:
+def quality_figures(scores: Iterable[ZoneScore]) -> dict[str, ZoneFigure]:
     scale = SCALES[ZoneMeasure.QUALITY]
-    found = {}
-    for eic, known in scores.items():
-        mean = fmean(known)
-        found[eic] = ZoneFigure(f"{mean:.1f}", scale.step(-mean), f"mean score {mean:.1f} of {len(known)} series")
-    return found
+    return {
+        one.area: ZoneFigure(
+            f"{one.mean:.1f}", scale.step(-one.mean), f"mean score {one.mean:.1f} of {one.series} series"
+        )
+        for one in scores
+    }
 
 
 def gap_figures(gaps: Mapping[str, ZoneGaps], collected: Iterable[str]) -> dict[str, ZoneFigure]:

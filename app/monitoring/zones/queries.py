@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +45,29 @@ _GAPS = """
 """
 
 
+_SCORES = """
+    with latest as (
+        select max(day) as day
+        from quality_scores
+        where day_start >= $1 and overall is not null
+    )
+    select
+        series.area,
+        score.day,
+        avg(score.overall) as mean,
+        count(*) as series,
+        count(*) filter (where score.overall < $2) as low
+    from quality_scores as score
+    join latest on latest.day = score.day
+    join series using (series_id)
+    where score.day_start >= $1 and score.overall is not null
+    group by series.area, score.day
+"""
+
+LOW_SCORE = 90.0
+"""Below it a score of a series is worth a look."""
+
+
 @dataclass(frozen=True, slots=True)
 class ZoneValue:
     """The value of an item in a zone (EIC) at a moment."""
@@ -65,6 +88,17 @@ class ZoneGaps:
     missing: int
 
 
+@dataclass(frozen=True, slots=True)
+class ZoneScore:
+    """The scores of an area (EIC) on the last scored day: their mean, of how many series, and how many are low."""
+
+    area: str
+    day: date
+    mean: float
+    series: int
+    low: int
+
+
 class ZoneReads:
     """Reads all zones at once."""
 
@@ -82,3 +116,9 @@ class ZoneReads:
         async with self._database.connection() as connection:
             rows = await connection.fetch(_GAPS, eics)
         return {row["area"]: ZoneGaps(**row) for row in rows}
+
+    async def scores(self, since: datetime) -> list[ZoneScore]:
+        """Those of the newest day that begins at the instant or later, of all areas, borders too."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SCORES, since, LOW_SCORE)
+        return [ZoneScore(**row) for row in rows]

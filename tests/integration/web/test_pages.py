@@ -97,6 +97,11 @@ async def test_the_map_shows_every_zone_by_what_the_address_chooses(api: ServedA
             "insert into gaps (item, area, gap_start, gap_end, resolution, missing, reason, since, found_at) "
             "values ('load_actual', '10YFR-RTE------C', now() - interval '1 hour', now(), 5, 4, 'ours', now(), now())"
         )
+        await connection.execute(
+            "insert into quality_scores (series_id, day_start, day, overall, weights, scored_at) "
+            "select 1, now() - day, (now() - day)::date, 85, array[1, 1, 1, 1], now() "
+            "from unnest(array[interval '1 day', interval '2 days']) as day"
+        )
     async with browser(api) as client:
         page = (await client.get("/?map=load&day=2026-01-13&hour=12&area=FR")).text
         assert re.search(r"France: 49858 MW, without weeks before", page)
@@ -105,8 +110,8 @@ async def test_the_map_shows_every_zone_by_what_the_address_chooses(api: ServedA
         assert page.count('type="hidden" name="area" value="FR"') == 1
         assert "France: load_actual is late by 90 min" in (await client.get("/?map=freshness")).text
         assert "France: 4 values missing in 1 gap" in (await client.get("/?map=gaps")).text
-        for measure in ("price", "quality"):
-            assert "France: nothing is known" in (await client.get(f"/?map={measure}")).text
+        assert "France: nothing is known" in (await client.get("/?map=price")).text
+        assert "France: mean score 85.0 of 1 series" in (await client.get("/?map=quality")).text
         assert "There is no map by &#39;prices&#39;" in (await client.get("/?map=prices")).text
         assert (await client.get("/?hour=99")).status_code == 422
 

@@ -13,6 +13,7 @@ from app.monitoring.models import Lateness, Objective, RunTotals
 from app.monitoring.overview import DisabledChannel, FiringAlert, GapCount, Leader, OpenBackfill, Overview
 from app.monitoring.summary import Standing, freshness, summary_of, up_to
 from app.monitoring.trends.queries import Trends
+from app.monitoring.zones.queries import ZoneScore
 from app.web.pages.overview.filters import OverviewFilter
 from app.web.pages.overview.sparkline import Sparkline, trend_line
 from app.web.pages.overview.tiles import tiles_of
@@ -143,6 +144,9 @@ def test_bad_tiles_come_first_and_say_why() -> None:
     assert found["Collection"].trend is not None
     assert found["Collection"].trend.words.endswith("between 50% and 100%, at last 50%")
     assert found["Quality"].trend is None
+    scores = [ZoneScore("FR", NOW.date(), 80, 1, 1), ZoneScore("NL", NOW.date(), 98, 2, 0)]
+    [quality] = [tile for tile in tiles_of(state, scores, Trends()) if tile.name == "Quality"]
+    assert (quality.figure, quality.notes) == ("92.0", ("mean score of 2026-03-01", "1 of 3 series below 90"))
 
 
 def test_a_filter_says_what_of_it_names_nothing() -> None:

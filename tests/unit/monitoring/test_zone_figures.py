@@ -19,10 +19,11 @@ from app.monitoring.zones.figures import (
     price_figures,
     quality_figures,
 )
-from app.monitoring.zones.queries import ZoneGaps, ZoneValue
+from app.monitoring.zones.queries import ZoneGaps, ZoneScore, ZoneValue
 from app.web.pages.overview.zone_map import MapChoice
 
 NOW = datetime(2026, 10, 25, 12, 20, tzinfo=UTC)
+DAY = date(2026, 10, 24)
 FR, NL = find_place("FR").eic, find_place("NL").eic
 LINKS = {
     "CZ_DE_SK", "DK_1_NO_1", "GB_ELECLINK", "GB_IFA", "GB_IFA2", "IT_GR", "IT_MALTA", "IT_NORD_AT", "IT_NORD_CH",
@@ -78,7 +79,7 @@ def test_freshness_quality_and_gaps_have_their_steps() -> None:
     assert fresh[FR].words == "price_day_ahead is late by 30 min"
     long = [Lateness("load_actual", "FR", NOW, "PT15M", NOW, timedelta(hours=hours)) for hours in (5, 72)]
     assert [freshness_figures([one], {"FR": FR})[FR].text for one in long] == ["5 h", "3 d"]
-    quality = quality_figures({FR: [100, 98], NL: [50]})
+    quality = quality_figures([ZoneScore(FR, DAY, 99, 2, 0), ZoneScore(NL, DAY, 50, 1, 1)])
     assert [(one.text, one.step) for one in quality.values()] == [("99.0", 1), ("50.0", 6)]
     gaps = gap_figures({NL: ZoneGaps(NL, 2, 30)}, [FR, NL])
     assert [(one.text, one.step, one.words) for one in gaps.values()] == [

@@ -30,7 +30,7 @@ from app.web.pages.live.messages import (
 
 SPACING: Final = 2.0
 """Between two looks at a page, however much happens."""
-CHECK_SECONDS: Final = 5.0
+CHECK_SECONDS: Final = 10.0
 """A viewer whose key or session has ended learns it within so long, and is sent nothing before."""
 HEARTBEAT: Final = 15.0
 SHORTEST: Final = 0.05

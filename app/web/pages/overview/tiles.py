@@ -10,12 +10,9 @@ from app.monitoring.health import SHORT, SHORT_BYTES, Health
 from app.monitoring.models import Sample
 from app.monitoring.summary import REASONS, Standing, lateness_condition
 from app.monitoring.trends.queries import DAYS, HOURS, Trends
-from app.quality.listing import ListedScore
+from app.monitoring.zones.queries import LOW_SCORE, ZoneScore
 from app.web.pages.overview.sparkline import Sparkline, trend_line
 from app.web.pages.rendering import NOTHING, age, shown_share
-
-LOW_SCORE = 90.0
-"""Below it a score of a series is worth a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Tile:
     trend: Sparkline | None = None
 
 
-def tiles_of(health: Health, scores: Sequence[ListedScore], trends: Trends) -> list[Tile]:
+def tiles_of(health: Health, scores: Sequence[ZoneScore], trends: Trends) -> list[Tile]:
     """All of them; what is bad comes first, else they keep their places."""
     found = [
         _collection(health),
@@ -96,14 +93,13 @@ def _gaps(health: Health) -> Tile:
     return Tile("Gaps", condition, str(total), notes if total else notes[:1], "coverage")
 
 
-def _quality(scores: Sequence[ListedScore]) -> Tile:
-    latest = max((score.day for score in scores), default=None)
-    known = [score.overall for score in scores if score.day == latest and score.overall is not None]
-    if latest is None or not known:
+def _quality(scores: Sequence[ZoneScore]) -> Tile:
+    if not scores:
         return Tile("Quality", Standing.IDLE, NOTHING, ("no day has been scored yet",), "quality")
-    mean, low = sum(known) / len(known), sum(score < LOW_SCORE for score in known)
+    series, low = sum(one.series for one in scores), sum(one.low for one in scores)
+    mean = sum(one.mean * one.series for one in scores) / series
     condition = Standing.WARN if low else Standing.GOOD
-    notes = (f"mean score of {latest}", f"{low} of {len(known)} series below {LOW_SCORE:.0f}")
+    notes = (f"mean score of {scores[0].day}", f"{low} of {series} series below {LOW_SCORE:.0f}")
     return Tile("Quality", condition, f"{mean:.1f}", notes, "quality")
 
 

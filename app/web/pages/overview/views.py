@@ -8,12 +8,11 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from app.market.time import Interval
 from app.monitoring.health import Health
 from app.monitoring.summary import Standing, freshness, summary_of, up_to
 from app.monitoring.trends.queries import Trends
 from app.monitoring.zones.figures import ZoneMeasure
-from app.quality.listing import ListedScore
+from app.monitoring.zones.queries import ZoneScore
 from app.web.dependencies import READ, Now, Services
 from app.web.pages.overview.filters import OverviewFilter
 from app.web.pages.overview.recent import RecentRead
@@ -27,8 +26,8 @@ router = page_router()
 
 FRESH_SECONDS = 2.0
 """However many people look, the database is asked this often at most."""
-TREND_SECONDS = 60.0
-"""What is drawn by hours and days is read less often."""
+SLOW_SECONDS = 60.0
+"""What changes by hours and days is read less often."""
 SCORED = timedelta(days=3)
 """Scores of a day come with the next night; within so many days one has been scored."""
 
@@ -40,22 +39,29 @@ class OverviewState:
     """What the page shows, read once for everybody."""
 
     health: Health
-    scores: list[ListedScore]
+    slow: SlowState
+
+
+@dataclass(frozen=True, slots=True)
+class SlowState:
+    """What changes by hours and days."""
+
+    scores: list[ZoneScore]
     trends: Trends
 
 
-async def read_state(services: Container, trends: RecentRead[Trends]) -> OverviewState:
-    now = services.clock().now()
-    return OverviewState(
-        await services.monitoring().status().health(now),
-        await services.quality().rows().scores(interval=Interval(now - SCORED, now)),
-        await trends.get(),
-    )
+async def read_slow(services: Container) -> SlowState:
+    now, monitoring = services.clock().now(), services.monitoring()
+    return SlowState(await monitoring.zones().scores(now - SCORED), await monitoring.trends().trends(now))
 
 
 def recent_state(services: Container) -> RecentRead[OverviewState]:
-    trends = RecentRead(lambda: services.monitoring().trends().trends(services.clock().now()), TREND_SECONDS)
-    return RecentRead(lambda: read_state(services, trends), FRESH_SECONDS)
+    slow = RecentRead(lambda: read_slow(services), SLOW_SECONDS)
+
+    async def read() -> OverviewState:
+        return OverviewState(await services.monitoring().status().health(services.clock().now()), await slow.get())
+
+    return RecentRead(read, FRESH_SECONDS)
 
 
 @router.get("/", openapi_extra=READ)
@@ -86,13 +92,13 @@ async def overview(
         summary=summary_of(health),
         reaches=up_to(health.lateness, health.at),
         health=health,
-        tiles=tiles_of(health, found.scores, found.trends),
+        tiles=tiles_of(health, found.slow.scores, found.slow.trends),
         areas=areas,
         shown=chosen.rows(areas, columns),
         unknown=list(chosen.problems({one.area for one in areas}, items)),
         items=items,
         columns=columns,
-        zones=await zone_map(choice, services.monitoring().zones(), health.lateness, found.scores, now),
+        zones=await zone_map(choice, services.monitoring().zones(), health.lateness, found.slow.scores, now),
         measures=list(ZoneMeasure),
         chosen=chosen,
         conditions=[one for one in Standing if any(area.condition is one for area in areas)],

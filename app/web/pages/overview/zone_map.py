@@ -25,14 +25,13 @@ from app.monitoring.zones.figures import (
     price_figures,
     quality_figures,
 )
-from app.monitoring.zones.queries import ZoneReads
-from app.quality.listing import ListedScore
+from app.monitoring.zones.queries import ZoneReads, ZoneScore
 
 PATHS: Mapping[ZoneMeasure, str] = {
     ZoneMeasure.PRICE: "data?item=price_day_ahead&area=",
     ZoneMeasure.LOAD: "data?item=load_actual&area=",
     ZoneMeasure.FRESHNESS: "data?area=",
-    ZoneMeasure.QUALITY: "data?area=",
+    ZoneMeasure.QUALITY: "quality?area=",
     ZoneMeasure.GAPS: "coverage?area=",
 }
 """Where a tile leads, before the code of its zone."""
@@ -111,7 +110,7 @@ class ZoneMap:
 
 
 async def zone_map(
-    choice: MapChoice, reads: ZoneReads, lateness: Sequence[Lateness], scores: Sequence[ListedScore], now: datetime
+    choice: MapChoice, reads: ZoneReads, lateness: Sequence[Lateness], scores: Sequence[ZoneScore], now: datetime
 ) -> ZoneMap:
     """The figures of all zones: one statement where another table than those of the overview has them."""
     at = _moment(choice, lateness, now)
@@ -141,7 +140,7 @@ async def _figures(
     at: datetime,
     reads: ZoneReads,
     lateness: Sequence[Lateness],
-    scores: Sequence[ListedScore],
+    scores: Sequence[ZoneScore],
 ) -> Mapping[str, ZoneFigure]:
     eics = [place.zone.eic for place in zone_grid()]
     eic_of = {place.zone.code: place.zone.eic for place in zone_grid()}
@@ -153,16 +152,7 @@ async def _figures(
         case ZoneMeasure.FRESHNESS:
             return freshness_figures(lateness, eic_of)
         case ZoneMeasure.QUALITY:
-            return quality_figures(_scores_by_zone(scores))
+            return quality_figures(scores)
         case ZoneMeasure.GAPS:
             collected = [eic_of[one.area] for one in lateness if one.area in eic_of]
             return gap_figures(await reads.gaps(eics), collected)
-
-
-def _scores_by_zone(scores: Sequence[ListedScore]) -> dict[str, list[float]]:
-    latest = max((score.day for score in scores), default=None)
-    found: dict[str, list[float]] = {}
-    for score in scores:
-        if score.day == latest and score.overall is not None:
-            found.setdefault(score.area_eic, []).append(score.overall)
-    return found
