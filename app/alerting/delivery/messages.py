@@ -156,7 +156,7 @@ def blocks(message: Message, dialect: Dialect, *, now: datetime | None = None) -
         return [dialect.escape(line) for line in text.split("\n")]
     at = now or message.frozen_at
     if message.detailed:
-        return ["\n".join(_detailed(event, dialect, at)) for event in message.items]
+        return ["\n".join(_detailed(event, dialect, at, message.sender)) for event in message.items]
     return _compact(message.items, dialect)
 
 
@@ -168,7 +168,7 @@ def body(message: Message, dialect: Dialect) -> list[str]:
     return [*blocks(message, dialect), *(["\n".join(last)] if last else [])]
 
 
-def _detailed(event: NotificationItem, dialect: Dialect, at: datetime) -> list[str]:
+def _detailed(event: NotificationItem, dialect: Dialect, at: datetime, sender: Sender) -> list[str]:
     escape = dialect.escape
     lines = [dialect.bold(escape(f"{event.state} {event.severity}: {event.rule}"))]
     if event.labels:
@@ -183,6 +183,9 @@ def _detailed(event: NotificationItem, dialect: Dialect, at: datetime) -> list[s
     lines += [escape(f"{name}: {value}") for name, value in event.annotations if value]
     if event.runbook:
         lines.append(_runbook(event.runbook, dialect))
+    if event.alert_id is not None and sender.url:
+        what = "what happened" if event.ended else "acknowledge or silence"
+        lines.append(dialect.link(what, sender.link(f"alerts/{event.alert_id}")))
     if event.alert_id is not None and not event.ended:
         lines.append(" | ".join(filter(None, map(dialect.code, how_to_stop(event)))))
     return lines

@@ -159,6 +159,11 @@ def test_every_message_says_who_sends_it_and_that_data_are_synthetic(content: Co
     )
     if content is None:
         assert "runbook: https://grid.example.org/gk/runbook/x" in blocks(message, PLAIN)[0]
+        number = told[0].alert_id
+        assert f"acknowledge or silence: https://grid.example.org/gk/alerts/{number}" in blocks(message, PLAIN)[0]
+        ended = compose("k", NOW, [replace(told[0], kind=EventKind.RESOLVED)], None, sender)
+        assert f"what happened: https://grid.example.org/gk/alerts/{number}" in blocks(ended, PLAIN)[0]
+        assert "/alerts/" not in blocks(compose("k", NOW, told), PLAIN)[0]
 
 
 def test_a_long_subject_keeps_the_name_of_the_sender() -> None:
