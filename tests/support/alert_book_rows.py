@@ -153,6 +153,29 @@ def website(status: str, *, ends: str = "", enabled: bool = True) -> str:
     """
 
 
+def interfaces(*statuses: str, name: str = "shop", parent: str = "", columns: str = "", values: str = "") -> str:
+    """A service whose operations stand so; `columns` and `values` say more of it."""
+    listed = ", ".join(f"({number}, '{status}')" for number, status in enumerate(statuses)) or "(0, 'up')"
+    return f"""
+        with made as (
+            insert into interface_services (name, group_name, parent, interval_seconds, created_at{columns and ", "}{columns})
+            values ('{name}', 'eu', '{parent}', 900, now(){values and ", "}{values})
+            returning service_id
+        )
+        insert into interface_operations (service_id, method, origin, path, status, status_since, reason, http_status)
+        select service_id, 'GET', 'https://a.example', '/' || number, status, now() - interval '1 minute', 'status', 500
+        from made
+        cross join (values {listed}) as listed (number, status)
+    """
+
+
+def contract_change(age: str) -> str:
+    return f"""
+        insert into interface_changes (service_id, at, kind, method, path, breaking, parts)
+        select service_id, now() - interval '{age}', 'removed', 'GET', '/a', true, '{{}}' from interface_services
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """Statements that make a rule fire with these labels, and others that leave it silent."""
@@ -296,6 +319,53 @@ CASES = (
         {"id": "1", "website": "A", "group": "shop"},
         (website("up", ends="22 days"),),
         "it ends",
+    ),
+    Case(
+        "interface_service_failing",
+        (interfaces("down", *["up"] * 8), interfaces("down", name="below", parent="shop")),
+        {"service": "shop", "group": "eu"},
+        (interfaces("down", *["up"] * 9), interfaces("pending", "unknown", name="other")),
+        "1 of 9 operations are down",
+    ),
+    Case(
+        "interface_failing",
+        (interfaces("down", "up", columns="settled_failing", values="1"),),
+        {"service": "shop", "group": "eu"},
+        (interfaces("down", "up"),),
+        "GET https://a.example/0: status 500",
+    ),
+    Case(
+        "interface_cycle_slow",
+        (interfaces(columns="next_due_at", values="now() - interval '1 minute'"),),
+        {"service": "shop", "group": "eu"},
+        (interfaces(columns="next_due_at", values="now() + interval '14 minutes'"),),
+        "its cycle was due at",
+    ),
+    Case(
+        "interface_scan_failed",
+        (interfaces(columns="scan_problem, scan_failing_since", values="'a.yaml: gone', now()"),),
+        {"service": "shop", "group": "eu"},
+        (interfaces(),),
+        "a.yaml: gone",
+    ),
+    Case(
+        "interface_token_failing",
+        tuple(
+            interfaces(
+                name=name, columns="auth, auth_problem, auth_failing_since", values="'sso', 'it said 400', now()"
+            )
+            for name in ("a", "b")
+        ),
+        {"login": "sso"},
+        (interfaces(columns="auth", values="'sso'"),),
+        "a, b: it said 400",
+    ),
+    Case(
+        "interface_contract_changed",
+        (interfaces(), contract_change("5 minutes")),
+        {"service": "shop", "group": "eu"},
+        (interfaces(), contract_change("61 minutes")),
+        "removed GET /a (callers may break)",
     ),
     Case(
         "rule_invalid",

@@ -104,6 +104,7 @@ class InterfaceRepository:
                 found.described,
                 now,
                 "; ".join(found.problems)[:2000],
+                config.auth,
             )
             await _keep_documents(connection, service_id, before, found.documents)
             columns = zip(*((*one.key, one.name, one.document) for one in operations), strict=True)

@@ -27,7 +27,7 @@ from app.probes.websites.network_watch import NetworkWatch
 
 LOOK_SECONDS = 0.5
 SHORTEST_WAIT = 0.02
-REQUESTS_SECONDS = 5.0
+REQUESTS_SECONDS = 15.0
 """A notice that somebody asks for a cycle may be lost with its connection."""
 FLUSH_SECONDS = 0.5
 MOST_WAITING = 200_000
@@ -145,7 +145,7 @@ class InterfaceRunner:
 
     async def _begin_requested(self, services: Mapping[str, ServiceWatch]) -> None:
         loop = asyncio.get_running_loop()
-        if loop.time() < self._requests_at:
+        if not services or loop.time() < self._requests_at:
             return
         self._requests_at = loop.time() + REQUESTS_SECONDS
         for name in await self._rows.requested():

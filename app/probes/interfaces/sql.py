@@ -49,9 +49,9 @@ DOCUMENT_ROWS = """
 KEEP_SERVICE = """
     insert into interface_services as s (
         name, group_name, parent, base_urls, interval_seconds, described, scanned_at, scan_problem,
-        scan_failing_since, created_at
+        scan_failing_since, created_at, auth
     )
-    values ($1, $2, $3, $4, $5, $6, $7::timestamptz, $8, case when $8 = '' then null else $7::timestamptz end, $7)
+    values ($1, $2, $3, $4, $5, $6, $7::timestamptz, $8, case when $8 = '' then null else $7::timestamptz end, $7, $9)
     on conflict (name) do update set
         group_name = $2,
         parent = $3,
@@ -61,6 +61,7 @@ KEEP_SERVICE = """
         scanned_at = $7,
         scan_problem = $8,
         scan_failing_since = case when $8 = '' then null else coalesce(s.scan_failing_since, $7) end,
+        auth = $9,
         removed_at = null
     returning service_id
 """

@@ -23,6 +23,8 @@ from tests.support.interface_server import (
 )
 from tests.support.store_factory import opened
 
+SECRET = "s3cr3t-of-the-shop"
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,3 +156,46 @@ async def test_only_the_leader_probes_and_one_that_falls_leaves_no_running_cycle
             leading = True
             found = await until_service(database, lambda one: one.cycle_outcome == "completed")
         assert found.failing == 0
+
+
+async def test_a_token_is_renewed_after_a_refusal_and_a_failing_login_is_no_failure_of_operations(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    valid, works = {"number": 0}, {"login": True}
+
+    def answer(request: ReceivedRequest) -> ChosenAnswer:
+        if request.path == "/token":
+            if not works["login"]:
+                return ChosenAnswer(400, {"error": f"wrong secret {SECRET}"})
+            valid["number"] += 1
+            return ChosenAnswer(content={"access_token": f"tok-{valid['number']}-secret", "expires_in": 3600})
+        let_in = request.headers.get("authorization") == f"Bearer tok-{valid['number']}-secret"
+        return ChosenAnswer(200 if let_in else 401, {"echo": request.headers.get("authorization")})
+
+    monkeypatch.setenv("SHOP_SECRET", SECRET)
+    async with opened(database_url) as database, http_service(answer) as server:
+        write(tmp_path, f"base_urls: {server.url}", "auth: sso")
+        with (tmp_path / "interfaces.yaml").open("a") as file:
+            login = (
+                f"client_credentials, token_url: {server.url}/token, client_id: me, client_secret: '${{SHOP_SECRET}}'"
+            )
+            file.write(f"logins: {{sso: {{type: {login}}}}}\n")
+        async with probing(database, tmp_path) as running:
+            found = await until_service(database, lambda one: one.cycle_outcome == "completed")
+            assert (found.status, server.asked["/token"]) == ("up", 1)
+            valid["number"] = 7  # the service forgets the token that it gave
+            await asked_again(database)
+            found = await until_service(database, lambda one: one.cycle_outcome == "completed")
+            assert (found.status, server.asked["/token"]) == ("up", 2)
+            valid["number"], works["login"] = 9, False
+            await running._logins.close()
+            await running._logins.use(running._file.current().logins)
+            await asked_again(database)
+            found = await until_service(database, lambda one: one.auth_failing_since)
+            assert (found.status, found.failing, found.cycle_outcome) == ("auth", 0, "auth")
+            assert "400" in found.auth_problem
+        async with database.connection() as connection:
+            kept = await connection.fetch("select r::text from interface_results as r")
+            kept += await connection.fetch("select s::text from interface_services as s")
+        assert SECRET not in str(kept)
+        assert "-secret" not in str(kept)
