@@ -18,6 +18,9 @@ class QueryFailed(AppError):
 class QueryRunner(Protocol):
     """Gives the rows of a statement that reads."""
 
-    async def rows(self, database: str, sql: str, time_out: timedelta) -> list[QueryRow]:
-        """The rows by column; QueryFailed where there are none to judge."""
+    async def rows(self, database: str, sql: str, time_out: timedelta, *, shipped: bool = False) -> list[QueryRow]:
+        """The rows by column; QueryFailed where there are none to judge.
+
+        Statements that are `shipped` leave nothing behind, so that those that are asked for together may share a transaction.
+        """
         ...

@@ -93,7 +93,7 @@ class RuleEvaluator:
         """The rows of the rule's statement or condition; QueryFailed where there are none to judge."""
         if rule.condition:
             return await CONDITIONS[rule.condition](rule, self._runner, now)
-        return await self._runner.rows(rule.database, rule.sql, rule.time_out)
+        return await self._runner.rows(rule.database, rule.sql, rule.time_out, shipped=rule.built_in)
 
 
 def evaluate_rows(rule: Rule, rows: Sequence[QueryRow], now: datetime) -> Evaluation:

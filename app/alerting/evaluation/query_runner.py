@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -18,6 +19,7 @@ from app.db.address import DatabaseAddress
 from app.db.dashboard_role import RULE_READER
 from app.errors import ConfigurationError
 
+SHARING_SECONDS = 1.0
 LOGIN_TIME_OUT = timedelta(seconds=10)
 NO_LOGINS: Mapping[str, RuleLogin] = MappingProxyType({})
 
@@ -41,8 +43,9 @@ class PostgresRunner:
         self._size = connections
         self._servers: dict[str, _Server] = {}
 
-    async def rows(self, database: str, sql: str, time_out: timedelta) -> list[QueryRow]:
-        return await self._server(database).rows(sql, time_out)
+    async def rows(self, database: str, sql: str, time_out: timedelta, *, shipped: bool = False) -> list[QueryRow]:
+        server = self._server(database)
+        return await (server.shared_rows(sql, time_out) if shipped else server.rows(sql, time_out))
 
     async def close(self) -> None:
         servers, self._servers = self._servers, {}
@@ -99,10 +102,38 @@ class _Server:
         self._idle: list[QuerySession] = []
         self._free = asyncio.Semaphore(size)
         self._retired = False
+        self._shared: QuerySession | None = None
+        self._sharing = asyncio.Lock()
+        self._queued: Counter[timedelta] = Counter()
+        """By their time-outs, the statements that wait for the shared transaction."""
 
     async def rows(self, sql: str, time_out: timedelta) -> list[QueryRow]:
         async with self._session(time_out) as session:
             return await session.rows(sql, time_out)
+
+    async def shared_rows(self, sql: str, time_out: timedelta) -> list[QueryRow]:
+        """The same in one transaction for all that wait; who waits too long has one alone.
+
+        Most of what a quick statement costs is the transaction around it.
+        """
+        self._queued[time_out] += 1
+        try:
+            async with asyncio.timeout(SHARING_SECONDS):
+                await self._sharing.acquire()
+        except TimeoutError:
+            return await self.rows(sql, time_out)
+        finally:
+            self._queued[time_out] -= 1
+        try:
+            return await self._in_shared(sql, time_out)
+        finally:
+            self._sharing.release()
+
+    async def _in_shared(self, sql: str, time_out: timedelta) -> list[QueryRow]:
+        if self._shared is None or self._shared.closed:
+            self._shared = None
+            self._shared = await self._opened(time_out)
+        return await self._shared.rows(sql, time_out, more=lambda: self._queued[time_out] > 0 and not self._retired)
 
     async def login_warning(self, time_out: timedelta) -> str:
         async with self._session(time_out) as session:
@@ -146,11 +177,15 @@ class _Server:
     def retire(self) -> None:
         """Connections end when their statements have; the url has changed."""
         self._retired = True
-        for session in self._idle:
+        for session in (*self._idle, *([self._shared] if self._shared else [])):
             session.drop()
         self._idle.clear()
+        self._shared = None
 
     async def close(self) -> None:
         self._retired = True
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            await shared.close()
         while self._idle:
             await self._idle.pop().close()

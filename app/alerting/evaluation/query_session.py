@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +32,8 @@ from app.settings.section import secret_in
 
 MOST_PREPARED = 200
 """Statements of one connection."""
+SHARED_SECONDS = 0.5
+"""So old a transaction takes no further statement: its `now()` is the instant at which it began."""
 GRACE = 2.0
 """Seconds that the server may take to end a statement whose time is up, before we drop the connection."""
 LONGEST_ERROR = 500
@@ -70,6 +73,9 @@ class QuerySession:
         self._connection = connection
         self._begin = begin
         self._prepared: dict[str, PreparedQuery] = {}
+        self._reads_within: timedelta | None = None
+        """The time-out of the transaction that is open; None: there is none."""
+        self._read_since = 0.0
 
     @classmethod
     async def open(cls, name: str, url: str, time_out: timedelta, login: RuleLogin | None = None) -> QuerySession:
@@ -114,9 +120,10 @@ class QuerySession:
     def closed(self) -> bool:
         return self._connection.is_closed()
 
-    async def rows(self, sql: str, time_out: timedelta) -> list[QueryRow]:
+    async def rows(self, sql: str, time_out: timedelta, *, more: Callable[[], bool] = lambda: False) -> list[QueryRow]:
+        """The rows of a statement; `more` tells whether another one with the same time-out goes on in its transaction."""
         try:
-            async with asyncio.timeout(time_out.total_seconds() + GRACE), self._reading(time_out):
+            async with asyncio.timeout(time_out.total_seconds() + GRACE), self._reading(time_out, more):
                 prepared = self._prepared.get(sql) or await self._prepare(sql)
                 return read_rows(await self._fetched(prepared), prepared)
         except pg.QueryCanceledError as error:
@@ -153,18 +160,24 @@ class QuerySession:
         return prepared
 
     @asynccontextmanager
-    async def _reading(self, time_out: timedelta) -> AsyncIterator[None]:
-        milliseconds = max(1, round(time_out.total_seconds() * 1000))
-        await self._connection.execute(self._begin.format(milliseconds=milliseconds))
+    async def _reading(self, time_out: timedelta, more: Callable[[], bool]) -> AsyncIterator[None]:
+        shares = self._reads_within == time_out and time.monotonic() - self._read_since < SHARED_SECONDS
+        if not shares:
+            await self._end()
+            milliseconds = max(1, round(time_out.total_seconds() * 1000))
+            self._reads_within, self._read_since = time_out, time.monotonic()
+            await self._connection.execute(self._begin.format(milliseconds=milliseconds))
         try:
             yield
         except (pg.PostgresError, QueryFailed):
             await self._end()
             raise
-        await self._end()
+        if not more():
+            await self._end()
 
     async def _end(self) -> None:
-        if not self.closed:
+        begun, self._reads_within = self._reads_within, None
+        if begun is not None and not self.closed:
             await self._connection.execute(statements.END_READING)
 
     async def _end_all(self) -> None:

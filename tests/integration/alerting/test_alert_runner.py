@@ -54,6 +54,48 @@ async def refused(runner: PostgresRunner, sql: str, time_out: timedelta = LONG) 
     return str(refusal.value)
 
 
+async def shipped(runner: PostgresRunner, sql: str, time_out: timedelta = LONG) -> list[QueryRow]:
+    return await runner.rows("gridkeeper", sql, time_out, shipped=True)
+
+
+async def test_shipped_statements_that_wait_together_share_one_transaction(
+    runner: PostgresRunner, shared_url: str
+) -> None:
+    sql = "select pg_backend_pid()::text as session, transaction_timestamp()::text as began"
+    first = await asyncio.gather(*(shipped(runner, f"{sql}, {number} as value") for number in range(5)))
+    assert [rows[0]["value"] for rows in first] == [0, 1, 2, 3, 4]
+    assert len({(rows[0]["session"], rows[0]["began"]) for rows in first}) == 1
+    [later] = await shipped(runner, sql)
+    assert later["session"] == first[0][0]["session"]
+    assert later["began"] != first[0][0]["began"]
+    connection = await asyncpg.connect(shared_url)
+    state = await connection.fetchval("select state from pg_stat_activity where pid = $1", int(str(later["session"])))
+    await connection.close()
+    assert state == "idle"
+
+
+async def test_a_shipped_statement_that_fails_or_takes_long_spoils_no_other(runner: PostgresRunner) -> None:
+    value = "select {} as value"
+    asked = await asyncio.gather(
+        shipped(runner, value.format(1)),
+        shipped(runner, "select 1 / 0 as value"),
+        shipped(runner, value.format(2)),
+        shipped(runner, "select pg_sleep(30)::text as value", SECOND / 5),
+        shipped(runner, value.format(3)),
+        return_exceptions=True,
+    )
+    assert [asked[number] for number in (0, 2, 4)] == [[{"value": number}] for number in (1, 2, 3)]
+    assert [str(asked[number]) for number in (1, 3)] == [
+        "division by zero",
+        "the statement took longer than 0.2 s; make it quicker, or raise `timeout`",
+    ]
+    sleeping = asyncio.create_task(shipped(runner, "select pg_sleep(3)::text as value"))
+    await asyncio.sleep(0.1)
+    assert await shipped(runner, value.format(4)) == [{"value": 4}]
+    assert not sleeping.done()
+    await sleeping
+
+
 async def test_casts_colons_and_comments_mean_what_they_say(runner: PostgresRunner) -> None:
     sql = "select '12:30'::time::text as at, ':x' as name, 7 as value -- the end"
     assert await ask(runner, sql) == [{"at": "12:30:00", "name": ":x", "value": 7}]

@@ -38,7 +38,7 @@ class Answers:
     def __init__(self, rows: list[QueryRow] | None = None, error: str = "") -> None:
         self._rows, self._error = rows or [], error
 
-    async def rows(self, database: str, sql: str, time_out: timedelta) -> list[QueryRow]:
+    async def rows(self, database: str, sql: str, time_out: timedelta, *, shipped: bool = False) -> list[QueryRow]:
         if self._error:
             raise QueryFailed(self._error)
         return self._rows
