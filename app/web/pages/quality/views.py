@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request, Response
 from markupsafe import Markup
 
-from app.access.models import AccessScope, Caller
+from app.access.models import Caller
 from app.errors import NotFound
 from app.market.areas import areas, with_borders
 from app.market.series import DataItem
@@ -117,7 +117,6 @@ async def finding_page(request: Request, services: Services, caller: Asking, fin
         chart=Markup(chart),  # noqa: S704  every text in it is escaped where it is drawn
         evidence=evidence_lines(found.evidence),
         may_accept=found.state not in GONE,
-        may_operate=caller.scope.includes(AccessScope.OPERATE),
         **_tones(),
     )
 
