@@ -123,14 +123,21 @@ class AccessService:
             self._found[digest] = (key, now + FRESH_SECONDS)
         return key
 
-    def _count(self, caller: Caller, now: float) -> None:
-        if wait := self._requests.wait(caller.identity, now):
+    def take_turn(self, address: str) -> None:
+        """TooManyRequests where an address asks too often for what anybody may see."""
+        self._take_turn(address, time.monotonic())
+
+    def _take_turn(self, identity: str, now: float) -> None:
+        if wait := self._requests.wait(identity, now):
             raise TooManyRequests(
                 f"more than {self._settings.requests_per_minute} requests a minute; wait {wait:.1f} s, or raise "
                 "GRIDKEEPER_API__REQUESTS_PER_MINUTE",
                 wait,
             )
-        self._requests.take(caller.identity, now)
+        self._requests.take(identity, now)
+
+    def _count(self, caller: Caller, now: float) -> None:
+        self._take_turn(caller.identity, now)
         if caller.key:
             before = self._used.get(caller.key.key_id)
             count = before.requests + 1 if before else 1

@@ -85,6 +85,11 @@ TABLE = {
     "interfaces": Lazy("app.cli.interfaces:interfaces", "HTTP interfaces: what their documents describe."),
     "websites": Lazy("app.cli.websites:websites", "Websites that are checked: list, show, add, edit, pause, remove."),
     "users": Lazy("app.cli.users:users", "People who sign in to the pages: add, disable, password, sign out."),
+    "embeds": Lazy("app.cli.embeds:embeds", "Charts and badges for other sites: release, list, revoke."),
+    "open": Lazy(
+        "app.cli.service.open_page:open_command",
+        "Print the address of the running service and open it in the browser of this desktop.",
+    ),
     "api": Lazy("app.cli.api:api", "The REST API of `serve`: its keys, its document."),
 }
 

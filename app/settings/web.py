@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
-from app.settings.section import Section
+from app.errors import ConfigurationError
+from app.market.areas import find_place
+from app.market.series import find_item
+from app.settings.section import Listed, Section
 
+STATUS_KINDS = ("series", "website", "websites", "job")
 _BASE_URL = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[\w.~%/-]*)?")
+
+
+def _shown(value: tuple[str, ...]) -> tuple[str, ...]:
+    for text in value:
+        kind, _, name = text.partition(":")
+        if kind not in STATUS_KINDS or not name:
+            raise ValueError(f"status_shows: {text!r} is none of {', '.join(f'{one}:NAME' for one in STATUS_KINDS)}")
+        if kind == "series":
+            item, _, area = name.partition("/")
+            try:
+                find_item(item)
+                if area:
+                    find_place(area)
+            except ConfigurationError as error:
+                raise ValueError(f"status_shows: {error}") from None
+    return value
 
 
 class WebSettings(Section):
@@ -36,6 +57,12 @@ class WebSettings(Section):
     )
     shutdown_seconds: int = Field(
         default=3, ge=0, le=60, description="Seconds that answers under way may take when the service stops."
+    )
+
+    status_shows: Annotated[Listed, AfterValidator(_shown)] = Field(
+        default=(),
+        description="What the public page /status shows, as series:load_actual, series:load_actual/FR, website:NAME, "
+        "websites:GROUP, job:NAME; empty: there is no such page.",
     )
 
     @field_validator("base_url")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dependency_injector import containers, providers
 
+from app.access.released.repository import ReleasedRepository
+from app.access.released.service import ReleasedService
 from app.access.repository import AccessRepository
 from app.access.service import AccessService
 from app.access.users.passwords import Passwords
@@ -25,6 +27,9 @@ class AccessWiring(containers.DeclarativeContainer):
         providers.Singleton(Passwords),
         clock,
         settings=settings.provided.sign_in,
+    )
+    released: providers.Singleton[ReleasedService] = providers.Singleton(
+        ReleasedService, providers.Singleton(ReleasedRepository, database), clock
     )
     service: providers.Singleton[AccessService] = providers.Singleton(
         AccessService, providers.Singleton(AccessRepository, database), users, clock, settings=settings.provided.api

@@ -29,6 +29,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """Set where an answer does not say otherwise itself."""
+_FRAMED = "frame-ancestors *"
+"""Of what was released for other sites: the older header knows no way to allow that, so it is left out."""
 
 
 class ApiBoundary:
@@ -104,8 +106,10 @@ def _with_headers(send: Send, request_id: str) -> Send:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = request_id
+            framed = _FRAMED in headers.get("content-security-policy", "")
             for name, value in SECURITY_HEADERS.items():
-                headers.setdefault(name, value)
+                if not (framed and name == "X-Frame-Options"):
+                    headers.setdefault(name, value)
         await send(message)
 
     return answer

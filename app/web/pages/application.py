@@ -15,6 +15,8 @@ from app.web.pages.coverage import maps
 from app.web.pages.live import views as live_views
 from app.web.pages.live.viewers import LivePages
 from app.web.pages.overview import views as overview
+from app.web.pages.public import embeds, status
+from app.web.pages.public.drawing import Pictures
 from app.web.pages.quality import views as quality
 from app.web.pages.rendering import with_tokens
 from app.web.pages.routing import install_error_pages
@@ -37,6 +39,8 @@ MODULES = (
     runs,
     backfills,
     sign_in,
+    embeds,
+    status,
     live_views,
 )
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -49,6 +53,8 @@ def create_pages(container: Container) -> FastAPI:
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     pages.state.container = container
     pages.state.overview = overview.recent_state(container)
+    pages.state.pictures = Pictures(container, pages.state.overview)
+    pages.state.status = status.StatusPage(container, pages.state.overview)
     pages.state.live = _live_pages(pages, container)
     install_error_pages(pages)
     pages.include_router(_static())

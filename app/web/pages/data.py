@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from math import isnan
+from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Path, Query, Request, Response
 
 from app.access.models import Caller
-from app.collection.models import CollectionRequest
-from app.collection.series_query import series_query
 from app.errors import NotFound
 from app.market.areas import areas, find_place, with_borders
 from app.market.moments import parse_known_at, parse_moment
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution
 from app.timeseries.queries import LARGEST_SERIES, SeriesFilter, StoredSeries
-from app.timeseries.query import read_shaped
 from app.timeseries.repository import TimeSeriesRepository
 from app.timeseries.schemas import SeriesIdentity
-from app.timeseries.shape import Auction, FinerThanStored, Resampling
+from app.timeseries.shape import FinerThanStored
 from app.web.dependencies import READ_LIMITED, Asking, CurrentSettings, Now, Services
 from app.web.pages.rendering import render, see_other
 from app.web.pages.routing import page_router
 from app.web.pages.search import matching
+from app.web.pages.series_values import ShownValue, values_of
 from app.web.pages.series_view import (
     COUNTERPARTS,
     MOST_BESIDE,
@@ -44,7 +40,6 @@ from app.web.pages.series_view import (
 )
 from app.web.parameters import named, named_interval, named_places, narrowed
 from app.web.problem_types import ProblemType, wrong_field
-from app.wiring.catalog import CATALOG
 from app.wiring.container import Container
 
 router = page_router()
@@ -83,17 +78,6 @@ async def catalogue(
         areas=sorted(areas()),
         after=after,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ShownValue:
-    """A row of the table."""
-
-    start: datetime
-    resolution: str
-    value: float | None
-    filled: bool
-    recorded_at: datetime
 
 
 MOST_BELIEFS = 500
@@ -245,33 +229,10 @@ def _address(given: Mapping[str, str]) -> str:
 
 async def _newest_values(repository: TimeSeriesRepository, view: SeriesView) -> list[ShownValue]:
     series = view.series
-    place = find_place(series.key.area)
     held = view.resolution or (series.latest.resolution if series.latest else Resolution.PT60M)
-    part = newest_part(view.interval, held, place.zone)
-    query = series_query(
-        [CollectionRequest(DataItem(series.key.item), place, part)],
-        CATALOG,
-        as_of=view.as_of,
-        auction=Auction.ALL,
-        resampling=Resampling(view.resolution) if view.resolution else None,
-    )
-    rows: list[ShownValue] = []
+    part = newest_part(view.interval, held, find_place(series.key.area).zone)
     try:
-        async with aclosing(read_shaped(repository, replace(query, ids=frozenset([series.series_id])))) as batches:
-            async for shaped in batches:
-                batch = shaped.batch
-                columns = (batch.starts, batch.resolutions, batch.values, batch.filled, batch.recorded_at)
-                rows += (_shown(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
+        rows = await values_of(repository, view, part)
     except FinerThanStored as error:
         raise wrong_field(ProblemType.INVALID_REQUEST, "resolution", str(error)) from None
     return rows[::-1]
-
-
-def _shown(start: int, resolution: int, value: float, filled: bool, recorded: int) -> ShownValue:
-    return ShownValue(
-        datetime.fromtimestamp(start, UTC),
-        Resolution.from_id(resolution).code,
-        None if isnan(value) else value,
-        filled,
-        datetime.fromtimestamp(recorded / 1e6, UTC),
-    )

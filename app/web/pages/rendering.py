@@ -185,8 +185,13 @@ def moment(instant: datetime | None, *, seconds: bool = False) -> str:
     """An instant in market time with its zone; the switch of the page turns it into the viewer's."""
     if instant is None:
         return NOTHING
+    return _time(instant, moment_text(instant, seconds=seconds), "second" if seconds else "minute")
+
+
+def moment_text(instant: datetime, *, seconds: bool = False) -> str:
+    """An instant in market time with its zone, for where no markup can be."""
     form = "%Y-%m-%d %H:%M:%S %Z" if seconds else "%Y-%m-%d %H:%M %Z"
-    return _time(instant, instant.astimezone(MARKET_ZONE).strftime(form), "second" if seconds else "minute")
+    return instant.astimezone(MARKET_ZONE).strftime(form)
 
 
 def clock(instant: datetime | None) -> str:

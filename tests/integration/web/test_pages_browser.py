@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,6 +54,7 @@ PAGES = [
     "/work/backfills/new?area=FR&item=load_actual&from=-7d",
     "/sign-in",
     "/account",
+    "/status",
 ]
 
 
@@ -71,7 +73,9 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ServedApi]:
     monkeypatch.setattr("app.web.pages.overview.views.FRESH_SECONDS", -1.0)
-    async with served_api(database_url, instance=HOSTILE) as served:
+    async with served_api(
+        database_url, instance=HOSTILE, web={"port": 0, "status_shows": "series:load_actual,job:kept"}
+    ) as served:
         fr, nl = "10YFR-RTE------C", "10YNL----------L"
         await keep_lateness(
             served,
@@ -296,3 +300,45 @@ async def _sign_in(page: Page, url: str, key: str) -> None:
     await page.locator("input[name=key]").fill(key)
     await page.get_by_role("button", name="Sign in with the key").click()
     await page.get_by_role("button", name="Sign out").wait_for()
+
+
+async def test_a_picture_is_released_on_the_page_and_shown_by_another_site(browser: Browser, api: ServedApi) -> None:
+    key = await api.key(AccessScope.ADMIN)
+    address = ""
+    for dark in (False, True):
+        async with visiting(browser, dark=dark) as visit:
+            page = visit.page
+            await page.goto(f"{api.url}/sign-in?next=/embeds%3Fkind%3Dchart%26series%3D1")
+            await page.get_by_text("With an API key").click()
+            await page.locator("input[name=key]").fill(key)
+            await page.get_by_role("button", name="Sign in with the key").click()
+            await page.wait_for_url("**/embeds?kind=chart&series=1")
+            await page.get_by_label("Name").fill(f"load-{dark}")
+            await page.get_by_role("button", name="Release it").click()
+            address = await page.locator("#address").inner_text()
+            assert "/embed/" in address
+            assert await visit.violations() == []
+            assert await visit.overflow() <= 0
+            assert visit.wrong == []
+    async with visiting(browser) as visit:
+        page = visit.page
+        async with await asyncio.start_server(_another_site(address), "127.0.0.1") as site:
+            await page.goto(f"http://127.0.0.1:{site.sockets[0].getsockname()[1]}/")
+            picture = page.frame_locator("iframe").locator("img")
+            await picture.wait_for()
+            assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 760
+            assert visit.wrong == []
+
+
+def _another_site(address: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """A page of another origin, with a frame and no policy of its own."""
+    body = f'<link rel="icon" href="data:,"><iframe src="{address}"></iframe>'
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write((head + body).encode())
+        await writer.drain()
+        writer.close()
+
+    return answer

@@ -1,0 +1,1 @@
+"""What the owner released: pictures that anybody may see who has their address."""

@@ -1,0 +1,122 @@
+"""Pictures for other sites, and the page on which the owner releases them and takes them back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Path, Query, Request, Response
+from fastapi.responses import HTMLResponse
+
+from app.access.released.models import ViewKind, ViewRequest
+from app.errors import AppError, ConfigurationError
+from app.market.areas import find_place
+from app.market.series import DataItem, find_item
+from app.web.dependencies import ADMIN, OPEN, Asking, Services, access_service
+from app.web.pages.forms import done, what_is_wrong
+from app.web.pages.public.drawing import Pictures
+from app.web.pages.rendering import page_templates, render
+from app.web.pages.routing import check_host, page_router
+
+router = page_router()
+
+SECONDS = 60
+"""So long a browser keeps a picture, and so often a frame looks again."""
+POLICY = "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *"
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Cache-Control": f"public, max-age={SECONDS}",
+}
+"""Only a released picture may be shown by other sites."""
+_GONE = "Nothing is released under this address.\n"
+
+
+@router.api_route("/embed/{name}", methods=["GET", "HEAD"], openapi_extra=OPEN)
+async def embed(
+    request: Request, services: Services, name: Annotated[str, Path(max_length=60, pattern=r"^[A-Za-z0-9_-]+(\.svg)?$")]
+) -> Response:
+    """A released picture: as SVG, or as a page for a frame that looks again by itself."""
+    check_host(request)
+    access_service(request).take_turn(request.state.address)
+    token = name.removesuffix(".svg")
+    view = await services.access().released().find(token)
+    if view is None:
+        return Response(_GONE, HTTPStatus.NOT_FOUND, {"Cache-Control": "no-store"}, media_type="text/plain")
+    if not name.endswith(".svg"):
+        text = page_templates().get_template("embed.html").render(token=token, name=view.request.name)
+        return HTMLResponse(text, headers={**HEADERS, "Refresh": str(SECONDS)})
+    pictures: Pictures = request.app.state.pictures
+    body = (await pictures.svg(view)).encode()
+    etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+    headers = {**HEADERS, "ETag": etag}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(body, headers=headers, media_type="image/svg+xml")
+
+
+@router.get("/embeds", openapi_extra=ADMIN)
+async def embeds_page(
+    request: Request,
+    services: Services,
+    *,
+    kind: Annotated[str, Query(max_length=20)] = "",
+    series: Annotated[str, Query(max_length=20)] = "",
+) -> Response:
+    """What is released, and a form to release more."""
+    return await _page(request, services, {"kind": kind, "series": series})
+
+
+async def _page(
+    request: Request, services: Services, given: Mapping[str, str], *, problem: str = "", address: str = ""
+) -> Response:
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
+    return render(
+        request,
+        "embeds.html",
+        status,
+        views=await services.access().released().views(),
+        kinds=list(ViewKind),
+        items=[one.value for one in DataItem],
+        given={name: given.get(name, "") for name in ("name", "kind", "series", "item", "area", "days")},
+        problem=problem,
+        address=address,
+    )
+
+
+@router.post("/embeds", openapi_extra=ADMIN)
+async def release_view(request: Request, services: Services, caller: Asking) -> Response:
+    """Release a picture; its address is on the answer alone, because only a digest of it is stored."""
+    form = request.state.form
+    try:
+        view, token = await services.access().released().release(_asked(form), caller)
+    except AppError as error:
+        return await _page(request, services, form, problem=what_is_wrong(error))
+    ending = "" if view.request.kind is ViewKind.CHART else ".svg"
+    return await _page(request, services, {}, address=f"{str(request.base_url).rstrip('/')}/embed/{token}{ending}")
+
+
+def _asked(form: Mapping[str, str]) -> ViewRequest:
+    kind, series, days = form.get("kind", ""), form.get("series", "").strip(), form.get("days", "").strip()
+    if kind not in set(ViewKind):
+        raise ConfigurationError(f"choose what to release: {', '.join(ViewKind)}")
+    if not (series.isdecimal() or not series) or not (days.isdecimal() or not days):
+        raise ConfigurationError("series and days are numbers")
+    fresh = kind == ViewKind.FRESHNESS
+    return ViewRequest(
+        form.get("name", "").strip(),
+        ViewKind(kind),
+        int(series) if series and ViewKind(kind).of_series else None,
+        find_item(form.get("item", "")).value if fresh else "",
+        find_place(form.get("area", "")).eic if fresh else "",
+        int(days or 7),
+    )
+
+
+@router.post("/embeds/revoke", openapi_extra=ADMIN)
+async def revoke_view(request: Request, services: Services, caller: Asking) -> Response:
+    """Take a picture back."""
+    view = await services.access().released().revoke(request.state.form.get("name", ""), caller)
+    return done(request, "embeds", f"{view.request.name} is revoked; browsers show it for another minute at most")

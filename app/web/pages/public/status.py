@@ -1,0 +1,169 @@
+"""The public page of the status: what the owner chose to show, and no word more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+
+from app.errors import NotFound
+from app.market.areas import find_place, label
+from app.monitoring.health import Health
+from app.monitoring.summary import Standing, lateness_condition, worst_condition
+from app.probes.websites.models import Website, WebsiteStatus
+from app.scheduling.models import JobOutcome
+from app.scheduling.repository import JobView
+from app.settings import Origin, Settings
+from app.web.dependencies import OPEN, CurrentSettings, access_service
+from app.web.pages.assets import assets
+from app.web.pages.overview.recent import RecentRead
+from app.web.pages.overview.views import OverviewState
+from app.web.pages.public.drawing import said_of
+from app.web.pages.rendering import PAGE_HEADERS, age, page_templates
+from app.web.pages.routing import check_host, page_router
+from app.wiring.container import Container
+
+router = page_router()
+
+SECONDS = 60
+FRESH_SECONDS = 15.0
+_SAID = {
+    Standing.GOOD: "Everything shown here is well",
+    Standing.IDLE: "There is nothing to judge",
+    Standing.WARN: "Something shown here needs a look",
+    Standing.BAD: "Something shown here is wrong",
+}
+_WEBSITES = {
+    WebsiteStatus.UP: Standing.GOOD,
+    WebsiteStatus.DOWN: Standing.BAD,
+    WebsiteStatus.UNKNOWN: Standing.IDLE,
+    WebsiteStatus.PAUSED: Standing.IDLE,
+}
+_OUTCOMES = {
+    JobOutcome.FAILED: (Standing.BAD, "failed"),
+    JobOutcome.SUCCEEDED: (Standing.GOOD, "done"),
+    JobOutcome.NOTHING_DUE: (Standing.GOOD, "done"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRow:
+    """Something that is shown, and how it is."""
+
+    name: str
+    condition: Standing
+    said: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFacts:
+    """What the rows are made of."""
+
+    health: Health
+    websites: Sequence[Website]
+    jobs: Sequence[JobView]
+
+
+def status_rows(shown: Sequence[str], facts: StatusFacts, now: datetime) -> list[StatusRow]:
+    """The rows of what the owner chose, in that order: `series:ITEM`, `series:ITEM/AREA`, `website:NAME`, `websites:GROUP`, `job:NAME`."""
+    makers: dict[str, Callable[[str], list[StatusRow]]] = {
+        "series": lambda name: _series(name, facts.health),
+        "website": lambda name: [_website(one, now) for one in facts.websites if one.draft.name == name],
+        "websites": lambda name: [
+            _website(one, now) for one in facts.websites if one.draft.labels.get("group") == name
+        ],
+        "job": lambda name: [_job(one) for one in facts.jobs if one.job.name == name],
+    }
+    found: list[StatusRow] = []
+    for text in shown:
+        kind, _, name = text.partition(":")
+        found += makers[kind](name) or [StatusRow(name, Standing.IDLE, "nothing is known")]
+    return found
+
+
+def _series(name: str, health: Health) -> list[StatusRow]:
+    item, _, area = name.partition("/")
+    eic = find_place(area).eic if area else ""
+    pairs = [one for one in health.lateness if one.item == item and (not area or label(one.area) == label(eic))]
+    if not pairs:
+        return []
+    title = f"{item.replace('_', ' ')}{f', {label(eic)}' if area else ''}"
+    late = sorted((one for one in pairs if one.late), key=lambda one: -one.late)
+    if area:
+        said, condition = said_of(pairs[0])
+        return [StatusRow(title, condition, said)]
+    if not late:
+        return [StatusRow(title, Standing.GOOD, f"on time in {len(pairs)} of {len(pairs)} areas")]
+    said = f"on time in {len(pairs) - len(late)} of {len(pairs)} areas, the latest by {age(late[0].late)}"
+    return [StatusRow(title, lateness_condition(late[0].late), said)]
+
+
+def _website(website: Website, now: datetime) -> StatusRow:
+    status = website.status(now)
+    return StatusRow(website.draft.name, _WEBSITES[status], status.value, website.state.changed_at)
+
+
+def _job(view: JobView) -> StatusRow:
+    last = view.last
+    if last is None:
+        return StatusRow(view.job.name, Standing.IDLE, "has not run yet")
+    if last.outcome is None or last.finished_at is None:
+        return StatusRow(view.job.name, Standing.IDLE, "runs")
+    condition, said = _OUTCOMES.get(last.outcome, (Standing.WARN, "partly done"))
+    return StatusRow(view.job.name, condition, said, last.finished_at)
+
+
+class StatusPage:
+    """The text of the page, made anew for all who ask now and then."""
+
+    def __init__(self, services: Container, overview: RecentRead[OverviewState]) -> None:
+        self._services = services
+        self._overview = overview
+        self._rows = RecentRead(self._read, FRESH_SECONDS)
+
+    async def rows(self) -> list[StatusRow]:
+        return await self._rows.get()
+
+    async def _read(self) -> list[StatusRow]:
+        settings: Settings = self._services.settings()
+        shown = settings.web.status_shows
+        kinds = {text.partition(":")[0] for text in shown}
+        facts = StatusFacts(
+            (await self._overview.get()).health,
+            await self._services.probes().websites().all() if kinds & {"website", "websites"} else [],
+            await self._services.storage().job_runs().jobs() if "job" in kinds else [],
+        )
+        return status_rows(shown, facts, self._services.clock().now())
+
+
+@router.get("/status", openapi_extra=OPEN)
+async def status_page(request: Request, settings: CurrentSettings) -> Response:
+    """How what the owner chose is; without a choice there is no such page."""
+    check_host(request)
+    access_service(request).take_turn(request.state.address)
+    if not settings.web.status_shows:
+        raise NotFound("there is no public status page; GRIDKEEPER_WEB__STATUS_SHOWS chooses what one shows")
+    page: StatusPage = request.app.state.status
+    rows = await page.rows()
+    condition = worst_condition(row.condition for row in rows if row.condition is not Standing.IDLE)
+    text = (
+        page_templates()
+        .get_template("status.html")
+        .render(
+            rows=rows,
+            condition=condition,
+            said=_SAID[condition],
+            instance=settings.instance.strip(),
+            synthetic=settings.origin is Origin.SANDBOX,
+            asset=lambda name: f"static/{assets()[name].public}",
+            now=request.app.state.container.clock().now(),
+        )
+    )
+    return HTMLResponse(
+        text,
+        headers={**PAGE_HEADERS, "Cache-Control": f"public, max-age={int(FRESH_SECONDS)}", "Refresh": str(SECONDS)},
+    )
