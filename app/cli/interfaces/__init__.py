@@ -9,6 +9,10 @@ TABLE = {
         "app.cli.interfaces.scan:scan_command",
         "Read documents of interfaces: their operations, which will be probed, and why not the others.",
     ),
+    "init": Lazy(
+        "app.cli.interfaces.init:init_command",
+        "Scan a document, try what can be probed once, and write a service into the file of interfaces.",
+    ),
     "list": Lazy(
         "app.cli.interfaces.watching:list_command",
         "List the services whose interfaces are probed, with how each stands.",

@@ -103,6 +103,7 @@ NO_ROUTE = {
     "interfaces scan": "reads files",
     "websites try": "checks a URL from where it is called",
     "interfaces diff": "reads files",
+    "interfaces init": "writes a file",
     "interfaces validate": "reads files",
     "interfaces check": "asks services that a file names, from where the command runs",
     "quality detect": "reads files",

@@ -1,0 +1,95 @@
+"""`gridkeeper interfaces init`: from a document to running probes in one go; needs no database."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.exit_codes import FAILED, OK, UNAVAILABLE
+from app.cli.output import say
+from app.cli.session import begin
+from app.cli.tables import print_table, printable
+
+if TYPE_CHECKING:
+    from app.probes.interfaces.first_entry import FirstEntry, TriedOperation
+
+COLUMNS = ("operation", "result", "http", "ms", "said")
+SHOWN = 40
+
+
+def init_command(
+    document: Annotated[str, typer.Argument(metavar="URL|FILE", help="OpenAPI or Markdown: a file, or an address.")],
+    name: Annotated[str, typer.Option(help="Name of the service; default: the title of the document.")] = "",
+    base_url: Annotated[
+        str, typer.Option("--base-url", help="Where to probe; default: the hosts of the document.", metavar="URL")
+    ] = "",
+    file: Annotated[
+        Path | None,
+        typer.Option(help="The file of interfaces; default: GRIDKEEPER_PROBES__INTERFACES_FILE.", metavar="FILE"),
+    ] = None,
+    every: Annotated[str, typer.Option(help="Time between two cycles.")] = "15 min",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Scan and try once, and leave the file as it is.")] = False,
+) -> int:
+    """Scan a document, try what can be probed once, and write a service into the file of interfaces.
+
+    A running `gridkeeper serve` probes it from then on, and the shipped rules tell when it fails. Comments and other
+    services of the file stay as they are.
+
+    Example: gridkeeper interfaces init https://shop.example.org/openapi.json
+
+    Exit code: 0 written, 1 nothing can be probed or no operation answered well, 2 there is such a service or no such
+    document, 3 the document cannot be read.
+    """
+    from app.probes.checking.checker import HttpChecker
+    from app.probes.interfaces.first_entry import make_entry, try_once, write_entry
+
+    settings = begin()
+    path = file or settings.probes.interfaces_file
+
+    async def run() -> tuple[FirstEntry, list[TriedOperation]]:
+        checker = HttpChecker.of(settings.probes)
+        try:
+            entry = await make_entry(
+                document, path, checker, settings.data_dir, name=name, base_url=base_url, every=every
+            )
+            return entry, await try_once(entry, checker)
+        finally:
+            checker.close()
+
+    entry, tried = asyncio.run(run())
+    if entry.problems:
+        for problem in entry.problems:
+            say(printable(problem))
+        return FAILED
+    sys.stdout.write(
+        printable(f"{entry.config.name}: {entry.described} operations, {len(entry.probes)} can be probed") + "\n"
+    )
+    if tried:
+        print_table(COLUMNS, [_row(one) for one in tried[:SHOWN]], right={"http", "ms"})
+    if len(tried) > SHOWN:
+        say(f"and {len(tried) - SHOWN} more")
+    good = sum(one.ok for one in tried)
+    if not dry_run and entry.probes:
+        write_entry(path, entry)
+        say(f"written to {path}; a running `gridkeeper serve` probes it within half a minute, then every {every}")
+    if not entry.probes:
+        say("nothing of it can be probed; `gridkeeper interfaces scan` says why")
+        return UNAVAILABLE
+    say(
+        f"{good} of {len(tried)} operations answered well; `gridkeeper interfaces show '{entry.config.name}'` follows them"
+    )
+    return OK if good else UNAVAILABLE
+
+
+def _row(one: TriedOperation) -> tuple[str, ...]:
+    return (
+        str(one.operation.key),
+        "ok" if one.ok else one.reason,
+        "" if one.status is None else str(one.status),
+        f"{one.total_ms:.0f}",
+        "" if one.ok else one.message[:100],
+    )
