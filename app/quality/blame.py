@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.quality.detectors.patterns import signatures
-from app.quality.detectors.peers import HAVE_FACTORS, LEAST_ERROR, unusual_week
+from app.quality.detectors.peers import HAVE_FACTORS, LEAST_ERROR, logarithms, unusual_week
 from app.quality.detectors.residuals import SHORTEST_DAY, plain_evidence
 from app.quality.detectors.validity import violations
 from app.quality.gate import CERTAIN, any_of, gated
-from app.quality.models import Series
-from app.timeseries.rolling import MAD, Flags, Values, all_known, trailing_median
+from app.quality.models import Series, SeriesKind
+from app.timeseries.rolling import MAD, Flags, Values, all_known, before, habit, trailing_median
 
 HOURS_BEFORE, HOURS_AFTER = 12, 6
 """A disagreement shows later than the change that caused it."""
@@ -26,6 +27,12 @@ CLEARLY = 1.25
 CONFIRMED_SPREADS = 1.5
 HOURS_OF_AGREEMENT = 2
 JOINED_HOURS = 3
+DAYS_BEFORE, DAYS_APART = 8, 3
+"""A factor of a week shows some days after the leap that began it, and not on calm days."""
+LEAST_LEAP, MOST_OF_FACTOR, UNUSUAL_LEAP = 0.25, 0.5, 1.5
+"""As a logarithm; as a share of the factor; of the leap that one day in ten has."""
+ALONE = 2.0
+"""Who leaps by so many times what the other does leapt alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,13 +76,42 @@ def upheld(alarm: Flags, own: Values, other: Values, per_hour: int, *, least: fl
     places = np.flatnonzero(alarm)
     if not len(places):
         return kept
-    breaks = np.flatnonzero(np.diff(places) > JOINED_HOURS * per_hour + 1)
-    firsts, lasts = places[np.r_[0, breaks + 1]], places[np.r_[breaks, len(places) - 1]]
-    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+    for first, last in _episodes(places, JOINED_HOURS * per_hour + 1):
         around = slice(max(0, first - HOURS_BEFORE * per_hour), last + 1 + HOURS_AFTER * per_hour)
         mine, theirs = own[around].max(), other[around].max()
         kept[first : last + 1] = mine >= max(least, CLEARLY * theirs)
     return kept & alarm
+
+
+def leapt(series: Series, trusted: Values, peer: Values, alarm: Flags) -> tuple[Flags, Flags]:
+    """The alarms of weeks by a factor that the series, and those that its companion, began with a leap.
+
+    Weather moves both; who alone leaves the other within an hour, by most of the factor, has changed its unit.
+    """
+    own, other = np.zeros(len(alarm), np.bool_), np.zeros(len(alarm), np.bool_)
+    places = np.flatnonzero(alarm)
+    if not len(places) or series.kind is SeriesKind.SOLAR:  # every dawn is a leap
+        return own, other
+    levels = logarithms(series, trusted, peer)
+    changes = [level - before(level, series.per_hour) for level in levels]
+    apart, leap = levels[0] - levels[1], np.nan_to_num(changes[0] - changes[1])
+    usual = np.nan_to_num(habit(np.abs(leap), series.per_day), nan=np.inf)
+    for first, last in _episodes(places, DAYS_APART * series.per_day):
+        around = slice(max(0, first - DAYS_BEFORE * series.per_day), first + 1)
+        factor = float(np.nanmedian(apart[first : last + 1]))
+        at = around.start + int(np.argmax(np.sign(factor) * leap[around]))
+        if np.sign(factor) * leap[at] < max(LEAST_LEAP, MOST_OF_FACTOR * abs(factor), UNUSUAL_LEAP * usual[at]):
+            continue
+        mine, theirs = (abs(float(change[at])) for change in changes)
+        episode = slice(first, last + 1)
+        own[episode], other[episode] = mine > ALONE * theirs, theirs > ALONE * mine
+    return own & alarm, other & alarm
+
+
+def _episodes(places: NDArray[np.intp], apart: int) -> Iterator[tuple[int, int]]:
+    breaks = np.flatnonzero(np.diff(places) > apart)
+    firsts, lasts = places[np.r_[0, breaks + 1]], places[np.r_[breaks, len(places) - 1]]
+    yield from zip(firsts.tolist(), lasts.tolist(), strict=True)
 
 
 def confirmed(series: Series, trusted: Values, peer: CompanionSeries, bias: Values) -> Flags:

@@ -14,6 +14,7 @@ from app.quality.blame import (
     confirmed,
     departure_of,
     drift_of,
+    leapt,
     upheld,
 )
 from app.quality.detectors.early import EarlyWeeks, backwards, certain_backwards, early_weeks
@@ -147,7 +148,8 @@ def _drifted(series: Series, trusted: Values, own: Values, peers: Sequence[Compa
     agreed = np.sum([np.zeros(len(own)), *(score >= 1.0 for score in scores)], axis=0) > 1
     found: Scores = []
     for peer, score in zip(peers, scores, strict=True):
-        kept = agreed | upheld(score >= 1.0, own, peer.drift, series.per_hour, least=UNUSUAL_WEEK)
+        mine, theirs = leapt(series, trusted, peer.values, score >= 1.0)
+        kept = agreed | mine | upheld(score >= 1.0, own, peer.drift, series.per_hour, least=UNUSUAL_WEEK) & ~theirs
         found.append((EvidenceRule.PEER_LEVEL, np.where(kept, score, np.fmin(score, NO_ALARM))))
     return found
 

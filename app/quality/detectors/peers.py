@@ -104,6 +104,14 @@ def lasting_factor(series: Series, trusted: Values, peer: Values, *, days: int, 
     return SoftScore(EvidenceRule.PEER_LEVEL, np.abs(factors), all_known(trusted, days * day), limit)
 
 
+def logarithms(series: Series, trusted: Values, peer: Values) -> tuple[Values, Values]:
+    """The levels of a series and its forecast by the hour, small ones a little greater."""
+    least = _least_of_days(trusted, series.per_day)
+    least = np.where(least > 0, least, np.nan)
+    own, other = (np.fmax(moving_mean(column, series.per_hour), 0.0) for column in (series.values, peer))
+    return np.log(own + least), np.log(other + least)
+
+
 def _least_of_days(values: Values, day: int) -> Values:
     """What means of a day count more than they are."""
     usual: Values = LEAST_OF_A_DAY * trailing_median(moving_mean(np.abs(values), day, day // 2), 28 * day, 7 * day)

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.quality.blame import leapt
 from app.quality.detectors.detect import detect
-from app.quality.models import Series
+from app.quality.models import Series, SeriesKind
 from app.timeseries.rolling import Flags, Values
 from tests.support.quality_series import forecast_of, load, price, solar, wind
 
@@ -63,6 +64,32 @@ def test_weeks_of_two_fifths_of_wind_are_told_by_two_forecasts_and_by_one_where_
     assert flags(WIND, spoiled, FORECAST)[WEEKS].mean() > 0.3
     assert not flags(WIND, WIND.values, FORECAST)[WEEKS].any()
     assert not flags(WIND, WIND.values, {"forecast": scaled(one["forecast"], 0.4, WEEKS)})[WEEKS].any()
+
+
+def test_of_a_wind_and_its_forecast_the_one_is_wrong_that_began_with_a_leap() -> None:
+    condemned = 0
+    for seed in range(3, 9):
+        series = wind(DAYS, seed=seed)
+        announced = forecast_of(series, error=0.08)
+        usual = flags(series, series.values, {"forecast": announced})
+
+        assert flags(series, scaled(series.values, 0.4, WEEKS), {"forecast": announced})[WEEKS].mean() > 0.3
+        wrong = flags(series, series.values, {"forecast": scaled(announced, 0.4, WEEKS)}) & ~usual
+        condemned += int(wrong.sum())
+    assert condemned < 24, "of two thousand hours"
+
+
+def test_who_leaps_is_told_of_what_is_told_apart_only() -> None:
+    announced = forecast_of(WIND)
+    alarm = np.zeros(len(announced), np.bool_)
+    assert not np.any(leapt(WIND, WIND.values, announced, alarm))
+    alarm[WEEKS] = True
+    assert not np.any(leapt(WIND, WIND.values, announced, alarm)), "neither has leapt"
+    own, other = leapt(WIND, WIND.values, scaled(announced, 0.3, WEEKS), alarm)
+    assert not own.any()
+    assert np.array_equal(other, alarm)
+    dawns = replace(WIND, kind=SeriesKind.SOLAR)
+    assert not np.any(leapt(dawns, WIND.values, scaled(announced, 0.3, WEEKS), alarm))
 
 
 SPOIL: dict[str, Callable[[Values, Values], Values]] = {
