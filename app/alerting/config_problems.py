@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -33,6 +34,23 @@ RETAINED = (
         statement=sql.CLEAR_PROBLEMS,
     ),
 )
+
+SEEN_WITHIN = timedelta(minutes=1)
+"""What a process that lives writes again, so that it counts as standing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingProblem:
+    """One thing to mend in a file, and the processes that read it; `line` 0 is the file as a whole."""
+
+    source: str
+    file: str
+    line: int
+    field: str
+    message: str
+    since: datetime
+    instances: list[str]
+
 
 ProblemSource = Callable[[], Sequence[Problem]]
 
@@ -63,6 +81,12 @@ class ProblemBoard:
         stale = bool(present) and time.monotonic() - self._written_at >= REFRESH_SECONDS
         if present != self._written or stale:
             await self._write(present)
+
+    async def standing(self) -> list[StandingProblem]:
+        """What is wrong with the files of every process that lives, the same once."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.STANDING_PROBLEMS, self._clock.now() - SEEN_WITHIN)
+        return [StandingProblem(**row) for row in rows]
 
     async def _write(self, present: Sequence[tuple[str, Problem]]) -> None:
         now = self._clock.now()

@@ -12,6 +12,13 @@ KEEP_PROBLEMS = """
     on conflict (instance, source, file, line, field, message) do update set seen_at = excluded.seen_at
 """
 CLEAR_PROBLEMS = "delete from rule_problems where (instance = $1 and seen_at is distinct from $2) or seen_at < $3"
+STANDING_PROBLEMS = """
+    select source, file, line, field, message, min(since) as since, array_agg(instance order by instance) as instances
+    from rule_problems
+    where seen_at > $1
+    group by source, file, line, field, message
+    order by source, file, line, field, message
+"""
 
 # What people ask of alerts and decide about them.
 

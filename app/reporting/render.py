@@ -79,18 +79,18 @@ def _template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["pieces"] = _pieces
-    environment.filters["stamped"] = _stamped
+    environment.filters["pieces"] = pieces
+    environment.filters["stamped"] = stamped
     environment.globals["SYNTHETIC"] = SYNTHETIC
     return environment.get_template(name)
 
 
-def _stamped(svg: str, *, synthetic: bool) -> str:
+def stamped(svg: str, *, synthetic: bool) -> str:
     """The picture with SYNTHETIC across it where its data are: pictures are copied out of their reports."""
     return svg.replace("</svg>", f"{_STAMP}</svg>") if synthetic else svg
 
 
-def _pieces(text: str) -> list[tuple[str, bool]]:
+def pieces(text: str) -> list[tuple[str, bool]]:
     """The text in pieces, and whether each stood between backticks; a last one without its fellow is an ordinary character."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
@@ -113,7 +113,7 @@ def to_markdown(document: ReportDocument) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return "".join(f"`{_one_line(part)}`" if code else _inline(part) for part, code in _pieces(text))
+    return "".join(f"`{_one_line(part)}`" if code else _inline(part) for part, code in pieces(text))
 
 
 def _one_line(text: str) -> str:

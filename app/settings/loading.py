@@ -149,7 +149,7 @@ def variables() -> dict[str, FieldInfo]:
 
 
 def _unknown_variables() -> Iterator[str]:
-    given = {*os.environ, *_names_in_file(Path(str(Settings.model_config.get("env_file"))))}
+    given = {*os.environ, *names_in_env_file()}
     known = variables()
     for name in sorted(given):
         ours = name.upper().startswith(PREFIX) and not name.upper().startswith(OF_THE_CLIENT)
@@ -159,10 +159,11 @@ def _unknown_variables() -> Iterator[str]:
             yield f"{name} is no setting of this program{hint}"
 
 
-def _names_in_file(file: Path) -> list[str]:
+def names_in_env_file() -> list[str]:
     """The names in `.env`; ConfigurationError where it is no file of text, or has a line that sets nothing."""
     from dotenv.parser import parse_stream
 
+    file = Path(str(Settings.model_config.get("env_file")))
     if not file.exists():
         return []
     if file.is_dir():

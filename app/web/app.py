@@ -71,7 +71,7 @@ def create_app(probes: ServiceState, container: Container | None = None) -> Fast
     app.state.farewell = container.storage().notices().close if container else None
     if container is not None:
         add_api(app, container)
-        add_pages(app, container)
+        add_pages(app, container, probes)
     app.include_router(health.router(probes))
     app.include_router(runbook_router())
 
@@ -112,9 +112,9 @@ def _create_api(container: Container) -> FastAPI:
     return create_api(container, container.settings().api)
 
 
-def add_pages(app: FastAPI, container: Container) -> None:
+def add_pages(app: FastAPI, container: Container, probes: ServiceState) -> None:
     """The pages for people, for the services of the container."""
-    pages = LoadedPart("pages", lambda: _create_pages(container))
+    pages = LoadedPart("pages", lambda: _create_pages(container, probes))
     app.state.parts.append(pages)
     app.router.routes.extend(Route(path, pages) for path in PATHS)
     app.add_exception_handler(HTTPStatus.NOT_FOUND.value, partial(_nothing_here, pages))
@@ -126,10 +126,10 @@ async def _nothing_here(pages: LoadedPart, request: Request, error: Exception) -
     return OtherAnswer(pages) if for_people else await errors.of_http(request, error)
 
 
-def _create_pages(container: Container) -> FastAPI:
+def _create_pages(container: Container, probes: ServiceState) -> FastAPI:
     from app.web.pages.application import create_pages
 
-    return create_pages(container)
+    return create_pages(container, probes)
 
 
 def pool_state(database: Database) -> PoolState:

@@ -8,6 +8,7 @@ from app.db.engine import Database
 from app.reporting.operations.service import OperationsReporting
 from app.reporting.publication_delays import LatenessReader
 from app.reporting.quality.service import QualityReporting
+from app.reporting.queries import MailedReports
 from app.settings import Settings
 from app.wiring.catalog import CATALOG
 
@@ -27,6 +28,7 @@ class ReportingWiring(containers.DeclarativeContainer):
         providers.Singleton(LatenessReader, storage.gaps, quality.rows, CATALOG.publication),
         settings.provided.quality.weights,
     )
+    mailed: providers.Singleton[MailedReports] = providers.Singleton(MailedReports, database)
     operations_reports: providers.Singleton[OperationsReporting] = providers.Singleton(
         OperationsReporting,
         database,

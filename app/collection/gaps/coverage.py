@@ -7,7 +7,7 @@ import calendar
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,6 @@ _FURTHEST = timedelta(days=800)
 """No rule asks for a value earlier than a year and a half before its delivery ends, or later than this after it."""
 
 
-_NO_IDLE: Mapping[SeriesKey, int] = MappingProxyType({})
-
-
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A month or a day of an item and a place, over all its series: seconds that were due, and those with values.
@@ -52,7 +49,7 @@ class Cell:
     begin: date
     expected: int
     covered: int
-    idle: Mapping[SeriesKey, int] = field(default_factory=lambda: _NO_IDLE)
+    idle: Mapping[SeriesKey, int] = field(default_factory=dict)
 
     @property
     def share(self) -> float | None:
@@ -76,9 +73,18 @@ class CoverageService:
 
     async def matrix(self, requests: Sequence[CollectionRequest], now: datetime, step: Granularity) -> list[Cell]:
         """One cell for each request and each month or day of its interval, in order."""
+        cells = [cell for line in await self.lines(requests, now, step) for cell in line.cells()]
+        order = {(one.item, one.place.eic): number for number, one in enumerate(requests)}
+        return sorted(cells, key=lambda cell: (order[cell.item, cell.place.eic], cell.begin))
+
+    async def lines(
+        self, requests: Sequence[CollectionRequest], now: datetime, step: Granularity
+    ) -> list[CoverageLine]:
+        """The same in one line for each request, in the order of their intervals, and of the requests within one."""
         known = await series_of(self._timeseries, requests)
-        found: list[Cell] = []
+        found: list[CoverageLine] = []
         places = {number: one.place for one in requests for number, _ in known.get(pair_of(one), ())}
+        untils: dict[tuple[DataItem, ZoneInfo], datetime] = {}
         async with self._stock.reading(places) as reader:
             extents = await reader.extents(list(places))
             for interval, group in _by_interval(requests).items():
@@ -89,18 +95,38 @@ class CoverageService:
                 covered = await _covered(reader, known_places, portions)
                 running = await running_only(reader, known_places)
                 for request, question in zip(group, questions, strict=True):
-                    rule = self._publication(request.item)
-                    found += _cells(
-                        request,
-                        question,
-                        _Counted(covered, running),
-                        portions=portions,
-                        parts=parts,
-                        until=_until(rule, request, now),
-                    )
-        order = {id(request): number for number, request in enumerate(requests)}
-        places_of = {(one.item, one.place.eic): order[id(one)] for one in requests}
-        return sorted(found, key=lambda cell: (places_of[cell.item, cell.place.eic], cell.begin))
+                    key = request.item, request.place.zone
+                    if key not in untils:
+                        untils[key] = _until(self._publication(request.item), request, now)
+                    counted = _Counted(covered, running)
+                    found.append(_line(request, question, counted, portions=portions, parts=parts, until=untils[key]))
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoverageLine:
+    """An item and a place over months or days: seconds that were due, those with values, and idle ones by series."""
+
+    request: CollectionRequest
+    begins: tuple[date, ...]
+    expected: NDArray[np.int64]
+    covered: NDArray[np.int64]
+    idle: Mapping[SeriesKey, NDArray[np.int64]]
+
+    def cells(self) -> list[Cell]:
+        item, place = self.request.item, self.request.place
+        sums = zip(self.begins, self.expected.tolist(), self.covered.tolist(), strict=True)
+        return [
+            Cell(item, place, begin, due, there, {key: int(idle[number]) for key, idle in self.idle.items()})
+            for number, (begin, due, there) in enumerate(sums)
+        ]
+
+    def percents(self) -> list[int | None]:
+        """`whole_percent` of each month or day."""
+        due, there = self.expected, self.covered
+        shares = np.rint(100 * there / np.maximum(due, 1)).astype(np.int64)
+        shares = np.where((there > 0) & (there < due), np.clip(shares, 1, 99), shares)
+        return [share if one else None for share, one in zip(shares.tolist(), due.tolist(), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +144,8 @@ class _Parts:
     begins: tuple[date, ...]
     firsts: NDArray[np.int64]
 
-    def sums(self, seconds: NDArray[np.int64]) -> list[int]:
-        found: list[int] = np.add.reduceat(seconds, self.firsts).tolist()
+    def sums(self, seconds: NDArray[np.int64]) -> NDArray[np.int64]:
+        found: NDArray[np.int64] = np.add.reduceat(seconds, self.firsts)
         return found
 
 
@@ -158,7 +184,7 @@ async def _covered(
     return found | {number: calendar_seconds(held[number], portions, calendar[number][1]) for number in held}
 
 
-def _cells(
+def _line(
     request: CollectionRequest,
     question: Question | None,
     counted: _Counted,
@@ -166,7 +192,7 @@ def _cells(
     portions: Buckets,
     parts: _Parts,
     until: datetime,
-) -> list[Cell]:
+) -> CoverageLine:
     due, there = np.zeros(len(portions), np.int64), np.zeros(len(portions), np.int64)
     idle: dict[SeriesKey, NDArray[np.int64]] = {}
     for line in question.lines if question else ():
@@ -178,14 +204,7 @@ def _cells(
         due += expected
         there += stored
     idle_of = {key: parts.sums(seconds) for key, seconds in idle.items()}
-    sums = zip(parts.begins, parts.sums(due), parts.sums(there), strict=True)
-    return [
-        Cell(
-            request.item, request.place, begin, expected_there, stored_there,
-            {key: many[number] for key, many in idle_of.items()} or _NO_IDLE,
-        )
-        for number, (begin, expected_there, stored_there) in enumerate(sums)
-    ]  # fmt: skip
+    return CoverageLine(request, parts.begins, parts.sums(due), parts.sums(there), idle_of)
 
 
 def _due_part(line: ExpectedSeries, until: datetime) -> Interval | None:

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from app.collection.gaps.classification import Reason
-from app.collection.gaps.coverage import Cell, CoverageService, whole_percent
-from app.collection.gaps.queries import KEPT_REASONS, KeptGaps, Pair, Seconds
+from app.collection.gaps.coverage import CoverageService
+from app.collection.gaps.queries import KEPT_REASONS, KeptGaps, Seconds
 from app.collection.gaps.windows import AskEvidence, Gap
 from app.collection.models import CollectionRequest
 from app.market.areas import Place, find_place, label
@@ -75,16 +75,23 @@ class HeatCell:
 
 @dataclass(frozen=True, slots=True)
 class HeatRow:
-    """An item and place over time."""
+    """An item and place over time: percents as those of `HeatCell`, and what is missing by the first day of each part."""
 
     item: DataItem
     place: Place
-    cells: tuple[HeatCell, ...]
+    begins: Sequence[date]
+    percents: Sequence[int | None]
+    seconds: Mapping[date, Seconds]
+
+    @property
+    def cells(self) -> list[HeatCell]:
+        pairs = zip(self.begins, self.percents, strict=True)
+        return [HeatCell(begin, percent, self.seconds.get(begin)) for begin, percent in pairs]
 
     @property
     def whole(self) -> bool:
         """Whether nothing is missing."""
-        return all(cell.fill in {Fill.COMPLETE, Fill.NOTHING_EXPECTED} for cell in self.cells)
+        return not self.seconds and all(percent in {None, 100} for percent in self.percents)
 
 
 class HeatMapService:
@@ -109,22 +116,13 @@ class HeatMapService:
         requests = [CollectionRequest(item, place, interval) for item, place in pairs]
         named = [(item.value, place.eic) for item, place in pairs]
         async with asyncio.TaskGroup() as both:
-            cells = both.create_task(self._coverage.matrix(requests, now, step), name="coverage")
+            lines = both.create_task(self._coverage.lines(requests, now, step), name="coverage")
             reasons = both.create_task(self._kept.reasons(named, interval, step), name="reasons of gaps")
-        return _rows(pairs, cells.result(), reasons.result())
-
-
-def _rows(
-    pairs: Sequence[tuple[DataItem, Place]], cells: Sequence[Cell], reasons: Mapping[Pair, Mapping[date, Seconds]]
-) -> list[HeatRow]:
-    width = len(cells) // len(pairs) if pairs else 0
-    found = []
-    for number, (item, place) in enumerate(pairs):
-        missing = reasons.get((item.value, place.eic), _NOTHING)
-        own = cells[number * width : (number + 1) * width]
-        shown = tuple(HeatCell(one.begin, whole_percent(one.share), missing.get(one.begin)) for one in own)
-        found.append(HeatRow(item, place, shown))
-    return found
+        missing = reasons.result()
+        return [
+            HeatRow(item, place, line.begins, line.percents(), missing.get(pair, _NOTHING))
+            for (item, place), pair, line in zip(pairs, named, lines.result(), strict=True)
+        ]
 
 
 # The hours of a month

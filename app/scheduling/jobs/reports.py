@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from app.clock import Clock
 from app.market.time import MARKET_ZONE, delivery_day, local_day
 from app.reporting.periods import ReportLength, last_complete
+from app.reporting.queries import report_key
 from app.scheduling.jobs.declaration import daily, job, weekly
 from app.scheduling.models import JobOutcome, RunReport, Ticket
 
@@ -71,7 +72,7 @@ class ReportMail:
         content = await asyncio.to_thread(_written, subject, document)
         async with self._database.transaction() as connection:
             channels = await self._outbox.announce(
-                connection, content, self._clock.now(), labels={"report": name}, key=f"report:{name}:{when}"
+                connection, content, self._clock.now(), labels={"report": name}, key=report_key(name, when)
             )
         outcome = f"handed to {channels} channels" if channels else NOBODY.format(name)
         return RunReport(JobOutcome.SUCCEEDED, f"{name} of {when}: {outcome}")

@@ -282,6 +282,10 @@ class Metrics:
             await asyncio.sleep(planned)
             self._lag.observe(max(0.0, time.perf_counter() - begun - planned))
 
+    def families(self) -> list[Metric]:
+        """Every metric with its documentation and what it counts now."""
+        return list(self._registry.collect())
+
     def show(self, now: Snapshot) -> None:
         """Set the gauges to the state of the service."""
         self._show_scheduler(now.scheduler)

@@ -19,10 +19,14 @@ from app.web.pages.public import embeds, status
 from app.web.pages.public.drawing import Pictures
 from app.web.pages.quality import views as quality
 from app.web.pages.rendering import with_tokens
+from app.web.pages.reports import views as reports
 from app.web.pages.routing import install_error_pages
+from app.web.pages.settings import keys
+from app.web.pages.settings import views as settings
 from app.web.pages.work import backfills, jobs, runs
 
 if TYPE_CHECKING:
+    from app.web.health import ServiceState
     from app.wiring.container import Container
 
 MODULES = (
@@ -30,6 +34,9 @@ MODULES = (
     data,
     maps,
     quality,
+    reports,
+    settings,
+    keys,
     listing,
     silences,
     rules,
@@ -49,9 +56,10 @@ VIEWERS_PERCENT = 75
 """Of the open connections, for pages that are kept up to date; the others are for those who come."""
 
 
-def create_pages(container: Container) -> FastAPI:
+def create_pages(container: Container, probes: ServiceState) -> FastAPI:
     pages = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     pages.state.container = container
+    pages.state.probes = probes
     pages.state.overview = overview.recent_state(container)
     pages.state.pictures = Pictures(container, pages.state.overview)
     pages.state.status = status.StatusPage(container, pages.state.overview)

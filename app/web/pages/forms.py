@@ -108,7 +108,9 @@ def _said_again(request: Request, answer: StoredAnswer) -> Response:
 async def _recorded(request: Request, action: str, handle: Act) -> Response:
     """A change, which is recorded before it is made, one that is refused too, as those over the REST API are."""
     service, state = access_service(request), request.state
-    number = await service.note(service.entry(state.caller, action, request.url.path, request_id=state.request_id))
+    state.audit_id = number = await service.note(
+        service.entry(state.caller, action, request.url.path, request_id=state.request_id)
+    )
     try:
         response = await handle(request)
     except Exception as error:

@@ -54,6 +54,8 @@ PAGES = (
     ("quality", "Quality"),
     ("alerts", "Alerts"),
     ("work", "Work"),
+    ("reports", "Reports"),
+    ("settings", "Settings"),
 )
 """What stands in the navigation, by path."""
 FORM_TOKEN = secrets.token_hex(32)

@@ -52,6 +52,8 @@ PAGES = [
     "/work/run?job=kept&at=2026-01-01T00:00Z",
     "/work/backfills/1",
     "/work/backfills/new?area=FR&item=load_actual&from=-7d",
+    "/reports?kind=quality",
+    "/settings",
     "/sign-in",
     "/account",
     "/status",
@@ -342,3 +344,20 @@ def _another_site(address: str) -> Callable[[asyncio.StreamReader, asyncio.Strea
         writer.close()
 
     return answer
+
+
+async def test_who_administers_makes_a_key_that_is_shown_once(browser: Browser, api: ServedApi) -> None:
+    async with visiting(browser, width=360) as visit:
+        page = visit.page
+        await _sign_in(page, api.url, await api.key(AccessScope.ADMIN))
+        await page.goto(f"{api.url}/settings/keys")
+        assert await visit.overflow() <= 0
+        assert await visit.violations() == []
+        await page.get_by_label("Name of the person or program").fill("notebook")
+        await page.get_by_role("button", name="Make the key").click()
+        assert (await page.locator("#token").inner_text()).startswith("gk_")
+        await page.get_by_role("link", name="Revoke notebook").click()
+        await page.wait_for_url("**/settings/keys/notebook/revoke")
+        await page.get_by_role("button", name="Revoke it").click()
+        await page.get_by_text("The key notebook is revoked").wait_for()
+        assert visit.wrong == []

@@ -50,13 +50,14 @@ async def test_scores_lead_to_findings_and_each_finding_shows_its_evidence(api: 
         finding = await person.page("/quality/findings/1")
         assert "<polyline" in finding
         assert "Accept the values" not in finding
-        assert "a key of scope <strong>operate" in finding
+        assert "with scope <strong>operate" in finding
         hostile = await person._client.get("/quality/findings/2")
         assert "<img src=x" not in hostile.text
         assert hostile.text.count("&lt;img src=x") >= 4
         await person.page("/quality/findings/99", 404)
         await person.page(f"/quality/findings?state={quote(HOSTILE)}", 422)
         assert (await person.send("/quality", "/quality/findings/1/accept", note="x")).status_code == 403
+    async with page_person(api, None) as person:
         await person.sign_in(await api.key(name="prices", items=("price_day_ahead",)))
         assert "No day has been scored" in await person.page("/quality")
         assert "No finding is like that" in await person.page("/quality/findings")

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from app.collection.gaps.heat_map import Fill, HeatCell, HourCell
+from app.collection.gaps.heat_map import Fill, HeatCell, HeatRow, HourCell
 from app.web.pages.rendering import NOTHING
 
 MARKS: Mapping[Fill, str] = {
@@ -28,9 +28,16 @@ MOST_THERE, HALF_THERE = 95, 50
 _QUIET = {Fill.COMPLETE, Fill.NOTHING_EXPECTED}
 
 
-def heat_cells(cells: Iterable[HeatCell]) -> Markup:
+def heat_cells(row: HeatRow) -> Markup:
     """The cells of a row: percents, and in words for who does not see colours why the rest is missing."""
-    return Markup("".join(_cell(cell.fill, cell.percent) for cell in cells))  # noqa: S704  made of our own words
+    if row.seconds:
+        return Markup("".join(_cell(cell.fill, cell.percent) for cell in row.cells))  # noqa: S704  made of our own words
+    return Markup("".join(map(_unexplained, row.percents)))  # noqa: S704  made of our own words
+
+
+@cache
+def _unexplained(percent: int | None) -> str:
+    return _cell(HeatCell(date.min, percent, None).fill, percent)
 
 
 @cache

@@ -62,7 +62,7 @@ async def coverage_page(
     pairs = [pair for pair in await service.pairs(items, eics) if caller.may_read(pair[0], pair[1].eic)]
     here = pairs[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
     rows = await service.read(here, interval, now, Granularity.MONTH) if here else []
-    begins = [cell.begin for cell in rows[0].cells] if rows else []
+    begins = rows[0].begins if rows else []
     response = render(
         request,
         "coverage/months.html",
