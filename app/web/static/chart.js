@@ -154,7 +154,7 @@ async function show() {
     if (anyFilled) columns.push([tables[0][0], filled]);
     const data = columns.length === 1 ? columns[0]
       : tables.length === 1 ? [tables[0][0], values, filled]
-        : uPlot.join(columns, columns.map((_, at) => [anyFilled && at === columns.length - 1 ? 1 : 2]));
+        : uPlot.join(columns, columns.map((_, at) => [0, anyFilled && at === columns.length - 1 ? 1 : 2]));
     drawn = { data, bands: findingsOfPage(), lines };
     draw();
     const known = values.filter((value) => value !== null);
