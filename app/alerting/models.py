@@ -36,6 +36,15 @@ class NoDataPolicy(StrEnum):
     KEEP = "keep"
 
 
+class RowContract(StrEnum):
+    """What the rows of a rule mean."""
+
+    SIGNALS = "signals"
+    """Each row may be a fault, by its value and the threshold."""
+    STATUS = "status"
+    """One row, whose column `status` says ALERT or OK, as in files of SQL Sentinel."""
+
+
 class Trigger(StrEnum):
     """Why a rule was evaluated."""
 
@@ -105,6 +114,7 @@ class Rule:
     """Of `value` and of the threshold, for messages."""
     enabled: bool = True
     built_in: bool = False
+    contract: RowContract = RowContract.SIGNALS
     origin: str = ""
     """File and line of its definition."""
 

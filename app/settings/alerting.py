@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from app.settings.section import Section
+from app.settings.section import Listed, Section
 
 
 class AlertingSettings(Section):
@@ -15,6 +15,10 @@ class AlertingSettings(Section):
     rules_dir: Path = Field(
         default=Path("config/alerts"),
         description="Folder of alert rules, *.yaml; read again whenever it changes. The shipped rules need no file.",
+    )
+    sentinel_files: Listed = Field(
+        default=(),
+        description="Files of SQL Sentinel whose alerts join the rules; also those in the folder that have `alerts`.",
     )
     tick: float = Field(default=1.0, ge=0.05, le=10, description="Seconds between two looks for rules that are due.")
     concurrency: int = Field(default=8, ge=1, le=64, description="Rules of one process that are evaluated at once.")

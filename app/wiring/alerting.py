@@ -13,6 +13,7 @@ from app.alerting.delivery.config import ChannelFile
 from app.alerting.delivery.messages import Sender
 from app.alerting.delivery.repository import DeliveryRepository
 from app.alerting.delivery.worker import DeliveryWorker
+from app.alerting.evaluation.any_database import AnyDatabaseRunner
 from app.alerting.evaluation.concurrency import Lanes
 from app.alerting.evaluation.evaluator import RuleEvaluator
 from app.alerting.evaluation.query_runner import PostgresRunner
@@ -33,7 +34,7 @@ from app.net.egress_guard import GuardedClients
 from app.settings import Settings
 
 
-def _query_runner(database: Database, settings: Settings, book: Callable[[], Book]) -> PostgresRunner:
+def _query_runner(database: Database, settings: Settings, book: Callable[[], Book]) -> AnyDatabaseRunner:
     """Rules read our own database, and those that the book names at the moment."""
 
     def urls() -> dict[str, str]:
@@ -41,7 +42,8 @@ def _query_runner(database: Database, settings: Settings, book: Callable[[], Boo
         return {**others, OUR_DATABASE: database.address.dsn}
 
     login = RuleLogin(RULE_READER, settings.database.rules_password_file)
-    return PostgresRunner(urls, connections=Lanes(settings.alerting.concurrency).most, logins={OUR_DATABASE: login})
+    connections = Lanes(settings.alerting.concurrency).most
+    return AnyDatabaseRunner(PostgresRunner(urls, connections=connections, logins={OUR_DATABASE: login}), urls)
 
 
 class AlertingWiring(containers.DeclarativeContainer):
@@ -55,10 +57,10 @@ class AlertingWiring(containers.DeclarativeContainer):
     outbox: providers.Singleton[NotificationOutbox] = providers.Singleton(NotificationOutbox, channel_file)
     rule_book: providers.Singleton[RuleBook] = providers.Singleton(RuleBook.of, _rules)
     # Rules that are tried come with a book of their own.
-    query_runners: providers.Factory[PostgresRunner] = providers.Factory(
+    query_runners: providers.Factory[AnyDatabaseRunner] = providers.Factory(
         _query_runner, database, settings, book=rule_book.provided.current
     )
-    query_runner: providers.Singleton[PostgresRunner] = providers.Singleton(
+    query_runner: providers.Singleton[AnyDatabaseRunner] = providers.Singleton(
         _query_runner, database, settings, book=rule_book.provided.current
     )
     evaluator: providers.Singleton[RuleEvaluator] = providers.Singleton(RuleEvaluator, query_runner)

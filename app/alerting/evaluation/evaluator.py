@@ -22,6 +22,7 @@ from app.alerting.models import (
     Labels,
     NoDataPolicy,
     Override,
+    RowContract,
     Rule,
     Severity,
     Signal,
@@ -30,6 +31,8 @@ from app.alerting.models import (
 )
 from app.alerting.queries import QueryFailed, QueryRow, QueryRunner
 from app.alerting.rules.conditions import CONDITIONS
+from app.alerting.sqlsentinel.results import QueryStatus, as_number
+from app.alerting.sqlsentinel.results import judge as status_verdict
 from app.market.time import iso
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
@@ -84,7 +87,7 @@ class RuleEvaluator:
         """What the rule finds now; an error is a finding too, with the text in `error`."""
         began = self._monotonic()
         try:
-            evaluation = evaluate_rows(rule, await self.rows(rule, now), now)
+            evaluation = evaluate_answer(rule, await self.rows(rule, now), now)
         except QueryFailed as error:
             evaluation = failed(rule, str(error), now)
         return replace(evaluation, seconds=self._monotonic() - began)
@@ -94,6 +97,12 @@ class RuleEvaluator:
         if rule.condition:
             return await CONDITIONS[rule.condition](rule, self._runner, now)
         return await self._runner.rows(rule.database, rule.sql, rule.time_out, shipped=rule.built_in)
+
+
+def evaluate_answer(rule: Rule, rows: Sequence[QueryRow], now: datetime) -> Evaluation:
+    """The evaluation that rows mean by the rule's contract; QueryFailed where they break it."""
+    judge = evaluate_rows if rule.contract is RowContract.SIGNALS else evaluate_status
+    return judge(rule, rows, now)
 
 
 def evaluate_rows(rule: Rule, rows: Sequence[QueryRow], now: datetime) -> Evaluation:
@@ -111,6 +120,19 @@ def evaluate_rows(rule: Rule, rows: Sequence[QueryRow], now: datetime) -> Evalua
     if len(judged) == len(found):
         return evaluation
     return _with_error(rule, evaluation, [one for one in found if one.error or one.labels in double], double)
+
+
+def evaluate_status(rule: Rule, rows: Sequence[QueryRow], now: datetime) -> Evaluation:
+    """The evaluation of a row that says itself whether there is a fault; QueryFailed where it does not say so."""
+    found = status_verdict(rows)
+    if found.error:
+        raise QueryFailed(found.error)
+    value, threshold = as_number(found.actual_value), as_number(found.threshold)
+    firing = found.status is QueryStatus.ALERT
+    beside = {name: _as_text(cell)[:LONGEST_TEXT] for name, cell in found.context.items() if cell is not None}
+    signals = (Signal(rule.labels, value, threshold, annotations=labels_of(beside)),) if firing else ()
+    verdict = EvaluationStatus.FIRING if firing else EvaluationStatus.OK
+    return Evaluation(rule.name, now, 0.0, verdict, signals, value=value, threshold=threshold)
 
 
 def _of_rows(rule: Rule, judged: Sequence[Judged], now: datetime) -> Evaluation:

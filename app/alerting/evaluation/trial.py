@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.alerting.evaluation.evaluator import RuleEvaluator, evaluate_rows, failed
+from app.alerting.evaluation.evaluator import RuleEvaluator, evaluate_answer, failed
 from app.alerting.models import Evaluation, Rule
 from app.alerting.queries import QueryFailed, QueryRow
 
@@ -24,6 +24,6 @@ async def try_with_rows(rule: Rule, evaluator: RuleEvaluator, now: datetime) -> 
     rows: Sequence[QueryRow] = ()
     try:
         rows = await evaluator.rows(rule, now)
-        return TriedRule(rule, rows, evaluate_rows(rule, rows, now))
+        return TriedRule(rule, rows, evaluate_answer(rule, rows, now))
     except QueryFailed as error:
         return TriedRule(rule, rows, failed(rule, str(error), now))

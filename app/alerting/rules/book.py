@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -13,6 +13,8 @@ from pydantic import SecretStr
 from app.alerting.models import Rule
 from app.alerting.rules.conditions import CONDITIONS
 from app.alerting.rules.parse import OUR_DATABASE, KnownNames, RuleDiff, read_calendar, read_change, read_rule
+from app.alerting.sqlsentinel.databases.dialects import check_database_url, is_postgres
+from app.alerting.sqlsentinel.rules import SentinelRules, is_sentinel_file, sentinel_rules
 from app.db.address import DatabaseAddress
 from app.errors import ConfigurationError
 from app.kit.files import read_bytes, read_stream
@@ -145,7 +147,8 @@ class _Reader:
     """Reads all files together, because rules, changes, calendars and databases may stand in different ones."""
 
     def __init__(self, files: Sequence[RuleFile]) -> None:
-        self._roots = [_root(file) for file in files]
+        self._roots = [_root(file) for file in files if not is_sentinel_file(file.content)]
+        self._sentinel = [sentinel_rules(file.name, file.content) for file in files if is_sentinel_file(file.content)]
         self._entries: dict[str, Fields] = {}
         self._rules: dict[str, Rule] = {}
         self._faulty: set[str] = set()
@@ -157,14 +160,16 @@ class _Reader:
         for root in self._roots:
             for entry in root.rules:
                 self._rule(entry, root, known)
+        problems = [problem for found in self._sentinel for problem in (*found.problems, *self._join(found))]
         for root in self._roots:
             for entry in root.overrides:
                 self._change(read_change(entry), root)
         self._dependencies()
-        problems = tuple(problem for root in self._roots for problem in root.report.problems)
+        problems += [problem for root in self._roots for problem in root.report.problems]
         rules = {name: rule for name, rule in self._rules.items() if name not in self._faulty}
         named = {name: _without_missing(rule, rules) for name, rule in rules.items()}
         urls = {name: url for name, url in databases.items() if url is not None}
+        urls |= {found.database: found.url for found in self._sentinel if found.url is not None}
         book = Book(MappingProxyType(named), MappingProxyType(calendars), MappingProxyType(urls))
         return Reading(book, tuple(sorted(problems, key=lambda one: (one.file, one.line))))
 
@@ -187,6 +192,16 @@ class _Reader:
                 else:
                     found[name] = _address(entry, name)
         return found
+
+    def _join(self, found: SentinelRules) -> Iterator[Problem]:
+        """Rules of another file's kind; who has a name already keeps it."""
+        for rule in found.rules:
+            first = self._rules.get(rule.name)
+            if first is None:
+                self._rules[rule.name] = rule
+            else:
+                said = f"there is a rule of this name already ({first.origin}); call one of them otherwise"
+                yield Problem(found.file, int(rule.origin.rpartition(":")[2]), f"alerts[{rule.name}]", said)
 
     def _rule(self, entry: Fields, root: _Root, known: KnownNames) -> None:
         before = len(root.report.problems)
@@ -228,10 +243,15 @@ def _address(entry: Fields, name: str) -> SecretStr | None:
     url = read_secret(entry, name, required=True, example="postgresql://secret@secret.invalid/secret")
     if url is None:
         return None
+    text = url.get_secret_value()
     try:
-        DatabaseAddress.parse(url.get_secret_value())
-    except ConfigurationError:
-        entry.wrong("what stands there is no address; write it as postgresql://user:password@host:5432/name", name)
+        if is_postgres(text):
+            DatabaseAddress.parse(text)
+        else:
+            check_database_url(text)
+    except ConfigurationError as error:
+        said = "what stands there is no address; write it as postgresql://user:password@host:5432/name"
+        entry.wrong(said if is_postgres(text) else str(error), name)
         return None
     return url
 

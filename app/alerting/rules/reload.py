@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +12,7 @@ from typing import Any, Self
 import structlog
 
 from app.alerting.models import Rule
-from app.alerting.rules.book import ENDINGS, Book, Reading, RuleFile, files_of, read_book
+from app.alerting.rules.book import ENDINGS, Book, Reading, RuleFile, files_of, named_files, read_book
 from app.clock import until_beat
 from app.errors import ConfigurationError
 from app.kit.durations import show_duration
@@ -27,9 +27,21 @@ LONGEST_WAIT = 5.0
 MOST_LOGGED = 20
 
 
-def watch_rules(path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> WatchedFile[list[RuleFile]]:
-    """The files of a folder, or one file, while they are edited."""
-    return WatchedFile(lambda: files_of(path), files=lambda: _watched(path), longest=LONGEST_WAIT, monotonic=monotonic)
+def watch_rules(
+    path: Path, others: Sequence[Path] = (), *, monotonic: Callable[[], float] = time.monotonic
+) -> WatchedFile[list[RuleFile]]:
+    """The files of a folder, or one file, and others beside it, while they are edited."""
+    return WatchedFile(
+        lambda: all_files(path, others),
+        files=lambda: [*_watched(path), *others],
+        longest=LONGEST_WAIT,
+        monotonic=monotonic,
+    )
+
+
+def all_files(path: Path, others: Sequence[Path]) -> list[RuleFile]:
+    """The files of a folder, and those that are named one by one: each has to be there."""
+    return [*files_of(path), *(file for other in others for file in named_files(other))]
 
 
 def _watched(path: Path) -> list[Path]:
@@ -87,11 +99,17 @@ class RuleBook:
     """The rules of a folder together with the shipped ones; the same object until something changes."""
 
     def __init__(
-        self, folder: Path, *, required: bool = False, monotonic: Callable[[], float] = time.monotonic
+        self,
+        folder: Path,
+        others: Sequence[Path] = (),
+        *,
+        required: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
+        self._others = tuple(others)
         self._required = required
-        self._watch = watch_rules(folder, monotonic=monotonic)
+        self._watch = watch_rules(folder, self._others, monotonic=monotonic)
         self._book: Book | None = None
         self._problems: tuple[Problem, ...] = ()
         self._good: list[RuleFile] = []
@@ -101,7 +119,8 @@ class RuleBook:
     @classmethod
     def of(cls, settings: AlertingSettings) -> Self:
         """The folder of the settings; one that they name must be there."""
-        return cls(settings.rules_dir, required="rules_dir" in settings.model_fields_set)
+        others = [Path(file) for file in settings.sentinel_files]
+        return cls(settings.rules_dir, others, required="rules_dir" in settings.model_fields_set)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -115,7 +134,7 @@ class RuleBook:
     def check(self) -> Book:
         """The book as the files stand; FileProblems that list everything that is wrong."""
         self._require()
-        return read_book(files_of(self._folder)).checked()
+        return read_book(all_files(self._folder, self._others)).checked()
 
     def look(self) -> bool:
         """Take up files that have changed and come to rest; whether there is another book."""

@@ -38,6 +38,10 @@ TABLE = {
         "app.cli.sentinel.serving:daemon_command",
         "Run alerts when they are due, until SIGTERM or Ctrl-C; one daemon for a file and its states.",
     ),
+    "import": Lazy(
+        "app.cli.sentinel.importing:import_command",
+        "Write the alerts of a file as native rules, with a comment for each thing that means something else.",
+    ),
 }
 
 sentinel = lazy_typer(TABLE, no_args_is_help=True)

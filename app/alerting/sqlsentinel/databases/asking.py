@@ -40,9 +40,10 @@ class AskingFailed(AppError):
 class Asker:
     """A database and how it is asked. With `writable` statements may write, and nothing of it is kept."""
 
-    def __init__(self, url: str, *, connections: int, writable: bool = False) -> None:
+    def __init__(self, url: str, *, connections: int, writable: bool = False, most_rows: int = MOST_ROWS) -> None:
         self.rules, address = dialect_of(url)
         self._writable = writable
+        self._most_rows = most_rows
         self._secret = _password(address)
         self.engine = self._engine(address, connections)
 
@@ -73,7 +74,7 @@ class Asker:
             connection.exec_driver_sql(statement)
         result = connection.execute(text(query))
         rows: list[AnswerRow] = (
-            [dict(row) for row in result.mappings().fetchmany(MOST_ROWS)] if result.returns_rows else []
+            [dict(row) for row in result.mappings().fetchmany(self._most_rows)] if result.returns_rows else []
         )
         connection.rollback()
         return rows

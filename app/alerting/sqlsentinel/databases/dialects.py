@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Any
 
 from app.errors import ConfigurationError
@@ -141,6 +142,22 @@ def dialect_of(url: str) -> tuple[DialectRules, str]:
         return rules, f"{name}{'' if plain else '+' + rules.driver}://{_adapted(name, rest)}"
     own = driver == rules.driver
     return (rules if own else _foreign(rules)), f"{name}+{driver}://{_adapted(name, rest)}"
+
+
+def is_postgres(url: str) -> bool:
+    """Whether our own driver for PostgreSQL takes the URL as it stands."""
+    return url.startswith(("postgresql://", "postgres://"))
+
+
+def check_database_url(url: str) -> None:
+    """ConfigurationError where a URL is none of a database, or its driver is not installed."""
+    rules, _ = dialect_of(url)
+    try:
+        there = not rules.module or find_spec(rules.module) is not None
+    except ModuleNotFoundError:
+        there = False
+    if not there:
+        raise ConfigurationError(f"the driver for {rules.name} is not installed; {rules.remedy}")
 
 
 def _foreign(rules: DialectRules) -> DialectRules:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from app.alerting.sqlsentinel.databases.asking import AnswerRow, Asker, AskingFailed, cancel, cut
+from app.alerting.sqlsentinel.databases.asking import MOST_ROWS, AnswerRow, Asker, AskingFailed, cancel, cut
 from app.alerting.sqlsentinel.databases.dialects import Cancelling
 from app.alerting.sqlsentinel.databases.process import AskingProcess, TookTooLong
 from app.alerting.sqlsentinel.databases.watchdog import Watchdog
@@ -35,12 +35,15 @@ Answer = Future[Answered]
 class DatabasePool:
     """Asks one database with so many statements at once; further ones wait in a queue."""
 
-    def __init__(self, url: str, watchdog: Watchdog, *, workers: int, writable: bool = False) -> None:
+    def __init__(
+        self, url: str, watchdog: Watchdog, *, workers: int, writable: bool = False, most_rows: int = MOST_ROWS
+    ) -> None:
         self._url = url
         self._writable = writable
         self._watchdog = watchdog
         self._workers = workers
-        self.asker = Asker(url, connections=workers, writable=writable)
+        self._most_rows = most_rows
+        self.asker = Asker(url, connections=workers, writable=writable, most_rows=most_rows)
         self._queue: queue.SimpleQueue[tuple[str, float, Answer] | None] = queue.SimpleQueue()
         self._state = threading.Lock()
         self._threads = self._waiting = self._busy = self._lost = 0
@@ -66,7 +69,7 @@ class DatabasePool:
 
     def _work(self) -> None:
         isolated = self.asker.rules.cancelling is Cancelling.PROCESS
-        process = AskingProcess(self._url, writable=self._writable) if isolated else None
+        process = AskingProcess(self._url, writable=self._writable, most_rows=self._most_rows) if isolated else None
         while (job := self._queue.get()) is not None:
             query, seconds, answer = job
             with self._state:
@@ -151,17 +154,25 @@ def _settle(answer: Answer, answered: Answered) -> None:
 class Databases:
     """The databases that alerts ask, each with a pool of its own that is made when it is first asked."""
 
-    def __init__(self, *, workers: int = 4, writable: bool = False) -> None:
+    def __init__(self, *, workers: int = 4, writable: bool = False, most_rows: int = MOST_ROWS) -> None:
         self._workers = workers
         self._writable = writable
+        self._most_rows = most_rows
         self._watchdog = Watchdog()
         self._pools: dict[str, DatabasePool] = {}
 
     def pool(self, url: str) -> DatabasePool:
         """ConfigurationError where the URL is none, or its driver is not installed."""
         if url not in self._pools:
-            self._pools[url] = DatabasePool(url, self._watchdog, workers=self._workers, writable=self._writable)
+            self._pools[url] = DatabasePool(
+                url, self._watchdog, workers=self._workers, writable=self._writable, most_rows=self._most_rows
+            )
         return self._pools[url]
+
+    def keep(self, urls: Collection[str]) -> None:
+        """Close the pools of databases that are not named any more."""
+        for url in [url for url in self._pools if url not in urls]:
+            self._pools.pop(url).close()
 
     def close(self) -> None:
         for pool in self._pools.values():

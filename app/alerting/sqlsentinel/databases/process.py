@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 from multiprocessing.connection import Connection
 
-from app.alerting.sqlsentinel.databases.asking import AnswerRow, Asker, AskingFailed
+from app.alerting.sqlsentinel.databases.asking import MOST_ROWS, AnswerRow, Asker, AskingFailed
 from app.errors import AppError
 
 START_SECONDS = 30.0
@@ -23,9 +23,10 @@ class TookTooLong(AskingFailed):
 class AskingProcess:
     """One process and its pipe; started when it is first asked, and again after it was ended."""
 
-    def __init__(self, url: str, *, writable: bool) -> None:
+    def __init__(self, url: str, *, writable: bool, most_rows: int = MOST_ROWS) -> None:
         self._url = url
         self._writable = writable
+        self._most_rows = most_rows
         self._context = multiprocessing.get_context("spawn")
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -49,7 +50,9 @@ class AskingProcess:
 
     def _start(self) -> Connection:
         pipe, theirs = self._context.Pipe()
-        self._process = self._context.Process(target=_serve, args=(theirs, self._url, self._writable), daemon=True)
+        self._process = self._context.Process(
+            target=_serve, args=(theirs, self._url, self._writable, self._most_rows), daemon=True
+        )
         self._process.start()
         theirs.close()
         self._pipe = pipe
@@ -71,11 +74,11 @@ class AskingProcess:
         self._pipe = self._process = None
 
 
-def _serve(pipe: Connection, url: str, writable: bool) -> None:
+def _serve(pipe: Connection, url: str, writable: bool, most_rows: int) -> None:
     """What the process does: answer each query with rows or with what went wrong."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C of the terminal is for the parent
     try:
-        asker = Asker(url, connections=1, writable=writable)
+        asker = Asker(url, connections=1, writable=writable, most_rows=most_rows)
     except AppError as error:
         pipe.send(str(error))
         return
