@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -71,7 +72,7 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> Verdict:
         near = next((name for name in row if name.lower() == "status"), None)
         remedy = f"write {near} as status, in lower case" if near else "name one of them status"
         return failed_verdict(f"the query has no column status; its columns are {names}: {remedy}")
-    status = row["status"]
+    status = _text(row["status"])
     if not isinstance(status, str):
         shown = "NULL" if status is None else repr(status)[:SHOWN]
         remedy = "does a CASE have no ELSE?" if status is None else "it must be a text"
@@ -88,6 +89,14 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> Verdict:
         {name: value for name, value in row.items() if name not in RESULT_COLUMNS},
         warning=_trap(found, row),
     )
+
+
+def _text(cell: Any) -> Any:
+    """Some drivers give bytes for a text of a binary kind."""
+    if isinstance(cell, bytes | bytearray | memoryview):
+        with suppress(UnicodeDecodeError):
+            return bytes(cell).decode()
+    return cell
 
 
 def _trap(status: QueryStatus, row: Mapping[str, Any]) -> str:

@@ -149,6 +149,9 @@ def _listen(
     answers = {
         "/health": health,
         "/ready": ready,
+        # The health check of our image asks by the paths of the service.
+        "/health/live": health,
+        "/health/ready": ready,
         "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", metrics.text()),
     }
     try:

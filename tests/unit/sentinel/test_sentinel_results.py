@@ -31,6 +31,7 @@ def test_one_row_with_a_status_in_any_letters(status: str, run: ExecutionStatus)
         ([{}], "its columns are none"),
         ([{"status": None}], "CASE have no ELSE"),
         ([{"status": 1}], "the status is 1 "),
+        ([{"status": b"\xff"}], "the status is b'"),
         ([{"status": " ALERT "}], "blanks around it"),
         ([{"status": "WARNING"}], "may say no other"),
         ([{"status": "ERROR"}], "'ERROR' and neither"),
@@ -41,6 +42,10 @@ def test_anything_else_is_an_error_that_says_what_was_wrong(rows: list[dict[str,
     verdict = judge(rows)
     assert verdict.run_status is ExecutionStatus.ERROR
     assert said in verdict.error
+
+
+def test_a_status_of_a_binary_kind_is_a_text() -> None:
+    assert judge([{"status": b"ok"}]).status is QueryStatus.OK
 
 
 def test_an_ok_without_a_value_is_warned_of() -> None:

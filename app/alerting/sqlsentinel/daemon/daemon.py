@@ -31,7 +31,8 @@ TICK = 0.5
 RELOAD_SECONDS = 0.25
 SEND_SECONDS = 15.0
 STATE_PAUSE = 2.0
-DRAIN_SECONDS = 10.0
+DRAIN_SECONDS, LAST_SENDING_SECONDS = 5.0, 2.0
+"""Together less than the ten seconds after which containers are killed."""
 STALLED_SECONDS = 30.0
 DAY = timedelta(days=1)
 
@@ -239,7 +240,7 @@ class SentinelDaemon:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(TimeoutError, AppError):
-            async with asyncio.timeout(DRAIN_SECONDS):
+            async with asyncio.timeout(LAST_SENDING_SECONDS):
                 await self._sender.send_due(self._file)
         await self._sender.close()
         self._log.info("daemon_stopped", unfinished=sorted(self._running))

@@ -30,6 +30,8 @@ class NotifyList:
         if notify is None:
             return ()
         path = f"{path}.notify"
+        if notify.content in ({}, ""):
+            return ()  # empty in another way, which the original takes too
         if not isinstance(notify.content, list):
             self._report.add(notify.line, path, "this must be a list; leave it out, or begin each element with a dash")
             return ()
