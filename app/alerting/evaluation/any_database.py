@@ -23,11 +23,11 @@ class AnyDatabaseRunner:
         self._urls = urls
         self._others = Databases(most_rows=MOST_ROWS + 1)
 
-    async def rows(self, database: str, sql: str, time_out: timedelta) -> list[QueryRow]:
+    async def rows(self, database: str, sql: str, time_out: timedelta, *, shipped: bool = False) -> list[QueryRow]:
         urls = self._urls()
         url = urls.get(database, "")
         if not url or (is_postgres(url) and not database.startswith(DATABASE_OF_FILE)):
-            return await self._postgres.rows(database, sql, time_out)
+            return await self._postgres.rows(database, sql, time_out, shipped=shipped)
         try:
             self._others.keep(urls.values())
             answer = self._others.pool(url).submit(sql, time_out.total_seconds())
