@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.alerting.sqlsentinel.models import SentinelFile
 
 USUAL_STATE = "sqlite:///sqlsentinel.db"
+_PARAMETER = re.compile(r"(?i)([?&][^=&]*(?:password|pwd|token|secret|key)=)[^&]*")
 _PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^/]*@(?=[^@]*$)")
 
 
@@ -81,4 +82,4 @@ def state_of(option: str | None, environment: Mapping[str, str] = os.environ) ->
 
 
 def without_password(url: str) -> str:
-    return _PASSWORD.sub(r"\1:***@", url)
+    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))

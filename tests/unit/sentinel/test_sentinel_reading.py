@@ -76,10 +76,10 @@ def test_a_variable_may_stand_in_a_file_and_what_is_not_set_stays_as_written(tmp
 
 
 def test_behaviour_stands_at_the_root_or_at_an_alert() -> None:
-    head = "compat: strict\ntimezone: Europe/Berlin\ntimeout: 30\nmin_interval: 10 min\nnotify_recovery: true\n"
+    head = "compat: strict\nhistory_days: 90\ntimezone: Europe/Berlin\ntimeout: 30\nmin_interval: 10 min\nnotify_recovery: true\n"
     found = with_alert("    timeout: 5 s\n    remind_every: 1 h\n", head)
     behaviour = found.alerts[0].behaviour
-    assert found.compat is Compat.STRICT
+    assert (found.compat, found.history_days) == (Compat.STRICT, 90)
     assert found.alerts[0].schedule.zone.key == "Europe/Berlin"
     assert (behaviour.time_out, behaviour.min_interval) == (timedelta(seconds=5), timedelta(minutes=10))
     assert (behaviour.remind_every, behaviour.notify_recovery) == (timedelta(hours=1), True)
@@ -130,6 +130,7 @@ def test_anchors_merges_and_repeated_names_mean_what_yaml_readers_make_of_them()
         ("compat: loose\nalerts: []", "none of reliable, strict"),
         ("min_interval: often\nalerts: []", "no duration"),
         ("timeout: 0\nalerts: []", "out of range"),
+        ("history_days: many\nalerts: []", "no number of days"),
         ("database: sqlite\nalerts: []", "needs the url"),
         ("database: {url: ''}\nalerts: []", "database.url: this is empty"),
     ],
@@ -153,6 +154,7 @@ def test_a_file_that_is_none_says_where_and_why(text: str, said: str) -> None:
         ("    enabled: [1]", "neither true nor false"),
         ("    description: [1]", "alerts[a].description: this is no text"),
         ("    notify:", "notify: this must be a list"),
+        ("    notify: email", "notify: this must be a list"),
         ("    notify: [3]", "notify[0]: this must be a mapping"),
         ("    notify: [{recipients: [a@b]}]", "this names no channel"),
         ("    notify: [{channel: pager}]", "'pager' is none of email, slack, webhook"),

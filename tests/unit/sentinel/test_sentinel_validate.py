@@ -8,7 +8,7 @@ import pytest
 from app.cli import run
 
 FILE = """
-database: {url: 'postgresql://me:s3cret@db/x'}
+database: {url: 'postgresql://me:s3cret@db/x?sslpassword=s3cret&a=b'}
 alerts:
   - {name: one, query: select 1, schedule: '@daily', schedul: x}
   - {name: two, query: select 1, schedule: '0 0 30 2 *', enabled: false}
@@ -25,7 +25,10 @@ def test_a_valid_file_is_shown_with_its_next_runs(tmp_path: Path, capsys: pytest
     file.write_text(FILE)
     assert run(["sentinel", "validate", str(file)]) == 0
     shown = capsys.readouterr().out
-    assert "✓ Configuration is valid\n  Database: postgresql://me:***@db/x\n  Alerts: 2\n    - one (enabled)" in shown
+    assert (
+        "✓ Configuration is valid\n  Database: postgresql://me:***@db/x?sslpassword=***&a=b\n  Alerts: 2\n    - one (enabled)"
+        in shown
+    )
     assert "- two (disabled)\n      next runs (UTC): never" in shown
     assert "⚠ line 4: alerts[one].schedul: " in shown
     assert run(["sentinel", "validate", str(file), "--output", "json"]) == 0
