@@ -281,7 +281,7 @@ async def test_an_operator_with_a_phone_acknowledges_and_silences_and_a_develope
             await page.goto(f"{api.url}{path}")
             assert await visit.overflow() <= 0, path
             for scheme in ("light", "dark"):
-                await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal of the library
+                await page.emulate_media(color_scheme=scheme)
                 assert await visit.violations() == [], (path, scheme)
         assert visit.wrong == []
     async with visiting(browser, scripts=False) as visit:
