@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,6 +43,8 @@ def init_command(
     Exit code: 0 written, 1 nothing can be probed or no operation answered well, 2 there is such a service or no such
     document, 3 the document cannot be read.
     """
+    import asyncio
+
     from app.probes.checking.checker import HttpChecker
     from app.probes.interfaces.first_entry import make_entry, try_once, write_entry
 
