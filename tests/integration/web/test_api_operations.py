@@ -63,6 +63,7 @@ ROUTES = {
     "report daily": "read_daily_report",
     "report weekly": "read_weekly_report",
     "report quality": "read_quality_report",
+    "report sla": "read_sla_report",
     "export": "read_observations",
     "quality score": "list_scores",
     "quality findings": "list_findings",
@@ -78,11 +79,15 @@ ROUTES = {
     "websites show": "read_website",
     "websites add": "create_website",
     "websites edit": "change_website",
-    "websites pause": "change_website",
-    "websites resume": "change_website",
+    "websites pause": "pause_website",
+    "websites resume": "resume_website",
     "websites check": "check_website_now",
     "websites remove": "delete_website",
     "websites availability": "read_website_availability",
+    "websites acknowledge": "change_website_window",
+    "websites maintenance add": "plan_website_maintenance",
+    "websites maintenance list": "list_website_maintenance",
+    "websites maintenance remove": "remove_website_maintenance",
     "websites export": "list_websites",
     "websites import": "create_website",
     "api openapi": "read_document",
@@ -108,6 +113,28 @@ NO_ROUTE = {
     "interfaces check": "asks services that a file names, from where the command runs",
     "quality detect": "reads files",
     "quality structure": "reads files",
+    "open": "opens a browser where it runs",
+    **{
+        f"users {name}": "decides who may sign in: for who has the database"
+        for name in ("add", "disable", "enable", "list", "password", "remove", "show", "sign-out")
+    },
+    **{f"embeds {name}": "is the page /embeds" for name in ("list", "release", "revoke")},
+    **{
+        f"sentinel {name}": "works on a file and a state of its own"
+        for name in (
+            "daemon",
+            "healthcheck",
+            "history",
+            "import",
+            "init",
+            "metrics",
+            "run",
+            "silence",
+            "status",
+            "unsilence",
+            "validate",
+        )
+    },
     "quality scan": "is the job `quality`, which `POST /jobs/quality/run` asks for",
 }
 

@@ -8,12 +8,13 @@ from enum import StrEnum
 from typing import Annotated
 
 from fastapi import Query, Request, Response
+from markupsafe import Markup
 
 from app.market.time import MARKET_ZONE, delivery_day
 from app.reporting.operations.document import operations_as_document
 from app.reporting.periods import Period, ReportLength, chosen_period
 from app.reporting.quality.document import quality_as_document
-from app.reporting.render import ReportDocument, pieces, stamped
+from app.reporting.render import Figure, ReportDocument, pieces, stamped
 from app.web.dependencies import READ, Now, Services
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
@@ -74,8 +75,12 @@ async def reports_page(
         download=_download(kind, days.period),
         mailed=await services.reporting().mailed().of(kind.value, days.period.name),
         pieces=pieces,
-        stamped=stamped,
+        picture=lambda figure: _picture(figure, synthetic=document.synthetic),
     )
+
+
+def _picture(figure: Figure, *, synthetic: bool) -> Markup:
+    return Markup(stamped(figure.svg, synthetic=synthetic))  # noqa: S704  the plots escape every text they are given
 
 
 async def _document(services: Container, kind: ReportKind, period: Period, now: datetime) -> ReportDocument:
