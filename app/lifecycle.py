@@ -177,6 +177,8 @@ async def serve(
                     group.create_task(stopping.after(part.run(stop)))
                 group.create_task(stopping.after(websites.run(stop)))
                 group.create_task(stopping.after(interfaces.run(stop, lambda: scheduler.status().role == "leader")))
+                for follower in (container.probes().probe_file(), container.probes().rollups()):
+                    group.create_task(stopping.after(follower.run(stop)))
                 if asks and backfills and settings.scheduler.profile != "cautious":
                     group.create_task(_work_backfills(container, stop, settings.scheduler.drain_seconds))
                 for side in sides:

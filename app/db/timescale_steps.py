@@ -61,6 +61,7 @@ HYPERTABLES = (
     # What found nothing is deleted after three days, row by row: before it is written to columns.
     Hypertable("rule_executions", "due_at", "1 day", "7 days", time="due_at", segment="rule"),
     Hypertable("service_metrics", "at", "7 days", "8 days", time="at", segment="instance"),
+    Hypertable("website_hours", "start_at", "30 days", "60 days", time="start_at", segment="website_id"),
     Hypertable("website_checks", "at", "7 days", "8 days", time="at", segment="website_id"),
     Hypertable("interface_results", "at", "7 days", "8 days", time="at", segment="operation_id"),
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from app.settings.section import Listed, Networks, Section
+from app.settings.section import Listed, Networks, SecretFile, Section, one_of, secret_in
 
+SHORTEST_KEY = 16
 _REFERENCE = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 
 
@@ -65,4 +66,33 @@ class ProbeSettings(Section):
         default=Path("config/interfaces.yaml"),
         description="Services whose HTTP interfaces are probed; read again whenever it changes.",
     )
+    file: Path = Field(
+        default=Path("config/probes.yaml"),
+        description="Websites that are checked by a file; it is followed while it is edited.",
+    )
+    secret_key_file: SecretFile = Field(
+        default=None, description="A file that holds the key, in place of the variable."
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Key, of 16 characters and more, by which secret headers and bodies are encrypted in the database; the "
+        "same in all processes. Without it, one is made in probes.key of the data folder.",
+    )
     checks_days: int = Field(default=90, ge=1, le=3650, description="Days for which results of checks are kept.")
+    hourly_days: int = Field(
+        default=400, ge=1, le=3650, description="Days for which results added up by hour are kept."
+    )
+    daily_days: int = Field(
+        default=3650, ge=1, le=36_500, description="Days for which results added up by day are kept."
+    )
+
+    @field_validator("secret_key", mode="before")
+    @classmethod
+    def _of_file(cls, value: Any, info: ValidationInfo) -> Any:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        file = info.data.get("secret_key_file")
+        if file is not None:
+            text = one_of(text, secret_in(file), "GRIDKEEPER_PROBES__SECRET_KEY_FILE")
+        if isinstance(text, str) and text and len(text) < SHORTEST_KEY:
+            raise ValueError(f"a key has {SHORTEST_KEY} characters and more; `openssl rand -hex 32` makes one")
+        return text or None

@@ -92,6 +92,6 @@ class Container(containers.DeclarativeContainer):
         **_common,
         alerting=alerting,
         monitoring=monitoring,
-        scheduling=scheduling,
         probes=probes,
+        scheduling=scheduling,
     )

@@ -10,6 +10,7 @@ from app.clock import Clock
 from app.db.engine import Database
 from app.db.leader import process_name
 from app.probes.checking.checker import HttpChecker
+from app.probes.configured.watching import ProbeFile
 from app.probes.interfaces.config_file import InterfacesFile
 from app.probes.interfaces.fetching import DocumentFetcher
 from app.probes.interfaces.repository import InterfaceRepository
@@ -17,9 +18,12 @@ from app.probes.interfaces.runner import InterfaceRunner
 from app.probes.interfaces.service import InterfaceService
 from app.probes.maintenance.repository import MaintenanceRepository
 from app.probes.maintenance.service import MaintenanceService
+from app.probes.rollups.keeper import RollupKeeper
+from app.probes.rollups.repository import RollupRepository
 from app.probes.sharing.leases import ShardLeases
 from app.probes.sharing.repository import ShardRepository
 from app.probes.sla.service import SlaService
+from app.probes.vault import Vault
 from app.probes.websites.network_watch import NetworkWatch
 from app.probes.websites.repository import WebsiteRepository
 from app.probes.websites.runner import WebsiteRunner
@@ -38,22 +42,35 @@ class ProbesWiring(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = providers.Dependency()
     storage = providers.DependenciesContainer()
 
-    _holder = providers.Callable(_process)
-
-    website_rows: providers.Singleton[WebsiteRepository] = providers.Singleton(WebsiteRepository, database)
+    _leases: providers.Singleton[ShardLeases] = providers.Singleton(
+        ShardLeases,
+        providers.Singleton(ShardRepository, database, work="websites"),
+        holder=providers.Callable(_process),
+    )
+    website_rows: providers.Singleton[WebsiteRepository] = providers.Singleton(
+        WebsiteRepository,
+        database,
+        providers.Singleton(
+            Vault.of, settings.provided.probes.secret_key, settings.provided.data_dir.joinpath.call("probes.key")
+        ),
+    )
     maintenance: providers.Singleton[MaintenanceService] = providers.Singleton(
         MaintenanceService, providers.Singleton(MaintenanceRepository, database), clock
     )
     websites: providers.Singleton[WebsiteService] = providers.Singleton(
-        WebsiteService, website_rows, maintenance, clock, checks_days=settings.provided.probes.checks_days
+        WebsiteService, website_rows, maintenance, clock, settings=settings.provided.probes
     )
-    sla: providers.Singleton[SlaService] = providers.Singleton(SlaService, websites, clock)
+    rollups: providers.Singleton[RollupKeeper] = providers.Singleton(
+        RollupKeeper, providers.Singleton(RollupRepository, database), clock, _leases.provided.holds_first
+    )
+    sla: providers.Singleton[SlaService] = providers.Singleton(SlaService, websites, rollups, clock)
+    probe_file: providers.Singleton[ProbeFile] = providers.Singleton(
+        ProbeFile.of, settings.provided.probes, websites, _leases.provided.holds_first
+    )
     runner: providers.Singleton[WebsiteRunner] = providers.Singleton(
         WebsiteRunner,
         website_rows,
-        providers.Singleton(
-            ShardLeases, providers.Singleton(ShardRepository, database, work="websites"), holder=_holder
-        ),
+        _leases,
         providers.Singleton(HttpChecker.of, settings.provided.probes),
         storage.notices,
         clock,

@@ -18,6 +18,7 @@ from app.db.leader import process_name
 from app.kit.yaml.tree import Problem
 from app.monitoring.replica.data_disk import DataDisk
 from app.monitoring.replica.sampler import Replica, ResourceSampler
+from app.probes.configured.watching import ProbeFile
 from app.probes.interfaces.config_file import InterfacesFile
 from app.scheduling.service import LEADER, SchedulerService
 from app.settings import SchedulerSettings, Settings
@@ -32,7 +33,7 @@ def _replica(scheduler: SchedulerService, database: Database, settings: Settings
     )
 
 
-def _problems_of(files: RuleBook | ChannelFile | InterfacesFile) -> Callable[[], Sequence[Problem]]:
+def _problems_of(files: RuleBook | ChannelFile | InterfacesFile | ProbeFile) -> Callable[[], Sequence[Problem]]:
     return lambda: files.problems
 
 
@@ -65,8 +66,8 @@ class ReplicaWiring(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = providers.Dependency()
     alerting = providers.DependenciesContainer()
     monitoring = providers.DependenciesContainer()
-    scheduling = providers.DependenciesContainer()
     probes = providers.DependenciesContainer()
+    scheduling = providers.DependenciesContainer()
 
     resource_sampler: providers.Singleton[ResourceSampler] = providers.Singleton(
         ResourceSampler,
@@ -84,6 +85,7 @@ class ReplicaWiring(containers.DeclarativeContainer):
             rules=providers.Callable(_problems_of, alerting.rule_book),
             channels=providers.Callable(_problems_of, alerting.channel_file),
             interfaces=providers.Callable(_problems_of, probes.interfaces_file),
+            probes=providers.Callable(_problems_of, probes.probe_file),
             plan=providers.Callable(_plan_problems, scheduling.scheduler, settings.provided.scheduler),
         ),
         instance=providers.Callable(process_name),

@@ -130,9 +130,10 @@ def budget(arrival: str, blocked: str = "") -> str:
     """
 
 
-def website(status: str, *, ends: str = "", enabled: bool = True) -> str:
+def website(status: str, *, ends: str = "", enabled: bool = True, name: str = "A", parent: str = "") -> str:
     """A website, with the certificate that its last check saw."""
     seen = f"now() + interval '{ends}'" if ends else "null"
+    depends = f', "depends_on": "{parent}"' if parent else ""
     return f"""
         with made as (
             insert into websites (
@@ -140,8 +141,8 @@ def website(status: str, *, ends: str = "", enabled: bool = True) -> str:
                 created_at, updated_at
             )
             values (
-                'https://a.example', 'https://a.example/', 'A', {enabled}, 300, 'GET', 30, 2, 2,
-                '{{"group": "shop"}}', now(), now()
+                'https://{name}.example', 'https://{name}.example/', '{name}', {enabled}, 300, 'GET', 30, 2, 2,
+                '{{"group": "shop"{depends}}}', now(), now()
             )
             returning website_id
         ), checked as (
@@ -173,6 +174,40 @@ def contract_change(age: str) -> str:
     return f"""
         insert into interface_changes (service_id, at, kind, method, path, breaking, parts)
         select service_id, now() - interval '{age}', 'removed', 'GET', '/a', true, '{{}}' from interface_services
+    """
+
+
+PLANNED = """
+    with plan as (
+        insert into website_maintenance (name, starts_at, duration, created_at, planned_until)
+        values ('move', now(), interval '1 hour', now(), now())
+        returning plan_id
+    )
+    insert into website_maintenance_times (plan_id, starts_at, ends_at)
+    select plan_id, now(), now() + interval '1 hour' from plan
+"""
+
+
+def checked_in(now: str, usual: str) -> str:
+    """Good checks of the website in the last minutes, and what its days were like, in milliseconds."""
+    return f"""
+        with recent as (
+            insert into website_checks (website_id, at, ok, reason, total_ms)
+            select 1, now() - number * interval '5 minutes', true, '', {now} from generate_series(1, 5) as number
+        )
+        insert into website_days (website_id, start_at, checks, good, ours, total_ms, buckets, counts)
+        select 1, now() - number * interval '1 day', 10, 10, 0, 10 * {usual}, '{{}}', '{{}}'
+        from generate_series(2, 12) as number
+    """
+
+
+def downtimes(many: int, length: str, apart: str) -> str:
+    """Downtimes of the website, the last one as long ago as they lie apart."""
+    return f"""
+        insert into website_windows (website_id, kind, started_at, ended_at, reason)
+        select
+            1, 'down', now() - number * interval '{apart}', now() - number * interval '{apart}' + interval '{length}', 'refused'
+        from generate_series(1, {many}) as number
     """
 
 
@@ -312,6 +347,61 @@ CASES = (
         {"id": "1", "website": "A", "group": "shop"},
         (website("down", enabled=False),),
         "refused since",
+    ),
+    Case(
+        "website_down",
+        (
+            website("down", name="gate"),
+            website("down", name="shop", parent="gate"),
+            website("down", name="cart", parent="shop"),
+        ),
+        {"id": "1", "website": "gate", "group": "shop"},
+        # Their gate was not checked since they went down, so that nobody knows yet whether it is the cause.
+        (
+            website("up", name="gate"),
+            "update website_states set failures = 1",
+            website("down", name="shop", parent="gate"),
+        ),
+        "2 websites that depend on it are down",
+    ),
+    Case(
+        "website_down",
+        (
+            website("up", name="gate"),
+            "update website_states set checked_at = now() + interval '1 minute'",
+            website("down", name="shop", parent="gate"),
+        ),
+        {"id": "2", "website": "shop", "group": "shop"},
+        (website("down"), PLANNED),
+        "refused since",
+    ),
+    Case(
+        "website_slow",
+        (website("up"), checked_in("900", "100")),
+        {"id": "1", "website": "A", "group": "shop"},
+        (website("up"), checked_in("250", "100")),
+        "900 ms, usually 100 ms",
+    ),
+    Case(
+        "website_flapping",
+        (website("up"), downtimes(6, "1 minute", "1 hour")),
+        {"id": "1", "website": "A", "group": "shop"},
+        (website("up"), downtimes(4, "1 minute", "1 hour")),
+        "down for 6 min",
+    ),
+    Case(
+        "website_budget_burns",
+        (website("up"), downtimes(2, "30 seconds", "5 minutes")),
+        {"id": "1", "website": "A", "group": "shop", "pace": "fast"},
+        (website("up"), downtimes(1, "10 seconds", "30 minutes")),
+        "% of the time down",
+    ),
+    Case(
+        "website_checks_blind",
+        (website("up"), "update website_states set reason = 'ours'"),
+        {},
+        (website("up"),),
+        "for one: A",
     ),
     Case(
         "website_certificate_ends",

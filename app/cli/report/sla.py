@@ -31,6 +31,7 @@ COLUMNS = (
     "mttr",
     "mtbf",
 )
+LATENCY_COLUMNS = ("p50 ms", "p95 ms", "p99 ms")
 
 
 class SubjectChoice(StrEnum):
@@ -55,6 +56,7 @@ def sla_command(
         float,
         typer.Option(min=0, max=100, help="What was promised, in percent; a label `objective` of a website wins."),
     ] = 99.9,
+    latency: Annotated[bool, typer.Option("--latency", help="With percentiles of latencies, of whole hours.")] = False,
     zone: Annotated[str, typer.Option(help="Time zone of days and months.")] = "UTC",
     as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
     as_json: AsJson = False,
@@ -78,7 +80,10 @@ def sla_command(
         else parse_interval(start or "-30d", end, place, SystemClock().now())
     )
     chosen = SlaRange(interval.start, interval.end, place, by_month or month is not None)
-    lines = ask(begin(), lambda wiring: wiring.probes().sla().lines(chosen, objective, SlaSubject(per), group=group))
+    lines = ask(
+        begin(),
+        lambda wiring: wiring.probes().sla().lines(chosen, objective, SlaSubject(per), group=group, latency=latency),
+    )
     rows = [SlaLineResource.of(line) for line in lines]
     if as_json:
         print_json(rows)
@@ -87,7 +92,8 @@ def sla_command(
         writer.writerow(SlaLineResource.model_fields)
         writer.writerows([cell_of_csv(value) for value in row.model_dump(mode="json").values()] for row in rows)
     else:
-        print_table(COLUMNS, [_row(row) for row in rows], right=set(COLUMNS[2:]))
+        columns = (*COLUMNS, *(LATENCY_COLUMNS if latency else ()))
+        print_table(columns, [_row(row)[: len(columns)] for row in rows], right=set(columns[2:]))
     return OK
 
 
@@ -104,6 +110,7 @@ def _row(row: SlaLineResource) -> tuple[str, ...]:
         _time(row.budget_left_seconds),
         _time(row.mttr_seconds),
         _time(row.mtbf_seconds),
+        *("" if ms is None else f"{ms:.0f}" for ms in (row.p50_ms, row.p95_ms, row.p99_ms)),
     )
 
 

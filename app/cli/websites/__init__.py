@@ -29,7 +29,11 @@ TABLE = {
         "app.cli.websites.reading:availability_command", "Tell how available each website was in a range, by time."
     ),
     "export": Lazy("app.cli.websites.transfer:export_command", "Write all websites as JSON, as import reads them."),
-    "import": Lazy("app.cli.websites.transfer:import_command", "Add or change the websites of a JSON file."),
+    "import": Lazy("app.cli.websites.transfer:import_command", "Add or change the websites of a file of JSON or YAML."),
+    "validate": Lazy(
+        "app.cli.websites.transfer:validate_command",
+        "Check the file of websites and list every problem of it with its line.",
+    ),
 }
 
 websites = lazy_typer(TABLE, no_args_is_help=True)

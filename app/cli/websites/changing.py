@@ -17,13 +17,17 @@ from app.cli.session import ask, begin
 from app.cli.websites.options import file_text, header_lines, label_pairs
 from app.cli.websites.reading import Which
 from app.clock import SystemClock
+from app.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from app.probes.websites.models import StatusWindow, Website
     from app.probes.websites.service import WebsiteService
 
 NameOption = Annotated[str | None, typer.Option(help="What people call it; without it, the host.")]
-Every = Annotated[int | None, typer.Option("--every", help="Seconds between two checks, 60 to 3600.", metavar="300")]
+Every = Annotated[
+    str | None,
+    typer.Option("--every", help="Time between two checks, 1 min to 1 h; a bare number is seconds.", metavar="5m"),
+]
 MethodOption = Annotated[str | None, typer.Option(help="GET, HEAD, POST or PUT.")]
 HeaderOption = Annotated[
     list[str] | None,
@@ -42,6 +46,13 @@ FailuresOption = Annotated[int | None, typer.Option(help="Failed checks in a row
 SuccessesOption = Annotated[int | None, typer.Option(help="Good checks in a row that end it.")]
 LabelOption = Annotated[list[str] | None, typer.Option("--label", help="As group=shop; repeat it.")]
 NoteOption = Annotated[str | None, typer.Option(help="For people.")]
+
+
+OPTIONS = {
+    "check_interval": "--every", "follow_redirects": "--follow", "conditions": "--condition", "headers": "--header",
+    "labels": "--label", **{name: f"--{name}" for name in ("name", "method", "body", "timeout", "failures", "successes", "note")},
+}  # fmt: skip
+"""What people say for a field."""
 
 
 def add_command(
@@ -70,11 +81,11 @@ def add_command(
     from app.probes.websites.schemas import WebsiteBody, checked_model
 
     said = _said(
-        name=name or urlsplit(url).hostname or url, check_interval=every, method=method, headers=header_lines(header),
+        name=name or urlsplit(url).hostname or url, check_interval=_seconds(every), method=method, headers=header_lines(header),
         body=file_text(body), timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures,
         successes=successes, labels=label_pairs(label), note=note, enabled=not paused,
     )  # fmt: skip
-    draft = checked_model(WebsiteBody, {"url": url, **said}).draft()
+    draft = checked_model(WebsiteBody, {"url": url, **said}, OPTIONS).draft()
     return _show(ask(begin(), lambda wiring: wiring.probes().websites().add(draft), made=True), "is checked", as_json)
 
 
@@ -102,11 +113,13 @@ def edit_command(
     from app.probes.websites.schemas import WebsiteChangeBody, checked_model
 
     said = _said(
-        url=url, name=name, check_interval=every, method=method, headers=header_lines(header), body=file_text(body),
+        url=url, name=name, check_interval=_seconds(every), method=method, headers=header_lines(header), body=file_text(body),
         timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures, successes=successes,
         labels=label_pairs(label), note=note,
     )  # fmt: skip
-    change = checked_model(WebsiteChangeBody, said)
+    if not said:
+        raise ConfigurationError("nothing is said that would change; name an option, as --every 10m")
+    change = checked_model(WebsiteChangeBody, said, OPTIONS)
     return _changed(website, lambda service, number: service.edit(number, change.applied), "is changed", as_json)
 
 
@@ -182,6 +195,17 @@ def _show(found: Website, done: str, as_json: bool) -> int:
     else:
         say_line(f"website {found.website_id} ({found.draft.name}) {done}")
     return OK
+
+
+def _seconds(text: str | None) -> int | None:
+    from app.kit.durations import parse_duration
+
+    if text is None:
+        return None
+    try:
+        return round(parse_duration(text, bare="s").total_seconds())
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--every: {error}") from None
 
 
 def _said(**options: Any) -> dict[str, Any]:

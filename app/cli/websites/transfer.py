@@ -16,33 +16,69 @@ def export_command(
     secrets: Annotated[
         bool, typer.Option("--secrets", help="With the values of headers and bodies, which may be secret.")
     ] = False,
+    as_yaml: Annotated[
+        bool, typer.Option("--yaml", help="Write the file config/probes.yaml; secrets are ${NAME} of the environment.")
+    ] = False,
 ) -> int:
     """Write all websites as JSON, as import reads them.
 
-    Values that may be secret are `***`, which import leaves as they are where the address is known.
+    Values that may be secret are `***`, which import leaves as they are where the address is known. With --yaml the
+    output can stand as config/probes.yaml, which owns its websites from then on.
     """
+    from app.probes.configured.files import yaml_of
     from app.probes.websites.schemas import WebsiteBody
 
     found = ask(begin(), lambda wiring: wiring.probes().websites().all())
+    if as_yaml:
+        say(yaml_of([one.draft for one in found]).rstrip())
+        return OK
     print_json([WebsiteBody.of(one.draft, secrets=secrets) for one in found])
     return OK
 
 
 def import_command(
-    file: Annotated[Path, typer.Argument(help="A JSON list of websites, as export writes them and POST takes them.")],
+    file: Annotated[
+        Path, typer.Argument(help="JSON, as export writes it and POST takes it, or YAML, as config/probes.yaml has it.")
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
 ) -> int:
-    """Add or change the websites of a JSON file.
+    """Add or change the websites of a file of JSON or YAML.
 
     One whose address is checked already is changed, others are added, and none is removed. A file with a mistake
     changes nothing.
 
     Exit code: 0 done, 2 something in the file is wrong.
     """
-    from app.probes.websites.files import read_drafts
+    from app.probes.configured.files import read_drafts
 
     drafts = read_drafts(file)
     done = ask(begin(), lambda wiring: wiring.probes().websites().take(drafts, dry_run=dry_run), made=True)
     said = f"{done.added} added, {done.changed} changed, {done.same} as they were"
     say(f"would be: {said}" if dry_run else said)
+    return OK
+
+
+def validate_command(
+    file: Annotated[
+        Path | None, typer.Argument(help="The file; default: that of the settings, config/probes.yaml.")
+    ] = None,
+    syntax: Annotated[bool, typer.Option("--syntax", help="Without the values of the environment, as in CI.")] = False,
+) -> int:
+    """Check the file of websites and list every problem of it with its line.
+
+    Exit code: 0 it is right, 2 it is not.
+    """
+    from contextlib import nullcontext
+
+    from app.kit.files import read_stream
+    from app.kit.yaml.tree import FileProblems
+    from app.probes.configured.reading import read_probes
+    from app.secrets import without_secrets
+
+    path = file or begin().probes.file
+    with without_secrets() if syntax else nullcontext():
+        found = read_probes(read_stream(path), str(path))
+    if found.problems:
+        raise FileProblems(found.problems)
+    say(f"{path}: {len(found.drafts)} websites, no problems")
     return OK

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import islice, pairwise
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise, takewhile
 
 from app.errors import ConfigurationError
 from app.kit.durations import show_duration
@@ -16,6 +15,7 @@ from app.market.slots import NEVER, OnDays, Slots, parse_cron
 
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=31)
 TICK = timedelta(microseconds=1)
+MEASURED_FROM = datetime(2026, 1, 1, tzinfo=UTC)
 COMPARED = 500
 """Successive times of a plan that are looked at for one that begins before the one before has ended."""
 
@@ -85,7 +85,9 @@ def checked_plan(draft: MaintenanceDraft) -> MaintenanceDraft:
         if draft.days is not DayType.ALL or draft.country:
             raise ConfigurationError("days: what happens once needs no calendar")
         return draft
-    for one, two in pairwise(islice(_starts(_slots(draft), datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC"))), COMPARED)):
+    if next(_starts(_slots(draft), MEASURED_FROM), None) is None:
+        raise ConfigurationError(f"days: {draft.cron!r} never comes on such days")
+    for one, two in pairwise(islice(_starts(_slots(draft), MEASURED_FROM), COMPARED)):
         if two - one < draft.duration:
             raise ConfigurationError(
                 f"cron: {draft.cron!r} begins again after {show_duration(two - one)}, before "
@@ -101,10 +103,8 @@ def times_between(plan: MaintenancePlan, start: datetime, end: datetime) -> Iter
         if start <= draft.starts_at < end:
             yield draft.starts_at, draft.starts_at + draft.duration
         return
-    for slot in _starts(_slots(draft), max(start, plan.created_at) - TICK):
-        if slot >= end:
-            return
-        yield slot, slot + draft.duration
+    slots = _starts(_slots(draft), max(start, plan.created_at) - TICK)
+    yield from ((slot, slot + draft.duration) for slot in takewhile(lambda slot: slot < end, slots))
 
 
 def _slots(draft: MaintenanceDraft) -> Slots:

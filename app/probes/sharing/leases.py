@@ -42,6 +42,10 @@ class ShardLeases:
         """The shards whose work may be begun here now."""
         return self._held - self.leaving if self._monotonic() < self._until else frozenset()
 
+    def holds_first(self) -> bool:
+        """Whether this process does what one of all does."""
+        return 0 in self.held
+
     @property
     def due(self) -> bool:
         return self._monotonic() - self._renewed_at >= self._lasts.total_seconds() * RENEWED

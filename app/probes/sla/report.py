@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import reduce
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from app.errors import ConfigurationError
 from app.market.time import Interval, local_day, midnight
+from app.probes.rollups.histogram import added
 from app.probes.websites.availability import Availability, split_availability
 from app.probes.websites.models import StatusWindow, Website, WindowKind
 
@@ -41,6 +42,8 @@ class SlaLine:
     unplanned: Availability
     objective: float
     """In percent; of a group that of its strictest website."""
+    latencies: Mapping[int, int] = field(default_factory=dict[int, int])
+    """How many good checks took how long, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,16 @@ def month_range(text: str, zone: ZoneInfo, *others: str | None) -> Interval:
 
 
 def sla_lines(
-    found: Iterable[tuple[Website, Sequence[StatusWindow]]], chosen: SlaRange, objective: float, subject: SlaSubject
+    found: Iterable[tuple[Website, Sequence[StatusWindow]]],
+    chosen: SlaRange,
+    objective: float,
+    subject: SlaSubject,
+    latencies: Mapping[tuple[int, str], Mapping[int, int]] | None = None,
 ) -> list[SlaLine]:
-    """The lines of the report, in the order of names and months."""
+    """The lines of the report, in the order of names and months; `latencies` are by website and month."""
     lines = [line for website, windows in found for line in _of_website(website, windows, chosen, objective)]
+    if latencies is not None:
+        lines = [replace(line, latencies=latencies.get((line.website_id or 0, line.month), {})) for line in lines]
     if subject is SlaSubject.GROUP:
         parts: dict[tuple[str, str], list[SlaLine]] = {}
         for line in lines:
@@ -118,6 +127,7 @@ def _together(group: str, month: str, lines: Sequence[SlaLine]) -> SlaLine:
     return SlaLine(
         None, group, group, month, len(lines), reduce(add, (line.found for line in lines)),
         reduce(add, (line.unplanned for line in lines)), max(line.objective for line in lines),
+        reduce(added, (line.latencies for line in lines), dict[int, int]()),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Self
 
+from app.probes.rollups.histogram import latency_at
 from app.probes.sla.report import SlaLine
 from app.schemas import Instant, Resource
 
@@ -14,6 +15,7 @@ class SlaLineResource(Resource):
 
     `percent` is up of up and down; `percent_with_maintenance` counts what was down in maintenance as down, and what was
     up as up. The budget is how long it may be down at the objective; what is left of it is below 0 where it is overspent.
+    Percentiles of latencies, of whole hours and right to about five in a hundred, are there where they were asked for.
     """
 
     id: int | None
@@ -38,6 +40,9 @@ class SlaLineResource(Resource):
     budget_spent_percent: float | None
     mttr_seconds: float | None
     mtbf_seconds: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
 
     @classmethod
     def of(cls, line: SlaLine) -> Self:
@@ -66,6 +71,9 @@ class SlaLineResource(Resource):
             budget_spent_percent=found.down / budget * 100 if budget else None,
             mttr_seconds=_seconds(found.time_to_recover),
             mtbf_seconds=_seconds(found.time_between_failures),
+            p50_ms=latency_at(line.latencies, 0.5),
+            p95_ms=latency_at(line.latencies, 0.95),
+            p99_ms=latency_at(line.latencies, 0.99),
         )
 
 

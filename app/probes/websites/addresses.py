@@ -9,6 +9,7 @@ import httpx
 from app.errors import ConfigurationError
 
 LONGEST_URL = 2000
+_NO_HOST = "an address names a host, as https://example.com"
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -39,15 +40,17 @@ def origin(url: str) -> str:
 
 def _parsed(url: str) -> httpx.URL:
     scheme, _, rest = url.partition("://")
-    if scheme.lower() not in _PORTS or not rest:
+    if scheme.lower() not in _PORTS:
         raise ConfigurationError("an address begins with http:// or https://")
+    if not rest:
+        raise ConfigurationError(_NO_HOST)
     try:
         parsed = httpx.URL(url)
         port = urlsplit(url).port
     except (httpx.InvalidURL, ValueError) as error:
         raise ConfigurationError(f"this is no address: {error}") from None
     if not parsed.raw_host.strip(b"."):
-        raise ConfigurationError("an address names a host, as https://example.com")
+        raise ConfigurationError(_NO_HOST)
     if parsed.userinfo:
         raise ConfigurationError("an address holds no user and password: send them in the header Authorization")
     if port == 0:

@@ -9,6 +9,7 @@ from app.errors import ConfigurationError
 from app.probes.checking.conditions.parse import parse_condition
 from app.probes.checking.targets import check_request, parse_target
 from app.probes.models import DEFAULT_REDIRECTS, CheckCondition, CheckFailure, CheckMethod, CheckRequest, CheckResult
+from app.probes.vault import UNREADABLE
 from app.probes.websites.models import CheckRecord, WebsiteDraft
 from app.probes.websites.state import CheckPolicy
 
@@ -19,6 +20,11 @@ GOLDEN = 0.618033988749895
 
 def request_of(draft: WebsiteDraft) -> CheckRequest:
     """The check that a website asks for; ConfigurationError where it asks for none that can be made."""
+    if UNREADABLE in {*draft.headers.values(), draft.body}:
+        raise ConfigurationError(
+            "its secrets were kept with another key: set GRIDKEEPER_PROBES__SECRET_KEY to the same in all processes, or "
+            "say them again"
+        )
     request = CheckRequest(
         draft.url,
         CheckMethod(draft.method),

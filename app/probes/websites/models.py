@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -71,6 +71,12 @@ class WebsiteDraft:
     note: str = ""
 
 
+def with_secrets(draft: WebsiteDraft, change: Callable[[str], str]) -> WebsiteDraft:
+    """The draft with all values changed that may be secret."""
+    headers = {name: change(value) if is_secret_header(name) else value for name, value in draft.headers.items()}
+    return replace(draft, headers=headers, body=change(draft.body) if draft.body else "")
+
+
 @dataclass(frozen=True, slots=True)
 class CheckState:
     """What the checks of a website have shown so far; `after_check` is the only way on."""
@@ -108,6 +114,8 @@ class Website:
     created_at: datetime
     updated_at: datetime
     state: CheckState
+    managed_by: str = ""
+    """The file that owns it, which nobody else changes."""
 
     def status(self, now: datetime) -> WebsiteStatus:
         state = self.state

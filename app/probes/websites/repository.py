@@ -13,7 +13,9 @@ from asyncpg import UniqueViolationError
 from app.db.feed.notices import WEBSITES
 from app.db.retention import Retention, erase
 from app.errors import Conflict, NotFound
+from app.probes.rollups import sql as rollups
 from app.probes.sharing.shares import SHARDS
+from app.probes.vault import Vault
 from app.probes.websites import sql, state
 from app.probes.websites.addresses import url_key
 from app.probes.websites.models import (
@@ -25,6 +27,7 @@ from app.probes.websites.models import (
     WebsiteStatus,
     WindowChange,
     WindowKind,
+    with_secrets,
 )
 
 if TYPE_CHECKING:
@@ -52,22 +55,33 @@ class RecordedCheck:
 class WebsiteRepository:
     """Every public method is one transaction, but those that erase in parts."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, vault: Vault | None = None) -> None:
+        """Secrets are sealed by the vault; without one they stand as they are."""
         self._database = database
+        self._vault = vault
+
+    def _of(self, row: Record) -> Website:
+        found = _website(row)
+        return found if self._vault is None else replace(found, draft=with_secrets(found.draft, self._vault.open))
+
+    def _columns(self, draft: WebsiteDraft) -> tuple[Any, ...]:
+        kept = draft if self._vault is None else with_secrets(draft, self._vault.seal)
+        values = [getattr(kept, field.name) for field in fields(kept)]
+        return tuple(_stored(value) for value in values)
 
     async def page(self, after: int, limit: int) -> list[Website]:
         """The websites behind a number, in the order of their numbers."""
         async with self._database.connection() as connection:
-            return [_website(row) for row in await connection.fetch(sql.PAGE, after, limit)]
+            return [self._of(row) for row in await connection.fetch(sql.PAGE, after, limit)]
 
     async def all(self) -> list[Website]:
         async with self._database.connection() as connection:
-            return [_website(row) for row in await connection.fetch(sql.ALL)]
+            return [self._of(row) for row in await connection.fetch(sql.ALL)]
 
     async def of_shards(self, shards: Collection[int]) -> list[Website]:
         """Those whose numbers belong to some of the shards."""
         async with self._database.connection() as connection:
-            return [_website(row) for row in await connection.fetch(sql.OF_SHARDS, list(shards), SHARDS)]
+            return [self._of(row) for row in await connection.fetch(sql.OF_SHARDS, list(shards), SHARDS)]
 
     async def read(self, website_id: int) -> Website:
         """NotFound where there is none."""
@@ -79,47 +93,53 @@ class WebsiteRepository:
     async def read_many(self, website_ids: Sequence[int]) -> list[Website]:
         """Those that are there."""
         async with self._database.connection() as connection:
-            return [_website(row) for row in await connection.fetch(sql.READ, list(website_ids))]
+            return [self._of(row) for row in await connection.fetch(sql.READ, list(website_ids))]
 
     async def named(self, name: str) -> list[Website]:
         async with self._database.connection() as connection:
-            return [_website(row) for row in await connection.fetch(sql.NAMED, name)]
+            return [self._of(row) for row in await connection.fetch(sql.NAMED, name)]
 
-    async def add(self, draft: WebsiteDraft, now: datetime) -> Website:
-        """The new website; Conflict that names the other where its address is checked already."""
+    async def add(self, draft: WebsiteDraft, now: datetime, *, managed_by: str = "") -> Website:
+        """The new website, of a file where one is named; Conflict that names the other where its address is checked already."""
         key = url_key(draft.url)
         async with self._database.transaction() as connection:
-            website_id = await connection.fetchval(sql.ADD, *_columns(draft), key, now)
+            website_id = await connection.fetchval(sql.ADD, *self._columns(draft), key, now, managed_by)
             if website_id is None:
                 raise await _taken(connection, key)
             step = state.begun(now, enabled=draft.enabled)
             await connection.execute(sql.ADD_STATE, website_id, *_state_columns(step.state))
             await _apply(connection, website_id, step.changes)
             await connection.execute(sql.TELL, WEBSITES, str(website_id))
-        return Website(website_id, draft, now, now, step.state)
+        return Website(website_id, draft, now, now, step.state, managed_by)
 
-    async def change(self, website_id: int, draft: WebsiteDraft, now: datetime) -> Website:
-        """The website as it is to be from now on; NotFound, or Conflict that names the other with this address."""
+    async def change(
+        self, website_id: int, draft: WebsiteDraft, now: datetime, *, managed_by: str | None = None
+    ) -> Website:
+        """The website as it is to be from now on; NotFound, or Conflict that names the other with this address.
+
+        `managed_by` names the file that owns it from now on, or none; None: as before.
+        """
         try:
-            return await self._changed(website_id, draft, now)
+            return await self._changed(website_id, draft, now, managed_by)
         except UniqueViolationError:
             async with self._database.connection() as connection:
                 raise await _taken(connection, url_key(draft.url)) from None
 
-    async def _changed(self, website_id: int, draft: WebsiteDraft, now: datetime) -> Website:
+    async def _changed(self, website_id: int, draft: WebsiteDraft, now: datetime, managed_by: str | None) -> Website:
         async with self._database.transaction() as connection:
-            before = await _locked(connection, website_id)
-            await connection.execute(sql.CHANGE, *_columns(draft), url_key(draft.url), now, website_id)
+            before = self._of(await _locked(connection, website_id))
+            await connection.execute(sql.CHANGE, *self._columns(draft), url_key(draft.url), now, website_id, managed_by)
             step = state.edited(before.state, before.draft, draft, now)
             await connection.execute(sql.WRITE_STATE, website_id, *_state_columns(step.state))
             await _apply(connection, website_id, step.changes)
             await connection.execute(sql.TELL, WEBSITES, str(website_id))
-        return Website(website_id, draft, before.created_at, now, step.state)
+        owner = before.managed_by if managed_by is None else managed_by
+        return Website(website_id, draft, before.created_at, now, step.state, owner)
 
     async def ask_now(self, website_id: int, now: datetime) -> Website:
         """The website, due at once whatever its checks pause for."""
         async with self._database.transaction() as connection:
-            before = await _locked(connection, website_id)
+            before = self._of(await _locked(connection, website_id))
             if not before.draft.enabled:
                 raise Conflict(f"the checks of the website {website_id} are paused; resume them first")
             due = replace(before.state, due_at=now, version=before.state.version + 1)
@@ -143,6 +163,8 @@ class WebsiteRepository:
         gone = 0
         async with self._database.connection() as connection:
             for row in await connection.fetch(sql.DELETED_IDS):
+                for statement in (rollups.FORGET_HOURS, rollups.FORGET_DAYS):
+                    await connection.execute(statement, row["website_id"])
                 count = ERASED_AT_ONCE
                 while count >= ERASED_AT_ONCE:
                     done = await connection.execute(sql.DELETE_CHECKS, row["website_id"], ERASED_AT_ONCE)
@@ -222,11 +244,11 @@ def _absent(website_id: int) -> NotFound:
     return NotFound(f"there is no website {website_id}; `gridkeeper websites list` shows them all")
 
 
-async def _locked(connection: Connection, website_id: int) -> Website:
-    row = await connection.fetchrow(sql.LOCKED, website_id)
+async def _locked(connection: Connection, website_id: int) -> Record:
+    row: Record | None = await connection.fetchrow(sql.LOCKED, website_id)
     if row is None:
         raise _absent(website_id)
-    return _website(row)
+    return row
 
 
 async def _taken(connection: Connection, key: str) -> Conflict:
@@ -242,11 +264,6 @@ async def _apply(connection: Connection, website_id: int, changes: Iterable[Wind
             await connection.execute(sql.END_WINDOW, website_id, change.kind, change.end)
         elif change.end is None or change.end > change.start:
             await connection.execute(sql.OPEN_WINDOW, website_id, change.kind, change.start, change.end, change.reason)
-
-
-def _columns(draft: WebsiteDraft) -> tuple[Any, ...]:
-    values = [getattr(draft, field.name) for field in fields(draft)]
-    return tuple(_stored(value) for value in values)
 
 
 def _stored(value: Any) -> Any:
@@ -271,7 +288,8 @@ def _website(row: Record) -> Website:
         field.name: row["timeout_seconds" if field.name == "timeout" else field.name] for field in fields(WebsiteDraft)
     }
     draft |= {name: json.loads(row[f"{name}_text"]) for name in ("headers", "labels")} | {
-        "conditions": tuple(draft["conditions"])
+        "conditions": tuple(draft["conditions"]),
+        "timeout": round(draft["timeout"], 3),
     }
     known = {name: row[f"state_{name}"] for name in _STATE_COLUMNS}
     return Website(
@@ -280,4 +298,5 @@ def _website(row: Record) -> Website:
         row["created_at"],
         row["updated_at"],
         CheckState(**{**known, "status": WebsiteStatus(known["status"])}),
+        row["managed_by"],
     )

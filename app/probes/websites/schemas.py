@@ -134,16 +134,51 @@ class WebsiteBody(RequestBody):
 M = TypeVar("M", bound=RequestBody)
 
 
-def checked_model(model: type[M], values: Mapping[str, Any]) -> M:
-    """The model of the values; ConfigurationError that names each that is wrong, and quotes none."""
+def checked_model(model: type[M], values: Mapping[str, Any], names: Mapping[str, str] | None = None) -> M:
+    """The model of the values; ConfigurationError that names each that is wrong, and quotes none.
+
+    `names` are those by which people said the fields, options of a command for one.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        said = [
-            f"{'.'.join(map(str, one['loc']))}: {str(one['msg']).removeprefix('Value error, ')}"
-            for one in error.errors(include_input=False, include_url=False)
-        ]
-        raise ConfigurationError("; ".join(said)) from None
+        raise ConfigurationError(
+            "; ".join(f"{field}: {said}" for field, said in field_problems(error, names))
+        ) from None
+
+
+def field_problems(error: ValidationError, names: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """Each field that is wrong, and what is wrong with it in our words."""
+    found = []
+    for one in error.errors(include_input=False, include_url=False):
+        first, *rest = (str(part) for part in one["loc"]) if one["loc"] else ("",)
+        found.append(
+            (".".join([(names or {}).get(first, first), *rest]), _in_words(one["type"], one.get("ctx", {}), one["msg"]))
+        )
+    return found
+
+
+_WORDS = {
+    "int_": "this is no whole number",
+    "float_": "this is no number",
+    "bool_": "this is neither true nor false",
+    "string_type": "this is no text",
+    "string_too_short": "this is empty",
+    "string_too_long": "this is longer than {max_length}",
+    "too_long": "these are more than {max_length}",
+    "greater_than_equal": "it must be {ge:g} or more",
+    "less_than_equal": "it must be {le:g} or less",
+    "missing": "this is missing",
+    "extra_forbidden": "there is no such field",
+    "literal_error": "it must be one of {expected}",
+    "enum": "it must be one of {expected}",
+}
+"""By how the kinds of errors of the library begin."""
+
+
+def _in_words(kind: str, about: Mapping[str, Any], said: str) -> str:
+    words = next((words for begin, words in _WORDS.items() if kind.startswith(begin)), None)
+    return said.removeprefix("Value error, ") if words is None else words.format_map(about)
 
 
 class WebsiteChangeBody(RequestBody):
@@ -173,7 +208,10 @@ class WebsiteChangeBody(RequestBody):
 
 
 class WebsiteResource(Resource):
-    """A website that is checked, and how it is; values that may be secret are `***`."""
+    """A website that is checked, and how it is; values that may be secret are `***`.
+
+    `managed_by` is the file that owns it: what is said of it changes there and nowhere else.
+    """
 
     id: int
     url: str
@@ -196,6 +234,7 @@ class WebsiteResource(Resource):
     checked_at: Instant | None
     next_check_at: Instant | None
     paused_until: Instant | None
+    managed_by: str
     created_at: Instant
     updated_at: Instant
 
@@ -213,6 +252,7 @@ class WebsiteResource(Resource):
             checked_at=state.checked_at,
             next_check_at=state.due_at if draft.enabled else None,
             paused_until=pause if pause and pause > now and draft.enabled else None,
+            managed_by=website.managed_by,
             created_at=website.created_at,
             updated_at=website.updated_at,
         )

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.clock import Clock
-from app.errors import ConfigurationError, NotFound
+from app.errors import ConfigurationError, Conflict, NotFound
 from app.probes.maintenance.service import MaintenanceService
+from app.probes.rollups import sql as rollups
 from app.probes.sharing import sql as sharing
 from app.probes.websites import sql
 from app.probes.websites.addresses import origin, url_key
@@ -21,9 +22,10 @@ from app.probes.websites.models import (
     Website,
     WebsiteDraft,
     WindowKind,
-    is_secret_header,
+    with_secrets,
 )
 from app.probes.websites.repository import WebsiteRepository
+from app.settings import ProbeSettings
 
 Edit = Callable[[WebsiteDraft], WebsiteDraft]
 
@@ -37,16 +39,29 @@ class ImportResult:
     same: int
 
 
+@dataclass(frozen=True, slots=True)
+class FollowResult:
+    """What became of the websites of a file."""
+
+    added: int
+    changed: int
+    released: int
+
+
 class WebsiteService:
     """The websites of one database."""
 
     def __init__(
-        self, repository: WebsiteRepository, maintenance: MaintenanceService, clock: Clock, *, checks_days: int
+        self, repository: WebsiteRepository, maintenance: MaintenanceService, clock: Clock, *, settings: ProbeSettings
     ) -> None:
         self._repository = repository
         self._maintenance = maintenance
         self._clock = clock
-        self._kept = timedelta(days=checks_days)
+        self._kept = {
+            sql.CHECKS: timedelta(days=settings.checks_days),
+            rollups.HOURS: timedelta(days=settings.hourly_days),
+            rollups.DAYS: timedelta(days=settings.daily_days),
+        }
 
     async def page(self, after: int, limit: int) -> list[Website]:
         return await self._repository.page(after, limit)
@@ -86,7 +101,7 @@ class WebsiteService:
 
     async def edit(self, website_id: int, change: Edit) -> Website:
         """The website after a change of what is shown of it; what is hidden there stays as it was."""
-        before = (await self._repository.read(website_id)).draft
+        before = (await self._changeable(website_id)).draft
         draft = change(masked(before))
         kept = _with_kept(draft, before)
         request_of(kept)
@@ -125,6 +140,10 @@ class WebsiteService:
         known = {url_key(one.draft.url): one for one in await self._repository.all()}
         added = changed = same = 0
         for draft in drafts:
+            other = known.get(url_key(draft.url))
+            if other is not None and other.managed_by and _with_kept(draft, other.draft) != other.draft:
+                raise Conflict(f"the website {other.website_id} belongs to {other.managed_by}; change it in that file")
+        for draft in drafts:
             request_of(draft)
             before = known.get(url_key(draft.url))
             if before is None:
@@ -146,11 +165,41 @@ class WebsiteService:
             return found
         return await self.edit(website_id, lambda draft: replace(draft, enabled=enabled))
 
+    async def _changeable(self, website_id: int) -> Website:
+        found = await self._repository.read(website_id)
+        if found.managed_by:
+            raise Conflict(f"the website {website_id} belongs to {found.managed_by}; change it in that file")
+        return found
+
+    async def follow(self, file: str, drafts: Sequence[WebsiteDraft]) -> FollowResult:
+        """Let the websites of a file be as it says; one that it names no more is paused, and is anybody's again."""
+        now, every = self._clock.now(), await self._repository.all()
+        by_key = {url_key(one.draft.url): one for one in every}
+        own = {one.draft.name: one for one in every if one.managed_by == file}
+        kept = {by_key[key].website_id for draft in drafts if (key := url_key(draft.url)) in by_key}
+        added = changed = 0
+        for draft in drafts:
+            before = by_key.get(url_key(draft.url))
+            if before is None and (named := own.get(draft.name)) is not None and named.website_id not in kept:
+                before = named  # it moved to another address
+                kept.add(named.website_id)
+            if before is None:
+                await self._repository.add(draft, now, managed_by=file)
+                added += 1
+            elif (before.draft, before.managed_by) != (draft, file):
+                await self._repository.change(before.website_id, draft, now, managed_by=file)
+                changed += 1
+        released = [one for one in every if one.managed_by == file and one.website_id not in kept]
+        for one in released:
+            await self._repository.change(one.website_id, replace(one.draft, enabled=False), now, managed_by="")
+        return FollowResult(added, changed, len(released))
+
     async def check_now(self, website_id: int) -> Website:
         """The website, due at once, also while its checks pause after failures."""
         return await self._repository.ask_now(website_id, self._clock.now())
 
     async def delete(self, website_id: int) -> None:
+        await self._changeable(website_id)
         await self._repository.delete(website_id, self._clock.now())
 
     async def checks(self, website_id: int, *, before: datetime | None, limit: int) -> list[CheckRecord]:
@@ -184,7 +233,7 @@ class WebsiteService:
 
     async def tidy(self, now: datetime) -> str:
         """Erase old results, and what is left of deleted websites; in words."""
-        gone = await self._repository.erase_old(sql.CHECKS, now - self._kept)
+        gone = sum([await self._repository.erase_old(kept, now - age) for kept, age in self._kept.items()])
         gone += await self._repository.erase_deleted(now)
         await self._maintenance.extend()
         await self._repository.erase_old(sharing.HOLDERS, now - timedelta(hours=1))
@@ -193,8 +242,7 @@ class WebsiteService:
 
 def masked(draft: WebsiteDraft) -> WebsiteDraft:
     """A website without values that may be secret."""
-    headers = {name: HIDDEN if is_secret_header(name) else value for name, value in draft.headers.items()}
-    return replace(draft, headers=headers, body=HIDDEN if draft.body else "")
+    return with_secrets(draft, lambda _: HIDDEN)
 
 
 def _with_kept(draft: WebsiteDraft, before: WebsiteDraft) -> WebsiteDraft:

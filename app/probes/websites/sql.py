@@ -27,7 +27,7 @@ _STATE = """
 # Both have columns `failures` and `successes`: what people chose, and what was counted.
 _WEBSITES = f"""
     select
-        w.website_id, w.created_at, w.updated_at,
+        w.website_id, w.created_at, w.updated_at, w.managed_by,
         {", ".join(f"w.{name.strip()}" for name in _DRAFT.split(","))},
         w.headers::text as headers_text, w.labels::text as labels_text,
         {", ".join(f"s.{name.strip()} as state_{name.strip()}" for name in _STATE.split(","))}
@@ -45,16 +45,17 @@ NAMED = f"{_WEBSITES} and w.name = $1 order by w.website_id"
 OF_URL = "select website_id, name from websites where url_key = $1 and deleted_at is null"
 
 ADD = f"""
-    insert into websites ({_DRAFT}, url_key, created_at, updated_at)
-    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $16)
+    insert into websites ({_DRAFT}, url_key, created_at, updated_at, managed_by)
+    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $16, $17)
     on conflict (url_key) where deleted_at is null do nothing
     returning website_id
 """  # noqa: S608  names of columns
 
 CHANGE = f"""
     update websites
-    set ({_DRAFT}, url_key, updated_at) = (
-        $1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16
+    set ({_DRAFT}, url_key, updated_at, managed_by) = (
+        $1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16,
+        coalesce($18, managed_by)
     )
     where website_id = $17
 """  # noqa: S608  names of columns

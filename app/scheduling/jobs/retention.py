@@ -17,6 +17,7 @@ from app.events import sql as events
 from app.kit.durations import show_duration
 from app.monitoring import repository as monitoring
 from app.probes.interfaces import sql as interfaces
+from app.probes.rollups import sql as rollups
 from app.probes.sharing import sql as sharing
 from app.probes.websites import sql as websites
 from app.scheduling import repository as job_runs
@@ -42,6 +43,7 @@ RETENTIONS: tuple[Retention, ...] = (
     users.SESSIONS,
     *events.RETAINED,
     *websites.RETAINED,
+    *rollups.RETAINED,
     *sharing.RETAINED,
     *interfaces.RETAINED,
 )

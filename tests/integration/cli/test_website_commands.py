@@ -47,7 +47,7 @@ def test_a_website_from_adding_to_removing(capsys: pytest.CaptureFixture[str], t
     added = json.loads(written(capsys, "add", "https://example.com", *chosen, "--json"))
     assert (added["name"], added["check_interval"], added["labels"]) == ("example.com", 60, {"group": "shop"})
     assert "has this address already" in written(capsys, "add", "https://EXAMPLE.com/", code=1)
-    assert "check_interval" in written(capsys, "add", "https://example.org", "--every", "5", code=2)
+    assert "--every" in written(capsys, "add", "https://example.org", "--every", "5", code=2)
     written(capsys, "edit", "example.com", "--name", "Shop", "--failures", "3")
     written(capsys, "check", "Shop")
     written(capsys, "pause", "1")

@@ -147,6 +147,7 @@ async def test_every_hypertable_has_its_chunks_columnstore_and_policy(community:
         ("rule_executions", "due_at", timedelta(days=1)),
         ("service_metrics", "at", timedelta(days=7)),
         ("website_checks", "at", timedelta(days=7)),
+        ("website_hours", "start_at", timedelta(days=30)),
     ]
     columnstore = """
         select coalesce(view_name, relation), segmentby, replace(orderby, ' ', '')
@@ -166,6 +167,7 @@ async def test_every_hypertable_has_its_chunks_columnstore_and_policy(community:
         ("rule_executions", "rule", "due_at"),
         ("service_metrics", "instance", "at"),
         ("website_checks", "website_id", "at"),
+        ("website_hours", "website_id", "start_at"),
     ]
     policies = """
         select hypertable_name, proc_name, schedule_interval, config - 'hypertable_id' - 'mat_hypertable_id', scheduled
@@ -186,6 +188,7 @@ async def test_every_hypertable_has_its_chunks_columnstore_and_policy(community:
         ("rule_executions", after, {"compress_after": "7 days"}, True),
         ("service_metrics", after, {"compress_after": "8 days"}, True),
         ("website_checks", after, {"compress_after": "8 days"}, True),
+        ("website_hours", after, {"compress_after": "60 days"}, True),
     ]
     frequent = "select distinct schedule_interval from timescaledb_information.jobs where proc_name = $1"
     assert await ask(community, frequent, refresh) == [(timedelta(hours=1),)]
@@ -232,7 +235,7 @@ async def test_a_filled_database_keeps_every_row_however_often_its_upgrade_is_in
             await fill(TimeSeriesRepository(database))
             before = await contents(database)
             note = ""
-            for _ in range(40):
+            for _ in range(60):
                 try:
                     await migrate(database, MigrationOptions(timescale=True, tell=interrupt))
                     break

@@ -71,6 +71,7 @@ def test_what_is_once_may_have_been_and_covers_what_it_names() -> None:
         ({"zone": "Mars"}, "time zone"),
         ({"days": DayType.HOLIDAYS}, "country"),
         ({"days": DayType.HOLIDAYS, "country": "XX"}, "holidays"),
+        ({"cron": "0 3 24 6 *", "days": DayType.HOLIDAYS, "country": "DE"}, "never comes"),
     ],
 )
 def test_what_cannot_be_planned_is_named(change: dict[str, Any], said: str) -> None:

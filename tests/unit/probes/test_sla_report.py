@@ -44,6 +44,10 @@ def test_a_group_is_the_sum_of_its_websites_and_as_strict_as_the_strictest() -> 
     [line] = sla_lines(FOUND, SlaRange(START, END, BERLIN), 99.9, SlaSubject.GROUP)
     assert (line.name, line.websites, line.objective, line.found.down) == ("shop", 2, 99.9, 1.5 * HOUR)
     assert line.found.up == 2 * (END - START) - HOUR - 2 * HOUR
+    measured = {(1, ""): {10: 3}, (2, ""): {10: 1, 20: 4}}
+    [line] = sla_lines(FOUND, SlaRange(START, END, BERLIN), 99.9, SlaSubject.GROUP, measured)
+    assert line.latencies == {10: 4, 20: 4}
+    assert SlaLineResource.of(line).p50_ms == pytest.approx(0.272, rel=0.01)
     assert sla_lines(FOUND, SlaRange(START, START - HOUR, BERLIN), 99.9, SlaSubject.GROUP) == []
     nothing = SlaLineResource.of(replace(line, objective=100.0))
     assert (nothing.budget_spent_percent, nothing.met) == (None, False)

@@ -11,9 +11,18 @@ import pytest
 from app.db.migrations.versions.v0112_websites import REASONS
 from app.errors import ConfigurationError
 from app.probes.models import CheckFailure, CheckPhases, CheckResult
+from app.probes.vault import UNREADABLE
 from app.probes.websites.checks import host_checked, policy_of, reason_of, record_of, request_of
-from app.probes.websites.models import OURS, StatusWindow, Website, WebsiteDraft, WindowKind, is_secret_header
-from app.probes.websites.state import begun
+from app.probes.websites.models import (
+    OURS,
+    StatusWindow,
+    Website,
+    WebsiteDraft,
+    WindowKind,
+    is_secret_header,
+    with_secrets,
+)
+from app.probes.websites.state import begun, edited
 from app.probes.websites.wheel import DueWheel, longest_wait
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -85,3 +94,21 @@ def test_headers_are_secret_unless_they_are_known_as_harmless() -> None:
 def test_a_window_that_begins_in_the_future_has_lasted_no_time() -> None:
     assert StatusWindow(WindowKind.DOWN, T0).lasted(T0 - timedelta(1)) == timedelta(0)
     assert StatusWindow(WindowKind.DOWN, T0, T0 + timedelta(1)).lasted(T0) == timedelta(1)
+
+
+def test_secrets_that_cannot_be_opened_are_ours_to_mend() -> None:
+    sealed = with_secrets(replace(DRAFT, headers={"Accept": "a", "X-Key": "b"}, body="c"), lambda _: UNREADABLE)
+    assert (dict(sealed.headers), sealed.body) == ({"Accept": "a", "X-Key": UNREADABLE}, UNREADABLE)
+    with pytest.raises(ConfigurationError, match="another key"):
+        request_of(sealed)
+
+
+def test_a_website_that_is_paused_and_resumed_is_unknown_until_its_next_result() -> None:
+    first = begun(T0, enabled=True).state
+    still = edited(first, DRAFT, replace(DRAFT, enabled=False), T0).state
+    again = edited(still, replace(DRAFT, enabled=False), DRAFT, T0)
+    assert [(one.kind, one.end is None) for one in again.changes] == [
+        (WindowKind.PAUSED, False),
+        (WindowKind.UNKNOWN, True),
+    ]
+    assert (again.state.unknown, again.state.due_at == again.state.latest_at) == (True, True)

@@ -49,6 +49,7 @@ _Format = Annotated[
 ]
 _Subject = Annotated[SlaSubject, Query(alias="per", description="A line for each website, or for each group.")]
 _ByMonth = Annotated[bool, Query(description="A line for each month.")]
+_Latency = Annotated[bool, Query(description="With percentiles of latencies, of whole hours.")]
 _Zone = Annotated[str, Query(description="Time zone of days and months.", max_length=60)]
 _Group = Annotated[str | None, Query(description="Websites of this group only; empty: of none.", max_length=200)]
 _Objective = Annotated[
@@ -96,6 +97,7 @@ async def read_sla_report(
     by_month: _ByMonth = False,
     zone: _Zone = "UTC",
     group: _Group = None,
+    latency: _Latency = False,
     objective: _Objective = 99.9,
 ) -> list[SlaLineResource]:
     """Report what was promised of websites against what was, by website or group and by month, with error budgets."""
@@ -103,7 +105,7 @@ async def read_sla_report(
         place = parse_zone(zone)
     interval = named_range(start, end, place, now)
     chosen = SlaRange(interval.start, interval.end, place, by_month)
-    lines = await services.probes().sla().lines(chosen, objective, subject, group=group)
+    lines = await services.probes().sla().lines(chosen, objective, subject, group=group, latency=latency)
     return [SlaLineResource.of(line) for line in lines]
 
 

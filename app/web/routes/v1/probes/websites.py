@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Path, Query, Response
 
+from app.probes.rollups.repository import RollupLength
+from app.probes.rollups.schemas import WebsiteRollupResource
 from app.probes.websites.models import WindowKind
 from app.probes.websites.schemas import (
     AvailabilityResource,
@@ -28,6 +30,7 @@ router = api_router("websites")
 _Number = Annotated[int, Path(ge=1, le=2**63 - 1, description="Number of the website; `/websites` lists them.")]
 _Window = Annotated[int, Path(ge=1, le=2**63 - 1, description="Number of the downtime.")]
 _Objective = Annotated[float, Query(ge=0, le=100, description="What was promised, in percent.")]
+_Length = Annotated[RollupLength, Query(description="What is added up.")]
 _Kind = Annotated[WindowKind, Query(description="Windows of which kind.")]
 
 
@@ -90,6 +93,23 @@ async def list_website_checks(services: Services, paging: Paging, website_id: _N
     before = datetime.fromisoformat(str(after[0])) if after else None
     rows = await services.probes().websites().checks(website_id, before=before, limit=paging.limit + 1)
     return paging.page(rows, lambda row: (row.at.isoformat(),), WebsiteCheckResource.of)
+
+
+@router.get("/websites/{website_id}/rollups", openapi_extra=READ)
+async def list_website_rollups(
+    *,
+    services: Services,
+    now: Now,
+    website_id: _Number,
+    start: FromQuery = "-30d",
+    end: ToQuery = None,
+    by: _Length = RollupLength.DAY,
+) -> list[WebsiteRollupResource]:
+    """List how the checks of a website went by day or hour of UTC, the earliest first: counts, and how long they took."""
+    number = (await services.probes().websites().read(website_id)).website_id
+    interval = named_range(start, end, ZoneInfo("UTC"), now)
+    found = await services.probes().rollups().of(number, by, interval.start, interval.end)
+    return [WebsiteRollupResource.of(one) for one in found]
 
 
 @router.get("/websites/{website_id}/availability", openapi_extra=READ)
