@@ -107,6 +107,7 @@ NO_ROUTE = {
     "psql": "reaches the database without the service",
     "interfaces scan": "reads files",
     "websites try": "checks a URL from where it is called",
+    "websites validate": "reads files",
     "interfaces diff": "reads files",
     "interfaces init": "writes a file",
     "interfaces validate": "reads files",
