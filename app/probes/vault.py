@@ -1,41 +1,31 @@
-"""Secrets of probes as they stand in the database: encrypted and authenticated with a key that does not.
-
-Made of HMAC-SHA256 alone, which the standard library has: as a generator of the key stream (counter mode), and over nonce
-and text as the proof that nobody changed them (docs/decisions/0038-secrets-of-websites.md).
-"""
+"""Secrets of probes as they stand in the database: encrypted and authenticated with a key that does not."""
 
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
-import hmac
 import os
 import secrets
-from collections.abc import Iterator
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
+from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
 from app.errors import ConfigurationError
 from app.settings.probes import SHORTEST_KEY
 
 _BEGIN = "sealed1:"
-_NONCE, _TAG, _MARK = 16, 16, 4
 UNREADABLE = "\x00"
 """Stands for a secret that was kept with another key; nothing that people write holds it."""
 
 
 class Vault:
-    """Seals texts with a key and opens them."""
+    """Seals texts with a key and opens them (Fernet: AES-128 in CBC mode under HMAC-SHA256)."""
 
     def __init__(self, key: bytes) -> None:
-        self._stream, self._proof, name = (
-            hmac.digest(key, use, "sha256") for use in (b"gridkeeper stream", b"gridkeeper proof", b"gridkeeper name")
-        )
-        self._mark = name[:_MARK]
+        self._fernet = Fernet(base64.urlsafe_b64encode(sha256(b"gridkeeper vault" + key).digest()))
 
     @classmethod
     def of(cls, key: SecretStr | None, file: Path) -> Self:
@@ -51,10 +41,7 @@ class Vault:
             ) from error
 
     def seal(self, text: str) -> str:
-        nonce = secrets.token_bytes(_NONCE)
-        hidden = self._crossed(nonce, text.encode())
-        sealed = self._mark + nonce + self._tag(nonce, hidden) + hidden
-        return _BEGIN + base64.b64encode(sealed).decode("ascii")
+        return _BEGIN + self._fernet.encrypt(text.encode()).decode("ascii")
 
     def open(self, text: str) -> str:
         """The text that was sealed; `UNREADABLE` where another key sealed it, or somebody changed it.
@@ -64,25 +51,9 @@ class Vault:
         if not text.startswith(_BEGIN):
             return text
         try:
-            sealed = base64.b64decode(text[len(_BEGIN) :], validate=True)
-        except binascii.Error:
+            return self._fernet.decrypt(text[len(_BEGIN) :]).decode()
+        except InvalidToken:
             return UNREADABLE
-        mark, rest = sealed[:_MARK], sealed[_MARK:]
-        nonce, tag, hidden = rest[:_NONCE], rest[_NONCE : _NONCE + _TAG], rest[_NONCE + _TAG :]
-        if mark != self._mark or not hmac.compare_digest(tag, self._tag(nonce, hidden)):
-            return UNREADABLE
-        return self._crossed(nonce, hidden).decode()
-
-    def _tag(self, nonce: bytes, hidden: bytes) -> bytes:
-        return hmac.digest(self._proof, nonce + hidden, "sha256")[:_TAG]
-
-    def _crossed(self, nonce: bytes, content: bytes) -> bytes:
-        stream = b"".join(self._blocks(nonce, len(content)))
-        return bytes(one ^ two for one, two in zip(content, stream, strict=False))
-
-    def _blocks(self, nonce: bytes, length: int) -> Iterator[bytes]:
-        for number in range(-(-length // hashlib.sha256().digest_size)):
-            yield hmac.digest(self._stream, nonce + number.to_bytes(8, "big"), "sha256")
 
 
 def _key_of(file: Path) -> bytes:
