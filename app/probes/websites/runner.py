@@ -33,6 +33,8 @@ SHORTEST_WAIT = 0.02
 RELOAD_GAP = 0.4
 """Many changes within it are read at once."""
 RELOAD_SECONDS = 60.0
+READ_AT_ONCE = 500
+"""So many websites are read by one statement."""
 """In which everything is read once more, a shard at a time: a notice may be lost with its connection."""
 FLUSH_SECONDS = 0.25
 CLOCK_STEP = 5.0
@@ -159,14 +161,16 @@ class WebsiteRunner:
             self._known |= new
 
     async def _sweep_shards(self, now: float) -> None:
-        """Read a shard once more: all of them in a minute, each by itself so that nothing waits for it."""
-        if self._read_all and self._known:
-            self._read_all = False
-            await self._read_shards(self._known)
-        elif self._known and now - self._swept_at >= RELOAD_SECONDS / SHARDS:
-            self._swept_at = now
-            order = sorted(self._known)
-            await self._read_shards({order[int(now / RELOAD_SECONDS * len(order)) % len(order)]})
+        """Read everything once more in a minute: many websites shard by shard, so that nothing waits for it."""
+        few = len(self._websites) <= READ_AT_ONCE
+        waited = now - self._swept_at >= (RELOAD_SECONDS if few else RELOAD_SECONDS / SHARDS)
+        if not self._known or not (waited or self._read_all):
+            return
+        order = sorted(self._known)
+        one = order[int(now / RELOAD_SECONDS * len(order)) % len(order)]
+        shards = self._known if few or self._read_all else {one}
+        self._read_all, self._swept_at = False, now
+        await self._read_shards(shards)
 
     async def _read_shards(self, shards: Iterable[int]) -> None:
         chosen = set(shards)
