@@ -80,9 +80,8 @@ def init_command(
     if not entry.probes:
         say("nothing of it can be probed; `gridkeeper interfaces scan` says why")
         return UNAVAILABLE
-    say(
-        f"{good} of {len(tried)} operations answered well; `gridkeeper interfaces show '{entry.config.name}'` follows them"
-    )
+    follows = f"; `gridkeeper interfaces show '{entry.config.name}'` follows them" if not dry_run else ""
+    say(f"{good} of {len(tried)} operations answered well{follows}")
     return OK if good else UNAVAILABLE
 
 

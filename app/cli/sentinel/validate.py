@@ -74,6 +74,7 @@ def _show(check: SentinelCheckResource) -> None:
         lines.append(f"✗ Configuration validation failed: {len(check.problems)} problem(s)")
     for sign, problems in (("✗", check.problems), ("⚠", check.warnings)):
         for problem in problems:
+            where = f"line {problem.line}: " if problem.line else ""  # 0: the file as a whole
             field = f"{problem.field}: " if problem.field else ""
-            lines.append(f"  {sign} line {problem.line}: {field}{single_line(problem.message)}")
+            lines.append(f"  {sign} {where}{field}{single_line(problem.message)}")
     sys.stdout.write(printable("\n".join(lines)) + "\n")

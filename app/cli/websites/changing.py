@@ -32,6 +32,7 @@ MethodOption = Annotated[str | None, typer.Option(help="GET, HEAD, POST or PUT."
 HeaderOption = Annotated[
     list[str] | None,
     typer.Option(
+        "-H",
         "--header",
         help="'Name: value', or 'Name: @FILE' for a secret that stands in a file; repeat it. All headers are replaced.",
     ),
@@ -40,7 +41,8 @@ BodyOption = Annotated[Path | None, typer.Option("--body", help="File that holds
 TimeoutOption = Annotated[float | None, typer.Option(help="Seconds for the whole check.")]
 FollowRedirects = Annotated[bool | None, typer.Option("--follow/--no-follow", help="Whether redirects are followed.")]
 ConditionOption = Annotated[
-    list[str] | None, typer.Option("--condition", help="As 'status 200', 'latency < 2 s', 'text contains \"ok\"'.")
+    list[str] | None,
+    typer.Option("-e", "--condition", help="As 'status 200', 'latency < 2 s', 'text contains \"ok\"'; repeat it."),
 ]
 FailuresOption = Annotated[int | None, typer.Option(help="Failed checks in a row that mean down.")]
 SuccessesOption = Annotated[int | None, typer.Option(help="Good checks in a row that end it.")]

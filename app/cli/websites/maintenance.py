@@ -71,6 +71,8 @@ def add_command(
 
     if sum((website is not None, label is not None, every_website)) != 1:
         raise ConfigurationError("say for which websites it is: --website, --label or --all, one of them")
+    if (start is None) == (cron is None):
+        raise ConfigurationError("say when it begins: --from once, or --cron again and again, one of them")
     begins = _instant(start) if start is not None else None
     said: dict[str, Any] = {
         "name": name, "duration": lasts, "labels": label_pairs(label) or {}, "starts_at": begins, "cron": cron or "",

@@ -10,6 +10,7 @@ import typer
 from app.cli.exit_codes import OK
 from app.cli.output import print_json, say
 from app.cli.session import ask, begin
+from app.errors import ConfigurationError
 
 
 def export_command(
@@ -30,7 +31,7 @@ def export_command(
 
     found = ask(begin(), lambda wiring: wiring.probes().websites().all())
     if as_yaml:
-        say(yaml_of([one.draft for one in found]).rstrip())
+        typer.echo(yaml_of([one.draft for one in found]), nl=False)
         return OK
     print_json([WebsiteBody.of(one.draft, secrets=secrets) for one in found])
     return OK
@@ -52,6 +53,8 @@ def import_command(
     from app.probes.configured.files import read_drafts
 
     drafts = read_drafts(file)
+    if not drafts:
+        raise ConfigurationError(f"{file} names no website")
     done = ask(begin(), lambda wiring: wiring.probes().websites().take(drafts, dry_run=dry_run), made=True)
     said = f"{done.added} added, {done.changed} changed, {done.same} as they were"
     say(f"would be: {said}" if dry_run else said)

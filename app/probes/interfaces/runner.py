@@ -207,6 +207,7 @@ class InterfaceRunner:
         self._log.info(
             "interface_cycle_ended",
             service=name,
+            outcome=ended.outcome,
             operations=ended.operations,
             failed=statistics.failed,
             p95_ms=statistics.p95_ms and round(statistics.p95_ms, 1),

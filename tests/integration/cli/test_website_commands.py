@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 import structlog
+import yaml
 
 from app.cli import run
 from app.settings import variables
@@ -39,7 +40,7 @@ def test_a_website_from_adding_to_removing(capsys: pytest.CaptureFixture[str], t
         "60",
         "--header",
         "Authorization: @token",
-        "--condition",
+        "-e",
         "latency < 2 s",
         "--label",
         "group=shop",
@@ -85,6 +86,9 @@ def test_what_is_exported_can_be_imported(capsys: pytest.CaptureFixture[str], tm
     [a, _] = json.loads(written(capsys, "export", "--secrets"))
     assert a["headers"] == {"X-Key": "s3cret"}
     exported[1] = {"url": "https://c.example", "name": "C", "interval": 5}
+    assert "names no website" in taken([], code=2)
+    as_yaml = written(capsys, "export", "--yaml")
+    assert yaml.safe_load(as_yaml)["websites"]["A"]["headers"] == {"X-Key": "${A_X_KEY}"}
     wrong = taken(exported, code=2)
     assert "entry 2 ('C'): interval" in wrong
 
@@ -102,6 +106,7 @@ def test_a_name_that_is_the_number_of_another_website_removes_neither(capsys: py
 def test_maintenance_acknowledgement_and_service_levels(capsys: pytest.CaptureFixture[str], database_url: str) -> None:
     written(capsys, "add", "https://a.example", "--name", "A", "--label", "group=shop")
     assert "one of them" in written(capsys, "maintenance", "add", "x", "--for", "1h", "--from", "now", code=2)
+    assert "--cron" in written(capsys, "maintenance", "add", "x", "--for", "1h", "--all", code=2)
     planned = ("maintenance", "add", "x", "--for", "1h")
     written(capsys, *planned, "--website", "A", "--from", "now")
     written(capsys, *planned, "--label", "group=shop", "--cron", "0 3 * * 0", "--zone", "Europe/Berlin")

@@ -47,6 +47,8 @@ def test_a_wrong_file_says_line_and_remedy(
     assert run(["sentinel", "validate", str(file), "--output", "json"]) == 1
     check = json.loads(capsys.readouterr().out)
     assert (check["valid"], "names no database" in check["problems"][0]["message"]) == (False, True)
+    assert run(["sentinel", "validate", str(file)]) == 1
+    assert f"✗ {file} names no database" in capsys.readouterr().out
     monkeypatch.setenv("DATABASE_URL", "sqlite://")
     assert run(["sentinel", "validate", str(file)]) == 0
     assert run(["sentinel", "validate", str(tmp_path / "none.yaml")]) == 1

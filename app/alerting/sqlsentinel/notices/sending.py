@@ -74,7 +74,8 @@ class NoticeSender:
         else:
             await asyncio.to_thread(self._repository.not_sent, entry, error, due)
         log = self._log.info if made.sent else self._log.warning
-        log("notice_attempted", alert=entry.alert_name, channel=entry.channel, sent=made.sent, error=error, due=due)
+        again = due and due.isoformat(timespec="seconds")
+        log("notice_attempted", alert=entry.alert_name, channel=entry.channel, sent=made.sent, error=error, due=again)
         self._listen(made)
         return made
 
@@ -93,7 +94,9 @@ class NoticeSender:
         answer, _ = await attempt(outlet, part, frozenset(), self._outlet, self._outlet.clock)
         if answer.verdict is DeliveryStatus.SENT:
             return "", False
-        said = answer.text or f"status {answer.status}"
+        said = answer.text or "no answer"
+        if answer.status is not None and str(answer.status) not in said:
+            said = f"status {answer.status}: {answer.text}" if answer.text else f"status {answer.status}"
         return said, answer.verdict in {DeliveryStatus.REFUSED, DeliveryStatus.TOO_LARGE}
 
 
