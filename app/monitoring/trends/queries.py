@@ -26,7 +26,7 @@ _COLLECTION = """
 _SCORES = """
     select avg(overall) as score
     from quality_scores
-    where day_start >= $1 and overall is not null
+    where day_start between $1 and $2 and overall is not null
     group by day
     order by day
 """
@@ -81,7 +81,7 @@ class TrendReads:
         begun = now - timedelta(days=DAYS)
         async with self._database.connection() as connection:
             hours = await connection.fetch(_COLLECTION, hour - timedelta(hours=HOURS - 1), hour)
-            scores = await connection.fetch(_SCORES, begun)
+            scores = await connection.fetch(_SCORES, begun, now)
             alerts = await connection.fetch(_ALERTS, begun, now - timedelta(days=1))
             gaps = await connection.fetch(_GAPS, begun, DAYS)
         return Trends(

@@ -49,7 +49,7 @@ _SCORES = """
     with latest as (
         select max(day) as day
         from quality_scores
-        where day_start >= $1 and overall is not null
+        where day_start between $1 and $3 and overall is not null
     )
     select
         series.area,
@@ -117,8 +117,8 @@ class ZoneReads:
             rows = await connection.fetch(_GAPS, eics)
         return {row["area"]: ZoneGaps(**row) for row in rows}
 
-    async def scores(self, since: datetime) -> list[ZoneScore]:
-        """Those of the newest day that begins at the instant or later, of all areas, borders too."""
+    async def scores(self, since: datetime, until: datetime) -> list[ZoneScore]:
+        """Those of the newest day that begins in between, of all areas, borders too; forecasts are scored ahead."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(_SCORES, since, LOW_SCORE)
+            rows = await connection.fetch(_SCORES, since, LOW_SCORE, until)
         return [ZoneScore(**row) for row in rows]

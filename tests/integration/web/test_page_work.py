@@ -125,6 +125,7 @@ async def test_a_backfill_is_planned_confirmed_paused_retried_and_cancelled(api:
         page = await person.page(path)
         assert "Resume" in page
         assert ">rests<" in page
+        assert " 1 failed," in page[page.index('id="window-table"') :]
         assert f"Hostile: {HOSTILE}" in page
         assert f"{HOSTILE}" in await person.page(f"{path}?state=failed&after=0")
         assert "goes on" in await person.do(path, f"{path}/resume")

@@ -99,8 +99,8 @@ async def test_the_map_shows_every_zone_by_what_the_address_chooses(api: ServedA
         )
         await connection.execute(
             "insert into quality_scores (series_id, day_start, day, overall, weights, scored_at) "
-            "select 1, now() - day, (now() - day)::date, 85, array[1, 1, 1, 1], now() "
-            "from unnest(array[interval '1 day', interval '2 days']) as day"
+            "select 1, now() - day, (now() - day)::date, score, array[1, 1, 1, 1], now() from unnest("
+            "array[interval '1 day', interval '2 days', interval '-2 days'], array[85, 80, 10]) as scored (day, score)"
         )
     async with browser(api) as client:
         page = (await client.get("/?map=load&day=2026-01-13&hour=12&area=FR")).text

@@ -52,7 +52,7 @@ class SlowState:
 
 async def read_slow(services: Container) -> SlowState:
     now, monitoring = services.clock().now(), services.monitoring()
-    return SlowState(await monitoring.zones().scores(now - SCORED), await monitoring.trends().trends(now))
+    return SlowState(await monitoring.zones().scores(now - SCORED, now), await monitoring.trends().trends(now))
 
 
 def recent_state(services: Container) -> RecentRead[OverviewState]:
