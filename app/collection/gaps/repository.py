@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,7 +17,7 @@ from app.db.retention import Retention, erase
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.text import counted
-from app.market.time import Interval, Resolution
+from app.market.time import Interval, Resolution, merge_intervals
 from app.settings import SchedulerSettings
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ class GapRepository:
             known = await _overlapping(connection, analysed)
             of_pair = _by_pair(analysed)
             if not adding:
-                gaps = _meeting(gaps, known.values())
+                gaps = _within(gaps, known.values())
             remaining = [row for gap in known.values() for row in _rest(gap, of_pair[gap.item, gap.area])]
             wanted = set(gaps) | set(remaining)
             gone = [gap_id for gap_id, gap in known.items() if gap not in wanted]
@@ -318,12 +319,30 @@ def _by_pair(analysed: Sequence[CollectionRequest]) -> dict[tuple[str, str], lis
     return found
 
 
-def _meeting(gaps: Sequence[GapRow], known: Iterable[GapRow]) -> list[GapRow]:
-    """The gaps that share time with a known one; of which series each is may have been learned in between."""
-    intervals: dict[tuple[str, str], list[Interval]] = {}
+def _within(gaps: Sequence[GapRow], known: Iterable[GapRow]) -> list[GapRow]:
+    """What of the gaps lies in the time of known ones; of which series each is may have been learned in between."""
+    kept: dict[tuple[str, str], list[GapRow]] = {}
     for one in known:
-        intervals.setdefault((one.item, one.area), []).append(one.interval)
-    return [gap for gap in gaps if any(map(gap.interval.intersection, intervals.get((gap.item, gap.area), ())))]
+        kept.setdefault((one.item, one.area), []).append(one)
+    hulls = {pair: merge_intervals(row.interval for row in rows) for pair, rows in kept.items()}
+    return [
+        part
+        for gap in gaps
+        for hull in hulls.get((gap.item, gap.area), ())
+        if gap.interval.intersection(hull)
+        for part in _inside(gap, hull, kept[gap.item, gap.area])
+    ]
+
+
+def _inside(gap: GapRow, hull: Interval, kept: Sequence[GapRow]) -> list[GapRow]:
+    """The gap without what of it lies outside of the interval; a part has been missing since what is kept of it has."""
+    if gap.resolution.is_calendar:
+        return [gap]
+    parts = [gap]
+    for beside in gap.interval.subtract(hull):
+        parts = [part for one in parts for part in one.outside(beside)]
+    since = min(row.since for row in kept if row.interval.intersection(hull))
+    return [part if part.interval.start == gap.interval.start else replace(part, since=since) for part in parts]
 
 
 def _rest(gap: GapRow, analysed: Sequence[CollectionRequest]) -> list[GapRow]:

@@ -275,6 +275,17 @@ async def test_who_only_looks_corrects_the_kept_gaps_and_adds_none(world: MakeWo
     assert await one.rows("select gap_start, gap_end from gaps") == [(at("02T12:00"), at("03T00:00"))]
 
 
+async def test_who_only_looks_lets_no_kept_gap_grow(world: MakeWorld) -> None:
+    one = world(Published(MARCH, holes=[(span("02T00:00", "06T00:00"), None)]))
+    await one.ask("20T00:00", "01T00:00", "10T00:00")
+    await one.gaps("20T00:00", "04T00:00", "05T00:00")
+    kept = "select gap_start, gap_end, missing, since, found_at from gaps"
+    before = await one.rows(kept)
+    assert [row[:3] for row in before] == [(at("04T00:00"), at("05T00:00"), 24)]
+    assert await one.told("22T00:00", "01T00:00", "10T00:00", adding=False) == [("02T00:00", "06T00:00", "late", 96)]
+    assert await one.rows(kept) == before
+
+
 async def test_gaps_that_nobody_fills_any_more_are_forgotten(world: MakeWorld) -> None:
     one = world()
     await one.fails("20T00:00", "2023-01-01", "01T00:00")
