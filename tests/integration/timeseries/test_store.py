@@ -248,7 +248,7 @@ async def test_remembered_series_of_a_database_made_anew_are_found_out(
 ) -> None:
     await repository.store([block([1])], learned_at=LEARNED)
     async with database.connection() as connection:
-        await connection.execute("truncate series, observations, daily_counts")
+        await connection.execute("truncate series, observations, daily_counts, released_views")
     assert (await repository.store([block([1])], learned_at=LEARNED)).new == 1
     assert await values_of(repository) == {0: 1}
 

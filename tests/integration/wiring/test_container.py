@@ -82,7 +82,7 @@ print(*sorted(name for name in sys.modules if name.startswith("app.wiring.")))
     [
         ("storage().time_series()", {"storage"}),
         ("storage().job_runs()", {"storage"}),
-        ("alerting().administration()", {"alerting"}),
+        ("alerting().administration()", {"storage", "alerting"}),
         ("monitoring().service()", {"catalog", "monitoring"}),
         ("quality().rows()", {"catalog", "storage", "quality"}),
         ("collection().backfills()", {"catalog", "storage", "collection"}),

@@ -50,9 +50,9 @@ class _Server(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def name_server(answering: Answering) -> AsyncIterator[tuple[NameServerResolver, _Server, int]]:
+async def name_server(answering: Answering, port: int = 0) -> AsyncIterator[tuple[NameServerResolver, _Server, int]]:
     loop = asyncio.get_running_loop()
-    transport, server = await loop.create_datagram_endpoint(lambda: _Server(answering), ("127.0.0.1", 0))
+    transport, server = await loop.create_datagram_endpoint(lambda: _Server(answering), ("127.0.0.1", port))
     port = transport.get_extra_info("sockname")[1]
     try:
         yield NameServerResolver([("127.0.0.1", port)], patience=0.2), server, port
@@ -102,11 +102,12 @@ async def test_a_truncated_answer_is_asked_for_over_tcp() -> None:
         writer.write(struct.pack("!H", len(data)) + data)
         writer.close()
 
-    async with name_server(lambda question: [reply(question, flags=0x8380)]) as (resolver, _, port):
-        server = await asyncio.start_server(over_tcp, "127.0.0.1", port)
+    # A port of TCP is taken first: those of datagrams are free for whoever asks, since few do.
+    server = await asyncio.start_server(over_tcp, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, name_server(lambda question: [reply(question, flags=0x8380)], port) as (resolver, _, _):
         endpoints, _ = await resolver.resolve("site.test", 80, AddressFamily.IPV4)
-        server.close()
-        assert [endpoint.sockaddr for endpoint in endpoints] == [("127.0.0.2", 80)]
+    assert [endpoint.sockaddr for endpoint in endpoints] == [("127.0.0.2", 80)]
 
 
 async def test_names_that_cannot_be_asked_for() -> None:
