@@ -19,6 +19,9 @@ import pytest
 from app.cli import run
 from tests.support.sentinel_world import SentinelWorld, WebhookReceiver, webhook_receiver
 
+# Without coverage: it once stood still in the tracer when the signal for this very process came.
+pytestmark = pytest.mark.long
+
 EVERY_SECOND = "* * * * * *"
 
 
