@@ -12,7 +12,8 @@ from app.probes.checking.conditions.parse import parse_condition
 from app.probes.config import ServiceConfig, StatusRange
 from app.probes.interfaces.logins.models import RequestCredentials
 from app.probes.interfaces.models import OperationKey, ProbedOperation, ProbeRecord
-from app.probes.models import CheckCondition, CheckFailure, CheckMethod, CheckRequest, CheckResult
+from app.probes.kept import reason_of, storable
+from app.probes.models import CheckCondition, CheckMethod, CheckRequest, CheckResult
 from app.probes.scanning.models import OperationParameter, ParameterLocation, ValueOrigin
 from app.probes.scanning.selection import PlannedProbe
 
@@ -118,9 +119,7 @@ def with_credentials(request: CheckRequest, credentials: RequestCredentials) -> 
 
 
 def probe_record(result: CheckResult, attempts: int = 1) -> ProbeRecord:
-    """What is kept; whoever asks for fewer requests (429) answers, and is not down."""
-    asks_for_less = result.throttled and result.failure is CheckFailure.STATUS
-    reason = "" if result.failure is None or asks_for_less else result.failure.value
+    reason = reason_of(result)
     phases = result.phases
     return ProbeRecord(
         at=result.time,
@@ -135,11 +134,6 @@ def probe_record(result: CheckResult, attempts: int = 1) -> ProbeRecord:
         bytes=result.received,
         attempts=attempts,
         address=result.address or "",
-        message=_storable(result.detail),
-        excerpt=_storable(result.excerpt),
+        message=storable(result.detail),
+        excerpt=storable(result.excerpt),
     )
-
-
-def _storable(text: str) -> str:
-    """A database holds no null character."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -8,7 +8,8 @@ from datetime import timedelta
 from app.errors import ConfigurationError
 from app.probes.checking.conditions.parse import parse_condition
 from app.probes.checking.targets import check_request, parse_target
-from app.probes.models import DEFAULT_REDIRECTS, CheckCondition, CheckFailure, CheckMethod, CheckRequest, CheckResult
+from app.probes.kept import reason_of, storable
+from app.probes.models import DEFAULT_REDIRECTS, CheckCondition, CheckMethod, CheckRequest, CheckResult
 from app.probes.vault import UNREADABLE
 from app.probes.websites.models import CheckRecord, WebsiteDraft
 from app.probes.websites.state import CheckPolicy
@@ -65,12 +66,6 @@ def host_checked(url: str) -> str:
     return parse_target(url).host
 
 
-def reason_of(result: CheckResult) -> str:
-    """Why the check failed, "" where it did not: who asks for fewer requests (429) is not down."""
-    asks_for_less = result.throttled and result.failure is CheckFailure.STATUS
-    return "" if result.failure is None or asks_for_less else result.failure.value
-
-
 def record_of(result: CheckResult) -> CheckRecord:
     reason = reason_of(result)
     phases, certificate = result.phases, result.certificate
@@ -90,11 +85,6 @@ def record_of(result: CheckResult) -> CheckRecord:
         http_version=result.http_version or "",
         final_url=result.final_url,
         certificate_ends_at=certificate.ends if certificate else None,
-        message=_storable(result.detail),
-        excerpt=_storable(result.excerpt),
+        message=storable(result.detail),
+        excerpt=storable(result.excerpt),
     )
-
-
-def _storable(text: str) -> str:
-    """A database holds no null character."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

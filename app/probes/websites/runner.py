@@ -17,10 +17,11 @@ from app.clock import Clock
 from app.db.feed.notices import WEBSITES, News, Notices
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.logging import OutageLog
+from app.probes.kept import reason_of
 from app.probes.models import CheckFailure, CheckRequest, CheckResult
 from app.probes.sharing.leases import ShardLeases
 from app.probes.sharing.shares import SHARDS, shard_of
-from app.probes.websites.checks import host_checked, policy_of, reason_of, record_of, request_of
+from app.probes.websites.checks import host_checked, policy_of, record_of, request_of
 from app.probes.websites.models import Website
 from app.probes.websites.network_watch import NetworkWatch
 from app.probes.websites.repository import RecordedCheck, WebsiteRepository

@@ -10,9 +10,10 @@ import pytest
 
 from app.db.migrations.versions.v0112_websites import REASONS
 from app.errors import ConfigurationError
+from app.probes.kept import reason_of
 from app.probes.models import CheckFailure, CheckPhases, CheckResult
 from app.probes.vault import UNREADABLE
-from app.probes.websites.checks import host_checked, policy_of, reason_of, record_of, request_of
+from app.probes.websites.checks import host_checked, policy_of, record_of, request_of
 from app.probes.websites.models import (
     OURS,
     StatusWindow,
