@@ -113,6 +113,23 @@ _BELIEFS = """
     limit $7
 """
 
+# Nothing is published longer ahead than a year; without the bound years of later values would be looked through.
+_NEWEST_KNOWN = """
+    select delivery_start, resolution, value, recorded_at
+    from (
+        select delivery_start, resolution, value, recorded_at
+        from observations
+        where series_id = $1 and recorded_at <= $2
+        union all
+        select delivery_start, resolution, value, recorded_at
+        from observation_revisions
+        where series_id = $1 and recorded_at <= $2 and superseded_at > $2
+    ) as known
+    where delivery_start < $2::timestamptz + interval '400 days' and value is not null
+    order by delivery_start desc, resolution
+    limit 1
+"""
+
 
 # A series that nothing was written to since it is counted has the revision 0.
 _REVISIONS = f"""
@@ -213,6 +230,16 @@ class SeriesReads:
         end = (before.astimezone(UTC).date(), before) if before else (date.max, datetime.max.replace(tzinfo=UTC))
         async with self._database.connection() as connection:
             return [_newest(row) for row in await connection.fetch(_NEWEST, *arguments, *end)]
+
+    async def newest_known(self, series_id: int, as_of: datetime) -> LatestValue | None:
+        """The newest value of a series as it was known at an instant."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_NEWEST_KNOWN, series_id, as_of)
+        if row is None:
+            return None
+        return LatestValue(
+            row["delivery_start"], Resolution.from_id(row["resolution"]), row["value"], row["recorded_at"]
+        )
 
     async def beliefs(
         self, series_id: int, interval: Interval, *, after: tuple[datetime, int, datetime] | None, limit: int

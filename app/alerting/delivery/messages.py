@@ -204,7 +204,7 @@ def _compact(items: Sequence[NotificationItem], dialect: Dialect) -> list[str]:
         if own != heading:
             heading = own
             lines.append(dialect.bold(dialect.escape(f"{event.state} {event.severity}: {event.rule}")))
-        value = "" if event.value is None else f" = {quantity(event.value, event.unit)}"
+        value = "" if event.value is None else f" {'was' if event.ended else '='} {quantity(event.value, event.unit)}"
         number = "" if event.alert_id is None else f"#{event.alert_id} "
         lasted = f", from {iso(event.since)} to {iso(event.at)}" if event.late and event.since else ""
         named = one_line(labels_text(event) or event.description, 300)
@@ -217,12 +217,14 @@ def labels_text(event: NotificationItem) -> str:
 
 
 def value_text(event: NotificationItem) -> str:
+    """The value that the rule found; of an alert that ended the last one with which it fired, not the one that ended it."""
     if event.value is None:
         return ""
+    said = f"{'last value while it fired:' if event.ended else 'value'} {quantity(event.value, event.unit)}"
     if event.threshold is None:
-        return f"value {quantity(event.value, event.unit)}"
+        return said
     bound = " ".join(filter(None, ("threshold", event.operator, quantity(event.threshold, event.unit))))
-    return f"value {quantity(event.value, event.unit)} ({bound})"
+    return f"{said} ({bound})"
 
 
 def quantity(value: float, unit: str = "") -> str:

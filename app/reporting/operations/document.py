@@ -26,7 +26,7 @@ from app.reporting.plots import PlotLine, sparkline, time_chart
 from app.reporting.render import Figure, ReportDocument, ReportSection, Table, floored
 
 MOST_ROWS = 10
-NOTHING = "Nothing was recorded in this time: start gridkeeper serve, or choose another time."
+NOTHING = "Nothing was recorded in this time: gridkeeper serve did not run yet, or not any more; choose another time."
 QUIET = "None: no rule found anything that somebody should do."
 
 

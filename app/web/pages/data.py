@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Path, Query, Request, Response
 
 from app.access.models import Caller
-from app.errors import NotFound
+from app.errors import AppError, NotFound
 from app.market.areas import areas, find_place, with_borders
 from app.market.moments import parse_known_at, parse_moment
 from app.market.series import DataItem
@@ -21,6 +21,7 @@ from app.timeseries.repository import TimeSeriesRepository
 from app.timeseries.schemas import SeriesIdentity
 from app.timeseries.shape import FinerThanStored
 from app.web.dependencies import READ_LIMITED, Asking, CurrentSettings, Now, Services
+from app.web.pages.forms import answered, what_is_wrong
 from app.web.pages.rendering import render, see_other
 from app.web.pages.routing import page_router
 from app.web.pages.search import matching
@@ -64,13 +65,20 @@ async def catalogue(
     after: Annotated[int, Query(ge=0, le=LARGEST_SERIES)] = 0,
 ) -> Response:
     """Every series that is stored, with its newest value."""
-    named_areas = with_borders(named_places([area])) if area else []
-    eics, items = narrowed(named_areas, [item] if item else [], caller)
-    wanted = matching(q, SeriesFilter(items, eics))
-    rows = await services.storage().series().page(wanted, after=after, limit=PAGE_ROWS + 1) if wanted else []
+    rows: Sequence[StoredSeries] = ()
+    problem = ""
+    try:
+        named_areas = with_borders(named_places([area])) if area else []
+        eics, items = narrowed(named_areas, [item] if item else [], caller)
+        if wanted := matching(q, SeriesFilter(items, eics)):
+            rows = await services.storage().series().page(wanted, after=after, limit=PAGE_ROWS + 1)
+    except AppError as error:
+        problem = what_is_wrong(error)
     return render(
         request,
         "catalogue.html",
+        answered(problem),
+        problem=problem,
         rows=[SeriesView(row, first_range(row, find_place(row.key.area).zone, now)) for row in rows[:PAGE_ROWS]],
         following=rows[PAGE_ROWS - 1].series_id if len(rows) > PAGE_ROWS else None,
         chosen={"q": q, "area": area, "item": item},
@@ -104,38 +112,42 @@ async def series_page(
     """Series over a range: their values as a chart and a table, what was found about them, and how to get them."""
     found = await permitted(services, caller, series_id)
     given = {"from": start, "to": end, "as_of": as_of, "resolution": resolution, "with": beside}
-    if add.strip():
-        chosen = await _named(services, caller, found, add)
-        numbers = ",".join(dict.fromkeys([*(one.strip() for one in beside.split(",") if one.strip()), str(chosen)]))
-        return see_other(request, f"data/{series_id}?{_address({**given, 'with': numbers})}")
     place = find_place(found.key.area)
-    interval = first_range(found, place.zone, now)
-    if start or end:
-        interval = named_interval(start or "-7d", end or None, place, now, most=timedelta(days=settings.api.range_days))
-    view = SeriesView(found, interval, beside=await _beside(services, caller, found, beside))
-    repository = services.storage().time_series()
-    if as_of:
-        with named("as_of"):
-            known_at = parse_known_at(as_of, place.zone, now, name="as_of")
-        view = replace(view, as_of=await repository.settled(known_at))
-    if resolution:
-        with named("resolution"):
-            view = replace(view, resolution=Resolution.parse(resolution.strip().upper()))
+    view, good, problem = SeriesView(found, first_range(found, place.zone, now)), given, ""
+    repository, most = services.storage().time_series(), timedelta(days=settings.api.range_days)
+    try:
+        if add.strip():
+            chosen = await _named(services, caller, found, add)
+            numbers = ",".join(dict.fromkeys([*(one.strip() for one in beside.split(",") if one.strip()), str(chosen)]))
+            return see_other(request, f"data/{series_id}?{_address({**given, 'with': numbers})}")
+        wanted = await _viewed(services, caller, view, given, now=now, most=most)
+        values = await _newest_values(repository, wanted)
+        view = wanted
+    except AppError as error:
+        problem, good = what_is_wrong(error), dict.fromkeys(given, "")
+        values = await _newest_values(repository, view)
+    interval = view.interval
     findings = await services.quality().rows().findings(ids=[series_id], interval=interval)
+    latest = (
+        found.latest if view.as_of is None else await services.storage().series().newest_known(series_id, view.as_of)
+    )
     up = "../"
     return render(
         request,
         "series.html",
+        answered(problem),
+        problem=problem,
         series=found,
+        latest=latest,
         view=view,
         place=place,
         identity=SeriesIdentity.model_validate(found.key).model_dump(),
-        values=await _newest_values(repository, view),
+        values=values,
         findings=findings,
         chart=chart_lines(view, f"{up}api/v1/observations"),
         lines=lines_of(view, str(request.base_url).rstrip("/"), keyed=caller.rights is not None),
-        given=given,
-        address=lambda **other: f"{up}data/{series_id}?{_address({**given, **other})}",
+        given=given | {"add": add if problem else ""},
+        address=lambda **other: f"{up}data/{series_id}?{_address({**good, **other})}",
         compared=await _compared(services, view),
         name_of=name_of,
         known_from=interval.start - KNOWN_BEFORE,
@@ -179,6 +191,25 @@ async def revisions_page(
     )
 
 
+async def _viewed(
+    services: Container, caller: Caller, view: SeriesView, given: Mapping[str, str], *, now: datetime, most: timedelta
+) -> SeriesView:
+    """The view that the address names; ApiError where it names none."""
+    place = find_place(view.series.key.area)
+    if given["from"] or given["to"]:
+        interval = named_interval(given["from"] or "-7d", given["to"] or None, place, now, most=most)
+        view = replace(view, interval=interval)
+    view = replace(view, beside=await _beside(services, caller, view.series, given["with"]))
+    if given["as_of"]:
+        with named("as_of"):
+            known_at = parse_known_at(given["as_of"], place.zone, now, name="as_of")
+        view = replace(view, as_of=await services.storage().time_series().settled(known_at))
+    if given["resolution"]:
+        with named("resolution"):
+            view = replace(view, resolution=Resolution.parse(given["resolution"].strip().upper()))
+    return view
+
+
 async def permitted(services: Container, caller: Caller, series_id: int) -> StoredSeries:
     """The series; NotFound where there is none for this caller."""
     found = await services.storage().series().one(series_id)
@@ -208,7 +239,8 @@ async def _named(services: Container, caller: Caller, found: StoredSeries, text:
     rows = await services.storage().series().page(wanted, after=0, limit=MOST_STORED) if wanted else []
     allowed = [one for one in rows if caller.may_read(one.key.item, one.key.area) and one.series_id != found.series_id]
     if not allowed:
-        raise NotFound(f"no other series is like {text.strip()[:60]!r}; name an item, an area or both: load belgium")
+        said = f"no other series is like {text.strip()[:60]!r}; name an item, an area or both: load belgium"
+        raise wrong_field(ProblemType.UNKNOWN_NAME, "add", said)
     return min(allowed, key=lambda one: not_alike(found, one)).series_id
 
 

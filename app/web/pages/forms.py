@@ -20,12 +20,15 @@ from app.web.api_problems import as_api_error
 from app.web.browser_session import keep_notice
 from app.web.dependencies import access_service
 from app.web.pages.rendering import NOT_KEPT, see_other
+from app.web.pages.wording import in_words, mistakes
 from app.web.problem_types import ApiError, ProblemType
 
 B = TypeVar("B", bound=RequestBody)
 Act = Callable[[Request], Awaitable[Response]]
 FORM_TYPE = "application/x-www-form-urlencoded"
 LONGEST_NOTICE = 1000
+# A name that is taken is a conflict.
+_OF_WHAT_WAS_ENTERED = {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT}
 LOOKS, SECONDS_BETWEEN = 100, 0.1
 """How often a form that was sent twice asks what came of the first, and how long it waits in between."""
 AGAIN = "The form was sent more than once, and this was done once: "
@@ -52,16 +55,20 @@ def body_of(kind: type[B], fields: Mapping[str, object]) -> B:
     try:
         return kind.model_validate(dict(fields))
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise ApiError(ProblemType.INVALID_REQUEST, wrong) from None
+        raise ApiError(ProblemType.INVALID_REQUEST, mistakes(error.errors())) from None
+
+
+def answered(problem: str) -> HTTPStatus:
+    """The status of a page whose form says what is wrong with it, "" where nothing is."""
+    return HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
 
 
 def what_is_wrong(error: AppError) -> str:
     """What a form says beside its fields; raises the error again where it is not about what was entered."""
     found = as_api_error(error)
-    if found.kind.status is not HTTPStatus.UNPROCESSABLE_ENTITY:
+    if found.kind.status not in _OF_WHAT_WAS_ENTERED:
         raise error
-    return str(found)
+    return in_words(found)
 
 
 async def changed(request: Request, action: str, handle: Act) -> Response:

@@ -124,7 +124,9 @@ def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.O
             signed_in=signed_in and caller is not None and caller.rights is not None,
             form_token=FORM_TOKEN,
             part=parts,
-            live_address=f"{up}live?page={quote(_address(request, path))}" if request.method == "GET" else "",
+            live_address=f"{up}live?page={quote(_address(request, path))}"
+            if request.method == "GET" and status is HTTPStatus.OK
+            else "",
             once=ONCE,
             notice=notice,
             unprotected=caller is not None and caller.rights is None,

@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from app.access.models import AccessScope, Credentials, NotAuthenticated
+from app.access.models import AccessScope, Caller, Credentials, NotAllowed, NotAuthenticated
 from app.access.service import check_scope
 from app.errors import AppError
 from app.web.api.boundary import known_host, own_hosts, wrong_host
@@ -23,6 +23,7 @@ from app.web.browser_session import credentials_of, is_own_form
 from app.web.dependencies import BEARER, access_service, check_query, query_names
 from app.web.pages.forms import changed
 from app.web.pages.rendering import render
+from app.web.pages.wording import absent, in_words, mistakes
 from app.web.problem_types import ApiError, ProblemType
 
 LARGEST_FORM = 10_000
@@ -56,11 +57,21 @@ class PageRoute(APIRoute):
             return await changed(request, self.name, admitted)
 
         async def admitted(request: Request) -> Response:
-            check_scope(request.state.caller, AccessScope(security[0][BEARER][0]), whole=whole)
+            _check_scope(request.state.caller, AccessScope(security[0][BEARER][0]), whole=whole)
             check_query(request, known)
             return await handle(request)
 
         return page
+
+
+def _check_scope(caller: Caller, scope: AccessScope, *, whole: bool) -> None:
+    """As for a request of the API; whoever has not signed in is told of users as well, whom pages know."""
+    if caller.rights is None and not caller.scope.includes(scope):
+        raise NotAllowed(
+            f"Sign in as a user, or with a key, of scope {scope}. Who runs this service adds one: `gridkeeper users add "
+            f"NAME --scope {scope}` or `gridkeeper api keys create NAME --scope {scope}`"
+        )
+    check_scope(caller, scope, whole=whole)
 
 
 def page_router() -> APIRouter:
@@ -119,7 +130,9 @@ async def read_own_form(request: Request) -> None:
     if not is_own_form(request, settings, fields.get("form", "")):
         raise ForeignForm(
             ProblemType.NOT_ALLOWED,
-            "this form was not sent by a page of this service, or is too old; open the page anew and send it again",
+            "Nothing was done: the browser did not send the cookie with this form that belongs to it, or sent it from another "
+            "address. That happens when the page was open while the service began anew or somebody signed out, when cookies "
+            "are blocked, or when another site sent the form. Open the page anew, and send it again.",
         )
     if any("\0" in value for value in fields.values()):
         raise ApiError(ProblemType.INVALID_REQUEST, "a field of the form holds a null character; remove it")
@@ -141,13 +154,25 @@ def install_error_pages(pages: FastAPI) -> None:
     """Let every error be a page that says what to do."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        found = as_api_error(error)
+        found = _as_page_error(error)
         if found.kind is ProblemType.INTERNAL:
             structlog.get_logger().error("page_failed", path=request.url.path, exc_info=error)
         return error_page(request, found)
 
     for kind in (AppError, RequestValidationError, HTTPException, Exception):
         pages.add_exception_handler(kind, answer)
+
+
+def _as_page_error(error: Exception) -> ApiError:
+    """What went wrong, in words for people."""
+    if isinstance(error, RequestValidationError):
+        found = error.errors()
+        if nothing := absent(found):
+            return ApiError(ProblemType.NOT_FOUND, nothing)
+        return ApiError(ProblemType.INVALID_REQUEST, mistakes(found))
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
+        return ApiError(ProblemType.NOT_FOUND, "No page has this address.")
+    return as_api_error(error)
 
 
 def error_page(request: Request, error: ApiError) -> Response:
@@ -168,7 +193,7 @@ def error_page(request: Request, error: ApiError) -> Response:
         "error.html",
         status,
         title=_title(request, error),
-        detail=str(error),
+        detail=in_words(error),
         gone=gone,
         other_key=status is HTTPStatus.FORBIDDEN and not isinstance(error, ForeignForm),
     )

@@ -86,7 +86,7 @@ async def test_what_is_wrong_in_a_form_is_said_beside_it_and_nothing_entered_is_
     async with page_person(api, AccessScope.OPERATE) as person:
         for fields, said in (
             ({"matchers": "rule", "for": "2h"}, "is no matcher"),
-            ({"matchers": "", "for": "2h"}, "matchers: List should have at least 1 item"),
+            ({"matchers": "", "for": "2h"}, "Matchers: it names nothing"),
             ({"matchers": "rule=x\narea=~(", "for": "2h"}, "no regular expression"),
             ({"matchers": "rule=x", "for": "long"}, "is no duration"),
             ({"matchers": "rule=x", "until": "2020-01-01T00:00Z"}, "over before it begins"),

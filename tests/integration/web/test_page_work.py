@@ -104,6 +104,7 @@ async def test_whoever_has_no_key_is_led_to_one(database_url: str) -> None:
         assert "Run now" not in await person.page("/work")
         answer = await person.send("/sign-in", "/work/jobs/housekeeping/run")
         assert (answer.status_code, "Sign in for that" in answer.text) == (403, True)
+        assert "gridkeeper users add NAME --scope operate" in answer.text
         assert ">Sign in</a>" in answer.text
 
 

@@ -165,9 +165,10 @@ async def test_the_catalogue_finds_series_by_words_and_names(api: ServedApi) -> 
         for query in ("?q=price", "?q=<script>", "?area=DE_LU"):
             assert "No series is like that" in (await client.get(f"/data{query}")).text
         wrong = await client.get("/data?area=FRR")
-        assert (wrong.status_code, "FRR" in wrong.text) == (422, True)
+        assert (wrong.status_code, 'name="area" value="FRR"' in wrong.text) == (422, True)
+        assert "Area: unknown area &#39;FRR&#39;" in wrong.text
         assert (await client.get("/data/99")).status_code == 404
-        assert (await client.get("/data/x")).status_code == 422
+        assert (await client.get("/data/x")).status_code == 404
         limited = await api.key(name="limited", items=("price_day_ahead",))
         assert (await client.get("/data/1", auth=("any", limited))).status_code == 404
 
@@ -183,6 +184,7 @@ async def test_the_lines_of_a_series_give_what_its_table_shows(api: ServedApi) -
         ][::-1]
         lines = dict(re.findall(r"<h3>(\w+)</h3>.*?<code[^>]*>(.*?)</code>", text, re.DOTALL))
         assert len(table) > 90
+        assert "as_of" not in query or re.search(r"Newest value as of then</dt><dd>[0-9]", text)
         async with api.container.database().connection() as connection:
             rows = await connection.fetch(lines["SQL"])
         async with httpx.AsyncClient() as anyone:
@@ -202,12 +204,14 @@ async def test_several_series_are_in_the_address_and_in_the_lines(api: ServedApi
     async with browser(api) as client:
         key: Any = {"auth": ("any", limited)}
         assert (await client.get(f"/data/1?with={number}", **key)).status_code == 404
-        assert (await client.get("/data/1?add=load+forecast", **key)).status_code == 404
+        assert (await client.get("/data/1?add=load+forecast", **key)).status_code == 422
         signed: Any = {"auth": ("any", await api.key())}
         for words in ("forecast", "load_forecast france", str(number)):
             added = await client.get("/data/1", params={"from": "2026-01-11", "add": words}, **signed)
             assert (added.status_code, added.headers["location"]) == (303, f"../data/1?from=2026-01-11&with={number}")
-        assert (await client.get("/data/1?add=price", **signed)).status_code == 404
+        nothing = await client.get("/data/1?add=price&from=2026-01-11", **signed)
+        assert (nothing.status_code, 'name="add" value="price"' in nothing.text) == (422, True)
+        assert "no other series is like" in nothing.text
         for wrong in ("x", "1,2,3,4,5,6,7,8,9", str(2**40)):
             assert (await client.get(f"/data/1?with={wrong}", **signed)).status_code == 422
         text = unescape((await client.get(f"/data/1?{spans}&with={number}", **signed)).text)
@@ -221,7 +225,8 @@ async def test_several_series_are_in_the_address_and_in_the_lines(api: ServedApi
         value = await client.get("/data/1/revisions?at=2026-01-10T00:15Z&days=1", **signed)
         assert "+500" in value.text
         assert "Nothing was ever known" in (await client.get("/data/1/revisions?at=2020-01-01", **signed)).text
-        assert (await client.get("/data/1/revisions", **signed)).status_code == 422
+        assert "has to be named, too: instant" in (await client.get("/data/1/revisions", **signed)).text
+        assert "There is no series &#39;abc&#39;" in (await client.get("/data/abc", **signed)).text
 
 
 def _run(code: str) -> Any:
@@ -235,7 +240,12 @@ async def test_longer_units_are_shown_and_shorter_ones_are_refused(api: ServedAp
         page = await client.get("/data/1?from=2026-01-10&to=2026-01-14&resolution=PT60M")
         assert page.text.count("<td>PT60M</td>") > 80
         assert "<h3>SQL</h3>" not in page.text
-        assert (await client.get("/data/1?from=2026-01-10&to=2026-01-14&resolution=PT5M")).status_code == 422
+        for wrong in ("from=2026-01-10&to=2026-01-14&resolution=PT5M", "resolution=foo", "as_of=foo", "from=foo"):
+            answer = await client.get(f"/data/1?{wrong}")
+            assert answer.status_code == 422, wrong
+            assert "foo" not in wrong or 'value="foo"' in answer.text or "&#39;FOO&#39;" in answer.text, wrong
+        text = (await client.get("/data/1?as_of=2026-01-11T00:00Z")).text
+        assert "Newest value as of then</dt><dd>none" in text, "nothing was known yet"
 
 
 async def test_hostile_texts_are_shown_as_texts(api: ServedApi) -> None:

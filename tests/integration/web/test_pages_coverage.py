@@ -63,9 +63,17 @@ async def test_what_nobody_has_looked_into_is_said_so_and_wrong_names_are_refuse
         assert "Nothing is missing" in (await client.get("/coverage?from=2020-01&to=2020-02&holes=true")).text
         assert "Nothing is stored" in (await client.get("/coverage?area=NL")).text
         for query in ("area=XYZ", "item=nothing", "from=2026", "from=1066-01", "from=1990-01&to=2090-01"):
-            assert (await client.get(f"/coverage?{query}")).status_code == 422, query
-        for path in ("days?item=load_actual", "hours?item=load_actual&area=FR", f"hours?{PAIR}&month=x"):
-            assert (await client.get(f"/coverage/{path}")).status_code == 422, path
+            answer = await client.get(f"/coverage?{query}")
+            assert answer.status_code == 422, query
+            assert 'role="alert"' in answer.text, query
+            assert "/api/v1" not in answer.text, query
+        assert 'name="area" value="XYZ"' in (await client.get("/coverage?area=XYZ")).text, "what was typed stays"
+        days = await client.get(f"/coverage/days?{PAIR}&from=x")
+        assert (days.status_code, 'name="from" value="x"' in days.text) == (422, True)
+        for path in ("days", "days?item=load_actual", "hours?item=load_actual&area=FR", f"hours?{PAIR}&month=x"):
+            answer = await client.get(f"/coverage/{path}")
+            assert answer.status_code == 422, path
+            assert "ield required" not in answer.text, path
         assert (await client.get("/coverage/nothing")).status_code == 404
 
 

@@ -40,7 +40,7 @@ async def test_scores_lead_to_findings_and_each_finding_shows_its_evidence(api: 
         assert scores.count('<svg class="spark"') >= 6
         assert "No day has been scored" in await person.page("/quality?area=NL")
         for query, found in (
-            ("", 2), ("?state=open", 1), ("?rule=stuck&severity=warning", 1), ("?area=FR&item=load_actual&from=-3d", 1),
+            ("", 2), ("?state=open", 1), ("?rule=stuck&severity=warning", 1), ("?area=FR&item=load_actual&from=-4d", 1),
             ("?before=2", 1), ("?to=-30d", 0), ("?item=price_day_ahead", 0),
         ):  # fmt: skip
             page = await person.page(f"/quality/findings{query}")

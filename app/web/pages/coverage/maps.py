@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from http import HTTPStatus
 from itertools import groupby
 from typing import Annotated
 
 from fastapi import Query, Request, Response
 
 from app.access.models import Caller
-from app.collection.gaps.heat_map import EVIDENCE_TEXTS, FILL_TEXTS, Fill, hours_of, month_of, months
+from app.collection.gaps.heat_map import EVIDENCE_TEXTS, FILL_TEXTS, Fill, HeatRow, hours_of, month_of, months
 from app.collection.models import CollectionRequest
-from app.errors import NotFound
+from app.errors import AppError, NotFound
 from app.market.areas import Place, areas, find_place, with_borders
 from app.market.moments import parse_month
 from app.market.series import DataItem, find_item
@@ -22,6 +22,7 @@ from app.settings import Settings
 from app.timeseries.coverage import Granularity
 from app.web.dependencies import READ_LIMITED, Asking, CurrentSettings, Now, Services
 from app.web.pages.coverage.heat_table import MARKS, WORDS, day_cells, heat_cells, hour_cells, years_of
+from app.web.pages.forms import answered, what_is_wrong
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
 from app.web.parameters import named, named_places, narrowed
@@ -56,16 +57,25 @@ async def coverage_page(
     page: Annotated[int, Query(ge=1, le=1000)] = 1,
 ) -> Response:
     """How much of each month is there, for each item and area."""
-    interval = _chosen_months(start, end, settings, now)
-    eics, items = narrowed(with_borders(named_places([area])) if area else [], [item] if item else [], caller)
     service = services.collection().heat_map()
-    pairs = [pair for pair in await service.pairs(items, eics) if caller.may_read(pair[0], pair[1].eic)]
-    here = pairs[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
-    rows = await service.read(here, interval, now, Granularity.MONTH) if here else []
+    given, problem = {"area": area, "item": item, "holes": holes, "from": start, "to": end}, ""
+    pairs: Sequence[tuple[DataItem, Place]] = ()
+    rows: Sequence[HeatRow] = ()
+    try:
+        interval = _chosen_months(start, end, settings, now)
+        given |= _shown(interval)
+        eics, items = narrowed(with_borders(named_places([area])) if area else [], [item] if item else [], caller)
+        pairs = [pair for pair in await service.pairs(items, eics) if caller.may_read(pair[0], pair[1].eic)]
+        if here := pairs[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]:
+            rows = await service.read(here, interval, now, Granularity.MONTH)
+    except AppError as error:
+        problem = what_is_wrong(error)
     begins = rows[0].begins if rows else []
     response = render(
         request,
         "coverage/months.html",
+        answered(problem),
+        problem=problem,
         rows=[row for row in rows if not holes or not row.whole],
         read=len(rows),
         pairs=len(pairs),
@@ -74,7 +84,7 @@ async def coverage_page(
         cells=heat_cells,
         item_names=[one.value for one in DataItem],
         area_names=sorted(areas()),
-        chosen={"area": area, "item": item, "holes": holes, **_shown(interval)},
+        chosen=given,
         following=page + 1 if page * PAGE_ROWS < len(pairs) else None,
         legend=_legend(Fill.UNKNOWN),
     )
@@ -96,18 +106,26 @@ async def coverage_days_page(
 ) -> Response:
     """How much of each day is there, of an item and area."""
     wanted, place = _pair(item, area, caller)
-    interval = _chosen_months(start, end, settings, now)
+    chosen, problem = {"from": start, "to": end}, ""
+    try:
+        interval = _chosen_months(start, end, settings, now)
+        chosen = _shown(interval)
+    except AppError as error:
+        problem = what_is_wrong(error)
+        interval = _chosen_months("", "", settings, now)
     [row] = await services.collection().heat_map().read([(wanted, place)], interval, now, Granularity.DAY)
     by_month = [(first, list(cells)) for first, cells in groupby(row.cells, key=lambda cell: cell.begin.replace(day=1))]
     return render(
         request,
         "coverage/days.html",
+        answered(problem),
+        problem=problem,
         item=wanted.value,
         place=place,
         months=by_month[::-1],
         cells=day_cells,
         interval=interval,
-        chosen=_shown(interval),
+        chosen=chosen,
         legend=_legend(Fill.UNKNOWN),
     )
 
@@ -191,4 +209,4 @@ def _packed(request: Request, response: Response) -> Response:
         return response
     headers = {name: value for name, value in response.headers.items() if name != "content-length"}
     packed = gzip.compress(response.body, compresslevel=1, mtime=0)
-    return Response(packed, HTTPStatus.OK, headers | {"Content-Encoding": "gzip"})
+    return Response(packed, response.status_code, headers | {"Content-Encoding": "gzip"})

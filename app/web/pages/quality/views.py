@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from fastapi import Path, Query, Request, Response
 from markupsafe import Markup
 
 from app.access.models import Caller
-from app.errors import NotFound
+from app.errors import AppError, NotFound
 from app.market.areas import areas, with_borders
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE, Interval, local_day
@@ -23,7 +24,7 @@ from app.quality.overview.summary import Grouped
 from app.quality.schemas import AcceptanceBody
 from app.quality.scoring import Dimension
 from app.web.dependencies import OPERATE, READ_LIMITED, Asking, Now, Services
-from app.web.pages.forms import body_of, done
+from app.web.pages.forms import answered, body_of, done, what_is_wrong
 from app.web.pages.quality.sparks import spark
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
@@ -50,11 +51,17 @@ async def quality_page(
     request: Request, services: Services, caller: Asking, now: Now, *, area: _Name = "", item: _Name = ""
 ) -> Response:
     """How good the stored values are: the last week against the one before, and the way of six weeks."""
-    eics, items = _narrowed(area, item, caller)
-    found = await services.quality().overview().summary(local_day(now, MARKET_ZONE), items=items, areas=eics)
+    found, problem = None, ""
+    try:
+        eics, items = _narrowed(area, item, caller)
+        found = await services.quality().overview().summary(local_day(now, MARKET_ZONE), items=items, areas=eics)
+    except AppError as error:
+        problem = what_is_wrong(error)
     return render(
         request,
         "quality/scores.html",
+        answered(problem),
+        problem=problem,
         summary=found,
         whole=found.of(Grouped.ALL)[0] if found else None,
         grouped=[("item", found.of(Grouped.ITEM)), ("area", found.of(Grouped.AREA))] if found else [],
@@ -82,18 +89,25 @@ async def findings_page(
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
 ) -> Response:
     """What is wrong with stored values, the newest finding first."""
-    eics, items = _narrowed(area, item, caller)
-    for name, text, kind in (
-        ("rule", rule, EvidenceRule),
-        ("severity", severity, FindingSeverity),
-        ("state", state, State),
-    ):
-        _check(name, text, kind)
-    wanted = FindingFilter(items, eics, rule, severity, state, _range(start, end, now))
-    rows = await services.quality().overview().findings(wanted, before=before, limit=PAGE_ROWS + 1)
+    rows: Sequence[ListedFinding] = ()
+    problem = ""
+    try:
+        eics, items = _narrowed(area, item, caller)
+        for name, text, kind in (
+            ("rule", rule, EvidenceRule),
+            ("severity", severity, FindingSeverity),
+            ("state", state, State),
+        ):
+            _check(name, text, kind)
+        wanted = FindingFilter(items, eics, rule, severity, state, _range(start, end, now))
+        rows = await services.quality().overview().findings(wanted, before=before, limit=PAGE_ROWS + 1)
+    except AppError as error:
+        problem = what_is_wrong(error)
     return render(
         request,
         "quality/findings.html",
+        answered(problem),
+        problem=problem,
         findings=rows[:PAGE_ROWS],
         following=rows[PAGE_ROWS - 1].finding_id if len(rows) > PAGE_ROWS else None,
         chosen={
@@ -158,7 +172,7 @@ def _narrowed(area: str, item: str, caller: Caller) -> tuple[list[str] | None, l
 
 def _check(name: str, text: str, kind: type[StrEnum]) -> None:
     if text and text not in {one.value for one in kind}:
-        raise wrong_field(ProblemType.INVALID_REQUEST, name, f"{text!r} is none of {', '.join(kind)}")
+        raise wrong_field(ProblemType.INVALID_REQUEST, name, f"{text!r} is none of {', '.join(filter(None, kind))}")
 
 
 def _range(start: str, end: str, now: datetime) -> Interval | None:
