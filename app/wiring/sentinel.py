@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from app.alerting.delivery.channels.base import HttpSender
 from app.alerting.sqlsentinel.daemon.daemon import SentinelDaemon
@@ -16,6 +18,7 @@ from app.alerting.sqlsentinel.repository import SentinelRepository
 from app.alerting.sqlsentinel.service import SentinelService
 from app.clock import SystemClock
 from app.errors import DatabaseUnavailable
+from app.kit.watched_file import WatchedFile, read_present
 from app.net.egress_guard import GuardedClients
 
 
@@ -58,6 +61,11 @@ def notice_sender(
 ) -> NoticeSender:
     """Sends over clients that live in the running event loop."""
     return NoticeSender(repository, HttpSender(GuardedClients(), SystemClock()), os.environ, listen=listen)
+
+
+def followed_file(config: Path, monotonic: Callable[[], float] = time.monotonic) -> WatchedFile[bytes | None]:
+    """The file as it is edited; None while another is put in its place."""
+    return WatchedFile(lambda: read_present(config), files=lambda: [config], monotonic=monotonic)
 
 
 def sentinel_daemon(

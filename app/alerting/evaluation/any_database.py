@@ -44,5 +44,5 @@ class AnyDatabaseRunner:
         return await self._postgres.login_warning(database, time_out)
 
     async def close(self) -> None:
-        self._others.close()
+        await asyncio.to_thread(self._others.close)
         await self._postgres.close()

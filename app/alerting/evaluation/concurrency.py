@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from app.alerting.models import Rule, Severity
+from app.alerting.rules.parse import OUR_DATABASE
 
 SLOW_SECONDS = 1.0
 """Rules that took so long share few places."""
 SLOW = 2
 SHIPPED = 4
 """The shipped rules take fractions of a second, and must not wait for anybody's statement."""
+OTHERS = 4
+"""Of each database that is not ours: one that hangs holds up its own rules only."""
 
 
 class Lanes:
@@ -25,6 +28,7 @@ class Lanes:
         self._new = asyncio.Semaphore(max(1, quick // 2))
         self._slow = asyncio.Semaphore(SLOW)
         self._shipped = asyncio.Semaphore(SHIPPED)
+        self._others: dict[str, asyncio.Semaphore] = {}
 
     @asynccontextmanager
     async def place(self, rule: Rule, seconds: float | None) -> AsyncIterator[None]:
@@ -37,6 +41,8 @@ class Lanes:
     def _of(self, rule: Rule, seconds: float | None) -> tuple[asyncio.Semaphore, ...]:
         if rule.built_in:
             return (self._shipped,)
+        if rule.database != OUR_DATABASE:
+            return (self._others.setdefault(rule.database, asyncio.Semaphore(OTHERS)),)
         if seconds is None and rule.severity is not Severity.CRITICAL:
             return self._new, self._quick
         return (self._slow if (seconds or 0.0) > SLOW_SECONDS else self._quick,)

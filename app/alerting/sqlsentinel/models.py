@@ -94,10 +94,16 @@ class SentinelFile:
     warnings: tuple[Problem, ...] = ()
     history_days: int = 0
     """For so long the daemon keeps the history; 0: for ever, as the original does."""
+    watch: SentinelAlert | None = None
+    """Fires while the file as it stands cannot be used; no alert of the file's own."""
 
     @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(alert.name for alert in self.alerts)
+    def notifying(self) -> tuple[str, ...]:
+        """The names of all that people may be notified of."""
+        return tuple(alert.name for alert in (*self.alerts, *filter(None, [self.watch])))
+
+    def notified_of(self, name: str) -> SentinelAlert | None:
+        return self.watch if self.watch and name == self.watch.name else self.alert(name)
 
     def alert(self, name: str) -> SentinelAlert | None:
         return next((alert for alert in self.alerts if alert.name == name), None)

@@ -79,15 +79,16 @@ class SentinelRepository:
         """Keep evaluations, the states that follow, and the messages about them: all of it or nothing."""
         names = sorted({execution.alert_name for execution in executions})
         with self._transaction() as connection:
-            states = self._states(connection, names, lock=True)
-            known = set(states)
+            before = self._states(connection, names, lock=True)
+            states = dict(before)
             for execution in executions:
                 state = states.get(execution.alert_name, SentinelState(execution.alert_name))
                 states[execution.alert_name], messages = execution.decide(state)
                 self._keep(connection, execution, messages)
-            self._write_states(
-                connection, states, known, max((one.at for one in executions), default=datetime.now(UTC))
-            )
+            # What failed leaves no trace in the states, as with the original.
+            changed = {name: one for name, one in states.items() if one != before.get(name, SentinelState(name))}
+            latest = max((one.at for one in executions), default=datetime.now(UTC))
+            self._write_states(connection, changed, set(before), latest)
         return states
 
     def silence(self, name: str, until: datetime | None, now: datetime) -> None:

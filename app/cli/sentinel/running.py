@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from app.alerting.sqlsentinel.runs import AlertRun
 
 WIDE = "=" * 60
+DRY_RUN = "\n[DRY RUN MODE - No notifications will be sent, state won't be updated]"
 PAUSES = (0.0, 1.0, 2.0)
 """Seconds before each attempt of this command; what is not sent then stays in the outbox."""
 
@@ -60,8 +61,9 @@ def run_command(
         if not chosen and alert is not None:
             return UNAVAILABLE
         if dry_run:
-            _say(text, "\n[DRY RUN MODE - No notifications will be sent, state won't be updated]")
-        runs = _run(file, chosen, database_of(file, database_url), None if dry_run else state_of(state_db), text=text)
+            _say(text, DRY_RUN if alert is not None else f"{DRY_RUN}\n")
+        database, state = database_of(file, database_url), None if dry_run else state_of(state_db)
+        runs = _run(file, chosen, database, state, text=text, single=alert is not None)
     except AppError as error:
         sys.stderr.write(f"✗ Error running alerts: {printable(str(error))}\n")
         return UNAVAILABLE
@@ -104,7 +106,7 @@ def _chosen(file: SentinelFile, name: str | None, *, text: bool) -> list[Sentine
 
 
 def _run(
-    file: SentinelFile, alerts: list[SentinelAlert], database: str, state: str | None, *, text: bool
+    file: SentinelFile, alerts: list[SentinelAlert], database: str, state: str | None, *, text: bool, single: bool
 ) -> list[AlertRun]:
     import asyncio
 
@@ -117,8 +119,11 @@ def _run(
         for batch in service.run(file, alerts, "MANUAL"):
             done += batch
             for run in batch:
-                _show_line(run, text=text)
-        if repository is not None and repository.waiting(file.names):
+                if single:
+                    _say(text, f"\nExecuting alert: {run.alert.name}...")
+                else:
+                    _show_line(run, text=text)
+        if repository is not None and repository.waiting(file.notifying):
             asyncio.run(_send(repository, file, done))
     return done
 
@@ -171,6 +176,8 @@ def _show_one(run: AlertRun) -> None:
         lines.append(f"Threshold: {verdict.threshold}")
     if verdict.context:
         lines.append(f"Context: {dict(verdict.context)}")
+    if verdict.warning:
+        lines.append(f"⚠ {verdict.warning}")
     if verdict.error:
         lines.append(f"Error: {single_line(verdict.error)}")
     if run.notification_error:

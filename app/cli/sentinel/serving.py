@@ -91,16 +91,15 @@ async def _serve(config: Path, file: SentinelFile, urls: tuple[str, str], reload
 
     from app.alerting.sqlsentinel.daemon.metrics import SentinelMetrics
     from app.alerting.sqlsentinel.files.reading import read_sentinel_file
-    from app.kit.watched_file import WatchedFile, read_present
     from app.market.moments import parse_zone
-    from app.wiring.sentinel import sentinel_daemon, sentinel_repository, sentinel_service
+    from app.wiring.sentinel import followed_file, sentinel_daemon, sentinel_repository, sentinel_service
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     watched = None
     if reload_zone is not None:
-        watched = WatchedFile(lambda: read_present(config), files=lambda: [config])
+        watched = followed_file(config)
         watched.take()
     zone = parse_zone(reload_zone or "UTC")
     database, state = urls

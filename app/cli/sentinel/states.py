@@ -53,11 +53,12 @@ def status_command(
     from app.errors import AppError
     from app.wiring.sentinel import sentinel_repository
 
+    heading = f"Loading configuration from: {config}"
     try:
         file = load_file(config)
         chosen = [one for one in file.alerts if alert in {None, one.name}]
         if not chosen:
-            _say(f"✗ Alert '{alert}' not found in configuration")
+            _say(f"{heading}\n✗ Alert '{alert}' not found in configuration")
             return UNAVAILABLE
         with sentinel_repository(state_of(state_db)) as repository:
             states = repository.states([one.name for one in chosen])
@@ -67,7 +68,7 @@ def status_command(
     if output is OutputKind.JSON:
         print_json([SentinelStateResource.of(one, states.get(one.name), now) for one in chosen], letters=True)
         return OK
-    _say(f"Loading configuration from: {config}\n\nAlert Status Report\n{WIDE}")
+    _say(f"{heading}\n\nAlert Status Report\n{WIDE}")
     _say(f"{'Alert Name':<30} {'Status':<15} {'Silenced':<10} {'Last Check':<20}\n{'-' * 80}")
     for one in chosen:
         state = states.get(one.name)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from app.cli import run
@@ -98,10 +99,11 @@ def test_it_runs_what_is_due_and_follows_its_file(
             fetched(port, "/x"),
         )
         seen["metrics"] = run(["sentinel", "metrics", "--port", str(port)])
-        # An edit that cannot be used leaves everything as it was.
+        # An edit that cannot be used leaves everything as it was, and people are told.
         world.file.write_text("alerts: [")
         until(lambda: figure("sqlsentinel_config_reload_failures_total") == 1)
         assert figure("sqlsentinel_scheduler_jobs") == 1
+        until(lambda: len(receiver.taken) == 2)
         # An editor or a mounted secret puts another file in its place.
         other = world.folder / "next.yaml"
         world.write(schedule=EVERY_SECOND, extra=f"  - {{name: two, query: SELECT 1, schedule: '{EVERY_SECOND}'}}\n")
@@ -123,9 +125,36 @@ def test_it_runs_what_is_due_and_follows_its_file(
     assert ready["checks"]["state_database"]["status"] == "healthy"
     assert (seen["none"][0], seen["metrics"]) == (404, 0)
     assert 'sqlsentinel_scheduler_job_runs_total{alert_name="one"}' in capsys.readouterr().out
-    assert len(receiver.taken) == 1
+    refused = receiver.taken[1]
+    assert (refused["alert_name"], refused["status"]) == ("sqlsentinel: file", "ALERT")
+    assert "this is no YAML" in refused["context"]["problem"]
+    assert {told["alert_name"] for told in receiver.taken} == {"one", "sqlsentinel: file"}
+    assert world.rows("SELECT current_status FROM sqlsentinel_state WHERE alert_name = 'sqlsentinel: file'") == [
+        ("OK",)
+    ]
     assert world.rows("SELECT DISTINCT triggered_by FROM sqlsentinel_executions") == [("CRON",)]
     assert world.rows("SELECT current_status FROM sqlsentinel_state WHERE alert_name = 'one'") == [("OK",)]
+
+
+def test_sigterm_ends_a_long_query_at_its_server(
+    tmp_path: Path, receiver: WebhookReceiver, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.alerting.sqlsentinel.daemon.daemon.DRAIN_SECONDS", 0.2)
+    world, port = SentinelWorld(tmp_path, receiver.url), free_port()
+    world.write(schedule=EVERY_SECOND)
+    text = world.file.read_text().replace("SELECT status, value", "SELECT pg_sleep(300) AS status, 1")
+    world.file.write_text(text.replace(" FROM t", ""))
+    running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
+
+    def count() -> int:
+        with psycopg.connect(empty_database_url, autocommit=True) as connection:
+            row = connection.execute(running).fetchone()
+            return row[0] if row else 0
+
+    options = ["--database-url", empty_database_url, "--state-db", world.state, "--port", str(port)]
+    assert while_it_runs([str(world.file), *options], lambda: until(lambda: count() == 1)) == 0
+    until(lambda: count() == 0)
+    assert world.rows("SELECT * FROM sqlsentinel_executions") == []
 
 
 def test_a_daemon_that_cannot_begin_says_why(

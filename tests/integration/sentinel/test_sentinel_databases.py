@@ -19,6 +19,8 @@ from app.alerting.sqlsentinel.databases.pool import Answered, Databases
 from app.errors import ConfigurationError
 
 ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) AS status FROM r"
+ENDLESS_DUCK = "SELECT count(*) AS n FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = 7"
+DUCKDB = importlib.util.find_spec("duckdb_engine") is not None
 Ask = Callable[..., Answered]
 
 
@@ -81,23 +83,32 @@ def test_postgresql_only_reads_and_is_cancelled(ask: Ask, empty_database_url: st
 
 
 def test_a_server_that_says_nothing_holds_up_nobody_else(
-    ask: Ask, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A server that accepts and never answers, a long query, and a lock, beside a database that is well."""
     quick = replace(DIALECTS["postgresql"], arguments={"connect_timeout": 2})
     monkeypatch.setattr("app.alerting.sqlsentinel.databases.dialects.DIALECTS", {**DIALECTS, "postgresql": quick})
     databases = Databases(workers=1)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         url = f"postgresql://u:s3cret@127.0.0.1:{silent.getsockname()[1]}/d"
         hanging = databases.pool(url).submit("SELECT 1", 0.5)
-        assert databases.pool(sqlite_url).submit("SELECT 1 AS a", 5).result(30).rows == [{"a": 1}]
-        assert not hanging.done()
+        busy = databases.pool("duckdb://" if DUCKDB else "sqlite://").submit(ENDLESS_DUCK if DUCKDB else ENDLESS, 1.0)
+        with closing(sqlite3.connect(tmp_path / "locked.db")) as owner:
+            owner.execute("CREATE TABLE t (a int)")
+            owner.execute("BEGIN EXCLUSIVE")
+            locked = databases.pool(f"sqlite:///{tmp_path}/locked.db?timeout=0.5").submit("SELECT * FROM t", 5.0)
+            for _ in range(20):
+                assert databases.pool(sqlite_url).submit("SELECT 1 AS a", 5).result(30).rows == [{"a": 1}]
+            assert not hanging.done()
+            assert "locked" in locked.result(30).error
+        assert "longer than 1 s" in busy.result(30).error
         error = hanging.result(30).error
     databases.close()
     assert "timeout" in error
     assert "s3cret" not in error
 
 
-@pytest.mark.skipif(importlib.util.find_spec("duckdb_engine") is None, reason="the driver of DuckDB is not here")
+@pytest.mark.skipif(not DUCKDB, reason="the driver of DuckDB is not here")
 def test_duckdb_only_reads_and_is_interrupted(ask: Ask, tmp_path: Path) -> None:
     url = f"duckdb:///{tmp_path}/data.duckdb"
     asker = asking.Asker(url, connections=1, writable=True)
@@ -106,8 +117,7 @@ def test_duckdb_only_reads_and_is_interrupted(ask: Ask, tmp_path: Path) -> None:
     asker.close()
     assert ask(url, "SELECT 'OK' AS status, sum(a) AS actual_value FROM t").rows[0]["status"] == "OK"
     assert ask(url, "INSERT INTO t VALUES (2)").error
-    endless = "SELECT count(*) AS n FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = 7"
-    assert "longer than 0.2 s" in ask(url, endless, 0.2).error
+    assert "longer than 0.2 s" in ask(url, ENDLESS_DUCK, 0.2).error
 
 
 def test_a_driver_that_cannot_be_cancelled_runs_in_a_process_that_is_ended(sqlite_url: str) -> None:

@@ -164,6 +164,8 @@ def test_a_file_that_is_none_says_where_and_why(text: str, said: str) -> None:
         ("    notify: [{channel: email, recipients: [a@b], subject: 5}]", "subject: this is no text"),
         ("    notify: [{channel: slack}]", "webhook_url: this is missing"),
         ("    notify: [{channel: slack, webhook_url: 'http://s3cret'}]", "begins with https://hooks.slack.com/"),
+        ("    notify: [{channel: slack, webhook_url: ''}]", "begins with https://hooks.slack.com/"),
+        ("    enabled: ' true'", "neither true nor false"),
         ("    notify: [{channel: slack, webhook_url: '${S}'}]", "set the variable"),
         ("    notify: [{channel: webhook, url: u, method: DELETE}]", "'DELETE' is none of GET"),
         ("    notify: [{channel: webhook, url: u, method: null}]", "method: this is no text"),

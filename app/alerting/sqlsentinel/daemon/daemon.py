@@ -16,9 +16,11 @@ import structlog
 from app.alerting.sqlsentinel.daemon.due_alerts import DueAlerts
 from app.alerting.sqlsentinel.daemon.metrics import SentinelMetrics
 from app.alerting.sqlsentinel.databases.pool import Answered
+from app.alerting.sqlsentinel.file_watch import file_row
 from app.alerting.sqlsentinel.models import SentinelAlert, SentinelFile
 from app.alerting.sqlsentinel.notices.sending import NoticeSender
 from app.alerting.sqlsentinel.repository import SentinelRepository
+from app.alerting.sqlsentinel.results import QueryStatus
 from app.alerting.sqlsentinel.runs import AlertRun
 from app.alerting.sqlsentinel.service import BATCH, SentinelService, run_of
 from app.clock import Clock
@@ -75,6 +77,7 @@ class SentinelDaemon:
         self._to_send, self._idle = asyncio.Event(), asyncio.Event()
         self._unkept = OutageLog("state_writing_failed", "state_writing_recovered")
         self._log = structlog.get_logger()
+        self._refused = False
         self._ticked_at = 0.0
         self.last_execution: datetime | None = None
 
@@ -98,6 +101,7 @@ class SentinelDaemon:
         self._due.use(self._file, self._clock.now(), last)
         self._metrics.jobs.set(len(self._due))
         self._log.info("daemon_started", file=self._file.name, jobs=len(self._due), catching_up=len(last))
+        await self._recall_refusal()
         keeping = asyncio.create_task(self._keep_all())
         others = [asyncio.create_task(self._send_all()), asyncio.create_task(self._prune_daily())]
         if watched is not None and read is not None:
@@ -216,9 +220,24 @@ class SentinelDaemon:
                 content = await asyncio.to_thread(watched.changed)
                 if content is not None:
                     self._use(await asyncio.to_thread(read, content))
+                    self._tell_of_file("")
             except ConfigurationError as error:
                 self._metrics.reload_failures.inc()
                 self._log.error("file_refused", file=self._file.name, error=str(error))
+                self._tell_of_file(str(error))
+
+    def _tell_of_file(self, problem: str) -> None:
+        """Let the alert about the file fire, or end: it is kept and people are notified as of any other."""
+        if self._file.watch is not None and (problem or self._refused):
+            self._refused = bool(problem)
+            self._finished.put_nowait(Finished(self._file.watch, Answered([file_row(problem)])))
+
+    async def _recall_refusal(self) -> None:
+        """A file that is read at the start is a good one; an earlier daemon may have met a bad one."""
+        if self._file.watch is not None:
+            known = await asyncio.to_thread(self._repository.states, [self._file.watch.name])
+            self._refused = any(state.current_status is QueryStatus.ALERT for state in known.values())
+            self._tell_of_file("")
 
     def _use(self, file: SentinelFile) -> None:
         self._file = file

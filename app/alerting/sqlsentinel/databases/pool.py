@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ from app.alerting.sqlsentinel.databases.watchdog import Watchdog
 
 GRACE, LOST = 3.0, 10.0
 """Seconds after the limit at which the connection is cut, and at which a thread counts as lost."""
+ENDING_SECONDS = 1.5
+"""At the end a server has so long to take word that its statement is not wanted any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,9 @@ class DatabasePool:
         self._queue: queue.SimpleQueue[tuple[str, float, Answer] | None] = queue.SimpleQueue()
         self._state = threading.Lock()
         self._threads = self._waiting = self._busy = self._lost = 0
+        self._begun: list[threading.Thread] = []
+        self._running: dict[int, Any] = {}
+        """What may be cancelled, by thread."""
 
     def submit(self, query: str, seconds: float) -> Answer:
         """The answer to come; it raises nothing."""
@@ -58,14 +63,31 @@ class DatabasePool:
             self._waiting += 1
             if self._threads < self._workers and self._threads - self._busy < self._waiting:
                 self._threads += 1
-                threading.Thread(target=self._work, name="sentinel-database", daemon=True).start()
+                thread = threading.Thread(target=self._work, name="sentinel-database", daemon=True)
+                self._begun.append(thread)
+                thread.start()
         self._queue.put((query, seconds, answer))
         return answer
 
     def close(self) -> None:
+        """End what waits and what runs: a server would go on with a statement whose asker has gone."""
+        with suppress(queue.Empty):
+            while True:
+                if (job := self._queue.get_nowait()) is not None:
+                    _settle(job[2], Answered(error="it was not asked any more"))
         for _ in range(self._threads):
             self._queue.put(None)
+        ending = [threading.Thread(target=self._end, args=(raw,), daemon=True) for raw in list(self._running.values())]
+        for thread in ending:
+            thread.start()
+        until = time.monotonic() + ENDING_SECONDS
+        for thread in (*ending, *self._begun):
+            thread.join(max(0.0, until - time.monotonic()))
         self.asker.close()
+
+    def _end(self, raw: Any) -> None:
+        with suppress(Exception):  # it ended by itself just now, or its server is away
+            cancel(raw, self.asker.rules)
 
     def _work(self) -> None:
         isolated = self.asker.rules.cancelling is Cancelling.PROCESS
@@ -89,14 +111,21 @@ class DatabasePool:
 
     def _watched(self, query: str, seconds: float, answer: Answer) -> list[AnswerRow]:
         """The rows, with the watchdog over the statement: cancelled first, then cut off, then given up."""
-        running: list[Any] = [None]
         ended = lost = False
+        thread = threading.get_ident()
+
+        def note(raw: Any) -> None:
+            if raw is None:
+                self._running.pop(thread, None)
+            else:
+                self._running[thread] = raw
 
         def act(measure: Callable[[Any], None]) -> None:
             nonlocal ended
-            if running[0] is not None:
+            raw = self._running.get(thread)
+            if raw is not None:
                 ended = True
-                measure(running[0])
+                measure(raw)
 
         def give_up() -> None:
             nonlocal lost
@@ -112,7 +141,7 @@ class DatabasePool:
             ]
         )
         try:
-            return self.asker.ask(query, seconds, lambda raw: running.__setitem__(0, raw))
+            return self.asker.ask(query, seconds, note)
         except AskingFailed:
             if ended:
                 raise TookTooLong(seconds) from None
@@ -171,11 +200,18 @@ class Databases:
 
     def keep(self, urls: Collection[str]) -> None:
         """Close the pools of databases that are not named any more."""
-        for url in [url for url in self._pools if url not in urls]:
-            self._pools.pop(url).close()
+        _closing([self._pools.pop(url) for url in [url for url in self._pools if url not in urls]])
 
     def close(self) -> None:
-        for pool in self._pools.values():
-            pool.close()
+        for thread in _closing(self._pools.values()):
+            thread.join()
         self._pools.clear()
         self._watchdog.close()
+
+
+def _closing(pools: Iterable[DatabasePool]) -> list[threading.Thread]:
+    """Close pools beside the caller, and beside each other: each may wait for its server."""
+    threads = [threading.Thread(target=pool.close, daemon=True) for pool in pools]
+    for thread in threads:
+        thread.start()
+    return threads

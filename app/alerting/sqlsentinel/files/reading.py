@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
+from app.alerting.sqlsentinel.file_watch import file_watch
 from app.alerting.sqlsentinel.files.cron import SentinelCron, parse_sentinel_cron
 from app.alerting.sqlsentinel.files.environment import expand_variables
 from app.alerting.sqlsentinel.files.targets import NotifyList
@@ -90,13 +91,14 @@ class _Reader:
         if root.get("timezone") is not None:
             self._zone = self._parsed(root, "timezone", "", parse_zone, self._zone)
         usual = self._behaviour(root, "", Behaviour())
-        return SentinelFile(
+        found = SentinelFile(
             self._report.file,
             tuple(self._alerts(root, usual)),
             self._database(root),
             self._parsed(root, "compat", "", _compat, Compat.RELIABLE),
             history_days=self._parsed(root, "history_days", "", _days, 0),
         )
+        return replace(found, watch=file_watch(found, usual))
 
     def _database(self, root: Value) -> SecretStr | None:
         database = root.get("database")
@@ -218,7 +220,7 @@ class _Reader:
         inner = value.get(name)
         if inner is None:
             return default
-        word = str(inner.content).strip().lower().removesuffix(".0")
+        word = str(inner.content).lower().removesuffix(".0")
         if word not in _TRUE | _FALSE or isinstance(inner.content, list | dict):
             self._report.add(inner.line, joined(path, name), "this is neither true nor false")
             return default

@@ -95,7 +95,7 @@ class NotifyList:
 
     def _slack(self, value: Value, path: str) -> SlackTarget:
         url = self._text(value, "webhook_url", path, required=True)
-        if url and not url.startswith(SLACK):
+        if value.get("webhook_url") is not None and not url.startswith(SLACK):
             remedy = "set the variable that it names" if "$" in url else f"it begins with {SLACK}"
             self._report.add(
                 value.line_of("webhook_url"), f"{path}.webhook_url", f"this is no webhook of Slack; {remedy}"

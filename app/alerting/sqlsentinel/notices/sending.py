@@ -57,7 +57,7 @@ class NoticeSender:
     async def send_due(self, file: SentinelFile) -> list[NoticeAttempt]:
         """One attempt for each message that is due now."""
         now = self._outlet.clock.now()
-        entries = await asyncio.to_thread(self._repository.claim, file.names, now, now + LEASE, AT_ONCE)
+        entries = await asyncio.to_thread(self._repository.claim, file.notifying, now, now + LEASE, AT_ONCE)
         return list(await asyncio.gather(*(self._send(entry, file) for entry in entries)))
 
     async def close(self) -> None:
@@ -81,7 +81,7 @@ class NoticeSender:
 
     async def _attempt(self, entry: OutboxEntry, file: SentinelFile) -> tuple[str, bool]:
         """What went wrong, empty where it was sent; and whether there is no use in another attempt."""
-        alert = file.alert(entry.alert_name)
+        alert = file.notified_of(entry.alert_name)
         if alert is None or entry.target >= len(alert.targets) or alert.targets[entry.target].channel != entry.channel:
             return "the file does not name this receiver any more", True
         message = read_message(entry.message)
