@@ -20,7 +20,7 @@ install = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(BIN)/uv pip
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clients run test smoke check format lint types imports coverage bench soak chaos chaos-delivery lock clean
+.PHONY: help setup clients run test smoke check format texts lint types imports coverage bench soak chaos chaos-delivery lock clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | \
@@ -70,6 +70,9 @@ check: lint types imports  ## Lint, types and import rules
 format: $(READY)  ## Format the code
 	@$(BIN)/ruff format app clients tests scripts
 	@$(BIN)/ruff check --fix app clients tests scripts
+
+texts: $(READY)  ## Keep a line for each text of the pages in every catalogue, and say which are not translated
+	@$(BIN)/python -m scripts.texts
 
 lint: $(READY)
 	@$(BIN)/ruff format --check app clients tests scripts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from app.market.text import counted
+from app.kit.language import gettext, ngettext, pgettext
 from app.market.time import Resolution
 from app.monitoring.health import Health
 from app.monitoring.models import Lateness
@@ -126,8 +126,8 @@ class HealthSummary:
 
     @property
     def text(self) -> str:
-        said = "; ".join(self.clauses)
-        return f"{said[:1].upper()}{said[1:]}."
+        said = pgettext("between clauses", "; ").join(self.clauses)
+        return f"{said[:1].upper()}{said[1:]}{pgettext('end of a sentence', '.')}"
 
 
 def summary_of(health: Health) -> HealthSummary:
@@ -138,33 +138,36 @@ def summary_of(health: Health) -> HealthSummary:
     firing = [alert for alert in overview.alerts if not alert.suppressed]
     found: list[tuple[Standing, str]] = []
     if overview.leader.heartbeat_at is not None and not overview.leader.alive:
-        found.append((Standing.BAD, f"no replica leads since {overview.leader.name} fell silent"))
+        said = gettext("no replica leads since %(name)s fell silent", name=overview.leader.name)
+        found.append((Standing.BAD, said))
     if not pairs:
         asked = health.collection["24h"].runs
-        said = "the first values have just been collected" if asked else "nothing has been collected in the last day"
-        found.append((Standing.IDLE, said))
+        first = gettext("the first values have just been collected")
+        found.append((Standing.IDLE, first if asked else gettext("nothing has been collected in the last day")))
     if lasting:
-        found.append((Standing.BAD, f"{counted(lasting, 'gap')} {_is(lasting)} ours for more than an hour"))
-    if late:
-        longest = max(one.late for one in late)
-        found.append(
-            (lateness_condition(longest), f"{len(late)} of {pairs} pairs of item and area {_is(len(late))} late")
+        said = ngettext(
+            "%(num)s gap is ours for more than an hour", "%(num)s gaps are ours for more than an hour", lasting
         )
+        found.append((Standing.BAD, said))
+    if late:
+        said = ngettext(
+            "%(num)s of %(pairs)s pairs of item and area is late",
+            "%(num)s of %(pairs)s pairs of item and area are late",
+            len(late),
+            pairs=pairs,
+        )
+        found.append((lateness_condition(max(one.late for one in late)), said))
     if firing:
         grave = any(alert.severity == "critical" for alert in firing)
-        fire = "fires" if len(firing) == 1 else "fire"
-        found.append((Standing.BAD if grave else Standing.WARN, f"{counted(len(firing), 'alert')} {fire}"))
+        said = ngettext("%(num)s alert fires", "%(num)s alerts fire", len(firing))
+        found.append((Standing.BAD if grave else Standing.WARN, said))
     if overview.disabled_channels:
         count = len(overview.disabled_channels)
-        found.append((Standing.BAD, f"{counted(count, 'channel')} {_is(count)} disabled"))
+        found.append((Standing.BAD, ngettext("%(num)s channel is disabled", "%(num)s channels are disabled", count)))
     if pairs and not late:
-        found.append((Standing.GOOD, f"all {pairs} pairs of item and area are up to date"))
+        found.append((Standing.GOOD, gettext("all %(pairs)s pairs of item and area are up to date", pairs=pairs)))
     if not firing:
-        found.append((Standing.GOOD, "no alert fires"))
+        found.append((Standing.GOOD, gettext("no alert fires")))
     order = list(Standing)
     found.sort(key=lambda clause: order.index(clause[0]))
     return HealthSummary(found[0][0], tuple(text for _, text in found))
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"

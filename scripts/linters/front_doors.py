@@ -12,6 +12,7 @@ DOORS = re.compile(r"app/(cli|web)/.*")
 WRITERS = {
     "app/cli/output.py": "writes resources for --json",
     "app/web/api/openapi.py": "writes the document of the API, which the framework makes",
+    "app/web/pages/assets.py": "writes the texts of scripts as a script",
 }
 """Modules of the front doors that may turn a resource into text, with the reason."""
 

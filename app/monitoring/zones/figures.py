@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from statistics import fmean
 
-from app.market.text import counted
+from app.kit.language import gettext, gettext_noop, in_digits, ngettext, pgettext, shown_decimal
 from app.market.time import MARKET_ZONE, from_local
 from app.monitoring.models import Lateness
 from app.monitoring.zones.queries import ZoneGaps, ZoneScore, ZoneValue
@@ -30,7 +30,7 @@ class ZoneMeasure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ZoneScale:
-    """The steps of a colour scale, by the figures at which the next one begins; `about` names figure and unit."""
+    """The steps of a colour scale, by the figures at which the next one begins; `about` names figure and unit, in English as the labels are."""
 
     about: str
     bounds: tuple[float, ...]
@@ -39,38 +39,87 @@ class ZoneScale:
     timed: bool = False
     """Whether another moment shows other figures."""
 
+    @property
+    def sentence(self) -> str:
+        return gettext(self.about)
+
+    @property
+    def legend(self) -> list[str]:
+        """The labels in the language and the digits of who reads."""
+        return [in_digits(gettext(label)) for label in self.labels]
+
     def step(self, value: float) -> int:
         return bisect_right(self.bounds, value)
 
 
 SCALES: Mapping[ZoneMeasure, ZoneScale] = {
     ZoneMeasure.PRICE: ZoneScale(
-        "Day-ahead price per MWh, in the currency of the zone",
+        gettext_noop("Day-ahead price per MWh, in the currency of the zone"),
         (0, 30, 60, 90, 120, 180),
-        ("below 0", "0 to 30", "30 to 60", "60 to 90", "90 to 120", "120 to 180", "180 and more"),
+        (
+            gettext_noop("below 0"),
+            gettext_noop("0 to 30"),
+            gettext_noop("30 to 60"),
+            gettext_noop("60 to 90"),
+            gettext_noop("90 to 120"),
+            gettext_noop("120 to 180"),
+            gettext_noop("180 and more"),
+        ),
         timed=True,
     ),
     ZoneMeasure.LOAD: ZoneScale(
-        f"Load in percent of its mean at this hour and day of the last {WEEKS} weeks",
+        gettext_noop("Load in percent of its mean at this hour and day of the last four weeks"),
         (85, 93, 98, 102, 107, 115),
-        ("below 85 %", "85 to 93 %", "93 to 98 %", "98 to 102 %", "102 to 107 %", "107 to 115 %", "115 % and more"),
+        (
+            gettext_noop("below 85 %%"),
+            gettext_noop("85 to 93 %%"),
+            gettext_noop("93 to 98 %%"),
+            gettext_noop("98 to 102 %%"),
+            gettext_noop("102 to 107 %%"),
+            gettext_noop("107 to 115 %%"),
+            gettext_noop("115 %% and more"),
+        ),
         diverging=True,
         timed=True,
     ),
     ZoneMeasure.FRESHNESS: ZoneScale(
-        "How late the latest item of the zone is",
+        gettext_noop("How late the latest item of the zone is"),
         (0.001, 15, 60, 180, 720, 1440),
-        ("on time", "up to 15 min", "up to 1 h", "up to 3 h", "up to 12 h", "up to 1 d", "more than 1 d"),
+        (
+            gettext_noop("on time"),
+            gettext_noop("up to 15 min"),
+            gettext_noop("up to 1 h"),
+            gettext_noop("up to 3 h"),
+            gettext_noop("up to 12 h"),
+            gettext_noop("up to 1 d"),
+            gettext_noop("more than 1 d"),
+        ),
     ),
     ZoneMeasure.QUALITY: ZoneScale(
-        "Mean score of the zone's series on the last scored day, of 100",
+        gettext_noop("Mean score of the zone's series on the last scored day, of 100"),
         (-99.5, -98, -95, -90, -80, -60),
-        ("99.5 and more", "98 to 99.5", "95 to 98", "90 to 95", "80 to 90", "60 to 80", "below 60"),
+        (
+            gettext_noop("99.5 and more"),
+            gettext_noop("98 to 99.5"),
+            gettext_noop("95 to 98"),
+            gettext_noop("90 to 95"),
+            gettext_noop("80 to 90"),
+            gettext_noop("60 to 80"),
+            gettext_noop("below 60"),
+        ),
     ),
     ZoneMeasure.GAPS: ZoneScale(
-        "Values missing from the zone's series",
+        gettext_noop("Values missing from the zone's series"),
         (1, 5, 25, 97, 673, 2977),
-        ("none", "1 to 4", "5 to 24", "25 to 96", "97 to 672", "673 to 2976", "2977 and more"),
+        (
+            gettext_noop("none"),
+            gettext_noop("1 to 4"),
+            gettext_noop("5 to 24"),
+            gettext_noop("25 to 96"),
+            gettext_noop("97 to 672"),
+            gettext_noop("673 to 2976"),
+            gettext_noop("2977 and more"),
+        ),
     ),
 }
 """Of each measure the low end is calm; scores count backwards for that."""
@@ -85,7 +134,7 @@ class ZoneFigure:
     words: str
 
 
-NOTHING_KNOWN = ZoneFigure("\N{EN DASH}", None, "nothing is known")
+NOTHING_KNOWN = ZoneFigure("\N{EN DASH}", None, gettext_noop("nothing is known"))
 
 
 def moments_of_norm(at: datetime) -> list[datetime]:
@@ -97,7 +146,11 @@ def moments_of_norm(at: datetime) -> list[datetime]:
 def price_figures(values: Iterable[ZoneValue]) -> dict[str, ZoneFigure]:
     scale = SCALES[ZoneMeasure.PRICE]
     return {
-        one.area: ZoneFigure(f"{one.value:.2f}", scale.step(one.value), f"{one.value:.2f} {one.currency}/MWh")
+        one.area: ZoneFigure(
+            shown_decimal(one.value, 2),
+            scale.step(one.value),
+            f"{shown_decimal(one.value, 2)} {one.currency}/MWh",
+        )
         for one in values
     }
 
@@ -114,9 +167,17 @@ def load_figures(values: Sequence[ZoneValue], at: datetime) -> dict[str, ZoneFig
 def _load_figure(value: float, before: Sequence[float], scale: ZoneScale) -> ZoneFigure:
     norm = fmean(before) if before else 0.0
     if norm <= 0:
-        return ZoneFigure(f"{value / 1000:.1f} GW", None, f"{value:.0f} MW, without weeks before to compare it with")
+        words = gettext("%(load)s MW, without weeks before to compare it with", load=shown_decimal(value, 0))
+        return ZoneFigure(f"{shown_decimal(value / 1000, 1)} GW", None, words)
     share = 100 * value / norm
-    words = f"{value:.0f} MW, {share:.0f} % of the {norm:.0f} MW of {counted(len(before), 'week')} before"
+    words = ngettext(
+        "%(load)s MW, %(share)s %% of the %(norm)s MW of %(num)s week before",
+        "%(load)s MW, %(share)s %% of the %(norm)s MW of %(num)s weeks before",
+        len(before),
+        load=shown_decimal(value, 0),
+        share=f"{share:.0f}",
+        norm=shown_decimal(norm, 0),
+    )
     return ZoneFigure(f"{share:.0f} %", scale.step(share), words)
 
 
@@ -134,32 +195,37 @@ def freshness_figures(lateness: Iterable[Lateness], eic_of: Mapping[str, str]) -
 def _freshness_figure(one: Lateness, scale: ZoneScale) -> ZoneFigure:
     minutes = one.late.total_seconds() / 60
     if not minutes:
-        return ZoneFigure("on time", 0, "nothing is late")
+        return ZoneFigure(gettext("on time"), 0, gettext("nothing is late"))
     text = (
-        f"{minutes:.0f} min"
+        f"{minutes:.0f} {pgettext('unit of time', 'min')}"
         if minutes < 120
-        else f"{minutes / 60:.0f} h"
+        else f"{minutes / 60:.0f} {pgettext('unit of time', 'h')}"
         if minutes < 2880
-        else f"{minutes / 1440:.0f} d"
+        else f"{minutes / 1440:.0f} {pgettext('unit of time', 'd')}"
     )
-    return ZoneFigure(text, scale.step(minutes), f"{one.item} is late by {text}")
+    words = gettext("%(item)s is late by %(length)s", item=one.item, length=text)
+    return ZoneFigure(text, scale.step(minutes), words)
 
 
 def quality_figures(scores: Iterable[ZoneScore]) -> dict[str, ZoneFigure]:
     scale = SCALES[ZoneMeasure.QUALITY]
-    return {
-        one.area: ZoneFigure(
-            f"{one.mean:.1f}", scale.step(-one.mean), f"mean score {one.mean:.1f} of {one.series} series"
-        )
-        for one in scores
-    }
+    return {one.area: _quality_figure(one, scale) for one in scores}
+
+
+def _quality_figure(one: ZoneScore, scale: ZoneScale) -> ZoneFigure:
+    mean = shown_decimal(one.mean, 1)
+    words = ngettext(
+        "mean score %(mean)s of %(num)s series", "mean score %(mean)s of %(num)s series", one.series, mean=mean
+    )
+    return ZoneFigure(mean, scale.step(-one.mean), words)
 
 
 def gap_figures(gaps: Mapping[str, ZoneGaps], collected: Iterable[str]) -> dict[str, ZoneFigure]:
     """Zones of which something is collected and nothing is missing have none."""
     scale = SCALES[ZoneMeasure.GAPS]
-    found = {eic: ZoneFigure("0", 0, "nothing is missing") for eic in collected}
+    found = {eic: ZoneFigure("0", 0, gettext("nothing is missing")) for eic in collected}
     for eic, one in gaps.items():
-        words = f"{counted(one.missing, 'value')} missing in {counted(one.gaps, 'gap')}"
+        missing = ngettext("%(num)s value missing", "%(num)s values missing", one.missing)
+        words = ngettext("%(missing)s in %(num)s gap", "%(missing)s in %(num)s gaps", one.gaps, missing=missing)
         found[eic] = ZoneFigure(str(one.missing), scale.step(one.missing), words)
     return found

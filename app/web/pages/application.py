@@ -12,6 +12,7 @@ from app.web.pages import data, sign_in
 from app.web.pages.alerting import alert, channels, listing, rules, silences
 from app.web.pages.assets import assets, assets_by_public_name
 from app.web.pages.coverage import maps
+from app.web.pages.languages import LanguageChoice
 from app.web.pages.live import views as live_views
 from app.web.pages.live.viewers import LivePages
 from app.web.pages.overview import views as overview
@@ -65,6 +66,7 @@ def create_pages(container: Container, probes: ServiceState) -> FastAPI:
     pages.state.status = status.StatusPage(container, pages.state.overview)
     pages.state.live = _live_pages(pages, container)
     install_error_pages(pages)
+    pages.add_middleware(LanguageChoice)
     pages.include_router(_static())
     for module in MODULES:
         pages.include_router(module.router)

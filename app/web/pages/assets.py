@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
+
+from app.kit.language import ENGLISH, Language
+from app.web.pages.languages import languages
 
 FOLDER = Path(__file__).parents[1] / "static"
 MEDIA_TYPES: Mapping[str, str] = {
@@ -16,6 +21,8 @@ MEDIA_TYPES: Mapping[str, str] = {
     ".svg": "image/svg+xml",
 }
 """What is served; licences and sums of the vendored files are for readers of the source."""
+
+_SAID = re.compile(r'\b(n?gettext)\(("(?:[^"\\]|\\.)*")(?:,\s*("(?:[^"\\]|\\.)*"))?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +38,11 @@ class Asset:
 
 @cache
 def assets() -> Mapping[str, Asset]:
-    """Every file by its path below `static`."""
+    """Every file by its path below `static`, and what the scripts say in each other language."""
     found = sorted(path for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES)
-    return {path.relative_to(FOLDER).as_posix(): _asset(path) for path in found}
+    files = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in found}
+    files |= {f"texts.{one.code}.js": _texts_in(one) for one in languages().values() if one is not ENGLISH}
+    return {name: _asset(PurePosixPath(name), body) for name, body in files.items()}
 
 
 @cache
@@ -41,9 +50,22 @@ def assets_by_public_name() -> Mapping[str, Asset]:
     return {asset.public: asset for asset in assets().values()}
 
 
-def _asset(path: Path) -> Asset:
-    body = path.read_bytes()
-    name = PurePosixPath(path.relative_to(FOLDER).as_posix())
+def _asset(name: PurePosixPath, body: bytes) -> Asset:
     digest = hashlib.sha256(body).hexdigest()[:12]
     public = name.with_name(f"{name.stem}.{digest}{name.suffix}")
-    return Asset(str(public), MEDIA_TYPES[path.suffix], body, gzip.compress(body, mtime=0))
+    return Asset(str(public), MEDIA_TYPES[name.suffix], body, gzip.compress(body, mtime=0))
+
+
+def script_texts() -> list[tuple[str, str]]:
+    """Every text of our scripts, with its form for many or ""."""
+    scripts = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.js"))]
+    return [
+        (json.loads(one), json.loads(many) if many and function == "ngettext" else "")
+        for script in scripts
+        for function, one, many in _SAID.findall(script)
+    ]
+
+
+def _texts_in(language: Language) -> bytes:
+    said = {text: language.texts[text] for text, _ in script_texts() if text in language.texts}
+    return f"var TEXTS = {json.dumps(said, ensure_ascii=False)};\n".encode()

@@ -6,12 +6,12 @@ import html
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -19,14 +19,27 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from app.access.models import AccessScope, Caller
+from app.kit.language import (
+    Language,
+    current_language,
+    found_in_context,
+    found_plural,
+    found_text,
+    gettext,
+    gettext_noop,
+    in_digits,
+    pgettext,
+    shown_decimal,
+)
 from app.market.areas import label
 from app.market.production import PRODUCTION_TYPES, production_type
 from app.market.series import SeriesKey
 from app.market.text import counted
 from app.market.time import MARKET_ZONE, iso, iso_exact
 from app.settings import Origin
-from app.web.browser_session import form_token, keep_form_cookie, keep_notice, notice_of, session_id
+from app.web.browser_session import form_token, keep_form_cookie, keep_notice, notice_of, over_tls, session_id
 from app.web.pages.assets import assets
+from app.web.pages.languages import PARAMETER, keep_language, languages
 from app.web.pages.live.messages import SCOPE_KEY, MadePage
 from app.web.pages.live.parts import PageParts
 
@@ -48,14 +61,14 @@ PAGE_HEADERS: Mapping[str, str] = {
 NOT_KEPT: Mapping[str, str] = {"Cache-Control": "no-store"}
 
 PAGES = (
-    ("", "Overview"),
-    ("data", "Data"),
-    ("coverage", "Coverage"),
-    ("quality", "Quality"),
-    ("alerts", "Alerts"),
-    ("work", "Work"),
-    ("reports", "Reports"),
-    ("settings", "Settings"),
+    ("", gettext_noop("Overview")),
+    ("data", gettext_noop("Data")),
+    ("coverage", gettext_noop("Coverage")),
+    ("quality", gettext_noop("Quality")),
+    ("alerts", gettext_noop("Alerts")),
+    ("work", gettext_noop("Work")),
+    ("reports", gettext_noop("Reports")),
+    ("settings", gettext_noop("Settings")),
 )
 """What stands in the navigation, by path."""
 FORM_TOKEN = secrets.token_hex(32)
@@ -68,7 +81,12 @@ OUTCOMES = {"succeeded": "good", "nothing_due": "good", "running": "idle", "fail
 STATES = {"running": "good", "completed": "good", "held": "warn", "paused": "warn"}
 VERDICTS = {"ok": "good", "firing": "bad", "no_data": "idle", "error": "warn"}
 """The tone of each severity, of each outcome of a run that is no warning, of each state of a backfill, and of what a rule finds."""
-WORDS = {"bad": "bad", "warn": "late", "idle": "no deadline", "good": "on time"}
+WORDS = {
+    "bad": gettext_noop("bad"),
+    "warn": gettext_noop("late"),
+    "idle": gettext_noop("no deadline"),
+    "good": gettext_noop("on time"),
+}
 
 
 @cache
@@ -81,6 +99,12 @@ def page_templates() -> Environment:
         auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.policies["ext.i18n.trimmed"] = True
+    # Texts are formats whose parts are escaped; the texts themselves, of the catalogue, may hold markup.
+    made.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+        found_text, found_plural, newstyle=True, pgettext=found_in_context
     )
     made.filters |= {
         "moment": moment,
@@ -88,13 +112,17 @@ def page_templates() -> Environment:
         "age": age,
         "number": shown_number,
         "percent": shown_share,
+        "decimal": shown_decimal,
+        "day": shown_day,
         "iso": iso,
         "exact": iso_exact,
     }
     made.filters["label"] = label
+    made.filters["reason_name"] = reason_name
+    made.filters["item_name"] = item_name
     made.filters["kind"] = kind
     made.globals |= {"counted": counted, "words": WORDS, "tones": TONES, "outcomes": OUTCOMES, "states": STATES}
-    made.globals |= {"verdicts": VERDICTS, "dict": dict}
+    made.globals |= {"verdicts": VERDICTS, "dict": dict, "language": current_language}
     return made
 
 
@@ -115,12 +143,13 @@ def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.O
         .render(
             link=lambda path: up + path or "./",
             asset=lambda name: f"{up}static/{assets()[name].public}",
-            pages=lambda: PAGES,
+            pages=lambda: [(path, gettext(name)) for path, name in PAGES],
             here=lambda target: _is_here(path, target),
             instance=settings.instance_name,
             synthetic=settings.origin is Origin.SANDBOX,
             caller=caller,
             here_address=f"?{request.url.query}",
+            in_other_languages=_in_other_languages(request),
             signed_in=signed_in and caller is not None and caller.rights is not None,
             form_token=FORM_TOKEN,
             part=parts,
@@ -144,6 +173,7 @@ def render(request: Request, template: str, /, status: HTTPStatus = HTTPStatus.O
         keep_form_cookie(response, request, settings, cookie)
     if notice:
         keep_notice(response, request, settings, "")
+    keep_language(response, request, secure=over_tls(request, settings))
     return response
 
 
@@ -160,6 +190,14 @@ def _path_and_way_up(request: Request) -> tuple[str, str]:
 def _address(request: Request, path: str) -> str:
     """The address of the page below the root of the service."""
     return f"{path}?{request.url.query}" if request.url.query else path
+
+
+def _in_other_languages(request: Request) -> list[tuple[Language, str]]:
+    """The address of the page in each language; what a form asked for has none of its own."""
+    if request.method != "GET":
+        return []
+    asked = [pair for pair in request.query_params.multi_items() if pair[0] != PARAMETER]
+    return [(one, f"?{urlencode([*asked, (PARAMETER, one.code)])}") for one in languages().values()]
 
 
 def with_tokens(text: str, token: str) -> str:
@@ -179,6 +217,24 @@ def _is_here(path: str, target: str) -> bool:
 # What templates write
 
 
+def item_name(item: str) -> str:
+    """An item of data as people call it."""
+    return found_text(item.replace("_", " "))
+
+
+REASONS = {
+    "ours": gettext_noop("ours"),
+    "late": gettext_noop("late"),
+    "missing_at_source": gettext_noop("missing at source"),
+    "not_looked_at": gettext_noop("not looked at"),
+}
+"""Why values are missing."""
+
+
+def reason_name(reason: str) -> str:
+    return found_text(REASONS.get(reason, reason.replace("_", " ")))
+
+
 def kind(key: SeriesKey) -> str:
     """What tells a series from the others of its item and area, the type of production by its name."""
     code, name = key.psr_type, key.distinguishing_name
@@ -194,15 +250,29 @@ def moment(instant: datetime | None, *, seconds: bool = False) -> str:
 
 def moment_text(instant: datetime, *, seconds: bool = False) -> str:
     """An instant in market time with its zone, for where no markup can be."""
-    form = "%Y-%m-%d %H:%M:%S %Z" if seconds else "%Y-%m-%d %H:%M %Z"
-    return instant.astimezone(MARKET_ZONE).strftime(form)
+    local = instant.astimezone(MARKET_ZONE)
+    return f"{local.strftime(current_language().day)} {_time_of_day(local, seconds=seconds)}"
+
+
+def shown_day(day: date) -> str:
+    """A day as the language writes it."""
+    return day.strftime(current_language().day)
 
 
 def clock(instant: datetime | None) -> str:
     """The time of day of an instant, with its zone."""
     if instant is None:
         return NOTHING
-    return _time(instant, instant.astimezone(MARKET_ZONE).strftime("%H:%M %Z"), "clock")
+    return _time(instant, _time_of_day(instant.astimezone(MARKET_ZONE)), "clock")
+
+
+def _time_of_day(local: datetime, *, seconds: bool = False) -> str:
+    return f"{local.strftime('%H:%M:%S' if seconds else '%H:%M')} {zone_name(local)}"
+
+
+def zone_name(local: datetime) -> str:
+    """The short name of the market's zone at that time."""
+    return gettext("CEST") if local.dst() else gettext("CET")
 
 
 def _time(instant: datetime, text: str, form: str) -> Markup:
@@ -217,27 +287,30 @@ def age(length: timedelta | float | None) -> str:
     exact = length.total_seconds() if isinstance(length, timedelta) else length
     seconds = round(exact)
     if 0 < exact < 10:
-        return f"{exact:.1f} s"
+        return f"{shown_decimal(exact, 1)} {pgettext('unit of time', 's')}"
     if seconds < 60:
-        return f"{seconds} s"
+        return f"{seconds} {pgettext('unit of time', 's')}"
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
     if minutes < 60:
-        return f"{minutes} min"
+        return f"{minutes} {pgettext('unit of time', 'min')}"
+    hour = pgettext("unit of time", "h")
     if hours < 24:
-        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
-    return f"{days} d {hours % 24} h" if hours % 24 else f"{days} d"
+        return f"{hours} {hour} {minutes % 60} {pgettext('unit of time', 'min')}" if minutes % 60 else f"{hours} {hour}"
+    day = pgettext("unit of time", "d")
+    return f"{days} {day} {hours % 24} {hour}" if hours % 24 else f"{days} {day}"
 
 
 def shown_number(value: float | None) -> str:
     """A number with its thousands apart by a narrow space, which no locale reads as a decimal sign."""
     if value is None:
         return NOTHING
-    text = f"{value:,}" if isinstance(value, int) else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
-    return text.replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return in_digits(
+        f"{value:,}" if isinstance(value, int) else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    )
 
 
 def shown_share(share: float | None) -> str:
     """A share; never rounded up to all."""
     if share is None:
         return NOTHING
-    return "100 %" if share == 1 else f"{min(share * 100, 99.99):.2f} %"
+    return "100 %" if share == 1 else f"{shown_decimal(min(share * 100, 99.99), 2)} %"

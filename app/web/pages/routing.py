@@ -17,11 +17,13 @@ from starlette.exceptions import HTTPException
 from app.access.models import AccessScope, Caller, Credentials, NotAllowed, NotAuthenticated
 from app.access.service import check_scope
 from app.errors import AppError
+from app.kit.language import gettext, gettext_noop
 from app.web.api.boundary import known_host, own_hosts, wrong_host
 from app.web.api_problems import as_api_error
 from app.web.browser_session import credentials_of, is_own_form
 from app.web.dependencies import BEARER, access_service, check_query, query_names
 from app.web.pages.forms import changed
+from app.web.pages.languages import PARAMETER, check_language
 from app.web.pages.rendering import render
 from app.web.pages.wording import absent, in_words, mistakes
 from app.web.problem_types import ApiError, ProblemType
@@ -42,7 +44,7 @@ class PageRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        known = query_names(self.dependant)
+        known = {**query_names(self.dependant), PARAMETER: False}
         security = (self.openapi_extra or {})["security"]
         whole = not (self.openapi_extra or {}).get("x-limited-keys")
 
@@ -59,6 +61,7 @@ class PageRoute(APIRoute):
         async def admitted(request: Request) -> Response:
             _check_scope(request.state.caller, AccessScope(security[0][BEARER][0]), whole=whole)
             check_query(request, known)
+            check_language(request)
             return await handle(request)
 
         return page
@@ -95,9 +98,14 @@ def _of_page(error: NotAuthenticated, shown: Credentials) -> NotAuthenticated:
         return error
     if shown.user:
         return NotAuthenticated(
-            f"{shown.user[:60]!r} is no user here; who runs this service adds one: gridkeeper users add NAME --by-proxy"
+            gettext(
+                "%(name)s is no user here; who runs this service adds one: gridkeeper users add NAME --by-proxy",
+                name=repr(shown.user[:60]),
+            )
         )
-    return NotAuthenticated("your sign-in has ended; sign in again" if shown.session else "sign in to read this page")
+    if shown.session:
+        return NotAuthenticated(gettext("your sign-in has ended; sign in again"))
+    return NotAuthenticated(gettext("sign in to read this page"))
 
 
 def viewer_check(request: Request) -> Callable[[], Awaitable[None]]:
@@ -123,20 +131,26 @@ async def read_own_form(request: Request) -> None:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > LARGEST_FORM:
-                    raise ApiError(ProblemType.BODY_TOO_LARGE, f"the form is larger than {LARGEST_FORM} bytes")
+                    raise ApiError(ProblemType.BODY_TOO_LARGE, _too_large())
     except TimeoutError:
-        raise ApiError(ProblemType.BODY_TOO_SLOW, "the form did not arrive in time; send it again") from None
+        raise ApiError(ProblemType.BODY_TOO_SLOW, gettext("the form did not arrive in time; send it again")) from None
     fields = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
     if not is_own_form(request, settings, fields.get("form", "")):
         raise ForeignForm(
             ProblemType.NOT_ALLOWED,
-            "Nothing was done: the browser did not send the cookie with this form that belongs to it, or sent it from another "
-            "address. That happens when the page was open while the service began anew or somebody signed out, when cookies "
-            "are blocked, or when another site sent the form. Open the page anew, and send it again.",
+            gettext(
+                "Nothing was done: the browser did not send the cookie with this form that belongs to it, or sent it from another "
+                "address. That happens when the page was open while the service began anew or somebody signed out, when cookies "
+                "are blocked, or when another site sent the form. Open the page anew, and send it again."
+            ),
         )
     if any("\0" in value for value in fields.values()):
-        raise ApiError(ProblemType.INVALID_REQUEST, "a field of the form holds a null character; remove it")
+        raise ApiError(ProblemType.INVALID_REQUEST, gettext("a field of the form holds a null character; remove it"))
     request.state.form = fields
+
+
+def _too_large() -> str:
+    return gettext("the form is larger than %(bytes)s bytes", bytes=LARGEST_FORM)
 
 
 def path_of(request: Request) -> str:
@@ -206,18 +220,18 @@ def error_page(request: Request, error: ApiError) -> Response:
 def _title(request: Request, error: ApiError) -> str:
     status, caller = error.kind.status, getattr(request.state, "caller", None)
     if isinstance(error, ForeignForm):
-        return "This form was not accepted"
+        return gettext("This form was not accepted")
     if status is HTTPStatus.FORBIDDEN and caller is not None and caller.rights is None:
-        return "Sign in for that"
-    return _TITLES.get(status, status.phrase)
+        return gettext("Sign in for that")
+    return gettext(_TITLES.get(status, status.phrase))
 
 
 _TITLES = {
-    HTTPStatus.SERVICE_UNAVAILABLE: "The database does not answer",
-    HTTPStatus.NOT_FOUND: "There is nothing here",
-    HTTPStatus.FORBIDDEN: "You may not do that",
-    HTTPStatus.CONFLICT: "This cannot be done now",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "Something in the request is wrong",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "This page failed",
-    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests",
+    HTTPStatus.SERVICE_UNAVAILABLE: gettext_noop("The database does not answer"),
+    HTTPStatus.NOT_FOUND: gettext_noop("There is nothing here"),
+    HTTPStatus.FORBIDDEN: gettext_noop("You may not do that"),
+    HTTPStatus.CONFLICT: gettext_noop("This cannot be done now"),
+    HTTPStatus.UNPROCESSABLE_ENTITY: gettext_noop("Something in the request is wrong"),
+    HTTPStatus.INTERNAL_SERVER_ERROR: gettext_noop("This page failed"),
+    HTTPStatus.TOO_MANY_REQUESTS: gettext_noop("Too many requests"),
 }

@@ -12,6 +12,7 @@ from app.access.models import Caller, Credentials, NotAllowed, NotAuthenticated,
 from app.access.users.models import own_path
 from app.access.users.service import caller_of
 from app.errors import ConfigurationError
+from app.kit.language import gettext, gettext_noop
 from app.web.browser_session import keep_session, session_id
 from app.web.dependencies import OPEN, READ_LIMITED, Asking, CurrentSettings, access_service, user_service
 from app.web.pages.rendering import render
@@ -19,7 +20,7 @@ from app.web.pages.routing import check_host, page_router, read_own_form
 
 router = page_router()
 
-_NO_KEY = "this key is not known, or not usable any more"
+_NO_KEY = gettext_noop("this key is not known, or not usable any more")
 
 
 @router.get("/sign-in", openapi_extra=OPEN)
@@ -58,7 +59,7 @@ async def _who(request: Request) -> Caller:
     try:
         return await access_service(request).authenticate(Credentials(f"Bearer {key}"), address, local=False)
     except NotAuthenticated:
-        raise NotAuthenticated(_NO_KEY) from None
+        raise NotAuthenticated(gettext(_NO_KEY)) from None
 
 
 def _welcome(request: Request, detail: str, following: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
@@ -107,13 +108,13 @@ async def change_password(request: Request, settings: CurrentSettings, caller: A
     fields, users, name = request.state.form, user_service(request), _user_of(caller)
     if fields.get("password", "") != fields.get("again", ""):
         return await _account(
-            request, caller, "the new password was written in two ways", HTTPStatus.UNPROCESSABLE_ENTITY
+            request, caller, gettext("the new password was written in two ways"), HTTPStatus.UNPROCESSABLE_ENTITY
         )
     try:
         await users.sign_in(name, fields.get("old", ""), caller.address)
         await users.set_password(name, fields.get("password", ""), caller)
     except NotAuthenticated:
-        return await _account(request, caller, "the present password is another one", HTTPStatus.FORBIDDEN)
+        return await _account(request, caller, gettext("the present password is another one"), HTTPStatus.FORBIDDEN)
     except ConfigurationError as error:
         return await _account(request, caller, str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
     session = await users.begin(caller, request.headers.get("user-agent", ""), "")
@@ -124,5 +125,5 @@ async def change_password(request: Request, settings: CurrentSettings, caller: A
 
 def _user_of(caller: Caller) -> str:
     if caller.user is None:
-        raise NotAllowed("only a user who is signed in has a password and sessions")
+        raise NotAllowed(gettext("only a user who is signed in has a password and sessions"))
     return caller.user.name

@@ -135,7 +135,7 @@ function follow(root) {
     wait = FIRST_WAIT;
     stale.hidden = true;
     root.hidden = false;
-    root.replaceChildren("Live, as of ", time(at));
+    root.replaceChildren(gettext("Live, as of "), time(at));
     expect();
   }
   function time(at) {
@@ -147,13 +147,14 @@ function follow(root) {
     return element;
   }
   function says(detail) {
-    stale.textContent = `This page is as of ${written(since, "second", zone === "viewer" ? undefined : MARKET)}: ${detail}`;
+    const at = written(since, "second", zone === "viewer" ? undefined : MARKET);
+    stale.textContent = gettext("This page is as of %(at)s: %(detail)s", { at, detail });
     stale.hidden = false;
     root.hidden = true;
   }
   function expect() {
     clearTimeout(silent);
-    silent = setTimeout(() => broken("nothing has come from the service for a while. It tries again."), SILENCE);
+    silent = setTimeout(() => broken(gettext("nothing has come from the service for a while. It tries again.")), SILENCE);
   }
   function broken(detail) {
     stop();
@@ -181,9 +182,9 @@ function follow(root) {
       document.dispatchEvent(new CustomEvent("partschange", { detail: parts.map((part) => part.id) }));
     });
     source.addEventListener("alive", ({ lastEventId }) => lives(lastEventId));
-    source.addEventListener("trouble", ({ data }) => { says(`${data}. It tries again.`); expect(); });
-    source.addEventListener("ended", ({ data }) => { stop(); says(`${data}. Load the page anew.`); });
-    source.addEventListener("error", () => broken("the connection to the service is broken. It tries again."));
+    source.addEventListener("trouble", ({ data }) => { says(gettext("%(detail)s. It tries again.", { detail: data })); expect(); });
+    source.addEventListener("ended", ({ data }) => { stop(); says(gettext("%(detail)s. Load the page anew.", { detail: data })); });
+    source.addEventListener("error", () => broken(gettext("the connection to the service is broken. It tries again.")));
   }
   // A browser has few connections for one service: a window that nobody sees leaves its own to others.
   document.addEventListener("visibilitychange", () => { if (document.hidden) stop(); else start(); });

@@ -6,10 +6,21 @@ const kept = {
   set(name, value) { try { localStorage.setItem(name, value); } catch { /* forgotten with the page */ } },
 };
 
+// Texts: English here, what they are in the language of the page in a script of its own. Numbers are written by it too.
+
+const LANGUAGE = document.documentElement.lang;
+
+function filledIn(text, values) { return text.replace(/%\((\w+)\)s/g, (_, name) => values[name]); }
+function gettext(text, values = {}) { return filledIn(globalThis.TEXTS?.[text]?.[0] ?? text, values); }
+function ngettext(one, many, number, values = {}) {
+  const forms = globalThis.TEXTS?.[one] ?? [one, many];
+  return filledIn(forms.length > 1 && number !== 1 ? forms[1] : forms[0], { num: number, ...values });
+}
+
 function switching(id, label, key, choices, apply) {
   const button = document.getElementById(id);
   let at = Math.max(0, choices.findIndex((choice) => choice.value === kept.get(key)));
-  const show = () => { button.textContent = `${label}: ${choices[at].name}`; apply(choices[at].value); };
+  const show = () => { button.textContent = label(choices[at].name); apply(choices[at].value); };
   button.addEventListener("click", () => { at = (at + 1) % choices.length; kept.set(key, choices[at].value); show(); });
   show();
 }
@@ -27,9 +38,11 @@ function written(instant, form, zone) {
   const parts = {};
   for (const { type, value } of new Intl.DateTimeFormat("en-GB", options).formatToParts(instant)) parts[type] = value;
   const time = [parts.hour, parts.minute, parts.second].filter(Boolean).join(":");
-  const day = parts.year ? `${parts.year}-${parts.month}-${parts.day} ` : "";
-  return `${day}${time} ${parts.timeZoneName}`;
+  const day = LANGUAGE === "de" ? `${parts.day}.${parts.month}.${parts.year} ` : `${parts.year}-${parts.month}-${parts.day} `;
+  return `${parts.year ? day : ""}${time} ${zoneName(parts.timeZoneName)}`;
 }
+
+function zoneName(name) { return { CET: gettext("CET"), CEST: gettext("CEST") }[name] ?? name; }
 
 const MARKET = "Europe/Brussels";
 let zone = "market";
@@ -52,15 +65,15 @@ function dress(root) {
 }
 
 document.querySelector(".switches").hidden = false;
-switching("theme-switch", "Theme", "theme", [
-  { value: "system", name: "system" }, { value: "light", name: "light" }, { value: "dark", name: "dark" },
+switching("theme-switch", (theme) => gettext("Theme: %(theme)s", { theme }), "theme", [
+  { value: "system", name: gettext("system") }, { value: "light", name: gettext("light") }, { value: "dark", name: gettext("dark") },
 ], (theme) => {
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
   document.dispatchEvent(new Event("themechange"));
 });
-switching("zone-switch", "Times", "zone", [
-  { value: "market", name: "market" }, { value: "viewer", name: "mine" },
+switching("zone-switch", (zone) => gettext("Times: %(zone)s", { zone }), "zone", [
+  { value: "market", name: gettext("market") }, { value: "viewer", name: gettext("mine") },
 ], (chosen) => { zone = chosen; writeTimes(document); document.dispatchEvent(new Event("zonechange")); });
 
 for (const part of document.querySelectorAll("[data-retry]")) {
@@ -70,7 +83,7 @@ document.addEventListener("click", async ({ target }) => {
   const button = target.closest("button[data-copy]");
   if (!button) return;
   await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-  button.textContent = "Copied";
-  setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  button.textContent = gettext("Copied");
+  setTimeout(() => { button.textContent = gettext("Copy"); }, 2000);
 });
 dress(document);

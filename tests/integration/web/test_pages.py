@@ -104,7 +104,7 @@ async def test_the_map_shows_every_zone_by_what_the_address_chooses(api: ServedA
         )
     async with browser(api) as client:
         page = (await client.get("/?map=load&day=2026-01-13&hour=12&area=FR")).text
-        assert re.search(r"France: 49858 MW, without weeks before", page)
+        assert re.search(r"France: 49\u202f858 MW, without weeks before", page)
         assert '<option value="load" selected>' in page
         assert page.count('<a class="zone ') > 40
         assert page.count('type="hidden" name="area" value="FR"') == 1
@@ -313,3 +313,24 @@ async def test_over_tls_the_cookie_is_bound_to_it(database_url: str) -> None:
 
 async def _form(client: httpx.AsyncClient, path: str) -> dict[str, str]:
     return dict(re.findall(r'name="(form)" value="([^"]+)"', (await client.get(path)).text))
+
+
+async def test_pages_speak_the_language_of_the_address_the_cookie_or_the_browser(api: ServedApi) -> None:
+    await keep_lateness(api, ("load_actual", "10YFR-RTE------C", 90))
+    async with browser(api, headers={"Accept-Language": "de-DE,de;q=0.9"}) as client:
+        page = await client.get("/?map=load&day=2026-01-13&hour=12&area=FR")
+        assert '<html lang="de">' in page.text
+        assert "1 von 1 Paaren aus Datenart und Gebiet ist verspätet" in page.text
+        assert "13.01.2026 12:00 MEZ" in page.text
+        assert re.search(r"49,9\u202f?GW|49,9 GW", page.text)
+        assert "set-cookie" not in page.headers or "language" not in page.headers["set-cookie"]
+        assert 'href="?map=load&amp;day=2026-01-13&amp;hour=12&amp;area=FR&amp;lang=zh"' in page.text
+        chosen = await client.get("/?area=FR&lang=zh")
+        assert '<html lang="zh-Hans">' in chosen.text
+        assert "延迟" in chosen.text
+        assert '<html lang="zh-Hans">' in (await client.get("/alerts")).text, "the cookie is stronger than the browser"
+        lost = await client.get("/alerts/99999")
+        assert (lost.status_code, "此处没有内容" in lost.text) == (404, True)
+        wrong = await client.get("/?lang=fr")
+        assert wrong.status_code == 422
+        assert "en, de, zh" in wrong.text

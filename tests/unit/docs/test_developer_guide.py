@@ -24,6 +24,7 @@ from app.settings import ApiSettings, Settings, variables
 from app.web.api.openapi import routes_table
 from app.web.pages import PATHS
 from app.web.pages.application import MODULES as PAGE_MODULES
+from app.web.pages.languages import languages
 from app.web.routes.v1.api import MODULES, create_api
 from scripts.dashboards import build
 
@@ -297,6 +298,12 @@ def page(where: list[str]) -> None:
     assert {path for path in plain if not all(path.partition("{")[0] in text for text in written)} == set()
 
 
+def page_text(where: list[str]) -> None:
+    [folder] = where
+    kept = {path.parents[1].name for path in (ROOT / folder).rglob("*.po")}
+    assert {*kept, "en"} == set(languages())
+
+
 def command(where: list[str]) -> None:
     assert where == ["app/cli/"]
     line = {path: tree for path, tree in modules().items() if path.startswith(where[0])}
@@ -333,6 +340,7 @@ CLAIMS: dict[str, Callable[[list[str]], None]] = {
     "a resource as JSON": resource,
     "a route": route,
     "a page": page,
+    "a text of a page": page_text,
     "a table": table,
     "rows deleted when old": retention,
     "a periodic job": job,

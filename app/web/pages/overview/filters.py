@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from app.kit.language import gettext, gettext_noop, pgettext
 from app.kit.suggest import did_you_mean
 from app.market.areas import areas
 from app.market.series import DataItem
@@ -49,10 +50,17 @@ class OverviewFilter:
                 yield _unknown("item", name, list(DataItem), collected_items)
         for name in self.state:
             if name not in list(Standing):
-                yield f"There is no state {name[:60]!r}; there are {', '.join(Standing)}."
+                yield gettext(
+                    "There is no state %(name)s; there are %(known)s.", name=repr(name[:60]), known=", ".join(Standing)
+                )
 
 
 def _unknown(kind: str, name: str, known: Collection[str], collected: Collection[str]) -> str:
     if name in known:
-        return f"Nothing of the {kind} {name} has been collected in the last day."
-    return f"There is no {kind} {name[:60]!r}{did_you_mean(name, {*known, *collected}, otherwise='.')}"
+        text = gettext_noop("Nothing of the area %(name)s has been collected in the last day.")
+        if kind == "item":
+            text = gettext_noop("Nothing of the item %(name)s has been collected in the last day.")
+        return gettext(text, name=name)
+    text = gettext_noop("There is no area %(name)s") if kind == "area" else gettext_noop("There is no item %(name)s")
+    hint = did_you_mean(name, {*known, *collected}, otherwise=pgettext("end of a sentence", "."))
+    return f"{gettext(text, name=repr(name[:60]))}{hint}"

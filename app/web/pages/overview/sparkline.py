@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.kit.language import gettext, in_digits
+
 WIDTH, HEIGHT = 120, 24
 _EDGE = 2
 
@@ -37,5 +39,8 @@ def trend_line(
             continue
         share = (value - low) / (high - low) if high > low else 0.5
         stretch.append(f"{_EDGE + place * step:.1f},{HEIGHT - _EDGE - share * (HEIGHT - 2 * _EDGE):.1f}")
-    least, most, last = (shown.format(value) for value in (min(known), high, known[-1]))
-    return Sparkline(tuple(lines), f"{span}: between {least} and {most}, at last {last}")
+    least, most, last = (in_digits(shown.format(value)) for value in (min(known), high, known[-1]))
+    words = gettext(
+        "%(span)s: between %(least)s and %(most)s, at last %(last)s", span=span, least=least, most=most, last=last
+    )
+    return Sparkline(tuple(lines), words)

@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.market.text import counted
+from app.kit.language import gettext, gettext_noop, ngettext, shown_decimal
 from app.monitoring.health import SHORT, SHORT_BYTES, Health
 from app.monitoring.models import Sample
 from app.monitoring.summary import REASONS, Standing, lateness_condition
 from app.monitoring.trends.queries import DAYS, HOURS, Trends
 from app.monitoring.zones.queries import LOW_SCORE, ZoneScore
 from app.web.pages.overview.sparkline import Sparkline, trend_line
-from app.web.pages.rendering import NOTHING, age, shown_share
+from app.web.pages.rendering import NOTHING, age, reason_name, shown_day, shown_share
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
     """A part of the service; `path` leads into it, `notes` say more."""
 
-    name: str
+    key: str
+    """Its name in English."""
     condition: Standing
     figure: str
     notes: tuple[str, ...]
     path: str
     trend: Sparkline | None = None
+
+    @property
+    def name(self) -> str:
+        return gettext(self.key)
 
 
 def tiles_of(health: Health, scores: Sequence[ZoneScore], trends: Trends) -> list[Tile]:
@@ -40,20 +45,23 @@ def tiles_of(health: Health, scores: Sequence[ZoneScore], trends: Trends) -> lis
         _replicas(health),
     ]
     lines = _trends(trends)
-    found = [replace(tile, trend=lines.get(tile.name)) for tile in found]
+    found = [replace(tile, trend=lines.get(tile.key)) for tile in found]
     order = list(Standing)
     return sorted(found, key=lambda tile: min(order.index(tile.condition), order.index(Standing.IDLE)))
 
 
 def _trends(trends: Trends) -> dict[str, Sparkline | None]:
-    """By the name of the tile; of the others nothing is kept that could be drawn."""
-    hours, days = f"the last {HOURS} hours", f"the last {DAYS} days"
+    """By the key of the tile; of the others nothing is kept that could be drawn."""
+    hours = gettext("the last %(hours)s hours", hours=HOURS)
+    days = gettext("the last %(days)s days", days=DAYS)
     return {
-        "Collection": trend_line(trends.success, f"Answered windows by hour, {hours}", lowest=0.0, shown="{:.0%}"),
-        "Request budget": trend_line(trends.requests, f"Requests by hour, {hours}", lowest=0.0),
-        "Quality": trend_line(trends.quality, f"Mean score by day, {days}", shown="{:.1f}"),
-        "Alerts": trend_line(trends.alerts, f"Alerts that fired by day, {days}", lowest=0.0),
-        "Gaps": trend_line(trends.gaps, f"Gaps by day, {days}", lowest=0.0),
+        "Collection": trend_line(
+            trends.success, gettext("Answered windows by hour, %(span)s", span=hours), lowest=0.0, shown="{:.0%}"
+        ),
+        "Request budget": trend_line(trends.requests, gettext("Requests by hour, %(span)s", span=hours), lowest=0.0),
+        "Quality": trend_line(trends.quality, gettext("Mean score by day, %(span)s", span=days), shown="{:.1f}"),
+        "Alerts": trend_line(trends.alerts, gettext("Alerts that fired by day, %(span)s", span=days), lowest=0.0),
+        "Gaps": trend_line(trends.gaps, gettext("Gaps by day, %(span)s", span=days), lowest=0.0),
     }
 
 
@@ -62,12 +70,21 @@ def _collection(health: Health) -> Tile:
     rate, target = day.success_rate, health.reliability.target
     condition = Standing.IDLE if rate is None else Standing.GOOD if rate >= target else Standing.BAD
     return Tile(
-        "Collection",
+        gettext_noop("Collection"),
         condition,
         shown_share(rate),
         (
-            f"{counted(day.runs, 'window')} in 24 h, {day.failed} failed",
-            f"1 h {shown_share(hour.success_rate)} · 30 d {shown_share(month.success_rate)}",
+            ngettext(
+                "%(num)s window in 24 h, %(failed)s failed",
+                "%(num)s windows in 24 h, %(failed)s failed",
+                day.runs,
+                failed=day.failed,
+            ),
+            gettext(
+                "1 h %(hour)s · 30 d %(month)s",
+                hour=shown_share(hour.success_rate),
+                month=shown_share(month.success_rate),
+            ),
         ),
         "work",
     )
@@ -76,31 +93,51 @@ def _collection(health: Health) -> Tile:
 def _freshness(health: Health) -> Tile:
     late, pairs = health.late, len(health.lateness)
     condition = lateness_condition(late[0].late) if late else Standing.GOOD if pairs else Standing.IDLE
-    note = f"longest {age(late[0].late)}: {late[0].item} {late[0].area}" if late else "nothing is past its deadline"
-    return Tile("Freshness", condition, f"{pairs - len(late)} of {pairs}", ("have what is due", note), "#fresh")
+    note = gettext("nothing is past its deadline")
+    if late:
+        first = late[0]
+        note = gettext(
+            "longest %(length)s: %(item)s %(area)s", length=age(first.late), item=first.item, area=first.area
+        )
+    figure = gettext("%(part)s of %(whole)s", part=pairs - len(late), whole=pairs)
+    return Tile(gettext_noop("Freshness"), condition, figure, (gettext("have what is due"), note), "#fresh")
 
 
 def _gaps(health: Health) -> Tile:
+    name = gettext_noop("Gaps")
     by_reason = {gap.reason: gap for gap in health.overview.gaps}
     total = sum(gap.gaps for gap in by_reason.values())
     ours = by_reason.get("ours")
     condition = Standing.BAD if ours and ours.lasting else Standing.WARN if ours else Standing.GOOD
-    parts = [f"{by_reason[name].gaps} {name.replace('_', ' ')}" for name in REASONS if name in by_reason]
+    parts = [f"{by_reason[name].gaps} {reason_name(name)}" for name in REASONS if name in by_reason]
     missing = sum(gap.missing for gap in by_reason.values())
     if health.overview.analysed.analysed_at is None:
-        return Tile("Gaps", Standing.IDLE, NOTHING, ("not looked for yet",), "coverage")
-    notes = (" · ".join(parts) or "nothing that is due is missing", f"{counted(missing, 'value')} missing")
-    return Tile("Gaps", condition, str(total), notes if total else notes[:1], "coverage")
+        return Tile(name, Standing.IDLE, NOTHING, (gettext("not looked for yet"),), "coverage")
+    notes = (
+        " · ".join(parts) or gettext("nothing that is due is missing"),
+        ngettext("%(num)s value missing", "%(num)s values missing", missing),
+    )
+    return Tile(name, condition, str(total), notes if total else notes[:1], "coverage")
 
 
 def _quality(scores: Sequence[ZoneScore]) -> Tile:
+    name = gettext_noop("Quality")
     if not scores:
-        return Tile("Quality", Standing.IDLE, NOTHING, ("no day has been scored yet",), "quality")
+        return Tile(name, Standing.IDLE, NOTHING, (gettext("no day has been scored yet"),), "quality")
     series, low = sum(one.series for one in scores), sum(one.low for one in scores)
     mean = sum(one.mean * one.series for one in scores) / series
     condition = Standing.WARN if low else Standing.GOOD
-    notes = (f"mean score of {scores[0].day}", f"{low} of {series} series below {LOW_SCORE:.0f}")
-    return Tile("Quality", condition, f"{mean:.1f}", notes, "quality")
+    notes = (
+        gettext("mean score of %(day)s", day=shown_day(scores[0].day)),
+        ngettext(
+            "%(low)s of %(num)s series below %(bound)s",
+            "%(low)s of %(num)s series below %(bound)s",
+            series,
+            low=low,
+            bound=f"{LOW_SCORE:.0f}",
+        ),
+    )
+    return Tile(name, condition, shown_decimal(mean, 1), notes, "quality")
 
 
 def _alerts(health: Health) -> Tile:
@@ -108,21 +145,21 @@ def _alerts(health: Health) -> Tile:
     firing = [alert for alert in alerts if not alert.suppressed]
     grave = [alert for alert in firing if alert.severity == "critical"]
     condition = Standing.BAD if grave else Standing.WARN if firing else Standing.GOOD
-    rules = ", ".join(dict.fromkeys(alert.rule for alert in firing)) or "none fires"
+    rules = ", ".join(dict.fromkeys(alert.rule for alert in firing)) or gettext("none fires")
     muted = len(alerts) - len(firing)
-    return Tile("Alerts", condition, str(len(firing)), (rules, f"{muted} held back") if muted else (rules,), "alerts")
+    notes = (rules, ngettext("%(num)s held back", "%(num)s held back", muted)) if muted else (rules,)
+    return Tile(gettext_noop("Alerts"), condition, str(len(firing)), notes, "alerts")
 
 
 def _backfills(health: Health) -> Tile:
-    found = health.overview.backfills
+    name, found = gettext_noop("Backfills"), health.overview.backfills
     if not found:
-        return Tile("Backfills", Standing.IDLE, "0", ("none is under way",), "work#backfills")
+        return Tile(name, Standing.IDLE, "0", (gettext("none is under way"),), "work#backfills")
     done, windows = sum(one.done for one in found), sum(one.windows for one in found)
     paused = sum(one.paused for one in found)
-    notes = [f"{done} of {counted(windows, 'window')}", *([f"{paused} paused"] if paused else [])]
-    return Tile(
-        "Backfills", Standing.WARN if paused else Standing.GOOD, str(len(found)), tuple(notes), "work#backfills"
-    )
+    notes = [ngettext("%(done)s of %(num)s window", "%(done)s of %(num)s windows", windows, done=done)]
+    notes += [ngettext("%(num)s paused", "%(num)s paused", paused)] if paused else []
+    return Tile(name, Standing.WARN if paused else Standing.GOOD, str(len(found)), tuple(notes), "work#backfills")
 
 
 def _budget(health: Health) -> Tile:
@@ -132,8 +169,10 @@ def _budget(health: Health) -> Tile:
         health.overview.blocked_until,
     )
     condition = Standing.BAD if blocked else Standing.GOOD
-    note = f"blocked for {age(blocked - health.at)}" if blocked else f"of {most} requests a minute"
-    return Tile("Request budget", condition, str(used), (note,), "work")
+    note = ngettext("of %(num)s request a minute", "of %(num)s requests a minute", most)
+    if blocked:
+        note = gettext("blocked for %(length)s", length=age(blocked - health.at))
+    return Tile(gettext_noop("Request budget"), condition, str(used), (note,), "work")
 
 
 def _replicas(health: Health) -> Tile:
@@ -141,9 +180,9 @@ def _replicas(health: Health) -> Tile:
     dead = leader.heartbeat_at is not None and not leader.alive
     short = [sample.instance for sample in health.replicas if _is_short(sample)]
     condition = Standing.BAD if dead or short else Standing.GOOD if leader.alive else Standing.IDLE
-    notes = [f"led by {leader.name}" if leader.alive else "nobody leads"]
-    notes += [f"{name} is short of disk or memory" for name in short]
-    return Tile("Replicas", condition, str(len(health.replicas)), tuple(notes), "health/ready")
+    notes = [gettext("led by %(name)s", name=leader.name) if leader.alive else gettext("nobody leads")]
+    notes += [gettext("%(name)s is short of disk or memory", name=name) for name in short]
+    return Tile(gettext_noop("Replicas"), condition, str(len(health.replicas)), tuple(notes), "health/ready")
 
 
 def _is_short(sample: Sample) -> bool:

@@ -11,13 +11,12 @@ from fastapi import Query, Request, Response
 from app.monitoring.health import Health
 from app.monitoring.summary import Standing, freshness, summary_of, up_to
 from app.monitoring.trends.queries import Trends
-from app.monitoring.zones.figures import ZoneMeasure
 from app.monitoring.zones.queries import ZoneScore
 from app.web.dependencies import READ, Now, Services
 from app.web.pages.overview.filters import OverviewFilter
 from app.web.pages.overview.recent import RecentRead
 from app.web.pages.overview.tiles import tiles_of
-from app.web.pages.overview.zone_map import MapChoice, zone_map
+from app.web.pages.overview.zone_map import MEASURES, MapChoice, zone_map
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
 from app.wiring.container import Container
@@ -99,7 +98,7 @@ async def overview(
         items=items,
         columns=columns,
         zones=await zone_map(choice, services.monitoring().zones(), health.lateness, found.slow.scores, now),
-        measures=list(ZoneMeasure),
+        measures=MEASURES,
         chosen=chosen,
         conditions=[one for one in Standing if any(area.condition is one for area in areas)],
         at=health.at,

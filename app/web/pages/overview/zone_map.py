@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median_low
 
+from app.kit.language import gettext, gettext_noop
 from app.kit.suggest import did_you_mean
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE, delivery_day, local_day, midnight
@@ -35,6 +36,13 @@ PATHS: Mapping[ZoneMeasure, str] = {
     ZoneMeasure.GAPS: "coverage?area=",
 }
 """Where a tile leads, before the code of its zone."""
+MEASURES: Mapping[ZoneMeasure, str] = {
+    ZoneMeasure.PRICE: gettext_noop("price"),
+    ZoneMeasure.LOAD: gettext_noop("load"),
+    ZoneMeasure.FRESHNESS: gettext_noop("freshness"),
+    ZoneMeasure.QUALITY: gettext_noop("quality"),
+    ZoneMeasure.GAPS: gettext_noop("gaps"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +60,16 @@ class MapChoice:
         """What the address says; what it says wrongly is a problem, and is as if it were not said."""
         problems = []
         if measure and measure not in list(ZoneMeasure):
-            hint = did_you_mean(measure, list(ZoneMeasure), otherwise=f"; there are {', '.join(ZoneMeasure)}.")
-            problems.append(f"There is no map by {measure[:60]!r}{hint}")
+            known = gettext("; there are %(known)s.", known=", ".join(ZoneMeasure))
+            hint = did_you_mean(measure, list(ZoneMeasure), otherwise=known)
+            problems.append(f"{gettext('There is no map by %(name)s', name=repr(measure[:60]))}{hint}")
             measure = ""
         today = local_day(now, MARKET_ZONE)
         chosen = today
         try:
             chosen = date.fromisoformat(day) if day else today
         except ValueError:
-            problems.append(f"{day[:60]!r} is no day; write it as {today}")
+            problems.append(gettext("%(text)s is no day; write it as %(today)s", text=repr(day[:60]), today=today))
         hours = int(delivery_day(chosen, MARKET_ZONE).duration / timedelta(hours=1))
         since = int((now - midnight(today, MARKET_ZONE)) / timedelta(hours=1))
         return cls(
