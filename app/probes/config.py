@@ -18,6 +18,8 @@ from app.kit.yaml.tree import ProblemReport
 from app.probes.checking.targets import parse_target
 from app.probes.interfaces.logins.models import ServiceLogin
 from app.probes.interfaces.logins.parse import read_logins
+from app.probes.interfaces.suites.models import SuiteConfig
+from app.probes.interfaces.suites.parse import read_suites
 from app.probes.scanning.models import METHODS, Operation, OperationParameter, ParameterValue, ValueOrigin
 from app.probes.scanning.parameters import is_usable
 from app.probes.scanning.selection import ProbeRules
@@ -86,6 +88,7 @@ class ServiceConfig:
     timeout: timedelta = USUAL_TIMEOUT
     group: str = ""
     parent: str = ""
+    suites: tuple[SuiteConfig, ...] = ()
 
     def rules(self) -> Iterator[ProbeRules]:
         """How operations are chosen, for each base URL; of the documents' own hosts where there is none."""
@@ -144,14 +147,16 @@ def _value(entry: Fields, name: str) -> tuple[str, ValueOrigin] | None:
 def _service(name: str, entry: Fields) -> ServiceConfig:
     if not _NAME.fullmatch(name):
         entry.wrong(f"{name[:100]!r} is no name; use up to 100 letters, digits, spaces and _ . : / -")
+    base_urls, auth = _each(entry, "base_urls", checked_base_url), entry.text("auth", longest=LONGEST_NAME)
+    suites = read_suites(entry, base_urls, auth)
     service = ServiceConfig(
         name=name,
         line=entry.line,
-        documents=_documents(entry),
-        base_urls=_each(entry, "base_urls", checked_base_url),
+        documents=_documents(entry, required=not suites),
+        base_urls=base_urls,
         root=entry.text("root"),
         interval=entry.duration("interval", INTERVAL, least=MINUTE, most=DAY),
-        auth=entry.text("auth", longest=LONGEST_NAME),
+        auth=auth,
         parameters=_parameters(entry),
         operation_parameters={operation: _operation(inner) for operation, inner in entry.named("operations").items()},
         headers=_headers(entry),
@@ -165,13 +170,15 @@ def _service(name: str, entry: Fields) -> ServiceConfig:
         timeout=entry.duration("timeout", USUAL_TIMEOUT, least=timedelta(seconds=0.1), most=LONGEST_TIMEOUT),
         group=entry.text("group", longest=LONGEST_NAME),
         parent=entry.text("parent", longest=LONGEST_NAME),
+        suites=suites,
     )
     entry.close()
     return service
 
 
-def _documents(entry: Fields) -> tuple[str, ...]:
-    documents = entry.texts("documents", required=True)
+def _documents(entry: Fields, *, required: bool) -> tuple[str, ...]:
+    """A service with suites needs none."""
+    documents = entry.texts("documents", required=required)
     for document in documents:
         if is_url(document):
             try:

@@ -19,6 +19,13 @@ class CheckMethod(StrEnum):
     HEAD = "HEAD"
     POST = "POST"
     PUT = "PUT"
+    PATCH = "PATCH"
+    DELETE = "DELETE"
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing, and carries no body."""
+        return self in {CheckMethod.GET, CheckMethod.HEAD}
 
 
 class CheckFailure(StrEnum):
@@ -205,6 +212,8 @@ class CheckResult:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
     """With secrets, where the request keeps the answer."""
+    cookies: tuple[str, ...] = field(default=(), repr=False)
+    """Each `Set-Cookie` of the request's own origin, redirects included, where the request keeps the answer."""
 
     @property
     def ok(self) -> bool:

@@ -234,6 +234,7 @@ class InterfaceServiceResource(Resource):
     probes: int
     skipped: int
     defects: int
+    suites: list[str]
 
     @classmethod
     def of(cls, service: ScannedService) -> Self:
@@ -250,6 +251,7 @@ class InterfaceServiceResource(Resource):
             probes=len(service.probes),
             skipped=service.skipped,
             defects=service.defects,
+            suites=[suite.name for suite in config.suites],
         )
 
 

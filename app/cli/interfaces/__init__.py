@@ -19,7 +19,7 @@ TABLE = {
     ),
     "show": Lazy(
         "app.cli.interfaces.watching:show_command",
-        "Show a service: its operations, those that fail first, its last cycles, and what its documents changed.",
+        "Show a service: its operations, those that fail first, its suites, last cycles, and what its documents changed.",
     ),
     "status": Lazy(
         "app.cli.interfaces.watching:status_command",
@@ -27,7 +27,7 @@ TABLE = {
     ),
     "run": Lazy(
         "app.cli.interfaces.watching:run_command",
-        "Let the running service probe all operations of a service now; its clock goes on as before.",
+        "Let the running service probe all operations of a service now, or one suite; its clock goes on as before.",
     ),
     "validate": Lazy(
         "app.cli.interfaces.validate:validate_command",

@@ -14,7 +14,7 @@ from app.cli.options import AsJson
 from app.cli.output import print_json, say_line
 from app.cli.tables import print_table, printable
 
-COLUMNS = ("service", "interval", "documents", "operations", "probes", "skipped", "defects")
+COLUMNS = ("service", "interval", "documents", "operations", "probes", "skipped", "defects", "suites")
 USUAL = Path("config/interfaces.yaml")
 
 
@@ -54,6 +54,7 @@ def validate_command(
                 str(len(service.probes)),
                 str(service.skipped),
                 str(service.defects),
+                str(len(service.config.suites)),
             )
             for service in check.services
         ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.exit_codes import OK, UNAVAILABLE
+from app.cli.exit_codes import FAILED, OK, UNAVAILABLE
 from app.cli.options import AsJson
 from app.cli.output import print_json, say
 from app.cli.session import ask, begin
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from app.probes.interfaces.models import InterfaceChange, InterfaceCycle, OperationRow, ServiceOverview
+    from app.probes.interfaces.models import InterfaceChange, InterfaceCycle, OperationRow, ServiceOverview, SuiteRow
     from app.wiring.container import Container
 
 COLUMNS = ("id", "service", "status", "failing", "of", "since", "p95 ms", "last cycle", "every")
@@ -45,9 +45,17 @@ def status_command(as_json: AsJson = False) -> int:
 
     Exit code: 0 all is well, 1 a service fails, gives no token, or has a document that cannot be read.
     """
+    from app.cli.interfaces.suites import failing_suites
     from app.probes.interfaces.schemas import InterfaceServiceStatus
 
-    found = ask(begin(), lambda wiring: wiring.probes().interfaces().all())
+    async def read(wiring: Container) -> tuple[list[ServiceOverview], dict[int, list[str]]]:
+        interfaces = wiring.probes().interfaces()
+        every = await interfaces.all()
+        return every, {
+            one.service_id: failing_suites(await interfaces.suites(one.service_id)) for one in every if one.failing
+        }
+
+    found, suites = ask(begin(), read)
     unwell = [one for one in found if one.status in {"failing", "auth"} or one.scan_problem]
     if as_json:
         print_json([InterfaceServiceStatus.of(one) for one in unwell])
@@ -55,6 +63,7 @@ def status_command(as_json: AsJson = False) -> int:
         said = (
             [f"{one.failing} of {one.operations} operations fail since {_at(one.failing_since)}"] if one.failing else []
         )
+        said += suites.get(one.service_id, [])
         said += [f"no token: {one.auth_problem}"] if one.auth_failing_since else []
         said += [f"documents: {one.scan_problem}"] if one.scan_problem else []
         say(printable(f"{one.name}: {'; '.join(said)}"))
@@ -64,26 +73,30 @@ def status_command(as_json: AsJson = False) -> int:
 
 
 def show_command(service: WhichService, as_json: AsJson = False) -> int:
-    """Show a service: its operations, those that fail first, its last cycles, and what its documents changed.
+    """Show a service: its operations, those that fail first, its suites, last cycles, and what its documents changed.
 
     Exit code: 0 shown, 1 there is no such service.
     """
+    from app.cli.interfaces.suites import print_suites
     from app.probes.interfaces.schemas import InterfaceServiceStatus
 
     async def read(
         wiring: Container,
-    ) -> tuple[ServiceOverview, list[OperationRow], Sequence[InterfaceCycle], Sequence[InterfaceChange]]:
+    ) -> tuple[
+        ServiceOverview, list[OperationRow], Sequence[SuiteRow], Sequence[InterfaceCycle], Sequence[InterfaceChange]
+    ]:
         interfaces = wiring.probes().interfaces()
         found = await interfaces.find(service)
         number = found.service_id
         return (
             found,
             await interfaces.worst(number, SHOWN),
+            await interfaces.suites(number),
             await interfaces.cycles(number, before=None, limit=CYCLES_SHOWN),
             await interfaces.changes(number, before=None, limit=CHANGES_SHOWN),
         )
 
-    found, operations, cycles, changes = ask(begin(), read)
+    found, operations, suites, cycles, changes = ask(begin(), read)
     shown = InterfaceServiceStatus.of(found)
     if as_json:
         print_json(shown)
@@ -94,6 +107,7 @@ def show_command(service: WhichService, as_json: AsJson = False) -> int:
         print_table(OPERATION_COLUMNS, [_operation_row(one) for one in operations], right={"id", "http", "ms"})
         if found.operations > len(operations):
             say(f"and {found.operations - len(operations)} more operations; the API lists them all")
+    print_suites(suites)
     if cycles:
         say("")
         print_table(CYCLE_COLUMNS, [_cycle_row(one) for one in cycles], right=set(CYCLE_COLUMNS[2:]))
@@ -103,21 +117,36 @@ def show_command(service: WhichService, as_json: AsJson = False) -> int:
     return OK
 
 
-def run_command(service: WhichService) -> int:
-    """Let the running service probe all operations of a service now; its clock goes on as before.
+def run_command(
+    service: WhichService,
+    suite: Annotated[str, typer.Option(help="Only this suite, and wait for what comes of it.", metavar="NAME")] = "",
+) -> int:
+    """Let the running service probe all operations of a service now, or one suite; its clock goes on as before.
 
-    Exit code: 0 asked for, 1 there is no such service, or a cycle of it runs.
+    Example: gridkeeper interfaces run shop --suite checkout
+
+    Exit code: 0 asked for, or the suite is well; 1 there is no such service or suite, or a cycle of it runs; 3 the suite
+    fails.
     """
+    from app.cli.interfaces.suites import print_suites, run_and_wait
 
-    async def act(wiring: Container) -> str:
+    async def act(wiring: Container) -> tuple[str, list[SuiteRow] | None]:
         interfaces = wiring.probes().interfaces()
         found = await interfaces.find(service)
+        if suite:
+            return found.name, await run_and_wait(wiring, found.service_id, suite)
         await interfaces.run_now(found.service_id)
-        return found.name
+        return found.name, None
 
-    name = ask(begin(), act)
+    name, ran = ask(begin(), act)
+    if ran is not None:
+        print_suites(ran)
+        failed = [one.last.message for one in ran if one.last is not None and not one.last.ok]
+        say(printable(f"{name}: {suite} is well" if not failed else f"{name}: {suite} fails at {failed[0]}"))
+        return FAILED if failed else OK
+    what = f"suite {suite}" if suite else "a cycle"
     say(
-        f"{name}: a cycle begins as soon as a running service sees it; `gridkeeper interfaces show` tells what came of it"
+        f"{name}: {what} begins as soon as a running service sees it; `gridkeeper interfaces show` tells what came of it"
     )
     return OK
 

@@ -179,6 +179,8 @@ class HttpChecker:
                 progress.method = CheckMethod.GET
                 hop = replace(hop, method=CheckMethod.GET)
                 response = await self._hop(run, hop, {})
+            if request.keeps_answer and hop.target.origin == run.target.origin:
+                progress.cookies += [value for name, value in response.headers if name == "set-cookie"]
             location = response.header("location")
             if response.status not in _REDIRECTS or not location or not request.redirects:
                 return
@@ -195,7 +197,7 @@ class HttpChecker:
         status = response.status or 0
         run.progress.redirects.append(FollowedRedirect(status, hop.target.shown, target.shown))
         run.progress.url = target.shown
-        keeps = hop.method in {CheckMethod.GET, CheckMethod.HEAD} or status in {307, 308}
+        keeps = hop.method.reads or status in {307, 308}
         method = hop.method if keeps and not (status == 303 and hop.method is CheckMethod.PUT) else CheckMethod.GET
         body = hop.body if method is hop.method else b""
         if target.origin == hop.target.origin:
@@ -351,6 +353,7 @@ class _CheckRun:
             own_delay=progress.watch.lost * 1000,
             headers=response.headers if self.request.keeps_answer else (),
             body=response.body.content() if self.request.keeps_answer and response.body is not None else b"",
+            cookies=tuple(progress.cookies),
         )
         return _without_secrets(result, self.request, response) if self._needs_words(last) else result
 

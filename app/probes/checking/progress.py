@@ -35,6 +35,8 @@ class AttemptProgress:
         self.certificate: ServerCertificate | None = None
         self.redirects: list[FollowedRedirect] = []
         self.response: HttpExchange | None = None
+        self.cookies: list[str] = []
+        """Each `Set-Cookie` of the origin that was asked first."""
         self._seconds: dict[CheckPhase, float] = {}
 
     def add(self, phase: CheckPhase, seconds: float | None) -> None:

@@ -100,7 +100,7 @@ def check_request(request: CheckRequest) -> CheckTarget:
             raise ConfigurationError(f"the header {name[:50]!r} has a name or a value that HTTP does not allow")
         if name.lower() in FRAMING_HEADERS:
             raise ConfigurationError(f"the header {name} is written by the check itself; leave it out")
-    if request.body and request.method in {CheckMethod.GET, CheckMethod.HEAD}:
+    if request.body and request.method.reads:
         raise ConfigurationError(f"{request.method} carries no body; use POST or PUT")
     if request.method is CheckMethod.HEAD and any(condition.reads_body for condition in request.conditions):
         raise ConfigurationError("a condition reads the body, which HEAD does not bring; use GET")

@@ -20,6 +20,7 @@ from app.probes.interfaces.fetching import DocumentFetcher
 from app.probes.interfaces.models import OperationKey, ProbedOperation
 from app.probes.interfaces.requests import OperationProbe, operation_probes, probe_record
 from app.probes.interfaces.sending import ProbeSender
+from app.probes.models import CheckRequest, CheckResult
 from app.probes.scanning.models import DocumentScan
 
 _SERVICES = re.compile(r"^services:[ \t]*(\{[ \t]*\}|null|~)?[ \t]*(#.*)?$", re.MULTILINE)
@@ -77,15 +78,29 @@ async def make_entry(
     return FirstEntry(service, text, described, probes, reading.problems if not reading.scans else ())
 
 
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Asks without a login."""
+
+    sender: ProbeSender
+
+    async def ask(self, request: CheckRequest, *, with_login: bool = True, further: bool = False) -> CheckResult:  # noqa: ARG002
+        return await self.sender.check(request)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
 async def try_once(entry: FirstEntry, sender: ProbeSender) -> list[TriedOperation]:
     """What comes of each operation, asked once; those that fail first."""
     limits: dict[str, HostLimits] = {}
+    asker = _Asker(sender)
 
     async def one(probe: OperationProbe) -> TriedOperation:
         config = entry.config
         host = limits.setdefault(probe.operation.key.origin, HostLimits(config.concurrency, config.rate))
         async with host.slot():
-            record = probe_record(await probe.result(sender.check))
+            record = probe_record(await probe.outcome(asker))
         return TriedOperation(probe.operation, record.ok, record.reason, record.status, record.total_ms, record.message)
 
     tried = await asyncio.gather(*(one(probe) for probe in entry.probes.values()))

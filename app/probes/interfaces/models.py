@@ -84,6 +84,28 @@ class OperationRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StepRecord:
+    """What came of one request of a suite; `request` is as the file writes it, without values."""
+
+    number: int
+    name: str
+    request: str
+    cleanup: bool = False
+    skipped: bool = False
+    ok: bool = False
+    reason: str = ""
+    status: int | None = None
+    dns_ms: float | None = None
+    connect_ms: float | None = None
+    tls_ms: float | None = None
+    first_byte_ms: float | None = None
+    total_ms: float = 0.0
+    bytes: int = 0
+    address: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeRecord:
     """What came of an operation in a cycle, as it is kept."""
 
@@ -101,6 +123,16 @@ class ProbeRecord:
     address: str = ""
     message: str = ""
     excerpt: str = ""
+    steps: tuple[StepRecord, ...] = ()
+    """Of a suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteRow:
+    """A suite with how it stands, and what its last run came to."""
+
+    row: OperationRow
+    last: ProbeRecord | None
 
 
 @dataclass(frozen=True, slots=True)

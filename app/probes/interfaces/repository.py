@@ -30,6 +30,8 @@ from app.probes.interfaces.models import (
     ProbedOperation,
     ProbeRecord,
     ServiceOverview,
+    StepRecord,
+    SuiteRow,
 )
 from app.probes.scanning.models import DocumentScan
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from app.db.engine import Connection, Database
 
 _SCAN: TypeAdapter[DocumentScan] = TypeAdapter(DocumentScan)
+_STEPS: TypeAdapter[tuple[StepRecord, ...]] = TypeAdapter(tuple[StepRecord, ...])
 
 
 @dataclass(slots=True)
@@ -125,7 +128,7 @@ class InterfaceRepository:
     async def record(self, writes: InterfaceWrites) -> None:
         async with self._database.transaction() as connection:
             await connection.executemany(
-                sql.ADD_RESULT, [(operation_id, *astuple(record)) for operation_id, record in writes.results]
+                sql.ADD_RESULT, [_result_row(operation_id, record) for operation_id, record in writes.results]
             )
             if writes.states:
                 ordered = sorted(writes.states.items())
@@ -138,18 +141,28 @@ class InterfaceRepository:
             await connection.executemany(sql.KEEP_AUTH, [(number, *one) for number, one in writes.auth.items()])
             await connection.executemany(sql.KEEP_DUE, list(writes.due.items()))
 
-    async def requested(self) -> list[str]:
-        """Services for which somebody asked for a cycle that has not begun."""
+    async def requested(self) -> list[tuple[str, str]]:
+        """Services for which somebody asked for a cycle that has not begun, or for the run of one suite."""
         async with self._database.connection() as connection:
-            return [row["name"] for row in await connection.fetch(sql.REQUESTED)]
+            return [(row["name"], row["requested_suite"]) for row in await connection.fetch(sql.REQUESTED)]
 
-    async def request(self, service_id: int, now: datetime) -> None:
-        """Let a cycle begin now; Conflict where one is running."""
+    async def is_requested(self, service_id: int) -> bool:
+        """Whether what somebody asked for has not begun."""
+        async with self._database.connection() as connection:
+            return bool(await connection.fetchval(sql.IS_REQUESTED, service_id))
+
+    async def suite_begun(self, service: str) -> None:
+        """The run that somebody asked for begins."""
+        async with self._database.transaction() as connection:
+            await connection.execute(sql.SUITE_BEGUN, service)
+
+    async def request(self, service_id: int, now: datetime, suite: str = "") -> None:
+        """Let a cycle begin now, or the run of one suite; Conflict where a cycle is running."""
         async with self._database.transaction() as connection:
             running = await connection.fetchval(sql.RUNNING, service_id)
             if running is not None:
                 raise Conflict(f"a cycle of the service has been running since {iso(running)}; wait until it has ended")
-            if await connection.fetchval(sql.REQUEST, service_id, now) is None:
+            if await connection.fetchval(sql.REQUEST, service_id, now, suite) is None:
                 raise _absent(service_id)
             await connection.execute(sql.TELL, INTERFACES)
 
@@ -195,7 +208,15 @@ class InterfaceRepository:
             if await connection.fetchval(sql.OPERATION_IS, operation_id) is None:
                 raise NotFound(f"there is no operation {operation_id}; `gridkeeper interfaces show SERVICE` lists them")
             rows = await connection.fetch(sql.RESULTS_OF, operation_id, before, limit)
-        return [ProbeRecord(**dict(row)) for row in rows]
+        return [_result(row) for row in rows]
+
+    async def suites(self, service_id: int) -> list[SuiteRow]:
+        """The suites of a service with what their last runs came to."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.SUITES_OF, service_id)
+            last = await connection.fetch(sql.LAST_RESULTS, [row["operation_id"] for row in rows])
+        results = {row["operation_id"]: _result(row) for row in last}
+        return [SuiteRow(_operation(row, row["service"]), results.get(row["operation_id"])) for row in rows]
 
     async def changes(self, service_id: int, before: int | None, limit: int) -> list[InterfaceChange]:
         """The newest first."""
@@ -260,6 +281,16 @@ def _document(row: Record) -> KeptDocument | None:
     except ValidationError:
         return None
     return KeptDocument(scan, row["read_at"], row["missing_since"])
+
+
+def _result_row(operation_id: int, record: ProbeRecord) -> tuple[object, ...]:
+    steps = _STEPS.dump_json(record.steps).decode() if record.steps else None
+    return (operation_id, *(getattr(record, one.name) for one in fields(record) if one.name != "steps"), steps)
+
+
+def _result(row: Record) -> ProbeRecord:
+    values = {name: value for name, value in row.items() if name != "operation_id"}
+    return ProbeRecord(**{**values, "steps": _STEPS.validate_json(row["steps"] or "[]")})
 
 
 def _operation(row: Record, service: str) -> OperationRow:

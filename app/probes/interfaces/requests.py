@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
 from app.probes.checking.conditions.parse import parse_condition
 from app.probes.config import ServiceConfig, StatusRange
 from app.probes.interfaces.logins.models import RequestCredentials
-from app.probes.interfaces.models import OperationKey, ProbedOperation, ProbeRecord
+from app.probes.interfaces.models import OperationKey, ProbedOperation, ProbeRecord, StepRecord
 from app.probes.kept import reason_of, storable
 from app.probes.models import CheckCondition, CheckMethod, CheckRequest, CheckResult
 from app.probes.scanning.models import OperationParameter, ParameterLocation, ValueOrigin
@@ -29,14 +29,26 @@ class OperationProbe:
     operation: ProbedOperation
     request: CheckRequest = field(repr=False)
 
-    async def result(self, ask: RequestAsk) -> CheckResult:
-        return await ask(self.request)
+    async def outcome(self, asker: RequestAsker) -> ProbeOutcome:
+        return ProbeOutcome(await asker.ask(self.request))
 
 
-class RequestAsk(Protocol):
-    """Sends a request with what lets it in."""
+@dataclass(frozen=True, slots=True)
+class ProbeOutcome:
+    """What a probe shows, and of a suite what each of its requests did."""
 
-    async def __call__(self, request: CheckRequest) -> CheckResult: ...
+    result: CheckResult
+    steps: tuple[StepRecord, ...] = ()
+
+
+class RequestAsker(Protocol):
+    """Sends the requests of probes."""
+
+    async def ask(self, request: CheckRequest, *, with_login: bool = True, further: bool = False) -> CheckResult:
+        """The answer to a request, which carries what lets it in; a `further` one of a probe waits for its turn."""
+        ...
+
+    def now(self) -> datetime: ...
 
 
 def operation_probes(config: ServiceConfig, planned: Iterable[PlannedProbe]) -> dict[OperationKey, OperationProbe]:
@@ -73,7 +85,7 @@ def _request(config: ServiceConfig, probe: PlannedProbe, url: str) -> CheckReque
         url,
         method,
         headers,
-        body.encode() if method in {CheckMethod.POST, CheckMethod.PUT} else b"",
+        b"" if method.reads else body.encode(),
         config.timeout / timedelta(seconds=1),
         RETRIES,
         conditions=(expected_statuses(config.expected),),
@@ -118,7 +130,8 @@ def with_credentials(request: CheckRequest, credentials: RequestCredentials) -> 
     return replace(request, url=url, headers=headers, secrets=(*request.secrets, *credentials.secrets))
 
 
-def probe_record(result: CheckResult, attempts: int = 1) -> ProbeRecord:
+def probe_record(outcome: ProbeOutcome, attempts: int = 1) -> ProbeRecord:
+    result = outcome.result
     reason = reason_of(result)
     phases = result.phases
     return ProbeRecord(
@@ -136,4 +149,5 @@ def probe_record(result: CheckResult, attempts: int = 1) -> ProbeRecord:
         address=result.address or "",
         message=storable(result.detail),
         excerpt=storable(result.excerpt),
+        steps=outcome.steps,
     )

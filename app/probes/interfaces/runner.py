@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,7 +15,7 @@ from app.errors import DatabaseUnavailable
 from app.logging import OutageLog
 from app.probes.config import InterfacesConfig
 from app.probes.interfaces.config_file import InterfacesFile
-from app.probes.interfaces.cycles.run import CycleRun
+from app.probes.interfaces.cycles.run import CycleRun, ServicePlan
 from app.probes.interfaces.cycles.slots import due_slot, first_slot, held_slot
 from app.probes.interfaces.documents import KeptDocument
 from app.probes.interfaces.fetching import DocumentFetcher
@@ -22,6 +23,7 @@ from app.probes.interfaces.logins.keeper import Logins
 from app.probes.interfaces.models import CycleOutcome, CycleTrigger, InterfaceCycle, OperationState, ProbeRecord
 from app.probes.interfaces.repository import InterfaceRepository, InterfaceWrites
 from app.probes.interfaces.sending import ProbeSender
+from app.probes.interfaces.suites.models import SUITE
 from app.probes.interfaces.watched import ServiceWatch
 from app.probes.websites.network_watch import NetworkWatch
 
@@ -65,6 +67,8 @@ class InterfaceRunner:
         self._documents: dict[str, dict[str, KeptDocument]] = {}
         """By service and file, as they were known when this process took over."""
         self._cycles: dict[str, asyncio.Task[None]] = {}
+        self._suites: dict[str, asyncio.Task[None]] = {}
+        """Suites that somebody asked for, by service."""
         self._retries: dict[str, datetime] = {}
         """When services without a token are asked again."""
         self._requests_at = 0.0
@@ -148,9 +152,33 @@ class InterfaceRunner:
         if not services or loop.time() < self._requests_at:
             return
         self._requests_at = loop.time() + REQUESTS_SECONDS
-        for name in await self._rows.requested():
-            if name in services and name not in self._cycles:
+        for name, suite in await self._rows.requested():
+            if name not in services or name in self._cycles or (suite and name in self._suites):
+                continue
+            if suite:
+                await self._rows.suite_begun(name)
+                self._begin_suite(services[name], suite)
+            else:
                 self._begin(services[name], self._clock.now(), CycleTrigger.MANUAL)
+
+    def _begin_suite(self, service: ServiceWatch, suite: str) -> None:
+        """Run one suite by itself; it is no cycle of the service."""
+        name, plan = service.config.name, service.plan
+        if plan is None:
+            return
+        chosen = {key: one for key, one in plan.probes.items() if key.method == SUITE and one.operation.name == suite}
+        run = self._run_of(service, replace(plan, probes=chosen))
+        begun = run.begun(self._clock.now(), CycleTrigger.MANUAL)
+        task = self._suites[name] = asyncio.create_task(self._suite(run, begun, name), name=f"suite of {name}")
+        task.add_done_callback(lambda _: self._suites.pop(name, None))
+
+    async def _suite(self, run: CycleRun, begun: InterfaceCycle, name: str) -> None:
+        try:
+            ended = await run.run(begun)
+        except Exception:  # noqa: BLE001  the boundary of a job: services are probed all the same
+            self._log.exception("interface_suite_crashed", service=name)
+            return
+        self._log.info("interface_suite_ended", service=name, suites=ended.operations, failed=ended.statistics.failed)
 
     def _begin_due(self, service: ServiceWatch) -> None:
         now, name = self._clock.now(), service.config.name
@@ -175,8 +203,15 @@ class InterfaceRunner:
         if service.plan is None:
             return
         self._retries.pop(name, None)
-        run = CycleRun(
-            service.plan,
+        run = self._run_of(service, service.plan)
+        begun = run.begun(due_at, trigger)
+        self._keep(begun)
+        task = self._cycles[name] = asyncio.create_task(self._cycle(run, begun, name), name=f"cycle of {name}")
+        task.add_done_callback(lambda _: self._cycles.pop(name, None))
+
+    def _run_of(self, service: ServiceWatch, plan: ServicePlan) -> CycleRun:
+        return CycleRun(
+            plan,
             service.states,
             sender=self._sender,
             logins=self._logins,
@@ -184,13 +219,12 @@ class InterfaceRunner:
             clock=self._clock,
             sink=self,
         )
-        begun = run.begun(due_at, trigger)
-        self._keep(begun)
-        task = self._cycles[name] = asyncio.create_task(self._cycle(run, begun, name), name=f"cycle of {name}")
-        task.add_done_callback(lambda _: self._cycles.pop(name, None))
 
     async def _cycle(self, run: CycleRun, begun: InterfaceCycle, name: str) -> None:
         try:
+            if name in self._suites:
+                # A suite does not run twice at once.
+                await asyncio.wait([self._suites[name]])
             ended = await run.run(begun)
         except Exception:  # noqa: BLE001  the boundary of a job: other services are probed all the same
             self._log.exception("interface_cycle_crashed", service=name)
@@ -223,17 +257,17 @@ class InterfaceRunner:
         self._writes.cycles[cycle.service_id, cycle.started_at] = cycle
 
     async def _end_cycle(self, name: str) -> None:
-        task = self._cycles.get(name)
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        for task in (self._cycles.get(name), self._suites.get(name)):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def _stand_down(self) -> None:
         """Another process leads, or this one ends."""
         if self._services is None:
             return
         services, self._services = self._services, None
-        for name in list(self._cycles):
+        for name in {*self._cycles, *self._suites}:
             await self._end_cycle(name)
         for service in services.values():
             await service.close()

@@ -49,7 +49,10 @@ class InterfaceServiceStatus(Resource):
 
 
 class ProbedOperationResource(Resource):
-    """An operation that is probed; `status` is unknown, up, pending (it failed and is asked again) or down."""
+    """An operation that is probed; `status` is unknown, up, pending (it failed and is asked again) or down.
+
+    A suite of requests is one, too: its method is SUITE and its name that of the suite.
+    """
 
     operation_id: int
     service: str
@@ -141,8 +144,32 @@ class InterfaceCycleResource(Resource):
         )
 
 
+class SuiteStepResource(Resource):
+    """What came of one request of a suite; a `skipped` one was not sent, and `message` says why."""
+
+    number: int
+    name: str
+    request: str
+    cleanup: bool
+    skipped: bool
+    ok: bool
+    reason: str
+    status: int | None
+    dns_ms: float | None
+    connect_ms: float | None
+    tls_ms: float | None
+    first_byte_ms: float | None
+    total_ms: float
+    bytes: int
+    address: str
+    message: str
+
+
 class ProbeResultResource(Resource):
-    """What came of an operation in a cycle; `attempts` says how often it was asked, 0 that its host was spared."""
+    """What came of an operation in a cycle; `attempts` says how often it was asked, 0 that its host was spared.
+
+    `steps` are those of a suite, of its last attempt.
+    """
 
     at: PreciseInstant
     ok: bool
@@ -158,6 +185,7 @@ class ProbeResultResource(Resource):
     address: str
     message: str
     excerpt: str
+    steps: list[SuiteStepResource]
 
     @classmethod
     def of(cls, record: ProbeRecord) -> Self:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from app.clock import Clock
 from app.errors import NotFound
 from app.kit.suggest import did_you_mean
+from app.kit.yaml.fields import suggestion
 from app.probes.interfaces import sql
 from app.probes.interfaces.models import (
     InterfaceChange,
@@ -16,6 +17,7 @@ from app.probes.interfaces.models import (
     OperationStatus,
     ProbeRecord,
     ServiceOverview,
+    SuiteRow,
 )
 from app.probes.interfaces.repository import InterfaceRepository
 
@@ -75,10 +77,26 @@ class InterfaceService:
         await self._repository.overview(service_id)
         return await self._repository.changes(service_id, before, limit)
 
-    async def run_now(self, service_id: int) -> ServiceOverview:
-        """Let the running service begin a cycle at once; Conflict where one runs."""
-        await self._repository.request(service_id, self._clock.now())
+    async def suites(self, service_id: int) -> Sequence[SuiteRow]:
+        """The suites of a service, and what each step of their last runs did."""
+        return await self._repository.suites(service_id)
+
+    async def run_now(self, service_id: int, suite: str = "") -> ServiceOverview:
+        """Let the running service begin a cycle at once, or run one suite; Conflict where a cycle runs.
+
+        NotFound where the service has no such suite.
+        """
+        if suite:
+            found = await self._repository.overview(service_id)
+            known = [one.row.operation.name for one in await self._repository.suites(service_id)]
+            if suite not in known:
+                raise NotFound(f"{found.name} has no suite {suite!r}{suggestion(suite, dict.fromkeys(known))}")
+        await self._repository.request(service_id, self._clock.now(), suite)
         return await self._repository.overview(service_id)
+
+    async def is_requested(self, service_id: int) -> bool:
+        """Whether nobody has taken up yet what was asked for."""
+        return await self._repository.is_requested(service_id)
 
     async def tidy(self, now: datetime) -> str:
         """Erase old results, and what is left of operations and services that are gone; in words."""

@@ -116,9 +116,9 @@ REMOVE_SERVICES = """
 ADD_RESULT = """
     insert into interface_results (
         operation_id, at, ok, reason, status, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms, bytes, attempts,
-        address, message, excerpt
+        address, message, excerpt, steps
     )
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::text::jsonb)
     on conflict do nothing
 """
 
@@ -161,8 +161,13 @@ SETTLE_PENDING = """
 """
 BEGUN = """
     update interface_services
-    set requested_at = case when requested_at <= $2 then null else requested_at end
+    set requested_at = case when requested_at <= $2 and requested_suite = '' then null else requested_at end
     where service_id = $1
+"""
+SUITE_BEGUN = """
+    update interface_services
+    set requested_at = null, requested_suite = ''
+    where name = $1 and requested_suite <> ''
 """
 KEEP_DUE = "update interface_services set next_due_at = $2 where service_id = $1"
 KEEP_AUTH = """
@@ -183,11 +188,15 @@ SETTLE = """
 
 REQUEST = """
     update interface_services
-    set requested_at = $2
+    set requested_at = $2, requested_suite = $3
     where service_id = $1 and removed_at is null
     returning name
 """
-REQUESTED = "select name from interface_services where removed_at is null and requested_at is not null"
+REQUESTED = """
+    select name, requested_suite from interface_services
+    where removed_at is null and requested_at is not null
+"""
+IS_REQUESTED = "select requested_at is not null from interface_services where service_id = $1"
 RUNNING = """
     select started_at from interface_cycles
     where service_id = $1 and outcome = 'running'
@@ -244,15 +253,35 @@ CYCLES_OF = """
     limit $3
 """
 OPERATION_IS = "select 1 from interface_operations where operation_id = $1"
-RESULTS_OF = """
-    select
-        at, ok, reason, status, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms, bytes, attempts, address, message,
-        excerpt
+_RESULT = """
+    at, ok, reason, status, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms, bytes, attempts, address, message,
+    excerpt, steps::text as steps
+"""
+RESULTS_OF = f"""
+    select {_RESULT}
     from interface_results
     where operation_id = $1 and ($2::timestamptz is null or at < $2)
     order by at desc
     limit $3
-"""
+"""  # noqa: S608  names of columns
+SUITES_OF = f"""
+    select s.name as service, {_OPERATION}
+    from interface_operations as o
+    join interface_services as s using (service_id)
+    where o.service_id = $1 and o.removed_at is null and o.method = 'SUITE'
+    order by o.name, o.operation_id
+"""  # noqa: S608  names of columns
+LAST_RESULTS = f"""
+    select asked.operation_id, latest.*
+    from unnest($1::bigint[]) as asked (operation_id)
+    cross join lateral (
+        select {_RESULT}
+        from interface_results as r
+        where r.operation_id = asked.operation_id
+        order by r.at desc
+        limit 1
+    ) as latest
+"""  # noqa: S608  names of columns
 CHANGES_OF = """
     select at, kind, method, path, name, document, breaking, parts, change_id
     from interface_changes

@@ -12,7 +12,7 @@ import structlog
 from app.clock import Clock
 from app.errors import DatabaseUnavailable
 from app.probes.config import ServiceConfig, is_url
-from app.probes.interfaces.cycles.run import ServicePlan
+from app.probes.interfaces.cycles.run import Probe, ServicePlan
 from app.probes.interfaces.documents import (
     DocumentScans,
     DocumentsNow,
@@ -24,7 +24,8 @@ from app.probes.interfaces.documents import (
 from app.probes.interfaces.fetching import DocumentFetcher
 from app.probes.interfaces.models import OperationKey, OperationState
 from app.probes.interfaces.repository import InterfaceRepository
-from app.probes.interfaces.requests import OperationProbe, operation_probes
+from app.probes.interfaces.requests import operation_probes
+from app.probes.interfaces.suites.probe import suite_probes
 
 SCAN_SECONDS = 20.0
 RETRY_SECONDS = 2.0
@@ -118,5 +119,5 @@ class ServiceWatch:
         return documents_now(self._documents, reading, names_of(config, self._folder), self._clock.now())
 
 
-def _probes(config: ServiceConfig, found: DocumentsNow) -> dict[OperationKey, OperationProbe]:
-    return operation_probes(config, planned_probes(config, found.documents))
+def _probes(config: ServiceConfig, found: DocumentsNow) -> dict[OperationKey, Probe]:
+    return {**operation_probes(config, planned_probes(config, found.documents)), **suite_probes(config)}

@@ -191,7 +191,7 @@ def test_the_command_shows_services_and_problems(folder: Path, capsys: pytest.Ca
     file = str(write(folder, "parameters: {id: '${UNSET_9}'}"))
     assert run(["interfaces", "validate", file, "--syntax"]) == 0
     out, err = capsys.readouterr()
-    assert out.splitlines()[1].split() == ["shop", "15", "min", "1", "4", "3", "1", "0"]
+    assert out.splitlines()[1].split() == ["shop", "15", "min", "1", "4", "3", "1", "0", "0"]
     assert err == "1 services, no problems\n"
     assert run(["interfaces", "validate", file]) == 1
     assert capsys.readouterr().out.startswith(

@@ -29,14 +29,18 @@ class HostLimits:
         """A place among the requests of the host, in the pace of its rate."""
         await self._acquire(urgent=urgent)
         try:
-            loop = asyncio.get_running_loop()
-            begin = max(loop.time(), self._next)
-            self._next = begin + self._apart
-            if begin > loop.time():
-                await asyncio.sleep(begin - loop.time())
+            await self.pace()
             yield
         finally:
             self._release()
+
+    async def pace(self) -> None:
+        """Wait until the rate of the host allows one more request."""
+        loop = asyncio.get_running_loop()
+        begin = max(loop.time(), self._next)
+        self._next = begin + self._apart
+        if begin > loop.time():
+            await asyncio.sleep(begin - loop.time())
 
     def ended(self, *, reached: bool, detail: str) -> None:
         """What came of a request, as far as it tells of the host."""

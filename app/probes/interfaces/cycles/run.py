@@ -28,7 +28,7 @@ from app.probes.interfaces.models import (
     ProbedOperation,
     ProbeRecord,
 )
-from app.probes.interfaces.requests import RequestAsk, probe_record, with_credentials
+from app.probes.interfaces.requests import ProbeOutcome, RequestAsker, probe_record, with_credentials
 from app.probes.interfaces.sending import ProbeSender
 from app.probes.interfaces.state import after_probe, is_confirmed
 from app.probes.models import CheckFailure, CheckRequest, CheckResult
@@ -45,7 +45,7 @@ class Probe(Protocol):
     @property
     def operation(self) -> ProbedOperation: ...
 
-    async def result(self, ask: RequestAsk) -> CheckResult: ...
+    async def outcome(self, asker: RequestAsker) -> ProbeOutcome: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ class CycleRun:
         return replace(begun, outcome=outcome, finished_at=self._clock.now(), statistics=cycle_statistics(self._ended))
 
     async def _operation(self, probe: Probe) -> None:
-        key, config = probe.operation.key, self._plan.config
-        host = self._hosts.setdefault(key.origin, HostLimits(config.concurrency, config.rate))
+        key = probe.operation.key
+        host = self._host(key.origin)
         asked = 0
         while True:
             try:
@@ -119,6 +119,10 @@ class CycleRun:
             if self._heard(key, record, asked):
                 return
             await asyncio.sleep(CONFIRM_SECONDS)
+
+    def _host(self, origin: str) -> HostLimits:
+        config = self._plan.config
+        return self._hosts.setdefault(origin, HostLimits(config.concurrency, config.rate))
 
     def _heard(self, key: OperationKey, record: ProbeRecord, asked: int) -> bool:
         """Follow what a probe showed; whether it needs no further one."""
@@ -135,37 +139,43 @@ class CycleRun:
             # A host that reaches nobody is spared, and the cycle comes to its end in time.
             said = f"not asked, because its host could not be reached: {host.broken}"
             return ProbeRecord(self._clock.now(), ok=False, reason=CheckFailure.CONNECT, attempts=0, message=said)
-        result = await self._result(probe)
-        host.ended(reached=result.failure not in _NOT_REACHED, detail=result.detail)
-        return probe_record(result, asked)
+        outcome = await self._outcome(probe)
+        if not outcome.steps:
+            # The steps of a suite ask other hosts, too.
+            host.ended(reached=outcome.result.failure not in _NOT_REACHED, detail=outcome.result.detail)
+        return probe_record(outcome, asked)
 
-    async def _result(self, probe: Probe) -> CheckResult:
+    async def _outcome(self, probe: Probe) -> ProbeOutcome:
         """What a probe shows; what fails here says nothing about the operation."""
         begun = self._clock.now()
         try:
-            return await probe.result(self.ask)
+            return await probe.outcome(self)
         except ConfigurationError as error:
-            return CheckResult(begun, CheckFailure.OURS, str(error))
+            return ProbeOutcome(CheckResult(begun, CheckFailure.OURS, str(error)))
         except LoginFailed:
             raise
         except Exception:  # noqa: BLE001  the boundary of a job: other operations are asked all the same
             structlog.get_logger().exception("interface_probe_crashed", operation=str(probe.operation.key))
-            return CheckResult(begun, CheckFailure.OURS, "the probe itself failed; the log says why")
+            return ProbeOutcome(CheckResult(begun, CheckFailure.OURS, "the probe itself failed; the log says why"))
 
-    async def ask(self, request: CheckRequest) -> CheckResult:
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    async def ask(self, request: CheckRequest, *, with_login: bool = True, further: bool = False) -> CheckResult:
         """The answer to a request with what lets it in; a token that is refused is renewed once."""
-        auth = self._plan.config.auth
+        if further:
+            scheme, _, rest = request.url.partition("://")
+            await self._host(f"{scheme}://{rest.partition('/')[0]}").pace()
+        auth = self._plan.config.auth if with_login else ""
         token = await self._logins.token(auth)
-        result = await self._sender.check(self._let_in(request, token))
+        result = await self._sender.check(self._let_in(request, auth, token))
         if result.status == 401 and result.failure is CheckFailure.STATUS and token is not None:
             renewed = await self._logins.after_refusal(auth, token)
             if renewed is not token:
-                result = await self._sender.check(self._let_in(request, renewed))
+                result = await self._sender.check(self._let_in(request, auth, renewed))
         [judged] = await self._network.judged([(request.url, result)])
         return judged
 
-    def _let_in(self, request: CheckRequest, token: Token | None) -> CheckRequest:
-        credentials = self._logins.credentials(
-            self._plan.config.auth, token, method=request.method, url=request.url, body=request.body
-        )
+    def _let_in(self, request: CheckRequest, auth: str, token: Token | None) -> CheckRequest:
+        credentials = self._logins.credentials(auth, token, method=request.method, url=request.url, body=request.body)
         return with_credentials(request, credentials)

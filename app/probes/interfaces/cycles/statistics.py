@@ -12,9 +12,10 @@ SLOWEST = 5
 
 
 def cycle_statistics(ended: Iterable[tuple[OperationKey, ProbeRecord]]) -> CycleStatistics:
-    """Counts, percentiles of good answers, and the operations that took longest."""
+    """Counts, percentiles of good answers, and the operations that took longest; a suite is several answers."""
     records = list(ended)
-    good = sorted(((record.total_ms, key) for key, record in records if record.ok), key=lambda one: -one[0])
+    answers = ((record.total_ms, key) for key, record in records if record.ok and not record.steps)
+    good = sorted(answers, key=lambda one: -one[0])
     times = [milliseconds for milliseconds, _ in reversed(good)]
     return CycleStatistics(
         checked=len(records),

@@ -24,7 +24,7 @@ from app.probes.interfaces.logins.models import (
 )
 from app.probes.interfaces.logins.signing import signed_credentials
 from app.probes.interfaces.logins.tokens import Token, read_token
-from app.probes.models import CheckMethod, CheckRequest, CheckResult
+from app.probes.models import CheckRequest, CheckResult
 
 LOGIN_TIMEOUT = 20.0
 LOGIN_ANSWER = 1_000_000
@@ -152,12 +152,11 @@ def _check_of(login: TokenLogin, request: TokenRequest, refresh: str) -> CheckRe
     if request.form:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         body = urlencode(request.form)
-    sends = request.method in {CheckMethod.POST, CheckMethod.PUT}
     return CheckRequest(
         request.url,
         request.method,
         headers,
-        body.encode() if sends else b"",
+        b"" if request.method.reads else body.encode(),
         LOGIN_TIMEOUT,
         # The page that a form leads to after a login is not asked for: the redirect sets the cookies.
         redirects=3 if login.token else 0,

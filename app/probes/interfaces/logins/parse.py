@@ -21,6 +21,7 @@ from app.probes.interfaces.logins.models import (
     TokenPresentation,
     TokenRequest,
 )
+from app.probes.interfaces.secret_texts import entry_text, entry_texts, secrets_in
 from app.probes.models import CheckMethod
 from app.secrets import read_secret
 
@@ -54,18 +55,12 @@ def _secret(entry: Fields, name: str, *, required: bool = True) -> str:
     return value.get_secret_value() if value is not None else ""
 
 
-def _text(entry: Fields, name: str, *, required: bool = False) -> str:
-    """A text that may hold `${NAME}`, such as the name of a user."""
-    value = read_secret(entry, name, required=required, literal=True)
-    return value.get_secret_value() if value is not None else ""
-
-
 def _static(name: str, entry: Fields) -> FixedLogin:
     return FixedLogin(name, _presentation(entry).credentials(_secret(entry, "token")))
 
 
 def _basic(name: str, entry: Fields) -> FixedLogin:
-    user, password = _text(entry, "user", required=True), _secret(entry, "password")
+    user, password = entry_text(entry, "user", required=True), _secret(entry, "password")
     return FixedLogin(name, _basic_credentials(user, password))
 
 
@@ -128,13 +123,13 @@ def _lifetime(entry: Fields) -> timedelta | None:
 
 def _oauth(grant: str) -> Callable[[str, Fields], TokenLogin]:
     def read(name: str, entry: Fields) -> TokenLogin:
-        url, client = _url(entry, "token_url"), _text(entry, "client_id", required=grant == "client_credentials")
+        url, client = _url(entry, "token_url"), entry_text(entry, "client_id", required=grant == "client_credentials")
         secret = _secret(entry, "client_secret", required=grant == "client_credentials")
         form = [("grant_type", grant)]
         secrets = [secret]
         if grant == "password":
             password = _secret(entry, "password")
-            form += [("username", _text(entry, "user", required=True)), ("password", password)]
+            form += [("username", entry_text(entry, "user", required=True)), ("password", password)]
             secrets.append(password)
         elif grant == "refresh_token":
             token = _secret(entry, "refresh_token")
@@ -163,14 +158,14 @@ def _oauth(grant: str) -> Callable[[str, Fields], TokenLogin]:
 
 def _call(name: str, entry: Fields, *, cookies: bool) -> TokenLogin:
     method = entry.choice("method", CheckMethod, CheckMethod.POST)
-    headers, secrets = _texts(entry, "headers")
-    form, more = _texts(entry, "form")
-    body = _text(entry, "body")
+    headers, secrets = entry_texts(entry, "headers")
+    form, more = entry_texts(entry, "form")
+    body = entry_text(entry, "body")
     if body and form:
         entry.wrong("a request has a form or a body", "body")
     if body and not any(header.lower() == "content-type" for header in headers):
         headers = {**headers, "Content-Type": "application/json" if body.lstrip().startswith("{") else "text/plain"}
-    secrets = [*secrets, *more, *_quoted(entry, "body", body)]
+    secrets = [*secrets, *more, *secrets_in(entry, "body", body)]
     return TokenLogin(
         name,
         TokenRequest(_url(entry, "url"), method, headers, tuple(form.items()), body, tuple(filter(None, secrets))),
@@ -181,33 +176,6 @@ def _call(name: str, entry: Fields, *, cookies: bool) -> TokenLogin:
     )
 
 
-def _texts(entry: Fields, name: str) -> tuple[dict[str, str], list[str]]:
-    """Texts by names, and those of them that come from the environment."""
-    inner = entry.entry(name)
-    found: dict[str, str] = {}
-    secrets: list[str] = []
-    if inner is None:
-        return found, secrets
-    for key in inner.names:
-        found[key] = _text(inner, key, required=True)
-        secrets += _quoted(inner, key, found[key])
-    return found, secrets
-
-
-def _quoted(entry: Fields, name: str, whole: str) -> list[str]:
-    """What `${NAME}` stands for in a field whose value is `whole`, which no result may show."""
-    written = entry.written(name, "a text") or ""
-    pieces = re.split(r"\$\{[^}]*\}", written)
-    if len(pieces) == 1:
-        return []
-    found, place = [], len(pieces[0])
-    for piece in pieces[1:]:
-        end = whole.find(piece, place) if piece else len(whole)
-        found.append(whole[place : end if end >= 0 else len(whole)])
-        place = (end if end >= 0 else len(whole)) + len(piece)
-    return found
-
-
 def _hmac(name: str, entry: Fields) -> SigningLogin:
     digest, encoding = entry.text("digest", "sha256"), entry.text("encoding", "hex")
     for value, known, field in ((digest, DIGESTS, "digest"), (encoding, ENCODINGS, "encoding")):
@@ -215,7 +183,7 @@ def _hmac(name: str, entry: Fields) -> SigningLogin:
             entry.wrong(f"{value[:50]!r} is none of {', '.join(known)}", field)
     text = entry.text("text", "{method}\\n{path}\\n{timestamp}").replace("\\n", "\n")
     _check_fields(entry, "text", text, SIGNED_FIELDS)
-    headers, _ = _texts(entry, "headers")
+    headers, _ = entry_texts(entry, "headers")
     headers = headers or {"X-Timestamp": "{timestamp}", "X-Signature": "{signature}"}
     for header in headers.values():
         _check_fields(entry, "headers", header, (*SIGNED_FIELDS, "signature"))

@@ -25,6 +25,7 @@ _Number = Annotated[
     int, Path(ge=1, le=2**63 - 1, description="Number of the service; `/interfaces/services` lists them.")
 ]
 _Operation = Annotated[int, Path(ge=1, le=2**63 - 1, description="Number of the operation.")]
+_Suite = Annotated[str, Query(description="Only the suite of this name.", max_length=100)]
 _Status = Annotated[OperationStatus | None, Query(description="Only operations of this status.")]
 
 
@@ -43,9 +44,9 @@ async def read_interface_service(services: Services, service_id: _Number) -> Int
 
 
 @router.post("/interfaces/services/{service_id}/run", openapi_extra=OPERATE)
-async def run_interface_service(services: Services, service_id: _Number) -> InterfaceServiceStatus:
-    """Let a service be probed within a second, outside of its clock; 409 while a cycle of it runs."""
-    return InterfaceServiceStatus.of(await services.probes().interfaces().run_now(service_id))
+async def run_interface_service(services: Services, service_id: _Number, suite: _Suite = "") -> InterfaceServiceStatus:
+    """Let a service, or one suite of it, be probed within a second, outside of its clock; 409 while a cycle of it runs."""
+    return InterfaceServiceStatus.of(await services.probes().interfaces().run_now(service_id, suite))
 
 
 @router.get("/interfaces/services/{service_id}/operations", openapi_extra=READ)
