@@ -3,7 +3,6 @@
 
 for (const table of document.querySelectorAll("table.heat[data-hours]")) {
   const months = [...table.querySelectorAll("thead [data-month]")].map((cell) => cell.dataset.month);
-  const rows = table.tBodies[0].rows;
   let current = null;
 
   function address(cell) {
@@ -25,7 +24,8 @@ for (const table of document.querySelectorAll("table.heat[data-hours]")) {
     if (event.key === "Enter") location.assign(address(cell));
     const step = STEPS[event.key];
     if (!step) return;
-    const next = rows[cell.parentElement.sectionRowIndex + step[0]]?.cells[cell.cellIndex + step[1]];
+    const rows = [...table.querySelectorAll("tbody tr")];
+    const next = rows[rows.indexOf(cell.parentElement) + step[0]]?.cells[cell.cellIndex + step[1]];
     if (!next || next.tagName !== "TD") return;
     event.preventDefault();
     walk(next);
@@ -34,7 +34,12 @@ for (const table of document.querySelectorAll("table.heat[data-hours]")) {
     const cell = event.target.closest("tbody td");
     if (cell) location.assign(address(cell));
   });
-  table.classList.add("walked");
-  current = rows[0]?.cells[1] ?? null;
-  if (current) current.tabIndex = 0;
+  // Parts that the service sends know nothing of where somebody walks.
+  function begin() {
+    table.classList.add("walked");
+    if (!current?.isConnected) current = table.querySelector("tbody td");
+    if (current) current.tabIndex = 0;
+  }
+  document.addEventListener("partschange", begin);
+  begin();
 }

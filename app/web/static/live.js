@@ -18,9 +18,12 @@ function inUse(node) {
   return node.contains(document.activeElement) || [...node.querySelectorAll("input, textarea, select")].some(typedIn);
 }
 
+// What somebody opened, and where a script lets somebody walk to, is not the service's to say.
+const OWN = new Set(["open", "tabindex"]);
+
 function patchAttributes(old, fresh) {
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+    if (!fresh.hasAttribute(name) && !OWN.has(name)) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
     if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
@@ -175,7 +178,8 @@ function follow(root) {
     source.addEventListener("parts", ({ data, lastEventId }) => {
       const holder = document.createElement("template");
       holder.innerHTML = data;
-      const parts = [...document.adoptNode(holder.content).children];
+      const parts = [...holder.content.children].map((part) =>
+        document.adoptNode(part.localName === "template" ? part.content.firstElementChild : part));
       document.title = parts.shift().textContent;
       for (const part of parts) { dress(part); patchPart(part); }
       lives(lastEventId);

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from app.access.models import AccessScope
 from tests.support.api_factory import ServedApi, served_api
@@ -180,10 +180,12 @@ async def test_the_map_changes_in_place_with_what_is_chosen_and_arrows_go_over_i
         await page.get_by_text("How late the latest item of the zone is").wait_for()
         assert page.url == f"{api.url}/?area=FR&map=freshness"
         await page.focus("input[name=hour]")
-        await page.keyboard.press("Home")
-        await page.wait_for_url("**/?area=FR&map=freshness&day=*&hour=0")
+        # Whatever hour it is now, it is one of these two at most.
+        await page.keyboard.press("End")
+        await page.keyboard.press("ArrowLeft")
+        await page.wait_for_url("**/?area=FR&map=freshness&day=*&hour=22")
         assert await page.evaluate("document.activeElement.name") == "hour"
-        assert "hour%3D0" in str(await page.locator("#live").get_attribute("data-address"))
+        assert "hour%3D22" in str(await page.locator("#live").get_attribute("data-address"))
         await page.focus(".zones a")
         for key in ("ArrowRight", "ArrowDown", "ArrowLeft"):
             await page.keyboard.press(key)
@@ -246,14 +248,23 @@ async def test_a_chart_is_drawn_with_its_holes_follows_the_theme_and_opens_a_ran
         assert visit.wrong == []
 
 
-async def test_arrow_keys_walk_over_the_map_of_coverage_and_enter_opens_the_hours(
-    browser: Browser, api: ServedApi
+async def test_arrow_keys_walk_over_the_map_of_coverage_which_changes_under_them_and_enter_opens_the_hours(
+    browser: Browser, api: ServedApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("app.web.pages.live.viewers.SPACING", 0.1)
+    monkeypatch.setattr("app.web.pages.live.viewers.TIMES_ITS_COST", 1)
     async with visiting(browser) as visit:
         page = visit.page
         await page.goto(f"{api.url}/coverage?from=2025-12&to=2026-02")
+        await page.get_by_text("Live, as of").wait_for()
         await page.locator("table.heat tbody td").first.focus()
         await page.keyboard.press("ArrowRight")
+        before = await page.evaluate("document.activeElement.textContent")
+        async with api.container.database().connection() as connection:
+            await connection.execute("update daily_counts set stored = stored / 2 where day >= '2026-01-01'")
+        await keep_event(api)
+        await expect(page.locator(":focus")).not_to_have_text(before, timeout=30_000)
+        assert await page.evaluate("document.activeElement.tabIndex") == 0, "where one is stays so"
         await page.keyboard.press("ArrowUp")
         await page.keyboard.press("Enter")
         await page.wait_for_url("**/coverage/hours?item=load_actual&area=FR&month=2026-01")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -9,6 +10,7 @@ import pytest
 
 from app.web.pages.live.messages import MadePage, ended_message, parts_message
 from app.web.pages.live.parts import EACH, PageParts, differing
+from app.web.pages.live.viewers import LONGEST_SPACING, SPACING, ViewedAddress, ViewedPage
 
 PAGE = """{% call part("rows", "ul", tone) %}{% for row in rows %}{% call part("row-" ~ loop.index, "li", each=5) %}
 {{ row }}{% endcall %}{% endfor %}{% endcall %}"""
@@ -68,3 +70,23 @@ def test_no_text_gets_out_of_its_message_which_holds_the_token_of_its_reader() -
 def test_looking_again_helps_unless_the_page_is_not_for_this_viewer_or_gone(status: int, lost: bool) -> None:
     page = MadePage(status=HTTPStatus(status))
     assert (page.lost, page.good) == (lost, status == 200)
+
+
+def test_rows_come_in_what_lets_a_browser_read_them_outside_of_a_table() -> None:
+    parts = PageParts()
+    parts("rows-1", "tbody", caller=lambda: "<tr><td>1")
+    text = parts_message(MadePage(parts, "t"), {}, datetime(2026, 7, 1, tzinfo=UTC), str).decode()
+    assert re.search(r'</title><template><tbody id="rows-1" data-part="\w+"><tr><td>1</tbody></template>\n', text)
+
+
+def test_a_page_that_takes_long_is_made_anew_less_often() -> None:
+    page = ViewedPage(ViewedAddress("/coverage", "", ()), begun=100.0)
+    assert (page.due(changed=101.0), page.due(changed=0.0)) == (100 + SPACING, 100 + EACH)
+    page.took = 0.4
+    assert [page.due(changed=101.0), page.due(changed=0.0)] == pytest.approx([112, 100 + EACH])
+    page.made.parts.each = 1.0
+    assert page.due(changed=0.0) == pytest.approx(112)
+    page.took = 90.0
+    assert page.due(changed=101.0) == 100 + LONGEST_SPACING
+    page.made = MadePage(status=HTTPStatus.SERVICE_UNAVAILABLE)
+    assert page.due(changed=0.0) == 100 + SPACING, "the database may be back"

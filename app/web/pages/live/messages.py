@@ -16,6 +16,7 @@ from app.web.pages.live.parts import PageParts, differing
 SCOPE_KEY = "gridkeeper.made_page"
 """Where a request asks for the parts of a page in place of the page."""
 
+_OF_TABLES = {"thead", "tbody", "tfoot", "tr", "td", "th"}
 _LINE = re.compile(r"\r\n|\r|\n")
 
 
@@ -42,8 +43,14 @@ class MadePage:
 
 def parts_message(page: MadePage, had: Mapping[str, str], at: datetime, for_viewer: Callable[[str], str]) -> bytes:
     """The parts that differ from what the viewer has, with its own tokens in their forms, behind the title."""
-    parts = (page.parts.element(name) for name in differing(page.parts, had))
+    parts = (_whole(page.parts, name) for name in differing(page.parts, had))
     return message("parts", for_viewer(f"<title>{escape(page.title)}</title>{''.join(parts)}"), at)
+
+
+def _whole(parts: PageParts, name: str) -> str:
+    """The part as a browser reads it where no table is around it."""
+    text = parts.element(name)
+    return f"<template>{text}</template>" if parts.found[name].tag in _OF_TABLES else text
 
 
 def alive_message(at: datetime) -> bytes:

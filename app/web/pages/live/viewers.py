@@ -33,6 +33,8 @@ SPACING: Final = 2.0
 CHECK_SECONDS: Final = 10.0
 """A viewer whose key or session has ended learns it within so long, and is sent nothing before."""
 HEARTBEAT: Final = 15.0
+TIMES_ITS_COST, LONGEST_SPACING = 30, 60.0
+"""A page that takes long is made anew less often: the wait is so many times as long, and so many seconds at most."""
 SHORTEST: Final = 0.05
 """The shortest pause of the loop."""
 RETRY_SECONDS: Final = 2.0
@@ -76,10 +78,15 @@ class ViewedPage:
     version: int = 0
     begun: float = float("-inf")
     """When the last look began, on the clock of the process."""
+    took: float = 0.0
+    """Seconds that it took."""
 
     def due(self, changed: float) -> float:
         """When the next look is due, where something happened last at `changed`."""
-        return self.begun + (SPACING if changed >= self.begun or not self.made.good else self.made.parts.each)
+        if not self.made.good:
+            return self.begun + SPACING
+        spacing = max(SPACING, min(TIMES_ITS_COST * self.took, LONGEST_SPACING))
+        return self.begun + (spacing if changed >= self.begun else max(spacing, self.made.parts.each))
 
     def wake(self) -> None:
         for viewer in self.viewers:
@@ -240,6 +247,7 @@ class LivePages:
                 viewer.ended = made.detail
                 viewer.woken.set()
                 continue
+            page.took = time.monotonic() - page.begun
             before, page.made, page.made_at = page.made, made, self._now()
             if not (made.good and before.good) or made.parts.digests() != before.parts.digests() or not page.version:
                 page.version += 1
