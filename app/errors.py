@@ -3,6 +3,7 @@
 AppError
 ├── ConfigurationError            stop at start and say which setting is wrong and how to mend it
 ├── DatabaseUnavailable           the database cannot be reached or used
+│   ├── ReplicaLost               a replica failed in the middle of a read: read again, from the primary
 │   └── SchemaMismatch            the database has another schema version or another origin
 ├── SourceError                   no usable document
 │   ├── NoMatchingData            the source has nothing for these parameters: an empty answer
@@ -37,6 +38,10 @@ class ConfigurationError(AppError):
 
 class DatabaseUnavailable(AppError):
     """The database cannot be reached, or is not one we can use."""
+
+
+class ReplicaLost(DatabaseUnavailable):
+    """The replica that answers reads failed in the middle of one, or ended it; the primary may answer."""
 
 
 class SchemaMismatch(DatabaseUnavailable):

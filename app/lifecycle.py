@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from app.db.embedded import admit_logins, embedded_notice, guarded, has_database, start_embedded
 from app.db.engine import Database
 from app.db.migrate import check_schema, claim_origin, migrate
+from app.db.reading.database import reads_of
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.settings import Settings
 from app.tasks.memory import MemoryKeeper, lean_memory
@@ -93,10 +94,10 @@ def favour_the_event_loop() -> None:
 @asynccontextmanager
 async def services(settings: Settings, echo: Echo, *, made: bool = False) -> AsyncIterator[Container]:
     """The services on the open database; nothing runs, and neither token nor platform is needed."""
-    async with database(settings, echo, made=made) as opened:
+    async with database(settings, echo, made=made) as opened, reads_of(settings.database, opened) as reading:
         from app.wiring.container import Container
 
-        yield Container(settings=settings, database=opened, echo=echo)
+        yield Container(settings=settings, database=opened, reading=reading, echo=echo)
 
 
 @asynccontextmanager
@@ -117,7 +118,8 @@ async def collecting(settings: Settings, echo: Echo, *, asks: bool = True) -> As
             settings = await stack.enter_async_context(_with_sandbox(settings, echo))
         from app.wiring.container import Container
 
-        container = Container(settings=settings, database=opened, echo=echo)
+        reading = await stack.enter_async_context(reads_of(settings.database, opened))
+        container = Container(settings=settings, database=opened, reading=reading, echo=echo)
         stack.push_async_callback(container.sources().live().aclose)
         stack.push_async_callback(container.storage().notices().close)
         await stack.enter_async_context(_measuring(container))

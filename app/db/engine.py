@@ -48,7 +48,10 @@ _LOST = (
 class Database:
     """A PostgreSQL database behind a pool of connections; `open` it before use and `close` it after."""
 
-    def __init__(self, settings: DatabaseSettings, url: str, *, readonly: bool = False) -> None:
+    def __init__(
+        self, settings: DatabaseSettings, url: str, *, readonly: bool = False, patience: float | None = None
+    ) -> None:
+        """`patience`: seconds to wait for a free connection, where that is not as long as a statement may last."""
         self._settings = settings
         self._session = {"default_transaction_read_only": "on"} if readonly else {}
         self._address = DatabaseAddress.parse(url)
@@ -64,7 +67,7 @@ class Database:
             pool_size=settings.pool_size,
             max_overflow=0,
             # A connection may be busy as long as a statement may last.
-            pool_timeout=settings.statement_timeout,
+            pool_timeout=settings.statement_timeout if patience is None else patience,
         )
 
     def __repr__(self) -> str:
@@ -100,6 +103,9 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+    def demand_current(self) -> None:
+        """Let the next reads miss nothing that was committed before now, which a primary never does."""
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

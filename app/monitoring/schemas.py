@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field
 
@@ -14,6 +14,9 @@ from app.monitoring.status import Status
 from app.schemas import CalendarDay, Instant, Resource
 from app.settings import Settings, variables
 from app.settings.shown import shown_setting
+
+if TYPE_CHECKING:
+    from app.db.reading.database import ReplicaState
 
 
 class ReplicaResource(Resource):
@@ -325,6 +328,26 @@ class ItemStatusResource(Resource):
     last_run: RunStatusResource | None
 
 
+class ReadReplicaResource(Resource):
+    """The replica that answers reads; where it is not used, the primary does. `lag_seconds`: how old its values are at most."""
+
+    name: str
+    used: bool
+    lag_seconds: float | None
+    max_lag_seconds: float
+    problem: str | None
+
+    @classmethod
+    def of(cls, state: ReplicaState) -> Self:
+        return cls(
+            name=state.name,
+            used=state.used,
+            lag_seconds=state.lag,
+            max_lag_seconds=state.max_lag,
+            problem=state.problem or None,
+        )
+
+
 class StatusResource(Resource):
     """What the database is and holds, what is late, and the health of the service."""
 
@@ -339,6 +362,7 @@ class StatusResource(Resource):
     items: list[ItemStatusResource]
     rules_login: str
     health: HealthResource | None
+    read_replica: ReadReplicaResource | None
     problems: list[str]
 
     @classmethod
@@ -355,6 +379,7 @@ class StatusResource(Resource):
             items=[ItemStatusResource.model_validate(item) for item in status.items],
             rules_login=status.rules_login,
             health=HealthResource.of(status.health) if status.health else None,
+            read_replica=ReadReplicaResource.of(status.read_replica) if status.read_replica else None,
             problems=list(status.problems),
         )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.collection.repository import latest_windows
 from app.collection.source_health import PlatformState, state_after
+from app.db.reading.database import ReplicaState
 from app.db.timescale import detect_server_level
 from app.logging import redact
 from app.market.time import Resolution
@@ -77,6 +78,8 @@ class Status:
     rules_login: str = ""
     """Why rules of this database log in as somebody who could do more than read; empty where they do not."""
     health: Health | None = None
+    read_replica: ReplicaState | None = None
+    """The replica that answers reads of this process; None where there is none."""
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field
 
 from app.logging import redact
+from app.monitoring.schemas import ReadReplicaResource
 from app.schemas import Instant, PreciseInstant, Resource
 
 if TYPE_CHECKING:
     from app.collection.source_health import PlatformState
     from app.db.leader import LeaderView
+    from app.db.reading.database import ReplicaState
     from app.db.status import DatabaseState, HealthCheck
     from app.scheduling.cost import Cost
     from app.scheduling.models import JobRun
@@ -258,6 +260,7 @@ class ReadinessResource(ReplicaRole, WarnedVerdict):
     alerting: CheckResource
     work: WorkResource
     platform: PlatformResource
+    read_replica: ReadReplicaResource | None
 
     @classmethod
     def of(
@@ -266,6 +269,7 @@ class ReadinessResource(ReplicaRole, WarnedVerdict):
         state: DatabaseState,
         tasks: TaskStats,
         platform: PlatformState,
+        replica: ReplicaState | None = None,
         *,
         reasons: list[str],
         warnings: list[str],
@@ -283,4 +287,5 @@ class ReadinessResource(ReplicaRole, WarnedVerdict):
             alerting=_check(state.alerting),
             work=WorkResource.of(status, tasks),
             platform=PlatformResource.of(platform),
+            read_replica=ReadReplicaResource.of(replica) if replica else None,
         )

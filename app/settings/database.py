@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from typing import Annotated, Self
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from app.settings.section import Folder, SecretFile, Section, one_of, secret_in
+
+_SCHEMES = ("postgresql://", "postgres://", "postgresql+asyncpg://")
 
 
 class DatabaseSettings(Section):
@@ -26,6 +28,18 @@ class DatabaseSettings(Section):
         default=None,
         validate_default=True,
         description="postgresql://user:password@host:5432/name of a PostgreSQL 16 or newer; empty for the embedded one.",
+    )
+    read_url: SecretStr | None = Field(
+        default=None,
+        validate_default=True,
+        description="postgresql://user@host:5432/name of a streaming replica of that server: values, coverage, quality and "
+        "reports are read there for API and pages while it is fresh enough; empty: from the server itself.",
+    )
+    read_max_lag: float = Field(
+        default=30.0,
+        ge=1,
+        le=3600,
+        description="Seconds by which the replica may be behind; one that is more so, or away, answers nothing.",
     )
     port: Annotated[int | None, BeforeValidator(lambda value: None if value == "" else value)] = Field(
         default=None,
@@ -55,9 +69,24 @@ class DatabaseSettings(Section):
             if file is not None or info.data.get("rules_password_file") is not None:
                 raise ValueError("a password file needs it; write it as postgresql://user@host:5432/name")
             return None
-        if not text.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
+        if not text.startswith(_SCHEMES):
             raise ValueError("write it as postgresql://user:password@host:5432/name")
         return value if file is None else SecretStr(_with_password(text, secret_in(file)))
+
+    @field_validator("read_url")
+    @classmethod
+    def _replica(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        text = value.get_secret_value().strip() if value else ""
+        if not text:
+            return None
+        if info.data.get("url") is None:
+            raise ValueError("it names a replica of the server of GRIDKEEPER_DATABASE__URL, which is not set")
+        if not text.startswith(_SCHEMES):
+            raise ValueError("write it as postgresql://user:password@host:5432/name")
+        file = info.data.get("password_file")
+        if file is None or urlsplit(text).password is not None:
+            return value
+        return SecretStr(_with_password(text, secret_in(file)))
 
     @field_validator("port")
     @classmethod

@@ -95,8 +95,10 @@ class _SeriesGone(Conflict):
 class TimeSeriesRepository:
     """The observations of one database; every public method is one transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, writers: Database | None = None) -> None:
+        """`writers`: the primary, which knows who is writing, where the database is one of reads."""
         self._database = database
+        self._writers = writers or database
         self._ids: dict[SeriesKey, int] = {}
         self._forgotten_at = -FORGET_EACH
 
@@ -213,6 +215,7 @@ class TimeSeriesRepository:
         """
         if as_of is not None:
             await self._writers_past(as_of)
+            self._database.demand_current()
         async with self._database.transaction(isolation="repeatable_read", readonly=True) as connection:
             series = await _list_series(connection, items, list(areas))
             if ids:
@@ -251,7 +254,7 @@ class TimeSeriesRepository:
 
     async def _horizon(self) -> tuple[datetime, datetime]:
         """The server's clock, and the instant from which on values may be recorded that cannot be seen yet."""
-        async with self._database.connection() as connection:
+        async with self._writers.connection() as connection:
             [found] = await connection.fetch(statements.WRITERS)
         return found["now"], min(found["now"], found["oldest"] or found["now"])
 

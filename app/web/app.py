@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from app.clock import until_beat
 from app.db.engine import Database
+from app.db.reading.database import ReadDatabase, replica_of
 from app.errors import ConfigurationError
 from app.monitoring.replica.resources import disk
 from app.settings import WebSettings
@@ -34,6 +35,7 @@ from app.web.metrics.service import Metrics, PoolState, Snapshot
 from app.web.pages import PATHS
 from app.web.pages.runbook import runbook_router
 from app.web.problem_types import BASE
+from app.web.read_policy import ReadPolicy
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
@@ -72,6 +74,8 @@ def create_app(probes: ServiceState, container: Container | None = None) -> Fast
     if container is not None:
         add_api(app, container)
         add_pages(app, container, probes)
+    if container is not None and isinstance(reads := container.reading(), ReadDatabase):
+        app.add_middleware(ReadPolicy, reads=reads)
     app.include_router(health.router(probes))
     app.include_router(runbook_router())
 
@@ -79,6 +83,7 @@ def create_app(probes: ServiceState, container: Container | None = None) -> Fast
     async def metrics(request: Request) -> Response:
         database = await probes.database.look()
         tasks = len(asyncio.all_tasks())
+        probes.metrics.show_read_replica(probes.read_replica())
         probes.metrics.show(Snapshot(probes.scheduler(), probes.tasks(), probes.pool(), database, tasks))
         accept = request.headers.get("accept", "")
         body, content_type = await asyncio.to_thread(probes.metrics.exposition, accept)
@@ -167,6 +172,7 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
         rules_age=lambda: container.alerting().service().status().tick_age,
         delivery_age=lambda: container.alerting().delivery_worker().age,
         channels=lambda: container.alerting().delivery_worker().warnings,
+        read_replica=lambda: replica_of(container.reading()),
         disk=lambda: None if settings.database.url else disk_of(settings.data_dir),
     )
     async with serve_http(create_app(probes, container), settings.web) as url, _counting(container):

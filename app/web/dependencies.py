@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from app.access.models import AccessScope, Caller, NotAuthenticated, StoredAnswer
 from app.access.service import AccessService, check_scope
 from app.access.users.service import UserService
+from app.db.reading.context import read_twice
 from app.kit.suggest import did_you_mean
 from app.settings import Settings
 from app.web.api_problems import as_api_error
@@ -69,7 +70,7 @@ class ApiRoute(APIRoute):
         async def admitted(request: Request) -> Response:
             self._check_scope(request)
             check_query(request, known)
-            return await handle(request)
+            return await (read_twice(partial(handle, request)) if request.method in _READING else handle(request))
 
         async def guarded(request: Request) -> Response:
             await self._identify(request)

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from app.alerting.delivery.worker import WELL_WITHIN
 from app.collection.source_health import PlatformState, SourceHealth
+from app.db.reading.database import ReplicaState
 from app.db.status import DatabaseState
 from app.logging import redact
 from app.monitoring.health import SHORT, SHORT_BYTES
@@ -54,6 +55,8 @@ class ServiceState:
     """Seconds since this process last looked for due messages with success."""
     channels: Callable[[], list[str]] = list
     """What is wrong with the channels by which people are reached."""
+    read_replica: Callable[[], ReplicaState | None] = lambda: None
+    """The replica that answers reads; None where there is none."""
     disk: Callable[[], tuple[int, int] | None] = lambda: None
     """Bytes that are free on the disk of the data directory, and all there are; None where that holds no data."""
 
@@ -149,7 +152,11 @@ def router(probes: ServiceState) -> APIRouter:
         found = warnings(status, platform) + alert_warnings(state, probes.rules_age(), probes.delivery_age())
         found += map(redact, probes.channels())
         found += disk_warnings(disk)
-        content = ReadinessResource.of(status, state, probes.tasks(), platform, reasons=reasons, warnings=found)
+        replica = probes.read_replica()
+        found += [f"read replica: {replica.text}"] if replica and not replica.used else []
+        content = ReadinessResource.of(
+            status, state, probes.tasks(), platform, replica, reasons=reasons, warnings=found
+        )
         return _answer(content, ok=not reasons)
 
     return routes

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.wiring.monitoring import MonitoringWiring
     from app.wiring.probes import ProbesWiring
     from app.wiring.quality import QualityWiring
+    from app.wiring.reads import ReadsWiring
     from app.wiring.replica import ReplicaWiring
     from app.wiring.reporting import ReportingWiring
     from app.wiring.scheduling import SchedulingWiring
@@ -43,13 +44,15 @@ class Container(containers.DeclarativeContainer):
 
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
+    reading: providers.Dependency[Database] = providers.Dependency(instance_of=Database, default=database)
+    """Where reads go: the database itself, or a replica in front of it."""
     echo: providers.Dependency[Echo] = providers.Dependency()
     clock: providers.Singleton[SystemClock] = providers.Singleton(SystemClock)
-    _common: ClassVar[dict[str, Any]] = {"settings": settings, "database": database, "clock": clock}
+    _stored: ClassVar[dict[str, Any]] = {"settings": settings, "database": database}
+    _common: ClassVar[dict[str, Any]] = {**_stored, "clock": clock}
 
-    storage: providers.Singleton[StorageWiring] = providers.Singleton(
-        _domain("storage"), settings=settings, database=database
-    )
+    storage: providers.Singleton[StorageWiring] = providers.Singleton(_domain("storage"), **_stored)
+    reads: providers.Singleton[ReadsWiring] = providers.Singleton(_domain("reads"), **_stored, reading=reading)
     sources: providers.Singleton[SourcesWiring] = providers.Singleton(
         _domain("sources"), settings=settings, database=database, clock=clock, echo=echo, storage=storage
     )

@@ -13,6 +13,7 @@ import httpx
 
 from app.access.models import AccessScope, Caller, KeyRequest
 from app.access.service import AccessService
+from app.db.reading.database import reads_of
 from app.settings import Settings
 from app.web.app import create_app, serve_http
 from app.web.problem_types import BASE
@@ -72,8 +73,8 @@ async def served_api(database_url: str, **chosen: Any) -> AsyncIterator[ServedAp
     """`chosen` are sections of the settings."""
     values = {"sandbox": True, "database": {"url": database_url}, "web": {"port": 0}, **chosen}
     settings = Settings.model_validate(values)
-    async with opened(database_url, pool_size=5) as database:
-        container = Container(settings=settings, database=database, echo=lambda _text: None)
+    async with opened(database_url, pool_size=5) as database, reads_of(settings.database, database) as reading:
+        container = Container(settings=settings, database=database, reading=reading, echo=lambda _text: None)
         try:
             async with serve_http(create_app(Service().probes(), container), settings.web) as url:
                 yield ServedApi(url, container)

@@ -52,7 +52,7 @@ async def write_values(
     wiring: Container, query: SeriesQuery, kind: str, zone: ZoneInfo | None, stream: BinaryIO, *, wide: bool
 ) -> tuple[int, int]:
     """The number of values written, and where none was, how many are stored that were learned later."""
-    opened, repository = wiring.database(), wiring.storage().time_series()
+    opened, repository = wiring.database(), wiring.reads().time_series()
     query = replace(query, as_of=await _as_of(repository, query.as_of))
     async with opened.connection() as connection:
         synthetic = await is_synthetic(connection)

@@ -49,14 +49,17 @@ def weekly_command(
 
 def _report(length: str, text: str | None, option: str, output_format: ReportFormat | None, output: Path | None) -> int:
     """The report of the period that an option names, of the last complete one where it names none."""
+    from functools import partial
+
     from app.clock import SystemClock
+    from app.db.reading.context import read_twice
     from app.reporting.operations.document import operations_as_document
     from app.reporting.operations.schemas import OperationsReportResource
     from app.reporting.periods import ReportLength, chosen_period
 
     settings, now = begin(), SystemClock().now()
     period = chosen_period(ReportLength(length), text, option, now)
-    report = ask(settings, lambda wiring: wiring.reporting().operations_reports().report(period, now))
+    report = ask(settings, lambda wiring: read_twice(partial(wiring.reads().operations_reports().report, period, now)))
     write_report(
         lambda: OperationsReportResource.of(report), lambda: operations_as_document(report), output_format, output
     )

@@ -27,7 +27,10 @@ def quality_command(
 
     Exit code: 0 written, also where nothing was examined; 1 no database; 2 wrong usage, or the file cannot be written.
     """
+    from functools import partial
+
     from app.clock import SystemClock
+    from app.db.reading.context import read_twice
     from app.market.moments import parse_interval
     from app.market.series import find_item
     from app.market.time import MARKET_ZONE
@@ -38,9 +41,10 @@ def quality_command(
     interval = parse_interval(start, end, MARKET_ZONE, clock.now())
     items = [find_item(text).value for text in item] if item else None
     eics = _eics(area)
+    chosen = {"items": items, "areas": eics}
     report = ask(
         settings,
-        lambda wiring: wiring.reporting().quality_reports().report(interval, clock.now(), items=items, areas=eics),
+        lambda wiring: read_twice(partial(wiring.reads().quality_reports().report, interval, clock.now(), **chosen)),
     )
     write_report(lambda: QualityReportResource.of(report), lambda: quality_as_document(report), output_format, output)
     return OK

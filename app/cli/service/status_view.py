@@ -18,6 +18,7 @@ from app.cli.service.health_view import health_lines
 from app.cli.tables import table_lines
 from app.clock import SystemClock
 from app.collection.source_health import PlatformState
+from app.db.reading.database import replica_of
 from app.errors import DatabaseUnavailable
 from app.lifecycle import services
 from app.logging import redact
@@ -74,7 +75,8 @@ async def _rules_login(wiring: Container) -> str:
 
 async def _read(wiring: Container, now: datetime) -> Status:
     jobs = await wiring.storage().job_runs().jobs()
-    return await wiring.monitoring().status().read(now, [view.job.name for view in jobs if view.job.unreadable])
+    unreadable = [view.job.name for view in jobs if view.job.unreadable]
+    return replace(await wiring.monitoring().status().read(now, unreadable), read_replica=replica_of(wiring.reading()))
 
 
 def status_lines(found: Status) -> list[str]:
@@ -89,6 +91,8 @@ def status_lines(found: Status) -> list[str]:
             ("platform", _platform(found.platform)),
         )
     ]
+    if found.read_replica:
+        lines.append(f"replica   {found.read_replica.text}")
     if found.health:
         lines += health_lines(found.health)
     if found.rules_login:

@@ -18,6 +18,7 @@ from app.alerting.delivery.worker import DeliveryWorker
 from app.clock import until_beat
 from app.collection.models import CollectionRun, Outcome
 from app.collection.source_health import PlatformCondition, SourceHealth
+from app.db.reading.database import ReplicaState
 from app.db.status import Backlog, DatabaseState
 from app.monitoring.recorder import MetricsRecorder
 from app.scheduling.jobs.declaration import DECLARED
@@ -196,6 +197,7 @@ class Metrics:
         self._gauge("gridkeeper_build_info", "The version that runs.", "version").labels(version("gridkeeper")).set(1)
         self._scheduler_gauges()
         self._database_gauges()
+        self._replica_gauges()
         self._alert_gauges()
         self._task_gauges()
 
@@ -232,6 +234,20 @@ class Metrics:
             "gridkeeper_budget_blocked_seconds",
             "How long the platform has told everybody with the token to wait still.",
         )
+
+    def _replica_gauges(self) -> None:
+        self._replica_lag = self._gauge(
+            "gridkeeper_read_replica_lag_seconds",
+            "By how much the replica that answers reads is behind at most; NaN where nobody can say, or there is none.",
+        )
+        self._replica_used = self._gauge(
+            "gridkeeper_read_replica_used", "1 while a replica answers reads, 0 while the primary does."
+        )
+
+    def show_read_replica(self, state: ReplicaState | None) -> None:
+        """Set the gauges of the replica."""
+        self._replica_lag.set(float("nan") if state is None or state.lag is None else state.lag)
+        self._replica_used.set(state is not None and state.used)
 
     def _alert_gauges(self) -> None:
         self._alerts_firing = self._gauge("gridkeeper_alerts_firing", "Alerts that fire; NaN where nobody can say.")

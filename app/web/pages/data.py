@@ -71,7 +71,7 @@ async def catalogue(
         named_areas = with_borders(named_places([area])) if area else []
         eics, items = narrowed(named_areas, [item] if item else [], caller)
         if wanted := matching(q, SeriesFilter(items, eics)):
-            rows = await services.storage().series().page(wanted, after=after, limit=PAGE_ROWS + 1)
+            rows = await services.reads().series().page(wanted, after=after, limit=PAGE_ROWS + 1)
     except AppError as error:
         problem = what_is_wrong(error)
     return render(
@@ -114,7 +114,7 @@ async def series_page(
     given = {"from": start, "to": end, "as_of": as_of, "resolution": resolution, "with": beside}
     place = find_place(found.key.area)
     view, good, problem = SeriesView(found, first_range(found, place.zone, now)), given, ""
-    repository, most = services.storage().time_series(), timedelta(days=settings.api.range_days)
+    repository, most = services.reads().time_series(), timedelta(days=settings.api.range_days)
     try:
         if add.strip():
             chosen = await _named(services, caller, found, add)
@@ -127,10 +127,8 @@ async def series_page(
         problem, good = what_is_wrong(error), dict.fromkeys(given, "")
         values = await _newest_values(repository, view)
     interval = view.interval
-    findings = await services.quality().rows().findings(ids=[series_id], interval=interval)
-    latest = (
-        found.latest if view.as_of is None else await services.storage().series().newest_known(series_id, view.as_of)
-    )
+    findings = await services.reads().quality_rows().findings(ids=[series_id], interval=interval)
+    latest = found.latest if view.as_of is None else await services.reads().series().newest_known(series_id, view.as_of)
     up = "../"
     return render(
         request,
@@ -203,7 +201,7 @@ async def _viewed(
     if given["as_of"]:
         with named("as_of"):
             known_at = parse_known_at(given["as_of"], place.zone, now, name="as_of")
-        view = replace(view, as_of=await services.storage().time_series().settled(known_at))
+        view = replace(view, as_of=await services.reads().time_series().settled(known_at))
     if given["resolution"]:
         with named("resolution"):
             view = replace(view, resolution=Resolution.parse(given["resolution"].strip().upper()))
@@ -212,7 +210,7 @@ async def _viewed(
 
 async def permitted(services: Container, caller: Caller, series_id: int) -> StoredSeries:
     """The series; NotFound where there is none for this caller."""
-    found = await services.storage().series().one(series_id)
+    found = await services.reads().series().one(series_id)
     if found is None or not caller.may_read(found.key.item, found.key.area):
         raise NotFound(f"there is no series {series_id}; the catalogue lists them")
     return found
@@ -236,7 +234,7 @@ async def _named(services: Container, caller: Caller, found: StoredSeries, text:
         wanted = replace(wanted, items=[found.key.item])
     elif wanted is not None and wanted.areas is None:
         wanted = replace(wanted, areas=[found.key.area])
-    rows = await services.storage().series().page(wanted, after=0, limit=MOST_STORED) if wanted else []
+    rows = await services.reads().series().page(wanted, after=0, limit=MOST_STORED) if wanted else []
     allowed = [one for one in rows if caller.may_read(one.key.item, one.key.area) and one.series_id != found.series_id]
     if not allowed:
         said = f"no other series is like {text.strip()[:60]!r}; name an item, an area or both: load belgium"
@@ -250,7 +248,7 @@ async def _compared(services: Container, view: SeriesView) -> list[StoredSeries]
     if not items:
         return []
     wanted = SeriesFilter(items, [view.series.key.area])
-    stored = await services.storage().series().page(wanted, after=0, limit=MOST_STORED)
+    stored = await services.reads().series().page(wanted, after=0, limit=MOST_STORED)
     drawn = {one.series_id for one in view.shown}
     return [one for one in counterparts(view.series, stored) if one.series_id not in drawn]
 

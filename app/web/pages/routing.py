@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -16,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from app.access.models import AccessScope, Caller, Credentials, NotAllowed, NotAuthenticated
 from app.access.service import check_scope
+from app.db.reading.context import read_twice
 from app.errors import AppError
 from app.kit.language import gettext, gettext_noop
 from app.web.api.boundary import known_host, own_hosts, wrong_host
@@ -62,7 +64,7 @@ class PageRoute(APIRoute):
             _check_scope(request.state.caller, AccessScope(security[0][BEARER][0]), whole=whole)
             check_query(request, known)
             check_language(request)
-            return await handle(request)
+            return await (handle(request) if request.method == "POST" else read_twice(partial(handle, request)))
 
         return page
 

@@ -130,6 +130,29 @@ def test_a_password_file_needs_a_url_with_a_user_and_no_other_password(
     assert "hunter2" not in message
 
 
+READ_URL = "GRIDKEEPER_DATABASE__READ_URL"
+
+
+def test_a_replica_has_the_password_of_its_server_or_its_own(monkeypatch: pytest.MonkeyPatch, secret: Path) -> None:
+    monkeypatch.setenv(PASSWORD_FILE, str(secret))
+    monkeypatch.setenv(URL, "postgresql://keeper@db/grid")
+    monkeypatch.setenv(READ_URL, "postgresql://keeper@replica/grid")
+    settings = load_settings()
+    assert revealed(settings.database.read_url) == "postgresql://keeper:hunter2@replica/grid"
+    assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
+    monkeypatch.setenv(READ_URL, "postgresql://reader:other@replica/grid")
+    assert revealed(load_settings().database.read_url) == "postgresql://reader:other@replica/grid"
+    monkeypatch.setenv(READ_URL, "replica:5432")
+    assert refusal().startswith(f"{READ_URL}: write it as postgresql://")
+
+
+def test_a_replica_needs_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(READ_URL, "postgresql://keeper@replica/grid")
+    assert "which is not set" in refusal()
+    monkeypatch.setenv(READ_URL, "")
+    assert load_settings().database.read_url is None
+
+
 def test_the_password_of_rules_needs_a_url(monkeypatch: pytest.MonkeyPatch, secret: Path) -> None:
     monkeypatch.setenv("GRIDKEEPER_DATABASE__RULES_PASSWORD_FILE", str(secret))
     assert "a password file needs it" in refusal()

@@ -57,7 +57,7 @@ async def coverage_page(
     page: Annotated[int, Query(ge=1, le=1000)] = 1,
 ) -> Response:
     """How much of each month is there, for each item and area."""
-    service = services.collection().heat_map()
+    service = services.reads().heat_map()
     given, problem = {"area": area, "item": item, "holes": holes, "from": start, "to": end}, ""
     pairs: Sequence[tuple[DataItem, Place]] = ()
     rows: Sequence[HeatRow] = ()
@@ -113,7 +113,7 @@ async def coverage_days_page(
     except AppError as error:
         problem = what_is_wrong(error)
         interval = _chosen_months("", "", settings, now)
-    [row] = await services.collection().heat_map().read([(wanted, place)], interval, now, Granularity.DAY)
+    [row] = await services.reads().heat_map().read([(wanted, place)], interval, now, Granularity.DAY)
     by_month = [(first, list(cells)) for first, cells in groupby(row.cells, key=lambda cell: cell.begin.replace(day=1))]
     return render(
         request,

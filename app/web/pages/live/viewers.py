@@ -16,6 +16,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Scope
 
 from app.access.models import NotAuthenticated
+from app.db.reading.context import AllowedReads, reading
 from app.errors import AppError
 from app.events.service import EventFeed
 from app.kit.periodic import pause
@@ -270,7 +271,9 @@ class LivePages:
                 made.status = HTTPStatus(message["status"])
 
         try:
-            await self._pages(inner, receive, send)
+            # What has just happened is told by the primary, and a replica would show the state before.
+            with reading(AllowedReads(primary=True)):
+                await self._pages(inner, receive, send)
         except Exception as error:  # noqa: BLE001  what a page fails with was answered and logged already
             made.detail = made.detail or f"the page failed ({type(error).__name__})"
             made.status = HTTPStatus.INTERNAL_SERVER_ERROR

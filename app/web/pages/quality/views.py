@@ -54,7 +54,7 @@ async def quality_page(
     found, problem = None, ""
     try:
         eics, items = _narrowed(area, item, caller)
-        found = await services.quality().overview().summary(local_day(now, MARKET_ZONE), items=items, areas=eics)
+        found = await services.reads().quality_overview().summary(local_day(now, MARKET_ZONE), items=items, areas=eics)
     except AppError as error:
         problem = what_is_wrong(error)
     return render(
@@ -100,7 +100,7 @@ async def findings_page(
         ):
             _check(name, text, kind)
         wanted = FindingFilter(items, eics, rule, severity, state, _range(start, end, now))
-        rows = await services.quality().overview().findings(wanted, before=before, limit=PAGE_ROWS + 1)
+        rows = await services.reads().quality_overview().findings(wanted, before=before, limit=PAGE_ROWS + 1)
     except AppError as error:
         problem = what_is_wrong(error)
     return render(
@@ -123,7 +123,7 @@ async def findings_page(
 async def finding_page(request: Request, services: Services, caller: Asking, finding_id: _Number) -> Response:
     """A finding: the values around it, the evidence, and what became of it."""
     found = await _finding(services, caller, finding_id)
-    chart = await services.reporting().quality_reports().finding_chart(found)
+    chart = await services.reads().quality_reports().finding_chart(found)
     return render(
         request,
         "quality/finding.html",
@@ -160,7 +160,7 @@ async def recheck_from_page(request: Request, services: Services, now: Now, find
 
 
 async def _finding(services: Container, caller: Caller, finding_id: int) -> ListedFinding:
-    rows = await services.quality().rows().findings(ids=[finding_id])
+    rows = await services.reads().quality_rows().findings(ids=[finding_id])
     if not rows or not caller.may_read(rows[0].item, rows[0].area_eic):
         raise NotFound(f"there is no finding {finding_id}; it may have become part of another one")
     return rows[0]

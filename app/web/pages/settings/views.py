@@ -7,6 +7,7 @@ from itertools import groupby
 from fastapi import Request, Response
 
 from app.access.models import AccessScope
+from app.db.reading.database import replica_of
 from app.settings.shown import SettingSource, settings_in_force
 from app.web.dependencies import READ, Asking, CurrentSettings, Services
 from app.web.pages.rendering import render
@@ -30,6 +31,7 @@ async def settings_page(request: Request, services: Services, settings: CurrentS
     return render(
         request,
         "settings/settings.html",
+        replica=replica_of(services.reading()),
         problems=await services.replica().problem_board().standing(),
         files=(
             ("plan", str(settings.scheduler.plan_file)),

@@ -59,12 +59,12 @@ async def read_observations(
     The columns are those of `gridkeeper export`. Rows are streamed as they are read, over the range that one request may
     name; a reader that takes nothing for a while is dropped. The header `Gridkeeper-As-Of` says which instant was read, `Gridkeeper-Origin` that values are synthetic.
     """
-    storage, repository = services.storage(), services.storage().time_series()
+    reads, repository = services.reads(), services.reads().time_series()
     synthetic = settings.origin is Origin.SANDBOX
     check_fields(fields, known_columns(coverage=query.resampling is not None, synthetic=synthetic), shape)
     if query.as_of is not None:
         query = replace(query, as_of=await repository.settled(query.as_of))
-    state = await storage.series().state(query.wanted)
+    state = await reads.series().state(query.wanted)
     wanted = Wanted(query, form, zone, shape, fields, synthetic)
     try:
         return await answer_of(

@@ -62,7 +62,7 @@ async def list_scores(
 
     As of the last scan of each series, which `scored_at` tells; nothing is scanned for the answer.
     """
-    rows = await services.quality().rows().scores(items=wanted.items, areas=wanted.areas, interval=days.hull)
+    rows = await services.reads().quality_rows().scores(items=wanted.items, areas=wanted.areas, interval=days.hull)
     scores = [score for score in rows if days.holds(score)]
     return paging.of(scores, lambda one: (one.series_id, one.day.isoformat()), ScoreResource.of)
 
@@ -77,8 +77,8 @@ async def list_findings(
 ) -> Page[FindingResource]:
     """List what is wrong with stored values, the latest first: rule, interval, evidence, severity, what became of it."""
     rows = (
-        await services.quality()
-        .rows()
+        await services.reads()
+        .quality_rows()
         .findings(items=wanted.items, areas=wanted.areas, interval=days.hull, states=states or None)
     )
     return paging.of(rows, lambda one: (-one.finding_id,), FindingResource.of)

@@ -82,7 +82,7 @@ async def _operations(
 ) -> Response:
     with named("day"):
         period = chosen_period(length, day, "day", now)
-    report = await services.reporting().operations_reports().report(period, now)
+    report = await services.reads().operations_reports().report(period, now)
     return await _written(OperationsReportResource.of(report), operations_as_document(report), form)
 
 
@@ -124,7 +124,7 @@ async def read_quality_report(
     interval = named_range(start, end, MARKET_ZONE, now)
     areas = with_borders(named_places(area)) if area else None
     items = [one.value for one in named_items(item)] if item else None
-    report = await services.reporting().quality_reports().report(interval, now, items=items, areas=areas)
+    report = await services.reads().quality_reports().report(interval, now, items=items, areas=areas)
     return await _written(QualityReportResource.of(report), quality_as_document(report), form)
 
 

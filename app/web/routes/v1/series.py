@@ -55,7 +55,7 @@ _Before = Annotated[str | None, Query(alias="to", description="First moment that
 async def list_series(services: Services, paging: Paging, wanted: _Wanted) -> Page[SeriesResource]:
     """List the stored series: key, unit, resolutions, first delivery, latest value and when it was learned."""
     after = paging.after(int)
-    rows = await services.storage().series().page(wanted, after=int(after[0]) if after else 0, limit=paging.limit + 1)
+    rows = await services.reads().series().page(wanted, after=int(after[0]) if after else 0, limit=paging.limit + 1)
     return paging.page(rows, lambda row: (row.series_id,), SeriesResource.of)
 
 
@@ -73,7 +73,7 @@ async def list_newest_values(
         with named("to"):
             before = parse_moment(end, MARKET_ZONE, now, name="to")
     rows = (
-        await services.storage()
+        await services.reads()
         .series()
         .newest(wanted, before=before, after=int(after[0]) if after else 0, limit=paging.limit + 1)
     )
@@ -105,7 +105,7 @@ async def list_revisions(
     after = paging.after(int, int, int)
     with named("next"):
         place = (instant_in(after[0]), min(max(int(after[1]), 0), 2**15 - 1), instant_in(after[2])) if after else None
-    rows = await services.storage().series().beliefs(series_id, interval, after=place, limit=paging.limit + 1)
+    rows = await services.reads().series().beliefs(series_id, interval, after=place, limit=paging.limit + 1)
     return paging.page(rows, _belief_key, RevisionResource.of)
 
 
@@ -114,7 +114,7 @@ def _belief_key(belief: Belief) -> tuple[int, int, int]:
 
 
 async def _permitted(services: Services, caller: Asking, series_id: int) -> StoredSeries:
-    found = await services.storage().series().one(series_id)
+    found = await services.reads().series().one(series_id)
     if found is None or not caller.may_read(found.key.item, found.key.area):
         raise NotFound(f"there is no series {series_id}; GET /api/v1/series lists them")
     return found

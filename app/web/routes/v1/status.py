@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.alerting.evaluation.query_runner import own_login_warning
+from app.db.reading.database import replica_of
 from app.monitoring.schemas import SettingResource, StatusResource
 from app.schemas import Page
 from app.web.dependencies import ADMIN, READ, CurrentSettings, Now, Services, api_router
@@ -19,7 +20,7 @@ async def read_status_of_service(services: Services, settings: CurrentSettings, 
     jobs = await services.storage().job_runs().jobs()
     found = await services.monitoring().status().read(now, [view.job.name for view in jobs if view.job.unreadable])
     login = await own_login_warning(services.database().address.dsn, settings.database.rules_password_file)
-    return StatusResource.of(replace(found, rules_login=login))
+    return StatusResource.of(replace(found, rules_login=login, read_replica=replica_of(services.reading())))
 
 
 @router.get("/settings", openapi_extra=ADMIN)
