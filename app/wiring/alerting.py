@@ -10,6 +10,7 @@ from dependency_injector import containers, providers
 from app.alerting.administration import AlertAdministration, DeliveryAdministration
 from app.alerting.delivery.channels.base import HttpSender
 from app.alerting.delivery.config import ChannelFile
+from app.alerting.delivery.file_receivers import follow_receivers
 from app.alerting.delivery.messages import Sender
 from app.alerting.delivery.repository import DeliveryRepository
 from app.alerting.delivery.worker import DeliveryWorker
@@ -53,9 +54,11 @@ class AlertingWiring(containers.DeclarativeContainer):
     storage = providers.DependenciesContainer()
 
     _rules, _messages = settings.provided.alerting, settings.provided.notifications
-    channel_file: providers.Singleton[ChannelFile] = providers.Singleton(ChannelFile.of, _messages)
-    outbox: providers.Singleton[NotificationOutbox] = providers.Singleton(NotificationOutbox, channel_file)
     rule_book: providers.Singleton[RuleBook] = providers.Singleton(RuleBook.of, _rules)
+    channel_file: providers.Singleton[ChannelFile] = providers.Singleton(
+        ChannelFile.of, _messages, providers.Callable(follow_receivers, rule_book.provided.sentinel_files)
+    )
+    outbox: providers.Singleton[NotificationOutbox] = providers.Singleton(NotificationOutbox, channel_file)
     # Rules that are tried come with a book of their own.
     query_runners: providers.Factory[AnyDatabaseRunner] = providers.Factory(
         _query_runner, database, settings, book=rule_book.provided.current

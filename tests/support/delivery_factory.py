@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from app.alerting.delivery.channels.base import Channel, HttpSender
-from app.alerting.delivery.config import ChannelBook, ChannelFile, read_channels
+from app.alerting.delivery.config import ChannelBook, ChannelFile, Receivers, read_channels
 from app.alerting.delivery.repository import DeliveryRepository
 from app.alerting.delivery.worker import DeliveryWorker
 from app.alerting.models import Alert, AlertEvent, EventKind, Phase, Rule, Severity, Threshold, labels_of
@@ -271,11 +271,18 @@ class Post:
     """An outbox and its worker over a real database, with a clock that stands still until it is moved."""
 
     def __init__(
-        self, database: Database, file: Path, outlet: HttpSender, clock: FixedClock, worker: str = "one"
+        self,
+        database: Database,
+        file: Path,
+        outlet: HttpSender,
+        clock: FixedClock,
+        worker: str = "one",
+        *,
+        receivers: Callable[[], Receivers] | None = None,
     ) -> None:
         self.database = database
         self.clock = clock
-        self.file = ChannelFile(file)
+        self.file = ChannelFile(file, receivers=receivers)
         self.outbox = NotificationOutbox(self.file)
         self.repository = DeliveryRepository(database, worker, lease=timedelta(seconds=60))
         self.outlet = outlet
@@ -313,12 +320,14 @@ class Posted(Told):
 
 
 @asynccontextmanager
-async def a_post(database: Database, folder: Path, text: str, **more: Any) -> AsyncIterator[Post]:
+async def a_post(
+    database: Database, folder: Path, text: str, receivers: Callable[[], Receivers] | None = None, **more: Any
+) -> AsyncIterator[Post]:
     clock = FixedClock(NOW)
     file = folder / "channels.yaml"
     file.write_text(text)
     async with an_outlet(clock, **more) as outlet:
-        yield Post(database, file, outlet, clock)
+        yield Post(database, file, outlet, clock, receivers=receivers)
 
 
 def webhooks(*receivers: Receiver, more: str = "") -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import structlog
 from pydantic import SecretStr
@@ -43,6 +43,14 @@ class ChannelBook:
     """Channels whose entry is wrong, and why: what goes to them waits."""
     unusable: bool = False
     """The file says nothing that can be used: whatever happens waits until it does."""
+    lent: Mapping[str, Channel] = field(default_factory=dict)
+    """Those of `channels` that rules brought along: they stand in for no others."""
+
+    def with_lent(self, channels: Mapping[str, Channel], routes: Mapping[str, Route]) -> ChannelBook:
+        """The book together with receivers that rules bring along; a channel of the file keeps its name."""
+        lent = {name: channel for name, channel in channels.items() if name not in self.channels}
+        routed = replace(self.routes, own=routes)
+        return replace(self, channels={**self.channels, **lent}, routes=routed, lent=lent)
 
     @property
     def reaches_people(self) -> bool:
@@ -57,7 +65,7 @@ class ChannelBook:
 
     def instead_of(self, channel: str, disabled: frozenset[str] = frozenset()) -> str:
         """The channel that takes what this one cannot: the fallback, else another, rather one that reaches people."""
-        usable = [name for name in self.channels if name != channel and name not in disabled]
+        usable = [name for name in self.channels if name not in {channel, *disabled, *self.lent}]
         if self.fallback in usable:
             return self.fallback
         usable.sort(key=lambda name: self.channels[name].kind == LOG)
@@ -192,11 +200,30 @@ def _refuse_double_names(root: Fields, routes: tuple[Route, ...]) -> None:
         seen.add(route.name)
 
 
+class Receivers(Protocol):
+    """Channels that rules bring along, and the routes to them by the names of the rules."""
+
+    @property
+    def channels(self) -> Mapping[str, Channel]: ...
+    @property
+    def routes(self) -> Mapping[str, Route]: ...
+
+
 class ChannelFile:
     """The book of channels while its file is edited. Its content is compared: an editor may keep time and size."""
 
-    def __init__(self, path: Path, *, required: bool = False, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        required: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+        receivers: Callable[[], Receivers] | None = None,
+    ) -> None:
         self._path = path
+        self._receivers = receivers
+        self._whole: tuple[ChannelBook, Receivers, ChannelBook] | None = None
+        """The book of the file, what rules brought along, and both together."""
         self._required = required
         self._monotonic = monotonic
         self._log = structlog.get_logger()
@@ -210,9 +237,9 @@ class ChannelFile:
         """What is wrong with the file as it stands; the book is the last good one then."""
 
     @classmethod
-    def of(cls, settings: NotificationSettings) -> Self:
+    def of(cls, settings: NotificationSettings, receivers: Callable[[], Receivers] | None = None) -> Self:
         """The file of the settings; one that they name must be there."""
-        return cls(settings.channels_file, required="channels_file" in settings.model_fields_set)
+        return cls(settings.channels_file, required="channels_file" in settings.model_fields_set, receivers=receivers)
 
     @property
     def _partial(self) -> bool:
@@ -237,7 +264,16 @@ class ChannelFile:
         return book
 
     def current(self) -> ChannelBook:
-        """The book that counts now; looks at the file at most once a second."""
+        """The book that counts now, with what rules bring along; looks at the file at most once a second."""
+        book = self._of_file()
+        if self._receivers is None:
+            return book
+        receivers = self._receivers()
+        if self._whole is None or self._whole[0] is not book or self._whole[1] is not receivers:
+            self._whole = (book, receivers, book.with_lent(receivers.channels, receivers.routes))
+        return self._whole[2]
+
+    def _of_file(self) -> ChannelBook:
         if self._book is None:
             return self._first()
         now = self._monotonic()
@@ -248,7 +284,7 @@ class ChannelFile:
 
     def fresh(self, name: str) -> Channel | None:
         """A channel with its secrets as they are now: the files that hold them are read at each use."""
-        book = self.current()
+        book = self._of_file()
         if name in book.channels and self._watch.used is not None and self._secret_files() != self._secrets:
             self._secrets = self._secret_files()
             book, problems = read_channels(self._watch.used, str(self._path))

@@ -71,7 +71,7 @@ def plan_ends(events: Sequence[AlertEvent], ways: Mapping[int | None, Sequence[W
     An alert that ended while nobody may be notified takes with it what nobody has read.
     """
     ends = Ends()
-    by_name = {route.name: route for route in (*routes.routes, *([routes.default] if routes.default else []))}
+    by_name = routes.by_name() if events else {}
     for event in events:
         for way in ways.get(event.alert.alert_id, ()):
             _plan(ends, event, way, by_name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
@@ -28,6 +28,9 @@ class Route:
     repeat_interval: timedelta = timedelta(0)
     """Least distance of two reminders of an alert; zero leaves it to the rule."""
 
+    def takes(self, labels: Mapping[str, str]) -> bool:
+        return all(matcher.matches(labels) for matcher in self.matchers)
+
 
 @dataclass(frozen=True, slots=True)
 class Routes:
@@ -35,18 +38,28 @@ class Routes:
 
     routes: tuple[Route, ...] = ()
     default: Route | None = None
+    own: Mapping[str, Route] = field(default_factory=dict)
+    """Of rules that bring their receivers along, by their names: those go before all others, beside which they count."""
 
     def of(self, labels: Mapping[str, str], named: str = "") -> Sequence[Route]:
         """The first route that agrees, those after it while they say `continue`; `named` goes before all matching."""
+        brought = self.own.get(labels.get("rule", ""))
+        own = [brought] if brought is not None and brought.takes(labels) else []
         chosen = [route for route in self.routes if route.name == named] if named else []
         if chosen:
-            return chosen
+            return [*own, *chosen]
         for route in self.routes:
-            if all(matcher.matches(labels) for matcher in route.matchers):
+            if route.takes(labels):
                 chosen.append(route)
                 if not route.go_on:
-                    return chosen
-        return chosen or ([self.default] if self.default else [])
+                    return [*own, *chosen]
+        if chosen or brought is not None:
+            return [*own, *chosen]
+        return [self.default] if self.default else []
+
+    def by_name(self) -> dict[str, Route]:
+        every = (*self.own.values(), *self.routes, *([self.default] if self.default else []))
+        return {route.name: route for route in every}
 
 
 class ChannelDirectory(Protocol):

@@ -14,6 +14,7 @@ from app.alerting.models import Rule
 from app.alerting.rules.conditions import CONDITIONS
 from app.alerting.rules.parse import OUR_DATABASE, KnownNames, RuleDiff, read_calendar, read_change, read_rule
 from app.alerting.sqlsentinel.databases.dialects import check_database_url, is_postgres
+from app.alerting.sqlsentinel.models import SentinelFile
 from app.alerting.sqlsentinel.rules import SentinelRules, is_sentinel_file, sentinel_rules
 from app.db.address import DatabaseAddress
 from app.errors import ConfigurationError
@@ -35,6 +36,8 @@ class Book:
     rules: Mapping[str, Rule] = field(default_factory=dict)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     databases: Mapping[str, SecretStr] = field(default_factory=dict)
+    sentinel: tuple[SentinelFile, ...] = ()
+    """Files of SQL Sentinel, which say themselves whom they notify."""
 
     @property
     def own(self) -> int:
@@ -170,7 +173,8 @@ class _Reader:
         named = {name: _without_missing(rule, rules) for name, rule in rules.items()}
         urls = {name: url for name, url in databases.items() if url is not None}
         urls |= {found.database: found.url for found in self._sentinel if found.url is not None}
-        book = Book(MappingProxyType(named), MappingProxyType(calendars), MappingProxyType(urls))
+        files = tuple(found.content for found in self._sentinel if found.content is not None)
+        book = Book(MappingProxyType(named), MappingProxyType(calendars), MappingProxyType(urls), files)
         return Reading(book, tuple(sorted(problems, key=lambda one: (one.file, one.line))))
 
     def _calendars(self) -> dict[str, Calendar]:

@@ -13,6 +13,7 @@ import structlog
 
 from app.alerting.models import Rule
 from app.alerting.rules.book import ENDINGS, Book, Reading, RuleFile, files_of, named_files, read_book
+from app.alerting.sqlsentinel.models import SentinelFile
 from app.clock import until_beat
 from app.errors import ConfigurationError
 from app.kit.durations import show_duration
@@ -130,6 +131,9 @@ class RuleBook:
     def current(self) -> Book:
         """The book that counts now."""
         return self._first() if self._book is None else self._book
+
+    def sentinel_files(self) -> tuple[SentinelFile, ...]:
+        return self.current().sentinel
 
     def check(self) -> Book:
         """The book as the files stand; FileProblems that list everything that is wrong."""

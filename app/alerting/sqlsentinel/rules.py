@@ -32,6 +32,7 @@ class SentinelRules:
     database: str
     rules: tuple[Rule, ...] = ()
     url: SecretStr | None = None
+    content: SentinelFile | None = None
     problems: tuple[Problem, ...] = ()
 
 
@@ -41,7 +42,7 @@ def is_sentinel_file(content: bytes) -> bool:
 
 
 def sentinel_rules(name: str, content: bytes) -> SentinelRules:
-    """What a file adds to the book. People are notified by the routes of the service, not by `notify` of the file."""
+    """What a file adds to the book; whom `notify` names is made channels of by the delivery."""
     database = f"{DATABASE_OF_FILE}{name}"
     try:
         file = read_sentinel_file(content, name, os.environ)
@@ -52,7 +53,7 @@ def sentinel_rules(name: str, content: bytes) -> SentinelRules:
         return SentinelRules(name, database, problems=(Problem(name, 0, "database", str(error)),))
     problems = tuple(_unnamed(file, alert) for alert in file.alerts if not _NAME.fullmatch(alert.name))
     rules = tuple(_rule(file, alert, database) for alert in file.alerts if _NAME.fullmatch(alert.name))
-    return SentinelRules(name, database, rules, url, problems)
+    return SentinelRules(name, database, rules, url, file, problems)
 
 
 def _url(file: SentinelFile) -> SecretStr:

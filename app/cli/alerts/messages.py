@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from app.alerting.administration import PastMessage
 from app.alerting.delivery.channels.base import Channel, HttpSender
 from app.alerting.delivery.config import ChannelBook, ChannelFile
+from app.alerting.delivery.file_receivers import FileReceivers
 from app.alerting.delivery.try_channel import TriedPart, try_channel
+from app.alerting.rules.book import read_book
+from app.alerting.rules.reload import all_files
 from app.clock import SystemClock
 from app.errors import ConfigurationError
 from app.kit.yaml.fields import suggestion
@@ -19,7 +24,10 @@ LONGEST = 70
 
 
 def channel_book(settings: Settings) -> ChannelBook:
-    return ChannelFile.of(settings.notifications).load()
+    """The channels of the file, and those that files of SQL Sentinel bring along."""
+    others = [Path(file) for file in settings.alerting.sentinel_files]
+    lent = FileReceivers.of(read_book(all_files(settings.alerting.rules_dir, others)).book.sentinel)
+    return ChannelFile.of(settings.notifications).load().with_lent(lent.channels, lent.routes)
 
 
 def channel_of(book: ChannelBook, name: str) -> Channel:

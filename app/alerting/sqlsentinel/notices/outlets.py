@@ -14,7 +14,7 @@ from app.alerting.delivery.channels.base import ChannelResponse, Common, HttpSen
 from app.alerting.delivery.channels.email import EmailChannel, Security, is_address
 from app.alerting.delivery.channels.slack import SlackChannel
 from app.alerting.sqlsentinel.files.environment import setting
-from app.alerting.sqlsentinel.models import Compat, EmailTarget, NoticeTarget, SlackTarget, WebhookTarget
+from app.alerting.sqlsentinel.models import Compat, EmailTarget, NoticeTarget, SlackTarget
 from app.alerting.sqlsentinel.notices.messages import (
     SentinelMessage,
     mail_body,
@@ -54,29 +54,34 @@ class JsonOutlet:
         return self.slack.judge(answer, now) if self.slack else by_status(answer, now)
 
 
-def outlet_of(
-    target: NoticeTarget, message: SentinelMessage, at: datetime, environment: Mapping[str, str], compat: Compat
-) -> tuple[Outlet, Part]:
-    """What sends a message to a target, and the part that is sent; ConfigurationError where a variable is missing."""
+def notice_part(target: NoticeTarget, message: SentinelMessage, at: datetime) -> Part:
+    """A message as a target gets it; the same in every attempt."""
     if isinstance(target, EmailTarget):
-        return _mail(target, message, at, environment)
+        extra = {
+            "subject": mail_subject(message, target),
+            "html": "",
+            "to": target.recipients,
+            "date": format_datetime(at),
+            "thread": (),
+        }
+        return Part(message.key, mail_body(message), extra=extra)
+    payload = slack_payload(message, target) if isinstance(target, SlackTarget) else webhook_payload(message)
+    return Part(message.key, json.dumps(payload))
+
+
+def outlet_of(target: NoticeTarget, environment: Mapping[str, str], compat: Compat = Compat.RELIABLE) -> Outlet:
+    """What sends to a target; ConfigurationError where a variable is missing."""
+    if isinstance(target, EmailTarget):
+        return _mail(target, environment)
     if isinstance(target, SlackTarget):
         named = setting("SLACK_WEBHOOK_URL", environment)
         own = target.webhook_url.get_secret_value()
         url = SecretStr((named or own) if compat is Compat.STRICT else own)
-        text = json.dumps(slack_payload(message, target))
-        return JsonOutlet(url, slack=SlackChannel(Common("slack"), url, _SLACK_LIMIT)), Part(message.key, text)
-    return _webhook(target, message)
+        return JsonOutlet(url, slack=SlackChannel(Common("slack"), url, _SLACK_LIMIT))
+    return JsonOutlet(target.url, target.method, target.headers)
 
 
-def _webhook(target: WebhookTarget, message: SentinelMessage) -> tuple[Outlet, Part]:
-    text = json.dumps(webhook_payload(message))
-    return JsonOutlet(target.url, target.method, target.headers), Part(message.key, text)
-
-
-def _mail(
-    target: EmailTarget, message: SentinelMessage, at: datetime, environment: Mapping[str, str]
-) -> tuple[Outlet, Part]:
+def _mail(target: EmailTarget, environment: Mapping[str, str]) -> EmailChannel:
     host = setting("SMTP_HOST", environment)
     if not host:
         raise ConfigurationError("no mail server is named; set SMTP_HOST, and SMTP_PORT, SMTP_USERNAME, SMTP_PASSWORD")
@@ -90,7 +95,7 @@ def _mail(
             f"SMTP_FROM_ADDRESS is {sender[:100]!r} and no mail address; write it as alerts@example.org"
         )
     login = bool(username and password)
-    channel = EmailChannel(
+    return EmailChannel(
         Common("email"),
         host,
         int(port),
@@ -100,14 +105,6 @@ def _mail(
         username if login else "",
         SecretStr(password) if login else None,
     )
-    extra = {
-        "subject": mail_subject(message, target),
-        "html": "",
-        "to": target.recipients,
-        "date": format_datetime(at),
-        "thread": (),
-    }
-    return channel, Part(message.key, mail_body(message), extra=extra)
 
 
 def mail_security(port: int, environment: Mapping[str, str]) -> Security:

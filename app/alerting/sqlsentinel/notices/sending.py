@@ -14,7 +14,7 @@ from app.alerting.delivery.channels.base import DeliveryStatus, HttpSender
 from app.alerting.delivery.worker import attempt
 from app.alerting.sqlsentinel.models import Compat, SentinelFile
 from app.alerting.sqlsentinel.notices.messages import read_message
-from app.alerting.sqlsentinel.notices.outlets import outlet_of
+from app.alerting.sqlsentinel.notices.outlets import notice_part, outlet_of
 from app.alerting.sqlsentinel.repository import OutboxEntry, SentinelRepository
 from app.errors import ConfigurationError
 
@@ -84,11 +84,10 @@ class NoticeSender:
         alert = file.notified_of(entry.alert_name)
         if alert is None or entry.target >= len(alert.targets) or alert.targets[entry.target].channel != entry.channel:
             return "the file does not name this receiver any more", True
-        message = read_message(entry.message)
+        target = alert.targets[entry.target]
+        part = notice_part(target, read_message(entry.message), entry.created_at)
         try:
-            outlet, part = outlet_of(
-                alert.targets[entry.target], message, entry.created_at, self._environment, file.compat
-            )
+            outlet = outlet_of(target, self._environment, file.compat)
         except ConfigurationError as error:
             return str(error), False
         answer, _ = await attempt(outlet, part, frozenset(), self._outlet, self._outlet.clock)
