@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from jinja2 import nodes
 from jinja2.ext import extract_from_ast
 
 from app.kit.po_file import PoEntry, read_po, write_po
@@ -22,6 +23,7 @@ from app.web.pages.languages import CATALOGUES
 from app.web.pages.rendering import TEMPLATES, page_templates
 
 APP = Path(__file__).parents[1] / "app"
+PAGES = APP / "web" / "pages"
 CALLS = ("gettext", "ngettext", "pgettext", "gettext_noop")
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%|%")
 _TAG = re.compile(r"</?\w+[^>]*>")
@@ -58,15 +60,26 @@ def _of_templates() -> Iterator[PoEntry]:
             )
             if entry:
                 yield entry
+        for call in tree.find_all(nodes.Call):
+            match call:
+                case nodes.Call(node=nodes.Name(name="counted"), args=[_, nodes.Const(value=str(noun))]):
+                    yield counted_text(noun)
+
+
+def counted_text(noun: str) -> PoEntry:
+    """What `app.market.text.counted` looks up."""
+    return PoEntry(f"%(num)s {noun}", f"%(num)s {noun}s")
 
 
 def _of_code() -> Iterator[PoEntry]:
     for path in sorted(APP.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        if "app.kit.language" not in text:
+        if "app.kit.language" not in text and PAGES not in path.parents:
             continue
         for node in ast.walk(ast.parse(text)):
             match node:
+                case ast.Call(func=ast.Name(id="counted"), args=[_, ast.Constant(value=str(noun))]):
+                    yield counted_text(noun)
                 case ast.Call(func=ast.Name(id=name)) if name in CALLS:
                     constants = [one.value for one in node.args if isinstance(one, ast.Constant)]
                     entry = _entry(name, [one for one in constants if isinstance(one, str)])

@@ -7,6 +7,8 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from app.kit.language import ngettext
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -30,8 +32,9 @@ def listed(text: str) -> list[str]:
 
 
 def counted(number: int, what: str) -> str:
-    """A number with its noun: 1 window, 2 windows."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    """A number with its noun, in the language of who reads: 1 window, 2 windows."""
+    one = f"%(num)s {what}"
+    return ngettext(one, f"{one}s", number)
 
 
 def shortest(values: NDArray[np.float64]) -> list[str]:

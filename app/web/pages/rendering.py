@@ -42,6 +42,7 @@ from app.web.pages.assets import assets
 from app.web.pages.languages import PARAMETER, keep_language, languages
 from app.web.pages.live.messages import SCOPE_KEY, MadePage
 from app.web.pages.live.parts import PageParts
+from app.web.pages.words import word
 
 if TYPE_CHECKING:
     from app.wiring.container import Container
@@ -114,6 +115,8 @@ def page_templates() -> Environment:
         "percent": shown_share,
         "decimal": shown_decimal,
         "day": shown_day,
+        "month": shown_month,
+        "word": word,
         "iso": iso,
         "exact": iso_exact,
     }
@@ -257,6 +260,18 @@ def moment_text(instant: datetime, *, seconds: bool = False) -> str:
 def shown_day(day: date) -> str:
     """A day as the language writes it."""
     return day.strftime(current_language().day)
+
+
+MONTHS = (
+    gettext_noop("January"), gettext_noop("February"), gettext_noop("March"), gettext_noop("April"),
+    gettext_noop("May"), gettext_noop("June"), gettext_noop("July"), gettext_noop("August"),
+    gettext_noop("September"), gettext_noop("October"), gettext_noop("November"), gettext_noop("December"),
+)  # fmt: skip
+
+
+def shown_month(day: date) -> str:
+    """The month of a day by its name."""
+    return gettext("%(month)s %(year)s", month=gettext(MONTHS[day.month - 1]), year=day.year)
 
 
 def clock(instant: datetime | None) -> str:
