@@ -13,7 +13,9 @@ import platform
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -57,6 +59,19 @@ GRACE = 120
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background so, and the commands that tests interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart() -> None:
+    """Let coverage's lock be taken again by the thread that holds it.
+
+    Clean-up by the garbage collector, or the handler of a signal, that begins while a file is entered waits for it for
+    ever otherwise, and a worker with it.
+    """
+    coverage = sys.modules.get("coverage")
+    current = coverage.Coverage.current() if coverage else None
+    if current is not None and current._collector is not None and current._collector.data_lock is not None:
+        current._collector.data_lock = threading.RLock()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
