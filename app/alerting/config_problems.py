@@ -23,6 +23,7 @@ REFRESH_SECONDS = 15.0
 """Rules that read the table count rows as present that are younger than a minute."""
 FORGOTTEN = timedelta(minutes=10)
 MOST_KEPT = 200
+MOST_TOLD = 5
 
 RETAINED = (
     Retention(
@@ -77,10 +78,18 @@ class ProblemBoard:
 
     async def look(self) -> None:
         """Write what the sources say, where it differs from what stands there, or grows old."""
-        present = tuple((name, problem) for name, source in self._sources.items() for problem in source())[:MOST_KEPT]
+        present = self._present()
         stale = bool(present) and time.monotonic() - self._written_at >= REFRESH_SECONDS
         if present != self._written or stale:
             await self._write(present)
+
+    def of_files(self, *without: str) -> list[str]:
+        """What is wrong with the files of this process, for people; `without` those of some sources."""
+        found = [str(problem) for name, problem in self._present() if name not in without]
+        return found[:MOST_TOLD] + ([f"and {len(found) - MOST_TOLD} more problems"] if len(found) > MOST_TOLD else [])
+
+    def _present(self) -> tuple[tuple[str, Problem], ...]:
+        return tuple((name, problem) for name, source in self._sources.items() for problem in source())[:MOST_KEPT]
 
     async def standing(self) -> list[StandingProblem]:
         """What is wrong with the files of every process that lives, the same once."""

@@ -45,11 +45,21 @@ def ask(settings: Settings, act: Callable[[Container], Awaitable[T]], *, made: b
     return asyncio.run(asked())
 
 
-def person() -> Caller:
-    """Whoever sits at this machine, as the record of changes names them."""
+def own_name() -> str:
+    """Whoever sits at this machine, as every record of who did what names them."""
     import getpass
+    import os
     import socket
 
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        user = f"user {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+def person() -> Caller:
+    """Whoever sits at this machine, who may do everything."""
     from app.access.models import AccessScope, Caller
 
-    return Caller(f"{getpass.getuser()}@{socket.gethostname()}", "", AccessScope.ADMIN)
+    return Caller(own_name(), "", AccessScope.ADMIN)

@@ -21,6 +21,7 @@ class Topic(StrEnum):
     ALERTS = "alerts"
     FINDINGS = "findings"
     CHANGES = "changes"
+    INTERFACES = "interfaces"
 
 
 @dataclass(frozen=True, slots=True)

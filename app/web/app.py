@@ -173,6 +173,7 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
         delivery_age=lambda: container.alerting().delivery_worker().age,
         channels=lambda: container.alerting().delivery_worker().warnings,
         read_replica=lambda: replica_of(container.reading()),
+        files=lambda: container.replica().problem_board().of_files("plan", "channels"),
         disk=lambda: None if settings.database.url else disk_of(settings.data_dir),
     )
     async with serve_http(create_app(probes, container), settings.web) as url, _counting(container):

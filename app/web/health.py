@@ -57,6 +57,8 @@ class ServiceState:
     """What is wrong with the channels by which people are reached."""
     read_replica: Callable[[], ReplicaState | None] = lambda: None
     """The replica that answers reads; None where there is none."""
+    files: Callable[[], list[str]] = list
+    """What is wrong with files that people edit, but for plan and channels."""
     disk: Callable[[], tuple[int, int] | None] = lambda: None
     """Bytes that are free on the disk of the data directory, and all there are; None where that holds no data."""
 
@@ -151,6 +153,7 @@ def router(probes: ServiceState) -> APIRouter:
         platform = probes.platform.state
         found = warnings(status, platform) + alert_warnings(state, probes.rules_age(), probes.delivery_age())
         found += map(redact, probes.channels())
+        found += [f"file: {redact(problem)}" for problem in probes.files()]
         found += disk_warnings(disk)
         replica = probes.read_replica()
         found += [f"read replica: {replica.text}"] if replica and not replica.used else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -15,12 +14,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-By = Annotated[str | None, typer.Option("--by", help="Who does it; default: your user name.")]
+By = Annotated[str | None, typer.Option("--by", help="Who does it; default: your user name at this machine.")]
 Comment = Annotated[str, typer.Option("--comment", "-c", help="Why; people read it in the list and in the history.")]
-
-
-def own_name() -> str:
-    return os.environ.get("USER") or os.environ.get("LOGNAME") or "command line"
 
 
 def ask_records(act: Callable[[AlertAdministration], Awaitable[T]]) -> T:

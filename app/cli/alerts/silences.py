@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from app.cli.alerts.records import By, Comment, ask_records, own_name
+from app.cli.alerts.records import By, Comment, ask_records
 from app.cli.exit_codes import OK
 from app.cli.options import LARGEST_NUMBER, AsJson
 from app.cli.output import print_json, say_line
+from app.cli.session import own_name
 from app.cli.tables import print_table
 from app.clock import SystemClock
 

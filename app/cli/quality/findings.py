@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ from app.cli.exit_codes import OK
 from app.cli.lazy_group import Lazy, lazy_typer
 from app.cli.options import LARGEST_NUMBER, AreaOption, AsJson, From, ItemOption, To
 from app.cli.output import print_json, say
-from app.cli.session import ask, begin
+from app.cli.session import ask, begin, own_name
 from app.cli.tables import print_table
 from app.clock import SystemClock
 from app.errors import ConfigurationError
@@ -113,7 +112,7 @@ def accept_command(number: FindingNumber, note: Note, as_json: AsJson = False) -
     note = note.strip()
     if not note:
         raise ConfigurationError("--note is empty; say why the values are right")
-    settings, now, who = begin(), SystemClock().now(), getpass.getuser()
+    settings, now, who = begin(), SystemClock().now(), own_name()
     finding = ask(settings, lambda wiring: wiring.quality().service().accept(number, note=note, by=who, now=now))
     if as_json:
         print_json(FindingResource.of(finding))

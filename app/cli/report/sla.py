@@ -67,6 +67,8 @@ def sla_command(
     what it were without regard to maintenance.
 
     Example: gridkeeper report sla --month 2026-10 --per group --csv
+
+    Exit code: 0 shown, 1 there is no such group.
     """
     from app.clock import SystemClock
     from app.market.moments import parse_interval, parse_zone

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from app.cli.exit_codes import OK, UNAVAILABLE
 from app.cli.output import print_json
 from app.cli.sentinel.options import Config, OutputForm, OutputKind, StateDb, load_file, state_of, without_password
 from app.cli.tables import printable, single_line
+
+if TYPE_CHECKING:
+    from app.alerting.sqlsentinel.schemas import SentinelExecutionResource
 
 WIDE = "=" * 80
 AlertName = Annotated[str | None, typer.Option("--alert", help="This alert only.")]
@@ -83,7 +86,7 @@ def status_command(
 
 
 def history_command(
-    config: Config,  # noqa: ARG001  the original takes it, and its rows come from the database alone
+    config: Config,
     alert: AlertName = None,
     limit: Annotated[int, typer.Option("--limit", help="So many rows at most.", min=1, max=100_000)] = 10,
     state_db: StateDb = None,
@@ -93,7 +96,7 @@ def history_command(
 
     Example: gridkeeper sentinel history alerts.yaml --alert high_error_rate --limit 20
 
-    Exit code: 0 shown, 1 the database cannot be used.
+    Exit code: 0 shown, 1 the database cannot be used, or neither it nor the file knows the alert.
     """
     from app.alerting.sqlsentinel.schemas import SentinelExecutionResource
     from app.errors import AppError
@@ -102,8 +105,13 @@ def history_command(
     try:
         with sentinel_repository(state_of(state_db)) as repository:
             rows = [SentinelExecutionResource.of(row) for row in repository.history(alert, limit)]
+        known = [] if rows or alert is None else [one.name for one in load_file(config).alerts]
     except AppError as error:
         return _failed("retrieving history", error)
+    if not rows and alert not in {None, *known}:
+        # Alerts that the file has no more may have a history; one that it never had is a slip.
+        _say(f"✗ Alert '{alert}' not found in configuration\nAvailable alerts: {', '.join(known)}")
+        return UNAVAILABLE
     if output is OutputKind.JSON:
         print_json(rows, letters=True)
         return OK
@@ -115,19 +123,23 @@ def history_command(
         _say("No execution history found")
         return OK
     for row in rows:
-        _say(f"\n{row.executed_at:%Y-%m-%d %H:%M:%S.%f} | {single_line(row.alert_name)}")
-        _say(f"  Status: {row.status} | Duration: {row.execution_duration_ms:.2f}ms")
-        _say(f"  Triggered by: {row.triggered_by}")
-        if row.actual_value is not None:
-            _say(f"  Actual: {row.actual_value} | Threshold: {row.threshold}")
-        if row.error_message:
-            _say(f"  Error: {single_line(row.error_message)}")
-        if row.notification_sent:
-            _say("  ✓ Notification sent")
-        if row.notification_error:
-            _say(f"  Notification: {single_line(row.notification_error)}")
+        _say_row(row)
     _say(f"\n{WIDE}\n")
     return OK
+
+
+def _say_row(row: SentinelExecutionResource) -> None:
+    _say(f"\n{row.executed_at:%Y-%m-%d %H:%M:%S.%f} | {single_line(row.alert_name)}")
+    _say(f"  Status: {row.status} | Duration: {row.execution_duration_ms:.2f}ms")
+    _say(f"  Triggered by: {row.triggered_by}")
+    if row.actual_value is not None:
+        _say(f"  Actual: {row.actual_value} | Threshold: {row.threshold}")
+    if row.error_message:
+        _say(f"  Error: {single_line(row.error_message)}")
+    if row.notification_sent:
+        _say("  ✓ Notification sent")
+    if row.notification_error:
+        _say(f"  Notification: {single_line(row.notification_error)}")
 
 
 def silence_command(

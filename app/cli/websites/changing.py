@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import typer
 
-from app.cli.alerts.records import By, own_name
+from app.cli.alerts.records import By
 from app.cli.exit_codes import OK
 from app.cli.options import AsJson
 from app.cli.output import print_json, say_line
-from app.cli.session import ask, begin
+from app.cli.session import ask, begin, own_name
 from app.cli.websites.options import file_text, header_lines, label_pairs
 from app.cli.websites.reading import Which
 from app.clock import SystemClock

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.alerts.records import By, own_name
+from app.cli.alerts.records import By
 from app.cli.exit_codes import OK
 from app.cli.lazy_group import Lazy, lazy_typer
 from app.cli.options import AsJson
 from app.cli.output import print_json, say_line
-from app.cli.session import ask, begin
+from app.cli.session import ask, begin, own_name
 from app.cli.tables import print_table
 from app.cli.websites.options import label_pairs
 from app.clock import SystemClock

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.cli.exit_codes import OK
+from app.cli.exit_codes import OK, UNAVAILABLE
 from app.cli.output import print_json, say
 from app.cli.session import ask, begin
+from app.cli.tables import printable
 from app.errors import ConfigurationError
 
 
@@ -69,19 +71,19 @@ def validate_command(
 ) -> int:
     """Check the file of websites and list every problem of it with its line.
 
-    Exit code: 0 it is right, 2 it is not.
+    Exit code: 0 it is right, 1 it is not, 2 there is no such file.
     """
     from contextlib import nullcontext
 
     from app.kit.files import read_stream
-    from app.kit.yaml.tree import FileProblems
     from app.probes.configured.reading import read_probes
     from app.secrets import without_secrets
 
     path = file or begin().probes.file
     with without_secrets() if syntax else nullcontext():
         found = read_probes(read_stream(path), str(path))
-    if found.problems:
-        raise FileProblems(found.problems)
-    say(f"{path}: {len(found.drafts)} websites, no problems")
-    return OK
+    for problem in found.problems:
+        sys.stdout.write(f"{printable(str(problem))}\n")
+    said = f"{len(found.problems)} problems" if found.problems else "no problems"
+    say(f"{path}: {len(found.drafts)} websites, {said}")
+    return UNAVAILABLE if found.problems else OK

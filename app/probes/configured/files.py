@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import fields
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def read_drafts(file: Path) -> list[WebsiteDraft]:
 def yaml_of(drafts: Sequence[WebsiteDraft]) -> str:
     """The websites as `config/probes.yaml` names them; secrets are `${NAME}` of the environment, to be set by whoever uses it."""
     entries: dict[str, dict[str, Any]] = {}
+    taken, variables = {draft.name for draft in drafts}, set[str]()
     for draft in drafts:
         usual = WebsiteDraft(draft.url, draft.name)
         said = {
@@ -51,11 +53,12 @@ def yaml_of(drafts: Sequence[WebsiteDraft]) -> str:
             if field.name != "name"
             and (field.name == "url" or getattr(draft, field.name) != getattr(usual, field.name))
         }
-        name = draft.name if draft.name not in entries else f"{draft.name} {len(entries) + 1}"
+        name = draft.name if draft.name not in entries else _free(draft.name, taken, " ")
+        taken.add(name)
         said |= {key: list(value) for key, value in said.items() if isinstance(value, tuple)}
         if draft.headers:
             said["headers"] = {
-                header: f"${{{_variable(name, header)}}}" if is_secret_header(header) else value
+                header: f"${{{_variable(variables, name, header)}}}" if is_secret_header(header) else value
                 for header, value in draft.headers.items()
             }
         if draft.labels:
@@ -65,8 +68,18 @@ def yaml_of(drafts: Sequence[WebsiteDraft]) -> str:
     return text
 
 
-def _variable(*parts: str) -> str:
-    return re.sub(r"[^A-Z0-9]+", "_", "_".join(parts).upper()).strip("_")
+def _free(name: str, taken: set[str], between: str) -> str:
+    """The name with the first number that nothing has."""
+    return next(made for number in count(2) if (made := f"{name}{between}{number}") not in taken)
+
+
+def _variable(taken: set[str], *parts: str) -> str:
+    """A variable of its own for each secret, whatever signs the names have in place of letters."""
+    name = re.sub(r"[^A-Z0-9]+", "_", "_".join(parts).upper()).strip("_")
+    name = f"_{name}" if name[:1].isdigit() else name
+    found = _free(name, taken, "_") if name in taken else name
+    taken.add(found)
+    return found
 
 
 def _entries(file: Path) -> list[Any]:

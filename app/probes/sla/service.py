@@ -6,6 +6,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from app.clock import Clock
+from app.errors import NotFound
+from app.kit.yaml.fields import suggestion
 from app.probes.rollups.keeper import RollupKeeper
 from app.probes.sla.report import SlaLine, SlaRange, SlaSubject, sla_lines
 from app.probes.websites.service import WebsiteService
@@ -32,6 +34,11 @@ class SlaService:
         chosen = replace(chosen, end=min(chosen.end, self._clock.now()))
         found = await self._websites.with_windows(None, chosen.start, chosen.end)
         if group is not None:
+            groups = sorted({one.draft.labels.get("group", "") for one, _ in found} - {""})
+            if group not in groups:
+                raise NotFound(
+                    f"there is no group {group!r} of websites{suggestion(group, groups) or '; none has a label group'}"
+                )
             found = [(one, windows) for one, windows in found if one.draft.labels.get("group", "") == group]
         latencies = await self._latencies(chosen) if latency else None
         return sla_lines(found, chosen, objective, subject, latencies)

@@ -27,7 +27,8 @@ def command(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     """Runs one command; its code and what it said."""
     monkeypatch.setenv("GRIDKEEPER_DATABASE__URL", database_url)
     monkeypatch.setenv("GRIDKEEPER_LOG__LEVEL", "warning")
-    monkeypatch.setenv("USER", "ada")
+    monkeypatch.setenv("LOGNAME", "ada")
+    monkeypatch.setattr("socket.gethostname", lambda: "desk")
 
     def act(*arguments: str) -> tuple[int, str, str]:
         code = run(["alerts", *arguments])
@@ -74,9 +75,9 @@ def test_alerts_are_listed_for_people_and_for_programs(alerts: None, command: Co
 
 def test_an_acknowledgement_names_who_and_why(alerts: None, command: Command) -> None:
     number = json.loads(command("list", "--firing", "--json")[1])[0]["id"]
-    assert "acknowledged by ada" in command("ack", str(number), "--comment", "on it")[2]
+    assert "acknowledged by ada@desk" in command("ack", str(number), "--comment", "on it")[2]
     [found] = json.loads(command("list", "--firing", "--json")[1])
-    assert (found["acknowledged_by"], found["acknowledge_note"]) == ("ada", "on it")
+    assert (found["acknowledged_by"], found["acknowledge_note"]) == ("ada@desk", "on it")
     assert "acknowledged" in command("list", "--firing")[1]
     code, _, err = command("ack", "4711")
     assert (code, err) == (1, "gridkeeper: there is no alert 4711; `gridkeeper alerts list` shows them\n")
@@ -103,7 +104,7 @@ def test_silences_are_made_listed_and_ended(command: Command) -> None:
     assert "silence 1: area=FR rule=~coll.* from " in err
     assert "(2h); people are notified of what still fires then" in err
     [found] = json.loads(command("silences", "--json")[1])
-    assert (found["state"], found["by"], found["matchers"]) == ("active", "ada", ["area=FR", "rule=~coll.*"])
+    assert (found["state"], found["by"], found["matchers"]) == ("active", "ada@desk", ["area=FR", "rule=~coll.*"])
     assert command("silences")[1].splitlines()[1].split()[:2] == ["1", "active"]
     assert command("unsilence", "1")[0] == 0
     assert command("silences")[2] == "0 silences\n"

@@ -61,6 +61,13 @@ def test_a_website_from_adding_to_removing(capsys: pytest.CaptureFixture[str], t
     assert "s3cret" not in shown + written(capsys, "list")
     assert written(capsys, "availability", "--csv").splitlines()[1].startswith("1,Shop,shop,")
     assert "Shop" in written(capsys, "availability")
+    assert run(["report", "sla", "--group", "shop"]) == 0
+    assert run(["report", "sla", "--group", "shp"]) == 1
+    assert "there is no group 'shp' of websites; did you mean shop?" in capsys.readouterr().err
+    (tmp_path / "probes.yaml").write_text("websites: {A: {url: 'https://a.example'}, B: {}}")
+    assert run(["websites", "validate", "probes.yaml"]) == 1
+    assert "probes.yaml, line 1: websites.B.url: this is missing" in capsys.readouterr().out
+    assert "No such file" in written(capsys, "validate", "probs.yaml", code=2)
     written(capsys, "remove", "Shop")
     assert "there is no website 'Shop'" in written(capsys, "show", "Shop", code=1)
 
@@ -128,6 +135,3 @@ def test_maintenance_acknowledgement_and_service_levels(capsys: pytest.CaptureFi
         lines = capsys.readouterr().out.splitlines()
         assert lines[0].startswith(first)
         assert len(lines) == 2
-    capsys.readouterr()
-    assert run(["report", "sla", "--json", "--group", "none"]) == 0
-    assert json.loads(capsys.readouterr().out) == []

@@ -108,6 +108,12 @@ async def test_documents_that_change_are_told_and_broken_ones_keep_their_last_go
             found = await until_service(database, lambda one: not one.scan_problem)
             changes = {(one.kind, one.path, one.breaking) for one in await rows.changes(found.service_id, None, 9)}
             assert changes == {("removed", "/c", True), ("added", "/d", False)}
+            async with database.connection() as connection:
+                told = await connection.fetch(
+                    "select kind, data->>'path' as path, (data->'breaking')::boolean as breaking from events "
+                    "where topic = 'interfaces' and data->>'service' = 'shop'"
+                )
+            assert {tuple(one) for one in told} == changes
             assert {row.operation.key.path for row in await rows.worst(found.service_id, 9)} == {"/a", "/b", "/d"}
             (tmp_path / "interfaces.yaml").write_text("services: {other: {documents: api.json}}\n")
             await until_service(database, lambda one: one, "other")

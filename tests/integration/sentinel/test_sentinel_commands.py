@@ -196,6 +196,8 @@ def test_history_is_shown_the_latest_first(world: SentinelWorld, capsys: pytest.
     assert run(["sentinel", "init"]) == 0
     assert sentinel(world, "history") == 0
     assert "No execution history found" in capsys.readouterr().out
+    assert sentinel(world, "history", "--alert", "nope") == 1
+    assert "Alert 'nope' not found in configuration" in capsys.readouterr().out
     for status in ("OK", "ALERT", "broken"):
         world.say(status)
         sentinel(world, "run")

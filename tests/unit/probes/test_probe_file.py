@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,23 @@ def test_a_file_says_websites(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     (tmp_path / "probes.yaml").write_text(yaml_of(found.drafts))
     assert "s3cret" not in yaml_of(found.drafts)
     assert read_drafts(tmp_path / "probes.yaml") == list(found.drafts)
+
+
+def test_names_and_variables_of_a_written_file_are_there_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["Shop", "Shop 2", "Shop", "Shop", "shop-2", "9"]
+    drafts = [
+        WebsiteDraft(f"https://{number}.example/", name, headers={"X-Key": f"key-{number}"})
+        for number, name in enumerate(names)
+    ]
+    text = yaml_of(drafts)
+    variables = re.findall(r"\$\{(\w+)\}", text)
+    assert len(set(variables)) == len(names)
+    for number, variable in enumerate(variables):
+        monkeypatch.setenv(variable, f"key-{number}")
+    (tmp_path / "probes.yaml").write_text(text)
+    found = read_drafts(tmp_path / "probes.yaml")
+    assert [one.name for one in found] == ["Shop", "Shop 2", "Shop 3", "Shop 4", "shop-2", "9"]
+    assert [one.headers for one in found] == [one.headers for one in drafts]
 
 
 WRONG = """

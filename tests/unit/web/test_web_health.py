@@ -237,7 +237,8 @@ async def test_the_application_measures_the_loop_while_it_lives_and_closes_the_p
 async def test_alerts_that_are_not_evaluated_or_delivered_are_warnings() -> None:
     service = Service()
     service.database.state = replace(GOOD, alerts=AlertCounts(failed=4, disabled=("mail", "pager")))
-    probes = replace(service.probes(), rules_age=lambda: 45.2, delivery_age=lambda: 31.0)
+    files = ["config/interfaces.yaml, line 3: services.shop: there is no such field"]
+    probes = replace(service.probes(), rules_age=lambda: 45.2, delivery_age=lambda: 31.0, files=lambda: files)
     async with asking(create_app(probes)) as client:
         found = await client.get("/health/ready")
     assert (found.status_code, found.json()["warnings"]) == (
@@ -247,6 +248,7 @@ async def test_alerts_that_are_not_evaluated_or_delivered_are_warnings() -> None
             "messages: none has been looked for in this process for 31 s",
             "messages: disabled channels take none: mail, pager; `gridkeeper alerts channels` says why",
             "messages: 4 failed within a day; see `gridkeeper alerts notifications --failed`",
+            "file: config/interfaces.yaml, line 3: services.shop: there is no such field",
         ],
     )
 

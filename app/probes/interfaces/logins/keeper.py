@@ -128,7 +128,8 @@ class TokenKeeper:
         except ConfigurationError as error:
             raise LoginFailed(str(error)) from None
         if not result.ok:
-            raise LoginFailed(f"{result.failure}: {result.detail}")
+            said = result.detail
+            raise LoginFailed(said if said.startswith(str(result.failure)) else f"{result.failure}: {said}")
         token = read_token(self._login, result.body, result.headers, now, random.random())  # noqa: S311
         if token.refresh or not refresh:
             return token
