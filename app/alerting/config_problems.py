@@ -23,7 +23,7 @@ REFRESH_SECONDS = 15.0
 """Rules that read the table count rows as present that are younger than a minute."""
 FORGOTTEN = timedelta(minutes=10)
 MOST_KEPT = 200
-MOST_TOLD = 5
+MOST_LISTED = 5
 
 RETAINED = (
     Retention(
@@ -86,7 +86,9 @@ class ProblemBoard:
     def of_files(self, *without: str) -> list[str]:
         """What is wrong with the files of this process, for people; `without` those of some sources."""
         found = [str(problem) for name, problem in self._present() if name not in without]
-        return found[:MOST_TOLD] + ([f"and {len(found) - MOST_TOLD} more problems"] if len(found) > MOST_TOLD else [])
+        return found[:MOST_LISTED] + (
+            [f"and {len(found) - MOST_LISTED} more problems"] if len(found) > MOST_LISTED else []
+        )
 
     def _present(self) -> tuple[tuple[str, Problem], ...]:
         return tuple((name, problem) for name, source in self._sources.items() for problem in source())[:MOST_KEPT]

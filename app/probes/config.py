@@ -15,12 +15,20 @@ from fnmatch import fnmatchcase
 from app.errors import ConfigurationError
 from app.kit.yaml.fields import Fields, read_content, suggestion
 from app.kit.yaml.tree import ProblemReport
+from app.probes.checking.conditions.json_path import parse_json_path
 from app.probes.checking.targets import parse_target
 from app.probes.interfaces.logins.models import ServiceLogin
 from app.probes.interfaces.logins.parse import read_logins
 from app.probes.interfaces.suites.models import SuiteConfig
 from app.probes.interfaces.suites.parse import read_suites
-from app.probes.scanning.models import METHODS, Operation, OperationParameter, ParameterValue, ValueOrigin
+from app.probes.scanning.models import (
+    METHODS,
+    AnswerSource,
+    Operation,
+    OperationParameter,
+    ParameterValue,
+    ValueOrigin,
+)
 from app.probes.scanning.parameters import is_usable
 from app.probes.scanning.selection import ProbeRules
 from app.probes.scanning.servers import checked_base_url
@@ -76,6 +84,8 @@ class ServiceConfig:
     auth: str = ""
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     operation_parameters: Mapping[str, Mapping[str, ParameterValue]] = field(default_factory=dict)
+    operation_expected: Mapping[str, tuple[StatusRange, ...]] = field(default_factory=dict)
+    """Statuses that are right for single operations."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     expected: tuple[StatusRange, ...] = REACHABLE
     include: OperationFilter = OperationFilter()
@@ -98,7 +108,13 @@ class ServiceConfig:
     @property
     def operations_named(self) -> frozenset[str]:
         """Names of operations that documents must have."""
-        return self.allow | {*self.operation_parameters, *self.include.operations, *self.exclude.operations}
+        given = (self.parameters, *self.operation_parameters.values())
+        sources = {value.source.operation for values in given for value in values.values() if value.source is not None}
+        return self.allow | sources | {*self.operation_parameters, *self.include.operations, *self.exclude.operations}
+
+    def expected_of(self, operation: Operation) -> tuple[StatusRange, ...]:
+        """The statuses that are right for an operation."""
+        return next((own for name, own in self.operation_expected.items() if name in operation.names), self.expected)
 
     def _supply(self, operation: Operation, parameter: OperationParameter) -> ParameterValue | None:
         own = next((values for name, values in self.operation_parameters.items() if name in operation.names), {})
@@ -149,6 +165,7 @@ def _service(name: str, entry: Fields) -> ServiceConfig:
         entry.wrong(f"{name[:100]!r} is no name; use up to 100 letters, digits, spaces and _ . : / -")
     base_urls, auth = _each(entry, "base_urls", checked_base_url), entry.text("auth", longest=LONGEST_NAME)
     suites = read_suites(entry, base_urls, auth)
+    operations = {operation: _operation(inner) for operation, inner in entry.named("operations").items()}
     service = ServiceConfig(
         name=name,
         line=entry.line,
@@ -158,7 +175,8 @@ def _service(name: str, entry: Fields) -> ServiceConfig:
         interval=entry.duration("interval", INTERVAL, least=MINUTE, most=DAY),
         auth=auth,
         parameters=_parameters(entry),
-        operation_parameters={operation: _operation(inner) for operation, inner in entry.named("operations").items()},
+        operation_parameters={operation: parameters for operation, (parameters, _) in operations.items()},
+        operation_expected={operation: expected for operation, (_, expected) in operations.items() if expected},
         headers=_headers(entry),
         expected=_each(entry, "expected", parse_statuses) or REACHABLE,
         include=_filter(entry, "include"),
@@ -216,16 +234,35 @@ def parse_statuses(text: str) -> StatusRange:
     return first, last
 
 
-def _operation(entry: Fields) -> Mapping[str, ParameterValue]:
-    parameters = _parameters(entry)
+def _operation(entry: Fields) -> tuple[Mapping[str, ParameterValue], tuple[StatusRange, ...]]:
+    parameters, expected = _parameters(entry), _each(entry, "expected", parse_statuses)
     entry.close()
-    return parameters
+    return parameters, expected
 
 
 def _parameters(entry: Fields) -> Mapping[str, ParameterValue]:
     inner = entry.entry("parameters")
-    read = {name: _value(inner, name) for name in inner.names} if inner is not None else {}
-    return {name: ParameterValue((value[0],), value[1]) for name, value in read.items() if value is not None}
+    read = {name: _parameter(inner, name) for name in inner.names} if inner is not None else {}
+    return {name: value for name, value in read.items() if value is not None}
+
+
+def _parameter(entry: Fields, name: str) -> ParameterValue | None:
+    """A value as it is written, of the environment, or of the answer of another operation: {from: listOrders, take: $[0].id}."""
+    if entry.is_mapping(name):
+        return _of_answer(entry, name)
+    value = _value(entry, name)
+    return None if value is None else ParameterValue((value[0],), value[1])
+
+
+def _of_answer(entry: Fields, name: str) -> ParameterValue | None:
+    inner = entry.entry(name)
+    if inner is None:
+        return None
+    operation, path = inner.text("from", required=True), inner.read("take", parse_json_path, required=True)
+    inner.close()
+    if not operation or path is None:
+        return None
+    return ParameterValue((), ValueOrigin.ANSWER, AnswerSource(operation, path.text))
 
 
 def _headers(entry: Fields) -> Mapping[str, str]:

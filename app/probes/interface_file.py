@@ -11,6 +11,7 @@ from app.kit.files import read_bytes
 from app.kit.suggest import did_you_mean
 from app.kit.yaml.tree import Problem, ProblemReport
 from app.probes.config import ServiceConfig, is_url, read_interfaces
+from app.probes.interfaces.suites.answers import sources_of
 from app.probes.scanning.models import DocumentScan
 from app.probes.scanning.scanner import InterfaceScanner
 from app.probes.scanning.selection import PlannedProbe, ProbeSelection, choose_probes
@@ -74,6 +75,13 @@ def _scanned(service: ServiceConfig, folder: Path, report: ProblemReport) -> Sca
             report.add(service.line, f"{where}.documents", f"{document.file}: {reason}")
     selections = tuple(choose_probes(document, rules) for rules in service.rules() for document in documents)
     known = {name for document in documents for operation in document.operations for name in operation.names}
+    probes = [probe for selection in selections for probe in selection.probed]
+    asked = {name for probe in probes if probe.url is not None for name in probe.operation.names}
+    for probe in probes:
+        for source in sources_of(probe):
+            if source.operation in known - asked:
+                said = f"{probe.operation.name} takes a value from {source.operation}, which is not probed without one itself"
+                report.add(service.line, where, said)
     for name in () if any(map(is_url, service.documents)) else _unknown(service, known):
         report.add(
             service.line,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -86,6 +86,9 @@ class _Asker:
 
     async def ask(self, request: CheckRequest, *, with_login: bool = True, further: bool = False) -> CheckResult:  # noqa: ARG002
         return await self.sender.check(request)
+
+    async def answer(self, request: CheckRequest) -> CheckResult:
+        return await self.sender.check(replace(request, keeps_answer=True))
 
     def now(self) -> datetime:
         return datetime.now(UTC)

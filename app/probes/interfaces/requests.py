@@ -48,6 +48,10 @@ class RequestAsker(Protocol):
         """The answer to a request, which carries what lets it in; a `further` one of a probe waits for its turn."""
         ...
 
+    async def answer(self, request: CheckRequest) -> CheckResult:
+        """The answer to a request with its body, asked for once for all probes of a cycle that need it."""
+        ...
+
     def now(self) -> datetime: ...
 
 
@@ -56,18 +60,18 @@ def operation_probes(config: ServiceConfig, planned: Iterable[PlannedProbe]) -> 
     found: dict[OperationKey, OperationProbe] = {}
     for probe in planned:
         if probe.url is not None and probe.operation.method in SENDABLE:
-            made = OperationProbe(_named(probe), _request(config, probe, probe.url))
+            made = OperationProbe(named_operation(probe), operation_request(config, probe, probe.url))
             found.setdefault(made.operation.key, made)
     return found
 
 
-def _named(probe: PlannedProbe) -> ProbedOperation:
+def named_operation(probe: PlannedProbe) -> ProbedOperation:
     operation, url = probe.operation, urlsplit(probe.template)
     key = OperationKey(operation.method, f"{url.scheme}://{url.netloc}", url.path or "/")
     return ProbedOperation(key, operation.operation_id, operation.place.file)
 
 
-def _request(config: ServiceConfig, probe: PlannedProbe, url: str) -> CheckRequest:
+def operation_request(config: ServiceConfig, probe: PlannedProbe, url: str) -> CheckRequest:
     operation = probe.operation
     headers = {"Accept": "*/*", **config.headers}
     headers |= {one.name: ", ".join(_texts(one)) for one in _at(probe, ParameterLocation.HEADER)}
@@ -88,7 +92,7 @@ def _request(config: ServiceConfig, probe: PlannedProbe, url: str) -> CheckReque
         b"" if method.reads else body.encode(),
         config.timeout / timedelta(seconds=1),
         RETRIES,
-        conditions=(expected_statuses(config.expected),),
+        conditions=(expected_statuses(config.expected_of(operation)),),
         secrets=tuple(_secrets(config, probe)),
     )
 
@@ -106,10 +110,10 @@ def _texts(parameter: OperationParameter) -> tuple[str, ...]:
 
 
 def _secrets(config: ServiceConfig, probe: PlannedProbe) -> Iterator[str]:
-    """Values of the environment: they may be secret wherever they stand."""
+    """Values of the environment and of answers: they may be secret wherever they stand."""
     yield from (value for value in config.headers.values() if len(value) > 3)
     for parameter in probe.parameters:
-        if parameter.value is not None and parameter.value.origin is ValueOrigin.ENVIRONMENT:
+        if parameter.value is not None and parameter.value.origin in {ValueOrigin.ENVIRONMENT, ValueOrigin.ANSWER}:
             yield from parameter.value.texts
 
 

@@ -25,6 +25,7 @@ from app.probes.interfaces.fetching import DocumentFetcher
 from app.probes.interfaces.models import OperationKey, OperationState
 from app.probes.interfaces.repository import InterfaceRepository
 from app.probes.interfaces.requests import operation_probes
+from app.probes.interfaces.suites.answers import answer_probes
 from app.probes.interfaces.suites.probe import suite_probes
 
 SCAN_SECONDS = 20.0
@@ -120,4 +121,5 @@ class ServiceWatch:
 
 
 def _probes(config: ServiceConfig, found: DocumentsNow) -> dict[OperationKey, Probe]:
-    return {**operation_probes(config, planned_probes(config, found.documents)), **suite_probes(config)}
+    planned = planned_probes(config, found.documents)
+    return {**answer_probes(config, planned), **operation_probes(config, planned), **suite_probes(config)}

@@ -56,12 +56,23 @@ class ScanDefect:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerSource:
+    """Where in the answer of another operation a value stands."""
+
+    operation: str
+    """By its operationId, or as `GET /path`."""
+    path: str
+    """A JSONPath."""
+
+
+@dataclass(frozen=True, slots=True)
 class ParameterValue:
     """What is sent for a parameter, unencoded; several texts repeat it."""
 
     texts: tuple[str, ...] = field(repr=False)
-    """May be secret where they come from the environment."""
+    """May be secret where they come from the environment; none where an answer is to give them."""
     origin: ValueOrigin
+    source: AnswerSource | None = None
 
 
 @dataclass(frozen=True, slots=True)

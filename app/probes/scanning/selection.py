@@ -63,6 +63,7 @@ class PlannedProbe:
     url: str | None = field(repr=False)
     template: str = ""
     """The URL with the names of the parameters in its path, and without its query."""
+    base_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def _planned(operation: Operation, parameters: tuple[OperationParameter, ...], b
     sent = tuple(parameter for parameter in parameters if parameter.value is not None)
     waits = any(one.value is not None and one.value.origin is ValueOrigin.ANSWER for one in sent)
     url = None if waits else request_url(operation, sent, base)
-    return PlannedProbe(operation, sent, url, joined_url(base, operation.path))
+    return PlannedProbe(operation, sent, url, joined_url(base, operation.path), base)
 
 
 def request_url(operation: Operation, parameters: tuple[OperationParameter, ...], base: str) -> str:

@@ -54,7 +54,7 @@ def test_the_example_is_valid_once_its_marks_are_gone(monkeypatch: pytest.Monkey
     assert (shop.interval, shop.expected, set(shop.allow)) == (
         timedelta(minutes=15), ((200, 299), (404, 404)), {"POST /search"},
     )  # fmt: skip
-    assert shop.operations_named == {"POST /search", "getOrder", "exportAll"}
+    assert shop.operations_named == {"POST /search", "getOrder", "getItem", "listItems", "exportAll"}
 
 
 def test_a_service_needs_documents_only() -> None:
@@ -80,7 +80,7 @@ def test_a_service_needs_documents_only() -> None:
         ("parameters: {a: [1]}", "parameters.a: this must be a text with ${NAME} of the environment in it"),
         ("include: {methods: [GTE]}", "include.methods: there is no method GTE; did you mean GET?"),
         ("include: {path: /a}", "include.path: there is no such field; did you mean paths?"),
-        ("operations: {x: {timeout: 5}}", "operations.x.timeout: there is no such field; known are parameters"),
+        ("operations: {x: {timeout: 5}}", "operations.x.timeout: there is no such field; known are parameters, expected"),
         ("concurrency: 0", "concurrency: 0 is out of range; it must lie between 1 and 50"),
         ("rate: 0", "rate: 0 is out of range; it must lie between 0.01 and 100"),
         ("parent: shop", "parent: shop is below shop; a service cannot be below itself"),

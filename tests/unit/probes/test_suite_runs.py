@@ -45,6 +45,9 @@ class Asker:
             raise LoginFailed("no token today")
         return await self.checker.check(request)
 
+    async def answer(self, request: CheckRequest) -> CheckResult:
+        return await self.ask(request)
+
     def now(self) -> Any:
         return CLOCK.now()
 

@@ -87,6 +87,8 @@ class CycleRun:
         self._sink = sink
         self._hosts: dict[str, HostLimits] = {}
         self._ended: list[tuple[OperationKey, ProbeRecord]] = []
+        self._answers: dict[tuple[str, str], CheckResult] = {}
+        self._asking: dict[tuple[str, str], asyncio.Lock] = {}
         self.login_problem = ""
         """Why the service gave no token."""
 
@@ -160,6 +162,14 @@ class CycleRun:
 
     def now(self) -> datetime:
         return self._clock.now()
+
+    async def answer(self, request: CheckRequest) -> CheckResult:
+        """The answer to a request with its body, asked for once for all probes of this cycle that need it."""
+        name = request.method, request.url
+        async with self._asking.setdefault(name, asyncio.Lock()):
+            if name not in self._answers:
+                self._answers[name] = await self.ask(replace(request, keeps_answer=True), further=True)
+            return self._answers[name]
 
     async def ask(self, request: CheckRequest, *, with_login: bool = True, further: bool = False) -> CheckResult:
         """The answer to a request with what lets it in; a token that is refused is renewed once."""

@@ -21,8 +21,8 @@ from app.probes.interfaces.logins.models import (
     TokenPresentation,
     TokenRequest,
 )
-from app.probes.interfaces.secret_texts import entry_text, entry_texts, secrets_in
 from app.probes.models import CheckMethod
+from app.probes.secret_texts import entry_text, entry_texts, secrets_in
 from app.secrets import read_secret
 
 SIGNED_FIELDS = ("method", "path", "query", "host", "timestamp", "date", "nonce", "body_sha256")

@@ -11,12 +11,12 @@ from app.kit.yaml.fields import Fields, suggestion
 from app.probes.checking.conditions.json_path import parse_json_path
 from app.probes.checking.conditions.parse import parse_condition
 from app.probes.checking.targets import check_request
-from app.probes.interfaces.secret_texts import entry_text, entry_texts, secrets_in
 from app.probes.interfaces.suites.models import SuiteConfig, SuiteStep, TakenValue, TakePlace
 from app.probes.interfaces.suites.requests import step_request
 from app.probes.interfaces.suites.templates import ValueMissing, names_in
 from app.probes.models import CheckCondition, CheckMethod
 from app.probes.scanning.servers import checked_base_url
+from app.probes.secret_texts import entry_text, entry_texts, secrets_in
 
 MOST_STEPS = 30
 _SUITE = re.compile(r"\w[\w .:-]{0,99}")
