@@ -42,6 +42,11 @@ def name_server(text: str) -> tuple[str, int]:
 class ProbeSettings(Section):
     """Checks of websites."""
 
+    region: str = Field(
+        default="",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,49})?$",
+        description="Region of this process, as eu-west: it checks the websites that name it, beside those that name none.",
+    )
     concurrency: int = Field(default=50, ge=1, le=500, description="Websites that are checked at once.")
     per_host: int = Field(default=4, ge=1, le=50, description="Of these, websites of one host.")
     references: Annotated[Listed, AfterValidator(_references)] = Field(

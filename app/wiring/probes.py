@@ -20,7 +20,7 @@ from app.probes.maintenance.repository import MaintenanceRepository
 from app.probes.maintenance.service import MaintenanceService
 from app.probes.rollups.keeper import RollupKeeper
 from app.probes.rollups.repository import RollupRepository
-from app.probes.sharing.leases import ShardLeases
+from app.probes.sharing.leases import SeveralLeases, ShardLeases
 from app.probes.sharing.repository import ShardRepository
 from app.probes.sla.service import SlaService
 from app.probes.vault import Vault
@@ -31,9 +31,14 @@ from app.probes.websites.service import WebsiteService
 from app.settings import Settings
 
 
-def _process() -> str:
-    """A name that no other process has had: process numbers of containers are all alike."""
-    return f"{process_name()}:{secrets.token_hex(4)}"
+def _leases_of(database: Database, work: str) -> ShardLeases:
+    """Under a name that no other process has had: numbers of processes in containers are all alike."""
+    return ShardLeases(ShardRepository(database, work=work), holder=f"{process_name()}:{secrets.token_hex(4)}")
+
+
+def _with_region(common: ShardLeases, database: Database, region: str) -> SeveralLeases:
+    """The websites that name no region, and those of this region."""
+    return SeveralLeases(common, *([_leases_of(database, f"websites in {region}")] if region else []))
 
 
 class ProbesWiring(containers.DeclarativeContainer):
@@ -42,17 +47,14 @@ class ProbesWiring(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = providers.Dependency()
     storage = providers.DependenciesContainer()
 
-    _leases: providers.Singleton[ShardLeases] = providers.Singleton(
-        ShardLeases,
-        providers.Singleton(ShardRepository, database, work="websites"),
-        holder=providers.Callable(_process),
-    )
+    _leases: providers.Singleton[ShardLeases] = providers.Singleton(_leases_of, database, "websites")
     website_rows: providers.Singleton[WebsiteRepository] = providers.Singleton(
         WebsiteRepository,
         database,
         providers.Singleton(
             Vault.of, settings.provided.probes.secret_key, settings.provided.data_dir.joinpath.call("probes.key")
         ),
+        region=settings.provided.probes.region,
     )
     maintenance: providers.Singleton[MaintenanceService] = providers.Singleton(
         MaintenanceService, providers.Singleton(MaintenanceRepository, database), clock
@@ -70,7 +72,7 @@ class ProbesWiring(containers.DeclarativeContainer):
     runner: providers.Singleton[WebsiteRunner] = providers.Singleton(
         WebsiteRunner,
         website_rows,
-        _leases,
+        providers.Singleton(_with_region, _leases, database, settings.provided.probes.region),
         providers.Singleton(HttpChecker.of, settings.provided.probes),
         storage.notices,
         clock,

@@ -154,6 +154,21 @@ def website(status: str, *, ends: str = "", enabled: bool = True, name: str = "A
     """
 
 
+def seen_by(age: str, **regions: str) -> str:
+    """How each region sees the website, since so long."""
+    listed = ", ".join(f"('{region}', '{status}')" for region, status in regions.items())
+    return f"""
+        insert into website_region_states (
+            website_id, region, version, status, changed_at, latest_at, due_at, known_until, unknown
+        )
+        select
+            website_id, region, 0, status, now() - interval '{age}', now(), now(), now() + interval '1 hour',
+            status = 'unknown'
+        from websites
+        cross join (values {listed}) as listed (region, status)
+    """
+
+
 def interfaces(*statuses: str, name: str = "shop", parent: str = "", columns: str = "", values: str = "") -> str:
     """A service whose operations stand so; `columns` and `values` say more of it."""
     listed = ", ".join(f"({number}, '{status}')" for number, status in enumerate(statuses)) or "(0, 'up')"
@@ -374,6 +389,20 @@ CASES = (
         {"id": "2", "website": "shop", "group": "shop"},
         (website("down"), PLANNED),
         "refused since",
+    ),
+    Case(
+        "website_regions_disagree",
+        (website("up"), seen_by("15 minutes", eu="down", us="up", ap="unknown")),
+        {"id": "1", "website": "A", "group": "shop"},
+        (website("up"), seen_by("5 minutes", eu="down", us="up")),
+        "down in eu, up in us: https://A.example",
+    ),
+    Case(
+        "website_regions_disagree",
+        (website("down"), seen_by("11 minutes", eu="down", us="up")),
+        {"id": "1", "website": "A", "group": "shop"},
+        (website("down"), seen_by("15 minutes", eu="down", us="down", ap="unknown")),
+        "down in eu",
     ),
     Case(
         "website_slow",

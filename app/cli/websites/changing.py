@@ -48,11 +48,19 @@ FailuresOption = Annotated[int | None, typer.Option(help="Failed checks in a row
 SuccessesOption = Annotated[int | None, typer.Option(help="Good checks in a row that end it.")]
 LabelOption = Annotated[list[str] | None, typer.Option("--label", help="As group=shop; repeat it.")]
 NoteOption = Annotated[str | None, typer.Option(help="For people.")]
+RegionOption = Annotated[
+    list[str] | None,
+    typer.Option("--region", help="A region that checks it; repeat it. Without one, any process does. '' names none."),
+]
+QuorumOption = Annotated[
+    int | None, typer.Option(help="How many regions have to say that it is down; 0: more than half.")
+]
 
 
 OPTIONS = {
     "check_interval": "--every", "follow_redirects": "--follow", "conditions": "--condition", "headers": "--header",
-    "labels": "--label", **{name: f"--{name}" for name in ("name", "method", "body", "timeout", "failures", "successes", "note")},
+    "labels": "--label", "regions": "--region",
+    **{name: f"--{name}" for name in ("name", "method", "body", "timeout", "failures", "successes", "note", "quorum")},
 }  # fmt: skip
 """What people say for a field."""
 
@@ -71,6 +79,8 @@ def add_command(
     successes: SuccessesOption = None,
     label: LabelOption = None,
     note: NoteOption = None,
+    region: RegionOption = None,
+    quorum: QuorumOption = None,
     paused: Annotated[bool, typer.Option("--paused", help="Do not check it before it is resumed.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -86,6 +96,7 @@ def add_command(
         name=name or urlsplit(url).hostname or url, check_interval=_seconds(every), method=method, headers=header_lines(header),
         body=file_text(body), timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures,
         successes=successes, labels=label_pairs(label), note=note, enabled=not paused,
+        regions=_named(region), quorum=quorum,
     )  # fmt: skip
     draft = checked_model(WebsiteBody, {"url": url, **said}, OPTIONS).draft()
     return _show(ask(begin(), lambda wiring: wiring.probes().websites().add(draft), made=True), "is checked", as_json)
@@ -106,6 +117,8 @@ def edit_command(
     successes: SuccessesOption = None,
     label: LabelOption = None,
     note: NoteOption = None,
+    region: RegionOption = None,
+    quorum: QuorumOption = None,
     as_json: AsJson = False,
 ) -> int:
     """Change how a website is checked; what is left out stays.
@@ -117,7 +130,7 @@ def edit_command(
     said = _said(
         url=url, name=name, check_interval=_seconds(every), method=method, headers=header_lines(header), body=file_text(body),
         timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures, successes=successes,
-        labels=label_pairs(label), note=note,
+        labels=label_pairs(label), note=note, regions=_named(region), quorum=quorum,
     )  # fmt: skip
     if not said:
         raise ConfigurationError("nothing is said that would change; name an option, as --every 10m")
@@ -208,6 +221,10 @@ def _seconds(text: str | None) -> int | None:
         return round(parse_duration(text, bare="s").total_seconds())
     except ConfigurationError as error:
         raise ConfigurationError(f"--every: {error}") from None
+
+
+def _named(texts: list[str] | None) -> list[str] | None:
+    return None if texts is None else [text for text in texts if text]
 
 
 def _said(**options: Any) -> dict[str, Any]:

@@ -16,12 +16,15 @@ from app.clock import SystemClock
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from app.probes.regions.models import RegionView
+    from app.probes.regions.schemas import WebsiteRegionResource
     from app.probes.websites.models import CheckRecord, StatusWindow, Website
     from app.probes.websites.schemas import AvailabilityResource
     from app.wiring.container import Container
 
 COLUMNS = ("id", "name", "url", "status", "since", "reason", "every", "checked")
 CHECK_COLUMNS = ("at", "result", "status", "ms", "message")
+REGION_COLUMNS = ("region", "status", "since", "reason", "failures", "checked", "next")
 WINDOW_COLUMNS = ("id", "down since", "until", "reason", "acknowledged by", "note")
 AVAILABILITY_COLUMNS = ("name", "percent", "downtimes", "down", "unknown", "paused", "maintenance", "budget left")
 SHOWN = 10
@@ -46,23 +49,28 @@ def show_command(website: Which, as_json: AsJson = False) -> int:
 
     Exit code: 0 shown, 1 there is no such website.
     """
+    from app.probes.regions.schemas import WebsiteDetailResource
     from app.probes.websites.models import WindowKind
-    from app.probes.websites.schemas import WebsiteResource
 
-    async def read(wiring: Container) -> tuple[Website, list[CheckRecord], list[StatusWindow]]:
+    async def read(wiring: Container) -> tuple[Website, list[RegionView], list[CheckRecord], list[StatusWindow]]:
         service = wiring.probes().websites()
         found = await service.find(website)
         number = found.website_id
         checks = await service.checks(number, before=None, limit=SHOWN)
-        return found, checks, list(await service.windows(number, WindowKind.DOWN, before=None, limit=SHOWN))
+        windows = list(await service.windows(number, WindowKind.DOWN, before=None, limit=SHOWN))
+        return found, await service.regions(number), checks, windows
 
-    found, checks, windows = ask(begin(), read)
+    found, regions, checks, windows = ask(begin(), read)
     now = SystemClock().now()
-    shown = WebsiteResource.of(found, now)
+    shown = WebsiteDetailResource.seen(found, regions, now)
     if as_json:
         print_json(shown)
         return OK
-    print_table(("field", "value"), [(name, _text(value)) for name, value in shown.model_dump().items()])
+    fields = shown.model_dump(exclude={"seen_by"})
+    print_table(("field", "value"), [(name, _text(value)) for name, value in fields.items()])
+    if shown.seen_by:
+        say("")
+        print_table(REGION_COLUMNS, [_region_row(one) for one in shown.seen_by], right={"failures"})
     if checks:
         say("")
         print_table(CHECK_COLUMNS, [_check_row(one) for one in checks], right={"status", "ms"})
@@ -127,6 +135,18 @@ def _row(one: Website, now: datetime) -> tuple[str, ...]:
         state.reason,
         f"{one.draft.check_interval} s",
         _at(state.checked_at),
+    )
+
+
+def _region_row(one: WebsiteRegionResource) -> tuple[str, ...]:
+    return (
+        one.region,
+        one.status.value,
+        _at(one.status_since),
+        one.reason,
+        str(one.failures),
+        _at(one.checked_at),
+        _at(one.next_check_at),
     )
 
 

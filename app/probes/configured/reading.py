@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from app.errors import ConfigurationError
 from app.kit.yaml.fields import Fields, read_content
 from app.kit.yaml.tree import Problem, ProblemReport
+from app.probes.regions.models import MOST_REGIONS
 from app.probes.websites.addresses import url_key
 from app.probes.websites.checks import request_of
 from app.probes.websites.models import WebsiteDraft, is_secret_header
@@ -86,6 +87,8 @@ _READERS: dict[str, Callable[[Fields, str], Any]] = {
     "successes": lambda entry, field: entry.whole(field, None, least=1, most=20),
     "labels": Fields.labels,
     "note": Fields.text,
+    "regions": lambda entry, field: list(entry.texts(field)),
+    "quorum": lambda entry, field: entry.whole(field, None, least=1, most=MOST_REGIONS),
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from app.probes.sharing.repository import ShardRepository
-from app.probes.sharing.shares import turn_of
+from app.probes.sharing.shares import SHARDS, turn_of
 
 LASTS = timedelta(seconds=9)
 """How long shards are held without a word; with a round of the others they have moved within 15 seconds."""
@@ -64,3 +64,27 @@ class ShardLeases:
     async def leave(self) -> None:
         self._held, self.leaving = frozenset(), frozenset()
         await self._rows.leave(self._holder)
+
+
+class SeveralLeases:
+    """One process's parts of several kinds of work; the shards of each kind are numbered behind those of the one before."""
+
+    def __init__(self, *kinds: ShardLeases) -> None:
+        self._kinds = kinds
+
+    @property
+    def held(self) -> frozenset[int]:
+        return frozenset(number * SHARDS + shard for number, one in enumerate(self._kinds) for shard in one.held)
+
+    @property
+    def due(self) -> bool:
+        return any(one.due for one in self._kinds)
+
+    async def renew(self, busy: Collection[int]) -> None:
+        for number, one in enumerate(self._kinds):
+            first = number * SHARDS
+            await one.renew({shard - first for shard in busy if first <= shard < first + SHARDS})
+
+    async def leave(self) -> None:
+        for one in self._kinds:
+            await one.leave()

@@ -10,6 +10,7 @@ from app.probes.checking.conditions.parse import parse_condition
 from app.probes.checking.targets import check_request, parse_target
 from app.probes.kept import reason_of, storable
 from app.probes.models import DEFAULT_REDIRECTS, CheckCondition, CheckMethod, CheckRequest, CheckResult
+from app.probes.regions.models import check_regions
 from app.probes.vault import UNREADABLE
 from app.probes.websites.models import CheckRecord, WebsiteDraft
 from app.probes.websites.state import CheckPolicy
@@ -21,6 +22,7 @@ GOLDEN = 0.618033988749895
 
 def request_of(draft: WebsiteDraft) -> CheckRequest:
     """The check that a website asks for; ConfigurationError where it asks for none that can be made."""
+    check_regions(draft)
     if UNREADABLE in {*draft.headers.values(), draft.body}:
         raise ConfigurationError(
             "its secrets were kept with another key: set GRIDKEEPER_PROBES__SECRET_KEY to the same in all processes, or "
@@ -50,15 +52,16 @@ def parsed_conditions(texts: Sequence[str]) -> tuple[CheckCondition, ...]:
     return tuple(found)
 
 
-def policy_of(website_id: int, draft: WebsiteDraft) -> CheckPolicy:
-    """How a website is checked; its phase is its own for ever, and those of neighbours lie far apart."""
+def policy_of(website_id: int, draft: WebsiteDraft, region: str = "") -> CheckPolicy:
+    """How a website is checked; its phase is its own for ever, and those of neighbours and of its regions lie far apart."""
+    part = draft.regions.index(region) / len(draft.regions) if region in draft.regions else 0.0
     return CheckPolicy(
         timedelta(seconds=draft.check_interval),
         timedelta(seconds=draft.timeout),
         draft.failures,
         draft.successes,
         RETRY,
-        website_id * GOLDEN % 1.0,
+        (website_id * GOLDEN + part) % 1.0,
     )
 
 

@@ -69,6 +69,10 @@ class WebsiteDraft:
     successes: int = USUAL_CONFIRMATIONS
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     note: str = ""
+    regions: tuple[str, ...] = ()
+    """Each of them checks it; none: whoever comes does."""
+    quorum: int = 0
+    """How many regions have to say that it is down; 0: more than half."""
 
 
 def with_secrets(draft: WebsiteDraft, change: Callable[[str], str]) -> WebsiteDraft:

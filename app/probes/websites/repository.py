@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,10 @@ from asyncpg import UniqueViolationError
 from app.db.feed.notices import WEBSITES
 from app.db.retention import Retention, erase
 from app.errors import Conflict, NotFound
+from app.probes.regions import repository as regions
+from app.probes.regions.models import RegionView
+from app.probes.regions.repository import RecordedCheck
+from app.probes.regions.shares import split
 from app.probes.rollups import sql as rollups
 from app.probes.sharing.shares import SHARDS
 from app.probes.vault import Vault
@@ -20,15 +24,14 @@ from app.probes.websites import sql, state
 from app.probes.websites.addresses import url_key
 from app.probes.websites.models import (
     CheckRecord,
-    CheckState,
     StatusWindow,
     Website,
     WebsiteDraft,
-    WebsiteStatus,
     WindowChange,
     WindowKind,
     with_secrets,
 )
+from app.probes.websites.state_rows import state_lists, state_of, state_values
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -37,28 +40,16 @@ if TYPE_CHECKING:
 
 ERASED_AT_ONCE = 10_000
 """Results of a deleted website that go in one statement."""
-_STATE_COLUMNS = (
-    "version", "status", "changed_at", "latest_at", "checked_at", "known_until", "due_at", "failures", "first_failed_at",
-    "successes", "first_succeeded_at", "breaks", "break_until", "unknown", "reason",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedCheck:
-    """A result, and what it makes of the state and the windows of its website."""
-
-    website_id: int
-    check: CheckRecord
-    step: state.StateStep
 
 
 class WebsiteRepository:
     """Every public method is one transaction, but those that erase in parts."""
 
-    def __init__(self, database: Database, vault: Vault | None = None) -> None:
-        """Secrets are sealed by the vault; without one they stand as they are."""
+    def __init__(self, database: Database, vault: Vault | None = None, *, region: str = "") -> None:
+        """Secrets are sealed by the vault; without one they stand as they are. The region is that of this process."""
         self._database = database
         self._vault = vault
+        self._region = region
 
     def _of(self, row: Record) -> Website:
         found = _website(row)
@@ -79,9 +70,27 @@ class WebsiteRepository:
             return [self._of(row) for row in await connection.fetch(sql.ALL)]
 
     async def of_shards(self, shards: Collection[int]) -> list[Website]:
-        """Those whose numbers belong to some of the shards."""
+        """Those of some of the shards; of a website that names regions, as that of this process knows it."""
+        common, regional = split(shards)
         async with self._database.connection() as connection:
-            return [self._of(row) for row in await connection.fetch(sql.OF_SHARDS, list(shards), SHARDS)]
+            rows = await connection.fetch(sql.OF_SHARDS, common, SHARDS) if common else []
+            if regional:
+                rows = [*rows, *await connection.fetch(sql.OF_SHARDS_OF_REGION, self._region, regional, SHARDS)]
+            return [self._of(row) for row in rows]
+
+    async def read_checked(self, website_ids: Sequence[int]) -> list[Website]:
+        """Those that may be checked here: that name no region, or that of this process, as this region knows them."""
+        numbers = list(website_ids)
+        async with self._database.connection() as connection:
+            found = [self._of(row) for row in await connection.fetch(sql.READ, numbers)]
+            own = {row["website_id"]: row for row in await connection.fetch(sql.READ_OF_REGION, self._region, numbers)}
+        common = [one for one in found if not one.draft.regions]
+        return [*common, *(self._of(row) for row in own.values())]
+
+    async def regions(self, website_id: int) -> list[RegionView]:
+        """What each region knows of the website."""
+        async with self._database.connection() as connection:
+            return await regions.views_of(connection, website_id)
 
     async def read(self, website_id: int) -> Website:
         """NotFound where there is none."""
@@ -107,8 +116,9 @@ class WebsiteRepository:
             if website_id is None:
                 raise await _taken(connection, key)
             step = state.begun(now, enabled=draft.enabled)
-            await connection.execute(sql.ADD_STATE, website_id, *_state_columns(step.state))
+            await connection.execute(sql.ADD_STATE, website_id, *state_values(step.state))
             await _apply(connection, website_id, step.changes)
+            await regions.follow_draft(connection, website_id, None, draft, now)
             await connection.execute(sql.TELL, WEBSITES, str(website_id))
         return Website(website_id, draft, now, now, step.state, managed_by)
 
@@ -130,8 +140,9 @@ class WebsiteRepository:
             before = self._of(await _locked(connection, website_id))
             await connection.execute(sql.CHANGE, *self._columns(draft), url_key(draft.url), now, website_id, managed_by)
             step = state.edited(before.state, before.draft, draft, now)
-            await connection.execute(sql.WRITE_STATE, website_id, *_state_columns(step.state))
+            await connection.execute(sql.WRITE_STATE, website_id, *state_values(step.state))
             await _apply(connection, website_id, step.changes)
+            await regions.follow_draft(connection, website_id, before.draft, draft, now)
             await connection.execute(sql.TELL, WEBSITES, str(website_id))
         owner = before.managed_by if managed_by is None else managed_by
         return Website(website_id, draft, before.created_at, now, step.state, owner)
@@ -143,7 +154,8 @@ class WebsiteRepository:
             if not before.draft.enabled:
                 raise Conflict(f"the checks of the website {website_id} are paused; resume them first")
             due = replace(before.state, due_at=now, version=before.state.version + 1)
-            await connection.execute(sql.WRITE_STATE, website_id, *_state_columns(due))
+            await connection.execute(sql.WRITE_STATE, website_id, *state_values(due))
+            await regions.due_now(connection, website_id, now)
             await connection.execute(sql.TELL, WEBSITES, str(website_id))
         return replace(before, state=due)
 
@@ -153,6 +165,7 @@ class WebsiteRepository:
             if await connection.fetchval(sql.DELETE, website_id, now) is None:
                 raise _absent(website_id)
             await connection.execute(sql.DELETE_STATE, website_id)
+            await connection.execute(sql.DELETE_REGION_STATES, website_id)
             await connection.execute(sql.DELETE_WINDOWS, website_id)
             await connection.execute(sql.DELETE_PLANS, website_id)
             await connection.execute(sql.DELETE_CHECKS, website_id, ERASED_AT_ONCE)
@@ -227,17 +240,24 @@ class WebsiteRepository:
         Results of others are dropped: the website was edited, paused or deleted while it was checked.
         """
         ordered = sorted(recorded, key=lambda one: one.website_id)
-        states = zip(*(_state_columns(one.step.state) for one in ordered), strict=True)
+        common = [one for one in ordered if one.votes_at is None]
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                sql.ADVANCE_STATES, [one.website_id for one in ordered], *(list(column) for column in states)
-            )
-            known = {row["website_id"] for row in rows}
-            kept = [one for one in ordered if one.website_id in known]
-            await connection.executemany(sql.ADD_CHECK, [(one.website_id, *astuple(one.check)) for one in kept])
-            for one in kept:
-                await _apply(connection, one.website_id, one.step.changes)
-        return known
+            changes = await self._advanced(connection, common) if common else {}
+            if voting := [one for one in ordered if one.votes_at is not None]:
+                changes |= await regions.record(connection, self._region, voting)
+            for website_id, changed in changes.items():
+                await _apply(connection, website_id, changed)
+        return set(changes)
+
+    async def _advanced(
+        self, connection: Connection, recorded: Sequence[RecordedCheck]
+    ) -> dict[int, tuple[WindowChange, ...]]:
+        states = state_lists([one.step.state for one in recorded])
+        rows = await connection.fetch(sql.ADVANCE_STATES, [one.website_id for one in recorded], *states)
+        known = {row["website_id"] for row in rows}
+        kept = [one for one in recorded if one.website_id in known]
+        await connection.executemany(sql.ADD_CHECK, [(one.website_id, *astuple(one.check)) for one in kept])
+        return {one.website_id: one.step.changes for one in kept}
 
 
 def _absent(website_id: int) -> NotFound:
@@ -272,10 +292,6 @@ def _stored(value: Any) -> Any:
     return json.dumps(dict(value)) if hasattr(value, "keys") else value
 
 
-def _state_columns(found: CheckState) -> tuple[Any, ...]:
-    return tuple(getattr(found, name) for name in _STATE_COLUMNS)
-
-
 def _window(row: Record) -> StatusWindow:
     return StatusWindow(
         WindowKind(row["kind"]), row["started_at"], row["ended_at"], row["reason"], row["window_id"], row["note"],
@@ -288,15 +304,14 @@ def _website(row: Record) -> Website:
         field.name: row["timeout_seconds" if field.name == "timeout" else field.name] for field in fields(WebsiteDraft)
     }
     draft |= {name: json.loads(row[f"{name}_text"]) for name in ("headers", "labels")} | {
-        "conditions": tuple(draft["conditions"]),
+        **{name: tuple(draft[name]) for name in ("conditions", "regions")},
         "timeout": round(draft["timeout"], 3),
     }
-    known = {name: row[f"state_{name}"] for name in _STATE_COLUMNS}
     return Website(
         row["website_id"],
         WebsiteDraft(**draft),
         row["created_at"],
         row["updated_at"],
-        CheckState(**{**known, "status": WebsiteStatus(known["status"])}),
+        state_of(row, "state_"),
         row["managed_by"],
     )

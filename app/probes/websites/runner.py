@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -19,12 +19,13 @@ from app.errors import ConfigurationError, DatabaseUnavailable
 from app.logging import OutageLog
 from app.probes.kept import reason_of
 from app.probes.models import CheckFailure, CheckRequest, CheckResult
-from app.probes.sharing.leases import ShardLeases
-from app.probes.sharing.shares import SHARDS, shard_of
+from app.probes.regions.repository import RecordedCheck
+from app.probes.regions.shares import check_part, check_parts
+from app.probes.sharing.shares import SHARDS
 from app.probes.websites.checks import host_checked, policy_of, record_of, request_of
-from app.probes.websites.models import Website
+from app.probes.websites.models import Website, WebsiteStatus
 from app.probes.websites.network_watch import NetworkWatch
-from app.probes.websites.repository import RecordedCheck, WebsiteRepository
+from app.probes.websites.repository import WebsiteRepository
 from app.probes.websites.state import after_check
 from app.probes.websites.wheel import DueWheel
 from app.settings import ProbeSettings
@@ -49,6 +50,20 @@ class WebsiteChecker(Protocol):
     def close(self) -> None: ...
 
 
+class Leases(Protocol):
+    """The parts of the websites that this process checks."""
+
+    @property
+    def held(self) -> frozenset[int]: ...
+
+    @property
+    def due(self) -> bool: ...
+
+    async def renew(self, busy: Collection[int]) -> None: ...
+
+    async def leave(self) -> None: ...
+
+
 class MaintenanceTimes(Protocol):
     async def extend(self) -> None:
         """Let the database know the maintenance of the next weeks."""
@@ -60,7 +75,7 @@ class WebsiteRunner:
     def __init__(
         self,
         rows: WebsiteRepository,
-        leases: ShardLeases,
+        leases: Leases,
         checker: WebsiteChecker,
         notices: Notices,
         clock: Clock,
@@ -80,6 +95,8 @@ class WebsiteRunner:
         """Those of the shards that were read."""
         self._wheel = DueWheel()
         self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._busy: dict[int, int] = {}
+        """The shards of those that are under way."""
         self._of_host: Counter[str] = Counter()
         self._waiting: dict[str, dict[int, None]] = {}
         """By host, what is due while as many checks of it as may be are under way."""
@@ -135,7 +152,7 @@ class WebsiteRunner:
         if not self._leases.held:
             self._forget_all()
         if self._leases.due:
-            await self._leases.renew({shard_of(number) for number in self._under_way})
+            await self._leases.renew({self._busy[number] for number in self._under_way})
         await self._follow_shards(self._leases.held)
         await self._maintenance.extend()
         if self._clock_stepped():
@@ -155,7 +172,7 @@ class WebsiteRunner:
         """Forget what others check now, and read what is checked here from now on."""
         if gone := self._known - held:
             self._known -= gone
-            for number in [one for one in self._websites if shard_of(one) in gone]:
+            for number in [number for number, one in self._websites.items() if check_part(one) in gone]:
                 self._forget(number)
         if new := held - self._known:
             await self._read_shards(new)
@@ -164,7 +181,7 @@ class WebsiteRunner:
     async def _sweep_shards(self, now: float) -> None:
         """Read everything once more in a minute: many websites shard by shard, so that nothing waits for it."""
         few = len(self._websites) <= READ_AT_ONCE
-        waited = now - self._swept_at >= (RELOAD_SECONDS if few else RELOAD_SECONDS / SHARDS)
+        waited = now - self._swept_at >= (RELOAD_SECONDS if few else RELOAD_SECONDS / max(SHARDS, len(self._known)))
         if not self._known or not (waited or self._read_all):
             return
         order = sorted(self._known)
@@ -177,18 +194,21 @@ class WebsiteRunner:
         chosen = set(shards)
         found = await self._rows.of_shards(chosen)
         present = {one.website_id for one in found}
-        for number in [one for one in self._websites if shard_of(one) in chosen and one not in present]:
+        for number in [
+            number for number, one in self._websites.items() if check_part(one) in chosen and number not in present
+        ]:
             self._forget(number)
         self._take(found)
 
     async def _read_changed(self) -> None:
         changed, self._changed = self._changed, set()
-        mine = [number for number in changed if shard_of(number) in self._known]
+        mine = [number for number in changed if not self._known.isdisjoint(check_parts(number))]
         try:
-            found = await self._rows.read_many(mine) if mine else []
+            found = await self._rows.read_checked(mine) if mine else []
         except DatabaseUnavailable:
             self._changed |= changed
             raise
+        found = [one for one in found if check_part(one) in self._known]
         for number in set(mine) - {one.website_id for one in found}:
             self._forget(number)
         self._take(found)
@@ -238,7 +258,7 @@ class WebsiteRunner:
             return
         while self._running < self._settings.concurrency and (number := self._wheel.pop(now)) is not None:
             website = self._websites.get(number)
-            if website is None or number in self._under_way or shard_of(number) not in held:
+            if website is None or number in self._under_way or check_part(website) not in held:
                 continue
             host = host_checked(website.draft.url)
             if self._of_host[host] >= self._settings.per_host:
@@ -246,6 +266,7 @@ class WebsiteRunner:
                 continue
             self._of_host[host] += 1
             self._running += 1
+            self._busy[number] = check_part(website)
             self._under_way[number] = asyncio.create_task(self._check(website, host), name=f"website {number}")
 
     async def _check(self, website: Website, host: str) -> None:
@@ -308,7 +329,7 @@ class WebsiteRunner:
         now = self._clock.now()
         recorded = []
         for (website, _), result in zip(ended, results, strict=True):
-            policy = policy_of(website.website_id, website.draft)
+            policy = policy_of(website.website_id, website.draft, self._settings.region)
             step = after_check(
                 website.state,
                 policy,
@@ -317,8 +338,11 @@ class WebsiteRunner:
                 now=now,
                 jitter=random.random(),  # noqa: S311
             )
-            check = replace(record_of(result), at=step.state.latest_at)
-            recorded.append(RecordedCheck(website.website_id, check, step))
+            check = replace(record_of(result), at=step.state.latest_at, region=self._settings.region)
+            statuses = {website.state.status, step.state.status}
+            turned = len(statuses) > 1 and WebsiteStatus.DOWN in statuses
+            votes_at = now if website.draft.regions else None
+            recorded.append(RecordedCheck(website.website_id, check, step, votes_at, turned))
         kept = await self._rows.record(recorded)
         for (website, _), one in zip(ended, recorded, strict=True):
             self._under_way.pop(website.website_id, None)

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from app.errors import ConfigurationError
 from app.probes.checking.conditions.parse import parse_condition
+from app.probes.regions.models import MOST_REGIONS
 from app.probes.websites.addresses import LONGEST_URL, checked_url
 from app.probes.websites.availability import Availability
 from app.probes.websites.models import (
@@ -92,6 +93,8 @@ ConditionText = Annotated[
 ]
 Conditions = Annotated[list[ConditionText], Field(max_length=20)]
 Confirmations = Annotated[int, Field(ge=1, le=MOST_CONFIRMATIONS)]
+Regions = Annotated[list[str], Field(max_length=MOST_REGIONS)]
+Quorum = Annotated[int, Field(ge=0, le=MOST_REGIONS)]
 WebsiteLabels = Annotated[dict[str, str], AfterValidator(_labels), Field(max_length=20)]
 
 
@@ -118,17 +121,24 @@ class WebsiteBody(RequestBody):
         default={}, description="For routes of alerts and for groups.", examples=[{"group": "shop"}]
     )
     note: Text = Field(default="", description="For people.")
+    regions: Regions = Field(
+        default=[], description="Regions that check it, each for itself; none: any process.", examples=[["eu", "us"]]
+    )
+    quorum: Quorum = Field(default=0, description="Regions that have to say that it is down; 0: more than half.")
 
     @classmethod
     def of(cls, draft: WebsiteDraft, *, secrets: bool = False) -> Self:
         """What would make this website."""
         shown = draft if secrets else masked(draft)
         values = {field.name: getattr(shown, field.name) for field in fields(WebsiteDraft)}
-        return cls(**{**values, "conditions": list(draft.conditions)})
+        return cls(**{**values, "conditions": list(draft.conditions), "regions": list(draft.regions)})
 
     def draft(self) -> WebsiteDraft:
-        values = self.model_dump()
-        return WebsiteDraft(**{**values, "conditions": tuple(self.conditions)})
+        return WebsiteDraft(**_as_tuples(self.model_dump()))
+
+
+def _as_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 M = TypeVar("M", bound=RequestBody)
@@ -198,13 +208,13 @@ class WebsiteChangeBody(RequestBody):
     successes: Confirmations | None = None
     labels: WebsiteLabels | None = Field(default=None, description="All of them.")
     note: Text | None = None
+    regions: Regions | None = Field(default=None, description="All of them.")
+    quorum: Quorum | None = None
 
     def applied(self, draft: WebsiteDraft) -> WebsiteDraft:
         """The draft with what is said here."""
         chosen = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
-        if "conditions" in chosen:
-            chosen["conditions"] = tuple(chosen["conditions"])
-        return replace(draft, **chosen)
+        return replace(draft, **_as_tuples(chosen))
 
 
 class WebsiteResource(Resource):
@@ -229,6 +239,8 @@ class WebsiteResource(Resource):
     successes: int
     labels: dict[str, str]
     note: str
+    regions: list[str]
+    quorum: int
     status_since: Instant
     reason: str
     checked_at: Instant | None
@@ -244,7 +256,7 @@ class WebsiteResource(Resource):
         said = {field.name: getattr(draft, field.name) for field in fields(WebsiteDraft)}
         pause = state.break_until
         return cls(
-            **{**said, "conditions": list(draft.conditions)},
+            **{**said, "conditions": list(draft.conditions), "regions": list(draft.regions)},
             id=website.website_id,
             status=website.status(now),
             status_since=state.changed_at,

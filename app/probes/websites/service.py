@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from app.clock import Clock
 from app.errors import ConfigurationError, Conflict, NotFound
 from app.probes.maintenance.service import MaintenanceService
+from app.probes.regions.models import RegionView
 from app.probes.rollups import sql as rollups
 from app.probes.sharing import sql as sharing
 from app.probes.websites import sql
@@ -193,6 +194,11 @@ class WebsiteService:
         for one in released:
             await self._repository.change(one.website_id, replace(one.draft, enabled=False), now, managed_by="")
         return FollowResult(added, changed, len(released))
+
+    async def regions(self, website_id: int) -> list[RegionView]:
+        """How each of its regions sees a website; NotFound where there is no such website."""
+        await self._repository.read(website_id)
+        return await self._repository.regions(website_id)
 
     async def check_now(self, website_id: int) -> Website:
         """The website, due at once, also while its checks pause after failures."""

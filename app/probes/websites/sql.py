@@ -18,26 +18,38 @@ RETAINED = (CHECKS, DELETED)
 
 _DRAFT = """
     url, name, enabled, check_interval, method, headers, body, timeout_seconds, follow_redirects, conditions, failures,
-    successes, labels, note
+    successes, labels, note, regions, quorum
 """
-_STATE = """
+STATE = """
     version, status, changed_at, latest_at, checked_at, known_until, due_at, failures, first_failed_at, successes,
     first_succeeded_at, breaks, break_until, unknown, reason
 """
 # Both have columns `failures` and `successes`: what people chose, and what was counted.
-_WEBSITES = f"""
+_COLUMNS = f"""
     select
         w.website_id, w.created_at, w.updated_at, w.managed_by,
         {", ".join(f"w.{name.strip()}" for name in _DRAFT.split(","))},
         w.headers::text as headers_text, w.labels::text as labels_text,
-        {", ".join(f"s.{name.strip()} as state_{name.strip()}" for name in _STATE.split(","))}
+        {", ".join(f"s.{name.strip()} as state_{name.strip()}" for name in STATE.split(","))}
+"""
+_WEBSITES = f"""
+    {_COLUMNS}
     from websites as w
     join website_states as s using (website_id)
     where w.deleted_at is null
-"""  # noqa: S608  names of columns
+"""
+# As one region knows them; others name it not, or no region at all.
+_OF_REGION = f"""
+    {_COLUMNS}
+    from websites as w
+    join website_region_states as s on s.website_id = w.website_id and s.region = $1
+    where w.deleted_at is null and $1 = any(w.regions)
+"""
 
 PAGE = f"{_WEBSITES} and w.website_id > $1 order by w.website_id limit $2"
-OF_SHARDS = f"{_WEBSITES} and w.website_id % $2 = any($1::bigint[]) order by w.website_id"
+OF_SHARDS = f"{_WEBSITES} and w.regions = '{{}}' and w.website_id % $2 = any($1::bigint[]) order by w.website_id"
+OF_SHARDS_OF_REGION = f"{_OF_REGION} and w.website_id % $3 = any($2::bigint[]) order by w.website_id"
+READ_OF_REGION = f"{_OF_REGION} and w.website_id = any($2::bigint[])"
 ALL = f"{_WEBSITES} order by w.website_id"
 READ = f"{_WEBSITES} and w.website_id = any($1::bigint[])"
 LOCKED = f"{_WEBSITES} and w.website_id = $1 for update"
@@ -46,7 +58,8 @@ OF_URL = "select website_id, name from websites where url_key = $1 and deleted_a
 
 ADD = f"""
     insert into websites ({_DRAFT}, url_key, created_at, updated_at, managed_by)
-    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $16, $17)
+    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $17, $18, $18,
+        $19)
     on conflict (url_key) where deleted_at is null do nothing
     returning website_id
 """  # noqa: S608  names of columns
@@ -54,20 +67,20 @@ ADD = f"""
 CHANGE = f"""
     update websites
     set ({_DRAFT}, url_key, updated_at, managed_by) = (
-        $1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16,
-        coalesce($18, managed_by)
+        $1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $17, $18,
+        coalesce($20, managed_by)
     )
-    where website_id = $17
+    where website_id = $19
 """  # noqa: S608  names of columns
 
 ADD_STATE = f"""
-    insert into website_states (website_id, {_STATE})
+    insert into website_states (website_id, {STATE})
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """  # noqa: S608  names of columns
 
 WRITE_STATE = f"""
     update website_states
-    set ({_STATE}) = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    set ({STATE}) = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
     where website_id = $1
 """  # noqa: S608  names of columns
 
@@ -75,7 +88,7 @@ WRITE_STATE = f"""
 # changes nothing.
 ADVANCE_STATES = f"""
     update website_states as s
-    set ({_STATE}) = (
+    set ({STATE}) = (
         n.version, n.status, n.changed_at, n.latest_at, n.checked_at, n.known_until, n.due_at, n.failures,
         n.first_failed_at, n.successes, n.first_succeeded_at, n.breaks, n.break_until, n.unknown, n.reason
     )
@@ -83,24 +96,24 @@ ADVANCE_STATES = f"""
         $1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
         $7::timestamptz[], $8::timestamptz[], $9::int[], $10::timestamptz[], $11::int[], $12::timestamptz[], $13::int[],
         $14::timestamptz[], $15::bool[], $16::text[]
-    ) as n (website_id, {_STATE})
+    ) as n (website_id, {STATE})
     where s.website_id = n.website_id and s.version = n.version - 1
     returning s.website_id
 """  # noqa: S608  names of columns
 
-_CHECK = """
+CHECK_COLUMNS = """
     at, ok, reason, region, status, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms, bytes, attempts, address,
     http_version, final_url, certificate_ends_at, message, excerpt
 """
 
 ADD_CHECK = f"""
-    insert into website_checks (website_id, {_CHECK})
+    insert into website_checks (website_id, {CHECK_COLUMNS})
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
     on conflict do nothing
 """  # noqa: S608  names of columns
 
 CHECKS_OF = f"""
-    select {_CHECK}
+    select {CHECK_COLUMNS}
     from website_checks
     where website_id = $1 and ($2::timestamptz is null or at < $2)
     order by at desc
@@ -168,6 +181,7 @@ ANNOTATE = """
 
 DELETE = "update websites set deleted_at = $2 where website_id = $1 and deleted_at is null returning website_id"
 DELETE_STATE = "delete from website_states where website_id = $1"
+DELETE_REGION_STATES = "delete from website_region_states where website_id = $1"
 DELETE_WINDOWS = "delete from website_windows where website_id = $1"
 DELETE_PLANS = "delete from website_maintenance where website_id = $1"
 DELETED_IDS = "select website_id from websites where deleted_at is not null order by website_id"

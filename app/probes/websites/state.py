@@ -83,6 +83,11 @@ def edited(state: CheckState, before: WebsiteDraft, draft: WebsiteDraft, at: dat
         return StateStep(replace(state, version=state.version + 1))
     if before.url != draft.url:
         return restarted(state, at)
+    if before.regions != draft.regions:
+        # What several regions made of it is no run of failures or successes of whoever checks it now.
+        state = replace(
+            state, failures=0, first_failed_at=None, successes=0, first_succeeded_at=None, breaks=0, break_until=None
+        )
     wider = draft.check_interval > before.check_interval
     due = state.due_at if wider or _same_question(before, draft) else min(at, state.due_at)
     return StateStep(replace(state, due_at=due, version=state.version + 1))

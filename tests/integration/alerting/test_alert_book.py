@@ -90,7 +90,9 @@ def test_critical_rules_fire_within_a_minute_and_are_looked_at_every_three_secon
         assert rule.hold.total_seconds() <= 60
         assert str(rule.schedule) == ("every 10 s" if rule.hold else "every 3 s")
     # Certificates end by days; what looks back over hours and weeks costs more and changes slowly.
-    slow = {"website_certificate_ends", "website_slow", "website_flapping", "website_budget_burns"}
+    slow = {
+            "website_certificate_ends", "website_slow", "website_flapping", "website_budget_burns", "website_regions_disagree",
+        }  # fmt: skip
     others = [str(rule.schedule) for rule in BOOK.rules.values() if rule.name not in slow]
     assert set(others) <= {"every 3 s", "every 10 s"}
 

@@ -50,6 +50,11 @@ def test_a_website_from_adding_to_removing(capsys: pytest.CaptureFixture[str], t
     assert "has this address already" in written(capsys, "add", "https://EXAMPLE.com/", code=1)
     assert "--every" in written(capsys, "add", "https://example.org", "--every", "5", code=2)
     written(capsys, "edit", "example.com", "--name", "Shop", "--failures", "3")
+    assert "regions can never agree" in written(capsys, "edit", "Shop", "--region", "eu", "--quorum", "2", code=2)
+    written(capsys, "edit", "Shop", "--region", "eu", "--region", "us")
+    assert [one["region"] for one in json.loads(written(capsys, "show", "Shop", "--json"))["seen_by"]] == ["eu", "us"]
+    assert "unknown" in written(capsys, "show", "Shop")
+    written(capsys, "edit", "Shop", "--region", "")
     written(capsys, "check", "Shop")
     written(capsys, "pause", "1")
     [listed] = json.loads(written(capsys, "list", "--json"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from app.db.feed.notices import Notices
 from app.probes.maintenance.repository import MaintenanceRepository
 from app.probes.maintenance.service import MaintenanceService
 from app.probes.models import CheckFailure, CheckRequest, CheckResult
-from app.probes.sharing.leases import ShardLeases
+from app.probes.sharing.leases import SeveralLeases, ShardLeases
 from app.probes.sharing.repository import ShardRepository
 from app.probes.websites.models import Website, WebsiteDraft, WebsiteStatus, WindowKind
 from app.probes.websites.repository import WebsiteRepository
@@ -53,14 +53,26 @@ class FakeChecker:
 
 @asynccontextmanager
 async def running(
-    database: Database, checker: FakeChecker, *, name: str = "one", lasts: float = 9, **settings: object
+    database: Database,
+    checker: FakeChecker,
+    *,
+    name: str = "one",
+    lasts: float = 9,
+    region: str = "",
+    **settings: object,
 ) -> AsyncIterator[asyncio.Task[None]]:
     notices, stop = Notices(database), asyncio.Event()
-    leases = ShardLeases(ShardRepository(database, work="websites"), holder=name, lasts=timedelta(seconds=lasts))
+    works = ["websites", f"websites in {region}"] if region else ["websites"]
+    leases = SeveralLeases(
+        *(
+            ShardLeases(ShardRepository(database, work=work), holder=name, lasts=timedelta(seconds=lasts))
+            for work in works
+        )
+    )
     runner = WebsiteRunner(
-        WebsiteRepository(database), leases, checker, notices, CLOCK,
+        WebsiteRepository(database, region=region), leases, checker, notices, CLOCK,
         maintenance=MaintenanceService(MaintenanceRepository(database), CLOCK),
-        settings=ProbeSettings.model_validate(settings),
+        settings=ProbeSettings.model_validate({**settings, "region": region}),
     )  # fmt: skip
     task = asyncio.create_task(runner.run(stop))
     try:
@@ -160,3 +172,61 @@ async def test_processes_share_the_websites_and_take_over_from_one_that_ends(dat
         urls = [one.draft.url for one in found]
         assert {url: (checker.asked + other.asked).count(url) for url in urls} == dict.fromkeys(urls, 3)
         assert set(other.asked) == set(urls)
+
+
+async def test_a_website_is_down_when_a_quorum_of_its_regions_says_so(database_url: str) -> None:
+    """Three processes of three regions; the server is down for one of them, then for two, then for none."""
+    async with (
+        opened(database_url) as first,
+        opened(database_url) as second,
+        opened(database_url) as third,
+        AsyncExitStack() as stack,
+    ):
+        rows, checkers = WebsiteRepository(first), {name: FakeChecker() for name in ("eu", "us", "ap")}
+        named = replace(draft("shop"), regions=tuple(checkers), successes=1)
+        shop = (await rows.add(named, CLOCK.now())).website_id
+        common = (await rows.add(draft("common"), CLOCK.now())).website_id
+        for (name, checker), database in zip(checkers.items(), (first, second, third), strict=True):
+            await stack.enter_async_context(running(database, checker, name=name, region=name))
+
+        async def seen(*statuses: WebsiteStatus) -> None:
+            """What the regions say comes to these, after as many checks as they need."""
+            with suppress(TimeoutError):
+                async with asyncio.timeout(30):
+                    while sorted(await said()) != sorted(statuses):
+                        await rows.ask_now(shop, CLOCK.now())
+                        await asyncio.sleep(0.5)
+            assert sorted(await said()) == sorted(statuses)
+
+        async def said() -> list[WebsiteStatus]:
+            return [one.status(CLOCK.now()) for one in await rows.regions(shop)]
+
+        up, down = WebsiteStatus.UP, WebsiteStatus.DOWN
+        await seen(up, up, up)
+        assert (await rows.read(shop)).status(CLOCK.now()) is up
+        checkers["eu"].failures[named.url] = CheckFailure.REFUSED
+        await seen(down, up, up)
+        assert (await rows.read(shop)).status(CLOCK.now()) is up
+        assert await rows.windows(shop, WindowKind.DOWN, before=None, limit=9) == []
+        checkers["ap"].failures[named.url] = CheckFailure.REFUSED
+        await seen(down, down, up)
+        await until(lambda found: found[0].state.status is down, rows)
+        for name in ("eu", "ap"):
+            checkers[name].failures.clear()
+        await seen(up, up, up)
+        await until(lambda found: found[0].state.status is up, rows)
+        [window] = await rows.windows(shop, WindowKind.DOWN, before=None, limit=9)
+        assert (window.reason, window.end is not None) == ("refused", True)
+        checks = await rows.checks(shop, before=None, limit=100)
+        assert {(one.region, one.ok) for one in checks} == {
+            ("eu", True),
+            ("eu", False),
+            ("ap", True),
+            ("ap", False),
+            ("us", True),
+        }
+        assert len(await rows.checks(common, before=None, limit=9)) == 1, "no region of its own: one process checks it"
+        await rows.change(shop, replace(named, regions=("us",)), CLOCK.now())
+        assert [one.region for one in await rows.regions(shop)] == ["us"]
+        await rows.delete(shop, CLOCK.now())
+        assert await rows.regions(shop) == []

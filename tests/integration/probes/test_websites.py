@@ -9,9 +9,10 @@ import asyncpg
 import pytest
 
 from app.errors import Conflict, NotFound
+from app.probes.regions.repository import RecordedCheck
 from app.probes.websites import repository as module
 from app.probes.websites.models import CheckRecord, WebsiteDraft, WebsiteStatus, WindowKind
-from app.probes.websites.repository import RecordedCheck, WebsiteRepository
+from app.probes.websites.repository import WebsiteRepository
 from app.probes.websites.sql import CHECKS
 from app.probes.websites.state import CheckPolicy, after_check
 from tests.support.store_factory import opened
@@ -80,6 +81,36 @@ async def test_a_result_counts_only_for_who_knew_the_state_before_it(database_ur
                         T0 + start * MINUTE,
                         None if end is None else T0 + end * MINUTE,
                     )
+
+
+async def test_a_region_that_changes_its_mind_lets_the_others_look(database_url: str) -> None:
+    async with opened(database_url) as database:
+        rows, eu, us = WebsiteRepository(database), *(WebsiteRepository(database, region=name) for name in ("eu", "us"))
+        common = (await rows.add(replace(DRAFT, url="https://b.example"), T0)).website_id
+        named = (await rows.add(replace(DRAFT, regions=("eu", "us")), T0)).website_id
+        assert [one.website_id for one in await rows.of_shards(range(128))] == [common]
+        assert [one.website_id for one in await eu.of_shards(range(128))] == [common, named]
+        assert [one.website_id for one in await rows.read_checked([common, named])] == [common]
+
+        async def seen(region: WebsiteRepository, minute: float, reason: str, *, turned: bool = False) -> None:
+            [website] = await region.read_checked([named])
+            at = T0 + minute * MINUTE
+            step = after_check(website.state, POLICY, at, reason, now=at)
+            check = CheckRecord(step.state.latest_at, not reason, reason)
+            [kept] = await region.record([RecordedCheck(named, check, step, at, turned)])
+            assert kept == named
+
+        await seen(eu, 1, "")
+        assert (await rows.read(named)).state.unknown, "one of two is no quorum of two"
+        await seen(us, 1, "")
+        assert not (await rows.read(named)).state.unknown
+        await seen(us, 1.5, "timeout")
+        await seen(us, 2, "timeout", turned=True)
+        others = {one.region: one.state for one in await rows.regions(named)}
+        assert (others["eu"].due_at, others["us"].status) == (T0 + 2 * MINUTE, WebsiteStatus.DOWN)
+        assert (await rows.read(named)).state.status is WebsiteStatus.UP
+        checks = await rows.checks(named, before=None, limit=9)
+        assert len(checks) == len({one.at for one in checks}) == 4, "both began in the same microsecond"
 
 
 async def test_what_is_deleted_goes_with_its_results_in_parts(

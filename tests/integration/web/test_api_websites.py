@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from app.access.models import AccessScope
+from app.probes.regions.repository import RecordedCheck
 from app.probes.websites.models import CheckRecord
-from app.probes.websites.repository import RecordedCheck
 from app.probes.websites.state import CheckPolicy, after_check
 from tests.support.api_factory import ServedApi, served_api
 
@@ -46,7 +46,7 @@ async def test_the_shortest_client_works(api: ServedApi, client: httpx.AsyncClie
     found = answer.json()
     assert (answer.status_code, answer.headers["Location"]) == (201, "/api/v1/websites/1"), answer.text
     assert found.items() >= (EXAMPLE | {"id": 1, "status": "unknown", "failures": 2, "successes": 2}).items()
-    assert (await client.get(f"{short}/1")).json() == found
+    assert (await client.get(f"{short}/1")).json() == found | {"seen_by": []}
     assert (await client.get(short)).json() == {"data": [found], "next": None}
     changed = await client.patch(f"{short}/1", content='{"enabled": false}', headers=FORM)
     assert changed.json().items() >= {"status": "paused", "name": "Example Site", "next_check_at": None}.items()
@@ -65,7 +65,7 @@ async def test_an_address_is_checked_once(client: httpx.AsyncClient) -> None:
     other = await made(client, url="https://bücher.example/", name="Books")
     moved = await client.patch(f"/websites/{other['id']}", json={"url": "https://example.com/"})
     assert (moved.status_code, "1 ('Example Site')" in moved.json()["detail"]) == (409, True)
-    assert (await client.get(f"/websites/{other['id']}")).json() == other
+    assert (await client.get(f"/websites/{other['id']}")).json() == other | {"seen_by": []}
     assert (await client.delete("/websites/1")).status_code == 204
     assert (await made(client))["id"] > other["id"], "the address of a deleted website is free"
 

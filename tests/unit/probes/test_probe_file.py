@@ -27,6 +27,8 @@ websites:
     failures: 3
     labels: {group: shop, on: 1}
     note: who to call
+    regions: [eu, us]
+    quorum: 1
   Second: {url: "http://second.example"}
 """
 
@@ -36,7 +38,7 @@ def test_a_file_says_websites(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     found = read_probes(FULL.encode(), "probes.yaml")
     shop = WebsiteDraft(
         "https://shop.example/", "Shop", False, 300, "POST", {"Accept": "text/html", "X-Api-Key": "s3cret"}, '{"a": 1}', 2.5,
-        False, ("status 200",), 3, 2, {"group": "shop", "on": "1"}, "who to call",
+        False, ("status 200",), 3, 2, {"group": "shop", "on": "1"}, "who to call", ("eu", "us"), 1,
     )  # fmt: skip
     assert (found.drafts, found.problems) == ((shop, WebsiteDraft("http://second.example", "Second")), ())
     monkeypatch.setenv("SHOP_X_API_KEY", "s3cret")

@@ -22,6 +22,7 @@ DELETED_BY_EVENT = {
     "scheduler_jobs": "the plan names the job no more",
     "website_maintenance": "the website is deleted, or what was planned is removed before it began",
     "website_maintenance_times": "what was planned is removed before they began",
+    "website_region_states": "the website is deleted, or names the region no more",
     "website_states": "the website is deleted",
     "website_windows": "the website is deleted",
 }

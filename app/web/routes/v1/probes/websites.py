@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Path, Query, Response
 
+from app.probes.regions.schemas import WebsiteDetailResource
 from app.probes.rollups.repository import RollupLength
 from app.probes.rollups.schemas import WebsiteRollupResource
 from app.probes.websites.models import WindowKind
@@ -51,9 +52,11 @@ async def create_website(services: Services, now: Now, response: Response, body:
 
 
 @router.get("/websites/{website_id}", openapi_extra=READ)
-async def read_website(services: Services, now: Now, website_id: _Number) -> WebsiteResource:
-    """Show a website: how it is checked, and how it is."""
-    return WebsiteResource.of(await services.probes().websites().read(website_id), now)
+async def read_website(services: Services, now: Now, website_id: _Number) -> WebsiteDetailResource:
+    """Show a website: how it is checked, how it is, and how each of its regions sees it."""
+    found = await services.probes().websites().read(website_id)
+    views = await services.probes().websites().regions(website_id) if found.draft.regions else []
+    return WebsiteDetailResource.seen(found, views, now)
 
 
 @router.patch("/websites/{website_id}", openapi_extra=OPERATE)

@@ -1,0 +1,48 @@
+"""A website as one region sees it. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.errors import ConfigurationError
+from app.probes.websites.models import CheckState, WebsiteDraft, WebsiteStatus
+
+MOST_REGIONS = 16
+REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
+"""The name of a region."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionView:
+    """What the checks of one region have shown."""
+
+    region: str
+    state: CheckState
+
+    def status(self, now: datetime) -> WebsiteStatus:
+        """What the region votes for; `unknown`: it has no vote, because it is silent or saw nothing itself."""
+        state = self.state
+        if state.unknown or state.known_until is None or state.known_until < now:
+            return WebsiteStatus.UNKNOWN
+        return state.status
+
+
+def needed(quorum: int, regions: int) -> int:
+    """How many of the regions have to say that a website is down; more than half where people say nothing."""
+    return quorum or regions // 2 + 1
+
+
+def check_regions(draft: WebsiteDraft) -> None:
+    """ConfigurationError where the regions and the quorum of a website do not fit together."""
+    wrong = next((name for name in draft.regions if not REGION.fullmatch(name)), None)
+    if wrong is not None:
+        raise ConfigurationError(f"regions: {wrong[:60]!r} is no name of a region; take letters, digits and - _ .")
+    if len(set(draft.regions)) < len(draft.regions):
+        raise ConfigurationError("regions: a region is named twice")
+    if len(draft.regions) > MOST_REGIONS:
+        raise ConfigurationError(f"regions: these are more than {MOST_REGIONS}")
+    if draft.quorum > len(draft.regions):
+        many = f"there are {len(draft.regions)} regions" if draft.regions else "no regions are named"
+        raise ConfigurationError(f"quorum: {draft.quorum} regions can never agree, because {many}")
