@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -20,13 +21,16 @@ import time
 import urllib.request
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.alerting.sqlsentinel.files.cron import parse_sentinel_cron
 
 ALERTS, MANY = 1000, 5000
 OURS = [sys.executable, "-m", "app", "sentinel"]
-TARGETS = {"validate": 1.0, "run": 5.0, "daemon_start": 3.0, "due_in_one_minute": 10.0}
+TARGETS = {"validate": 1.0, "run": 5.0, "daemon_start": 3.0, "due_in_one_minute": 10.0, "varied": 2.0}
 
 
 def write_file(folder: Path, count: int, schedule: str) -> Path:
@@ -81,32 +85,17 @@ def commands(folder: Path, original: str | None) -> None:
 def daemon(folder: Path, count: int, schedule: str, work: str) -> None:
     """Start a daemon, wait for a whole minute with its runs, and look at what it kept."""
     file, state = write_file(folder, count, schedule), folder / f"{work}.db"
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    command = [
-        *OURS,
-        "daemon",
-        str(file),
-        "--state-db",
-        f"sqlite:///{state}",
-        "--port",
-        str(port),
-        "--log-level",
-        "ERROR",
-    ]
     begun = time.perf_counter()
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    process, port = started(file, state)
     try:
         while not answers(port):
             time.sleep(0.02)
-        started = time.perf_counter() - begun
+        took = time.perf_counter() - begun
         if count == ALERTS:
-            report("daemon_start", {"alerts": count, "seconds": round(started, 2)}, started)
+            report("daemon_start", {"alerts": count, "seconds": round(took, 2)}, took)
         first = (int(time.time()) // 60 + 1) * 60
         time.sleep(first + 75 - time.time())
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        memory = next(int(row.split()[1]) // 1024 for row in status.splitlines() if row.startswith("VmRSS"))
-        descriptors = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+        memory, descriptors = used(process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
@@ -119,6 +108,66 @@ def daemon(folder: Path, count: int, schedule: str, work: str) -> None:
     line: dict[str, Any] = {"alerts": count, "ran": len(late), "missed": count - len({name for name, _ in rows})}
     line |= {"last_after_seconds": round(late[-1], 2), "rss_mb": memory, "descriptors": descriptors}
     report(work, line, late[-1])
+
+
+VARIED = ("* * * * *", "*/2 * * * *", "*/3 * * * *", "*/5 * * * *", "{} * * * *", "*/7,{} * * * *", "10-50/4 * * * *")
+
+
+def varied(folder: Path, count: int, minutes: float) -> None:
+    """Many alerts of different schedules for some minutes: what was missed, how late the runs were, and what it took."""
+    file = write_file(folder, count, "{}")
+    texts = [VARIED[number % len(VARIED)].format(number % 60) for number in range(count)]
+    lines = iter(texts)
+    file.write_text(re.sub(r"schedule: '\d+'", lambda _: f"schedule: '{next(lines)}'", file.read_text()))
+    state = folder / "varied.db"
+    process, port = started(file, state)
+    try:
+        while not answers(port):
+            time.sleep(0.02)
+        first = (int(time.time()) // 60 + 1) * 60
+        seen = []
+        while time.time() < first + minutes * 60 - 10:
+            time.sleep(10)
+            seen.append(used(process.pid))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    with closing(sqlite3.connect(state)) as connection:
+        rows = connection.execute("SELECT alert_name, executed_at FROM sqlsentinel_executions").fetchall()
+    at = [(name, datetime.fromisoformat(f"{text}+00:00").timestamp()) for name, text in rows]
+    end = first + minutes * 60 - 10
+    ran = {(name, moment // 60): moment % 60 for name, moment in at if first <= moment < end}
+    zone, begin = ZoneInfo("UTC"), datetime.fromtimestamp(first - 1, UTC)
+    slots = {text: parse_sentinel_cron(text, zone).next_slots(begin, int(minutes) + 1) for text in set(texts)}
+    expected = {
+        (f"alert_{number}", slot.timestamp() // 60)
+        for number, text in enumerate(texts)
+        for slot in slots[text]
+        if slot.timestamp() < end - 10
+    }
+    late = sorted(ran[one] for one in expected if one in ran)
+    memory, descriptors = [one for one, _ in seen], [one for _, one in seen]
+    line: dict[str, Any] = {"alerts": count, "minutes": minutes, "due": len(expected)}
+    line |= {"missed": len(expected - ran.keys()), "p99_late_seconds": round(late[len(late) * 99 // 100], 2)}
+    line |= {"rss_mb": max(memory), "descriptors": [min(descriptors), max(descriptors)], "load": os.getloadavg()[0]}
+    report("varied", line, line["p99_late_seconds"])
+
+
+def started(file: Path, state: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """A daemon of a file, and its port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    options = ["--state-db", f"sqlite:///{state}", "--port", str(port), "--log-level", "ERROR"]
+    return subprocess.Popen(
+        [*OURS, "daemon", str(file), *options], env={**os.environ, "PYTHONPATH": str(Path.cwd())}
+    ), port
+
+
+def used(pid: int) -> tuple[int, int]:
+    """MB of memory and descriptors of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    memory = next(int(row.split()[1]) // 1024 for row in status.splitlines() if row.startswith("VmRSS"))
+    return memory, len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def answers(port: int) -> bool:
@@ -140,9 +189,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--original", help="Interpreter of an environment that has sqlsentinel.")
     parser.add_argument("--quick", action="store_true", help="Leave out what waits for a minute.")
+    parser.add_argument("--varied", type=float, metavar="MINUTES", help="Only 5,000 alerts of varied schedules.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if options.varied:
+            varied(folder, MANY, options.varied)
+            return 0
         commands(folder, options.original)
         if not options.quick:
             daemon(folder, ALERTS, "* * * * *", "due_in_one_minute")

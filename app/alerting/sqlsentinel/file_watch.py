@@ -1,8 +1,10 @@
-"""The alert that fires while a file as it stands cannot be used: everybody whom the file notifies hears of it. Pure."""
+"""Alerts that a daemon has about itself: its file cannot be used as it stands, an answer is late. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from app.alerting.sqlsentinel.files.cron import parse_sentinel_cron
@@ -13,9 +15,12 @@ from app.alerting.sqlsentinel.models import (
     SentinelAlert,
     SentinelFile,
     WebhookTarget,
+    late_name,
 )
 
 FILE_ALERT = "sqlsentinel: file"
+_LATE = "Its answer comes later after its slot than late_after allows, in seconds"
+NONE = timedelta(0)
 _ABOUT = "The file of the alerts cannot be used as it stands; until it is mended the alerts go on as before"
 
 
@@ -29,6 +34,24 @@ def file_watch(file: SentinelFile, behaviour: Behaviour) -> SentinelAlert:
 def file_row(problem: str) -> dict[str, Any]:
     """What a query would return: an alert with the problem, or OK where there is none."""
     return {"status": "ALERT", "problem": problem} if problem else {"status": "OK"}
+
+
+def late_watch(alert: SentinelAlert) -> SentinelAlert:
+    """Those whom the alert notifies hear that its answers come late; it is never due itself."""
+    return SentinelAlert(
+        late_name(alert.name),
+        "",
+        alert.schedule,
+        _LATE,
+        alert.targets,
+        behaviour=replace(alert.behaviour, late_after=NONE),
+    )
+
+
+def late_row(seconds: float, alert: SentinelAlert) -> dict[str, Any]:
+    limit = alert.behaviour.late_after.total_seconds()
+    status = "ALERT" if seconds > limit else "OK"
+    return {"status": status, "actual_value": round(seconds, 1), "threshold": limit}
 
 
 def _key(target: NoticeTarget) -> Hashable:

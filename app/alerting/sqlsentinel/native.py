@@ -12,6 +12,7 @@ from app.alerting.sqlsentinel.models import SentinelAlert, SentinelFile
 from app.alerting.sqlsentinel.sql import ALERTING_ROWS
 from app.errors import ConfigurationError
 from app.kit.durations import show_duration
+from app.market.holidays import DayType
 from app.market.slots import parse_cron
 
 _COLUMN = {name: re.compile(rf"\b{name}\b", re.IGNORECASE) for name in ("actual_value", "threshold")}
@@ -40,6 +41,10 @@ def _rule(alert: SentinelAlert, database: str) -> str:
     lines.append(f"    timeout: {show_duration(alert.behaviour.time_out)}")
     if alert.behaviour.remind_every:
         lines.append(f"    remind_every: {show_duration(alert.behaviour.remind_every)}")
+    if alert.schedule.only is not DayType.ALL:
+        lines.append(f"    only: {alert.schedule.only}")
+    if alert.depends_on:
+        lines.append(f"    depends_on: [{', '.join(map(_quoted, alert.depends_on))}]")
     if not alert.enabled:
         lines.append("    enabled: false")
     lines += ["    sql: |", indent(_sql(alert), " " * 6), ""]
@@ -63,6 +68,8 @@ def _notes(alert: SentinelAlert) -> Iterator[str]:
     if _COLUMN["actual_value"].search(alert.query):
         yield "an alert whose actual_value is NULL has no value and does not fire"
     yield "columns beside actual_value and threshold are left out"
+    if alert.schedule.calendar.name:
+        yield f"its days are those of the calendar {alert.schedule.calendar.name}; write that under `calendars`, and `calendar` here"
     if alert.behaviour.min_interval:
         yield "min_interval has no counterpart; see keep_firing_for"
     try:

@@ -81,6 +81,7 @@ def _rule(file: SentinelFile, alert: SentinelAlert, database: str) -> Rule:
         remind_every=alert.behaviour.remind_every or USUAL_REMINDER,
         time_out=alert.behaviour.time_out,
         enabled=alert.enabled,
+        depends_on=tuple(name for name in alert.depends_on if _NAME.fullmatch(name)),
         contract=RowContract.STATUS,
         origin=f"{file.name}:{alert.line}",
     )

@@ -21,3 +21,5 @@ class AlertRun:
     notices: list[SentinelMessage] = field(default_factory=list)
     notification_sent: bool = False
     notification_error: str = ""
+    skipped: str = ""
+    """The upstream alert for which it was not asked."""

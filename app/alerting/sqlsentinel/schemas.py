@@ -14,6 +14,8 @@ from app.alerting.sqlsentinel.transitions import SentinelState
 from app.kit.yaml.tree import Problem
 from app.schemas import FreeForm, Instant, Resource
 
+SKIPPED = "skipped"
+
 
 class SentinelProblemResource(Resource):
     """What is wrong in a file, or may surprise; line 0 is the file as a whole."""
@@ -91,8 +93,8 @@ class SentinelRunResource(Resource):
         verdict = run.verdict
         return cls(
             alert_name=run.alert.name,
-            status=verdict.run_status.value,
-            query_status=None if verdict.status is QueryStatus.ERROR else verdict.status.value,
+            status=SKIPPED if run.skipped else verdict.run_status.value,
+            query_status=None if run.skipped or verdict.status is QueryStatus.ERROR else verdict.status.value,
             actual_value=as_json(verdict.actual_value),
             threshold=as_json(verdict.threshold),
             context={name: as_json(value) for name, value in verdict.context.items()},
@@ -100,7 +102,7 @@ class SentinelRunResource(Resource):
             notification_error=run.notification_error or None,
             duration_ms=round(run.milliseconds, 3),
             error=verdict.error or None,
-            warning=verdict.warning or None,
+            warning=verdict.warning or (f"{run.skipped} fires or fails" if run.skipped else None),
         )
 
 

@@ -71,10 +71,10 @@ def run_command(
         from app.alerting.sqlsentinel.schemas import SentinelRunResource
 
         print_json([SentinelRunResource.of(run) for run in runs], letters=True)
-    elif alert is not None:
+    elif alert is None:
+        _show_summary([run for run in runs if not run.skipped])
+    elif not runs[0].skipped:
         _show_one(runs[0])
-    else:
-        _show_summary(runs)
     return _code(runs, single=alert is not None)
 
 
@@ -119,7 +119,9 @@ def _run(
         for batch in service.run(file, alerts, "MANUAL"):
             done += batch
             for run in batch:
-                if single:
+                if run.skipped:
+                    _say(text, f"\n⊘ Skipping {run.alert.name}: {run.skipped}, which it depends on, fires or fails")
+                elif single:
                     _say(text, f"\nExecuting alert: {run.alert.name}...")
                 else:
                     _show_line(run, text=text)

@@ -95,6 +95,19 @@ def test_the_json_of_a_run(world: SentinelWorld, capsys: pytest.CaptureFixture[s
     assert (two["status"], two["query_status"], "no column status" in two["error"]) == ("error", None, True)
 
 
+def test_an_alert_behind_one_that_fires_is_left_out(world: SentinelWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    world.write(extra="  - {name: two, query: SELECT 'OK' AS status, schedule: '@daily', depends_on: one}\n")
+    world.say("ALERT", 7)
+    (_, two) = run_json(world, capsys)
+    assert (two["status"], two["query_status"], two["warning"]) == ("skipped", None, "one fires or fails")
+    assert sentinel(world, "run", "--alert", "two") == 0
+    assert "Skipping two: one, which it depends on, fires or fails" in capsys.readouterr().out
+    assert world.rows("SELECT DISTINCT alert_name FROM sqlsentinel_executions") == [("one",)]
+    world.say("OK")
+    (_, two) = run_json(world, capsys)
+    assert two["status"] == "success"
+
+
 def test_a_dry_run_keeps_nothing_and_tells_nobody(world: SentinelWorld, receiver: WebhookReceiver) -> None:
     world.say("ALERT")
     assert sentinel(world, "run", "--dry-run") == 1

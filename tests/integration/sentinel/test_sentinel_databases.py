@@ -15,7 +15,8 @@ import pytest
 
 from app.alerting.sqlsentinel.databases import asking, process
 from app.alerting.sqlsentinel.databases.dialects import DIALECTS, Cancelling, ReadOnly, dialect_of, statements_before
-from app.alerting.sqlsentinel.databases.pool import Answered, Databases
+from app.alerting.sqlsentinel.databases.jobs import Answered
+from app.alerting.sqlsentinel.databases.pool import Databases
 from app.errors import ConfigurationError
 
 ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) AS status FROM r"

@@ -128,14 +128,26 @@ async def test_imported_rules_find_the_same(
     file = data / "alerts.yaml"
     file.write_text(
         sentinel_text(data)
-        + "  - {name: last, query: \"SELECT 'ALERT' AS status;\", schedule: '0 0 15W * *', notify: [{channel: email, recipients: [a@b]}]}\n"
+        + "  - {name: last, query: \"SELECT 'ALERT' AS status;\", schedule: '0 0 15W * *', only: holidays, calendar: DE, depends_on: sum, notify: [{channel: email, recipients: [a@b]}]}\n"
     )
     assert run(["sentinel", "import", str(file), "--database", "mine"]) == 0
     text = capsys.readouterr().out
     assert "# Note: the schedule means nothing to native rules and has to be written otherwise" in text
+    assert "# Note: its days are those of the calendar DE" in text
+    assert 'depends_on: ["sum"]' in text
     assert "# Note: it notified email; write a channel and a route for it" in text
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{data}/data.db")
-    BOOKS.append(read_book([RuleFile("rules.yaml", text.replace("0 0 15W * *", "0 0 15 * *").encode())], []).checked())
+    BOOKS.append(
+        read_book(
+            [
+                RuleFile(
+                    "rules.yaml",
+                    text.replace("0 0 15W * *", "0 0 15 * *").replace("only: holidays", "only: weekend").encode(),
+                )
+            ],
+            [],
+        ).checked()
+    )
     (signal,) = (await evaluated(evaluator, "sum")).signals
     assert (signal.value, signal.threshold) == (12.0, 5.0)
     assert (await evaluated(evaluator, "last")).verdict is EvaluationStatus.FIRING

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,9 +15,12 @@ import structlog
 
 from app.alerting.sqlsentinel.daemon.due_alerts import DueAlerts
 from app.alerting.sqlsentinel.daemon.metrics import SentinelMetrics
-from app.alerting.sqlsentinel.databases.pool import Answered
-from app.alerting.sqlsentinel.file_watch import file_row
-from app.alerting.sqlsentinel.models import SentinelAlert, SentinelFile
+from app.alerting.sqlsentinel.daemon.turns import LateAnswers, WaitingAlerts
+from app.alerting.sqlsentinel.databases.asking import AnswerRow
+from app.alerting.sqlsentinel.databases.jobs import Answered
+from app.alerting.sqlsentinel.dependencies import blocking
+from app.alerting.sqlsentinel.file_watch import file_row, late_row, late_watch
+from app.alerting.sqlsentinel.models import SentinelAlert, SentinelFile, late_name
 from app.alerting.sqlsentinel.notices.sending import NoticeSender
 from app.alerting.sqlsentinel.repository import SentinelRepository
 from app.alerting.sqlsentinel.results import QueryStatus
@@ -71,6 +74,9 @@ class SentinelDaemon:
         self._clock = clock
         self._due = DueAlerts()
         self._running: set[str] = set()
+        self._waiting, self._late = WaitingAlerts(), LateAnswers()
+        self._statuses: dict[str, QueryStatus] = {}
+        """How alerts stood last, as far as others depend on them."""
         self._again: set[str] = set()
         """Due while they were still being asked: they are asked once more afterwards."""
         self._finished: asyncio.Queue[Finished] = asyncio.Queue()
@@ -101,7 +107,7 @@ class SentinelDaemon:
         self._due.use(self._file, self._clock.now(), last)
         self._metrics.jobs.set(len(self._due))
         self._log.info("daemon_started", file=self._file.name, jobs=len(self._due), catching_up=len(last))
-        await self._recall_refusal()
+        await self._recall()
         keeping = asyncio.create_task(self._keep_all())
         others = [asyncio.create_task(self._send_all()), asyncio.create_task(self._prune_daily())]
         if watched is not None and read is not None:
@@ -115,9 +121,14 @@ class SentinelDaemon:
         while not stop.is_set():
             self._ticked_at = time.monotonic()
             now = self._clock.now()
-            for alert, slot in self._due.pop(now):
+            due = self._due.pop(now)
+            for alert, slot in due:
                 self._metrics.lateness.observe(max(0.0, (now - slot).total_seconds()))
-                self._ask(alert)
+                self._late.began(alert, slot)
+            self._begin(self._waiting.admit([alert for alert, _ in due], self._file.upstreams, self._running))
+            for alert, late in self._late.overdue(now):
+                self._log.warning("run_late_noticed", alert=alert.name, seconds=round(late, 1))
+                self._tell(late_watch(alert), late_row(late, alert))
             for task in tasks:
                 if task.done():
                     task.result()  # what went wrong in it ends the daemon, so that whoever watches it starts it again
@@ -125,6 +136,16 @@ class SentinelDaemon:
             seconds = TICK if following is None else (following - self._clock.now()).total_seconds()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), min(TICK, max(0.001, seconds)))
+
+    def _begin(self, alerts: Iterable[SentinelAlert]) -> None:
+        """Ask alerts, but those that are left out because one that they depend on is not well."""
+        for alert in alerts:
+            blocker = blocking(alert, self._file.upstreams, self._statuses)
+            if blocker:
+                self._late.ended(alert, self._clock.now())
+                self._log.info("run_skipped", alert=alert.name, upstream=blocker)
+            else:
+                self._ask(alert)
 
     def _ask(self, alert: SentinelAlert) -> None:
         if alert.name in self._running:
@@ -178,11 +199,18 @@ class SentinelDaemon:
             error=run.verdict.error,
         )
         self._running.discard(name)
+        if self._file.upstreams:
+            self._statuses[name] = run.verdict.status
+        took = self._late.ended(run.alert, self._clock.now())
+        if took is not None:
+            self._tell(late_watch(run.alert), late_row(took, run.alert))
         if name in self._again:
             self._again.discard(name)
             current = self._file.alert(name)
             if current is not None and current.enabled:
-                self._ask(current)
+                self._begin([current])
+        if self._waiting.names:
+            self._begin(self._waiting.freed(self._file.upstreams, self._running))
         if not self._running:
             self._idle.set()
 
@@ -220,6 +248,7 @@ class SentinelDaemon:
                 content = await asyncio.to_thread(watched.changed)
                 if content is not None:
                     self._use(await asyncio.to_thread(read, content))
+                    self._statuses = await asyncio.to_thread(self._service.statuses, self._file) | self._statuses
                     self._tell_of_file("")
             except ConfigurationError as error:
                 self._metrics.reload_failures.inc()
@@ -230,14 +259,22 @@ class SentinelDaemon:
         """Let the alert about the file fire, or end: it is kept and people are notified as of any other."""
         if self._file.watch is not None and (problem or self._refused):
             self._refused = bool(problem)
-            self._finished.put_nowait(Finished(self._file.watch, Answered([file_row(problem)])))
+            self._tell(self._file.watch, file_row(problem))
 
-    async def _recall_refusal(self) -> None:
-        """A file that is read at the start is a good one; an earlier daemon may have met a bad one."""
-        if self._file.watch is not None:
-            known = await asyncio.to_thread(self._repository.states, [self._file.watch.name])
-            self._refused = any(state.current_status is QueryStatus.ALERT for state in known.values())
-            self._tell_of_file("")
+    def _tell(self, alert: SentinelAlert, row: AnswerRow) -> None:
+        """An alert of the daemon's own: it is kept and people are notified as of any other."""
+        self._finished.put_nowait(Finished(alert, Answered([row])))
+
+    async def _recall(self) -> None:
+        """What an earlier daemon knew. A file that is read at the start is a good one; it may have met a bad one."""
+        late = [alert.name for alert in self._file.alerts if alert.behaviour.late_after]
+        watch = self._file.watch.name if self._file.watch else ""
+        known = await asyncio.to_thread(self._repository.states, [watch, *map(late_name, late)])
+        firing = {name for name, state in known.items() if state.current_status is QueryStatus.ALERT}
+        self._late = LateAnswers([name for name in late if late_name(name) in firing])
+        self._statuses = await asyncio.to_thread(self._service.statuses, self._file)
+        self._refused = watch in firing
+        self._tell_of_file("")
 
     def _use(self, file: SentinelFile) -> None:
         self._file = file
@@ -252,6 +289,7 @@ class SentinelDaemon:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 self._again.clear()
+                self._waiting.clear()
                 if self._running and not tasks[0].done():
                     self._idle.clear()
                     await self._idle.wait()

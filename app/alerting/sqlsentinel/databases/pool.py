@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from app.alerting.sqlsentinel.databases.asking import MOST_ROWS, AnswerRow, Asker, AskingFailed, cancel, cut
 from app.alerting.sqlsentinel.databases.dialects import Cancelling
+from app.alerting.sqlsentinel.databases.jobs import Answer, Answered, JobQueue
 from app.alerting.sqlsentinel.databases.process import AskingProcess, TookTooLong
 from app.alerting.sqlsentinel.databases.watchdog import Watchdog
 
@@ -20,18 +19,6 @@ GRACE, LOST = 3.0, 10.0
 """Seconds after the limit at which the connection is cut, and at which a thread counts as lost."""
 ENDING_SECONDS = 1.5
 """At the end a server has so long to take word that its statement is not wanted any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The rows of a query, or why there are none, and how long it took without the wait for its turn."""
-
-    rows: Sequence[AnswerRow] = ()
-    seconds: float = 0.0
-    error: str = ""
-
-
-Answer = Future[Answered]
 
 
 class DatabasePool:
@@ -46,18 +33,20 @@ class DatabasePool:
         self._workers = workers
         self._most_rows = most_rows
         self.asker = Asker(url, connections=workers, writable=writable, most_rows=most_rows)
-        self._queue: queue.SimpleQueue[tuple[str, float, Answer] | None] = queue.SimpleQueue()
+        self._queue = JobQueue(workers)
         self._state = threading.Lock()
-        self._threads = self._waiting = self._busy = self._lost = 0
+        self._threads = self._waiting = self._busy = 0
+        self._lost: set[int] = set()
+        """Threads that do not come back."""
         self._begun: list[threading.Thread] = []
         self._running: dict[int, Any] = {}
         """What may be cancelled, by thread."""
 
-    def submit(self, query: str, seconds: float) -> Answer:
+    def submit(self, query: str, seconds: float, priority: str = "normal") -> Answer:
         """The answer to come; it raises nothing."""
         answer: Answer = Future()
         with self._state:
-            if self._lost >= self._workers:
+            if len(self._lost) >= self._workers:
                 answer.set_result(self._all_lost())
                 return answer
             self._waiting += 1
@@ -66,17 +55,13 @@ class DatabasePool:
                 thread = threading.Thread(target=self._work, name="sentinel-database", daemon=True)
                 self._begun.append(thread)
                 thread.start()
-        self._queue.put((query, seconds, answer))
+        self._queue.put((query, seconds, answer), priority)
         return answer
 
     def close(self) -> None:
         """End what waits and what runs: a server would go on with a statement whose asker has gone."""
-        with suppress(queue.Empty):
-            while True:
-                if (job := self._queue.get_nowait()) is not None:
-                    _settle(job[2], Answered(error="it was not asked any more"))
-        for _ in range(self._threads):
-            self._queue.put(None)
+        for job in self._queue.close():
+            _settle(job[2], Answered(error="it was not asked any more"))
         ending = [threading.Thread(target=self._end, args=(raw,), daemon=True) for raw in list(self._running.values())]
         for thread in ending:
             thread.start()
@@ -92,26 +77,30 @@ class DatabasePool:
     def _work(self) -> None:
         isolated = self.asker.rules.cancelling is Cancelling.PROCESS
         process = AskingProcess(self._url, writable=self._writable, most_rows=self._most_rows) if isolated else None
-        while (job := self._queue.get()) is not None:
-            query, seconds, answer = job
+        while (taken := self._queue.get()) is not None:
+            (query, seconds, answer), priority = taken
             with self._state:
                 self._waiting -= 1
                 self._busy += 1
             begun = time.perf_counter()
             try:
-                rows = process.ask(query, seconds) if process else self._watched(query, seconds, answer)
+                rows = process.ask(query, seconds) if process else self._watched(query, seconds, answer, priority)
             except Exception as error:  # noqa: BLE001  the boundary of the thread: what a driver raises answers the query
                 _settle(answer, Answered((), time.perf_counter() - begun, str(error) or type(error).__name__))
             else:
                 _settle(answer, Answered(rows, time.perf_counter() - begun))
             with self._state:
                 self._busy -= 1
+                lost = threading.get_ident() in self._lost
+                self._lost.discard(threading.get_ident())
+            if not lost:
+                self._queue.done(priority)
         if process is not None:
             process.end()
 
-    def _watched(self, query: str, seconds: float, answer: Answer) -> list[AnswerRow]:
+    def _watched(self, query: str, seconds: float, answer: Answer, priority: str) -> list[AnswerRow]:
         """The rows, with the watchdog over the statement: cancelled first, then cut off, then given up."""
-        ended = lost = False
+        ended = False
         thread = threading.get_ident()
 
         def note(raw: Any) -> None:
@@ -128,10 +117,8 @@ class DatabasePool:
                 measure(raw)
 
         def give_up() -> None:
-            nonlocal lost
-            lost = True
             _settle(answer, Answered((), seconds + LOST, str(TookTooLong(seconds))))
-            self._lose()
+            self._lose(thread, priority)
 
         number = self._watchdog.watch(
             [
@@ -148,25 +135,18 @@ class DatabasePool:
             raise
         finally:
             self._watchdog.release(number)
-            if lost:
-                with self._state:
-                    self._lost -= 1
 
-    def _lose(self) -> None:
+    def _lose(self, thread: int, priority: str) -> None:
         """A thread does not come back; where it was the last one, nothing waits for it any longer."""
+        self._queue.done(priority)
         with self._state:
-            self._lost += 1
-            if self._lost < self._workers:
+            self._lost.add(thread)
+            if len(self._lost) < self._workers:
                 return
-        while True:
-            try:
-                job = self._queue.get_nowait()
-            except queue.Empty:
-                return
-            if job is not None:
-                with self._state:
-                    self._waiting -= 1
-                _settle(job[2], self._all_lost())
+        for job in self._queue.emptied():
+            with self._state:
+                self._waiting -= 1
+            _settle(job[2], self._all_lost())
 
     def _all_lost(self) -> Answered:
         return Answered(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ from app.alerting.sqlsentinel.files.cron_fields import (
     week_days,
 )
 from app.errors import ConfigurationError
+from app.market.holidays import Calendar, DayType
 from app.market.slots import NEVER, clock_change
 
 DAY = timedelta(days=1)
@@ -61,6 +62,9 @@ class SentinelCron:
     month_days: MonthDays
     months: frozenset[int]
     week_days: WeekDays
+    calendar: Calendar = field(default_factory=Calendar)
+    only: DayType = DayType.ALL
+    """On which days of the calendar alone it counts."""
 
     def next_slot(self, after: datetime) -> datetime:
         day = _local(after, self.zone).date()
@@ -85,13 +89,16 @@ class SentinelCron:
         return found
 
     def has_day(self, day: date) -> bool:
-        """Where both kinds of day are restricted, either is enough."""
+        """Where both kinds of day are restricted, either is enough; the calendar holds besides."""
+        if not self.calendar.has(day, self.only):
+            return False
         if self.month_days.every or self.week_days.every:
             return self.month_days.has(day) and self.week_days.has(day)
         return self.month_days.has(day) or self.week_days.has(day)
 
     def __str__(self) -> str:
-        return f"cron {self.expression} {self.zone.key}"
+        only = "" if self.only is DayType.ALL else f", only {self.only} of {self.calendar}"
+        return f"cron {self.expression} {self.zone.key}{only}"
 
 
 def parse_sentinel_cron(text: str, zone: ZoneInfo) -> SentinelCron:

@@ -5,25 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
+from app.alerting.sqlsentinel.dependencies import upstreams_of
 from app.alerting.sqlsentinel.file_watch import file_watch
+from app.alerting.sqlsentinel.files.additions import check_dependencies, read_calendars, schedule_days, texts_of
 from app.alerting.sqlsentinel.files.cron import SentinelCron, parse_sentinel_cron
 from app.alerting.sqlsentinel.files.environment import expand_variables
 from app.alerting.sqlsentinel.files.targets import NotifyList
 from app.alerting.sqlsentinel.files.yaml_values import Value, read_values
-from app.alerting.sqlsentinel.models import UTC_ZONE, Behaviour, Compat, SentinelAlert, SentinelFile
+from app.alerting.sqlsentinel.models import (
+    UTC_ZONE,
+    Behaviour,
+    Compat,
+    QueryPriority,
+    SentinelAlert,
+    SentinelFile,
+    Upstream,
+)
 from app.errors import ConfigurationError
 from app.kit.durations import LONGEST, parse_duration
 from app.kit.suggest import did_you_mean
 from app.kit.yaml.tree import FileProblems, ProblemReport, joined
+from app.market.holidays import Calendar, DayType
 from app.market.moments import parse_zone
 from app.market.slots import NEVER
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 ROOT = (
     "database",
     "alerts",
@@ -34,10 +47,19 @@ ROOT = (
     "remind_every",
     "notify_recovery",
     "history_days",
+    "retries",
+    "retry_wait",
+    "retry_backoff",
+    "late_after",
+    "priority",
+    "calendars",
+    "calendar",
+    "only",
 )
 ALERT = (
     "name", "description", "query", "schedule", "notify", "enabled",
-    "timeout", "min_interval", "remind_every", "notify_recovery",
+    "timeout", "min_interval", "remind_every", "notify_recovery", "retries", "retry_wait", "retry_backoff",
+    "late_after", "priority", "calendar", "only", "depends_on", "upstream",
 )  # fmt: skip
 _TRUE = frozenset({"1", "on", "t", "true", "y", "yes"})
 _FALSE = frozenset({"0", "off", "f", "false", "n", "no"})
@@ -63,7 +85,9 @@ class _Reader:
         self._report = report
         self._notes = notes
         self._zone = zone
-        self._schedules: dict[str, SentinelCron] = {}
+        self._schedules: dict[tuple[str, Calendar, DayType], SentinelCron] = {}
+        self._calendars: dict[str, Calendar] = {}
+        self._days = Calendar(), DayType.ALL
         self._targets = NotifyList(report, notes)
 
     def read(self, content: bytes, environment: Mapping[str, str]) -> SentinelFile | None:
@@ -91,14 +115,18 @@ class _Reader:
         if root.get("timezone") is not None:
             self._zone = self._parsed(root, "timezone", "", parse_zone, self._zone)
         usual = self._behaviour(root, "", Behaviour())
+        self._calendars = read_calendars(root, self._report)
+        self._days = schedule_days(root, "", self._calendars, (Calendar(), DayType.ALL), self._report)
         found = SentinelFile(
             self._report.file,
             tuple(self._alerts(root, usual)),
             self._database(root),
-            self._parsed(root, "compat", "", _compat, Compat.RELIABLE),
+            self._parsed(root, "compat", "", lambda text: named_value(text, Compat), Compat.RELIABLE),
             history_days=self._parsed(root, "history_days", "", _days, 0),
         )
-        return replace(found, watch=file_watch(found, usual))
+        check_dependencies(found.alerts, self._report)
+        upstreams = {} if self._report.problems else upstreams_of(found.alerts)
+        return replace(found, watch=file_watch(found, usual), upstreams=upstreams)
 
     def _database(self, root: Value) -> SecretStr | None:
         database = root.get("database")
@@ -156,23 +184,27 @@ class _Reader:
             self._flag(value, "enabled", path, default=True),
             self._behaviour(value, path, usual),
             value.line,
+            texts_of(value, "depends_on", path, self._report),
+            self._parsed(value, "upstream", path, lambda text: named_value(text, Upstream), Upstream.SKIP),
         )
 
     def _schedule(self, value: Value, path: str) -> SentinelCron:
         text = self._text(value, "schedule", path, required=True)
         line = value.line_of("schedule")
-        if text and text not in self._schedules:
+        days = schedule_days(value, path, self._calendars, self._days, self._report)
+        if text and (text, *days) not in self._schedules:
             try:
-                schedule = parse_sentinel_cron(text, self._zone)
+                calendar, only = days
+                schedule = replace(parse_sentinel_cron(text, self._zone), calendar=calendar, only=only)
             except ConfigurationError as error:
                 self._report.add(line, f"{path}.schedule", str(error))
             else:
-                self._schedules[text] = schedule
+                self._schedules[text, calendar, only] = schedule
                 if schedule.next_slot(_SINCE) == NEVER:
                     self._notes.add(
                         line, f"{path}.schedule", f"{text!r} names a day that never comes: the alert is never due"
                     )
-        return self._schedules.get(text) or parse_sentinel_cron("@daily", self._zone)
+        return self._schedules.get((text, *days)) or parse_sentinel_cron("@daily", self._zone)
 
     def _behaviour(self, value: Value, path: str, usual: Behaviour) -> Behaviour:
         return Behaviour(
@@ -180,6 +212,11 @@ class _Reader:
             self._duration(value, "min_interval", path, usual.min_interval),
             self._duration(value, "remind_every", path, usual.remind_every),
             self._flag(value, "notify_recovery", path, default=usual.notify_recovery),
+            self._parsed(value, "retries", path, lambda text: int(_number(text, 0, 20, whole=True)), usual.retries),
+            self._duration(value, "retry_wait", path, usual.retry_wait),
+            self._parsed(value, "retry_backoff", path, lambda text: _number(text, 1, 10), usual.retry_backoff),
+            self._duration(value, "late_after", path, usual.late_after),
+            self._parsed(value, "priority", path, lambda text: named_value(text, QueryPriority), usual.priority),
         )
 
     def _duration(
@@ -239,11 +276,22 @@ class _Reader:
             )
 
 
-def _compat(text: str) -> Compat:
+def named_value(text: str, kind: type[E]) -> E:
     try:
-        return Compat(text.lower())
+        return kind(text.lower())
     except ValueError:
-        raise ConfigurationError(f"{text!r} is none of {', '.join(Compat)}") from None
+        raise ConfigurationError(f"{text[:60]!r} is none of {', '.join(kind)}") from None
+
+
+def _number(text: str, least: float, most: float, *, whole: bool = False) -> float:
+    try:
+        number = int(text) if whole else float(text)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        kind = "whole number" if whole else "number"
+        raise ConfigurationError(f"{text[:20]!r} is no {kind} from {least} to {most}")
+    return number
 
 
 def _days(text: str) -> int:

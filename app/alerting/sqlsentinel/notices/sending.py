@@ -81,10 +81,10 @@ class NoticeSender:
 
     async def _attempt(self, entry: OutboxEntry, file: SentinelFile) -> tuple[str, bool]:
         """What went wrong, empty where it was sent; and whether there is no use in another attempt."""
-        alert = file.notified_of(entry.alert_name)
-        if alert is None or entry.target >= len(alert.targets) or alert.targets[entry.target].channel != entry.channel:
+        targets = file.receivers(entry.alert_name)
+        if targets is None or entry.target >= len(targets) or targets[entry.target].channel != entry.channel:
             return "the file does not name this receiver any more", True
-        target = alert.targets[entry.target]
+        target = targets[entry.target]
         part = notice_part(target, read_message(entry.message), entry.created_at)
         try:
             outlet = outlet_of(target, self._environment, file.compat)
