@@ -21,6 +21,6 @@ class QueryRunner(Protocol):
     async def rows(self, database: str, sql: str, time_out: timedelta, *, shipped: bool = False) -> list[QueryRow]:
         """The rows by column; QueryFailed where there are none to judge.
 
-        Statements that are `shipped` leave nothing behind, so that those that are asked for together may share a transaction.
+        Statements that are `shipped` leave nothing behind, so that those that are asked for together may become one.
         """
         ...

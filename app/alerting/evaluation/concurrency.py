@@ -13,7 +13,7 @@ SLOW_SECONDS = 1.0
 """Rules that took so long share few places."""
 SLOW = 2
 SHIPPED = 4
-"""The shipped rules take fractions of a second, and must not wait for anybody's statement."""
+"""The shipped rules must not wait for anybody's statement; those that are quick are asked as one."""
 OTHERS = 4
 """Of each database that is not ours: one that hangs holds up its own rules only."""
 
@@ -40,7 +40,7 @@ class Lanes:
 
     def _of(self, rule: Rule, seconds: float | None) -> tuple[asyncio.Semaphore, ...]:
         if rule.built_in:
-            return (self._shipped,)
+            return () if seconds is not None and seconds <= SLOW_SECONDS else (self._shipped,)
         if rule.database != OUR_DATABASE:
             return (self._others.setdefault(rule.database, asyncio.Semaphore(OTHERS)),)
         if seconds is None and rule.severity is not Severity.CRITICAL:

@@ -38,12 +38,19 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryColumns:
+    """Names and kinds of the columns of a statement; plain ones have no kind. `most_bytes`: of all its rows as text."""
+
+    named: tuple[tuple[str, str], ...]
+    most_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedQuery:
-    """A statement as the server knows it, with names and kinds of its columns; plain ones have no kind."""
+    """A statement as the server knows it."""
 
     statement: PreparedStatement[asyncpg.Record]
-    columns: tuple[tuple[str, str], ...]
-    most_bytes: int
+    columns: QueryColumns
 
 
 def kind_of(of: asyncpg.Type) -> str:
@@ -59,18 +66,24 @@ def has_parts(of: asyncpg.Type) -> bool:
     return of.kind in _WITH_PARTS or of.name in _LISTS or of.name.endswith("multirange")
 
 
-def read_rows(records: Sequence[asyncpg.Record], prepared: PreparedQuery) -> list[QueryRow]:
-    if records and records[-1][0] > prepared.most_bytes:
+def read_rows(records: Sequence[asyncpg.Record], columns: QueryColumns) -> list[QueryRow]:
+    """The rows of records that each begin with the bytes of all up to themselves."""
+    return bounded_rows([(record[0], tuple(record)[1:]) for record in records], columns)
+
+
+def bounded_rows(rows: Sequence[tuple[int, Sequence[object]]], columns: QueryColumns) -> list[QueryRow]:
+    """The rows of cells with the bytes of all up to each; QueryFailed where they are too many or their columns unclear."""
+    if rows and rows[-1][0] > columns.most_bytes:
         raise QueryFailed(
-            f"the statement returns more than {prepared.most_bytes:,} characters: shorten its texts with left(), and its"
+            f"the statement returns more than {columns.most_bytes:,} characters: shorten its texts with left(), and its"
             " lists"
         )
-    if len(records) > MOST_ROWS:
+    if len(rows) > MOST_ROWS:
         raise QueryFailed(f"the statement returns more than {MOST_ROWS:,} rows: aggregate it, or add a limit")
-    double = {name for name, count in Counter(name for name, _ in prepared.columns).items() if count > 1}
+    double = {name for name, count in Counter(name for name, _ in columns.named).items() if count > 1}
     if double:
         raise QueryFailed(f"two columns are called {', '.join(sorted(double))}; rename one with `as`")
-    return [_row(tuple(record)[1:], prepared.columns) for record in records]
+    return [_row(cells, columns.named) for _, cells in rows]
 
 
 def _row(cells: Sequence[object], columns: Sequence[tuple[str, str]]) -> QueryRow:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -13,13 +12,13 @@ from types import MappingProxyType
 import structlog
 
 from app.alerting.evaluation.query_session import LoginRefused, QuerySession, RuleLogin
+from app.alerting.evaluation.query_together import CombinedQueries
 from app.alerting.queries import QueryFailed, QueryRow
 from app.alerting.rules.parse import OUR_DATABASE
 from app.db.address import DatabaseAddress
 from app.db.dashboard_role import RULE_READER
 from app.errors import ConfigurationError
 
-SHARING_SECONDS = 1.0
 LOGIN_TIME_OUT = timedelta(seconds=10)
 NO_LOGINS: Mapping[str, RuleLogin] = MappingProxyType({})
 
@@ -45,7 +44,7 @@ class PostgresRunner:
 
     async def rows(self, database: str, sql: str, time_out: timedelta, *, shipped: bool = False) -> list[QueryRow]:
         server = self._server(database)
-        return await (server.shared_rows(sql, time_out) if shipped else server.rows(sql, time_out))
+        return await (server.combined.rows(sql, time_out) if shipped else server.rows(sql, time_out))
 
     async def close(self) -> None:
         servers, self._servers = self._servers, {}
@@ -103,37 +102,17 @@ class _Server:
         self._free = asyncio.Semaphore(size)
         self._retired = False
         self._shared: QuerySession | None = None
-        self._sharing = asyncio.Lock()
-        self._queued: Counter[timedelta] = Counter()
-        """By their time-outs, the statements that wait for the shared transaction."""
+        self.combined = CombinedQueries(self.rows, self._rows_together)
 
     async def rows(self, sql: str, time_out: timedelta) -> list[QueryRow]:
         async with self._session(time_out) as session:
             return await session.rows(sql, time_out)
 
-    async def shared_rows(self, sql: str, time_out: timedelta) -> list[QueryRow]:
-        """The same in one transaction for all that wait; who waits too long has one alone.
-
-        Most of what a quick statement costs is the transaction around it.
-        """
-        self._queued[time_out] += 1
-        try:
-            async with asyncio.timeout(SHARING_SECONDS):
-                await self._sharing.acquire()
-        except TimeoutError:
-            return await self.rows(sql, time_out)
-        finally:
-            self._queued[time_out] -= 1
-        try:
-            return await self._in_shared(sql, time_out)
-        finally:
-            self._sharing.release()
-
-    async def _in_shared(self, sql: str, time_out: timedelta) -> list[QueryRow]:
+    async def _rows_together(self, queries: tuple[str, ...], time_out: timedelta) -> list[list[QueryRow]]:
         if self._shared is None or self._shared.closed:
             self._shared = None
             self._shared = await self._opened(time_out)
-        return await self._shared.rows(sql, time_out, more=lambda: self._queued[time_out] > 0 and not self._retired)
+        return await self._shared.rows_together(queries, time_out)
 
     async def login_warning(self, time_out: timedelta) -> str:
         async with self._session(time_out) as session:
@@ -184,6 +163,7 @@ class _Server:
 
     async def close(self) -> None:
         self._retired = True
+        await self.combined.close()
         shared, self._shared = self._shared, None
         if shared is not None:
             await shared.close()

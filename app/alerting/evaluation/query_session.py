@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +19,8 @@ from app.alerting.evaluation.query_rows import (
     MOST_OF_LISTS,
     MOST_ROWS,
     PreparedQuery,
+    QueryColumns,
+    bounded_rows,
     has_parts,
     kind_of,
     read_rows,
@@ -32,8 +33,8 @@ from app.settings.section import secret_in
 
 MOST_PREPARED = 200
 """Statements of one connection."""
-SHARED_SECONDS = 0.5
-"""So old a transaction takes no further statement: its `now()` is the instant at which it began."""
+MOST_COMBINED = 40
+"""Combinations of statements of one connection; with the shipped rules they are as many as their intervals."""
 GRACE = 2.0
 """Seconds that the server may take to end a statement whose time is up, before we drop the connection."""
 LONGEST_ERROR = 500
@@ -64,18 +65,19 @@ class QuerySession:
     """One connection; each statement has a transaction of its own that is rolled back."""
 
     def __init__(
-        self, name: str, connection: asyncpg.Connection[asyncpg.Record], begin: str, login: str, powers: str
+        self, name: str, connection: asyncpg.Connection[asyncpg.Record], limits: str, login: str, powers: str
     ) -> None:
         self.login = login
         self.powers = powers
         """What the login may do beyond reading, for which a statement has only to take our role off."""
         self._name = name
         self._connection = connection
-        self._begin = begin
+        self._limits = limits
         self._prepared: dict[str, PreparedQuery] = {}
-        self._reads_within: timedelta | None = None
-        """The time-out of the transaction that is open; None: there is none."""
-        self._read_since = 0.0
+        self._columns: dict[str, QueryColumns] = {}
+        self._combined: dict[tuple[str, ...], asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]] = {}
+        self._reads_only_within: timedelta | None = None
+        """The time-out of every statement, once the connection as a whole only reads."""
 
     @classmethod
     async def open(cls, name: str, url: str, time_out: timedelta, login: RuleLogin | None = None) -> QuerySession:
@@ -105,27 +107,40 @@ class QuerySession:
         if login and not state["ours"]:
             await connection.close(timeout=GRACE)
             raise LoginRefused("it does not see our tables; run `gridkeeper migrate`")
-        path = f"; set local search_path = {state['path']}" if state["path"] else ""
-        return cls(
-            name,
-            connection,
-            statements.BEGIN_READING
-            + path.replace("{", "{{").replace("}", "}}")
-            + (statements.TAKE_READING_ROLE if state["may_take_role"] else ""),
-            state["login"],
-            state["powers"],
-        )
+        settings = statements.limits_of_reading(state["path"], takes_role=state["may_take_role"])
+        return cls(name, connection, settings, state["login"], state["powers"])
 
     @property
     def closed(self) -> bool:
         return self._connection.is_closed()
 
-    async def rows(self, sql: str, time_out: timedelta, *, more: Callable[[], bool] = lambda: False) -> list[QueryRow]:
-        """The rows of a statement; `more` tells whether another one with the same time-out goes on in its transaction."""
+    async def rows(self, sql: str, time_out: timedelta) -> list[QueryRow]:
+        """The rows of a statement, read in a transaction of its own."""
+        async with self._answered(time_out), self._reading(time_out):
+            prepared = self._prepared.get(sql) or await self._prepare(sql)
+            return read_rows(await self._fetched(prepared), prepared.columns)
+
+    async def rows_together(self, queries: tuple[str, ...], time_out: timedelta) -> list[list[QueryRow]]:
+        """The rows of each of several statements that leave nothing behind, asked for in one.
+
+        The connection is for such statements only: it reads for as long as it lasts.
+        """
+        async with self._answered(time_out):
+            if self._reads_only_within != time_out:
+                await self._connection.execute(self._limited(statements.READ_ONLY, "session", time_out))
+                self._reads_only_within = time_out
+            combined = self._combined.get(queries) or await self._combine(queries)
+            found: list[list[tuple[int, tuple[object, ...]]]] = [[] for _ in queries]
+            for number, size, cells in await combined.fetch():
+                found[number].append((size, tuple(cells or ())))
+            return [bounded_rows(rows, self._columns[sql]) for sql, rows in zip(queries, found, strict=True)]
+
+    @asynccontextmanager
+    async def _answered(self, time_out: timedelta) -> AsyncIterator[None]:
+        """What goes wrong within the time of a statement, as `QueryFailed`; a connection in doubt is dropped."""
         try:
-            async with asyncio.timeout(time_out.total_seconds() + GRACE), self._reading(time_out, more):
-                prepared = self._prepared.get(sql) or await self._prepare(sql)
-                return read_rows(await self._fetched(prepared), prepared)
+            async with asyncio.timeout(time_out.total_seconds() + GRACE):
+                yield
         except pg.QueryCanceledError as error:
             raise QueryFailed(_cancelled(error, time_out)) from error
         except (pg.InternalClientError, pg.InvalidCachedStatementError) as error:
@@ -143,42 +158,58 @@ class QuerySession:
     async def _fetched(self, prepared: PreparedQuery) -> list[asyncpg.Record]:
         cursor = await prepared.statement.cursor()
         found = await cursor.fetch(FIRST_ROWS)
-        if len(found) == FIRST_ROWS and found[-1][0] <= prepared.most_bytes:
+        if len(found) == FIRST_ROWS and found[-1][0] <= prepared.columns.most_bytes:
             found += await cursor.fetch(MOST_ROWS + 1)
         return found
 
     async def _prepare(self, sql: str) -> PreparedQuery:
         """The statement with what counts its rows around it; kept, because a rule asks the same again and again."""
-        described = await self._connection.prepare(statements.DESCRIBED_QUERY.format(sql=sql))
-        columns = tuple((one.name, kind_of(one.type)) for one in described.get_attributes())
-        most_bytes = MOST_OF_LISTS if any(has_parts(one.type) for one in described.get_attributes()) else MOST_BYTES
-        query = statements.BOUNDED_QUERY.format(sql=sql, limit=MOST_ROWS + 1, most_bytes=most_bytes)
+        columns = await self._described(sql)
+        query = statements.BOUNDED_QUERY.format(sql=sql, limit=MOST_ROWS + 1, most_bytes=columns.most_bytes)
         if len(self._prepared) >= MOST_PREPARED:
             self._prepared.clear()
-        prepared = PreparedQuery(await self._connection.prepare(query), columns, most_bytes)
+        prepared = PreparedQuery(await self._connection.prepare(query), columns)
         self._prepared[sql] = prepared
         return prepared
 
+    async def _combine(self, queries: tuple[str, ...]) -> asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]:
+        for sql in queries:
+            if sql not in self._columns:
+                self._columns[sql] = await self._described(sql)
+        whole = statements.COMBINED_QUERIES.join(
+            statements.COMBINED_QUERY.format(
+                number=number, sql=sql, limit=MOST_ROWS + 1, most_bytes=self._columns[sql].most_bytes
+            )
+            for number, sql in enumerate(queries)
+        )
+        if len(self._combined) >= MOST_COMBINED:
+            self._combined.clear()
+        combined = self._combined[queries] = await self._connection.prepare(whole)
+        return combined
+
+    async def _described(self, sql: str) -> QueryColumns:
+        described = await self._connection.prepare(statements.DESCRIBED_QUERY.format(sql=sql))
+        attributes = described.get_attributes()
+        most_bytes = MOST_OF_LISTS if any(has_parts(one.type) for one in attributes) else MOST_BYTES
+        return QueryColumns(tuple((one.name, kind_of(one.type)) for one in attributes), most_bytes)
+
     @asynccontextmanager
-    async def _reading(self, time_out: timedelta, more: Callable[[], bool]) -> AsyncIterator[None]:
-        shares = self._reads_within == time_out and time.monotonic() - self._read_since < SHARED_SECONDS
-        if not shares:
-            await self._end()
-            milliseconds = max(1, round(time_out.total_seconds() * 1000))
-            self._reads_within, self._read_since = time_out, time.monotonic()
-            await self._connection.execute(self._begin.format(milliseconds=milliseconds))
+    async def _reading(self, time_out: timedelta) -> AsyncIterator[None]:
+        await self._connection.execute(self._limited(statements.BEGIN_READING, "local", time_out))
         try:
             yield
         except (pg.PostgresError, QueryFailed):
             await self._end()
             raise
-        if not more():
-            await self._end()
+        await self._end()
 
     async def _end(self) -> None:
-        begun, self._reads_within = self._reads_within, None
-        if begun is not None and not self.closed:
+        if not self.closed:
             await self._connection.execute(statements.END_READING)
+
+    def _limited(self, begin: str, scope: str, time_out: timedelta) -> str:
+        milliseconds = max(1, round(time_out.total_seconds() * 1000))
+        return begin + self._limits.format(scope=scope, milliseconds=milliseconds)
 
     async def _end_all(self) -> None:
         """End the connection and what runs on it: a statement may have taken off its own limit."""

@@ -140,6 +140,27 @@ class AlertRepository:
         self, outcomes: Sequence[EvaluationOutcome], rules: Mapping[str, Rule], now: datetime
     ) -> tuple[int, bool]:
         """Write evaluations with all that follows; how many were still held by their leases, and whether alerts changed."""
+        quiet = await self._record_quiet([one for one in outcomes if not one.evaluation.signals], now)
+        outcomes = [one for one in outcomes if one.claim.lease not in quiet]
+        if not outcomes:
+            return len(quiet), False
+        written, changed = await self._record_whole(outcomes, rules, now)
+        return len(quiet) + written, changed
+
+    async def _record_quiet(self, outcomes: Sequence[EvaluationOutcome], now: datetime) -> set[UUID]:
+        """Write those of rules without alerts, in one statement; the leases of which that was all."""
+        if not outcomes:
+            return set()
+        leases = [one.claim.lease for one in outcomes]
+        executions, states = [_execution(one, ()) for one in outcomes], [_evaluated(one) for one in outcomes]
+        since = now - self._damping.window
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.QUIET, leases, row_as_json(executions), row_as_json(states), since)
+        return {row["lease"] for row in rows}
+
+    async def _record_whole(
+        self, outcomes: Sequence[EvaluationOutcome], rules: Mapping[str, Rule], now: datetime
+    ) -> tuple[int, bool]:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(sql.HELD, [outcome.claim.lease for outcome in outcomes])
             held = {row["lease"] for row in rows}

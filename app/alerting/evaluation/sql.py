@@ -84,19 +84,23 @@ TO_LOOK_AT = f"{_TO_LOOK_AT} order by rule for update skip locked"
 LOCK_RULES = "select rule, about::text as about from rule_states where rule = any($1::text[]) order by rule for update"
 FORGET = "delete from rule_states where rule = any($1::text[])"
 
+_ALERTS_OF = """
+        select {columns} from alerts where rule {rules} and phase <> 'resolved'
+        union all
+        select {columns} from alerts
+        where rule {rules} and phase = 'resolved' and resolved_at >= {since} and fired_at is not null
+        union all
+        select {columns} from alerts
+        where
+            rule {rules} and phase = 'resolved' and resolved_at < {since}
+            and notified_at is not null and resolved_notified_at is null
+"""
+
 # Of `$3`, which explain others, also those that ended longer ago.
 ALERTS = f"""
     select {ALERT_COLUMNS}
     from (
-        select * from alerts where rule = any($1::text[]) and phase <> 'resolved'
-        union all
-        select * from alerts
-        where rule = any($1::text[]) and phase = 'resolved' and resolved_at >= $2 and fired_at is not null
-        union all
-        select * from alerts
-        where
-            rule = any($1::text[]) and phase = 'resolved' and resolved_at < $2
-            and notified_at is not null and resolved_notified_at is null
+        {_ALERTS_OF.format(columns="*", rules="= any($1::text[])", since="$2")}
         union all
         select * from alerts
         where
@@ -135,16 +139,15 @@ EVENTS = """
     from jsonb_populate_recordset(null::alert_events, $1::text::jsonb)
 """
 
-EXECUTIONS = """
-    insert into rule_executions (
-        due_at, rule, trigger, started_at, seconds, verdict, signals, value, threshold, error, notified
-    )
-    select due_at, rule, trigger, started_at, seconds, verdict, signals, value, threshold, error, notified
+_EXECUTION = "due_at, rule, trigger, started_at, seconds, verdict, signals, value, threshold, error, notified"
+EXECUTIONS = f"""
+    insert into rule_executions ({_EXECUTION})
+    select {_EXECUTION}
     from jsonb_populate_recordset(null::rule_executions, $1::text::jsonb)
-"""
+"""  # noqa: S608  constants
 
 # Only the schedule moves the next slot: an evaluation that a person asked for leaves it.
-EVALUATED = """
+_EVALUATED = """
     update rule_states as s
     set
         lease = null,
@@ -156,12 +159,34 @@ EVALUATED = """
         value = r.value,
         threshold = r.threshold,
         error = r.error
-    from jsonb_to_recordset($1::text::jsonb) as r (
+    from jsonb_to_recordset({found}::text::jsonb) as r (
         rule text, next_due timestamptz, started_at timestamptz, seconds double precision, verdict text,
         value double precision, threshold double precision, error text
     )
     where s.rule = r.rule
 """
+EVALUATED = _EVALUATED.format(found="$1")
+
+# Of evaluations without a signal, those of rules whose alerts they cannot change: there are none. Only the holder of
+# the lease, and nobody who finds a rule without alerts, makes the first alert of a rule, so the rows say so still
+# once they are locked.
+QUIET = f"""
+    with held as materialized (
+        select rule, lease from rule_states where lease = any($1::uuid[]) order by rule for update
+    ),
+    quiet as materialized (
+        select rule, lease from held
+        where not exists ({_ALERTS_OF.format(columns="rule", rules="= held.rule", since="$4")})
+    ),
+    executed as (
+        insert into rule_executions ({_EXECUTION})
+        select {_EXECUTION}
+        from jsonb_populate_recordset(null::rule_executions, $2::text::jsonb)
+        where rule in (select rule from quiet)
+    ),
+    evaluated as ({_EVALUATED.format(found="$3")} and r.rule in (select rule from quiet))
+    select lease from quiet
+"""  # noqa: S608  constants
 
 RETAINED = (
     Retention("rule_executions", "due_at", "alerting.executions_days", Mechanism.ALERTING),
@@ -196,9 +221,19 @@ RETAINED = (
 # Both are undone with the transaction. The role reads everything and may do nothing else, which keeps functions like
 # pg_terminate_backend or lo_export from doing harm by accident; a statement that wants to could take the role off,
 # unless the login has no other.
-BEGIN_READING = "begin read only; set local statement_timeout = {milliseconds}; set local lock_timeout = '1s'"
-TAKE_READING_ROLE = "; set local role pg_read_all_data"
+BEGIN_READING = "begin read only"
 END_READING = "rollback; select pg_advisory_unlock_all()"
+# For a connection that only asks what we ship.
+READ_ONLY = "set session characteristics as transaction read only"
+_LIMITS = "; set {scope} statement_timeout = {milliseconds}; set {scope} lock_timeout = '1s'"
+
+
+def limits_of_reading(path: str | None, *, takes_role: bool) -> str:
+    """What follows the beginning: `scope` (local or session) and `milliseconds` are still to be put in."""
+    searched = "; set {scope} search_path = " + path.replace("{", "{{").replace("}", "}}") if path else ""
+    return _LIMITS + searched + ("; set {scope} role pg_read_all_data" if takes_role else "")
+
+
 # The search path may name the user, who is another with the role. Servers before 14 have no such role, those before 16
 # know no privilege `set`.
 LOGIN_STATE = """
@@ -230,9 +265,7 @@ LOGIN_STATE = """
 """
 # The server adds up the size of the rows as it makes them and sends nothing of those beyond the bound: a single cell
 # may be larger than our memory. What is stored compressed takes more room as text than as it is stored.
-BOUNDED_QUERY = """
-select rule.bytes, cells.*
-from (
+_COUNTED_QUERY = """(
     select
         rule.whole,
         sum(
@@ -244,9 +277,19 @@ from (
     from (select rule as whole from (
 {sql}
 ) as rule limit {limit}) as rule
-) as rule
-left join lateral (select (rule.whole).*) as cells on rule.bytes <= {most_bytes}
-"""
+) as rule"""
+BOUNDED_QUERY = f"""
+select rule.bytes, cells.*
+from {_COUNTED_QUERY}
+left join lateral (select (rule.whole).*) as cells on rule.bytes <= {{most_bytes}}
+"""  # noqa: S608  constants
+
+# The same of several statements, whose rows differ in their columns.
+COMBINED_QUERY = f"""
+select {{number}} as number, rule.bytes, case when rule.bytes <= {{most_bytes}} then rule.whole end as cells
+from {_COUNTED_QUERY}
+"""  # noqa: S608  constants
+COMBINED_QUERIES = "union all"
 
 # What the columns of a rule's statement are.
 DESCRIBED_QUERY = "select * from (\n{sql}\n) as rule"

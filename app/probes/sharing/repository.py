@@ -32,6 +32,10 @@ class ShardRepository:
 
     async def renew(self, holder: str, lasts: timedelta, *, let_go: Collection[int]) -> Holding:
         """Let some shards go, hold the others for longer, and take free ones up to a fair share."""
+        if self._made and not let_go:
+            holding = await self._hold(holder, lasts)
+            if len(holding.shards) >= holding.most:
+                return holding
         async with self._database.transaction() as connection:
             if not self._made:
                 await connection.execute(sql.MAKE, self._work, SHARDS)
@@ -45,6 +49,11 @@ class ShardRepository:
                 held |= {row["shard"] for row in found}
         self._made = True
         return Holding(frozenset(held), most)
+
+    async def _hold(self, holder: str, lasts: timedelta) -> Holding:
+        async with self._database.connection() as connection:
+            [row] = await connection.fetch(sql.RENEW, self._work, holder, lasts)
+        return Holding(frozenset(row["shards"]), fair_share(row["processes"]))
 
     async def leave(self, holder: str) -> None:
         """Let everything go: others take it within their next round."""

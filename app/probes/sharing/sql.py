@@ -25,18 +25,28 @@ SEEN = """
 
 PROCESSES = "select count(*) from probe_holders where work = $1 and seen_until > clock_timestamp()"
 
-LET_GO = """
-    update probe_shards
-    set holder = null, held_until = null
-    where work = $1 and holder = $2 and shard = any($3::int[])
-"""
-
 # What has run out belongs to whoever comes first, its holder of before among them.
 HOLD = """
     update probe_shards
     set held_until = clock_timestamp() + $3::interval
     where work = $1 and holder = $2 and held_until > clock_timestamp()
     returning shard
+"""
+
+# All that a round is while a process neither takes nor lets go anything.
+RENEW = f"""
+    with seen as ({SEEN}), held as ({HOLD})
+    select
+        array(select shard from held) as shards,
+        1 + (
+            select count(*) from probe_holders where work = $1 and holder <> $2 and seen_until > clock_timestamp()
+        ) as processes
+"""  # noqa: S608  constants
+
+LET_GO = """
+    update probe_shards
+    set holder = null, held_until = null
+    where work = $1 and holder = $2 and shard = any($3::int[])
 """
 
 TAKE = """

@@ -101,6 +101,7 @@ class WebsiteRunner:
         self._waiting: dict[str, dict[int, None]] = {}
         """By host, what is due while as many checks of it as may be are under way."""
         self._ended: list[tuple[Website, CheckResult]] = []
+        self._some_ended = asyncio.Event()
         self._running = 0
         self._known: frozenset[int] = frozenset()
         """The shards that were read since they are held."""
@@ -281,6 +282,7 @@ class WebsiteRunner:
             if not self._of_host[host]:
                 del self._of_host[host]
         self._ended.append((website, result))
+        self._some_ended.set()
         if waiting := self._waiting.get(host):
             number = next(iter(waiting))
             del waiting[number]
@@ -302,7 +304,9 @@ class WebsiteRunner:
 
     async def _write_each(self) -> None:
         while True:
+            await self._some_ended.wait()
             await asyncio.sleep(FLUSH_SECONDS)
+            self._some_ended.clear()
             await self._write()
 
     async def _write(self) -> None:
@@ -315,6 +319,7 @@ class WebsiteRunner:
         except DatabaseUnavailable as error:
             self._away.met(error)
             self._ended = [*ended, *self._ended]
+            self._some_ended.set()
             return
         except Exception:  # noqa: BLE001  the boundary of a job: these websites are checked again
             self._log.exception("website_results_lost", results=len(ended))

@@ -14,12 +14,14 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from app.alerting.evaluation import query_together
 from app.alerting.evaluation.evaluator import RuleEvaluator
 from app.alerting.evaluation.query_moments import Unreadable
 from app.alerting.evaluation.query_rows import MOST_BYTES, MOST_ROWS, Beside
 from app.alerting.evaluation.query_runner import PostgresRunner
-from app.alerting.evaluation.query_session import RuleLogin
+from app.alerting.evaluation.query_session import QuerySession, RuleLogin
 from app.alerting.queries import QueryFailed, QueryRow
+from app.alerting.rules.book import built_in_files, read_book
 from app.alerting.rules.conditions import database_unreachable
 from app.db.dashboard_role import RULE_READER, admit_readers
 from app.db.embedded import EmbeddedServer, start_embedded
@@ -58,14 +60,25 @@ async def shipped(runner: PostgresRunner, sql: str, time_out: timedelta = LONG) 
     return await runner.rows("gridkeeper", sql, time_out, shipped=True)
 
 
-async def test_shipped_statements_that_wait_together_share_one_transaction(
-    runner: PostgresRunner, shared_url: str
-) -> None:
-    sql = "select pg_backend_pid()::text as session, transaction_timestamp()::text as began"
-    first = await asyncio.gather(*(shipped(runner, f"{sql}, {number} as value") for number in range(5)))
+WHERE = "select pg_backend_pid()::text as session, statement_timestamp()::text as began"
+
+
+@pytest.fixture
+def all_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However loaded the machine is."""
+    monkeypatch.setattr(query_together, "QUICK_SECONDS", 60.0)
+    monkeypatch.setattr(query_together, "SLOW_SECONDS", 60.0)
+
+
+@pytest.mark.usefixtures("all_are_quick")
+async def test_shipped_statements_that_were_quick_are_asked_as_one(runner: PostgresRunner, shared_url: str) -> None:
+    asked = [f"{WHERE}, {number} as value" for number in range(5)]
+    alone = await asyncio.gather(*(shipped(runner, sql) for sql in asked))
+    assert len({rows[0]["began"] for rows in alone}) == 5
+    first = await asyncio.gather(*(shipped(runner, sql) for sql in asked))
     assert [rows[0]["value"] for rows in first] == [0, 1, 2, 3, 4]
     assert len({(rows[0]["session"], rows[0]["began"]) for rows in first}) == 1
-    [later] = await shipped(runner, sql)
+    [later] = await shipped(runner, asked[0])
     assert later["session"] == first[0][0]["session"]
     assert later["began"] != first[0][0]["began"]
     connection = await asyncpg.connect(shared_url)
@@ -74,26 +87,58 @@ async def test_shipped_statements_that_wait_together_share_one_transaction(
     assert state == "idle"
 
 
-async def test_a_shipped_statement_that_fails_or_takes_long_spoils_no_other(runner: PostgresRunner) -> None:
-    value = "select {} as value"
-    asked = await asyncio.gather(
-        shipped(runner, value.format(1)),
-        shipped(runner, "select 1 / 0 as value"),
-        shipped(runner, value.format(2)),
-        shipped(runner, "select pg_sleep(30)::text as value", SECOND / 5),
-        shipped(runner, value.format(3)),
-        return_exceptions=True,
-    )
-    assert [asked[number] for number in (0, 2, 4)] == [[{"value": number}] for number in (1, 2, 3)]
-    assert [str(asked[number]) for number in (1, 3)] == [
-        "division by zero",
-        "the statement took longer than 0.2 s; make it quicker, or raise `timeout`",
-    ]
-    sleeping = asyncio.create_task(shipped(runner, "select pg_sleep(3)::text as value"))
+@pytest.mark.usefixtures("all_are_quick")
+async def test_rows_are_the_same_asked_together_or_alone(runner: PostgresRunner) -> None:
+    cells = """
+        select 1.5::float8 as value, null::text as area, 'x'::text as item, 7::numeric as much, 'infinity'::timestamptz as
+        never, '2026-03-29 01:00+00'::timestamptz as at, interval '90 seconds' as age, array['a', 'b'] as areas,
+        '{"a": 1}'::jsonb as facts, true as yes from generate_series(1, 2)
+    """
+    statements = [cells, "select 2 as value where false", "select 'only'::text as name"]
+    alone = [await ask(runner, sql) for sql in statements]
+    for sql in statements:
+        await shipped(runner, sql)
+    assert await asyncio.gather(*(shipped(runner, sql) for sql in statements)) == alone
+    assert len(alone[0]) == 2
+
+
+async def test_every_shipped_rule_can_be_asked_with_the_others(shared_url: str) -> None:
+    rules = [rule for rule in read_book(built_in_files()).book.rules.values() if rule.sql]
+    session = await QuerySession.open("gridkeeper", shared_url, LONG)
+    queries = tuple(rule.sql for rule in rules)
+    found = await session.rows_together(queries, LONG)
+    assert [len(rows) for rows in found] == [len(await session.rows(sql, LONG)) for sql in queries]
+    limits = "select current_setting('transaction_read_only') as reads, current_setting('statement_timeout') as within"
+    assert await session.rows_together((limits,), SECOND) == [[{"reads": "on", "within": "1s"}]]
+    with pytest.raises(QueryFailed, match="permission denied"):
+        await session.rows_together(("select nextval('gaps_gap_id_seq')",), SECOND)
+    await session.close()
+
+
+@pytest.mark.usefixtures("all_are_quick")
+async def test_a_shipped_statement_that_fails_spoils_no_other(runner: PostgresRunner, shared_url: str) -> None:
+    bad, good = "select 10 / n as value from divisors", [f"select {number} as value" for number in (1, 2, 3)]
+    connection = await asyncpg.connect(shared_url)
+    await connection.execute("create table divisors as select 1 as n")
+    for sql in (bad, *good):
+        await shipped(runner, sql)
+    await connection.execute("update divisors set n = 0")
+    await connection.close()
+    asked = await asyncio.gather(*(shipped(runner, sql) for sql in (bad, *good)), return_exceptions=True)
+    assert str(asked[0]) == "division by zero"
+    assert asked[1:] == [[{"value": number}] for number in (1, 2, 3)]
+
+
+async def test_a_shipped_statement_that_is_slow_is_asked_alone(runner: PostgresRunner) -> None:
+    sleeping = "select pg_sleep(3)::text as value"
+    with pytest.raises(QueryFailed, match=r"longer than 0\.2 s"):
+        await shipped(runner, sleeping, SECOND / 5)
+    running = asyncio.create_task(shipped(runner, sleeping))
     await asyncio.sleep(0.1)
-    assert await shipped(runner, value.format(4)) == [{"value": 4}]
-    assert not sleeping.done()
-    await sleeping
+    for _ in range(2):
+        assert await shipped(runner, "select 4 as value") == [{"value": 4}]
+    assert not running.done()
+    await running
 
 
 async def test_casts_colons_and_comments_mean_what_they_say(runner: PostgresRunner) -> None:
