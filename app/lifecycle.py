@@ -6,18 +6,22 @@ import asyncio
 import gc
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
+
+import structlog
 
 from app.db.embedded import admit_logins, embedded_notice, guarded, has_database, start_embedded
 from app.db.engine import Database
 from app.db.migrate import check_schema, claim_origin, migrate
 from app.db.reading.database import reads_of
-from app.errors import ConfigurationError, DatabaseUnavailable
+from app.errors import ConfigurationError, DatabaseUnavailable, SchemaMismatch
 from app.settings import Settings
 from app.tasks.memory import MemoryKeeper, lean_memory
 
 if TYPE_CHECKING:
+    from app.tasks.shared.backend import SharedBackend
+    from app.tasks.shared.models import WorkerRole
     from app.wiring.container import Container
     from app.wiring.sources import Echo
 
@@ -28,6 +32,12 @@ SIGN_UP = (
     "no token is set. Put it into GRIDKEEPER_ENTSOE__TOKEN, in the environment or in .env; it stands in your account at "
     "https://transparency.entsoe.eu under My Account Settings, Web API Security Token. "
     "To try the program with synthetic data instead, add --sandbox."
+)
+
+
+NOT_SHARED = (
+    "no work is shared: set GRIDKEEPER_TASKS__BACKEND=procrastinate for `gridkeeper serve` and for each "
+    "`gridkeeper worker`, on the same database"
 )
 
 
@@ -172,16 +182,23 @@ async def serve(
         checks = (container.quality().checks(),) if settings.quality.check_runs else ()
         container.sources().observers().extend(checks)
         await _watch_runs(container)
+        shares = settings.tasks.backend != "local"
         favour_the_event_loop()
         try:
-            async with asyncio.TaskGroup() as group:
+            async with (
+                _taking_tasks(container, _role_of_serve(settings)) if shares else nullcontext(),
+                asyncio.TaskGroup() as group,
+            ):
                 for part in (*parts, *rules, *messages, *checks):
                     group.create_task(stopping.after(part.run(stop)))
                 group.create_task(stopping.after(websites.run(stop)))
                 group.create_task(stopping.after(interfaces.run(stop, lambda: scheduler.status().role == "leader")))
                 for follower in (container.probes().probe_file(), container.probes().rollups()):
                     group.create_task(stopping.after(follower.run(stop)))
-                if asks and backfills and settings.scheduler.profile != "cautious":
+                fills = asks and backfills and settings.scheduler.profile != "cautious"
+                if shares:
+                    group.create_task(stopping.after(_share_work(container, stop, backfills=fills)))
+                elif fills:
                     group.create_task(_work_backfills(container, stop, settings.scheduler.drain_seconds))
                 for side in sides:
                     group.create_task(stopping.after(side(container, stop)))
@@ -205,7 +222,9 @@ def asks_platform(settings: Settings) -> bool:
 async def _watch_runs(container: Container) -> None:
     """What health, metrics and people learn of runs; the platform's state goes on from the stored windows."""
     container.collection().source_health().state = await container.storage().runs().platform()
-    container.sources().observers().extend((container.collection().source_health(), container.scheduling().cycle()))
+    followers = (container.collection().source_health(), container.scheduling().cycle())
+    container.sources().observers().extend(followers)
+    container.tasks().observers().extend(followers)
     container.scheduling().observers().extend((container.scheduling().cycle(), MemoryKeeper()))
 
 
@@ -222,8 +241,8 @@ class _Stopping:
 
 async def _work_backfills(container: Container, stop: asyncio.Event, drain_seconds: float) -> None:
     """Every replica works on backfills, whoever leads."""
-    async with container.collection().task_backend():
-        worker = container.collection().backfill_worker()
+    async with container.tasks().local():
+        worker = container.tasks().backfill_worker()
         working = asyncio.create_task(worker.work())
         stopped = asyncio.create_task(stop.wait())
         try:
@@ -233,6 +252,104 @@ async def _work_backfills(container: Container, stop: asyncio.Event, drain_secon
         finally:
             stopped.cancel()
             working.cancel()
+
+
+def _role_of_serve(settings: Settings) -> WorkerRole | None:
+    """What `serve` itself takes from the shared queue."""
+    from app.db.leader import process_name
+    from app.tasks.shared.models import WorkerRole
+
+    number = settings.tasks.serve_concurrency
+    return WorkerRole(process_name(), concurrency=number) if number else None
+
+
+@asynccontextmanager
+async def _taking_tasks(container: Container, role: WorkerRole | None) -> AsyncIterator[SharedBackend]:
+    """The shared queue; with a role its tasks are run, and their leases renewed, until the end of the block."""
+    from app.collection.backfill.worker import KIND as BACKFILL
+    from app.collection.life_signs import sign_of_life
+    from app.collection.sharing.tasks import KIND as WINDOW
+
+    backend = _shared_backend(container)
+    if role is None:
+        async with backend:
+            yield backend
+        return
+    backend.take(role, container.settings().scheduler.drain_seconds)
+    backfills, windows = container.tasks().backfill_windows(), container.tasks().windows()
+    backend.bind(BACKFILL, backfills.run_one)
+    backend.bind(WINDOW, windows.run_one)
+    beats = [asyncio.create_task(one()) for one in (backfills.keep_leases, windows.keep_leases)]
+    try:
+        with sign_of_life(role.name):
+            async with backend:
+                yield backend
+    finally:
+        for beat in beats:
+            beat.cancel()
+        await asyncio.wait(beats)
+
+
+async def _share_work(container: Container, stop: asyncio.Event, *, backfills: bool) -> None:
+    """Submit backfills while this process leads, and run tasks until it stops or somebody drains it."""
+    backend, scheduler = _shared_backend(container), container.scheduling().scheduler()
+    async with asyncio.TaskGroup() as group:
+        if backfills:
+            feeder = container.tasks().backfill_feeder()
+            group.create_task(feeder.run(stop, lambda: scheduler.status().role == "leader"))
+        try:
+            await _until_ended(backend, stop)
+        except SchemaMismatch as error:
+            # Its own plan goes on, as beside any newer schema; the tasks are left to those who know them.
+            structlog.get_logger().error("shared_tasks_left", error=str(error))
+        await backend.end_work()
+        await stop.wait()
+
+
+def _shared_backend(container: Container) -> SharedBackend:
+    from app.tasks.shared.backend import SharedBackend
+
+    backend = container.tasks().backend()
+    if not isinstance(backend, SharedBackend):
+        raise ConfigurationError(NOT_SHARED)
+    return backend
+
+
+async def _until_ended(backend: SharedBackend, stop: asyncio.Event) -> None:
+    """Until the process stops, or is to run no further task."""
+    ending, stopped = asyncio.create_task(backend.until_ended()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((ending, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if ending.done():
+            ending.result()
+    finally:
+        ending.cancel()
+        stopped.cancel()
+
+
+async def work(settings: Settings, echo: Echo, stop: asyncio.Event, role: WorkerRole) -> None:
+    """Run shared tasks until `stop` is set or somebody drains this worker; what is under way then ends or is handed back.
+
+    SchemaMismatch where a newer version has taken over the database.
+    """
+    lean_memory()
+    if settings.tasks.backend == "local":
+        raise ConfigurationError(NOT_SHARED)
+    async with collecting(settings, echo) as container:
+        checks, checked = container.quality().checks(), asyncio.Event()
+        checking = None
+        if settings.quality.check_runs:
+            container.sources().observers().append(checks)
+            checking = asyncio.create_task(checks.run(checked))
+        try:
+            async with _taking_tasks(container, role) as backend:
+                await _until_ended(backend, stop)
+        finally:
+            checked.set()
+            if checking is not None:
+                await checking
+            await container.sources().backfill().aclose()
+            await container.sources().gap().aclose()
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

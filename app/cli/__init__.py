@@ -56,6 +56,11 @@ TABLE = {
         "app.cli.service.serve:serve_command",
         "Keep every configured series complete until stopped: scheduler, backfill worker, health and metrics.",
     ),
+    "worker": Lazy(
+        "app.cli.service.worker:worker_command",
+        "Run tasks that `gridkeeper serve` shares, as one of any number of workers on the same database.",
+    ),
+    "workers": Lazy("app.cli.workers:workers", "Workers that share the tasks of a service: list, queues, drain."),
     "status": Lazy(
         "app.cli.service.status:status_command",
         "Show the health of everything on one screen: service, jobs, success, lateness, gaps, alerts, what is stored.",

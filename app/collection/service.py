@@ -61,6 +61,10 @@ class CollectionService:
         self._sleep = sleep
         self._log = structlog.get_logger()
 
+    @property
+    def source_name(self) -> str:
+        return self._source.name
+
     def plan(self, requests: Iterable[CollectionRequest]) -> list[Work]:
         """The windows of all requests, in order, each small enough for one request to the source."""
         return [

@@ -90,8 +90,8 @@ async def detect_server_level(connection: Connection) -> ServerLevel:
 
 
 def include_name(name: str | None, kind: str, _parents: object) -> bool:
-    """Whether Alembic's autogenerate may look at it: the extension's own schemas are none of its business."""
-    return kind != "schema" or not (name or "").startswith(("_timescaledb", "timescaledb"))
+    """Whether Alembic's autogenerate may look at it: schemas of the extension and of the queue are none of its business."""
+    return kind != "schema" or not (name or "").startswith(("_timescaledb", "timescaledb", "procrastinate"))
 
 
 async def apply(

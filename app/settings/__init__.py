@@ -15,7 +15,7 @@ from app.settings.monitoring import MonitoringSettings
 from app.settings.notifications import NotificationSettings
 from app.settings.probes import ProbeSettings
 from app.settings.quality import QualitySettings
-from app.settings.scheduler import SchedulerSettings
+from app.settings.scheduler import SchedulerSettings, TaskSettings
 from app.settings.section import Section
 from app.settings.web import SignInSettings, WebSettings
 
@@ -39,6 +39,7 @@ __all__ = [
     "Section",
     "Settings",
     "SignInSettings",
+    "TaskSettings",
     "WebSettings",
     "load_settings",
     "variables",

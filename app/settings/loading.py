@@ -32,7 +32,7 @@ from app.settings.monitoring import MonitoringSettings
 from app.settings.notifications import NotificationSettings
 from app.settings.probes import ProbeSettings
 from app.settings.quality import QualitySettings
-from app.settings.scheduler import SchedulerSettings
+from app.settings.scheduler import SchedulerSettings, TaskSettings
 from app.settings.section import Section
 from app.settings.web import SignInSettings, WebSettings
 
@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     gaps: GapSettings = GapSettings()
     backfill: BackfillSettings = BackfillSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
+    tasks: TaskSettings = TaskSettings()
     retention: RetentionSettings = RetentionSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     alerting: AlertingSettings = AlertingSettings()

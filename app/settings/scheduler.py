@@ -1,4 +1,4 @@
-"""When work runs."""
+"""When and where work runs."""
 
 from __future__ import annotations
 
@@ -64,4 +64,30 @@ class SchedulerSettings(Section):
     def _room_for_heartbeats(self) -> Self:
         if self.takeover_after < 2 * self.heartbeat:
             raise ValueError("takeover_after must be at least twice the heartbeat")
+        return self
+
+
+class TaskSettings(Section):
+    """The backend of tasks, and what a process that runs them takes upon itself."""
+
+    backend: Literal["local", "procrastinate"] = Field(
+        default="local",
+        description="local: `serve` does all work itself; procrastinate: `gridkeeper worker` processes share it.",
+    )
+    concurrency: int = Field(
+        default=8, ge=1, le=256, description="Tasks that one `gridkeeper worker` has under way at once."
+    )
+    serve_concurrency: int = Field(
+        default=4, ge=0, le=256, description="Shared tasks that `serve` has under way at once; 0: it only plans them."
+    )
+    heartbeat: float = Field(default=5.0, ge=0.2, le=60, description="Seconds between two signs of life of a worker.")
+    silent_after: float = Field(
+        default=30.0, ge=1, le=3600, description="Seconds without one after which the tasks of a worker are freed."
+    )
+    attempts: int = Field(default=5, ge=1, le=100, description="Workers that a task may take along until it is parked.")
+
+    @model_validator(mode="after")
+    def _room_for_heartbeats(self) -> Self:
+        if self.silent_after < 2 * self.heartbeat:
+            raise ValueError("silent_after must be at least twice the heartbeat")
         return self

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
 
 TaskHandler = Callable[[str], Awaitable[None]]
 """Does the work of one kind that a key names."""
@@ -39,8 +40,20 @@ class TaskStats:
     held: str | None
 
 
+@runtime_checkable
 class TaskBackend(Protocol):
     """Runs tasks, in this process or elsewhere; a task that is lost must be found and submitted again by its owner."""
+
+    @property
+    def opened(self) -> bool:
+        """Whether this process has entered its context, so that it takes tasks."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
     def bind(self, kind: str, handler: TaskHandler) -> None:
         """Name the handler of a kind, before the first task of that kind is submitted."""

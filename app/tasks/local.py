@@ -88,10 +88,15 @@ class LocalBackend:
         self._turn = Turn()
         self._held: str | None = None
         self._done = self._failed = 0
-        self._closed = False
+        self._opened = self._closed = False
         self._log = structlog.get_logger()
 
+    @property
+    def opened(self) -> bool:
+        return self._opened and not self._closed
+
     async def __aenter__(self) -> Self:
+        self._opened = True
         return self
 
     async def __aexit__(

@@ -159,10 +159,11 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
     metrics.follow_delivery(container.alerting().delivery_worker(), container.replica().heartbeat())
     metrics.follow_rules(lambda: container.alerting().service().status().tick_age)
     container.sources().observers().append(metrics.observer)
+    container.tasks().observers().append(metrics.observer)
     container.scheduling().observers().append(metrics.observer)
     probes = ServiceState(
         scheduler=container.scheduling().scheduler().status,
-        tasks=container.collection().task_backend().stats,
+        tasks=container.tasks().backend().stats,
         pool=lambda: pool_state(database),
         database=container.monitoring().database_health(),
         origin=settings.origin,

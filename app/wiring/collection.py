@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dependency_injector import containers, providers
 
 from app.collection.backfill.models import BackfillRetryPolicy
 from app.collection.backfill.repository import BackfillRepository
 from app.collection.backfill.service import BackfillService, GapCompleteness
-from app.collection.backfill.worker import BackfillWorker
 from app.collection.corrections import CorrectionService
 from app.collection.empty_incidents import EmptyIncidents
 from app.collection.gaps.coverage import CoverageService
@@ -23,18 +20,13 @@ from app.collection.source_health import SourceHealth
 from app.db.engine import Database
 from app.db.rate_limit_lanes import steady_rate
 from app.settings import Settings
-from app.tasks.local import LocalBackend, TaskLimits, memory_pressure
 from app.wiring.catalog import CATALOG
-
-if TYPE_CHECKING:
-    from app.wiring.sources import SourcesWiring
 
 
 class CollectionWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
     storage = providers.DependenciesContainer()
-    sources: providers.Dependency[SourcesWiring] = providers.Dependency()
 
     source_health: providers.Singleton[SourceHealth] = providers.Singleton(SourceHealth)
     gaps: providers.Singleton[GapService] = providers.Singleton(
@@ -65,7 +57,7 @@ class CollectionWiring(containers.DeclarativeContainer):
         EmptyIncidents, providers.Singleton(IncidentRepository, database)
     )
 
-    _rate = providers.Callable(
+    rate: providers.Callable[float] = providers.Callable(
         steady_rate, settings.provided.entsoe.requests_per_minute, settings.provided.entsoe.burst
     )
     retry_policy: providers.Singleton[BackfillRetryPolicy] = providers.Singleton(
@@ -79,22 +71,6 @@ class CollectionWiring(containers.DeclarativeContainer):
         backfill_rows,
         providers.Singleton(GapCompleteness, gaps),
         CATALOG.windows,
-        requests_per_second=_rate,
+        requests_per_second=rate,
         share=settings.provided.backfill.share,
-    )
-    task_backend: providers.Singleton[LocalBackend] = providers.Singleton(
-        LocalBackend,
-        providers.Callable(TaskLimits.of, settings),
-        providers.Callable(memory_pressure, settings.provided.backfill.memory_mb),
-    )
-    backfill_worker: providers.Singleton[BackfillWorker] = providers.Singleton(
-        BackfillWorker,
-        backfill_rows,
-        sources.provided.backfill.call().service,
-        gaps,
-        task_backend,
-        retry_policy,
-        notices=storage.notices,
-        poll_seconds=settings.provided.backfill.poll_seconds,
-        requests_per_second=_rate,
     )

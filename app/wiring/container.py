@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from app.wiring.scheduling import SchedulingWiring
     from app.wiring.sources import Echo, SourcesWiring
     from app.wiring.storage import StorageWiring
+    from app.wiring.tasks import TasksWiring
 
 
 def _domain(name: str) -> Callable[..., Any]:
@@ -54,16 +55,16 @@ class Container(containers.DeclarativeContainer):
     storage: providers.Singleton[StorageWiring] = providers.Singleton(_domain("storage"), **_stored)
     reads: providers.Singleton[ReadsWiring] = providers.Singleton(_domain("reads"), **_stored, reading=reading)
     sources: providers.Singleton[SourcesWiring] = providers.Singleton(
-        _domain("sources"), settings=settings, database=database, clock=clock, echo=echo, storage=storage
+        _domain("sources"), **_common, echo=echo, storage=storage
     )
     collection: providers.Singleton[CollectionWiring] = providers.Singleton(
-        _domain("collection"), settings=settings, database=database, storage=storage, sources=sources.provider
+        _domain("collection"), settings=settings, database=database, storage=storage
+    )
+    tasks: providers.Singleton[TasksWiring] = providers.Singleton(
+        _domain("tasks"), **_common, storage=storage, collection=collection, sources=sources.provider
     )
     quality: providers.Singleton[QualityWiring] = providers.Singleton(
-        _domain("quality"),
-        **_common,
-        storage=storage,
-        collection=collection.provider,
+        _domain("quality"), **_common, storage=storage, collection=collection.provider
     )
     monitoring: providers.Singleton[MonitoringWiring] = providers.Singleton(_domain("monitoring"), **_common)
     reporting: providers.Singleton[ReportingWiring] = providers.Singleton(
@@ -83,6 +84,7 @@ class Container(containers.DeclarativeContainer):
         storage=storage,
         sources=sources,
         collection=collection,
+        tasks=tasks,
         quality=quality,
         monitoring=monitoring,
         reporting=reporting,
@@ -90,11 +92,7 @@ class Container(containers.DeclarativeContainer):
         access=access,
         probes=probes,
     )
+    _watched: ClassVar[dict[str, Any]] = {"alerting": alerting, "monitoring": monitoring, "probes": probes}
     replica: providers.Singleton[ReplicaWiring] = providers.Singleton(
-        _domain("replica"),
-        **_common,
-        alerting=alerting,
-        monitoring=monitoring,
-        probes=probes,
-        scheduling=scheduling,
+        _domain("replica"), **_common, **_watched, scheduling=scheduling
     )

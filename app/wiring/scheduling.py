@@ -29,6 +29,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
     storage = providers.DependenciesContainer()
     sources = providers.DependenciesContainer()
     collection = providers.DependenciesContainer()
+    tasks = providers.DependenciesContainer()
     quality = providers.DependenciesContainer()
     monitoring = providers.DependenciesContainer()
     reporting = providers.DependenciesContainer()
@@ -58,16 +59,16 @@ class SchedulingWiring(containers.DeclarativeContainer):
         ReportMail, database, reporting.quality_reports, reporting.operations_reports, alerting.outbox, clock
     )
     # Whatever housekeeping erases, once a day.
-    _kept = (access.service, storage.log_retention, probes.websites, probes.interfaces)
+    _kept = (access.service, storage.log_retention, probes.websites, probes.interfaces, tasks.registry, tasks.rows)
     _chores = providers.List(monitoring.upkeep, collection.gap_retention, *_kept)
     chores: providers.Singleton[list[Chore]] = providers.Singleton(list, _chores)
     _live = sources.live.provided.service
     _largest_run = providers.Callable(largest_run, settings.provided.entsoe.requests_per_minute)
     live_runs: providers.Singleton[BoundedCollection] = providers.Singleton(
-        BoundedCollection, _live, collection.gaps, clock, largest_run=_largest_run, at_once=2
+        BoundedCollection, tasks.live, collection.gaps, clock, largest_run=_largest_run, at_once=2
     )
     gap_runs: providers.Singleton[BoundedCollection] = providers.Singleton(
-        BoundedCollection, sources.gap.provided.service, collection.gaps, clock, largest_run=_largest_run, at_once=1
+        BoundedCollection, tasks.gap, collection.gaps, clock, largest_run=_largest_run, at_once=1
     )
     jobs: providers.Singleton[Jobs] = providers.Singleton(
         Jobs,

@@ -9,7 +9,8 @@ from app.clock import FixedClock
 from app.collection.backfill.models import BackfillRequest, BackfillRetryPolicy, Reprocess, WindowState
 from app.collection.backfill.repository import BackfillRepository
 from app.collection.backfill.service import BackfillService, GapCompleteness
-from app.collection.backfill.worker import BackfillWorker, Collector
+from app.collection.backfill.window_runner import Collector
+from app.collection.backfill.worker import BackfillWorker
 from app.collection.models import CollectionRequest, Work
 from app.collection.repository import RunRepository
 from app.collection.service import CollectionService

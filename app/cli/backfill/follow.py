@@ -63,8 +63,8 @@ async def _work_and_show(settings: Settings, backfill_id: int, follower: Followe
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    async with _working(settings, follower.say) as container, container.collection().task_backend():
-        service, worker = container.collection().backfills(), container.collection().backfill_worker()
+    async with _working(settings, follower.say) as container, container.tasks().local():
+        service, worker = container.collection().backfills(), container.tasks().backfill_worker()
         working = asyncio.create_task(worker.work(backfill_id))
         try:
             while True:

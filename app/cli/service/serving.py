@@ -84,7 +84,7 @@ async def _serve(settings: Settings) -> int:
 
     # The scheduler would have begun to collect before the HTTP side finds its port taken.
     await check_address(settings.web)
-    await serve(settings, _tell, _stop_on_signal(settings), _sides(), before=require_key)
+    await serve(settings, tell, stop_on_signal(settings), _sides(), before=require_key)
     structlog.get_logger().info("service_stopped")
     return OK
 
@@ -106,14 +106,14 @@ async def _once(settings: Settings) -> int:
             return
         results.append(running.result())
 
-    await serve(settings, _tell, _stop_on_signal(settings), (cycle,), backfills=False)
+    await serve(settings, tell, stop_on_signal(settings), (cycle,), backfills=False)
     if not results:
         return INTERRUPTED
     sys.stdout.write(f"{results[0]}\n")
     return OK if results[0].done else UNAVAILABLE
 
 
-def _stop_on_signal(settings: Settings) -> asyncio.Event:
+def stop_on_signal(settings: Settings) -> asyncio.Event:
     """The event that SIGINT and SIGTERM set; a second one cancels the task that asks here. Both end it in a bounded time.
 
     SIGHUP is the wish to read files again, which happens anyway; only of a terminal that was closed it means the end.
@@ -160,6 +160,6 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
     """What other commands print beside their output is an event of the service's log."""
     structlog.get_logger().warning("notice_printed", text=text)

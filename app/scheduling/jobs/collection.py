@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from app.clock import Clock
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
 from app.collection.selection import Selection
+from app.collection.sharing.collection import WindowCollector
 from app.errors import AccessDenied, JobFailed, RequestRejected
 from app.market.series import DataItem
 from app.market.text import counted
@@ -17,9 +18,6 @@ from app.scheduling.due import Again, Analysis, Due, ItemSelection, fairly, merg
 from app.scheduling.jobs.declaration import every, from_time, job
 from app.scheduling.models import JobOutcome, RunReport, Ticket
 from app.sources.catalog import Catalog
-
-if TYPE_CHECKING:
-    from app.collection.service import CollectionService
 
 COLLECT = "collect"
 NEAR_REAL_TIME, FORECASTS, PRICES, CORRECTIONS = "near_real_time", "forecasts", "prices", "corrections"
@@ -44,7 +42,7 @@ class BoundedCollection:
     """A collection whose runs take turns and ask for so many windows each."""
 
     def __init__(
-        self, collection: CollectionService, analysis: GapAnalyst, clock: Clock, *, largest_run: int, at_once: int
+        self, collection: WindowCollector, analysis: GapAnalyst, clock: Clock, *, largest_run: int, at_once: int
     ) -> None:
         self._collection = collection
         self._analysis = analysis

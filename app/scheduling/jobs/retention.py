@@ -11,6 +11,7 @@ from app.alerting.delivery import sql as delivery
 from app.alerting.evaluation import sql as evaluation
 from app.collection.backfill import sql as backfill
 from app.collection.gaps import repository as gaps
+from app.collection.sharing import sql as shared_windows
 from app.db import timescale_steps
 from app.db.retention import Mechanism, Retention
 from app.events import sql as events
@@ -21,6 +22,7 @@ from app.probes.rollups import sql as rollups
 from app.probes.sharing import sql as sharing
 from app.probes.websites import sql as websites
 from app.scheduling import repository as job_runs
+from app.tasks.shared import sql as shared_tasks
 from app.timeseries import repository as values
 from app.timeseries.changes import sql as changes
 
@@ -46,6 +48,8 @@ RETENTIONS: tuple[Retention, ...] = (
     *rollups.RETAINED,
     *sharing.RETAINED,
     *interfaces.RETAINED,
+    *shared_tasks.RETAINED,
+    *shared_windows.RETAINED,
 )
 
 

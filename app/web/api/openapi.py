@@ -51,6 +51,7 @@ TAGS = {
     "quality": "How good the stored values are, and what is wrong with them.",
     "jobs": "The jobs of the scheduler, their runs, and the windows that were asked for.",
     "backfills": "History that is brought in.",
+    "workers": "Processes that share work, and what waits for them.",
     "alerts": "What fires, silences and maintenance.",
     "rules": "The rules of alerts.",
     "channels": "The channels to people, and the messages.",

@@ -37,6 +37,9 @@ ROUTES = {
     "backfill resume": "resume_backfill",
     "backfill cancel": "cancel_backfill",
     "backfill retry-failed": "retry_failed_windows",
+    "workers list": "list_workers",
+    "workers queues": "list_queues",
+    "workers drain": "drain_worker",
     "jobs list": "list_jobs",
     "jobs run": "run_job",
     "jobs pause": "pause_job",
@@ -98,6 +101,7 @@ ROUTES = {
 """Of each command the operation that does the same."""
 NO_ROUTE = {
     "serve": "is what serves",
+    "worker": "is a process of its own",
     "sandbox": "is a server of its own",
     "migrate": "needs the service stopped",
     "parse": "reads files, without a database",

@@ -25,6 +25,7 @@ from app.web.routes.v1 import (
     reports,
     series,
     status,
+    workers,
 )
 from app.web.routes.v1.alerting import alerts, channels, rules
 from app.web.routes.v1.probes import interfaces, maintenance, websites
@@ -50,6 +51,7 @@ MODULES = (
     reports,
     status,
     events,
+    workers,
     access,
     about,
 )

@@ -1,0 +1,21 @@
+"""Which backend a process has: the one of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.db.engine import Database
+from app.settings import Settings
+from app.tasks.backend import TaskBackend
+from app.tasks.local import Pressure
+
+
+def chosen_backend(
+    settings: Settings, database: Database, local: Callable[[], TaskBackend], pressure: Pressure
+) -> TaskBackend:
+    """The local one, or the shared one, whose library is loaded only here."""
+    if settings.tasks.backend == "local":
+        return local()
+    from app.tasks.shared.backend import SharedBackend
+
+    return SharedBackend(database, settings.tasks, share=settings.backfill.share, pressure=pressure)

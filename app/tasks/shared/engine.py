@@ -1,0 +1,116 @@
+"""Procrastinate, as this program uses it: one task, connections that know its schema, workers that watch themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import procrastinate
+import psycopg
+from procrastinate import exceptions
+from procrastinate.job_context import AbortReason, JobContext
+from procrastinate.worker import Worker
+
+from app.db.address import DatabaseAddress
+from app.db.queue.schema import SCHEMA
+from app.errors import DatabaseUnavailable
+from app.tasks.backend import Priority, Task
+from app.tasks.shared.models import QUEUES, WorkerRole
+from app.tasks.shared.sql import TASK
+
+CONNECT_TIMEOUT = 5
+LARGEST_POOL = 4
+POLL_SECONDS = 5.0
+"""Between two looks for tasks in case a notice was lost."""
+ABORT_SECONDS = 2.0
+
+TaskRun = Callable[[Task, Callable[[], bool]], Awaitable[None]]
+"""Runs a task; the second tells whether it is being ended because its worker stops."""
+
+# What it says of each task is said by us where it matters.
+logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
+
+
+class QueueWorker(Worker):
+    """A worker that ends as soon as its heartbeat or its listener does, so that it can be begun anew.
+
+    Without periodic tasks the deferrer of the library returns at once, and with it the watch over the other helpers:
+    a worker whose heartbeat failed once would then be taken for dead while it works.
+    """
+
+    async def work(self) -> None:
+        """Run tasks until `end`, or until the database is lost."""
+        await self.run()  # type: ignore[no-untyped-call]  # the library leaves it out
+
+    def end(self) -> None:
+        """Take no further task; those under way have their time of grace."""
+        self.stop()  # type: ignore[no-untyped-call]  # as above
+
+    def _start_side_tasks(self) -> list[asyncio.Task[Any]]:
+        helpers = super()._start_side_tasks()
+        for helper in helpers:
+            if helper.get_name() == "deferrer":
+                helper.cancel()
+        return [helper for helper in helpers if helper.get_name() != "deferrer"]
+
+
+def queue_app(address: DatabaseAddress, run: TaskRun) -> procrastinate.App:
+    """The library on our database; whatever is asked for, it does by `run`."""
+    connector = procrastinate.PsycopgConnector(
+        conninfo=address.dsn,
+        min_size=1,
+        max_size=LARGEST_POOL,
+        timeout=CONNECT_TIMEOUT,
+        configure=_in_its_schema,
+        kwargs={"connect_timeout": CONNECT_TIMEOUT, "application_name": "gridkeeper queue"},
+    )
+    app = procrastinate.App(connector=connector)
+
+    @app.task(name=TASK, pass_context=True)
+    async def _run(context: JobContext, kind: str, key: str) -> None:
+        task = Task(kind, key, Priority(-context.job.priority))
+        await run(task, lambda: context.abort_reason() is AbortReason.SHUTDOWN)
+
+    return app
+
+
+async def _in_its_schema(connection: psycopg.AsyncConnection) -> None:
+    # As statements: a pooler in session mode refuses `options` among the parameters of the start.
+    await connection.execute("select set_config('search_path', %s, false)", [SCHEMA])
+    await connection.execute("set statement_timeout = '15s'")
+    await connection.commit()
+
+
+def workers_of(app: procrastinate.App, role: WorkerRole, share: float, grace: float) -> list[QueueWorker]:
+    """One worker over all queues of the role, and one for the tasks that are reserved for backfills."""
+    reserved, backfill = role.reserved(share), QUEUES[Priority.BACKFILL]
+    found = [(role.queues, role.concurrency - reserved)] + ([((backfill,), reserved)] if reserved else [])
+    return [
+        QueueWorker(
+            app,
+            queues=list(queues),
+            name=f"{role.name} {number}",
+            concurrency=concurrency,
+            fetch_job_polling_interval=POLL_SECONDS,
+            abort_job_polling_interval=ABORT_SECONDS,
+            shutdown_graceful_timeout=grace,
+            delete_jobs="always",
+            install_signal_handlers=False,
+        )
+        for number, (queues, concurrency) in enumerate(found, 1)
+    ]
+
+
+@contextmanager
+def queue_failures() -> Iterator[None]:
+    """What the library raises where the database is away, as the program knows it; other errors are as they are."""
+    try:
+        yield
+    except (exceptions.ConnectorException, psycopg.OperationalError) as error:
+        reason = error.__cause__ or error
+        if not isinstance(reason, psycopg.OperationalError | psycopg.InterfaceError):
+            raise
+        raise DatabaseUnavailable(f"the queue of shared tasks cannot be reached: {reason}") from error

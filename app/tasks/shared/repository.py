@@ -1,0 +1,145 @@
+"""The shared queue over its library's connections, and the rows of workers over ours."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from app.db.migrate import check_schema
+from app.db.queue.schema import SCHEMA, check_queue_schema
+from app.db.retention import erase
+from app.errors import NotFound
+from app.tasks.backend import Task
+from app.tasks.shared import sql
+from app.tasks.shared.models import QUEUES, QueueState, WorkerCounts, WorkerRole, WorkerState
+
+if TYPE_CHECKING:
+    import procrastinate
+
+    from app.db.engine import Database
+
+
+class TaskQueue:
+    """What the library has no call for; every method raises DatabaseUnavailable where the database is away."""
+
+    def __init__(self, app: procrastinate.App) -> None:
+        self._connector = app.connector
+
+    async def submit(self, tasks: Sequence[Task]) -> None:
+        """Put tasks into their queues, in order; one that waits already is left alone."""
+        await self._execute(
+            sql.SUBMIT,
+            queues=[QUEUES[task.priority] for task in tasks],
+            # The library takes the greatest number first.
+            priorities=[-task.priority for task in tasks],
+            kinds=[task.kind for task in tasks],
+            keys=[task.key for task in tasks],
+        )
+
+    async def drop_waiting(self, kind: str, key: str | None) -> int:
+        return len(await self._rows(sql.DROP_WAITING, kind=kind, key=key))
+
+    async def abort_running(self, kind: str, key: str | None) -> list[int]:
+        """Ask those who run such tasks to end them; the numbers of the tasks."""
+        return [row["id"] for row in await self._rows(sql.ABORT_RUNNING, kind=kind, key=key)]
+
+    async def still_running(self, numbers: Collection[int]) -> int:
+        return len(await self._rows(sql.STILL_RUNNING, ids=list(numbers)))
+
+    async def beat(self, numbers: Sequence[int]) -> None:
+        """A sign of life of the library's workers of these numbers."""
+        await self._execute(sql.BEAT_IN_QUEUE, ids=list(numbers))
+
+    async def free_stalled(self, silent_after: float, attempts: int) -> tuple[int, list[str]]:
+        """Free the tasks of dead workers: how many, and the names of those that are parked for it."""
+        from procrastinate.exceptions import UniqueViolation
+
+        try:
+            rows = await self._rows(sql.FREE_STALLED, silent_after=silent_after, attempts=attempts)
+        except UniqueViolation:
+            return 0, []  # one of them was submitted at this moment; the next look finds its double
+        return len(rows), [f"{row['kind']} {row['key']}" for row in rows if row["status"] == "failed"]
+
+    async def _execute(self, statement: str, **arguments: Any) -> None:
+        from app.tasks.shared.engine import queue_failures
+
+        with queue_failures():
+            await self._connector.execute_query_async(statement, **arguments)
+
+    async def _rows(self, statement: str, **arguments: Any) -> list[dict[str, Any]]:
+        from app.tasks.shared.engine import queue_failures
+
+        with queue_failures():
+            return await self._connector.execute_query_all_async(statement, **arguments)
+
+
+class WorkerRegistry:
+    """Who works on shared tasks, and what waits; readable without the library."""
+
+    def __init__(self, database: Database, *, history_days: int = 90) -> None:
+        self._database = database
+        self._history_days = history_days
+
+    async def check(self) -> None:
+        """SchemaMismatch unless both schemas are those of this program."""
+        async with self._database.connection() as connection:
+            await check_schema(connection)
+            await check_queue_schema(connection)
+
+    async def beat(self, role: WorkerRole, counts: WorkerCounts) -> bool:
+        """A sign of life; whether somebody wants this worker to end."""
+        async with self._database.connection() as connection:
+            drained: bool = await connection.fetchval(
+                sql.BEAT,
+                role.name, version("gridkeeper"), list(role.queues), role.region, role.concurrency,
+                counts.running, counts.done, counts.failed, counts.per_minute,
+            )  # fmt: skip
+        return drained
+
+    async def leave(self, name: str) -> None:
+        """The worker has ended in order."""
+        async with self._database.connection() as connection:
+            await connection.execute(sql.LEAVE, name)
+
+    async def drain(self, name: str) -> None:
+        """Ask a worker to end once its tasks have; NotFound where there is none of this name."""
+        async with self._database.connection() as connection:
+            found = await connection.fetchval(sql.DRAIN, name)
+        if found is None:
+            raise _unknown(name)
+
+    async def workers(self) -> list[WorkerState]:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.WORKERS)
+        return [WorkerState(**{**dict(row), "queues": tuple(row["queues"])}) for row in rows]
+
+    async def worker(self, name: str) -> WorkerState:
+        """The worker of this name; NotFound where there is none."""
+        for found in await self.workers():
+            if found.name == name:
+                return found
+        raise _unknown(name)
+
+    async def queues(self) -> list[QueueState]:
+        """The queues that hold tasks, and those that usually do, the most urgent first."""
+        async with self._database.connection() as connection:
+            rows = {row["name"]: QueueState(**dict(row)) for row in await connection.fetch(sql.QUEUES)}
+        return [rows.pop(name, QueueState(name, 0, 0, 0, 0.0)) for name in QUEUES] + list(rows.values())
+
+    async def tidy(self, now: datetime) -> str:
+        """Forget workers that fell silent and tasks that were parked long ago; says how many."""
+        silent, parked = sql.RETAINED
+        before = now - timedelta(days=self._history_days)
+        async with self._database.connection() as connection:
+            workers = await erase(connection, silent, before)
+        async with self._database.transaction() as connection:
+            await connection.execute(f"set local search_path = {SCHEMA}")
+            tasks = await erase(connection, parked, before)
+        gone = {"silent workers": workers, "parked tasks": tasks}
+        return ", ".join(f"{number} {what}" for what, number in gone.items() if number)
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(f"there is no worker {name!r}; `gridkeeper workers list` names them")

@@ -1,0 +1,152 @@
+"""The statements on the shared queue beyond those of its library, and on the rows of workers.
+
+What stands first runs over the library's connections, whose search path is its schema: its triggers name no schema.
+Parameters are written as their drivers have them, `%(name)s` there and `$1` here.
+"""
+
+from __future__ import annotations
+
+from app.db.retention import Retention
+
+TASK = "run"
+"""The only task the library knows: it runs the handler that is bound for a kind."""
+
+# A task that waits already is not doubled; the library itself would refuse the whole batch for it.
+SUBMIT = f"""
+    insert into procrastinate_jobs (queue_name, task_name, priority, queueing_lock, args)
+    select queue, '{TASK}', priority, kind || ':' || key, jsonb_build_object('kind', kind, 'key', key)
+    from unnest(%(queues)s::text[], %(priorities)s::integer[], %(kinds)s::text[], %(keys)s::text[])
+        as submitted (queue, priority, kind, key)
+    on conflict (queueing_lock) where status = 'todo' do nothing
+"""  # noqa: S608  constants
+
+DROP_WAITING = """
+    delete from procrastinate_jobs
+    where status = 'todo' and args ->> 'kind' = %(kind)s and (%(key)s::text is null or args ->> 'key' = %(key)s)
+    returning id
+"""
+
+ABORT_RUNNING = """
+    update procrastinate_jobs
+    set abort_requested = true
+    where status = 'doing' and args ->> 'kind' = %(kind)s and (%(key)s::text is null or args ->> 'key' = %(key)s)
+    returning id
+"""
+
+STILL_RUNNING = "select id from procrastinate_jobs where id = any(%(ids)s::bigint[]) and status = 'doing'"
+
+# Whoever worked on them is gone. What waits once more already goes, what took too many workers along is parked.
+FREE_STALLED = """
+    with stalled as materialized (
+        select job.id, job.queueing_lock, job.attempts
+        from procrastinate_jobs as job
+        left join procrastinate_workers as worker on worker.id = job.worker_id
+        where
+            job.status = 'doing'
+            and (
+                job.worker_id is null
+                or worker.last_heartbeat < clock_timestamp() - make_interval(secs => %(silent_after)s)
+            )
+        for update of job skip locked
+    ),
+    doubled as (
+        delete from procrastinate_jobs as job
+        using stalled
+        where
+            job.id = stalled.id
+            and stalled.attempts + 1 < %(attempts)s
+            and exists (
+                select from procrastinate_jobs as twin
+                where twin.status = 'todo' and twin.queueing_lock = stalled.queueing_lock
+            )
+        returning job.id
+    ),
+    changed as (
+        update procrastinate_jobs as job
+        set
+            status = (case when stalled.attempts + 1 < %(attempts)s then 'todo' else 'failed' end)
+                ::procrastinate_job_status,
+            attempts = stalled.attempts + 1,
+            worker_id = null,
+            abort_requested = false
+        from stalled
+        where job.id = stalled.id and stalled.id not in (select id from doubled)
+        returning job.status, job.args ->> 'kind' as kind, job.args ->> 'key' as key
+    )
+    select status::text as status, kind, key from changed
+    union all
+    select 'doubled', '', '' from doubled
+"""
+
+BEAT_IN_QUEUE = """
+    update procrastinate_workers
+    set last_heartbeat = clock_timestamp()
+    where id = any(%(ids)s::bigint[])
+"""
+
+# Beside the rows of workers, over our own connections: within a transaction that names the schema.
+FORGET_PARKED = """
+    delete from procrastinate_jobs
+    where
+        status in ('failed', 'cancelled', 'aborted', 'succeeded')
+        and id in (select job_id from procrastinate_events group by job_id having max(at) < $1)
+"""
+
+BEAT = """
+    insert into workers (name, version, queues, region, concurrency, running, done, failed, per_minute)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    on conflict (name) do update
+    set
+        heartbeat_at = clock_timestamp(),
+        running = excluded.running,
+        done = excluded.done,
+        failed = excluded.failed,
+        per_minute = excluded.per_minute
+    returning drain_requested_at is not null
+"""
+
+LEAVE = "delete from workers where name = $1"
+
+DRAIN = "update workers set drain_requested_at = coalesce(drain_requested_at, clock_timestamp()) where name = $1 returning name"
+
+RETAINED = (
+    Retention("workers", "heartbeat_at", "scheduler.history_days", only="workers that fell silent"),
+    Retention(
+        "procrastinate_jobs",
+        "the last event",
+        "scheduler.history_days",
+        only="parked tasks",
+        statement=FORGET_PARKED,
+    ),
+)
+
+WORKERS = """
+    select
+        name, version, queues, region, concurrency, started_at, heartbeat_at, running, done, failed, per_minute,
+        drain_requested_at is not null as draining,
+        extract(epoch from clock_timestamp() - heartbeat_at)::float8 as age
+    from workers
+    order by name
+"""
+
+# The first of a queue that waits is the one with the lowest number, and the library keeps when it came.
+QUEUES = """
+    with counted as (
+        select
+            queue_name,
+            count(*) filter (where status = 'todo') as waiting,
+            count(*) filter (where status = 'doing') as running,
+            count(*) filter (where status = 'failed') as parked,
+            min(id) filter (where status = 'todo' and coalesce(scheduled_at <= clock_timestamp(), true)) as first
+        from procrastinate.procrastinate_jobs
+        group by queue_name
+    )
+    select
+        queue_name as name, waiting, running, parked,
+        coalesce(extract(epoch from clock_timestamp() - came.at), 0)::float8 as oldest_seconds
+    from counted
+    left join lateral (
+        select min(at) as at from procrastinate.procrastinate_events where job_id = counted.first
+    ) as came on true
+    order by queue_name
+"""

@@ -1,0 +1,155 @@
+"""What only the shared backend does: many processes, workers that die, versions that differ."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.db.engine import Database
+from app.db.migrate import revisions
+from app.db.queue.schema import SCHEMA, shipped_migrations
+from app.errors import NotFound, SchemaMismatch
+from app.tasks.shared.repository import WorkerRegistry
+from tests.support.store_factory import opened
+from tests.support.task_backends import QUICK, Gates, eventually, shared_backend, tasks
+
+JOBS = f"{SCHEMA}.procrastinate_jobs"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with opened(database_url) as found:
+        yield found
+
+
+async def value(database: Database, statement: str) -> object:
+    async with database.connection() as connection:
+        return await connection.fetchval(statement)
+
+
+async def test_a_task_that_waits_already_is_not_doubled(database: Database) -> None:
+    async with shared_backend(database) as submits:
+        await submits.submit_many(tasks("l1", "l2", "l1"))
+        await submits.submit_many(tasks("l2", "l3"))
+        assert await value(database, f"select count(*) from {JOBS}") == 3
+        queues = {queue.name: queue for queue in await WorkerRegistry(database).queues()}
+        assert (queues["live"].waiting, queues["gap"].waiting) == (3, 0)
+        assert queues["live"].oldest_seconds > 0
+
+
+async def test_two_processes_share_tasks_and_leave_an_empty_queue(database: Database) -> None:
+    one, two = Gates(), Gates()
+    keys = [f"g{number}" for number in range(40)]
+    for work in (one, two):
+        work.open(*keys[1:])
+    async with (
+        shared_backend(database) as submits,
+        shared_backend(database, 1, name="one") as first,
+        shared_backend(database, 1, name="two") as second,
+    ):
+        first.bind("work", one)
+        second.bind("work", two)
+        await submits.submit_many(tasks(*keys))
+        await eventually(lambda: first.stats().done + second.stats().done == 39)
+        assert {worker.name for worker in await WorkerRegistry(database).workers()} == {"one", "two"}
+        one.open("g0")
+        two.open("g0")
+        await eventually(lambda: len(one.ended) + len(two.ended) == 40)
+    assert sorted(one.ended + two.ended) == sorted(keys)
+    assert await value(database, f"select count(*) from {JOBS}") == 0
+    assert await WorkerRegistry(database).workers() == []
+
+
+async def test_a_worker_that_stops_hands_back_and_another_goes_on(database: Database) -> None:
+    one, two = Gates(), Gates()
+    async with shared_backend(database, 1, name="one") as first:
+        first.bind("work", one)
+        await first.submit_many(tasks("l1", "l2"))
+        await one.until(lambda: one.begun == ["l1"])
+    assert one.interrupted == ["l1"]
+    two.open("l1", "l2")
+    async with shared_backend(database, 1, name="two") as second:
+        second.bind("work", two)
+        await two.until(lambda: sorted(two.ended) == ["l1", "l2"])
+
+
+async def test_running_tasks_may_finish_within_the_grace(database: Database) -> None:
+    work = Gates()
+    async with shared_backend(database, 1, grace=20) as backend:
+        backend.bind("work", work)
+        await backend.submit_many(tasks("l1"))
+        await work.until(lambda: work.begun == ["l1"])
+        work.open("l1")
+    assert (work.ended, work.interrupted) == (["l1"], [])
+
+
+ABANDON = f"""
+    update {JOBS} set status = 'doing', worker_id = null, attempts = {{attempts}}
+    where args ->> 'key' = '{{key}}'
+"""
+
+
+async def abandon(database: Database, key: str, attempts: int) -> None:
+    """As if the process that ran the task had been killed."""
+    async with database.transaction() as connection:
+        await connection.execute(f"set local search_path = {SCHEMA}")
+        await connection.execute(ABANDON.format(key=key, attempts=attempts))
+
+
+async def test_tasks_of_dead_workers_are_freed_and_poison_is_parked(database: Database) -> None:
+    work = Gates()
+    work.open("l1", "l3")
+    async with shared_backend(database) as submits:
+        await submits.submit_many(tasks("l1", "l2", "l3"))
+        await abandon(database, "l1", 0)
+        await abandon(database, "l2", QUICK.attempts - 1)
+        await abandon(database, "l3", 0)
+        await submits.submit_many(tasks("l3"))
+        async with asyncio.timeout(30):
+            while await value(database, f"select count(*) from {JOBS} where status = 'doing'"):  # noqa: ASYNC110  rows tell nobody
+                await asyncio.sleep(0.05)
+        live = (await WorkerRegistry(database).queues())[0]
+        assert (live.waiting, live.running, live.parked) == (2, 0, 1)
+        async with shared_backend(database, 1) as backend:
+            backend.bind("work", work)
+            await work.until(lambda: len(work.ended) == 2)
+        assert sorted(work.ended) == ["l1", "l3"]
+
+
+async def test_a_drained_worker_is_told_to_end(database: Database) -> None:
+    registry = WorkerRegistry(database)
+    async with shared_backend(database, 2, name="one") as backend:
+        with pytest.raises(NotFound, match="no worker 'two'"):
+            await registry.drain("two")
+        await registry.drain("one")
+        await backend.until_ended()
+        [state] = await registry.workers()
+        assert state.draining
+        assert not state.silent(QUICK.silent_after)
+
+
+async def test_a_worker_older_than_the_schema_is_told_to_stop(database: Database) -> None:
+    version = "update gridkeeper_version set version_num = $1"
+    newer = shipped_migrations()[-1].replace("03.", "99.", 1)
+    async with database.connection() as connection:
+        async with shared_backend(database, 1) as backend:
+            await connection.execute(version, "9999")
+            with pytest.raises(SchemaMismatch, match="newer than this program"):
+                await backend.until_ended()
+            await connection.execute(version, revisions()[-1])
+        await connection.execute(f"update {SCHEMA}.installed set migration = $1", newer)
+    with pytest.raises(SchemaMismatch, match="newer than this program"):
+        async with shared_backend(database, 1):
+            pass
+
+
+async def test_the_queue_has_a_schema_of_its_own(database: Database) -> None:
+    inside = (
+        "select count(*) from pg_class where relnamespace = 'public'::regnamespace and relname like 'procrastinate%'"
+    )
+    assert await value(database, inside) == 0
+    assert await value(database, f"select migration from {SCHEMA}.installed") == shipped_migrations()[-1]
+    async with database.connection() as connection:
+        assert await connection.fetchval("show search_path") == '"$user", public'

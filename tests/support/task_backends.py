@@ -1,0 +1,88 @@
+"""Both backends of tasks, for tests that hold them to the same behaviour."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from app.db.engine import Database
+from app.settings import TaskSettings
+from app.tasks.backend import Priority, Task, TaskBackend
+from app.tasks.local import LocalBackend, TaskLimits
+from app.tasks.shared.backend import SharedBackend
+from app.tasks.shared.models import WorkerRole
+
+QUICK = TaskSettings(backend="procrastinate", heartbeat=0.2, silent_after=1)
+Opening = Callable[[int], AbstractAsyncContextManager[TaskBackend]]
+"""Opens a backend that runs so many tasks at once."""
+
+
+class Gates:
+    """Tasks that begin, and end when they are told to."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.ended: list[str] = []
+        self.interrupted: list[str] = []
+        self._gates: dict[str, asyncio.Event] = {}
+        self._news = asyncio.Event()
+
+    async def __call__(self, key: str) -> None:
+        self.begun.append(key)
+        self._news.set()
+        try:
+            await self._gates.setdefault(key, asyncio.Event()).wait()
+        except asyncio.CancelledError:
+            self.interrupted.append(key)
+            raise
+        self.ended.append(key)
+        self._news.set()
+
+    def open(self, *keys: str) -> None:
+        for key in keys:
+            self._gates.setdefault(key, asyncio.Event()).set()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until it holds of what has begun and ended."""
+        async with asyncio.timeout(30):
+            while not holds():
+                self._news.clear()
+                await self._news.wait()
+
+
+def tasks(*keys: str, kind: str = "work") -> list[Task]:
+    """Tasks named by their priority: l1, g1, b1."""
+    priorities = {"l": Priority.LIVE, "g": Priority.GAP, "b": Priority.BACKFILL}
+    return [Task(kind, key, priorities[key[0]]) for key in keys]
+
+
+@asynccontextmanager
+async def local_backend(concurrency: int, share: float = 0.2) -> AsyncIterator[TaskBackend]:
+    async with LocalBackend(TaskLimits(in_flight=concurrency, backfill=concurrency, share=share)) as backend:
+        yield backend
+
+
+@asynccontextmanager
+async def shared_backend(
+    database: Database,
+    concurrency: int = 0,
+    *,
+    name: str = "a",
+    settings: TaskSettings = QUICK,
+    share: float = 0.2,
+    grace: float = 0.0,
+) -> AsyncIterator[SharedBackend]:
+    """A backend of one process; without concurrency one that only submits."""
+    backend = SharedBackend(database, settings, share=share)
+    if concurrency:
+        backend.take(WorkerRole(name, concurrency=concurrency), grace)
+    async with backend:
+        yield backend
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until it holds; what is waited for tells nobody."""
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110  a queue in the database tells nobody
+            await asyncio.sleep(0.02)
