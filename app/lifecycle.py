@@ -192,7 +192,7 @@ async def serve(
                 for part in (*parts, *rules, *messages, *checks):
                     group.create_task(stopping.after(part.run(stop)))
                 group.create_task(stopping.after(websites.run(stop)))
-                group.create_task(stopping.after(interfaces.run(stop, lambda: scheduler.status().role == "leader")))
+                group.create_task(stopping.after(interfaces.run(stop)))
                 for follower in (container.probes().probe_file(), container.probes().rollups()):
                     group.create_task(stopping.after(follower.run(stop)))
                 fills = asks and backfills and settings.scheduler.profile != "cautious"

@@ -91,9 +91,10 @@ class ProbesWiring(containers.DeclarativeContainer):
         InterfaceRunner,
         interfaces_file,
         interface_rows,
+        providers.Singleton(_leases_of, database, "interfaces"),
         _sender,
         storage.notices,
-        clock,
+        clock=clock,
         fetcher=providers.Singleton(DocumentFetcher, _sender, settings.provided.data_dir),
         network=providers.Singleton(NetworkWatch, _sender, clock, settings.provided.probes.references),
     )

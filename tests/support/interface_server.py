@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from app.probes.interfaces.fetching import DocumentFetcher
 from app.probes.interfaces.models import ServiceOverview
 from app.probes.interfaces.repository import InterfaceRepository
 from app.probes.interfaces.runner import InterfaceRunner
+from app.probes.sharing.leases import ShardLeases
+from app.probes.sharing.repository import ShardRepository
 from app.probes.websites.network_watch import NetworkWatch
 from tests.support.raw_server import Client, raw_server
 
@@ -99,20 +102,21 @@ def api_document(paths: Sequence[str], url: str = "") -> str:
 
 @asynccontextmanager
 async def probing(
-    database: Database, folder: Path, leads: Callable[[], bool] = lambda: True
+    database: Database, folder: Path, *, name: str = "one", lasts: float = 9
 ) -> AsyncIterator[InterfaceRunner]:
     """The runner of `folder/interfaces.yaml`, as `serve` runs it."""
     notices, stop, checker = Notices(database), asyncio.Event(), HttpChecker()
     runner = InterfaceRunner(
         InterfacesFile(folder / "interfaces.yaml"),
         InterfaceRepository(database),
+        ShardLeases(ShardRepository(database, work="interfaces"), holder=name, lasts=timedelta(seconds=lasts)),
         checker,
         notices,
-        CLOCK,
+        clock=CLOCK,
         fetcher=DocumentFetcher(checker, folder / "data"),
         network=NetworkWatch(checker, CLOCK, ()),
     )
-    task = asyncio.create_task(runner.run(stop, leads))
+    task = asyncio.create_task(runner.run(stop))
     try:
         yield runner
     finally:

@@ -44,6 +44,22 @@ _SCAN: TypeAdapter[DocumentScan] = TypeAdapter(DocumentScan)
 _STEPS: TypeAdapter[tuple[StepRecord, ...]] = TypeAdapter(tuple[StepRecord, ...])
 
 
+REMOVED = "removed"
+"""The notice that services are in the file no more."""
+REQUESTED = "requested"
+"""The notice that somebody asks for a cycle."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenService:
+    """What is known of a service that a process takes over."""
+
+    documents: Mapping[str, KeptDocument]
+    due_at: datetime | None
+    aborted: bool
+    """Whether a cycle of it was under way."""
+
+
 @dataclass(slots=True)
 class InterfaceWrites:
     """What is to be kept; later words about the same thing take the place of earlier ones."""
@@ -75,17 +91,24 @@ class InterfaceRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def take_over(self, now: datetime) -> dict[str, dict[str, KeptDocument]]:
-        """Documents by service and file, for a process that begins to probe; cycles that another one left are over."""
+    async def take_over(self, names: Iterable[str], now: datetime) -> dict[str, TakenService]:
+        """What is known of services, for a process that begins to probe them; cycles that another one left are over."""
+        chosen = list(names)
         async with self._database.transaction() as connection:
-            await connection.execute(sql.ABORT_CYCLES, now)
-            await connection.execute(sql.SETTLE_PENDING)
+            aborted = {row["name"] for row in await connection.fetch(sql.ABORT_CYCLES, chosen, now)}
+            await connection.execute(sql.SETTLE_PENDING, chosen)
+            due = {row["name"]: row["next_due_at"] for row in await connection.fetch(sql.DUE_AT, chosen)}
             documents: dict[str, dict[str, KeptDocument]] = {}
-            for row in await connection.fetch(sql.DOCUMENT_ROWS):
+            for row in await connection.fetch(sql.DOCUMENT_ROWS, chosen):
                 kept = _document(row)
                 if kept is not None:
                     documents.setdefault(row["service"], {})[row["file"]] = kept
-        return documents
+        return {name: TakenService(documents.get(name, {}), due.get(name), name in aborted) for name in chosen}
+
+    async def place(self, due: Mapping[str, datetime]) -> None:
+        """Say when the next cycles are due, so that whoever takes a service over goes on with its clock."""
+        async with self._database.transaction() as connection:
+            await connection.execute(sql.PLACE_DUE, list(due), list(due.values()))
 
     async def keep_service(
         self,
@@ -121,9 +144,11 @@ class InterfaceRepository:
         return service_id, [_operation(row, config.name) for row in rows]
 
     async def remove_others(self, names: Iterable[str], now: datetime) -> None:
-        """Services that are not among these are in the file no more."""
+        """Services that are not among these are in the file no more; others who still have them hear of it."""
         async with self._database.transaction() as connection:
-            await connection.execute(sql.REMOVE_SERVICES, list(names), now)
+            if await connection.fetch(sql.REMOVE_SERVICES, list(names), now):
+                await connection.execute(sql.ABORT_REMOVED, now)
+                await connection.execute(sql.TELL, INTERFACES, REMOVED)
 
     async def record(self, writes: InterfaceWrites) -> None:
         async with self._database.transaction() as connection:
@@ -141,10 +166,11 @@ class InterfaceRepository:
             await connection.executemany(sql.KEEP_AUTH, [(number, *one) for number, one in writes.auth.items()])
             await connection.executemany(sql.KEEP_DUE, list(writes.due.items()))
 
-    async def requested(self) -> list[tuple[str, str]]:
-        """Services for which somebody asked for a cycle that has not begun, or for the run of one suite."""
+    async def requested(self) -> list[tuple[str, str, datetime]]:
+        """Services for which somebody asked for a cycle that has not begun, or for the run of one suite, and when."""
         async with self._database.connection() as connection:
-            return [(row["name"], row["requested_suite"]) for row in await connection.fetch(sql.REQUESTED)]
+            rows = await connection.fetch(sql.REQUESTED)
+        return [(row["name"], row["requested_suite"], row["requested_at"]) for row in rows]
 
     async def is_requested(self, service_id: int) -> bool:
         """Whether what somebody asked for has not begun."""
@@ -164,7 +190,7 @@ class InterfaceRepository:
                 raise Conflict(f"a cycle of the service has been running since {iso(running)}; wait until it has ended")
             if await connection.fetchval(sql.REQUEST, service_id, now, suite) is None:
                 raise _absent(service_id)
-            await connection.execute(sql.TELL, INTERFACES)
+            await connection.execute(sql.TELL, INTERFACES, REQUESTED)
 
     async def overviews(self, after: int, limit: int) -> list[ServiceOverview]:
         """The services behind a number, in the order of their numbers."""

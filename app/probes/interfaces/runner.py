@@ -1,9 +1,9 @@
-"""Probes the services of the file of interfaces, each by its own clock, in the process that leads."""
+"""Probes the services of the file of interfaces, each by its own clock: those of the shards that this process holds."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,15 +16,17 @@ from app.logging import OutageLog
 from app.probes.config import InterfacesConfig
 from app.probes.interfaces.config_file import InterfacesFile
 from app.probes.interfaces.cycles.run import CycleRun, ServicePlan
+from app.probes.interfaces.cycles.shares import shard_of_service
 from app.probes.interfaces.cycles.slots import due_slot, first_slot, held_slot
-from app.probes.interfaces.documents import KeptDocument
 from app.probes.interfaces.fetching import DocumentFetcher
 from app.probes.interfaces.logins.keeper import Logins
 from app.probes.interfaces.models import CycleOutcome, CycleTrigger, InterfaceCycle, OperationState, ProbeRecord
-from app.probes.interfaces.repository import InterfaceRepository, InterfaceWrites
+from app.probes.interfaces.repository import REMOVED, InterfaceRepository, InterfaceWrites
 from app.probes.interfaces.sending import ProbeSender
 from app.probes.interfaces.suites.models import SUITE
 from app.probes.interfaces.watched import ServiceWatch
+from app.probes.sharing.leases import ShardLeases
+from app.probes.sharing.shares import SHARDS
 from app.probes.websites.network_watch import NetworkWatch
 
 LOOK_SECONDS = 0.5
@@ -34,6 +36,8 @@ REQUESTS_SECONDS = 15.0
 FLUSH_SECONDS = 0.5
 MOST_WAITING = 200_000
 """Results that wait for a database that is away."""
+START_SECONDS = 60.0
+"""So long after its start a process that is alone takes services over as after a start of everything."""
 LOGIN_AGAIN = timedelta(seconds=60)
 """After a cycle that had no token."""
 
@@ -45,40 +49,44 @@ class InterfaceRunner:
         self,
         file: InterfacesFile,
         rows: InterfaceRepository,
+        leases: ShardLeases,
         sender: ProbeSender,
         notices: Notices,
-        clock: Clock,
         *,
+        clock: Clock,
         fetcher: DocumentFetcher,
         network: NetworkWatch,
     ) -> None:
         self._file = file
         self._rows = rows
+        self._leases = leases
         self._sender = sender
         self._notices = notices
         self._clock = clock
         self._fetcher = fetcher
         self._network = network
         self._logins = Logins(sender, clock)
-        self._leads: Callable[[], bool] = lambda: True
-        self._services: dict[str, ServiceWatch] | None = None
-        """None while another process leads."""
+        self._services: dict[str, ServiceWatch] = {}
+        """Those of the shards that this process holds."""
         self._used: InterfacesConfig | None = None
-        self._documents: dict[str, dict[str, KeptDocument]] = {}
-        """By service and file, as they were known when this process took over."""
+        self._cleared: InterfacesConfig | None = None
+        """The file by which this process has told which services are gone."""
+        self._begun_at: float | None = None
         self._cycles: dict[str, asyncio.Task[None]] = {}
         self._suites: dict[str, asyncio.Task[None]] = {}
         """Suites that somebody asked for, by service."""
         self._retries: dict[str, datetime] = {}
         """When services without a token are asked again."""
         self._requests_at = 0.0
+        self._answered: dict[str, datetime] = {}
+        """When the requests were made that cycles have begun for."""
         self._writes = InterfaceWrites()
+        self._writing = asyncio.Lock()
         self._away = OutageLog("interface_results_failed", "interface_results_recovered")
         self._log = structlog.get_logger()
 
-    async def run(self, stop: asyncio.Event, leads: Callable[[], bool]) -> None:
-        """Follow the file, and probe while this process leads; at the end what is known is kept."""
-        self._leads = leads
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow the file, and probe what this process holds; at the end what is known is kept."""
         writing = asyncio.create_task(self._write_each(), name="results of interfaces")
         try:
             with self._notices.follow(INTERFACES) as news:
@@ -89,7 +97,14 @@ class InterfaceRunner:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             await self._write()
+            await self._leave()
             self._sender.close()
+
+    async def _leave(self) -> None:
+        try:
+            await self._leases.leave()
+        except DatabaseUnavailable as error:
+            self._away.met(error)
 
     async def _guarded(self, news: News) -> None:
         """One look, and the wait for the next."""
@@ -99,62 +114,108 @@ class InterfaceRunner:
             self._away.met(error)
         if await news.wait(self._seconds()):
             self._requests_at = 0.0
+            if {REMOVED, ""} & news.taken():
+                for service in self._services.values():
+                    service.keep_again()
 
     def _seconds(self) -> float:
         now = self._clock.now()
-        slots = [one.slot for one in (self._services or {}).values()]
-        nearest = min(((slot - now).total_seconds() for slot in slots), default=LOOK_SECONDS)
+        nearest = min(((one.slot - now).total_seconds() for one in self._services.values()), default=LOOK_SECONDS)
         return min(LOOK_SECONDS, max(SHORTEST_WAIT, nearest))
 
     async def look(self) -> None:
-        """Follow the file, scan what may have changed, and begin the cycles that are due."""
+        """Hold on to the shards, follow the file, scan what may have changed, and begin the cycles that are due."""
         config = await asyncio.to_thread(self._file.current)
-        if not self._leads():
-            await self._stand_down()
-            return
-        if self._services is None:
-            await self._take_over()
+        await self._renew(config)
         if config is not self._used:
-            await self._follow_file()
-        services = self._services or {}
-        for service in services.values():
+            await self._logins.use(config.logins)
+            self._used = config
+        if config is not self._cleared and self._leases.holds_first():
+            await self._rows.remove_others(config.services, self._clock.now())
+            self._cleared = config
+        await self._follow_services(config)
+        for service in self._services.values():
             service.scan_if_due(self._fetcher)
-        await self._begin_requested(services)
-        for service in services.values():
+        mine = {name: one for name, one in self._services.items() if self._may_begin(one)}
+        for service in mine.values():
             self._begin_due(service)
+        await self._begin_requested(mine)
 
-    async def _take_over(self) -> None:
-        self._documents = await self._rows.take_over(self._clock.now())
-        self._services, self._used = {}, None
+    async def _renew(self, config: InterfacesConfig) -> None:
+        """Hold on for longer; what was found is written before a shard goes to somebody else."""
+        if not self._leases.due:
+            return
+        try:
+            if self._leases.leaving:
+                await self._write()
+            active = {*self._cycles, *self._suites}
+            busy = {
+                shard_of_service(one.config, config.logins) for name, one in self._services.items() if name in active
+            }
+            await self._leases.renew(range(SHARDS) if self._writes else busy)
+        except DatabaseUnavailable as error:
+            # Cycles go on: what they find waits.
+            self._away.met(error)
 
-    async def _follow_file(self) -> None:
-        config, now = self._file.current(), self._clock.now()
-        known, services = self._services or {}, {}
-        await self._rows.remove_others(config.services, now)
-        await self._logins.use(config.logins)
-        for name, service in config.services.items():
-            watched = known.get(name)
-            if watched is None:
-                watched = ServiceWatch(
-                    service, self._file.folder, self._rows, self._clock, self._documents.pop(name, {})
-                )
-                watched.slot = first_slot(name, now)
-            watched.use(service)
-            watched.slot = held_slot(watched.slot, service.interval, now)
-            services[name] = watched
-        for name in known.keys() - services.keys():
-            await known[name].close()
+    def _held(self, *, ending: bool) -> frozenset[int]:
+        """The shards whose services are probed here; those of a process that was alone stay while the database is away."""
+        held = self._leases.kept if ending else self._leases.held
+        return frozenset(range(SHARDS)) if not held and self._leases.alone else held
+
+    def _may_begin(self, service: ServiceWatch) -> bool:
+        logins = self._used.logins if self._used is not None else {}
+        return shard_of_service(service.config, logins) in self._held(ending=False)
+
+    async def _follow_services(self, config: InterfacesConfig) -> None:
+        """Take over the services of new shards, and let those go that are in the file no more or held by another process."""
+        kept, held = self._held(ending=True), self._held(ending=False)
+        shards = {name: shard_of_service(one, config.logins) for name, one in config.services.items()}
+        gone = [name for name in self._services if shards.get(name, -1) not in kept]
+        new = [name for name, shard in shards.items() if shard in held and name not in self._services]
+        for name in gone:
+            await self._services.pop(name).close()
             await self._end_cycle(name)
-        self._services, self._used = services, config
+            self._retries.pop(name, None)
+        now = self._clock.now()
+        if new:
+            await self._take_over(config, new, now)
+        for name, service in self._services.items():
+            service.use(config.services[name])
+            service.slot = held_slot(service.slot, config.services[name].interval, now)
+
+    async def _take_over(self, config: InterfacesConfig, names: Sequence[str], now: datetime) -> None:
+        """Go on with the clocks of services; after a start of everything their first cycles come soon."""
+        taken = await self._rows.take_over(names, now)
+        monotonic = asyncio.get_running_loop().time()
+        if self._begun_at is None:
+            self._begun_at = monotonic
+        starts = self._leases.alone and monotonic - self._begun_at < START_SECONDS
+        for name, known in taken.items():
+            service = ServiceWatch(config.services[name], self._file.folder, self._rows, self._clock, known.documents)
+            goes_on = not starts and known.due_at is not None
+            service.slot = known.due_at if goes_on and known.due_at is not None else first_slot(name, now)
+            if goes_on and known.aborted:
+                self._retries[name] = now
+            self._services[name] = service
+        if starts:
+            await self._rows.place({name: self._services[name].slot for name in names})
+        self._requests_at = 0.0
 
     async def _begin_requested(self, services: Mapping[str, ServiceWatch]) -> None:
         loop = asyncio.get_running_loop()
         if not services or loop.time() < self._requests_at:
             return
         self._requests_at = loop.time() + REQUESTS_SECONDS
-        for name, suite in await self._rows.requested():
-            if name not in services or name in self._cycles or (suite and name in self._suites):
+        for name, suite, asked_at in await self._rows.requested():
+            # A cycle may end before its beginning is written.
+            if name not in services or name in self._cycles or self._answered.get(name) == asked_at:
                 continue
+            if suite and name in self._suites:
+                continue
+            if services[name].plan is None:
+                self._requests_at = loop.time() + LOOK_SECONDS
+                continue
+            self._answered[name] = asked_at
             if suite:
                 await self._rows.suite_begun(name)
                 self._begin_suite(services[name], suite)
@@ -263,10 +324,8 @@ class InterfaceRunner:
                 await asyncio.gather(task, return_exceptions=True)
 
     async def _stand_down(self) -> None:
-        """Another process leads, or this one ends."""
-        if self._services is None:
-            return
-        services, self._services = self._services, None
+        """This process ends."""
+        services, self._services = self._services, {}
         for name in {*self._cycles, *self._suites}:
             await self._end_cycle(name)
         for service in services.values():
@@ -281,6 +340,10 @@ class InterfaceRunner:
 
     async def _write(self) -> None:
         """Keep what was found; without a database it waits."""
+        async with self._writing:
+            await self._write_now()
+
+    async def _write_now(self) -> None:
         writes, self._writes = self._writes, InterfaceWrites()
         if not writes:
             return

@@ -43,7 +43,7 @@ DOCUMENT_ROWS = """
     select s.name as service, d.file, d.scan, d.read_at, d.missing_since
     from interface_documents as d
     join interface_services as s using (service_id)
-    where s.removed_at is null
+    where s.removed_at is null and s.name = any($1::text[])
 """
 
 KEEP_SERVICE = """
@@ -111,6 +111,7 @@ REMOVE_SERVICES = """
     set removed_at = $2
     from gone
     where o.service_id = gone.service_id and o.removed_at is null
+    returning o.service_id
 """
 
 ADD_RESULT = """
@@ -122,6 +123,7 @@ ADD_RESULT = """
     on conflict do nothing
 """
 
+# What waited for the database while another process took the service over is older than what that one found.
 KEEP_STATES = """
     update interface_operations as o
     set (
@@ -136,7 +138,7 @@ KEEP_STATES = """
     ) as n (
         operation_id, status, status_since, first_failed_at, failures, checked_at, reason, http_status, total_ms, message
     )
-    where o.operation_id = n.operation_id
+    where o.operation_id = n.operation_id and (o.checked_at is null or o.checked_at <= n.checked_at)
 """
 
 KEEP_CYCLE = """
@@ -150,14 +152,30 @@ KEEP_CYCLE = """
         p95_ms = $12, p99_ms = $13, slowest = $14::text::jsonb
 """
 ABORT_CYCLES = """
-    update interface_cycles
-    set outcome = 'aborted', finished_at = greatest($1, started_at)
-    where outcome = 'running'
+    update interface_cycles as c
+    set outcome = 'aborted', finished_at = greatest($2, c.started_at)
+    from interface_services as s
+    where s.service_id = c.service_id and s.name = any($1::text[]) and c.outcome = 'running'
+    returning s.name
+"""
+ABORT_REMOVED = """
+    update interface_cycles as c
+    set outcome = 'aborted', finished_at = greatest($1, c.started_at)
+    from interface_services as s
+    where s.service_id = c.service_id and s.removed_at is not null and c.outcome = 'running'
 """
 SETTLE_PENDING = """
-    update interface_operations
+    update interface_operations as o
     set status = 'unknown', failures = 0, first_failed_at = null
-    where status = 'pending'
+    from interface_services as s
+    where s.service_id = o.service_id and s.name = any($1::text[]) and o.status = 'pending'
+"""
+DUE_AT = "select name, next_due_at from interface_services where removed_at is null and name = any($1::text[])"
+PLACE_DUE = """
+    update interface_services as s
+    set next_due_at = n.due_at
+    from unnest($1::text[], $2::timestamptz[]) as n (name, due_at)
+    where s.name = n.name and s.removed_at is null
 """
 BEGUN = """
     update interface_services
@@ -193,7 +211,7 @@ REQUEST = """
     returning name
 """
 REQUESTED = """
-    select name, requested_suite from interface_services
+    select name, requested_suite, requested_at from interface_services
     where removed_at is null and requested_at is not null
 """
 IS_REQUESTED = "select requested_at is not null from interface_services where service_id = $1"
@@ -203,7 +221,7 @@ RUNNING = """
     order by started_at desc
     limit 1
 """
-TELL = "select pg_notify($1, '')"
+TELL = "select pg_notify($1, $2)"
 
 _SERVICE = """
     service_id, name, group_name, parent, interval_seconds, described, operations, failing, pending, unknown,

@@ -64,6 +64,10 @@ class ServiceWatch:
         if config != self.config:
             self.config, self._scan_at = config, 0.0
 
+    def keep_again(self) -> None:
+        """Write anew what stands in the database: somebody whose file differs has removed it."""
+        self._kept, self._scan_at = None, 0.0
+
     def scan_if_due(self, fetcher: DocumentFetcher) -> None:
         """Begin to scan in the background, so that a slow document holds up nobody else."""
         loop = asyncio.get_running_loop()

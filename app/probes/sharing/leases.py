@@ -34,13 +34,20 @@ class ShardLeases:
         self._monotonic = monotonic
         self._held: frozenset[int] = frozenset()
         self._until = self._renewed_at = float("-inf")
+        self.alone = False
+        """Whether no other process took part when they were renewed last."""
         self.leaving: frozenset[int] = frozenset()
         """Held beyond a fair share: nothing of them is begun, and they go once nothing of them is under way."""
 
     @property
     def held(self) -> frozenset[int]:
         """The shards whose work may be begun here now."""
-        return self._held - self.leaving if self._monotonic() < self._until else frozenset()
+        return self.kept - self.leaving
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """The shards whose work may be ended here, with those that are to leave."""
+        return self._held if self._monotonic() < self._until else frozenset()
 
     def holds_first(self) -> bool:
         """Whether this process does what one of all does."""
@@ -56,6 +63,7 @@ class ShardLeases:
         self._renewed_at = begun
         found = await self._rows.renew(self._holder, self._lasts, let_go=self.leaving - set(busy))
         self._held, self._until = found.shards, begun + self._lasts.total_seconds() * (1 - MARGIN)
+        self.alone = found.most == SHARDS
         beyond = max(0, len(found.shards) - found.most)
         # Those that were to leave already leave first.
         order = sorted(found.shards, key=lambda shard: (shard not in self.leaving, turn_of(shard)))

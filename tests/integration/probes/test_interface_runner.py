@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -135,7 +137,7 @@ async def test_a_running_cycle_is_not_begun_again_but_told_and_a_broken_host_is_
             spared = [row for row in worst if "not asked" in row.state.message]
             assert 20 < len(spared) < 30
             assert len({row.state.message for row in spared}) == 1
-            service = (running._services or {})["shop"]
+            service = running._services["shop"]
             for _ in range(2):
                 service.slot = CLOCK.now()
                 running._begin_due(service)
@@ -146,22 +148,43 @@ async def test_a_running_cycle_is_not_begun_again_but_told_and_a_broken_host_is_
         ]  # fmt: skip
 
 
-async def test_only_the_leader_probes_and_one_that_falls_leaves_no_running_cycle(
-    database_url: str, tmp_path: Path
-) -> None:
-    leading = False
-    async with opened(database_url) as database, http_service() as server:
-        write(tmp_path, f"base_urls: {server.url}", "rate: 2", "concurrency: 1")
+async def test_processes_share_the_services_and_go_on_with_their_clocks(database_url: str, tmp_path: Path) -> None:
+    """A second process takes its part of twelve services, none of whose cycles is doubled or lost, and takes over the rest."""
+    names = [f"s{number}" for number in range(12)]
+    async with opened(database_url) as database, opened(database_url) as second, http_service() as server:
         rows = InterfaceRepository(database)
-        async with probing(database, tmp_path, lambda: leading):
-            assert await rows.named("shop") is None
-            leading = True
-            found = await until_service(database, lambda one: one.cycle_outcome == "running")
-            leading = False
-            found = await until_service(database, lambda one: one.cycle_outcome == "aborted")
-            leading = True
-            found = await until_service(database, lambda one: one.cycle_outcome == "completed")
-        assert found.failing == 0
+        (tmp_path / "api.json").write_text(api_document(("/a",)))
+        entry = f"documents: api.json, interval: 1 h, base_urls: {server.url}"
+        text = "\n".join(f"  {name}: {{{entry}/{name}}}" for name in names)
+        (tmp_path / "interfaces.yaml").write_text(f"services:\n{text}\n")
+        async with AsyncExitStack() as stack:
+            first = await stack.enter_async_context(probing(database, tmp_path, lasts=3))
+            for name in names:
+                await until_service(database, lambda one: one.cycle_outcome == "completed", name)
+            clocks = {name: one.slot for name, one in first._services.items()}
+            async with probing(second, tmp_path, name="two", lasts=3) as other:
+                async with asyncio.timeout(30):
+                    while len(first._services) + len(other._services) != 12 or not other._services:  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+                assert first._services.keys().isdisjoint(other._services)
+                assert {name: one.slot for name, one in (first._services | other._services).items()} == clocks
+                assert dict(server.asked) == {f"/{name}/a": 1 for name in names}
+                for name in names:
+                    found = await rows.named(name)
+                    assert found is not None
+                    await rows.request(found.service_id, CLOCK.now())
+                for name in names:
+                    await until_service(
+                        database, lambda one: one.cycle_outcome == "completed" and one.next_due_at, name
+                    )
+                async with asyncio.timeout(30):
+                    while server.asked.total() < 24:  # noqa: ASYNC110  the server counts
+                        await asyncio.sleep(0.05)
+                await stack.aclose()
+                async with asyncio.timeout(30):
+                    while len(other._services) < 12:  # noqa: ASYNC110  what it holds changes
+                        await asyncio.sleep(0.05)
+        assert set(server.asked.values()) == {2}
 
 
 async def test_a_token_is_renewed_after_a_refusal_and_a_failing_login_is_no_failure_of_operations(
