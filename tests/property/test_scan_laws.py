@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,8 +49,20 @@ OPERATIONS = st.fixed_dictionaries(
 )
 PARAMETERS = st.lists(
     st.fixed_dictionaries(
-        {"name": WORDS, "in": st.sampled_from(["path", "query", "header", "cookie", "body", "formData"])},
-        optional={"required": st.booleans(), "schema": VALUES, "example": VALUES, "type": WORDS, "content": VALUES},
+        {
+            "name": WORDS,
+            "in": st.sampled_from(["path", "query", "header", "cookie", "body", "formData", "querystring"]),
+        },
+        optional={
+            "required": st.booleans(),
+            "schema": VALUES,
+            "example": VALUES,
+            "type": WORDS,
+            "content": VALUES,
+            "explode": st.booleans(),
+            "allowReserved": st.booleans(),
+            "style": st.sampled_from(["form", "deepObject", "label", "matrix", "simple", "pipeDelimited", ""]),
+        },
     ),
     max_size=4,
 )
@@ -66,6 +79,60 @@ DOCUMENTS = st.fixed_dictionaries(
         "swagger": st.sampled_from(["2.0", 2.0, {}]),
     },
 )
+
+
+SCALARS = (
+    st.integers(-5, 99)
+    | st.booleans()
+    | st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=6)
+)
+NAMES = st.text("abcxyz_", min_size=1, max_size=5)
+VALID_PATHS = st.dictionaries(
+    st.lists(NAMES, min_size=1, max_size=3).map(lambda parts: "/" + "/".join(parts)),
+    st.dictionaries(
+        st.sampled_from(["get", "head", "post", "put", "patch", "delete", "options", "trace"]),
+        st.dictionaries(NAMES, SCALARS | st.lists(SCALARS, min_size=1, max_size=3), max_size=3),
+        min_size=1,
+        max_size=4,
+    ),
+    max_size=5,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(VALID_PATHS, st.sampled_from(["3.0.3", "3.1.0", "3.2.0"]))
+def test_of_a_valid_document_every_operation_is_found_and_asked_with_its_examples(paths: Any, version: str) -> None:
+    written = {
+        path: {
+            method: {
+                "responses": {"200": {"description": ""}},
+                "parameters": [
+                    {"name": name, "in": "query", "required": True, "schema": {}, "example": example}
+                    for name, example in examples.items()
+                ],
+            }
+            for method, examples in methods.items()
+        }
+        for path, methods in paths.items()
+    }
+    document = scan(json.dumps({"openapi": version, "servers": [{"url": "https://x.example"}], "paths": written}))
+    assert (document.defects, document.complete) == ((), True)
+    asked = {
+        (method.upper(), path): examples for path, methods in paths.items() for method, examples in methods.items()
+    }
+    assert {(operation.method, operation.path) for operation in document.operations} == set(asked)
+    for probe in choose_probes(document).probed:
+        url = urlsplit(probe.url or "")
+        sent = [
+            (name, _sent(one))
+            for name, example in asked[probe.operation.method, url.path].items()
+            for one in (example if isinstance(example, list) else [example])
+        ]
+        assert parse_qsl(url.query, keep_blank_values=True) == sent
+
+
+def _sent(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def check(text: str) -> None:

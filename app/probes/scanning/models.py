@@ -73,6 +73,8 @@ class ParameterValue:
     """May be secret where they come from the environment; none where an answer is to give them."""
     origin: ValueOrigin
     source: AnswerSource | None = None
+    names: tuple[str, ...] = ()
+    """Of an object: what each text is sent under in place of the parameter's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ class OperationParameter:
     kind: str = ""
     """The type of its values as the document says it, such as `integer`."""
     value: ParameterValue | None = None
+    style: str = ""
+    """How it stands in a path: `label` or `matrix`; empty: as it is."""
+    reserved: bool = False
+    """Whether signs such as / and : stand in a query as they are."""
 
 
 @dataclass(frozen=True, slots=True)

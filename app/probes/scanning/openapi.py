@@ -25,6 +25,8 @@ STEPS = 2_000_000
 MOST_OPERATIONS = 20_000
 LONGEST_TEXT = 500
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PATTERN = re.compile(r"\{(?:[+*]{1,2}([\w.-]+)|([\w.-]+)(?:\*|\s*:[^{}]*))\}")
+"""Placeholders as routers write them: `{+rest}`, `{*rest}`, `{id:int}`."""
 _NO_OPERATIONS = frozenset({"parameters", "servers", "summary", "description", "$ref", "additionalOperations"})
 
 
@@ -97,8 +99,11 @@ class _Walk:
             if node is not None and not path.startswith("x-"):
                 self._read_path(path, node)
 
-    def _read_path(self, path: str, node: Node) -> None:
+    def _read_path(self, written: str, node: Node) -> None:
         self._references.allowance.spend()
+        path = _PATTERN.sub(lambda match: f"{{{match[1] or match[2]}}}", written)
+        if path != written:
+            self._defects.add(node.place, f"placeholders are names alone; this is read as {path[:200]}")
         if not path.startswith("/"):
             self._defects.add(node.place, "a path must begin with /; it is read as if it did")
         items = self._path_items(node)

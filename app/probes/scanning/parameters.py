@@ -14,17 +14,19 @@ from app.probes.scanning.models import (
     ValueOrigin,
 )
 from app.probes.scanning.references import Node, References
+from app.probes.scanning.styles import MOST_TEXTS, NOTHING, PATH_STYLES, query_texts, sent_texts
 from app.probes.scanning.syntax import WrittenNumber
 
 LONGEST_VALUE = 2_000
 MOST_BODY_NODES = 5_000
-MOST_TEXTS = 50
 DEEPEST_SCHEMA = 3
-_SEPARATORS = {"ssv": " ", "tsv": "\t", "pipes": "|", "spaceDelimited": " ", "pipeDelimited": "|"}
 _LOCATIONS = {
     **{location.value: location for location in ParameterLocation if location is not ParameterLocation.FORM},
     "formData": ParameterLocation.FORM,
+    "querystring": ParameterLocation.QUERY,
 }
+_WHOLE_QUERY = "querystring"
+_FORM = "application/x-www-form-urlencoded"
 AUTHORIZED_ELSEWHERE = frozenset({"accept", "content-type", "authorization"})
 """Headers that OpenAPI 3 takes from elsewhere: as parameters they are ignored."""
 
@@ -32,6 +34,8 @@ AUTHORIZED_ELSEWHERE = frozenset({"accept", "content-type", "authorization"})
 def read_parameter(node: Node, references: References) -> OperationParameter | None:
     """A parameter that is no body; None where it cannot be read, which is in the defects then."""
     name, location = node.text("name"), _LOCATIONS.get(node.text("in"))
+    if node.text("in") == _WHOLE_QUERY:
+        name = name or _WHOLE_QUERY
     if not name or location is None:
         what = "a parameter without a name" if not name else f"a parameter in {node.text('in')[:50]!r}"
         references.defects.add(node.place, f"{what} cannot be sent")
@@ -43,6 +47,8 @@ def read_parameter(node: Node, references: References) -> OperationParameter | N
         required=location is ParameterLocation.PATH or node.flag("required"),
         kind=_kind(schema),
         value=_value(node, schema, location, references),
+        style=node.text("style") if location is ParameterLocation.PATH and node.text("style") in PATH_STYLES else "",
+        reserved=location is ParameterLocation.QUERY and node.flag("allowReserved"),
     )
 
 
@@ -117,11 +123,16 @@ def _kind(schema: Node) -> str:
 
 
 def _value(node: Node, schema: Node, location: ParameterLocation, references: References) -> ParameterValue | None:
-    content = next((inner for _, inner in node.entries("content")), None)
+    media_type, content = next(node.entries("content"), ("", None))
     for origin, value in _candidates(content or node, schema, references):
-        texts = _as_json(value) if content is not None else _texts(node, value, location)
+        if node.text("in") == _WHOLE_QUERY:
+            texts, names = query_texts(value) if media_type == _FORM else NOTHING
+        elif content is not None:
+            texts, names = _as_json(value), ()
+        else:
+            texts, names = sent_texts(node, value, location)
         if texts and len(texts) <= MOST_TEXTS and all(is_usable(location, text) for text in texts):
-            return ParameterValue(texts, origin)
+            return ParameterValue(texts, origin, names=names)
     return None
 
 
@@ -132,7 +143,10 @@ def _as_json(value: Any) -> tuple[str, ...]:
 
 def _candidates(node: Node, schema: Node, references: References) -> Iterator[tuple[ValueOrigin, Any]]:
     """The values that a document has for a parameter or a body, the best first."""
-    schemas = [schema, *_branches(schema, references, DEEPEST_SCHEMA)]
+    written = node.mapping("schema")
+    # Since 3.1 a reference may have fields beside it; earlier documents have them, too.
+    beside = [written] if written is not None and "$ref" in written.value and len(written.value) > 1 else []
+    schemas = [*beside, schema, *_branches(schema, references, DEEPEST_SCHEMA)]
     for one in (node, *schemas):
         for name in ("example", "x-example"):
             yield from _present(ValueOrigin.EXAMPLE, one.at(name))
@@ -147,8 +161,7 @@ def _candidates(node: Node, schema: Node, references: References) -> Iterator[tu
         yield from _present(ValueOrigin.DEFAULT, one.at("default"))
     for one in schemas:
         yield from _present(ValueOrigin.ENUM, one.at("const"))
-        for member in one.elements("enum")[:1]:
-            yield from _present(ValueOrigin.ENUM, member)
+        yield from _first_of_enum(one)
     yield from _of_elements(schemas, references)
 
 
@@ -160,8 +173,14 @@ def _of_elements(schemas: list[Node], references: References) -> Iterator[tuple[
         if items is not None:
             yield from _present(ValueOrigin.EXAMPLE, items.at("example"))
             yield from _present(ValueOrigin.DEFAULT, items.at("default"))
-            for member in items.elements("enum")[:1]:
-                yield from _present(ValueOrigin.ENUM, member)
+            yield from _first_of_enum(items)
+
+
+def _first_of_enum(schema: Node) -> Iterator[tuple[ValueOrigin, Any]]:
+    """The first member that is a value: null stands first where it may be left out."""
+    first = next((member.value for member in schema.elements("enum") if member.value is not None), None)
+    if first is not None:
+        yield ValueOrigin.ENUM, first
 
 
 def _present(origin: ValueOrigin, node: Node | None) -> Iterator[tuple[ValueOrigin, Any]]:
@@ -178,34 +197,3 @@ def _branches(schema: Node, references: References, depth: int) -> Iterator[Node
             if found is not None:
                 yield found
                 yield from _branches(found, references, depth - 1)
-
-
-def _texts(node: Node, value: Any, location: ParameterLocation) -> tuple[str, ...]:
-    """A value as it is sent; nothing where it has no form."""
-    if not isinstance(value, list):
-        text = _scalar(value)
-        return () if text is None else (text,)
-    found = [_scalar(one) for one in value[: MOST_TEXTS + 1]]
-    texts = tuple(text for text in found if text is not None)
-    if not texts or len(texts) < len(found):
-        return ()
-    return texts if _repeats(node, location) else (_separator(node).join(texts),)
-
-
-def _repeats(node: Node, location: ParameterLocation) -> bool:
-    """Whether each element of a list is a parameter of its own: OpenAPI 3 does so in a query unless told otherwise."""
-    if location not in {ParameterLocation.QUERY, ParameterLocation.FORM}:
-        return False
-    if node.at("schema") is None:
-        return node.text("collectionFormat") == "multi"
-    return node.flag("explode") or (node.text("style") in {"", "form"} and node.at("explode") is None)
-
-
-def _separator(node: Node) -> str:
-    return _SEPARATORS.get(node.text("collectionFormat") or node.text("style"), ",")
-
-
-def _scalar(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, str) else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from urllib.parse import quote, urlencode
 
 from app.probes.scanning.models import (
     READING,
@@ -17,6 +16,7 @@ from app.probes.scanning.models import (
     ValueOrigin,
 )
 from app.probes.scanning.servers import is_absolute, joined_url, on_base
+from app.probes.scanning.styles import in_path, in_query
 
 Supply = Callable[[Operation, OperationParameter], ParameterValue | None]
 """The value that a configuration has for a parameter; it wins over the document's. An optional parameter is sent only
@@ -140,13 +140,12 @@ def _planned(operation: Operation, parameters: tuple[OperationParameter, ...], b
 
 def request_url(operation: Operation, parameters: tuple[OperationParameter, ...], base: str) -> str:
     """The URL of a request: values in the path and the query, encoded."""
-    url, query = joined_url(base, operation.path), []
+    url, query = joined_url(base, operation.path), list[str]()
     for parameter in parameters:
-        texts = parameter.value.texts if parameter.value is not None else ()
         if parameter.location is ParameterLocation.PATH:
-            url = url.replace(f"{{{parameter.name}}}", quote(",".join(texts), safe=","))
+            url = url.replace(f"{{{parameter.name}}}", in_path(parameter))
         elif parameter.location is ParameterLocation.QUERY:
-            query += [(parameter.name, text) for text in texts]
+            query += in_query(parameter)
     if not query:
         return url
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(query, quote_via=quote)}"
+    return f"{url}{'&' if '?' in url else '?'}{'&'.join(query)}"

@@ -75,7 +75,9 @@ def _server(server: Node, defects: DefectList) -> str | None:
         if variable is None:
             return match[0]
         members = [member.value for member in variable.elements("enum") if isinstance(member.value, str)]
-        return variable.text("default") or (members[0] if members else match[0])
+        if variable.at("default") is not None:
+            return variable.text("default")
+        return members[0] if members else match[0]
 
     url = usable_url(_VARIABLE.sub(value, written))
     if url is None:

@@ -6,8 +6,10 @@ import pytest
 
 from app.probes.scanning.models import OperationParameter, ParameterLocation
 from app.probes.scanning.parameters import LONGEST_VALUE, MOST_BODY_NODES, is_usable, json_text
+from app.probes.scanning.selection import choose_probes
+from app.probes.scanning.styles import in_path, in_query
 from app.probes.scanning.syntax import WrittenNumber, parse_text
-from tests.support.interface_documents import HEAD, operation
+from tests.support.interface_documents import HEAD, operation, scan
 
 SWAGGER = "swagger: '2.0'\nhost: api.example\n"
 
@@ -43,6 +45,12 @@ def value(fields: str, *, head: str = HEAD) -> tuple[str, tuple[str, ...]] | Non
         ("schema: {$ref: '#/gone'}", None),
         ("example: null, schema: {enum: []}", None),
         ("example: {a: 1}", None),
+        ("example: {a: 1}, schema: {}, style: pipeDelimited", ("example", ("a|1",))),
+        ("example: {a: {}}, schema: {}", None),
+        ("example: {a: 1, b: x}, schema: {}, explode: false", ("example", ("a,1,b,x",))),
+        ("schema: {enum: [null, b]}", ("enum", ("b",))),
+        ("schema: {$ref: '#/gone', example: 4}", ("example", ("4",))),
+        ("schema: {$ref: '#/gone'}, example: 3", ("example", ("3",))),
         ("example: [[1]]", None),
         ("example: []", None),
         ("example: [a, b], schema: {}", ("example", ("a", "b"))),
@@ -71,6 +79,54 @@ def test_the_best_value_of_openapi_3(fields: str, expected: tuple[str, tuple[str
 )
 def test_the_best_value_of_openapi_2(fields: str, expected: tuple[str, tuple[str, ...]]) -> None:
     assert value(fields, head=SWAGGER) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "expected"),
+    [
+        ("/a", "in: query, schema: {}, example: {color: red, size: [1, 2]}, style: deepObject", "/a?p%5Bcolor%5D=red&p%5Bsize%5D=1&p%5Bsize%5D=2"),
+        ("/a", "in: query, schema: {}, example: {color: red, size: 3}", "/a?color=red&size=3"),
+        ("/a", "in: query, schema: {}, example: [a b, 'c,d'], style: form, explode: false", "/a?p=a%20b,c,d"),
+        ("/a", "in: query, schema: {}, example: 'a/b?c:d&e=f#g+h', allowReserved: true", "/a?p=a/b?c:d%26e%3Df%23g%2Bh"),
+        ("/a", "in: query, schema: {}, example: a/b", "/a?p=a%2Fb"),
+        ("/a", "in: querystring, content: {application/x-www-form-urlencoded: {example: {a: 1, b: [2, 3], c: {}}}}", "/a?a=1&b=2&b=3"),
+        ("/a", "in: querystring, content: {application/x-www-form-urlencoded: {example: 'a=1&b='}}", "/a?a=1&b="),
+        ("/a", "in: querystring, content: {application/x-www-form-urlencoded: {example: 5}}", "/a?5="),
+        ("/a", "in: querystring, content: {application/x-www-form-urlencoded: {example: [5]}}", None),
+        ("/a", "in: querystring, content: {application/json: {example: {a: 1}}}", None),
+        ("/a/{p}", "in: path, schema: {}, example: 5, style: label", "/a/.5"),
+        ("/a/{p}", "in: path, schema: {}, example: [3, 4], style: label", "/a/.3,4"),
+        ("/a/{p}", "in: path, schema: {}, example: [3, 4], style: label, explode: true", "/a/.3.4"),
+        ("/a/{p}", "in: path, schema: {}, example: {a: 1, b: 2}, style: label, explode: true", "/a/.a=1.b=2"),
+        ("/a/{p}", "in: path, schema: {}, example: 5, style: matrix", "/a/;p=5"),
+        ("/a/{p}", "in: path, schema: {}, example: [3, 4], style: matrix", "/a/;p=3,4"),
+        ("/a/{p}", "in: path, schema: {}, example: [3, 4], style: matrix, explode: true", "/a/;p=3;p=4"),
+        ("/a/{p}", "in: path, schema: {}, example: {a: 1, b: 2}, style: matrix, explode: true", "/a/;a=1;b=2"),
+        ("/a/{p}", "in: path, schema: {}, example: {a: 1, b: 2}", "/a/a,1,b,2"),
+        ("/a/{p}", "in: path, schema: {}, example: {a: 1, b: 2}, explode: true", "/a/a=1,b=2"),
+        ("/a/{+p}", "in: path, schema: {}, example: x/y", "/a/x%2Fy"),
+        ("/a/{p:int}", "in: path, schema: {}, example: 7", "/a/7"),
+        ("/a/{p*}", "in: path, schema: {}, example: 7", "/a/7"),
+        ("/a", "in: cookie, schema: {}, example: {a: 1}", None),
+    ],
+)  # fmt: skip
+def test_values_are_written_by_their_style(path: str, fields: str, expected: str | None) -> None:
+    body = f"get: {{parameters: [{{name: p, required: true, {fields}}}]}}"
+    document = scan(f"{HEAD}paths:\n  '{path}':\n    {body}\n")
+    probed = choose_probes(document).probed
+    assert [probe.url for probe in probed] == ([f"https://api.example{expected}"] if expected else [])
+
+
+def test_what_has_no_value_is_written_as_nothing() -> None:
+    nothing = OperationParameter("p", ParameterLocation.QUERY, required=False)
+    assert (in_query(nothing), in_path(nothing)) == ([], "")
+
+
+def test_an_empty_default_of_a_server_is_one() -> None:
+    found = scan(
+        "openapi: 3.0.0\npaths: {/a: {get: {}}}\nservers: [{url: 'https://h.example/{b}/', variables: {b: {default: ''}}}]"
+    )
+    assert choose_probes(found).probed[0].url == "https://h.example/a"
 
 
 def test_types_are_named_as_written() -> None:

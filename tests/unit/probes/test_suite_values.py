@@ -84,7 +84,7 @@ def test_cookies_follow_what_answers_set_and_take_away() -> None:
         cookies,
         answer(
             b"", "old=; Path=/", "older=x; Max-Age=0", "new=a=b; Max-Age=60", "gone=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
-            "later=y; expires=Thu, 01 Jan 2099 00:00:00 GMT", "odd=z; expires=never", "noname",
+            "later=y; expires=Thu, 01 Jan 2099 00:00:00 GMT", "odd=z; expires=never", "noname", "=x",
         ),
     )  # fmt: skip
     assert cookies == {"kept": "3", "new": "a=b", "later": "y", "odd": "z"}

@@ -127,19 +127,17 @@ def taken_values(takes: tuple[TakenValue, ...], result: CheckResult) -> tuple[di
 
 
 def _found(taken: TakenValue, document: Any, result: CheckResult) -> Any:
-    match taken.place:
-        case TakePlace.JSON:
-            try:
-                found = parse_json_path(taken.what).find(document) if document is not None else []
-            except ValueError:
-                return None
-            return found[0] if found else None
-        case TakePlace.HEADER:
-            return next((value for name, value in result.headers if name.lower() == taken.what.lower()), None)
-        case TakePlace.COOKIE:
-            cookies: dict[str, str] = {}
-            follow_cookies(cookies, result)
-            return cookies.get(taken.what)
+    if taken.place is TakePlace.HEADER:
+        return next((value for name, value in result.headers if name.lower() == taken.what.lower()), None)
+    if taken.place is TakePlace.COOKIE:
+        cookies: dict[str, str] = {}
+        follow_cookies(cookies, result)
+        return cookies.get(taken.what)
+    try:
+        found = parse_json_path(taken.what).find(document) if document is not None else []
+    except ValueError:
+        return None
+    return found[0] if found else None
 
 
 def secrets_of(values: SuiteValues, cookies: Iterable[str]) -> Iterator[str]:
