@@ -13,6 +13,7 @@ from app.collection.gaps.coverage import CoverageService
 from app.collection.gaps.queries import KEPT_REASONS, KeptGaps, Seconds
 from app.collection.gaps.windows import AskEvidence, Gap
 from app.collection.models import CollectionRequest
+from app.kit.language import gettext_noop
 from app.market.areas import Place, find_place, label
 from app.market.series import DataItem
 from app.market.time import Interval
@@ -37,22 +38,26 @@ class Fill(StrEnum):
 
 
 FILL_TEXTS: Mapping[Fill, str] = {
-    Fill.NOTHING_EXPECTED: "no series was expected to have values, and nobody asked for any",
-    Fill.COMPLETE: "nothing is missing",
-    Fill.NOT_DUE: "the deadline has not passed yet",
-    Fill.MISSING_AT_SOURCE: "the source was asked often enough and did not have it; it is asked again, ever more seldom",
-    Fill.LATE: "the deadline has passed; the source was asked and did not have it yet, and is asked again soon",
-    Fill.OURS: "nobody asked for it, or the last attempt failed: asking brings it",
-    Fill.UNKNOWN: "nobody has looked into the reason; the page of the hours does",
+    Fill.NOTHING_EXPECTED: gettext_noop("no series was expected to have values, and nobody asked for any"),
+    Fill.COMPLETE: gettext_noop("nothing is missing"),
+    Fill.NOT_DUE: gettext_noop("the deadline has not passed yet"),
+    Fill.MISSING_AT_SOURCE: gettext_noop(
+        "the source was asked often enough and did not have it; it is asked again, ever more seldom"
+    ),
+    Fill.LATE: gettext_noop(
+        "the deadline has passed; the source was asked and did not have it yet, and is asked again soon"
+    ),
+    Fill.OURS: gettext_noop("nobody asked for it, or the last attempt failed: asking brings it"),
+    Fill.UNKNOWN: gettext_noop("nobody has looked into the reason; the page of the hours does"),
 }
 """For people."""
 
 EVIDENCE_TEXTS: Mapping[AskEvidence, str] = {
-    AskEvidence.NOT_DUE: "not due yet",
-    AskEvidence.NEVER_ASKED: "never asked for since it was due",
-    AskEvidence.NO_ANSWER: "asked for, and no answer could be used",
-    AskEvidence.EMPTY: "the source answered without it",
-    AskEvidence.NEVER_EXISTED: "the source answered each time that it never had any of this",
+    AskEvidence.NOT_DUE: gettext_noop("not due yet"),
+    AskEvidence.NEVER_ASKED: gettext_noop("never asked for since it was due"),
+    AskEvidence.NO_ANSWER: gettext_noop("asked for, and no answer could be used"),
+    AskEvidence.EMPTY: gettext_noop("the source answered without it"),
+    AskEvidence.NEVER_EXISTED: gettext_noop("the source answered each time that it never had any of this"),
 }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from app.errors import NotFound
+from app.kit.language import gettext
 from app.web.health import READ
 from app.web.pages import data, sign_in
 from app.web.pages.alerting import alert, channels, listing, rules, silences
@@ -93,7 +94,7 @@ def _static() -> APIRouter:
     async def static(request: Request, name: str) -> Response:
         found = assets_by_public_name().get(name)
         if found is None:
-            raise NotFound("the pages have no such file; reload the page that names it")
+            raise NotFound(gettext("the pages have no such file; reload the page that names it"))
         packed = "gzip" in request.headers.get("accept-encoding", "")
         headers = {"Cache-Control": FOR_EVER, "Vary": "Accept-Encoding"} | (
             {"Content-Encoding": "gzip"} if packed else {}

@@ -12,6 +12,7 @@ from fastapi import Path, Query, Request, Response
 
 from app.access.models import Caller
 from app.errors import AppError, NotFound
+from app.kit.language import gettext
 from app.market.areas import areas, find_place, with_borders
 from app.market.moments import parse_known_at, parse_moment
 from app.market.series import DataItem
@@ -212,7 +213,7 @@ async def permitted(services: Container, caller: Caller, series_id: int) -> Stor
     """The series; NotFound where there is none for this caller."""
     found = await services.reads().series().one(series_id)
     if found is None or not caller.may_read(found.key.item, found.key.area):
-        raise NotFound(f"there is no series {series_id}; the catalogue lists them")
+        raise NotFound(gettext("there is no series %(number)s; the catalogue lists them", number=series_id))
     return found
 
 
@@ -220,7 +221,9 @@ async def _beside(services: Container, caller: Caller, found: StoredSeries, text
     numbers = list(dict.fromkeys(one.strip() for one in text.split(",") if one.strip()))
     if len(numbers) > MOST_BESIDE or not all(one.isdecimal() and int(one) <= LARGEST_SERIES for one in numbers):
         raise wrong_field(
-            ProblemType.INVALID_REQUEST, "with", f"write up to {MOST_BESIDE} numbers of series with commas, as 15,18"
+            ProblemType.INVALID_REQUEST,
+            "with",
+            gettext("write up to %(most)s numbers of series with commas, as 15,18", most=MOST_BESIDE),
         )
     return tuple([await permitted(services, caller, int(one)) for one in numbers if int(one) != found.series_id])
 
@@ -237,7 +240,10 @@ async def _named(services: Container, caller: Caller, found: StoredSeries, text:
     rows = await services.reads().series().page(wanted, after=0, limit=MOST_STORED) if wanted else []
     allowed = [one for one in rows if caller.may_read(one.key.item, one.key.area) and one.series_id != found.series_id]
     if not allowed:
-        said = f"no other series is like {text.strip()[:60]!r}; name an item, an area or both: load belgium"
+        said = gettext(
+            "no other series is like %(text)s; name an item, an area or both: load belgium",
+            text=repr(text.strip()[:60]),
+        )
         raise wrong_field(ProblemType.UNKNOWN_NAME, "add", said)
     return min(allowed, key=lambda one: not_alike(found, one)).series_id
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from app.access.models import StoredAnswer, UnderWay
 from app.errors import AppError
+from app.kit.language import gettext, gettext_noop
 from app.schemas import RequestBody
 from app.web.api_problems import as_api_error
 from app.web.browser_session import keep_notice
@@ -31,7 +32,7 @@ LONGEST_NOTICE = 1000
 _OF_WHAT_WAS_ENTERED = {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT}
 LOOKS, SECONDS_BETWEEN = 100, 0.1
 """How often a form that was sent twice asks what came of the first, and how long it waits in between."""
-AGAIN = "The form was sent more than once, and this was done once: "
+AGAIN = gettext_noop("The form was sent more than once, and this was done once: %(notice)s")
 
 
 class _NothingDone(Exception):
@@ -107,7 +108,7 @@ async def changed(request: Request, action: str, handle: Act) -> Response:
 def _said_again(request: Request, answer: StoredAnswer) -> Response:
     kept = parse_qs(answer.body.decode())
     response = RedirectResponse(kept["location"][0], HTTPStatus.SEE_OTHER, dict(NOT_KEPT))
-    notice = f"{AGAIN}{kept.get('notice', ['it was'])[0]}"
+    notice = gettext(AGAIN, notice=kept.get("notice", [""])[0])
     keep_notice(response, request, request.app.state.container.settings(), notice)
     return response
 

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from app.kit.language import gettext
 from app.market.areas import label
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution, iso, iso_exact, local_day, midnight
 from app.timeseries.queries import StoredSeries, statement_of
+from app.web.pages.rendering import item_name
 
 TABLE_ROWS = 200
 """Of a longer range the page has the newest values as a table; the downloads have all."""
@@ -124,7 +126,7 @@ def name_of(series: StoredSeries) -> str:
     """What a line of a chart is called."""
     key = series.key
     rest = "" if key.distinguishing_name == "-" else f" {key.distinguishing_name}"
-    return f"{key.item.replace('_', ' ')}, {label(key.area)}{rest}"
+    return f"{item_name(key.item)}, {label(key.area)}{rest}"
 
 
 def chart_lines(view: SeriesView, address: str) -> list[dict[str, str]]:
@@ -142,7 +144,7 @@ def chart_lines(view: SeriesView, address: str) -> list[dict[str, str]]:
         present = replace(view.of(view.series), as_of=None)
         found.append(
             {
-                "name": f"{name_of(view.series)} now",
+                "name": gettext("%(name)s now", name=name_of(view.series)),
                 "unit": view.unit,
                 "values": f"{address}?{present.query(format='csv', fields=fields)}",
             }

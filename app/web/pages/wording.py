@@ -6,51 +6,52 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from app.kit.language import found_text, gettext, gettext_noop
 from app.web.problem_types import ApiError, ProblemType
 
 LABELS: Mapping[str, str] = {
-    "after": "Page",
-    "as_of": "As of",
-    "at": "Instant",
-    "add": "Draw beside it",
-    "before": "Page",
-    "holes": "Rows",
-    "page": "Page",
-    "reprocess": "Which windows",
-    "with": "Draw beside it",
+    "after": gettext_noop("Page"),
+    "as_of": gettext_noop("As of"),
+    "at": gettext_noop("Instant"),
+    "add": gettext_noop("Draw beside it"),
+    "before": gettext_noop("Page"),
+    "holes": gettext_noop("Rows"),
+    "page": gettext_noop("Page"),
+    "reprocess": gettext_noop("Which windows"),
+    "with": gettext_noop("Draw beside it"),
 }
 """What the pages call a parameter; the others are called by their names."""
 NUMBERED: Mapping[str, str] = {
-    "series_id": "series",
-    "finding_id": "finding",
-    "backfill_id": "backfill",
-    "alert_id": "alert",
-    "silence_id": "silence",
-    "notification_id": "message",
-    "window_id": "maintenance window",
+    "series_id": gettext_noop("series"),
+    "finding_id": gettext_noop("finding"),
+    "backfill_id": gettext_noop("backfill"),
+    "alert_id": gettext_noop("alert"),
+    "silence_id": gettext_noop("silence"),
+    "notification_id": gettext_noop("message"),
+    "window_id": gettext_noop("maintenance window"),
 }
 """What is named by a number in the path of a page."""
 _LONGEST = 60
 _LOCATIONS = {"query", "path", "body", "header"}
 _FOR_PROGRAMS = re.compile(r"; GET /api/v1/[\w/]+ (?:lists|says)[^;]*")
 _WORDS: Mapping[str, str] = {
-    "int_parsing": "{input} is no whole number",
-    "bool_parsing": "{input} is neither true nor false",
-    "greater_than_equal": "{input} is less than {ge}",
-    "less_than_equal": "{input} is more than {le}",
-    "string_too_long": "it has more than {max_length} characters",
-    "too_short": "it names nothing",
-    "string_too_short": "it is empty",
-    "string_pattern_mismatch": "{input} is none of its values",
-    "enum": "{input} is none of {expected}",
-    "literal_error": "{input} is none of {expected}",
-    "datetime_from_date_parsing": "{input} is no instant",
+    "int_parsing": gettext_noop("%(input)s is no whole number"),
+    "bool_parsing": gettext_noop("%(input)s is neither true nor false"),
+    "greater_than_equal": gettext_noop("%(input)s is less than %(ge)s"),
+    "less_than_equal": gettext_noop("%(input)s is more than %(le)s"),
+    "string_too_long": gettext_noop("it has more than %(max_length)s characters"),
+    "too_short": gettext_noop("it names nothing"),
+    "string_too_short": gettext_noop("it is empty"),
+    "string_pattern_mismatch": gettext_noop("%(input)s is none of its values"),
+    "enum": gettext_noop("%(input)s is none of %(expected)s"),
+    "literal_error": gettext_noop("%(input)s is none of %(expected)s"),
+    "datetime_from_date_parsing": gettext_noop("%(input)s is no instant"),
 }
 """By what the framework calls a mistake."""
 
 
 def label_of(field: str) -> str:
-    return LABELS.get(field, field.replace("_", " ").capitalize())
+    return gettext(LABELS[field]) if field in LABELS else found_text(field.replace("_", " ").capitalize())
 
 
 def in_words(error: ApiError) -> str:
@@ -76,8 +77,10 @@ def absent(errors: Iterable[Mapping[str, Any]]) -> str:
         location, name = (str(part) for part in one["loc"][:2])
         if location == "path":
             kind = NUMBERED.get(name, name)
-            rest = f": each {kind} has a number" if name in NUMBERED else ""
-            return f"There is no {kind} {_shown(one.get('input'))}{rest}."
+            shown = _shown(one.get("input"))
+            if name in NUMBERED:
+                return gettext("There is no %(kind)s %(text)s: each has a number.", kind=gettext(kind), text=shown)
+            return gettext("There is no %(kind)s %(text)s.", kind=kind, text=shown)
     return ""
 
 
@@ -86,8 +89,8 @@ def mistakes(errors: Sequence[Mapping[str, Any]]) -> str:
     lacking = [label_of(_field(one)).lower() for one in errors if one["type"] == "missing"]
     said = [f"{label_of(_field(one))}: {_mistake(one)}." for one in errors if one["type"] != "missing"]
     if lacking:
-        named = " and ".join(filter(None, [", ".join(lacking[:-1]), lacking[-1]]))
-        said.insert(0, f"This has to be named, too: {named}.")
+        named = gettext(" and ").join(filter(None, [", ".join(lacking[:-1]), lacking[-1]]))
+        said.insert(0, gettext("This has to be named, too: %(names)s.", names=named))
     return " ".join(said)
 
 
@@ -100,7 +103,7 @@ def _mistake(one: Mapping[str, Any]) -> str:
     form = _WORDS.get(str(one["type"]))
     if form is None:
         return str(one["msg"]).removeprefix("Value error, ").rstrip(".")
-    return form.format(input=_shown(one.get("input")), **one.get("ctx", {}))
+    return gettext(form, input=_shown(one.get("input")), **one.get("ctx", {}))
 
 
 def _shown(given: Any) -> str:

@@ -5,9 +5,15 @@ const box = document.getElementById("chart");
 const note = document.getElementById("chart-note");
 const MINUTES = { PT1M: 1, PT5M: 5, PT10M: 10, PT15M: 15, PT30M: 30, PT60M: 60, P1D: 1440, P7D: 10080, P1M: 44640, P3M: 133920, P1Y: 527040 };
 
+const REASONS = { ours: gettext("ours"), late: gettext("late"), missing_at_source: gettext("missing at source"), not_due: gettext("not due") };
+const SHOWN = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 3 });
+// Thousands are apart by a narrow space, as the service writes them.
+const numberOf = (value) => SHOWN.formatToParts(value).map((part) => (part.type === "group" ? "\u202f" : part.value)).join("");
+const plainNumber = (value) => value.toLocaleString(LANGUAGE, { maximumFractionDigits: 20, useGrouping: false });
+
 async function valuesAt(address) {
   const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
+  if (!answer.ok) throw new Error(gettext("the service answered %(status)s", { status: answer.status }));
   const lines = (await answer.text()).split("\n");
   const times = [], values = [], filled = [];
   const put = (time, value, isFilled) => { times.push(time); values.push(value); filled.push(isFilled ? value : null); };
@@ -35,9 +41,9 @@ function ofThisSeries(gap) {
 
 async function gapsAt(address) {
   const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`gaps: the service answered ${answer.status}`);
+  if (!answer.ok) throw new Error(gettext("gaps: the service answered %(status)s", { status: answer.status }));
   return (await answer.json()).data.filter(ofThisSeries)
-    .map((gap) => ({ from: Date.parse(gap.from) / 1000, to: Date.parse(gap.to) / 1000, kind: "gap", name: gap.reason.replaceAll("_", " ") }));
+    .map((gap) => ({ from: Date.parse(gap.from) / 1000, to: Date.parse(gap.to) / 1000, kind: "gap", name: REASONS[gap.reason] ?? gap.reason }));
 }
 
 function findingsOfPage() {
@@ -89,19 +95,19 @@ function draw() {
   const { data, bands, lines } = drawn;
   const shown = pageZone() === "viewer" ? undefined : box.dataset.zone;
   const axis = { stroke: colour("quiet"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
-  const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString(undefined, { maximumFractionDigits: 3 }));
+  const number = (value) => (value === null || value === undefined ? "–" : numberOf(value));
   const stepped = uPlot.paths.stepped({ align: 1 });
   const units = [...new Set(lines.map((line) => line.unit))];
-  const series = [{ label: "Delivery", value: (_, time) => (time === null ? "–" : written(new Date(time * 1000), "minute", shown)) }];
+  const series = [{ label: gettext("Delivery"), value: (_, time) => (time === null ? "–" : written(new Date(time * 1000), "minute", shown)) }];
   lines.forEach((line, at) => series.push({
     label: `${line.name} (${line.unit})`, scale: line.unit || "y", stroke: colour(COLOURS[at % COLOURS.length]), width: at ? 1 : 1.5,
     paths: stepped, value: (_, value) => number(value), spanGaps: false, points: { show: false },
   }));
   if (data.length > lines.length + 1) series.push({
-    label: "filled", scale: lines[0].unit || "y", stroke: colour("finding"), paths: () => null, value: (_, value) => number(value),
+    label: gettext("filled"), scale: lines[0].unit || "y", stroke: colour("finding"), paths: () => null, value: (_, value) => number(value),
     points: { show: true, size: 5, fill: colour("finding"), width: 0 },
   });
-  const axes = units.slice(0, 2).map((unit, at) => ({ ...axis, scale: unit || "y", size: 64, label: unit, side: at ? 1 : 3, grid: at ? { show: false } : axis.grid }));
+  const axes = units.slice(0, 2).map((unit, at) => ({ ...axis, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : numberOf(tick))), scale: unit || "y", size: 64, label: unit, side: at ? 1 : 3, grid: at ? { show: false } : axis.grid }));
   plot = new uPlot({
     width: box.clientWidth - 24, height: Math.max(260, Math.min(420, window.innerHeight * 0.5)),
     tzDate: (time) => (shown ? uPlot.tzDate(new Date(time * 1000), shown) : new Date(time * 1000)),
@@ -129,7 +135,7 @@ function chosen(plot) {
   chosenAt = performance.now();
   const at = (pixel) => instant(Math.round(plot.posToVal(pixel, "x")));
   const range = { from: at(plot.select.left), to: at(plot.select.left + plot.select.width) };
-  said(addressWith(box.dataset.page, range), "Open this range", " or double-click the chart to see all of it again.");
+  said(addressWith(box.dataset.page, range), gettext("Open this range"), gettext(" or double-click the chart to see all of it again."));
 }
 
 function pointed() {
@@ -137,12 +143,12 @@ function pointed() {
   // The end of a drag is a click as well.
   if (at === null || at === undefined || performance.now() - chosenAt < 300) return;
   const time = plot.data[0][at];
-  said(addressWith(box.dataset.revisions, { at: instant(time) }), "What was believed of the value", ` delivered from ${written(new Date(time * 1000), "minute", pageZone() === "viewer" ? undefined : box.dataset.zone)}.`);
+  said(addressWith(box.dataset.revisions, { at: instant(time) }), gettext("What was believed of the value"), gettext(" delivered from %(at)s.", { at: written(new Date(time * 1000), "minute", pageZone() === "viewer" ? undefined : box.dataset.zone) }));
 }
 
 async function show() {
   box.hidden = false;
-  note.textContent = "Loading the values …";
+  note.textContent = gettext("Loading the values …");
   try {
     const lines = JSON.parse(box.dataset.lines);
     const gapsLater = gapsAt(box.dataset.gaps).catch((error) => error);
@@ -160,16 +166,23 @@ async function show() {
     const known = values.filter((value) => value !== null);
     box.setAttribute("role", "img");
     box.setAttribute("aria-label", known.length
-      ? `${lines.map((line) => line.name).join("; ")}: ${known.length} values between ${known.reduce((a, b) => Math.min(a, b))} and ${known.reduce((a, b) => Math.max(a, b))} ${lines[0].unit}; the table below has the newest`
-      : "no values in this range");
+      ? gettext("%(names)s: %(count)s values between %(least)s and %(most)s %(unit)s; the table below has the newest", {
+        names: lines.map((line) => line.name).join("; "), count: known.length, unit: lines[0].unit,
+        least: plainNumber(known.reduce((a, b) => Math.min(a, b))), most: plainNumber(known.reduce((a, b) => Math.max(a, b))),
+      })
+      : gettext("no values in this range"));
     const gaps = await gapsLater;
     if (gaps instanceof Error) throw gaps;
     drawn.bands.unshift(...gaps);
     if (gaps.length) plot.redraw(false);
-    const missing = gaps.length ? `${gaps.length} ${gaps.length === 1 ? "gap is" : "gaps are"} shaded (${[...new Set(gaps.map((gap) => gap.name))].join(", ")}). ` : "";
-    note.textContent = `${missing}${anyFilled ? "Dots are values that the platform's rule repeats. " : ""}Drag over the chart to look closer, click a value for its revisions.`;
+    const reasons = [...new Set(gaps.map((gap) => gap.name))].join(", ");
+    note.textContent = [
+      gaps.length ? ngettext("%(num)s gap is shaded (%(reasons)s).", "%(num)s gaps are shaded (%(reasons)s).", gaps.length, { reasons }) : "",
+      anyFilled ? gettext("Dots are values that the platform's rule repeats.") : "",
+      gettext("Drag over the chart to look closer, click a value for its revisions."),
+    ].filter(Boolean).join(" ");
   } catch (error) {
-    note.textContent = `The chart could not be completed: ${error.message}. The table below has the newest values.`;
+    note.textContent = gettext("The chart could not be completed: %(detail)s. The table below has the newest values.", { detail: error.message });
   }
   box.dataset.state = "complete";
 }
@@ -179,7 +192,7 @@ async function show() {
 function slide() {
   const slider = document.getElementById("known-at"), output = document.getElementById("known-said");
   const zone = () => (pageZone() === "viewer" ? undefined : box.dataset.zone);
-  const write = () => { output.textContent = Number(slider.value) + 900 > Number(slider.max) ? "now" : written(new Date(slider.value * 1000), "minute", zone()); };
+  const write = () => { output.textContent = Number(slider.value) + 900 > Number(slider.max) ? gettext("now") : written(new Date(slider.value * 1000), "minute", zone()); };
   let waiting = null;
   slider.addEventListener("input", write);
   slider.addEventListener("change", () => {

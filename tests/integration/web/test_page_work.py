@@ -70,7 +70,7 @@ async def test_a_form_that_is_sent_twice_does_its_work_once(api: ServedApi) -> N
         again = await person.send_again("/work/jobs/housekeeping/run", fields)
         assert [one.status_code for one in (*both, again)] == [303] * 3
         assert {one.headers["location"] for one in (*both, again)} == {"../../../work"}
-        assert AGAIN in await person.page("/work")
+        assert AGAIN.partition("%")[0] in await person.page("/work")
         # The same form with another button is another request.
         assert (await person.send_again("/work/jobs/housekeeping/pause", fields)).status_code == 303
         refused = await person.send_again("/work/jobs/nobody/run", fields)

@@ -11,6 +11,7 @@ from app.alerting.administration import PastEvent
 from app.alerting.history.models import exact_matchers, range_around
 from app.alerting.models import Alert, Rule
 from app.alerting.rules.runbook import sections
+from app.kit.language import gettext
 from app.web.dependencies import OPERATE, READ, Asking, CurrentSettings, Now, Services
 from app.web.pages.alerting.evidence import evidence_picture
 from app.web.pages.alerting.silences import LENGTHS
@@ -78,5 +79,9 @@ async def acknowledge_from_page(
     """Stop the reminders of an alert until it ends or gets worse."""
     note = request.state.form.get("comment", "")[:LONGEST_NOTE]
     alert = await services.alerting().administration().acknowledge(alert_id, caller.name, note, now)
-    notice = f"Alert {alert_id} of {alert.rule} is acknowledged: no reminders until it ends or gets worse."
+    notice = gettext(
+        "Alert %(number)s of %(rule)s is acknowledged: no reminders until it ends or gets worse.",
+        number=alert_id,
+        rule=alert.rule,
+    )
     return done(request, f"alerts/{alert_id}", notice)

@@ -7,10 +7,12 @@ from typing import Annotated
 from fastapi import Path, Query, Request, Response
 
 from app.alerting.schemas import ChannelResource
+from app.kit.language import gettext
 from app.web.dependencies import OPERATE, READ, CurrentSettings, Now, Services
 from app.web.pages.forms import done
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
+from app.web.pages.words import word
 from app.web.parameters import named
 from app.web.routes.v1.alerting import channels as routes
 from app.web.routes.v1.alerting.channels import MessageStatus
@@ -55,16 +57,20 @@ async def test_channel_from_page(
 ) -> Response:
     """Send a test message straight to a channel, and say what came of it."""
     tried = await routes.test_channel(services, settings, channel)
-    parts = "; ".join(f"{one.part}: {one.verdict}{f' ({one.text})' if one.text else ''}" for one in tried.parts)
-    verdict = "The test message was taken" if tried.sent else "The test message was NOT taken"
-    return done(request, "alerts/channels", f"{verdict} by {channel}. {parts}")
+    parts = "; ".join(f"{one.part}: {word(one.verdict)}{f' ({one.text})' if one.text else ''}" for one in tried.parts)
+    verdict = (
+        gettext("The test message was taken by %(channel)s.", channel=channel)
+        if tried.sent
+        else gettext("The test message was NOT taken by %(channel)s.", channel=channel)
+    )
+    return done(request, "alerts/channels", f"{verdict} {parts}")
 
 
 @router.post("/alerts/channels/{channel}/enable", openapi_extra=OPERATE, name="enable_channel")
 async def enable_channel_from_page(request: Request, services: Services, channel: _Channel) -> Response:
     """Use a channel again that was disabled."""
     await routes.enable_channel(services, channel)
-    return done(request, "alerts/channels", f"{channel} is used again.")
+    return done(request, "alerts/channels", gettext("%(channel)s is used again.", channel=channel))
 
 
 @router.post("/alerts/notifications/{notification_id:int}/retry", openapi_extra=OPERATE, name="retry_notification")
@@ -73,4 +79,4 @@ async def retry_message_from_page(
 ) -> Response:
     """Try a message again at once."""
     await routes.retry_notification(services, now, notification_id)
-    return done(request, "alerts/channels", f"Message {notification_id} is tried again.")
+    return done(request, "alerts/channels", gettext("Message %(number)s is tried again.", number=notification_id))

@@ -15,6 +15,7 @@ from app.alerting.rules.book import Book
 from app.alerting.rules.runbook import sections
 from app.alerting.rules.schemas import RuleResource
 from app.errors import NotFound
+from app.kit.language import gettext
 from app.kit.suggest import did_you_mean
 from app.market.text import counted
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services
@@ -23,6 +24,7 @@ from app.web.pages.alerting.evidence import evidence_picture
 from app.web.pages.forms import done
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
+from app.web.pages.words import word
 from app.web.routes.v1.alerting import rules as routes
 from app.wiring.container import Container
 
@@ -80,7 +82,7 @@ async def _rule_page(
 def _named(book: Book, name: str) -> Rule:
     if name not in book.rules:
         hint = did_you_mean(name, book.rules, otherwise="; /alerts/rules lists them")
-        raise NotFound(f"there is no rule {name!r} in the book{hint}")
+        raise NotFound(gettext("there is no rule %(name)s in the book", name=repr(name)) + hint)
     return book.rules[name]
 
 
@@ -98,21 +100,35 @@ async def run_rule_from_page(request: Request, services: Services, rule: _Name) 
     found = await routes.run_rule_now(services, rule)
     faults = counted(len(found.signals), "row")
     error = f" {found.error}" if found.error else ""
-    return done(request, _path(rule), f"{rule} is evaluated: {found.verdict}, {faults} that show a fault.{error}")
+    return done(
+        request,
+        _path(rule),
+        gettext(
+            "%(rule)s is evaluated: %(verdict)s, %(rows)s that show a fault.",
+            rule=rule,
+            verdict=word(found.verdict),
+            rows=faults,
+        )
+        + error,
+    )
 
 
 @router.post("/alerts/rules/{rule:path}/pause", openapi_extra=OPERATE, name="pause_rule")
 async def pause_rule_from_page(request: Request, services: Services, caller: Asking, now: Now, rule: _Name) -> Response:
     """Let a rule rest."""
     await routes.pause_rule(services, caller, now, rule)
-    return done(request, _path(rule), f"{rule} rests: its alerts stay as they are, and nobody is notified of them.")
+    return done(
+        request,
+        _path(rule),
+        gettext("%(rule)s rests: its alerts stay as they are, and nobody is notified of them.", rule=rule),
+    )
 
 
 @router.post("/alerts/rules/{rule:path}/resume", openapi_extra=OPERATE, name="resume_rule")
 async def resume_rule_from_page(request: Request, services: Services, rule: _Name) -> Response:
     """Look at a rule again."""
     await routes.resume_rule(services, rule)
-    return done(request, _path(rule), f"{rule} is looked at again.")
+    return done(request, _path(rule), gettext("%(rule)s is looked at again.", rule=rule))
 
 
 def _path(rule: str) -> str:

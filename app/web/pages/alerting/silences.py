@@ -14,6 +14,7 @@ from app.alerting.models import Phase
 from app.alerting.schemas import MaintenanceBody, MaintenanceResource, SilenceBody, SilenceResource
 from app.alerting.state.silences import Mute
 from app.errors import AppError, NotFound
+from app.kit.language import gettext
 from app.market.text import counted
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services
 from app.web.pages.forms import body_of, done, what_is_wrong
@@ -86,7 +87,11 @@ async def add_silence_from_page(request: Request, services: Services, caller: As
         silence = await routes.add_silence(services, caller, now, body_of(SilenceBody, asked))
     except AppError as error:
         return _silence_form(request, entered, what_is_wrong(error))
-    return done(request, "alerts/silences", f"Silence {silence.id} is made: {', '.join(silence.matchers)}.")
+    return done(
+        request,
+        "alerts/silences",
+        gettext("Silence %(number)s is made: %(matchers)s.", number=silence.id, matchers=", ".join(silence.matchers)),
+    )
 
 
 @router.get("/alerts/silences/{silence_id:int}/end", openapi_extra=OPERATE)
@@ -96,18 +101,22 @@ async def end_silence_page(request: Request, services: Services, now: Now, silen
         (one for one in await services.alerting().administration().silences(now) if one.silence_id == silence_id), None
     )
     if found is None:
-        raise NotFound(f"there is no silence {silence_id} that goes on")
+        raise NotFound(gettext("there is no silence %(number)s that goes on", number=silence_id))
     views = await services.alerting().administration().alerts([Phase.FIRING, Phase.PENDING], limit=MOST_COUNTED)
     return render(
         request,
         "confirm.html",
-        title=f"End silence {silence_id}?",
+        title=gettext("End silence %(number)s?", number=silence_id),
         lines=(
-            f"It matches {', '.join(map(str, found.matchers))}: {counted(len(held_back(found, views)), 'open alert')}.",
-            "People are notified within seconds of what it held back and still fires.",
+            gettext(
+                "It matches %(matchers)s: %(alerts)s.",
+                matchers=", ".join(map(str, found.matchers)),
+                alerts=counted(len(held_back(found, views)), "open alert"),
+            ),
+            gettext("People are notified within seconds of what it held back and still fires."),
         ),
         action=f"alerts/silences/{silence_id}/end",
-        button=f"End silence {silence_id}",
+        button=gettext("End silence %(number)s", number=silence_id),
         back="alerts/silences",
     )
 
@@ -116,7 +125,7 @@ async def end_silence_page(request: Request, services: Services, now: Now, silen
 async def end_silence_from_page(request: Request, services: Services, now: Now, silence_id: _Number) -> Response:
     """End a silence."""
     await routes.end_silence(services, now, silence_id)
-    return done(request, "alerts/silences", f"Silence {silence_id} is over.")
+    return done(request, "alerts/silences", gettext("Silence %(number)s is over.", number=silence_id))
 
 
 @router.get("/alerts/maintenance/new", openapi_extra=OPERATE)
@@ -139,7 +148,11 @@ async def add_maintenance_from_page(request: Request, services: Services, caller
         window = await routes.add_maintenance(services, caller, now, body_of(MaintenanceBody, asked))
     except AppError as error:
         return _maintenance_form(request, entered, what_is_wrong(error))
-    return done(request, "alerts/silences", f"Maintenance {window.id} is made: {window.schedule}.")
+    return done(
+        request,
+        "alerts/silences",
+        gettext("Maintenance %(number)s is made: %(schedule)s.", number=window.id, schedule=window.schedule),
+    )
 
 
 @router.get("/alerts/maintenance/{window_id:int}/end", openapi_extra=OPERATE)
@@ -149,17 +162,22 @@ async def end_maintenance_page(request: Request, services: Services, window_id: 
         (one for one in await services.alerting().administration().windows() if one.window_id == window_id), None
     )
     if found is None:
-        raise NotFound(f"there is no maintenance {window_id}")
+        raise NotFound(gettext("there is no maintenance %(number)s", number=window_id))
     return render(
         request,
         "confirm.html",
-        title=f"End maintenance {window_id}?",
+        title=gettext("End maintenance %(number)s?", number=window_id),
         lines=(
-            f"It comes {found.slots} and matches {', '.join(map(str, found.matchers))}. {found.comment}",
-            "It would not come again; people are notified of what fires in its time.",
+            gettext(
+                "It comes %(schedule)s and matches %(matchers)s. %(comment)s",
+                schedule=found.slots,
+                matchers=", ".join(map(str, found.matchers)),
+                comment=found.comment,
+            ),
+            gettext("It would not come again; people are notified of what fires in its time."),
         ),
         action=f"alerts/maintenance/{window_id}/end",
-        button=f"End maintenance {window_id}",
+        button=gettext("End maintenance %(number)s", number=window_id),
         back="alerts/silences",
     )
 
@@ -168,7 +186,7 @@ async def end_maintenance_page(request: Request, services: Services, window_id: 
 async def end_maintenance_from_page(request: Request, services: Services, now: Now, window_id: _Number) -> Response:
     """Let a window not come again."""
     await routes.end_maintenance(services, now, window_id)
-    return done(request, "alerts/silences", f"Maintenance {window_id} does not come again.")
+    return done(request, "alerts/silences", gettext("Maintenance %(number)s does not come again.", number=window_id))
 
 
 def _entered(request: Request, fields: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from app.access.models import Caller
 from app.collection.gaps.heat_map import EVIDENCE_TEXTS, FILL_TEXTS, Fill, HeatRow, hours_of, month_of, months
 from app.collection.models import CollectionRequest
 from app.errors import AppError, NotFound
+from app.kit.language import gettext
 from app.market.areas import Place, areas, find_place, with_borders
 from app.market.moments import parse_month
 from app.market.series import DataItem, find_item
@@ -21,7 +22,7 @@ from app.market.time import Interval
 from app.settings import Settings
 from app.timeseries.coverage import Granularity
 from app.web.dependencies import READ_LIMITED, Asking, CurrentSettings, Now, Services
-from app.web.pages.coverage.heat_table import MARKS, WORDS, day_cells, heat_cells, hour_cells, years_of
+from app.web.pages.coverage.heat_table import MARKS, day_cells, fill_word, heat_cells, hour_cells, years_of
 from app.web.pages.forms import answered, what_is_wrong
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
@@ -156,7 +157,7 @@ async def coverage_hours_page(
         interval=interval,
         gaps=[gap for gap in gaps if gap.reason.value != Fill.NOT_DUE],
         later=[gap for gap in gaps if gap.reason.value == Fill.NOT_DUE],
-        evidence=EVIDENCE_TEXTS,
+        evidence={asked: gettext(text) for asked, text in EVIDENCE_TEXTS.items()},
         legend=_legend(known),
     )
 
@@ -199,7 +200,7 @@ def _legend(extra: Fill) -> list[tuple[str, str, str]]:
     """The conditions that a page shows, in words."""
     order = [Fill.COMPLETE, Fill.OURS, Fill.LATE, Fill.MISSING_AT_SOURCE, Fill.NOTHING_EXPECTED]
     shown = order if extra in order else [*order, extra]
-    return [(MARKS[fill], WORDS[fill], FILL_TEXTS[fill]) for fill in shown]
+    return [(MARKS[fill], fill_word(fill), gettext(FILL_TEXTS[fill])) for fill in shown]
 
 
 def _packed(request: Request, response: Response) -> Response:

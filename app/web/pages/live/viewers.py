@@ -19,6 +19,7 @@ from app.access.models import NotAuthenticated
 from app.db.reading.context import AllowedReads, reading
 from app.errors import AppError
 from app.events.service import EventFeed
+from app.kit.language import gettext
 from app.kit.periodic import pause
 from app.web.pages.live.messages import (
     SCOPE_KEY,
@@ -128,8 +129,12 @@ class LivePages:
     ) -> AsyncGenerator[bytes]:
         """What a viewer is told, until it leaves, may not look any more, or the service ends."""
         if self.viewers >= self._most:
-            said = f"{self._most} pages are open already, as many as this service keeps up to date"
-            yield trouble_message(f"{said} (GRIDKEEPER_WEB__MAX_CONNECTIONS)")
+            said = gettext(
+                "%(most)s pages are open already, as many as this service keeps up to date "
+                "(GRIDKEEPER_WEB__MAX_CONNECTIONS)",
+                most=self._most,
+            )
+            yield trouble_message(said)
             return
         with self._looking(asked, viewer) as (page, running):
             yield b": the parts of this page as they change\n\n"

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from math import nan
 
 from app.access.released.models import ReleasedView, ViewKind
+from app.kit.language import gettext
 from app.market.areas import find_place, label
 from app.market.time import Interval, Resolution
 from app.monitoring.health import Health
@@ -101,7 +102,9 @@ def lateness_of(health: Health, item: str, area: str) -> Lateness | None:
 
 
 def said_of(found: Lateness) -> tuple[str, Standing]:
-    return (f"late {age(found.late)}", lateness_condition(found.late)) if found.late else ("on time", Standing.GOOD)
+    if not found.late:
+        return gettext("on time"), Standing.GOOD
+    return gettext("late %(length)s", length=age(found.late)), lateness_condition(found.late)
 
 
 def _status(health: Health) -> str:

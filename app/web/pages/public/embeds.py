@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from app.access.released.models import ViewKind, ViewRequest
 from app.errors import AppError, ConfigurationError
+from app.kit.language import ENGLISH, choose_language, gettext
 from app.market.areas import find_place
 from app.market.series import DataItem, find_item
 from app.web.dependencies import ADMIN, OPEN, Asking, Services, access_service
@@ -38,7 +39,8 @@ _GONE = "Nothing is released under this address.\n"
 async def embed(
     request: Request, services: Services, name: Annotated[str, Path(max_length=60, pattern=r"^[A-Za-z0-9_-]+(\.svg)?$")]
 ) -> Response:
-    """A released picture: as SVG, or as a page for a frame that looks again by itself."""
+    """A released picture: as SVG, or as a page for a frame that looks again by itself; one for all, in English."""
+    choose_language(ENGLISH)
     check_host(request)
     access_service(request).take_turn(request.state.address)
     token = name.removesuffix(".svg")
@@ -101,9 +103,9 @@ async def release_view(request: Request, services: Services, caller: Asking) -> 
 def _asked(form: Mapping[str, str]) -> ViewRequest:
     kind, series, days = form.get("kind", ""), form.get("series", "").strip(), form.get("days", "").strip()
     if kind not in set(ViewKind):
-        raise ConfigurationError(f"choose what to release: {', '.join(ViewKind)}")
+        raise ConfigurationError(gettext("choose what to release: %(kinds)s", kinds=", ".join(ViewKind)))
     if not (series.isdecimal() or not series) or not (days.isdecimal() or not days):
-        raise ConfigurationError("series and days are numbers")
+        raise ConfigurationError(gettext("series and days are numbers"))
     fresh = kind == ViewKind.FRESHNESS
     return ViewRequest(
         form.get("name", "").strip(),
@@ -119,4 +121,8 @@ def _asked(form: Mapping[str, str]) -> ViewRequest:
 async def revoke_view(request: Request, services: Services, caller: Asking) -> Response:
     """Take a picture back."""
     view = await services.access().released().revoke(request.state.form.get("name", ""), caller)
-    return done(request, "embeds", f"{view.request.name} is revoked; browsers show it for another minute at most")
+    return done(
+        request,
+        "embeds",
+        gettext("%(name)s is revoked; browsers show it for another minute at most", name=view.request.name),
+    )

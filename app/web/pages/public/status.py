@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
 from app.errors import NotFound
+from app.kit.language import gettext, gettext_noop
 from app.market.areas import find_place, label
 from app.monitoring.health import Health
 from app.monitoring.summary import Standing, lateness_condition, worst_condition
@@ -22,8 +23,9 @@ from app.web.pages.assets import assets
 from app.web.pages.overview.recent import RecentRead
 from app.web.pages.overview.views import OverviewState
 from app.web.pages.public.drawing import said_of
-from app.web.pages.rendering import PAGE_HEADERS, age, page_templates
+from app.web.pages.rendering import PAGE_HEADERS, age, item_name, page_templates
 from app.web.pages.routing import check_host, page_router
+from app.web.pages.words import word
 from app.wiring.container import Container
 
 router = page_router()
@@ -31,10 +33,10 @@ router = page_router()
 SECONDS = 60
 FRESH_SECONDS = 15.0
 _SAID = {
-    Standing.GOOD: "Everything shown here is well",
-    Standing.IDLE: "There is nothing to judge",
-    Standing.WARN: "Something shown here needs a look",
-    Standing.BAD: "Something shown here is wrong",
+    Standing.GOOD: gettext_noop("Everything shown here is well"),
+    Standing.IDLE: gettext_noop("There is nothing to judge"),
+    Standing.WARN: gettext_noop("Something shown here needs a look"),
+    Standing.BAD: gettext_noop("Something shown here is wrong"),
 }
 _WEBSITES = {
     WebsiteStatus.UP: Standing.GOOD,
@@ -43,9 +45,9 @@ _WEBSITES = {
     WebsiteStatus.PAUSED: Standing.IDLE,
 }
 _OUTCOMES = {
-    JobOutcome.FAILED: (Standing.BAD, "failed"),
-    JobOutcome.SUCCEEDED: (Standing.GOOD, "done"),
-    JobOutcome.NOTHING_DUE: (Standing.GOOD, "done"),
+    JobOutcome.FAILED: (Standing.BAD, gettext_noop("failed")),
+    JobOutcome.SUCCEEDED: (Standing.GOOD, gettext_noop("done")),
+    JobOutcome.NOTHING_DUE: (Standing.GOOD, gettext_noop("done")),
 }
 
 
@@ -81,7 +83,7 @@ def status_rows(shown: Sequence[str], facts: StatusFacts, now: datetime) -> list
     found: list[StatusRow] = []
     for text in shown:
         kind, _, name = text.partition(":")
-        found += makers[kind](name) or [StatusRow(name, Standing.IDLE, "nothing is known")]
+        found += makers[kind](name) or [StatusRow(name, Standing.IDLE, gettext("nothing is known"))]
     return found
 
 
@@ -91,30 +93,41 @@ def _series(name: str, health: Health) -> list[StatusRow]:
     pairs = [one for one in health.lateness if one.item == item and (not area or label(one.area) == label(eic))]
     if not pairs:
         return []
-    title = f"{item.replace('_', ' ')}{f', {label(eic)}' if area else ''}"
+    title = f"{item_name(item)}{f', {label(eic)}' if area else ''}"
     late = sorted((one for one in pairs if one.late), key=lambda one: -one.late)
     if area:
         said, condition = said_of(pairs[0])
         return [StatusRow(title, condition, said)]
     if not late:
-        return [StatusRow(title, Standing.GOOD, f"on time in {len(pairs)} of {len(pairs)} areas")]
-    said = f"on time in {len(pairs) - len(late)} of {len(pairs)} areas, the latest by {age(late[0].late)}"
+        return [
+            StatusRow(
+                title,
+                Standing.GOOD,
+                gettext("on time in %(part)s of %(whole)s areas", part=len(pairs), whole=len(pairs)),
+            )
+        ]
+    said = gettext(
+        "on time in %(part)s of %(whole)s areas, the latest by %(length)s",
+        part=len(pairs) - len(late),
+        whole=len(pairs),
+        length=age(late[0].late),
+    )
     return [StatusRow(title, lateness_condition(late[0].late), said)]
 
 
 def _website(website: Website, now: datetime) -> StatusRow:
     status = website.status(now)
-    return StatusRow(website.draft.name, _WEBSITES[status], status.value, website.state.changed_at)
+    return StatusRow(website.draft.name, _WEBSITES[status], word(status.value), website.state.changed_at)
 
 
 def _job(view: JobView) -> StatusRow:
     last = view.last
     if last is None:
-        return StatusRow(view.job.name, Standing.IDLE, "has not run yet")
+        return StatusRow(view.job.name, Standing.IDLE, gettext("has not run yet"))
     if last.outcome is None or last.finished_at is None:
-        return StatusRow(view.job.name, Standing.IDLE, "runs")
-    condition, said = _OUTCOMES.get(last.outcome, (Standing.WARN, "partly done"))
-    return StatusRow(view.job.name, condition, said, last.finished_at)
+        return StatusRow(view.job.name, Standing.IDLE, gettext("runs"))
+    condition, said = _OUTCOMES.get(last.outcome, (Standing.WARN, gettext_noop("partly done")))
+    return StatusRow(view.job.name, condition, gettext(said), last.finished_at)
 
 
 class StatusPage:
@@ -123,21 +136,22 @@ class StatusPage:
     def __init__(self, services: Container, overview: RecentRead[OverviewState]) -> None:
         self._services = services
         self._overview = overview
-        self._rows = RecentRead(self._read, FRESH_SECONDS)
+        self._facts = RecentRead(self._read, FRESH_SECONDS)
 
     async def rows(self) -> list[StatusRow]:
-        return await self._rows.get()
+        """The rows in the language of who asks."""
+        shown = self._services.settings().web.status_shows
+        return status_rows(shown, await self._facts.get(), self._services.clock().now())
 
-    async def _read(self) -> list[StatusRow]:
+    async def _read(self) -> StatusFacts:
         settings: Settings = self._services.settings()
         shown = settings.web.status_shows
         kinds = {text.partition(":")[0] for text in shown}
-        facts = StatusFacts(
+        return StatusFacts(
             (await self._overview.get()).health,
             await self._services.probes().websites().all() if kinds & {"website", "websites"} else [],
             await self._services.storage().job_runs().jobs() if "job" in kinds else [],
         )
-        return status_rows(shown, facts, self._services.clock().now())
 
 
 @router.get("/status", openapi_extra=OPEN)
@@ -156,7 +170,7 @@ async def status_page(request: Request, settings: CurrentSettings) -> Response:
         .render(
             rows=rows,
             condition=condition,
-            said=_SAID[condition],
+            said=gettext(_SAID[condition]),
             instance=settings.instance.strip(),
             synthetic=settings.origin is Origin.SANDBOX,
             asset=lambda name: f"static/{assets()[name].public}",
@@ -165,5 +179,10 @@ async def status_page(request: Request, settings: CurrentSettings) -> Response:
     )
     return HTMLResponse(
         text,
-        headers={**PAGE_HEADERS, "Cache-Control": f"public, max-age={int(FRESH_SECONDS)}", "Refresh": str(SECONDS)},
+        headers={
+            **PAGE_HEADERS,
+            "Cache-Control": f"public, max-age={int(FRESH_SECONDS)}",
+            "Vary": "Accept-Language, Cookie",
+            "Refresh": str(SECONDS),
+        },
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
+from app.kit.language import gettext
 from app.web.pages.rendering import shown_number
 
 STEP, HEIGHT, EDGE = 3, 28, 2
@@ -25,7 +26,13 @@ def spark(values: Sequence[float | None], what: str) -> Markup:
         y = HEIGHT - EDGE - (value - least) / (100 - least) * (HEIGHT - 2 * EDGE)
         return f"{EDGE + number * STEP},{y:.1f}"
 
-    said = f"{what}: {shown_number(round(known[0], 1))} to {shown_number(round(known[-1], 1))}, least {shown_number(round(min(known), 1))}"
+    said = gettext(
+        "%(what)s: %(first)s to %(last)s, least %(least)s",
+        what=what,
+        first=shown_number(round(known[0], 1)),
+        last=shown_number(round(known[-1], 1)),
+        least=shown_number(round(min(known), 1)),
+    )
     lines = "".join(f'<polyline points="{" ".join(place(*one) for one in piece)}"/>' for piece in _pieces(values))
     return Markup('<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         width,

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from app.access.models import Caller
 from app.errors import AppError, NotFound
+from app.kit.language import gettext
 from app.market.areas import areas, with_borders
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE, Interval, local_day
@@ -28,6 +29,7 @@ from app.web.pages.forms import answered, body_of, done, what_is_wrong
 from app.web.pages.quality.sparks import spark
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
+from app.web.pages.words import word
 from app.web.parameters import named_places, named_range, narrowed
 from app.web.problem_types import ProblemType, wrong_field
 from app.wiring.container import Container
@@ -143,7 +145,9 @@ async def accept_from_page(
     body = body_of(AcceptanceBody, {"note": request.state.form.get("note", "")})
     await services.quality().service().accept(finding_id, note=body.note, by=caller.name, now=now)
     return done(
-        request, f"quality/findings/{finding_id}", f"Finding {finding_id} is accepted: its values count as sound."
+        request,
+        f"quality/findings/{finding_id}",
+        gettext("Finding %(number)s is accepted: its values count as sound.", number=finding_id),
     )
 
 
@@ -153,16 +157,22 @@ async def recheck_from_page(request: Request, services: Services, now: Now, find
     await services.quality().service().recheck([finding_id], now)
     rows = await services.quality().rows().findings(ids=[finding_id])
     if not rows:
-        return done(request, "quality/findings", f"Finding {finding_id} became part of another one.")
+        return done(
+            request, "quality/findings", gettext("Finding %(number)s became part of another one.", number=finding_id)
+        )
     return done(
-        request, f"quality/findings/{finding_id}", f"The values were looked at again: the finding is {rows[0].state}."
+        request,
+        f"quality/findings/{finding_id}",
+        gettext("The values were looked at again: the finding is %(state)s.", state=word(rows[0].state)),
     )
 
 
 async def _finding(services: Container, caller: Caller, finding_id: int) -> ListedFinding:
     rows = await services.reads().quality_rows().findings(ids=[finding_id])
     if not rows or not caller.may_read(rows[0].item, rows[0].area_eic):
-        raise NotFound(f"there is no finding {finding_id}; it may have become part of another one")
+        raise NotFound(
+            gettext("there is no finding %(number)s; it may have become part of another one", number=finding_id)
+        )
     return rows[0]
 
 

@@ -11,6 +11,7 @@ from app.access.keys import ends_at, limited_to
 from app.access.models import AccessScope, KeyRequest
 from app.access.schemas import ApiKeyResource, KeyRequestBody
 from app.errors import AppError
+from app.kit.language import gettext
 from app.market.text import listed
 from app.web.dependencies import ADMIN, ADMIN_ONCE, Asking, Now, Services
 from app.web.pages.forms import body_of, done, what_is_wrong
@@ -79,10 +80,12 @@ async def revoke_page(request: Request, name: _Name) -> Response:
     return render(
         request,
         "confirm.html",
-        title=f"Revoke the key {name}?",
-        lines=["Within a second no replica takes it any more, and whoever uses it has to be given another one."],
+        title=gettext("Revoke the key %(name)s?", name=name),
+        lines=[
+            gettext("Within a second no replica takes it any more, and whoever uses it has to be given another one.")
+        ],
         action=f"settings/keys/{name}/revoke",
-        button="Revoke it",
+        button=gettext("Revoke it"),
         back="settings/keys",
     )
 
@@ -91,4 +94,4 @@ async def revoke_page(request: Request, name: _Name) -> Response:
 async def revoke_key_from_page(request: Request, services: Services, caller: Asking, name: _Name) -> Response:
     """End a key."""
     key = await services.access().service().revoke(name, caller, audit_id=request.state.audit_id)
-    return done(request, "settings/keys", f"The key {key.name} is revoked.")
+    return done(request, "settings/keys", gettext("The key %(name)s is revoked.", name=key.name))

@@ -8,6 +8,7 @@ from fastapi import Request, Response
 
 from app.access.models import AccessScope
 from app.db.reading.database import replica_of
+from app.kit.language import gettext, gettext_noop
 from app.settings.shown import SettingSource, settings_in_force
 from app.web.dependencies import READ, Asking, CurrentSettings, Services
 from app.web.pages.rendering import render
@@ -16,9 +17,15 @@ from app.web.pages.routing import page_router
 router = page_router()
 
 HEALTH = (
-    ("health/live", "The scheduler of this process moves; whoever supervises it starts it anew where this fails."),
-    ("health/ready", "This process does its part. Warnings say what a person should mend although it does."),
-    ("metrics", "Figures of this process for Prometheus, each of which is explained below."),
+    (
+        "health/live",
+        gettext_noop("The scheduler of this process moves; whoever supervises it starts it anew where this fails."),
+    ),
+    (
+        "health/ready",
+        gettext_noop("This process does its part. Warnings say what a person should mend although it does."),
+    ),
+    ("metrics", gettext_noop("Figures of this process for Prometheus, each of which is explained below.")),
 )
 
 
@@ -34,13 +41,13 @@ async def settings_page(request: Request, services: Services, settings: CurrentS
         replica=replica_of(services.reading()),
         problems=await services.replica().problem_board().standing(),
         files=(
-            ("plan", str(settings.scheduler.plan_file)),
-            ("rules of alerts", str(settings.alerting.rules_dir)),
-            ("channels", str(settings.notifications.channels_file)),
+            (gettext("plan"), str(settings.scheduler.plan_file)),
+            (gettext("rules of alerts"), str(settings.alerting.rules_dir)),
+            (gettext("channels"), str(settings.notifications.channels_file)),
         ),
         sections=[(name, list(group)) for name, group in groupby(shown, key=lambda one: one.section)],
         default=SettingSource.DEFAULT,
         administers=administers,
-        health=HEALTH,
+        health=[(path, gettext(text)) for path, text in HEALTH],
         families=families,
     )

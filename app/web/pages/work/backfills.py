@@ -12,6 +12,7 @@ from app.collection.backfill.models import BackfillRequest, Reprocess, WindowSta
 from app.collection.backfill.plan import BackfillPlan
 from app.collection.backfill.schemas import BackfillBody
 from app.errors import AppError
+from app.kit.language import gettext
 from app.market.areas import areas
 from app.market.series import DataItem
 from app.market.text import counted
@@ -111,15 +112,20 @@ async def start_backfill_from_page(
                 "to": entered["to"] or None,
                 "reprocess": entered["reprocess"],
                 "oldest_first": entered["order"] == "oldest",
-                "description": entered["description"] or "from the page",
+                "description": entered["description"] or gettext("from the page"),
             },
         )
         started = await routes.start_backfill(services, settings, caller, now, body)
     except AppError as error:
         return _form(request, entered, problem=what_is_wrong(error))
     if started.id is None:
-        return done(request, "work", "Nothing lacks in this range by now; no backfill was started.")
-    notice = f"Backfill {started.id} of {counted(started.windows, 'window')} is queued, about {age(started.seconds)}."
+        return done(request, "work", gettext("Nothing lacks in this range by now; no backfill was started."))
+    notice = gettext(
+        "Backfill %(number)s of %(windows)s is queued, about %(length)s.",
+        number=started.id,
+        windows=counted(started.windows, "window"),
+        length=age(started.seconds),
+    )
     return done(request, f"work/backfills/{started.id}", notice)
 
 
@@ -157,21 +163,29 @@ async def backfill_page(
 async def pause_backfill_from_page(request: Request, services: Services, backfill_id: _Number) -> Response:
     """Pause a backfill."""
     await routes.pause_backfill(services, backfill_id)
-    return _done(request, backfill_id, "is paused. Windows under way end, then nothing more is asked for.")
+    return _done(
+        request,
+        backfill_id,
+        gettext(
+            "Backfill %(number)s is paused. Windows under way end, then nothing more is asked for.", number=backfill_id
+        ),
+    )
 
 
 @router.post("/work/backfills/{backfill_id}/resume", openapi_extra=OPERATE, name="resume_backfill")
 async def resume_backfill_from_page(request: Request, services: Services, backfill_id: _Number) -> Response:
     """Let a backfill go on."""
     await routes.resume_backfill(services, backfill_id)
-    return _done(request, backfill_id, "goes on where it stopped.")
+    return _done(request, backfill_id, gettext("Backfill %(number)s goes on where it stopped.", number=backfill_id))
 
 
 @router.post("/work/backfills/{backfill_id}/retry-failed", openapi_extra=OPERATE, name="retry_failed_windows")
 async def retry_windows_from_page(request: Request, services: Services, backfill_id: _Number) -> Response:
     """Queue the failed windows again."""
     await routes.retry_failed_windows(services, backfill_id)
-    return _done(request, backfill_id, "has its failed windows queued again.")
+    return _done(
+        request, backfill_id, gettext("Backfill %(number)s has its failed windows queued again.", number=backfill_id)
+    )
 
 
 @router.get("/work/backfills/{backfill_id}/cancel", openapi_extra=OPERATE)
@@ -182,14 +196,18 @@ async def cancel_backfill_page(request: Request, services: Services, backfill_id
     return render(
         request,
         "confirm.html",
-        title=f"Cancel backfill {backfill_id}?",
+        title=gettext("Cancel backfill %(number)s?", number=backfill_id),
         lines=(
             row.description,
-            f"{counted(rest, 'window')} of {row.planned} would not be asked for any more. What was stored stays.",
-            "A cancelled backfill cannot be resumed; a paused one can.",
+            gettext(
+                "%(windows)s of %(planned)s would not be asked for any more. What was stored stays.",
+                windows=counted(rest, "window"),
+                planned=row.planned,
+            ),
+            gettext("A cancelled backfill cannot be resumed; a paused one can."),
         ),
         action=f"work/backfills/{backfill_id}/cancel",
-        button=f"Cancel backfill {backfill_id} for good",
+        button=gettext("Cancel backfill %(number)s for good", number=backfill_id),
         back=f"work/backfills/{backfill_id}",
     )
 
@@ -198,8 +216,10 @@ async def cancel_backfill_page(request: Request, services: Services, backfill_id
 async def cancel_backfill_from_page(request: Request, services: Services, backfill_id: _Number) -> Response:
     """End a backfill for good."""
     await routes.cancel_backfill(services, backfill_id)
-    return _done(request, backfill_id, "is cancelled. What was stored stays.")
+    return _done(
+        request, backfill_id, gettext("Backfill %(number)s is cancelled. What was stored stays.", number=backfill_id)
+    )
 
 
 def _done(request: Request, backfill_id: int, what: str) -> Response:
-    return done(request, f"work/backfills/{backfill_id}", f"Backfill {backfill_id} {what}")
+    return done(request, f"work/backfills/{backfill_id}", what)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
 
+from app.kit.language import gettext
 from app.scheduling.cost import cost_of
 from app.scheduling.models import JobOutcome
 from app.scheduling.repository import JobView, with_planned
@@ -65,18 +66,22 @@ def _troubled(view: JobView) -> bool:
 async def run_job_from_page(request: Request, services: Services, now: Now, job: _Job) -> Response:
     """Ask for a run of a job now."""
     run = await routes.run_job(services, now, job)
-    return done(request, "work", f"A run of {run.job} is asked for. The leader takes it within a second.")
+    return done(
+        request, "work", gettext("A run of %(job)s is asked for. The leader takes it within a second.", job=run.job)
+    )
 
 
 @router.post("/work/jobs/{job:path}/pause", openapi_extra=OPERATE, name="pause_job")
 async def pause_job_from_page(request: Request, services: Services, job: _Job) -> Response:
     """Let a job rest."""
     await routes.pause_job(services, job)
-    return done(request, "work", f"{job} is paused. What becomes due meanwhile runs once when it is resumed.")
+    return done(
+        request, "work", gettext("%(job)s is paused. What becomes due meanwhile runs once when it is resumed.", job=job)
+    )
 
 
 @router.post("/work/jobs/{job:path}/resume", openapi_extra=OPERATE, name="resume_job")
 async def resume_job_from_page(request: Request, services: Services, job: _Job) -> Response:
     """Let a job run again."""
     await routes.resume_job(services, job)
-    return done(request, "work", f"{job} goes on.")
+    return done(request, "work", gettext("%(job)s goes on.", job=job))

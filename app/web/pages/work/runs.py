@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from app.errors import NotFound
+from app.kit.language import gettext
 from app.market.time import Interval, iso_exact
 from app.scheduling.models import JobOutcome, JobRun
 from app.web.api.cursors import decode_cursor, encode_cursor, instant_in, part_of
@@ -58,10 +59,14 @@ async def run_page(
 ) -> Response:
     """A run: why it was, how it ended, what it did, and what was asked of the source meanwhile."""
     if at.tzinfo is None:
-        raise NotFound("a run is named by an instant with its offset; /work lists the runs")
+        raise NotFound(gettext("a run is named by an instant with its offset; /work lists the runs"))
     run = await services.storage().job_runs().run_of((job, at))
     if run is None:
-        raise NotFound(f"there is no run of {job} at {iso_exact(at)}; it may be older than what is kept")
+        raise NotFound(
+            gettext(
+                "there is no run of %(job)s at %(at)s; it may be older than what is kept", job=job, at=iso_exact(at)
+            )
+        )
     windows = []
     if run.started_at is not None:
         during = Interval(run.started_at, max(run.finished_at or now, run.started_at))
