@@ -129,12 +129,12 @@ def _left(request: Request) -> bool:
 
 @asynccontextmanager
 async def visiting(
-    browser: Browser, *, width: int = 1280, dark: bool = False, scripts: bool = True
+    browser: Browser, *, width: int = 1280, dark: bool = False, scripts: bool = True, locale: str = "en-GB"
 ) -> AsyncIterator[Visit]:
     """A window that notes console errors, failed requests and whatever the policy of a page refuses."""
     context: BrowserContext = await browser.new_context(
         viewport={"width": width, "height": 900},
-        locale="en-GB",
+        locale=locale,
         timezone_id="America/New_York",
         color_scheme="dark" if dark else "light",
         java_script_enabled=scripts,

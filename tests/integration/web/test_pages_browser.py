@@ -93,7 +93,7 @@ async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 async def test_pages_are_accessible_obey_their_policy_and_fit_every_window(browser: Browser, api: ServedApi) -> None:
-    for options in ({}, {"dark": True}, {"width": 360}):
+    for options in ({}, {"dark": True}, {"width": 360}, {"width": 360, "locale": "de-DE"}):
         chosen: dict[str, Any] = options
         async with visiting(browser, **chosen) as visit:
             for path in PAGES:
@@ -141,6 +141,33 @@ async def test_the_overview_is_whole_without_scripts(browser: Browser, api: Serv
         await page.select_option("select[name=map]", "freshness")
         await page.locator("#map").get_by_role("button", name="Show").click()
         assert "on time" in await page.locator(".row-8.column-2").inner_text()
+
+
+async def test_pages_are_german_or_chinese_for_who_chooses_it_without_scripts_and_with_them(
+    browser: Browser, api: ServedApi
+) -> None:
+    async with visiting(browser, scripts=False) as visit:
+        page = visit.page
+        await page.goto(f"{api.url}/quality/findings/1")
+        await page.get_by_role("link", name="Deutsch").click()
+        assert await page.locator("html").get_attribute("lang") == "de"
+        assert "2,5" in await page.get_by_text("Stärke").locator("xpath=..").inner_text()
+        await page.locator("nav a[href$=quality]").first.click()
+        assert await page.locator("h1").inner_text() == "Qualität"
+        await page.get_by_role("link", name="中文").click()
+        assert await page.locator("html").get_attribute("lang") == "zh-Hans"
+        assert await page.locator("h1").inner_text() == "质量"
+        assert visit.wrong == []
+    async with visiting(browser, locale="de-DE") as visit:
+        page = visit.page
+        await page.goto(f"{api.url}/data/1?from=2026-01-10&to=2026-01-14")
+        await page.get_by_text("schattiert").or_(page.get_by_text("Über das Diagramm ziehen")).wait_for()
+        assert "360 Werte zwischen 48" in str(await page.locator("#chart").get_attribute("aria-label"))
+        assert re.search(r"\d,\d", str(await page.locator("#chart").get_attribute("aria-label")))
+        assert await page.locator("#zone-switch").inner_text() == "Zeiten: Markt"
+        await page.locator("#zone-switch").click()
+        assert re.search(r"\d\d\.\d\d\.2026 \d\d:\d\d", await page.locator("footer time").last.inner_text())
+        assert visit.wrong == []
 
 
 async def test_an_open_overview_is_told_what_changes_and_leaves_alone_what_somebody_is_busy_with(
