@@ -79,7 +79,9 @@ def absent(errors: Iterable[Mapping[str, Any]]) -> str:
             kind = NUMBERED.get(name, name)
             shown = _shown(one.get("input"))
             if name in NUMBERED:
-                return gettext("There is no %(kind)s %(text)s: each %(kind)s has a number.", kind=gettext(kind), text=shown)
+                return gettext(
+                    "There is no %(kind)s %(text)s: each %(kind)s has a number.", kind=gettext(kind), text=shown
+                )
             return gettext("There is no %(kind)s %(text)s.", kind=kind, text=shown)
     return ""
 
