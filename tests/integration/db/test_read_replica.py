@@ -16,7 +16,7 @@ from app.db.embedded import EmbeddedServer
 from app.db.engine import Database
 from app.db.reading.context import AllowedReads, read_twice, reading
 from app.db.reading.database import ReadDatabase, ReplicaState, reads_of, replica_of
-from app.errors import ReplicaLost
+from app.errors import ConfigurationError, DatabaseUnavailable, ReplicaLost
 from app.market.time import iso
 from app.settings import DatabaseSettings
 from app.timeseries.repository import TimeSeriesRepository
@@ -155,6 +155,15 @@ async def test_a_read_that_the_replica_ends_is_read_from_the_primary(
         assert answered == [True, False]
         await until(lambda: database.state.used)
 
+        async def too_slow() -> None:
+            async with database.transaction(readonly=True) as connection:
+                await connection.execute("set local statement_timeout = 50")
+                await connection.fetchval("select pg_sleep(60)")
+
+        with pytest.raises(DatabaseUnavailable, match="timeout") as raised, reading(await caught_up(database)):
+            await read_twice(too_slow)
+        assert not isinstance(raised.value, ReplicaLost), "it would take as long on the primary"
+
         async def cut_read() -> bool:
             async with database.connection() as connection:
                 found: bool = await connection.fetchval(SERVER)
@@ -186,6 +195,9 @@ async def test_what_is_no_replica_of_the_database_answers_nothing(
                 assert database.state == ReplicaState(database.name, 3600, None, problem)
                 assert not await by_replica(database)
         assert replica_of(primary) is None
+        with pytest.raises(ConfigurationError, match="GRIDKEEPER_DATABASE__READ_URL: write # in a password"):
+            async with reads(primary, database_url, "postgresql://a:b#c@replica/x"):
+                pass
 
 
 async def value_shown(api: ServedApi, key: str, **headers: str) -> float:
