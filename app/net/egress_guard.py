@@ -25,7 +25,10 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _LINK_LOCAL = tuple(ipaddress.ip_network(text) for text in ("169.254.0.0/16", "fe80::/10"))
 # Where clouds answer with credentials outside the link-local ranges: Alibaba, AWS over IPv6, Oracle.
 _METADATA = tuple(ipaddress.ip_network(text) for text in ("100.100.100.200/32", "fd00:ec2::/32", "192.0.0.192/32"))
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# NAT64 as it is everywhere, and the translation of single hosts (SIIT).
+_CARRIED_LOW = tuple(ipaddress.ip_network(text) for text in ("64:ff9b::/96", "::ffff:0:0:0/96"))
+_NAT64_OF_OPERATORS = ipaddress.ip_network("64:ff9b:1::/48")
+"""RFC 8215: the IPv4 address stands behind the prefix of 48 bits (RFC 6052), or at the end of a longer one."""
 
 
 class AddressRefused(AppError):
@@ -48,13 +51,16 @@ def is_forbidden(address: str) -> bool:
 
 
 def carried_addresses(address: IpAddress) -> list[IpAddress]:
-    """The address and the IPv4 addresses that it may lead to: mapped, 6to4, Teredo, NAT64, compatible."""
+    """The address and the IPv4 addresses that it may lead to: mapped, 6to4, Teredo, NAT64, SIIT, compatible."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     carried = [address.ipv4_mapped, address.sixtofour, (address.teredo or (None, None))[1]]
     low = int(address) & 0xFFFFFFFF
-    if address in _NAT64 or int(address) == low:
+    operators = address in _NAT64_OF_OPERATORS
+    if operators or any(address in network for network in _CARRIED_LOW) or int(address) == low:
         carried.append(ipaddress.IPv4Address(low))
+    if operators:
+        carried.append(ipaddress.IPv4Address(address.packed[6:8] + address.packed[9:11]))
     return [address, *(inner for inner in carried if inner is not None)]
 
 

@@ -22,7 +22,8 @@ from tests.support.delivery_factory import NOW, SECRET, Reply, an_outlet, receiv
 @pytest.mark.parametrize(
     "address",
     ["169.254.0.1", "169.254.169.254", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
-     "2002:a9fe:a9fe::1", "100.100.100.200", "fd00:ec2::254", "192.0.0.192"],
+     "64:ff9b:1::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00::", "::ffff:0:a9fe:a9fe", "::a9fe:a9fe", "2002:a9fe:a9fe::1",
+     "100.100.100.200", "fd00:ec2::254", "192.0.0.192"],
 )  # fmt: skip
 def test_link_local_and_metadata_addresses_are_forbidden_in_any_dress(address: str) -> None:
     assert is_forbidden(address)

@@ -33,6 +33,27 @@ def test_a_night_on_which_the_clock_changes_has_one_maintenance(day: datetime, b
     assert {end - start for start, end in found} == {HOUR}
 
 
+@pytest.mark.parametrize(
+    ("zone", "cron", "day", "begins"),
+    [
+        ("Europe/Brussels", "30 2 * * *", datetime(2026, 3, 28, 12, tzinfo=UTC), ["29T01:00", "30T00:30"]),
+        ("Europe/Brussels", "30 2 * * *", datetime(2026, 10, 24, 12, tzinfo=UTC), ["25T00:30", "26T01:30"]),
+        ("Europe/Brussels", "0 3 * * 0", datetime(2026, 3, 28, 12, tzinfo=UTC), ["29T01:00"]),
+        ("Europe/Brussels", "0 0 * * *", datetime(2026, 10, 24, 12, tzinfo=UTC), ["24T22:00", "25T23:00"]),
+        ("America/New_York", "30 2 * * *", datetime(2026, 3, 7, 12, tzinfo=UTC), ["08T07:00", "09T06:30"]),
+        ("America/New_York", "30 1 * * *", datetime(2026, 10, 31, 12, tzinfo=UTC), ["01T05:30", "02T06:30"]),
+        ("America/New_York", "0 2 * * 0", datetime(2026, 10, 31, 12, tzinfo=UTC), ["01T07:00"]),
+    ],
+)
+def test_both_nights_have_one_maintenance_of_full_length_on_both_sides_of_the_ocean(
+    zone: str, cron: str, day: datetime, begins: list[str]
+) -> None:
+    draft = MaintenanceDraft("nightly", 2 * HOUR, cron=cron, zone=zone)
+    found = list(times_between(plan(draft), day, day + timedelta(days=2)))
+    assert [f"{start:%dT%H:%M}" for start, _ in found] == begins
+    assert {end - start for start, end in found} == {2 * HOUR}, "by the clock that runs, not by the one on the wall"
+
+
 def test_nothing_is_planned_for_before_it_was_said_and_on_other_days() -> None:
     made = datetime(2026, 5, 1, 0, 30, tzinfo=UTC)
     said = plan(replace(NIGHTLY, days=DayType.HOLIDAYS, country="DE BY"), made)

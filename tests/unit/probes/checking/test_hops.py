@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from app.errors import ConfigurationError
 from app.probes.checking.addresses import AddressPolicy, SystemResolver
 from app.probes.checking.checker import HttpChecker
 from app.probes.checking.lookups import LookupThreads, system_lookup
@@ -264,3 +265,42 @@ async def test_a_proxy_is_asked_with_the_whole_url_and_its_own_login(made: MadeC
     assert blocked.failure is CheckFailure.BLOCKED
     assert proxy.heads[-1].startswith(b"CONNECT site.test:443 HTTP/1.1")
     assert closed.failure is CheckFailure.TLS
+
+
+METADATA = (
+    "169.254.169.254", "0xa9fea9fe", "2852039166", "025177524776", "169.254.43518", "[::ffff:a9fe:a9fe]",
+    "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]", "[64:ff9b:1::a9fe:a9fe]", "[::ffff:0:a9fe:a9fe]",
+    "[::a9fe:a9fe]", "[2002:a9fe:a9fe::1]", "[fe80::1]",
+)  # fmt: skip
+INNER = (
+    "0.0.0.0", "0", "127.1", "0x7f000001", "017700000001", "10.1", "192.168.257", "100.64.0.1", "[::]", "[::1]",
+    "[::ffff:7f00:1]", "[::7f00:1]", "[64:ff9b::a00:1]", "[fc00::1]",
+)  # fmt: skip
+
+
+async def test_no_spelling_of_an_address_gets_past_the_guard(made: MadeChecker) -> None:
+    """Decimal, octal, hexadecimal and short forms, and IPv6 that carries IPv4; named and as the goal of a redirect."""
+    usual, strict = made(), made(policy=AddressPolicy(allow_private=False))
+    for checker, hosts in ((usual, METADATA), (strict, (*METADATA, *INNER))):
+        for host in hosts:
+            result = await checker.check(CheckRequest(f"http://{host}/", timeout=5, retries=0))
+            assert result.failure is CheckFailure.BLOCKED, host
+    for host in METADATA:
+        async with raw_server(answer(response(302, headers=f"Location: http://{host}/latest/meta-data\r\n"))) as server:
+            result = await usual.check(CheckRequest(server.url(), timeout=5, retries=0))
+        assert (result.failure, len(result.redirects)) == (CheckFailure.BLOCKED, 1), host
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[fe80::1%25lo]/",
+        "http://[fe80::1%lo]/",
+        "http://0251.0376.0251.0376/",
+        "http://[::1/",
+        "http://1.2.3.4.5.6:x/",
+    ],
+)
+async def test_what_is_no_host_is_refused(made: MadeChecker, url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        await made().check(CheckRequest(url))
