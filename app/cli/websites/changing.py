@@ -55,11 +55,14 @@ RegionOption = Annotated[
 QuorumOption = Annotated[
     int | None, typer.Option(help="How many regions have to say that it is down; 0: more than half.")
 ]
+FamilyOption = Annotated[
+    str | None, typer.Option("--family", help="Addresses of which kind are connected to: any, ipv4 or ipv6.")
+]
 
 
 OPTIONS = {
     "check_interval": "--every", "follow_redirects": "--follow", "conditions": "--condition", "headers": "--header",
-    "labels": "--label", "regions": "--region",
+    "labels": "--label", "regions": "--region", "address_family": "--family",
     **{name: f"--{name}" for name in ("name", "method", "body", "timeout", "failures", "successes", "note", "quorum")},
 }  # fmt: skip
 """What people say for a field."""
@@ -81,6 +84,7 @@ def add_command(
     note: NoteOption = None,
     region: RegionOption = None,
     quorum: QuorumOption = None,
+    family: FamilyOption = None,
     paused: Annotated[bool, typer.Option("--paused", help="Do not check it before it is resumed.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -96,7 +100,7 @@ def add_command(
         name=name or urlsplit(url).hostname or url, check_interval=_seconds(every), method=method, headers=header_lines(header),
         body=file_text(body), timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures,
         successes=successes, labels=label_pairs(label), note=note, enabled=not paused,
-        regions=_named(region), quorum=quorum,
+        regions=_named(region), quorum=quorum, address_family=family,
     )  # fmt: skip
     draft = checked_model(WebsiteBody, {"url": url, **said}, OPTIONS).draft()
     return _show(ask(begin(), lambda wiring: wiring.probes().websites().add(draft), made=True), "is checked", as_json)
@@ -119,6 +123,7 @@ def edit_command(
     note: NoteOption = None,
     region: RegionOption = None,
     quorum: QuorumOption = None,
+    family: FamilyOption = None,
     as_json: AsJson = False,
 ) -> int:
     """Change how a website is checked; what is left out stays.
@@ -131,6 +136,7 @@ def edit_command(
         url=url, name=name, check_interval=_seconds(every), method=method, headers=header_lines(header), body=file_text(body),
         timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures, successes=successes,
         labels=label_pairs(label), note=note, regions=_named(region), quorum=quorum,
+        address_family=family,
     )  # fmt: skip
     if not said:
         raise ConfigurationError("nothing is said that would change; name an option, as --every 10m")

@@ -15,7 +15,8 @@ _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errn
 _UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _VERIFY_TEXT = {
     10: "it has expired", 9: "it is not valid yet", 18: "it is self-signed", 19: "its chain ends in an unknown authority",
-    20: "its issuer is not known", 21: "its chain is incomplete", 62: "it is for another host", 64: "it is for another address",
+    20: "its issuer is not known, or the server does not send the chain to it", 21: "its chain is incomplete",
+    62: "it is for another host", 64: "it is for another address",
 }  # fmt: skip
 
 

@@ -87,6 +87,7 @@ _READERS: dict[str, Callable[[Fields, str], Any]] = {
     "successes": lambda entry, field: entry.whole(field, None, least=1, most=20),
     "labels": Fields.labels,
     "note": Fields.text,
+    "address_family": Fields.text,
     "regions": lambda entry, field: list(entry.texts(field)),
     "quorum": lambda entry, field: entry.whole(field, None, least=1, most=MOST_REGIONS),
 }

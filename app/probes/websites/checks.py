@@ -9,7 +9,7 @@ from app.errors import ConfigurationError
 from app.probes.checking.conditions.parse import parse_condition
 from app.probes.checking.targets import check_request, parse_target
 from app.probes.kept import reason_of, storable
-from app.probes.models import DEFAULT_REDIRECTS, CheckCondition, CheckMethod, CheckRequest, CheckResult
+from app.probes.models import DEFAULT_REDIRECTS, AddressFamily, CheckCondition, CheckMethod, CheckRequest, CheckResult
 from app.probes.regions.models import check_regions
 from app.probes.vault import UNREADABLE
 from app.probes.websites.models import CheckRecord, WebsiteDraft
@@ -36,6 +36,7 @@ def request_of(draft: WebsiteDraft) -> CheckRequest:
         draft.timeout,
         redirects=DEFAULT_REDIRECTS if draft.follow_redirects else 0,
         conditions=parsed_conditions(draft.conditions),
+        family=AddressFamily(draft.address_family),
     )
     check_request(request)
     return request

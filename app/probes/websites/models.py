@@ -73,6 +73,8 @@ class WebsiteDraft:
     """Each of them checks it; none: whoever comes does."""
     quorum: int = 0
     """How many regions have to say that it is down; 0: more than half."""
+    address_family: str = "any"
+    """Addresses of which kind are connected to: any, ipv4 or ipv6."""
 
 
 def with_secrets(draft: WebsiteDraft, change: Callable[[str], str]) -> WebsiteDraft:

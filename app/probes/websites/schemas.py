@@ -84,6 +84,7 @@ Url = Annotated[str, AfterValidator(_url), Field(min_length=1, max_length=LONGES
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_text)]
 Text = Annotated[str, AfterValidator(_text), Field(max_length=2000)]
 CheckInterval = Annotated[int, Field(ge=SHORTEST_INTERVAL, le=LONGEST_INTERVAL)]
+FamilyName = Literal["any", "ipv4", "ipv6"]
 MethodName = Literal["GET", "HEAD", "POST", "PUT"]
 Headers = Annotated[dict[str, str], AfterValidator(_headers), Field(max_length=50)]
 Body = Annotated[str, AfterValidator(_text), Field(max_length=65_536)]
@@ -125,6 +126,7 @@ class WebsiteBody(RequestBody):
         default=[], description="Regions that check it, each for itself; none: any process.", examples=[["eu", "us"]]
     )
     quorum: Quorum = Field(default=0, description="Regions that have to say that it is down; 0: more than half.")
+    address_family: FamilyName = Field(default="any", description="Addresses of which kind are connected to.")
 
     @classmethod
     def of(cls, draft: WebsiteDraft, *, secrets: bool = False) -> Self:
@@ -210,6 +212,7 @@ class WebsiteChangeBody(RequestBody):
     note: Text | None = None
     regions: Regions | None = Field(default=None, description="All of them.")
     quorum: Quorum | None = None
+    address_family: FamilyName | None = None
 
     def applied(self, draft: WebsiteDraft) -> WebsiteDraft:
         """The draft with what is said here."""
@@ -241,6 +244,7 @@ class WebsiteResource(Resource):
     note: str
     regions: list[str]
     quorum: int
+    address_family: str
     status_since: Instant
     reason: str
     checked_at: Instant | None

@@ -18,7 +18,7 @@ RETAINED = (CHECKS, DELETED)
 
 _DRAFT = """
     url, name, enabled, check_interval, method, headers, body, timeout_seconds, follow_redirects, conditions, failures,
-    successes, labels, note, regions, quorum
+    successes, labels, note, regions, quorum, address_family
 """
 STATE = """
     version, status, changed_at, latest_at, checked_at, known_until, due_at, failures, first_failed_at, successes,
@@ -58,8 +58,8 @@ OF_URL = "select website_id, name from websites where url_key = $1 and deleted_a
 
 ADD = f"""
     insert into websites ({_DRAFT}, url_key, created_at, updated_at, managed_by)
-    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $17, $18, $18,
-        $19)
+    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $17, $18, $19, $19,
+        $20)
     on conflict (url_key) where deleted_at is null do nothing
     returning website_id
 """  # noqa: S608  names of columns
@@ -67,10 +67,10 @@ ADD = f"""
 CHANGE = f"""
     update websites
     set ({_DRAFT}, url_key, updated_at, managed_by) = (
-        $1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $17, $18,
-        coalesce($20, managed_by)
+        $1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $17, $18, $19,
+        coalesce($21, managed_by)
     )
-    where website_id = $19
+    where website_id = $20
 """  # noqa: S608  names of columns
 
 ADD_STATE = f"""

@@ -54,9 +54,11 @@ def test_a_website_from_adding_to_removing(capsys: pytest.CaptureFixture[str], t
     written(capsys, "edit", "Shop", "--region", "eu", "--region", "us")
     assert [one["region"] for one in json.loads(written(capsys, "show", "Shop", "--json"))["seen_by"]] == ["eu", "us"]
     assert "unknown" in written(capsys, "show", "Shop")
-    written(capsys, "edit", "Shop", "--region", "")
+    assert "--family" in written(capsys, "edit", "Shop", "--family", "ipv5", code=2)
+    written(capsys, "edit", "Shop", "--region", "", "--family", "ipv6")
     written(capsys, "check", "Shop")
     written(capsys, "pause", "1")
+    assert json.loads(written(capsys, "show", "Shop", "--json"))["address_family"] == "ipv6"
     [listed] = json.loads(written(capsys, "list", "--json"))
     assert (listed["name"], listed["failures"], listed["status"]) == ("Shop", 3, "paused")
     assert "resume" in written(capsys, "check", "Shop", code=1)

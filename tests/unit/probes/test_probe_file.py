@@ -29,6 +29,7 @@ websites:
     note: who to call
     regions: [eu, us]
     quorum: 1
+    address_family: ipv6
   Second: {url: "http://second.example"}
 """
 
@@ -38,7 +39,7 @@ def test_a_file_says_websites(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     found = read_probes(FULL.encode(), "probes.yaml")
     shop = WebsiteDraft(
         "https://shop.example/", "Shop", False, 300, "POST", {"Accept": "text/html", "X-Api-Key": "s3cret"}, '{"a": 1}', 2.5,
-        False, ("status 200",), 3, 2, {"group": "shop", "on": "1"}, "who to call", ("eu", "us"), 1,
+        False, ("status 200",), 3, 2, {"group": "shop", "on": "1"}, "who to call", ("eu", "us"), 1, "ipv6",
     )  # fmt: skip
     assert (found.drafts, found.problems) == ((shop, WebsiteDraft("http://second.example", "Second")), ())
     monkeypatch.setenv("SHOP_X_API_KEY", "s3cret")
