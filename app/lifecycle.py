@@ -111,10 +111,12 @@ async def services(settings: Settings, echo: Echo, *, made: bool = False) -> Asy
 
 
 @asynccontextmanager
-async def collecting(settings: Settings, echo: Echo, *, asks: bool = True) -> AsyncIterator[Container]:
+async def collecting(
+    settings: Settings, echo: Echo, *, asks: bool = True, shows: bool = False
+) -> AsyncIterator[Container]:
     """Everything that a collection needs, with the sandbox where it is chosen, ready in a container.
 
-    One that `asks` the platform for nothing needs no token.
+    One that `asks` the platform for nothing needs no token, and only one that `shows` what is stored a replica.
     """
     if asks:
         require_token(settings)
@@ -128,7 +130,7 @@ async def collecting(settings: Settings, echo: Echo, *, asks: bool = True) -> As
             settings = await stack.enter_async_context(_with_sandbox(settings, echo))
         from app.wiring.container import Container
 
-        reading = await stack.enter_async_context(reads_of(settings.database, opened))
+        reading = await stack.enter_async_context(reads_of(settings.database, opened)) if shows else opened
         container = Container(settings=settings, database=opened, reading=reading, echo=echo)
         stack.push_async_callback(container.sources().live().aclose)
         stack.push_async_callback(container.storage().notices().close)
@@ -164,7 +166,7 @@ async def serve(
     """
     lean_memory()
     asks = asks_platform(settings)
-    async with collecting(settings, echo, asks=asks) as container:
+    async with collecting(settings, echo, asks=asks, shows=True) as container:
         if before is not None:
             await before(container)
         stopping = _Stopping(stop)
