@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from app.alerting.sqlsentinel.notices.messages import SentinelMessage
 from app.alerting.sqlsentinel.results import QueryStatus, Verdict, as_json, as_number
-from app.alerting.sqlsentinel.tables import EXECUTIONS, METADATA, NOTIFIED, OUTBOX, STATES
+from app.alerting.sqlsentinel.tables import EXECUTIONS, METADATA, NOTIFIED, OUTBOX, PAUSED, STATES
 from app.alerting.sqlsentinel.transitions import SentinelState
 from app.errors import ConfigurationError, DatabaseUnavailable
 
@@ -81,10 +81,16 @@ class SentinelRepository:
         with self._transaction() as connection:
             before = self._states(connection, names, lock=True)
             states = dict(before)
+            silent: list[AlertExecution] = []
             for execution in executions:
                 state = states.get(execution.alert_name, SentinelState(execution.alert_name))
                 states[execution.alert_name], messages = execution.decide(state)
-                self._keep(connection, execution, messages)
+                if messages:
+                    self._keep_all(connection, silent)
+                    self._keep(connection, execution, messages)
+                else:
+                    silent.append(execution)
+            self._keep_all(connection, silent)
             # What failed leaves no trace in the states, as with the original.
             changed = {name: one for name, one in states.items() if one != before.get(name, SentinelState(name))}
             latest = max((one.at for one in executions), default=datetime.now(UTC))
@@ -96,6 +102,17 @@ class SentinelRepository:
             states = self._states(connection, [name], lock=True)
             state = states.get(name, SentinelState(name))
             self._write_states(connection, {name: replace(state, silenced_until=until)}, set(states), now)
+
+    def pause(self, name: str, at: datetime | None) -> None:
+        """Leave an alert out from then on; None: ask it again."""
+        with self._transaction() as connection:
+            connection.execute(delete(PAUSED).where(PAUSED.c.alert_name == name))
+            if at is not None:
+                connection.execute(insert(PAUSED), {"alert_name": name, "paused_at": _naive(at)})
+
+    def paused(self) -> frozenset[str]:
+        with self._transaction(write=False) as connection:
+            return frozenset(connection.execute(select(PAUSED.c.alert_name)).scalars())
 
     def history(self, name: str | None, limit: int) -> list[dict[str, Any]]:
         """Evaluations, the latest first."""
@@ -176,24 +193,17 @@ class SentinelRepository:
             found |= {row.alert_name: _state(row) for row in rows}
         return found
 
+    def _keep_all(self, connection: Connection, executions: list[AlertExecution]) -> None:
+        """Those of which nobody is notified, in one statement; the list is empty then."""
+        if executions:
+            connection.execute(insert(EXECUTIONS), [_history_row(one) for one in executions])
+            executions.clear()
+
     def _keep(
         self, connection: Connection, execution: AlertExecution, messages: Sequence[tuple[str, SentinelMessage]]
     ) -> None:
-        verdict, at = execution.verdict, _naive(execution.at)
-        row = {
-            "alert_name": execution.alert_name,
-            "executed_at": at,
-            "execution_duration_ms": execution.milliseconds,
-            "status": verdict.status.value,
-            "actual_value": as_number(verdict.actual_value),
-            "threshold": as_number(verdict.threshold),
-            "query": execution.query,
-            "error_message": verdict.error or None,
-            "triggered_by": execution.triggered_by,
-            "notification_sent": False,
-            "context_data": json.dumps(as_json(verdict.context)) if verdict.context else None,
-        }
-        made = connection.execute(insert(EXECUTIONS), row).inserted_primary_key
+        at = _naive(execution.at)
+        made = connection.execute(insert(EXECUTIONS), _history_row(execution)).inserted_primary_key
         for target, (channel, message) in enumerate(messages):
             connection.execute(
                 insert(OUTBOX),
@@ -315,6 +325,23 @@ def _state(row: Row[Any]) -> SentinelState:
         _aware(row.notified_at),
         bool(row.notified),
     )
+
+
+def _history_row(execution: AlertExecution) -> dict[str, Any]:
+    verdict = execution.verdict
+    return {
+        "alert_name": execution.alert_name,
+        "executed_at": _naive(execution.at),
+        "execution_duration_ms": execution.milliseconds,
+        "status": verdict.status.value,
+        "actual_value": as_number(verdict.actual_value),
+        "threshold": as_number(verdict.threshold),
+        "query": execution.query,
+        "error_message": verdict.error or None,
+        "triggered_by": execution.triggered_by,
+        "notification_sent": False,
+        "context_data": json.dumps(as_json(verdict.context)) if verdict.context else None,
+    }
 
 
 def _values(state: SentinelState, now: datetime) -> dict[str, Any]:

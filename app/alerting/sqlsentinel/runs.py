@@ -23,3 +23,5 @@ class AlertRun:
     notification_error: str = ""
     skipped: str = ""
     """The upstream alert for which it was not asked."""
+    triggered_by: str = ""
+    """Where it is another reason than that of the runs that it is kept with."""

@@ -111,6 +111,7 @@ class SentinelStateResource(Resource):
 
     alert_name: str
     enabled: bool
+    paused: bool
     status: str | None
     silenced: bool
     silenced_until: Instant | None
@@ -122,12 +123,13 @@ class SentinelStateResource(Resource):
     next_run: Instant | None
 
     @classmethod
-    def of(cls, alert: SentinelAlert, state: SentinelState | None, now: datetime) -> Self:
+    def of(cls, alert: SentinelAlert, state: SentinelState | None, now: datetime, *, paused: bool = False) -> Self:
         state = state or SentinelState(alert.name)
         upcoming = alert.schedule.next_slots(now, 1)
         return cls(
             alert_name=alert.name,
             enabled=alert.enabled,
+            paused=paused,
             status=state.current_status.value if state.current_status else None,
             silenced=state.silenced(now),
             silenced_until=state.silenced_until if state.silenced(now) else None,

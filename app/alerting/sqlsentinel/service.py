@@ -102,4 +102,6 @@ def _execution(file: SentinelFile, run: AlertRun, now: datetime, triggered_by: s
         run.notices = [sentinel_message(alert, run.verdict, run.notice, str(uuid4())) for _ in targets]
         return following, [(target.channel, notice) for target, notice in zip(targets, run.notices, strict=True)]
 
-    return AlertExecution(alert.name, alert.query, run.verdict, now, run.milliseconds, triggered_by, decide)
+    return AlertExecution(
+        alert.name, alert.query, run.verdict, now, run.milliseconds, run.triggered_by or triggered_by, decide
+    )

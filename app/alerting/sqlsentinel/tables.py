@@ -63,6 +63,14 @@ NOTIFIED = Table(
 )
 """What the state of the original does not know: whether people were notified."""
 
+PAUSED = Table(
+    "sqlsentinel_paused",
+    METADATA,
+    Column("alert_name", String(255), primary_key=True),
+    Column("paused_at", DateTime, nullable=False),
+)
+"""Alerts that are not asked until somebody resumes them."""
+
 OUTBOX = Table(
     "sqlsentinel_outbox",
     METADATA,

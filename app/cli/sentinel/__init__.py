@@ -26,6 +26,11 @@ TABLE = {
         "Tell nobody of an alert for some hours; by the reliable laws people are told of what still fires afterwards.",
     ),
     "unsilence": Lazy("app.cli.sentinel.states:unsilence_command", "End the silence of an alert."),
+    "pause": Lazy(
+        "app.cli.sentinel.pausing:pause_command",
+        "Leave an alert out of `run` and of the daemon until it is resumed; its state stays as it is.",
+    ),
+    "resume": Lazy("app.cli.sentinel.pausing:resume_command", "Ask a paused alert again, from its next slot on."),
     "healthcheck": Lazy(
         "app.cli.sentinel.health:healthcheck_command",
         "Ask the database of states and the one of the alerts, and say which channels are configured.",

@@ -116,6 +116,11 @@ def _run(
     with ExitStack() as stack:
         repository = stack.enter_context(sentinel_repository(state)) if state is not None else None
         service = stack.enter_context(sentinel_service(database, repository, file.compat))
+        paused = repository.paused() if repository is not None and not single else frozenset()
+        for one in alerts:
+            if one.name in paused:
+                _say(text, f"⊘ Skipping paused alert: {one.name}")
+        alerts = [one for one in alerts if one.name not in paused]
         for batch in service.run(file, alerts, "MANUAL"):
             done += batch
             for run in batch:

@@ -16,6 +16,7 @@ from app.cli.sentinel.options import Config, DatabaseUrl, StateDb, Zone, begin_l
 from app.cli.tables import printable
 
 if TYPE_CHECKING:
+    from app.alerting.sqlsentinel.daemon.api import AlertApi
     from app.alerting.sqlsentinel.daemon.daemon import SentinelDaemon
     from app.alerting.sqlsentinel.daemon.metrics import SentinelMetrics
     from app.alerting.sqlsentinel.daemon.server import HealthServer, ProbeAnswer
@@ -154,9 +155,26 @@ def _listen(
         "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", metrics.text()),
     }
     try:
-        server = HealthServer(port, answers)
+        server = HealthServer(port, answers, _alert_api(daemon, repository).answer)
     except OSError as error:
         structlog.get_logger().warning("health_port_refused", port=port, error=error.strerror or str(error))
         return None
     structlog.get_logger().info("health_port_opened", port=server.port)
     return server
+
+
+def _alert_api(daemon: SentinelDaemon, repository: SentinelRepository) -> AlertApi:
+    """In threads of the server; the daemon is asked in its own."""
+    import asyncio
+
+    from app.alerting.sqlsentinel.daemon.api import AlertApi
+    from app.alerting.sqlsentinel.files.environment import setting
+    from app.clock import SystemClock
+
+    loop = asyncio.get_running_loop()
+
+    def run(name: str) -> None:
+        loop.call_soon_threadsafe(daemon.run_now, name)
+
+    token = setting("SENTINEL_API_TOKEN", os.environ)
+    return AlertApi(token, lambda: daemon.file, repository, run, SystemClock())

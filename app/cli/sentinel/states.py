@@ -64,12 +64,13 @@ def status_command(
             _say(f"{heading}\n✗ Alert '{alert}' not found in configuration")
             return UNAVAILABLE
         with sentinel_repository(state_of(state_db)) as repository:
-            states = repository.states([one.name for one in chosen])
+            states, paused = repository.states([one.name for one in chosen]), repository.paused()
     except AppError as error:
         return _failed("showing status", error)
     now = SystemClock().now()
     if output is OutputKind.JSON:
-        print_json([SentinelStateResource.of(one, states.get(one.name), now) for one in chosen], letters=True)
+        found = [SentinelStateResource.of(one, states.get(one.name), now, paused=one.name in paused) for one in chosen]
+        print_json(found, letters=True)
         return OK
     _say(f"{heading}\n\nAlert Status Report\n{WIDE}")
     _say(f"{'Alert Name':<30} {'Status':<15} {'Silenced':<10} {'Last Check':<20}\n{'-' * 80}")
@@ -77,6 +78,7 @@ def status_command(
         state = states.get(one.name)
         ran = state is not None and state.last_executed_at is not None
         status = (state.current_status.value if state and state.current_status else "Unknown") if ran else "Never Run"
+        status = f"{status} (paused)" if one.name in paused else status
         last = f"{state.last_executed_at:%Y-%m-%d %H:%M:%S}" if state and state.last_executed_at else "Never"
         silenced = state is not None and state.silenced(now)
         until = f" (until {state.silenced_until:%Y-%m-%d %H:%M})" if silenced and state and state.silenced_until else ""

@@ -108,6 +108,21 @@ def test_an_alert_behind_one_that_fires_is_left_out(world: SentinelWorld, capsys
     assert two["status"] == "success"
 
 
+def test_a_paused_alert_is_left_out_until_it_is_resumed(
+    world: SentinelWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sentinel(world, "pause", "--alert", "one") == 0
+    assert sentinel(world, "run") == 0
+    assert "⊘ Skipping paused alert: one" in capsys.readouterr().out
+    assert sentinel(world, "status") == 0
+    assert "Never Run (paused)" in capsys.readouterr().out
+    assert sentinel(world, "run", "--alert", "one") == 0
+    assert sentinel(world, "resume", "--alert", "one") == 0
+    assert len(run_json(world, capsys)) == 1
+    assert sentinel(world, "resume", "--alert", "none") == 1
+    assert "there is no alert 'none'; there are one" in capsys.readouterr().err
+
+
 def test_a_dry_run_keeps_nothing_and_tells_nobody(world: SentinelWorld, receiver: WebhookReceiver) -> None:
     world.say("ALERT")
     assert sentinel(world, "run", "--dry-run") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import socket
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -60,6 +61,11 @@ def test_sqlite_answers_refuses_and_is_interrupted(ask: Ask, sqlite_url: str, tm
     assert "more than one statement" in ask(sqlite_url, "SELECT 1; DELETE FROM t").error
     assert r"write it as \:" in ask(sqlite_url, "SELECT :x AS status").error
     assert "no such table" in ask(sqlite_url, "SELECT * FROM nowhere").error
+    assert "too big" in ask(sqlite_url, "SELECT hex(zeroblob(11000000)) AS status").error
+    assert (
+        "20,000,000 characters"
+        in ask(sqlite_url, "SELECT hex(zeroblob(9000000)) AS a, hex(zeroblob(9000000)) AS b").error
+    )
     assert "longer than 0.2 s" in ask(sqlite_url, ENDLESS, 0.2).error
     assert "unable to open" in ask(f"sqlite:///{tmp_path}/none.db", "SELECT 1").error
     assert not (tmp_path / "none.db").exists()
@@ -78,6 +84,9 @@ def test_postgresql_only_reads_and_is_cancelled(ask: Ask, empty_database_url: st
     assert "compat: strict" in ask(empty_database_url, "CREATE TABLE t (a int)").error
     assert "more than one statement" in ask(empty_database_url, "COMMIT; CREATE TABLE t (a int)").error
     assert "longer than 0.2 s" in ask(empty_database_url, "SELECT pg_sleep(60)", 0.2).error
+    assert "20,000,000 characters" in ask(empty_database_url, "SELECT repeat('x', 21000000) AS a").error
+    assert len(ask(empty_database_url, "SELECT generate_series(1, 5000000) AS a").rows) == 2
+    assert ask(empty_database_url, "EXPLAIN SELECT 1").rows
     made = ask(empty_database_url, "CREATE TABLE t (a int)", writable=True)
     assert not made.error
     assert 'relation "t" does not exist' in ask(empty_database_url, "SELECT * FROM t").error
@@ -166,9 +175,24 @@ def test_where_all_threads_are_lost_further_queries_are_answered_at_once(
         ("mysql+nodriver://u:s3cret@h/d", "driver for mysql is not installed; run pip install 'gridkeeper"),
         ("teradatasql://u:s3cret@h/d", "install the dialect of SQLAlchemy for teradatasql"),
         ("postgresql://u:s3cret@h:port/d", "no URL of a database"),
+        ("mysql://u:s3cret@h/d", r"run pip install 'gridkeeper\[mysql\]'$"),
+        ("mariadb://u:s3cret@h/d", r"run pip install 'gridkeeper\[mysql\]'$"),
+        ("mysql+mysqlconnector://u:s3cret@h/d", r"'gridkeeper\[mysql\]' and begin the URL with mysql://"),
+        ("mssql://u:s3cret@h/d", r"run pip install 'gridkeeper\[mssql\]'$"),
+        ("mssql+pyodbc://u:s3cret@h/d", r"'gridkeeper\[mssql\]' and begin the URL with mssql://"),
+        ("oracle://u:s3cret@h/d", r"run pip install 'gridkeeper\[oracle\]'$"),
+        ("duckdb:///x.duckdb", r"run pip install 'gridkeeper\[duckdb\]'$"),
+        ("snowflake://u:s3cret@account/d", "run pip install snowflake-sqlalchemy$"),
+        ("bigquery://project/d", "run pip install sqlalchemy-bigquery$"),
+        ("redshift://u:s3cret@h/d", "run pip install sqlalchemy-redshift redshift-connector$"),
+        ("clickhouse://u:s3cret@h/d", "run pip install clickhouse-sqlalchemy$"),
+        ("clickhousedb://u:s3cret@h/d", "run pip install clickhouse-connect$"),
     ],
 )
-def test_what_cannot_be_asked_says_what_helps(url: str, said: str) -> None:
+def test_what_cannot_be_asked_says_what_helps(url: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As where no driver is installed.
+    for name in ("pymysql", "mysql", "pyodbc", "pymssql", "oracledb", "duckdb_engine", "duckdb", "clickhouse_connect"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ConfigurationError, match=said) as caught:
         Databases().pool(url)
     assert "s3cret" not in str(caught.value)

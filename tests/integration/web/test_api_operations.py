@@ -133,6 +133,8 @@ NO_ROUTE = {
             "import",
             "init",
             "metrics",
+            "pause",
+            "resume",
             "run",
             "silence",
             "status",

@@ -35,7 +35,7 @@ TICK = 0.5
 """Seconds between two looks at the clock at most: it may be set."""
 RELOAD_SECONDS = 0.25
 SEND_SECONDS = 15.0
-STATE_PAUSE = 2.0
+STATE_PAUSE, PAUSES_SECONDS = 2.0, 2.0
 DRAIN_SECONDS, LAST_SENDING_SECONDS = 5.0, 2.0
 """Together less than the ten seconds after which containers are killed."""
 STALLED_SECONDS = 30.0
@@ -51,6 +51,7 @@ class Finished:
 
     alert: SentinelAlert
     answered: Answered
+    triggered_by: str = ""
 
 
 class SentinelDaemon:
@@ -77,7 +78,8 @@ class SentinelDaemon:
         self._waiting, self._late = WaitingAlerts(), LateAnswers()
         self._statuses: dict[str, QueryStatus] = {}
         """How alerts stood last, as far as others depend on them."""
-        self._again: set[str] = set()
+        self._paused: frozenset[str] = frozenset()
+        self._again: dict[str, str] = {}
         """Due while they were still being asked: they are asked once more afterwards."""
         self._finished: asyncio.Queue[Finished] = asyncio.Queue()
         self._to_send, self._idle = asyncio.Event(), asyncio.Event()
@@ -86,6 +88,17 @@ class SentinelDaemon:
         self._refused = False
         self._ticked_at = 0.0
         self.last_execution: datetime | None = None
+
+    @property
+    def file(self) -> SentinelFile:
+        """The file that counts now."""
+        return self._file
+
+    def run_now(self, name: str) -> None:
+        """Ask an alert now, paused or not, whatever it depends on."""
+        alert = self._file.alert(name)
+        if alert is not None:
+            self._ask(alert, "API")
 
     @property
     def jobs(self) -> int:
@@ -109,7 +122,7 @@ class SentinelDaemon:
         self._log.info("daemon_started", file=self._file.name, jobs=len(self._due), catching_up=len(last))
         await self._recall()
         keeping = asyncio.create_task(self._keep_all())
-        others = [asyncio.create_task(self._send_all()), asyncio.create_task(self._prune_daily())]
+        others = [asyncio.create_task(work()) for work in (self._send_all, self._prune_daily, self._follow_pauses)]
         if watched is not None and read is not None:
             others.append(asyncio.create_task(self._follow(watched, read)))
         try:
@@ -141,22 +154,22 @@ class SentinelDaemon:
         """Ask alerts, but those that are left out because one that they depend on is not well."""
         for alert in alerts:
             blocker = blocking(alert, self._file.upstreams, self._statuses)
-            if blocker:
-                self._late.ended(alert, self._clock.now())
-                self._log.info("run_skipped", alert=alert.name, upstream=blocker)
+            if blocker or alert.name in self._paused:
+                self._late.dropped(alert)
+                self._log.info("run_skipped", alert=alert.name, upstream=blocker, paused=not blocker)
             else:
                 self._ask(alert)
 
-    def _ask(self, alert: SentinelAlert) -> None:
+    def _ask(self, alert: SentinelAlert, triggered_by: str = "") -> None:
         if alert.name in self._running:
-            self._again.add(alert.name)
+            self._again[alert.name] = triggered_by
             self._log.warning("run_delayed", alert=alert.name)
             return
         self._running.add(alert.name)
         loop = asyncio.get_running_loop()
 
         def done(answer: Future[Answered]) -> None:
-            finished = Finished(alert, answer.result())
+            finished = Finished(alert, answer.result(), triggered_by)
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits for it any more
                 loop.call_soon_threadsafe(self._finished.put_nowait, finished)
 
@@ -172,6 +185,8 @@ class SentinelDaemon:
     async def _keep(self, batch: list[Finished]) -> None:
         """Write a batch; while the database of states is away, it is tried again."""
         runs = [run_of(one.alert, one.answered) for one in batch]
+        for run, one in zip(runs, batch, strict=True):
+            run.triggered_by = one.triggered_by
         while True:
             try:
                 await asyncio.to_thread(self._service.keep, self._file, runs, "CRON")
@@ -205,9 +220,10 @@ class SentinelDaemon:
         if took is not None:
             self._tell(late_watch(run.alert), late_row(took, run.alert))
         if name in self._again:
-            self._again.discard(name)
-            current = self._file.alert(name)
-            if current is not None and current.enabled:
+            triggered_by, current = self._again.pop(name), self._file.alert(name)
+            if current is not None and triggered_by:
+                self._ask(current, triggered_by)
+            elif current is not None and current.enabled:
                 self._begin([current])
         if self._waiting.names:
             self._begin(self._waiting.freed(self._file.upstreams, self._running))
@@ -228,6 +244,17 @@ class SentinelDaemon:
                     seconds = min([seconds, *(max(0.1, one) for one in later)])
             except AppError as error:
                 self._log.warning("notices_postponed", error=str(error))
+
+    async def _follow_pauses(self) -> None:
+        while True:
+            await asyncio.sleep(PAUSES_SECONDS)
+            await self._look_at_pauses()
+
+    async def _look_at_pauses(self) -> None:
+        try:
+            self._paused = await asyncio.to_thread(self._repository.paused)
+        except AppError as error:
+            self._log.debug("pauses_reading_failed", error=str(error))
 
     async def _prune_daily(self) -> None:
         while True:
@@ -273,6 +300,7 @@ class SentinelDaemon:
         firing = {name for name, state in known.items() if state.current_status is QueryStatus.ALERT}
         self._late = LateAnswers([name for name in late if late_name(name) in firing])
         self._statuses = await asyncio.to_thread(self._service.statuses, self._file)
+        await self._look_at_pauses()
         self._refused = watch in firing
         self._tell_of_file("")
 

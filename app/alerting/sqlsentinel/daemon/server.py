@@ -10,6 +10,8 @@ from typing import Any
 
 ProbeAnswer = tuple[int, str, bytes]
 """Status, media type and body."""
+MoreAnswers = Callable[[str, str, str], ProbeAnswer | None]
+"""Answers a method, a path and what stands in Authorization."""
 SILENT_SECONDS = 10.0
 """A reader that says nothing for so long is hung up on."""
 
@@ -17,13 +19,25 @@ SILENT_SECONDS = 10.0
 class HealthServer:
     """Answers in threads of its own, so that a probe is answered whatever the daemon does."""
 
-    def __init__(self, port: int, answers: Mapping[str, Callable[[], ProbeAnswer]]) -> None:
+    def __init__(
+        self, port: int, answers: Mapping[str, Callable[[], ProbeAnswer]], more: MoreAnswers = lambda *_: None
+    ) -> None:
         class Handler(BaseHTTPRequestHandler):
             timeout = SILENT_SECONDS
 
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
-                status, kind, body = answers[path]() if path in answers else as_answer(404, {"error": "not found"})
+                self._reply(answers[path]() if path in answers else self._more(path))
+
+            def do_POST(self) -> None:
+                self._reply(self._more(self.path.partition("?")[0]))
+
+            def _more(self, path: str) -> ProbeAnswer:
+                found = more(self.command, path, self.headers.get("Authorization", ""))
+                return as_answer(404, {"error": "not found"}) if found is None else found
+
+            def _reply(self, answer: ProbeAnswer) -> None:
+                status, kind, body = answer
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))

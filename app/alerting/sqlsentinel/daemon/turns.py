@@ -70,6 +70,10 @@ class LateAnswers:
         self._late.update(alert.name for alert, _ in found)
         return found
 
+    def dropped(self, alert: SentinelAlert) -> None:
+        """It was not asked: there is nothing to wait for."""
+        self._open.pop(alert.name, None)
+
     def ended(self, alert: SentinelAlert, now: datetime) -> float | None:
         """The seconds that an answer took after its slot, where that is news: it is late, or in time again."""
         began = self._open.pop(alert.name, None)

@@ -7,12 +7,12 @@ import re
 import socket
 import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, MappingResult, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -22,6 +22,7 @@ from app.alerting.sqlsentinel.databases.dialects import (
     DialectRules,
     ReadOnly,
     dialect_of,
+    served_by,
     statements_before,
 )
 from app.errors import AppError, ConfigurationError
@@ -29,7 +30,11 @@ from app.errors import AppError, ConfigurationError
 AnswerRow = Mapping[str, Any]
 MOST_ROWS = 2
 """One is right, and two show that it is wrong."""
+MOST_CHARACTERS, FETCHED_AT_ONCE = 20_000_000, 500
+_STREAMED = frozenset({"postgresql", "mysql", "mariadb"})
+"""Their drivers fetch all that there is before the first row can be read, unless the server keeps it."""
 _ASIDE = re.compile(r"\s*(\[SQL:|\(Background on this error).*", re.DOTALL)
+_INTO_FILE = re.compile(r"\binto\s+(?:out|dump)file\b", re.IGNORECASE)
 _DENIED = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
 
 
@@ -63,20 +68,35 @@ class Asker:
 
     def _guard(self, query: str) -> None:
         """One statement: a second could leave the transaction that only reads. Where there is none, it has to be a query."""
-        enforced = self.rules.read_only is ReadOnly.DATABASE
+        enforced = self.rules.read_only is ReadOnly.DATABASE and not self.rules.queries_only
         try:
             one_query(f"select {query}" if enforced else query)
         except ConfigurationError as error:
             raise AskingFailed(str(error)) from None
+        if self.rules.queries_only and _INTO_FILE.search(query):
+            raise AskingFailed("a query writes no file on the server; leave INTO OUTFILE out")
 
     def _rows(self, connection: Connection, query: str, seconds: float) -> list[AnswerRow]:
-        for statement in statements_before(self.rules, seconds, writable=self._writable):
+        rules = served_by(self.rules, connection.dialect)
+        for statement in statements_before(rules, seconds, writable=self._writable):
             connection.exec_driver_sql(statement)
-        result = connection.execute(text(query))
-        rows: list[AnswerRow] = (
-            [dict(row) for row in result.mappings().fetchmany(self._most_rows)] if result.returns_rows else []
-        )
+        streamed = self.rules.name in _STREAMED and not self._writable and _reads(query)
+        with closing(connection.execution_options(stream_results=streamed).execute(text(query))) as result:
+            rows = self._within_bounds(result.mappings()) if result.returns_rows else []
         connection.rollback()
+        return rows
+
+    def _within_bounds(self, found: MappingResult) -> list[AnswerRow]:
+        """The first rows, so long as their texts are not too long together."""
+        rows: list[AnswerRow] = []
+        size = 0
+        while some := found.fetchmany(min(FETCHED_AT_ONCE, self._most_rows - len(rows))):
+            rows += [dict(row) for row in some]
+            size += sum(len(cell) for row in some for cell in row.values() if isinstance(cell, str | bytes))
+            if size > MOST_CHARACTERS:
+                raise AskingFailed(f"the statement returns more than {MOST_CHARACTERS:,} characters: shorten its texts")
+            if len(rows) >= self._most_rows:
+                break
         return rows
 
     def close(self) -> None:
@@ -121,6 +141,15 @@ class Asker:
         return f"{said}: queries only read here; with compat: strict they may write, and nothing of it is kept"
 
 
+def _reads(query: str) -> bool:
+    """Whether a cursor of the server can be opened for it."""
+    try:
+        one_query(query)
+    except ConfigurationError:
+        return False
+    return True
+
+
 def _existing(url: URL) -> URL:
     """SQLite makes a database of a name that does not exist; a query shall find none."""
     if (url.database or "").startswith("file:"):
@@ -129,7 +158,8 @@ def _existing(url: URL) -> URL:
 
 
 def _without_attaching(raw: Any, _record: Any) -> None:
-    """Attaching a database would make its file."""
+    """Attaching a database would make its file; a value longer than an answer may be is an error there."""
+    raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_CHARACTERS)
     raw.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action in _DENIED else sqlite3.SQLITE_OK)
 
 

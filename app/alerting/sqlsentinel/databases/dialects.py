@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib.util import find_spec
 from typing import Any
@@ -50,6 +50,8 @@ class DialectRules:
     """In their place where statements may write."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """Of the driver's connect."""
+    queries_only: bool = False
+    """The database lets some statements through that end the transaction: besides, only what begins like a query is sent."""
 
     @property
     def remedy(self) -> str:
@@ -61,6 +63,8 @@ class DialectRules:
         )
 
 
+_READ_ONLY_SESSION = ("SET SESSION TRANSACTION READ ONLY", "START TRANSACTION READ ONLY")
+"""A statement that changes the schema ends the transaction, and would begin another that may write."""
 _INSTALL = "pip install 'gridkeeper[{}]'"
 
 DIALECTS: Mapping[str, DialectRules] = {
@@ -82,15 +86,15 @@ DIALECTS: Mapping[str, DialectRules] = {
         ),
         DialectRules(
             "mysql", "pymysql", "pymysql", _INSTALL.format("mysql"), Cancelling.CUT, ReadOnly.DATABASE,
-            ("SET SESSION MAX_EXECUTION_TIME = {milliseconds}", "START TRANSACTION READ ONLY"),
-            ("SET SESSION MAX_EXECUTION_TIME = {milliseconds}",),
-            {"connect_timeout": CONNECT_SECONDS},
+            ("SET SESSION MAX_EXECUTION_TIME = {milliseconds}", *_READ_ONLY_SESSION),
+            ("SET SESSION MAX_EXECUTION_TIME = {milliseconds}", "SET SESSION TRANSACTION READ WRITE"),
+            {"connect_timeout": CONNECT_SECONDS}, queries_only=True,
         ),
         DialectRules(
             "mariadb", "pymysql", "pymysql", _INSTALL.format("mysql"), Cancelling.CUT, ReadOnly.DATABASE,
-            ("SET SESSION max_statement_time = {seconds}", "START TRANSACTION READ ONLY"),
-            ("SET SESSION max_statement_time = {seconds}",),
-            {"connect_timeout": CONNECT_SECONDS},
+            ("SET SESSION max_statement_time = {seconds}", *_READ_ONLY_SESSION),
+            ("SET SESSION max_statement_time = {seconds}", "SET SESSION TRANSACTION READ WRITE"),
+            {"connect_timeout": CONNECT_SECONDS}, queries_only=True,
         ),
         DialectRules("duckdb", "duckdb_engine", "duckdb_engine", _INSTALL.format("duckdb"), Cancelling.INTERRUPT, ReadOnly.DATABASE),
         DialectRules("mssql", "pymssql", "pymssql", _INSTALL.format("mssql"), arguments={"login_timeout": CONNECT_SECONDS}),
@@ -144,6 +148,16 @@ def dialect_of(url: str) -> tuple[DialectRules, str]:
     return (rules if own else _foreign(rules)), f"{name}+{driver}://{_adapted(name, rest)}"
 
 
+def served_by(rules: DialectRules, dialect: object) -> DialectRules:
+    """The rules of the server that answered: URLs of MySQL are written for MariaDB, too, whose limit has another name."""
+    maria = rules.name == "mysql" and getattr(dialect, "is_mariadb", False)
+    return (
+        replace(rules, before=DIALECTS["mariadb"].before, writable_before=DIALECTS["mariadb"].writable_before)
+        if maria
+        else rules
+    )
+
+
 def is_postgres(url: str) -> bool:
     """Whether our own driver for PostgreSQL takes the URL as it stands."""
     return url.startswith(("postgresql://", "postgres://"))
@@ -162,9 +176,8 @@ def check_database_url(url: str) -> None:
 
 def _foreign(rules: DialectRules) -> DialectRules:
     """Another driver of a known kind: its statements hold, how it is cancelled is not known."""
-    return DialectRules(
-        rules.name, "", "", rules.install, Cancelling.PROCESS, rules.read_only, rules.before, rules.writable_before
-    )
+    install = f"{rules.install} and begin the URL with {rules.name}://" if rules.install else ""
+    return replace(rules, driver="", module="", install=install, cancelling=Cancelling.PROCESS, arguments={})
 
 
 def _adapted(name: str, rest: str) -> str:
