@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
@@ -38,6 +38,8 @@ class TaskStats:
     done: int
     failed: int
     held: str | None
+    oldest_seconds: Mapping[Priority, float] = field(default_factory=dict)
+    """How long the first of each priority has waited, where a queue tells."""
 
 
 @runtime_checkable

@@ -226,6 +226,24 @@ def downtimes(many: int, length: str, apart: str) -> str:
     """
 
 
+def worker(seen: str) -> str:
+    return f"""
+        insert into workers (name, version, queues, concurrency, heartbeat_at)
+        values ('one', '1.0', '{{live}}', 8, now() - interval '{seen}')
+    """
+
+
+def shared_window(state: str, made: str, *, lost: str = "", ended: str = "") -> str:
+    return f"""
+        insert into shared_windows (
+            batch_id, position, lane, item, area, window_start, window_end, state, created_at, error_class, ended_at
+        ) values (
+            gen_random_uuid(), 1, 'live', 'load_actual', '{AREA}', now() - interval '2 days', now() - interval '1 day',
+            '{state}', now() - interval '{made}', '{lost}', now() - nullif('{ended}', '')::interval
+        )
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """Statements that make a rule fire with these labels, and others that leave it silent."""
@@ -485,6 +503,24 @@ CASES = (
         {"service": "shop", "group": "eu"},
         (interfaces(), contract_change("61 minutes")),
         "removed GET /a (callers may break)",
+    ),
+    Case("worker_silent", (worker("2 minutes"),), {"worker": "one"}, (worker("30 seconds"),), "of 1.0"),
+    Case(
+        "queue_stuck",
+        (shared_window("pending", "11 minutes"),),
+        {"queue": "live"},
+        (shared_window("pending", "9 minutes"), shared_window("ended", "11 minutes")),
+        "1 windows wait; 0 workers live",
+    ),
+    Case(
+        "task_poisoned",
+        (shared_window("failed", "1 hour", lost="WorkerLost", ended="5 minutes"),),
+        {"item": "load_actual", "area": AREA},
+        (
+            shared_window("failed", "1 hour", ended="5 minutes"),
+            shared_window("failed", "2 days", lost="WorkerLost", ended="25 hours"),
+        ),
+        "the first begins at",
     ),
     Case(
         "rule_invalid",

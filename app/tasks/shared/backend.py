@@ -160,6 +160,12 @@ class SharedBackend:
             self._done,
             self._failed,
             self._held,
+            {
+                priority: state.oldest_seconds
+                for priority in Priority
+                for state in self._states
+                if state.name == QUEUES[priority]
+            },
         )
 
     async def _run(self, task: Task, stops: Callable[[], bool]) -> None:

@@ -265,6 +265,9 @@ class Metrics:
     def _task_gauges(self) -> None:
         self._waiting = self._gauge("gridkeeper_tasks_waiting", "Tasks that wait for their start.", "priority")
         self._running = self._gauge("gridkeeper_tasks_running", "Tasks under way.", "priority")
+        self._queue_oldest = self._gauge(
+            "gridkeeper_queue_oldest_seconds", "How long the first shared task of a priority has waited.", "priority"
+        )
         self._held = self._gauge("gridkeeper_backfill_held", "1 while backfill is held back because of pressure.")
         self._loop_tasks = self._gauge("gridkeeper_event_loop_tasks", "Tasks that the event loop has not finished.")
         self._platform_failures = self._gauge(
@@ -308,6 +311,7 @@ class Metrics:
         self._show_database(now.database, now.pool)
         for priority, count in now.tasks.waiting.items():
             self._waiting.labels(priority.name.lower()).set(count)
+            self._queue_oldest.labels(priority.name.lower()).set(now.tasks.oldest_seconds.get(priority, 0.0))
         for priority, count in now.tasks.running.items():
             self._running.labels(priority.name.lower()).set(count)
         self._held.set(now.tasks.held is not None)

@@ -22,7 +22,7 @@ TABLES = """
     where schemaname = 'public' and tablename in (
         'collection_runs', 'job_runs', 'scheduler_jobs', 'token_budgets', 'collection_hourly', 'data_lateness', 'gaps',
         'backfills', 'empty_incidents', 'service_metrics', 'rule_problems', 'channel_states', 'rule_states',
-        'websites', 'website_checks', 'website_days', 'interface_services'
+        'websites', 'website_checks', 'website_days', 'interface_services', 'workers', 'shared_windows'
     )
 """
 
@@ -89,9 +89,10 @@ def test_critical_rules_fire_within_a_minute_and_are_looked_at_every_three_secon
     for rule in critical:
         assert rule.hold.total_seconds() <= 60
         assert str(rule.schedule) == ("every 10 s" if rule.hold else "every 3 s")
-    # Certificates end by days; what looks back over hours and weeks costs more and changes slowly.
+    # Certificates end by days; what looks back over hours and weeks costs more and changes slowly. Few share work.
     slow = {
             "website_certificate_ends", "website_slow", "website_flapping", "website_budget_burns", "website_regions_disagree",
+            "worker_silent", "queue_stuck", "task_poisoned",
         }  # fmt: skip
     others = [str(rule.schedule) for rule in BOOK.rules.values() if rule.name not in slow]
     assert set(others) <= {"every 3 s", "every 10 s"}

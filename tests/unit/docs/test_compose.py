@@ -23,7 +23,7 @@ ONE_SHOTS = {
     "demo-password", "demo-migrate", "demo-rules-password", "demo-reader-password",
 }  # fmt: skip
 DATABASES = {"database", "demo-database"}
-LASTING = {"app", "grafana", "demo", "demo-grafana"} | DATABASES
+LASTING = {"app", "worker", "grafana", "demo", "demo-grafana"} | DATABASES
 PASSWORDS = {"database_password", "rules_password", "api_key", "grafana_reader_password", "grafana_admin_password"}
 # What the Compose specification allows for a service, as far as it is used here.
 SERVICE_KEYS = {
@@ -165,7 +165,7 @@ def test_what_is_for_the_demo_outlives_the_others() -> None:
     """`docker compose down` takes all that has no profile: of that the demo may have used up the passwords only."""
     for name, service in services().items():
         demo = name.startswith("demo")
-        assert service.get("profiles", []) == (["demo"] if demo else [])
+        assert service.get("profiles", []) == (["demo"] if demo else ["scale"] if name == "worker" else [])
         if demo:
             assert all(other == "secrets" or other.startswith("demo") for other in reached(name))
         for network in service.get("networks", []):
@@ -209,7 +209,7 @@ def test_the_owner_s_files_are_neither_shipped_nor_in_the_image() -> None:
 
 def test_ports_are_open_to_this_machine_only(name: str) -> None:
     ports = services()[name].get("ports", [])
-    assert bool(ports) == (name in LASTING - DATABASES)
+    assert bool(ports) == (name in LASTING - DATABASES - {"worker"})
     assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", default(port)) for port in ports)
 
 
@@ -341,7 +341,7 @@ def test_compose_itself_accepts_the_file(tmp_path: Path) -> None:
         pytest.skip("docker compose is not installed")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("GRIDKEEPER_", "COMPOSE_"))}
     done = subprocess.run(
-        [docker, "compose", "--profile", "demo", "--env-file", os.devnull, "config", "--format", "json"],
+        [docker, "compose", "--profile", "demo", "--profile", "scale", "--env-file", os.devnull, "config", "--format", "json"],
         check=False, capture_output=True, text=True, cwd=ROOT, env=kept | {"GRIDKEEPER_ENTSOE__TOKEN": "from-the-shell"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
