@@ -6,6 +6,9 @@ from app.kit.language import found_text, gettext_noop
 
 STATES = frozenset(
     (
+        gettext_noop("warn"),
+        gettext_noop("idle"),
+        gettext_noop("good"),
         gettext_noop("info"),
         gettext_noop("warning"),
         gettext_noop("critical"),
