@@ -20,7 +20,7 @@ install = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(BIN)/uv pip
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clients run test smoke check format texts lint types imports coverage bench soak chaos chaos-delivery lock clean
+.PHONY: help setup clients run test smoke check format texts lint types imports coverage bench soak chaos chaos-delivery pictures lock clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | \
@@ -105,6 +105,10 @@ chaos: $(READY)  ## Kill the service KILLS times under a faulty sandbox, then lo
 
 chaos-delivery: $(READY)  ## Kill two replicas 20 times while receivers answer badly, then look who heard what
 	@$(BIN)/python scripts/chaos_delivery.py --kills 20
+
+pictures: $(READY)  ## Take the pictures of README and docs anew, and those that the pages are compared with
+	@RENEW_PICTURES=1 REQUIRE_BROWSER=1 LONG_TESTS=1 $(PYTEST) -q tests/integration/web/test_page_pictures.py
+	@$(BIN)/python -m scripts.pictures
 
 lock: $(READY)  ## Pin the dependencies of pyproject.toml with hashes
 	@$(COMPILE) pyproject.toml --extra embedded -o requirements/runtime.txt

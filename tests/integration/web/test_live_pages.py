@@ -26,6 +26,7 @@ AFAR = {"X-Forwarded-For": "192.0.2.7"}
 async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ServedApi]:
     monkeypatch.setattr("app.web.pages.overview.views.FRESH_SECONDS", -1.0)
     monkeypatch.setattr("app.web.pages.live.viewers.SPACING", 0.05)
+    monkeypatch.setattr("app.web.pages.live.viewers.TIMES_ITS_COST", 0)
     monkeypatch.setattr("app.web.pages.live.viewers.CHECK_SECONDS", 0.2)
     async with served_api(database_url) as served:
         yield served

@@ -174,6 +174,7 @@ async def test_an_open_overview_is_told_what_changes_and_leaves_alone_what_someb
     browser: Browser, api: ServedApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.web.pages.live.viewers.SPACING", 0.1)
+    monkeypatch.setattr("app.web.pages.live.viewers.TIMES_ITS_COST", 0)
     async with visiting(browser) as visit:
         page = visit.page
         await page.goto(api.url)
@@ -279,7 +280,7 @@ async def test_arrow_keys_walk_over_the_map_of_coverage_which_changes_under_them
     browser: Browser, api: ServedApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.web.pages.live.viewers.SPACING", 0.1)
-    monkeypatch.setattr("app.web.pages.live.viewers.TIMES_ITS_COST", 1)
+    monkeypatch.setattr("app.web.pages.live.viewers.TIMES_ITS_COST", 0)
     async with visiting(browser) as visit:
         page = visit.page
         await page.goto(f"{api.url}/coverage?from=2025-12&to=2026-02")

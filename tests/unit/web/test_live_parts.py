@@ -82,7 +82,7 @@ def test_rows_come_in_what_lets_a_browser_read_them_outside_of_a_table() -> None
 def test_a_page_that_takes_long_is_made_anew_less_often() -> None:
     page = ViewedPage(ViewedAddress("/coverage", "", ()), begun=100.0)
     assert (page.due(changed=101.0), page.due(changed=0.0)) == (100 + SPACING, 100 + EACH)
-    page.took = 0.4
+    page.took = 1.2
     assert [page.due(changed=101.0), page.due(changed=0.0)] == pytest.approx([112, 100 + EACH])
     page.made.parts.each = 1.0
     assert page.due(changed=0.0) == pytest.approx(112)

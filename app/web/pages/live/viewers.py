@@ -35,7 +35,7 @@ SPACING: Final = 2.0
 CHECK_SECONDS: Final = 10.0
 """A viewer whose key or session has ended learns it within so long, and is sent nothing before."""
 HEARTBEAT: Final = 15.0
-TIMES_ITS_COST, LONGEST_SPACING = 30, 60.0
+TIMES_ITS_COST, LONGEST_SPACING = 10, 60.0
 """A page that takes long is made anew less often: the wait is so many times as long, and so many seconds at most."""
 SHORTEST: Final = 0.05
 """The shortest pause of the loop."""
@@ -140,7 +140,8 @@ class LivePages:
             yield b": the parts of this page as they change\n\n"
             while not self._over.is_set() and not running.done():
                 viewer.woken.clear()
-                if page.made_at is not None and not viewer.ended:
+                # What only says that the page is as it was tells nothing; the loop ends who may not look any more.
+                if page.made_at is not None and viewer.seen != page.version and not viewer.ended:
                     await self._check(viewer)
                 if viewer.ended:
                     yield ended_message(viewer.ended)
@@ -200,6 +201,8 @@ class LivePages:
                 self._woken.set()
             except AppError as error:
                 structlog.get_logger().warning("live_pages_interrupted", error=str(error), retry_seconds=RETRY_SECONDS)
+                for page in self._viewed.values():
+                    page.took = 0.0  # that nothing can be told is told at once
                 self._note()
                 await asyncio.sleep(RETRY_SECONDS)
 

@@ -1,0 +1,79 @@
+"""What the pages look like: in light, in dark and on a phone, compared with kept pictures within a tolerance.
+
+`make pictures` keeps them anew. Where text is drawn with other fonts nothing can be compared, and the test says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page
+
+from tests.support.api_factory import ServedApi, served_api
+from tests.support.browser import REQUIRED, chromium, installed_browser, visiting
+from tests.support.page_factory import keep_lateness, keep_series
+from tests.support.picture_book import PictureBook
+from tests.support.timescale_server import TierUnavailable
+
+pytestmark = [pytest.mark.xdist_group("browser")]
+
+PAGES = {
+    "overview": "/?map=freshness",
+    "series": "/data/1?from=2026-01-10&to=2026-01-14",
+    "coverage": "/coverage?from=2025-12&to=2026-02",
+    "sign-in": "/sign-in",
+}
+LOOKS = {"light": (1280, False), "dark": (1280, True), "phone": (360, False)}
+# Instants and what follows from them are other ones each time.
+# Head and foot are the same on each page; the head changes with each page that there is more, the foot when a stream begins.
+STILL = """() => {
+  for (const one of document.querySelectorAll("header.top, .banner, footer")) one.remove();
+  for (const one of document.querySelectorAll("time")) one.textContent = "2026-01-10 12:00 CET";
+  for (const one of document.querySelectorAll("#known, input[name=day], input[name=hour]")) one.style.visibility = "hidden";
+}"""
+
+
+@pytest.fixture
+async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ServedApi]:
+    monkeypatch.setattr("app.web.pages.overview.views.FRESH_SECONDS", -1.0)
+    async with served_api(database_url, instance="pictures") as served:
+        await keep_series(served)
+        for item, area, late in (
+            ("load_actual", "10YFR-RTE------C", 0),
+            ("load_actual", "10YNL----------L", 20),
+            ("price_day_ahead", "10YFR-RTE------C", 0),
+            ("flow_physical", "10YFR-RTE------C>10YBE----------2", 200),
+        ):
+            await keep_lateness(served, (item, area, late))
+        yield served
+
+
+async def _shown(page: Page, address: str, path: str) -> bytes:
+    await page.goto(f"{address}{path}")
+    if path.startswith("/data/"):
+        await page.locator("#chart[data-state=complete]").wait_for()
+    await page.evaluate(STILL)
+    return await page.screenshot()
+
+
+@pytest.mark.long
+async def test_pages_look_as_they_did(api: ServedApi, tmp_path: Path) -> None:
+    try:
+        installed_browser()
+    except TierUnavailable as error:
+        if os.environ.get(REQUIRED) == "1":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    async with chromium() as browser:
+        book = await PictureBook.opened(browser, tmp_path / "pictures")
+        if other := await book.other_fonts():
+            pytest.skip(f"this machine draws text with other fonts than the one of the kept pictures ({other})")
+        found = []
+        for look, (width, dark) in LOOKS.items():
+            async with visiting(browser, width=width, dark=dark) as visit:
+                for name, path in PAGES.items():
+                    found.append(await book.difference(f"{name}-{look}", await _shown(visit.page, api.url, path)))
+        assert [one for one in found if one] == []
