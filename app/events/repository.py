@@ -34,24 +34,33 @@ class EventLog:
     async def read(self, after: EventPlace) -> EventPage:
         """What happened behind the place; Gone where it is not in the log any more."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql.PAGE, after.xid, after.event_id, AT_ONCE)
-        if not rows or _place(rows[0]) != after:
-            raise Gone(
-                "the log of events does not hold this id any more: it is older than GRIDKEEPER_API__EVENTS_DAYS, or the "
-                "database was restored from a copy. Ask without an id, and look at what you follow once as it is now"
-            )
-        return EventPage([_event(row) for row in rows[1:]], _place(rows[-1]), len(rows) == AT_ONCE)
+            return await _page(connection, after)
 
-    async def unsettled(self) -> bool:
-        """Whether something was committed that others, which began before, hold up."""
+    async def look(self, after: EventPlace) -> tuple[bool, EventPage]:
+        """The same, and whether something was committed before that others, which began earlier, hold up.
+
+        Over one connection: whoever stays looks every few seconds, however little happens.
+        """
         async with self._database.connection() as connection:
-            return bool(await connection.fetchval(sql.UNSETTLED))
+            # Before the page: what is settled between the two tells nobody.
+            held_up = bool(await connection.fetchval(sql.UNSETTLED))
+            return held_up, await _page(connection, after)
 
     async def erase(self, before: datetime) -> int:
         """Forgets events of before the instant, but for the last of them; how many."""
         async with self._database.connection() as connection:
             [events] = sql.RETAINED
             return await erase(connection, events, before)
+
+
+async def _page(connection: Connection, after: EventPlace) -> EventPage:
+    rows = await connection.fetch(sql.PAGE, after.xid, after.event_id, AT_ONCE)
+    if not rows or _place(rows[0]) != after:
+        raise Gone(
+            "the log of events does not hold this id any more: it is older than GRIDKEEPER_API__EVENTS_DAYS, or the "
+            "database was restored from a copy. Ask without an id, and look at what you follow once as it is now"
+        )
+    return EventPage([_event(row) for row in rows[1:]], _place(rows[-1]), len(rows) == AT_ONCE)
 
 
 async def _beginning(connection: Connection) -> EventPlace:

@@ -71,9 +71,7 @@ class EventFeed:
         said_at = time.monotonic()
         with self._notices.follow(EVENTS) as news:
             while not news.over:
-                # Before the look: what is settled between the two tells nobody.
-                held_up = await self._log.unsettled()
-                page = await self._log.read(after)
+                held_up, page = await self._log.look(after)
                 after = page.place
                 found = [event for event in page.events if wanted(event)]
                 if found or time.monotonic() - said_at >= HEARTBEAT:

@@ -106,6 +106,14 @@ async def test_pages_are_accessible_obey_their_policy_and_fit_every_window(brows
                 assert visit.wrong == [], (path, options)
 
 
+async def test_what_is_printed_is_not_cut_off(browser: Browser, api: ServedApi) -> None:
+    async with visiting(browser, width=718) as visit:  # a sheet of A4 within its margins
+        await visit.page.emulate_media(media="print")
+        for path in ("/reports?kind=quality", "/coverage?from=2024-03&to=2026-02", "/quality", "/alerts/1"):
+            await visit.page.goto(f"{api.url}{path}")
+            assert await visit.overflow() <= 0, path
+
+
 async def test_a_keyboard_alone_gets_to_the_content_and_switches_theme_and_zone(
     browser: Browser, api: ServedApi
 ) -> None:
