@@ -27,6 +27,11 @@ class ViewKind(StrEnum):
     def of_series(self) -> bool:
         return self in {ViewKind.CHART, ViewKind.VALUE}
 
+    @property
+    def ending(self) -> str:
+        """Of the address: charts are shown in a frame, badges as pictures."""
+        return "" if self is ViewKind.CHART else ".svg"
+
 
 @dataclass(frozen=True, slots=True)
 class ViewRequest:

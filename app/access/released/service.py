@@ -26,21 +26,33 @@ class ReleasedService:
         """The picture of this address; None where it was never released, or is no more."""
         return await self._repository.find(token_digest(token))
 
-    async def release(self, request: ViewRequest, by: Caller) -> tuple[ReleasedView, str]:
-        """The picture and the secret part of its address, of which only a digest is stored."""
+    async def release(self, request: ViewRequest, by: Caller, *, audit_id: int = 0) -> tuple[ReleasedView, str]:
+        """The picture and the secret part of its address, of which only a digest is stored.
+
+        `audit_id` is the record of the change where one was kept before.
+        """
         checked_name(request.name, "picture")
         token = new_session_id()
         details: dict[str, object] = {
             "kind": request.kind.value, "series": request.series_id, "item": request.item, "area": request.area,
         }  # fmt: skip
-        entry = self._entry("release_view", request.name, by, details)
+        entry = self._entry("release_view", request.name, by, details, audit_id)
         hint = f"{token[:_HINT]}…"
         return await self._repository.add(request.checked(), token_digest(token), hint, entry), token
 
-    async def revoke(self, name: str, by: Caller) -> ReleasedView:
+    async def revoke(self, name: str, by: Caller, *, audit_id: int = 0) -> ReleasedView:
         """The picture, which nobody sees any more but from the caches of browsers, for a minute."""
-        return await self._repository.revoke(name, self._entry("revoke_view", name, by, {}))
+        return await self._repository.revoke(name, self._entry("revoke_view", name, by, {}, audit_id))
 
-    def _entry(self, action: str, name: str, by: Caller, details: dict[str, object]) -> AuditEntry:
+    def _entry(self, action: str, name: str, by: Caller, details: dict[str, object], audit_id: int) -> AuditEntry:
         key_id = by.key.key_id if by.key else None
-        return AuditEntry(self._clock.now(), by.name, key_id, action, f"/embeds/{name}", by.address, details=details)
+        return AuditEntry(
+            self._clock.now(),
+            by.name,
+            key_id,
+            action,
+            f"/embeds/{name}",
+            by.address,
+            details=details,
+            audit_id=audit_id,
+        )

@@ -57,8 +57,7 @@ def release_command(
         days,
     ).checked()
     view, token = ask(settings, lambda wiring: wiring.access().released().release(request, person()))
-    ending = "" if request.kind is ViewKind.CHART else ".svg"
-    address = f"{settings.url or 'http://ADDRESS'}/embed/{token}{ending}"
+    address = f"{settings.url or 'http://ADDRESS'}/embed/{token}{request.kind.ending}"
     if as_json:
         print_json(NewReleasedViewResource.with_address(view, address))
     else:

@@ -97,6 +97,9 @@ ROUTES = {
     "api keys create": "create_key",
     "api keys list": "list_keys",
     "api keys revoke": "revoke_key",
+    "embeds list": "list_released_views",
+    "embeds release": "release_view",
+    "embeds revoke": "revoke_view",
 }
 """Of each command the operation that does the same."""
 NO_ROUTE = {
@@ -123,7 +126,6 @@ NO_ROUTE = {
         f"users {name}": "decides who may sign in: for who has the database"
         for name in ("add", "disable", "enable", "list", "password", "remove", "show", "sign-out")
     },
-    **{f"embeds {name}": "is the page /embeds" for name in ("list", "release", "revoke")},
     **{
         f"sentinel {name}": "works on a file and a state of its own"
         for name in (

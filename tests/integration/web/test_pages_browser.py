@@ -403,6 +403,17 @@ async def test_who_administers_makes_a_key_that_is_shown_once(browser: Browser, 
         await page.get_by_label("Name of the person or program").fill("notebook")
         await page.get_by_role("button", name="Make the key").click()
         assert (await page.locator("#token").inner_text()).startswith("gk_")
+        for path in (
+            "/settings/keys/notebook/revoke",
+            "/work/backfills/1/cancel",
+            "/alerts/silences/1/end",
+            "/settings/keys",
+        ):
+            await page.goto(f"{api.url}{path}")
+            assert await visit.overflow() <= 0, path
+            for scheme in ("light", "dark"):
+                await page.emulate_media(color_scheme=scheme)
+                assert await visit.violations() == [], (path, scheme)
         await page.get_by_role("link", name="Revoke notebook").click()
         await page.wait_for_url("**/settings/keys/notebook/revoke")
         await page.get_by_role("button", name="Revoke it").click()

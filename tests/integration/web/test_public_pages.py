@@ -117,6 +117,29 @@ async def test_an_administrator_releases_and_revokes_on_the_page_and_nobody_else
             assert (await other.get(address)).status_code == 404
 
 
+async def test_a_picture_is_released_and_taken_back_over_the_api(api: ServedApi) -> None:
+    body = {"name": "prices", "kind": "value", "series_id": 1}
+    async with api.client(await api.key(AccessScope.ADMIN, name="chief")) as client, stranger(api) as other:
+        made = await client.post("/embeds", json=body)
+        assert (made.status_code, made.json()["created_by"]) == (201, "chief")
+        address = made.json()["address"]
+        assert address.startswith(f"{api.url}/embed/")
+        assert "<svg" in (await other.get(address)).text
+        assert (await client.post("/embeds", json=body)).status_code == 409
+        for wrong in ({"kind": "x"}, {"series_id": None}, {"name": HOSTILE}, {"series_id": 0}, {"item": "x"}):
+            assert (await client.post("/embeds", json=body | {"name": "other"} | wrong)).status_code == 422, wrong
+        fresh = {"name": "fresh", "kind": "freshness", "item": "load_actual", "area": "NL"}
+        assert (await client.post("/embeds", json=fresh)).json()["area"] == "NL"
+        listed = (await client.get("/embeds")).json()["data"]
+        assert {one["name"] for one in listed} == {"prices", "fresh"}
+        assert "address" not in listed[0]
+        assert (await client.delete("/embeds/prices")).json()["revoked_at"]
+        assert (await client.delete("/embeds/prices")).status_code == 404
+        assert (await other.get(address)).status_code == 404
+    actions = [one.action for one in await api.access.audit(before=None, actor="chief", limit=50)]
+    assert actions.count("release_view") == 8, "each once, those that were refused too"
+
+
 async def test_the_status_page_is_off_until_the_owner_chooses_and_then_shows_that_alone(
     api: ServedApi, database_url: str
 ) -> None:

@@ -93,11 +93,11 @@ async def release_view(request: Request, services: Services, caller: Asking) -> 
     """Release a picture; its address is on the answer alone, because only a digest of it is stored."""
     form = request.state.form
     try:
-        view, token = await services.access().released().release(_asked(form), caller)
+        view, token = await services.access().released().release(_asked(form), caller, audit_id=request.state.audit_id)
     except AppError as error:
         return await _page(request, services, form, problem=what_is_wrong(error))
-    ending = "" if view.request.kind is ViewKind.CHART else ".svg"
-    return await _page(request, services, {}, address=f"{str(request.base_url).rstrip('/')}/embed/{token}{ending}")
+    address = f"{str(request.base_url).rstrip('/')}/embed/{token}{view.request.kind.ending}"
+    return await _page(request, services, {}, address=address)
 
 
 def _asked(form: Mapping[str, str]) -> ViewRequest:
@@ -120,7 +120,8 @@ def _asked(form: Mapping[str, str]) -> ViewRequest:
 @router.post("/embeds/revoke", openapi_extra=ADMIN)
 async def revoke_view(request: Request, services: Services, caller: Asking) -> Response:
     """Take a picture back."""
-    view = await services.access().released().revoke(request.state.form.get("name", ""), caller)
+    name = request.state.form.get("name", "")
+    view = await services.access().released().revoke(name, caller, audit_id=request.state.audit_id)
     return done(
         request,
         "embeds",

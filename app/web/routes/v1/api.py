@@ -18,6 +18,7 @@ from app.web.routes.v1 import (
     catalogue,
     changes,
     completeness,
+    embeds,
     events,
     jobs,
     observations,
@@ -53,6 +54,7 @@ MODULES = (
     events,
     workers,
     access,
+    embeds,
     about,
 )
 
