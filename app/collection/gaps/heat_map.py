@@ -61,6 +61,14 @@ EVIDENCE_TEXTS: Mapping[AskEvidence, str] = {
 }
 
 
+_KEPT_FILLS = tuple(map(Fill, KEPT_REASONS))
+
+
+def worst_fill(seconds: Seconds) -> Fill:
+    """The worst reason of what is missing."""
+    return next(fill for fill, many in zip(_KEPT_FILLS, seconds, strict=True) if many)
+
+
 @dataclass(frozen=True, slots=True)
 class HeatCell:
     """A month or day: `percent` of what was due is there, None where nothing was; `seconds` are missing by reason."""
@@ -72,7 +80,7 @@ class HeatCell:
     @property
     def fill(self) -> Fill:
         if self.seconds is not None:
-            return next(Fill(one) for one, many in zip(KEPT_REASONS, self.seconds, strict=True) if many)
+            return worst_fill(self.seconds)
         if self.percent is None:
             return Fill.NOTHING_EXPECTED
         return Fill.COMPLETE if self.percent == 100 else Fill.UNKNOWN

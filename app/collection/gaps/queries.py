@@ -83,6 +83,6 @@ class KeptGaps:
                 step.value,
             )
         found: dict[Pair, dict[date, Seconds]] = {}
-        for item, area, begin, *seconds in rows:
-            found.setdefault((item, area), {})[begin] = (seconds[0], seconds[1], seconds[2])
+        for item, area, begin, ours, late, missing in rows:
+            found.setdefault((item, area), {})[begin] = (ours, late, missing)
         return found

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from app.collection.gaps.heat_map import Fill, HeatCell, HeatRow, HourCell
+from app.collection.gaps.heat_map import Fill, HeatCell, HeatRow, HourCell, worst_fill
 from app.kit.language import current_language, gettext, gettext_noop
 from app.web.pages.rendering import NOTHING
 
@@ -44,9 +44,21 @@ def fill_word(fill: Fill) -> str:
 def heat_cells(row: HeatRow) -> Markup:
     """The cells of a row: percents, and in words for who does not see colours why the rest is missing."""
     code = current_language().code
-    if row.seconds:
-        return Markup("".join(_cell(cell.fill, cell.percent, code) for cell in row.cells))  # noqa: S704  made of our own words
-    return Markup("".join(_unexplained(percent, code) for percent in row.percents))  # noqa: S704  made of our own words
+    if missing := row.seconds:
+        # Not by way of `row.cells`, which takes four times as long for thirty thousand.
+        found = [
+            _explained(seconds[0] > 0, seconds[1] > 0, percent, code)
+            if (seconds := missing.get(begin)) is not None
+            else _unexplained(percent, code)
+            for begin, percent in zip(row.begins, row.percents, strict=True)
+        ]
+        return Markup("".join(found))  # noqa: S704  made of our own words
+    return Markup("".join([_unexplained(percent, code) for percent in row.percents]))  # noqa: S704  made of our own words
+
+
+@cache
+def _explained(ours: bool, late: bool, percent: int | None, code: str) -> str:
+    return _cell(worst_fill((ours, late, True)), percent, code)
 
 
 @cache
