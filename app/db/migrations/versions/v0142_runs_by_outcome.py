@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0141"
-down_revision = "0140"
+revision = "0142"
+down_revision = "0141"
 branch_labels = None
 depends_on = None
 
