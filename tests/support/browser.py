@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
 
 from tests.support.timescale_server import PROJECT, Node, TierUnavailable, find_node, install
@@ -57,6 +58,16 @@ def installed_browser() -> InstalledBrowser:
     except (OSError, subprocess.SubprocessError) as error:
         raise TierUnavailable(f"the packaged Chromium does not start on this machine: {error}") from error
     return found
+
+
+def need_browser() -> None:
+    """Skip the test where this machine has no browser, or fail it where one is required."""
+    try:
+        installed_browser()
+    except TierUnavailable as error:
+        if os.environ.get(REQUIRED) == "1":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
 
 
 def _unpack(node: Node, package: Path, folder: Path) -> None:

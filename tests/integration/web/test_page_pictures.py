@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,10 +12,9 @@ import pytest
 from playwright.async_api import Page
 
 from tests.support.api_factory import ServedApi, served_api
-from tests.support.browser import REQUIRED, chromium, installed_browser, visiting
+from tests.support.browser import chromium, need_browser, visiting
 from tests.support.page_factory import keep_lateness, keep_series
 from tests.support.picture_book import PictureBook
-from tests.support.timescale_server import TierUnavailable
 
 pytestmark = [pytest.mark.xdist_group("browser")]
 
@@ -61,12 +59,7 @@ async def _shown(page: Page, address: str, path: str) -> bytes:
 
 @pytest.mark.long
 async def test_pages_look_as_they_did(api: ServedApi, tmp_path: Path) -> None:
-    try:
-        installed_browser()
-    except TierUnavailable as error:
-        if os.environ.get(REQUIRED) == "1":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    need_browser()
     async with chromium() as browser:
         book = await PictureBook.opened(browser, tmp_path / "pictures")
         if other := await book.other_fonts():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from playwright.async_api import Browser, Page, expect
 
 from app.access.models import AccessScope
 from tests.support.api_factory import ServedApi, served_api
-from tests.support.browser import REQUIRED, chromium, installed_browser, visiting
+from tests.support.browser import chromium, need_browser, visiting
 from tests.support.page_factory import (
     HOSTILE,
     keep_event,
@@ -24,7 +23,6 @@ from tests.support.page_factory import (
     keep_lateness,
     keep_series,
 )
-from tests.support.timescale_server import TierUnavailable
 
 pytestmark = [pytest.mark.xdist_group("browser")]
 
@@ -62,12 +60,7 @@ PAGES = [
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    try:
-        installed_browser()
-    except TierUnavailable as error:
-        if os.environ.get(REQUIRED) == "1":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    need_browser()
     async with chromium() as running:
         yield running
 
