@@ -88,8 +88,8 @@ async def _page(
     )
 
 
-@router.post("/embeds", openapi_extra=ADMIN)
-async def release_view(request: Request, services: Services, caller: Asking) -> Response:
+@router.post("/embeds", openapi_extra=ADMIN, name="release_view")
+async def release_view_from_page(request: Request, services: Services, caller: Asking) -> Response:
     """Release a picture; its address is on the answer alone, because only a digest of it is stored."""
     form = request.state.form
     try:
@@ -117,8 +117,8 @@ def _asked(form: Mapping[str, str]) -> ViewRequest:
     )
 
 
-@router.post("/embeds/revoke", openapi_extra=ADMIN)
-async def revoke_view(request: Request, services: Services, caller: Asking) -> Response:
+@router.post("/embeds/revoke", openapi_extra=ADMIN, name="revoke_view")
+async def revoke_view_from_page(request: Request, services: Services, caller: Asking) -> Response:
     """Take a picture back."""
     name = request.state.form.get("name", "")
     view = await services.access().released().revoke(name, caller, audit_id=request.state.audit_id)
