@@ -18,7 +18,6 @@ from app.web.routes.v1 import (
     catalogue,
     changes,
     completeness,
-    embeds,
     events,
     jobs,
     observations,
@@ -54,7 +53,6 @@ MODULES = (
     events,
     workers,
     access,
-    embeds,
     about,
 )
 
