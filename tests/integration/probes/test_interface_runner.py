@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.db.engine import Database
+from app.errors import DatabaseUnavailable
 from app.probes.interfaces import runner, watched
 from app.probes.interfaces.cycles import run as cycle_run
 from app.probes.interfaces.models import OperationStatus
@@ -42,6 +45,12 @@ def write(folder: Path, *fields: str, paths: tuple[str, ...] = ("/a", "/b", "/c"
     if not any(field.startswith("rate") for field in fields):
         lines = (*lines, "rate: 100")
     (folder / "interfaces.yaml").write_text("\n    ".join(lines) + "\n")
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(25):
+        while not true():  # noqa: ASYNC110  the runner tells nobody
+            await asyncio.sleep(0.05)
 
 
 async def asked_again(database: Database) -> None:
@@ -88,6 +97,42 @@ async def test_a_cycle_shows_what_fails_and_recovery_and_keeps_one_row_for_each(
         assert (last.trigger, last.statistics.failed, len(last.statistics.slowest)) == ("manual", 0, 3)
         async with database.connection() as connection:
             assert await connection.fetchval("select count(*) from interface_results") == 6
+
+
+async def test_cycles_go_on_without_the_database_and_what_they_find_is_kept_once_it_is_back(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = False
+    for name in ("record", "requested", "keep_service"):
+        works = getattr(InterfaceRepository, name)
+
+        async def reach(self: InterfaceRepository, *given: Any, works: Any = works) -> Any:
+            if away:
+                raise DatabaseUnavailable("the database is away")
+            return await works(self, *given)
+
+        monkeypatch.setattr(InterfaceRepository, name, reach)
+
+    def answer(request: ReceivedRequest) -> ChosenAnswer:
+        nonlocal away
+        away = away or request.path == "/b"  # it goes in the middle of a cycle
+        return ChosenAnswer(500 if request.path == "/c" else 200)
+
+    async with opened(database_url) as database, http_service(answer) as server:
+        write(tmp_path, f"base_urls: {server.url}", "concurrency: 1")
+        rows = InterfaceRepository(database)
+        async with probing(database, tmp_path) as running:
+            await until(lambda: server.asked["/c"] >= 2 and not running._cycles)
+            (running._services or {})["shop"].slot = CLOCK.now()
+            await until(lambda: server.asked["/c"] >= 3 and not running._cycles)
+            assert away
+            away = False
+            found = await until_service(database, lambda one: one.failing == 1 and one.unknown == 0)
+        outcomes = [one.outcome.value for one in await rows.cycles(found.service_id, None, 9)]
+        assert outcomes == ["completed", "completed"]
+        async with database.connection() as connection:
+            kept = await connection.fetch("select operation_id, count(*) from interface_results group by 1")
+        assert [one["count"] for one in kept] == [2, 2, 2]
 
 
 async def test_documents_that_change_are_told_and_broken_ones_keep_their_last_good_state(
