@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
 from app.errors import ConfigurationError
+from app.settings import Settings
 from app.settings.probes import SHORTEST_KEY
 
 _BEGIN = "sealed1:"
@@ -39,6 +40,11 @@ class Vault:
                 f"{file}, the key of websites' secrets, cannot be used: {error.strerror or error}. "
                 "Set GRIDKEEPER_PROBES__SECRET_KEY in place of it"
             ) from error
+
+    @classmethod
+    def by(cls, settings: Settings) -> Self:
+        """With the key of the settings, else with that of the data folder."""
+        return cls.of(settings.probes.secret_key, settings.data_dir / "probes.key")
 
     def seal(self, text: str) -> str:
         return _BEGIN + self._fernet.encrypt(text.encode()).decode("ascii")

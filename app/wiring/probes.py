@@ -13,6 +13,7 @@ from app.probes.checking.checker import HttpChecker
 from app.probes.configured.watching import ProbeFile
 from app.probes.interfaces.config_file import InterfacesFile
 from app.probes.interfaces.fetching import DocumentFetcher
+from app.probes.interfaces.logins.refresh import RefreshTokens
 from app.probes.interfaces.repository import InterfaceRepository
 from app.probes.interfaces.runner import InterfaceRunner
 from app.probes.interfaces.service import InterfaceService
@@ -47,14 +48,10 @@ class ProbesWiring(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = providers.Dependency()
     storage = providers.DependenciesContainer()
 
+    _vault = providers.Singleton(Vault.by, settings)
     _leases: providers.Singleton[ShardLeases] = providers.Singleton(_leases_of, database, "websites")
     website_rows: providers.Singleton[WebsiteRepository] = providers.Singleton(
-        WebsiteRepository,
-        database,
-        providers.Singleton(
-            Vault.of, settings.provided.probes.secret_key, settings.provided.data_dir.joinpath.call("probes.key")
-        ),
-        region=settings.provided.probes.region,
+        WebsiteRepository, database, _vault, region=settings.provided.probes.region
     )
     maintenance: providers.Singleton[MaintenanceService] = providers.Singleton(
         MaintenanceService, providers.Singleton(MaintenanceRepository, database), clock
@@ -97,4 +94,5 @@ class ProbesWiring(containers.DeclarativeContainer):
         clock=clock,
         fetcher=providers.Singleton(DocumentFetcher, _sender, settings.provided.data_dir),
         network=providers.Singleton(NetworkWatch, _sender, clock, settings.provided.probes.references),
+        tokens=providers.Singleton(RefreshTokens, interface_rows, _vault),
     )

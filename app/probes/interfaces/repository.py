@@ -143,6 +143,16 @@ class InterfaceRepository:
             )
         return service_id, [_operation(row, config.name) for row in rows]
 
+    async def kept_token(self, login: str) -> str | None:
+        """The sealed refresh token of a login."""
+        async with self._database.connection() as connection:
+            found: str | None = await connection.fetchval(sql.KEPT_REFRESH, login)
+            return found
+
+    async def keep_token(self, login: str, sealed: str) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute(sql.KEEP_REFRESH, login, sealed)
+
     async def remove_others(self, names: Iterable[str], now: datetime) -> None:
         """Services that are not among these are in the file no more; others who still have them hear of it."""
         async with self._database.transaction() as connection:

@@ -20,6 +20,7 @@ from app.probes.interfaces.cycles.shares import shard_of_service
 from app.probes.interfaces.cycles.slots import due_slot, first_slot, held_slot
 from app.probes.interfaces.fetching import DocumentFetcher
 from app.probes.interfaces.logins.keeper import Logins
+from app.probes.interfaces.logins.refresh import RefreshTokens
 from app.probes.interfaces.models import CycleOutcome, CycleTrigger, InterfaceCycle, OperationState, ProbeRecord
 from app.probes.interfaces.repository import REMOVED, InterfaceRepository, InterfaceWrites
 from app.probes.interfaces.sending import ProbeSender
@@ -56,6 +57,7 @@ class InterfaceRunner:
         clock: Clock,
         fetcher: DocumentFetcher,
         network: NetworkWatch,
+        tokens: RefreshTokens | None = None,
     ) -> None:
         self._file = file
         self._rows = rows
@@ -65,7 +67,7 @@ class InterfaceRunner:
         self._clock = clock
         self._fetcher = fetcher
         self._network = network
-        self._logins = Logins(sender, clock)
+        self._logins = Logins(sender, clock, tokens)
         self._services: dict[str, ServiceWatch] = {}
         """Those of the shards that this process holds."""
         self._used: InterfacesConfig | None = None

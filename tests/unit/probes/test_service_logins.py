@@ -8,15 +8,19 @@ import hashlib
 import hmac
 import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
 
 import pytest
 
+from app.errors import DatabaseUnavailable
 from app.kit.yaml.tree import ProblemReport
 from app.probes.config import read_interfaces
 from app.probes.interfaces.logins.keeper import Logins, TokenKeeper
-from app.probes.interfaces.logins.models import LoginFailed, ServiceLogin, TokenLogin
+from app.probes.interfaces.logins.models import LoginFailed, ServiceLogin, TokenLogin, TokenRequest
+from app.probes.interfaces.logins.refresh import RefreshTokens
 from app.probes.interfaces.logins.tokens import read_token
 from app.probes.models import CheckFailure, CheckRequest, CheckResult
+from app.probes.vault import Vault
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = "s3cr3t-value"
@@ -232,3 +236,78 @@ def test_what_is_wrong_with_a_login_is_told(fields: str, said: str, monkeypatch:
     read_interfaces(f"services: {{a: {{documents: a}}}}\nlogins:\n  one: {entry}".encode(), report)
     assert any(said in str(problem) for problem in report.problems), report.problems
     assert SECRET not in str(report.problems)
+
+
+class Rows:
+    """Sealed tokens, as a database keeps them."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+        self.away = False
+
+    async def kept_token(self, login: str) -> str | None:
+        if self.away:
+            raise DatabaseUnavailable("away")
+        return self.kept.get(login)
+
+    async def keep_token(self, login: str, sealed: str) -> None:
+        if self.away:
+            raise DatabaseUnavailable("away")
+        self.kept[login] = sealed
+
+
+class Rotating:
+    """Exchanges each refresh token once."""
+
+    def __init__(self) -> None:
+        self.number, self.valid, self.asked = 0, "first-refresh-token", list[str]()
+
+    async def check(self, request: CheckRequest) -> CheckResult:
+        form = dict(parse_qsl(request.body.decode()))
+        self.asked.append(form["refresh_token"])
+        if form["refresh_token"] != self.valid:
+            return CheckResult(NOW, CheckFailure.STATUS, "status 400 where status 200-299 is expected", status=400)
+        self.number += 1
+        self.valid = f"refresh-token-{self.number}"
+        said = {"access_token": f"access-token-{self.number}", "expires_in": 60, "refresh_token": self.valid}
+        return CheckResult(NOW, None, status=200, body=json.dumps(said).encode())
+
+
+async def test_a_refresh_token_that_was_exchanged_is_known_after_a_restart_and_kept_encrypted() -> None:
+    rows, service = Rows(), Rotating()
+
+    def keeper(first: str = "first-refresh-token") -> TokenKeeper:
+        form = (("grant_type", "refresh_token"), ("refresh_token", first))
+        login = TokenLogin("long", TokenRequest("https://l.example/t", form=form), refresh="$.refresh_token")
+        return TokenKeeper(login, service, SetClock(), RefreshTokens(rows, Vault(b"a key of the settings")))
+
+    await keeper().token()
+    assert "refresh-token-1" not in rows.kept["long"]
+    # Another process goes on with the newest one, and keeps the next.
+    await keeper().token()
+    assert service.asked == ["first-refresh-token", "refresh-token-1"]
+    # Where that is refused, the one of the file is tried.
+    service.valid = "first-refresh-token"
+    await keeper().token()
+    assert service.asked[2:] == ["refresh-token-2", "first-refresh-token"]
+    # Another one in the file makes what was kept void; without a database it is used as it is.
+    service.valid = "second-refresh-token"
+    await keeper("second-refresh-token").token()
+    assert service.asked[-1] == "second-refresh-token"
+    rows.away, service.valid = True, "second-refresh-token"
+    await keeper("second-refresh-token").token()
+    # Nor does a token count that another key sealed.
+    rows.away, service.valid = False, "second-refresh-token"
+    rows.kept["long"] = Vault(b"another key than that").seal("{}")
+    await keeper("second-refresh-token").token()
+    assert service.asked[-1] == "second-refresh-token"
+    with pytest.raises(LoginFailed, match=r"^status 400 where"):
+        await keeper("unknown-refresh-token").token()
+
+
+async def test_logins_that_begin_without_a_refresh_token_keep_none() -> None:
+    rows = Rows()
+    tokens = RefreshTokens(rows, Vault(b"a key of the settings"))
+    login = TokenLogin("user", TokenRequest("https://l.example/t", form=(("grant_type", "password"),)))
+    await tokens.keep(login, "refresh-token")
+    assert (await tokens.last(login), rows.kept) == ("", {})

@@ -22,6 +22,7 @@ from app.probes.interfaces.logins.models import (
     TokenLogin,
     TokenRequest,
 )
+from app.probes.interfaces.logins.refresh import RefreshTokens
 from app.probes.interfaces.logins.signing import signed_credentials
 from app.probes.interfaces.logins.tokens import Token, read_token
 from app.probes.models import CheckRequest, CheckResult
@@ -43,8 +44,11 @@ class RequestSender(Protocol):
 class TokenKeeper:
     """The token of one login."""
 
-    def __init__(self, login: TokenLogin, sender: RequestSender, clock: Clock) -> None:
+    def __init__(
+        self, login: TokenLogin, sender: RequestSender, clock: Clock, tokens: RefreshTokens | None = None
+    ) -> None:
         self._login = login
+        self._tokens = tokens
         self._sender = sender
         self._clock = clock
         self._token: Token | None = None
@@ -102,23 +106,27 @@ class TokenKeeper:
 
     async def _renew(self, now: datetime) -> Token:
         refresh = self._token.refresh if self._token is not None else ""
+        kept = await self._tokens.last(self._login) if self._tokens is not None and not refresh else ""
         try:
-            token = await self._fetched(now, refresh)
+            token = await self._fetched(now, refresh or kept, again=bool(kept))
         except LoginFailed as failed:
             pause = min(PAUSE_FIRST * 2 ** min(self._failures, 10), PAUSE_LONGEST)
             self._failures += 1
             self._failed = self._clock.now() + pause, failed
             raise
         self._failures, self._failed, self._token = 0, None, token
+        if self._tokens is not None and token.refresh not in {"", refresh, kept}:
+            await self._tokens.keep(self._login, token.refresh)
         return token
 
-    async def _fetched(self, now: datetime, refresh: str) -> Token:
+    async def _fetched(self, now: datetime, refresh: str, *, again: bool) -> Token:
+        """`again`: where the refresh token is refused, it is tried with that of the file."""
         request = self._login.request
         if refresh:
             try:
                 return await self._asked(_refreshing(request, refresh), now, refresh)
             except LoginFailed:
-                if not _grants_anew(request):
+                if not again and not _grants_anew(request):
                     raise
         return await self._asked(request, now, "")
 
@@ -171,9 +179,10 @@ def _check_of(login: TokenLogin, request: TokenRequest, refresh: str) -> CheckRe
 class Logins:
     """The logins of a file of interfaces; one that stays the same keeps its token when the file changes."""
 
-    def __init__(self, sender: RequestSender, clock: Clock) -> None:
+    def __init__(self, sender: RequestSender, clock: Clock, tokens: RefreshTokens | None = None) -> None:
         self._sender = sender
         self._clock = clock
+        self._tokens = tokens
         self._logins: dict[str, ServiceLogin] = {}
         self._keepers: dict[str, TokenKeeper] = {}
 
@@ -211,5 +220,5 @@ class Logins:
     def _keeper(self, login: TokenLogin) -> TokenKeeper:
         keeper = self._keepers.get(login.name)
         if keeper is None:
-            keeper = self._keepers[login.name] = TokenKeeper(login, self._sender, self._clock)
+            keeper = self._keepers[login.name] = TokenKeeper(login, self._sender, self._clock, self._tokens)
         return keeper
