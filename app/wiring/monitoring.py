@@ -1,4 +1,4 @@
-"""What runs and replicas measure, and the figures made of it."""
+"""What runs, replicas and checks measure, and the figures made of it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ from app.monitoring.service import MonitoringService
 from app.monitoring.status import StatusReader
 from app.monitoring.trends.queries import TrendReads
 from app.monitoring.zones.queries import ZoneReads
+from app.probes.maintenance.repository import MaintenanceRepository
+from app.probes.maintenance.service import MaintenanceService
+from app.probes.monitors.repository import MonitorRepository
+from app.probes.monitors.service import MonitorService
+from app.probes.websites.repository import WebsiteRepository
+from app.probes.websites.service import WebsiteService
 from app.settings import Settings
 from app.wiring.catalog import CATALOG
 
@@ -61,4 +67,17 @@ class MonitoringWiring(containers.DeclarativeContainer):
         database.provided.address,
         settings.provided.entsoe,
         timeout=settings.provided.web.check_timeout,
+    )
+    monitors: providers.Singleton[MonitorService] = providers.Singleton(
+        MonitorService,
+        providers.Singleton(MonitorRepository, database),
+        # Secrets stay sealed: this one only reads what the checks have shown.
+        providers.Singleton(
+            WebsiteService,
+            providers.Singleton(WebsiteRepository, database),
+            providers.Singleton(MaintenanceService, providers.Singleton(MaintenanceRepository, database), clock),
+            clock,
+            settings=settings.provided.probes,
+        ),
+        clock,
     )

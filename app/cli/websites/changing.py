@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import typer
 
 from app.cli.alerts.records import By
-from app.cli.exit_codes import OK
+from app.cli.exit_codes import OK, UNAVAILABLE
 from app.cli.options import AsJson
 from app.cli.output import print_json, say_line
 from app.cli.session import ask, begin, own_name
-from app.cli.websites.options import file_text, header_lines, label_pairs
+from app.cli.websites.options import confirmed, file_text, header_lines, label_pairs
 from app.cli.websites.reading import Which
 from app.clock import SystemClock
 from app.errors import ConfigurationError
@@ -190,15 +190,20 @@ def acknowledge_command(
     return OK
 
 
-def remove_command(website: Which) -> int:
-    """Forget a website with its results and windows."""
+def remove_command(
+    website: Which, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether it is meant.")] = False
+) -> int:
+    """Forget a website with its results and windows; it asks first.
 
-    async def remove(service: WebsiteService) -> Website:
-        found = await service.find(website)
-        await service.delete(found.website_id)
-        return found
-
-    return _show(ask(begin(), lambda wiring: remove(wiring.probes().websites())), "is removed", as_json=False)
+    Exit code: 0 removed, 1 there is no such website, or the answer was no.
+    """
+    found = ask(begin(), lambda wiring: wiring.probes().websites().find(website))
+    said = f"website {found.website_id} ({found.draft.name}, {found.draft.url}) with its results and downtimes"
+    if not yes and not confirmed(f"Forget {said} for good?", f"{said} would be gone for good; say --yes"):
+        say_line("nothing is removed")
+        return UNAVAILABLE
+    ask(begin(), lambda wiring: wiring.probes().websites().delete(found.website_id))
+    return _show(found, "is removed", as_json=False)
 
 
 def _changed(website: str, act: Callable[[WebsiteService, int], Awaitable[Website]], done: str, as_json: bool) -> int:

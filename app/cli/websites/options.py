@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import typer
+
+from app.cli.tables import single_line
 from app.errors import ConfigurationError
 
 
@@ -36,3 +40,10 @@ def file_text(path: Path | None) -> str | None:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from None
+
+
+def confirmed(question: str, otherwise: str) -> bool:
+    """Whether somebody at a terminal says yes; ConfigurationError in these words where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise ConfigurationError(otherwise)
+    return typer.confirm(single_line(question), err=True)

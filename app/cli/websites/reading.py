@@ -14,15 +14,17 @@ from app.cli.tables import cell_of_csv, print_table
 from app.clock import SystemClock
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
+    from app.probes.monitors.models import MonitorRow
     from app.probes.regions.models import RegionView
     from app.probes.regions.schemas import WebsiteRegionResource
     from app.probes.websites.models import CheckRecord, StatusWindow, Website
     from app.probes.websites.schemas import AvailabilityResource
     from app.wiring.container import Container
 
-COLUMNS = ("id", "name", "url", "status", "since", "reason", "every", "checked")
+COLUMNS = ("id", "name", "url", "status", "since", "reason", "every", "checked", "maintenance")
 CHECK_COLUMNS = ("at", "result", "status", "ms", "message")
 REGION_COLUMNS = ("region", "status", "since", "reason", "failures", "checked", "next")
 WINDOW_COLUMNS = ("id", "down since", "until", "reason", "acknowledged by", "note")
@@ -36,11 +38,15 @@ def list_command(as_json: AsJson = False) -> int:
     """List the websites that are checked, with the status of each."""
     from app.probes.websites.schemas import WebsiteResource
 
-    found, now = ask(begin(), lambda wiring: wiring.probes().websites().all()), SystemClock().now()
+    async def read(wiring: Container) -> tuple[list[Website], list[MonitorRow]]:
+        return await wiring.probes().websites().all(), await wiring.monitoring().monitors().all()
+
+    (found, rows), now = ask(begin(), read), SystemClock().now()
     if as_json:
         print_json([WebsiteResource.of(one, now) for one in found])
     else:
-        print_table(COLUMNS, [_row(one, now) for one in found], right={"id", "every"})
+        planned = {row.website_id: _maintenance(row) for row in rows}
+        print_table(COLUMNS, [_row(one, planned, now) for one in found], right={"id", "every"})
     return OK
 
 
@@ -49,24 +55,25 @@ def show_command(website: Which, as_json: AsJson = False) -> int:
 
     Exit code: 0 shown, 1 there is no such website.
     """
-    from app.probes.regions.schemas import WebsiteDetailResource
+    from app.probes.monitors.schemas import ShownWebsiteResource
     from app.probes.websites.models import WindowKind
 
-    async def read(wiring: Container) -> tuple[Website, list[RegionView], list[CheckRecord], list[StatusWindow]]:
+    async def read(wiring: Container) -> tuple[Website, list[RegionView], list[CheckRecord], list[StatusWindow], str]:
         service = wiring.probes().websites()
         found = await service.find(website)
         number = found.website_id
         checks = await service.checks(number, before=None, limit=SHOWN)
         windows = list(await service.windows(number, WindowKind.DOWN, before=None, limit=SHOWN))
-        return found, await service.regions(number), checks, windows
+        planned = _maintenance(await wiring.monitoring().monitors().read(number))
+        return found, await service.regions(number), checks, windows, planned
 
-    found, regions, checks, windows = ask(begin(), read)
+    found, regions, checks, windows, planned = ask(begin(), read)
     now = SystemClock().now()
-    shown = WebsiteDetailResource.seen(found, regions, now)
+    shown = ShownWebsiteResource.shown(found, regions, (planned, checks, windows), now)
     if as_json:
         print_json(shown)
         return OK
-    fields = shown.model_dump(exclude={"seen_by"})
+    fields = shown.model_dump(exclude={"seen_by", "checks", "downtimes"})
     print_table(("field", "value"), [(name, _text(value)) for name, value in fields.items()])
     if shown.seen_by:
         say("")
@@ -124,7 +131,12 @@ def _availability_row(row: AvailabilityResource) -> tuple[str, ...]:
     return (row.name, percent, str(row.incidents), *(f"{seconds:.0f} s" for seconds in times))
 
 
-def _row(one: Website, now: datetime) -> tuple[str, ...]:
+def _maintenance(row: MonitorRow) -> str:
+    """What is under way, and until when."""
+    return f"{row.maintenance} until {_at(row.maintenance_until)}" if row.maintenance else ""
+
+
+def _row(one: Website, planned: Mapping[int, str], now: datetime) -> tuple[str, ...]:
     state = one.state
     return (
         str(one.website_id),
@@ -135,6 +147,7 @@ def _row(one: Website, now: datetime) -> tuple[str, ...]:
         state.reason,
         f"{one.draft.check_interval} s",
         _at(state.checked_at),
+        planned.get(one.website_id, ""),
     )
 
 

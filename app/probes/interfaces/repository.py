@@ -153,6 +153,13 @@ class InterfaceRepository:
         async with self._database.transaction() as connection:
             await connection.execute(sql.KEEP_REFRESH, login, sealed)
 
+    async def documents(self, service_id: int) -> dict[str, KeptDocument]:
+        """The documents of a service by their files."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(sql.DOCUMENTS_OF, service_id)
+        found = {row["file"]: _document(row) for row in rows}
+        return {file: kept for file, kept in found.items() if kept is not None}
+
     async def remove_others(self, names: Iterable[str], now: datetime) -> None:
         """Services that are not among these are in the file no more; others who still have them hear of it."""
         async with self._database.transaction() as connection:
@@ -233,6 +240,14 @@ class InterfaceRepository:
             rows = await connection.fetch(sql.WORST_OF, service_id, limit)
         return [_operation(row, row["service"]) for row in rows]
 
+    async def operation(self, operation_id: int) -> OperationRow:
+        """An operation that is probed; NotFound where there is none."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(sql.OPERATION, operation_id)
+        if row is None:
+            raise _no_operation(operation_id)
+        return _operation(row, row["service"])
+
     async def cycles(self, service_id: int, before: datetime | None, limit: int) -> list[InterfaceCycle]:
         """The newest first."""
         async with self._database.connection() as connection:
@@ -242,7 +257,7 @@ class InterfaceRepository:
         """The newest first; NotFound where there is no such operation."""
         async with self._database.connection() as connection:
             if await connection.fetchval(sql.OPERATION_IS, operation_id) is None:
-                raise NotFound(f"there is no operation {operation_id}; `gridkeeper interfaces show SERVICE` lists them")
+                raise _no_operation(operation_id)
             rows = await connection.fetch(sql.RESULTS_OF, operation_id, before, limit)
         return [_result(row) for row in rows]
 
@@ -264,6 +279,10 @@ class InterfaceRepository:
         """Forgets rows of a table of before the instant; how many."""
         async with self._database.connection() as connection:
             return await erase(connection, kept, before)
+
+
+def _no_operation(operation_id: int) -> NotFound:
+    return NotFound(f"there is no operation {operation_id}; `gridkeeper interfaces show SERVICE` lists them")
 
 
 def _absent(service_id: int) -> NotFound:

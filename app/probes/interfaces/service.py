@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from app.clock import Clock
@@ -10,6 +10,7 @@ from app.errors import NotFound
 from app.kit.suggest import did_you_mean
 from app.kit.yaml.fields import suggestion
 from app.probes.interfaces import sql
+from app.probes.interfaces.documents import KeptDocument
 from app.probes.interfaces.models import (
     InterfaceChange,
     InterfaceCycle,
@@ -62,6 +63,14 @@ class InterfaceService:
     async def worst(self, service_id: int, limit: int) -> list[OperationRow]:
         """Operations, those that fail longest first."""
         return await self._repository.worst(service_id, limit)
+
+    async def operation(self, operation_id: int) -> OperationRow:
+        """NotFound where there is none."""
+        return await self._repository.operation(operation_id)
+
+    async def documents(self, service_id: int) -> Mapping[str, KeptDocument]:
+        """The documents of a service as they were last read in good order, by their files."""
+        return await self._repository.documents(service_id)
 
     async def cycles(self, service_id: int, *, before: datetime | None, limit: int) -> Sequence[InterfaceCycle]:
         """The newest first; NotFound where there is no such service."""

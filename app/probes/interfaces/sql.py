@@ -45,6 +45,7 @@ DOCUMENT_ROWS = """
     join interface_services as s using (service_id)
     where s.removed_at is null and s.name = any($1::text[])
 """
+DOCUMENTS_OF = "select file, scan, read_at, missing_since from interface_documents where service_id = $1"
 
 KEEP_SERVICE = """
     insert into interface_services as s (
@@ -277,6 +278,12 @@ CYCLES_OF = """
     order by started_at desc
     limit $3
 """
+OPERATION = f"""
+    select s.name as service, {_OPERATION}
+    from interface_operations as o
+    join interface_services as s using (service_id)
+    where o.operation_id = $1 and o.removed_at is null
+"""  # noqa: S608  names of columns
 OPERATION_IS = "select 1 from interface_operations where operation_id = $1"
 _RESULT = """
     at, ok, reason, status, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms, bytes, attempts, address, message,

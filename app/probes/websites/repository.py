@@ -205,6 +205,14 @@ class WebsiteRepository:
             rows = await connection.fetch(sql.WINDOWS_OF, website_id, kind, start, number, limit)
         return [_window(row) for row in rows]
 
+    async def downtime(self, website_id: int, window_id: int) -> StatusWindow:
+        """NotFound where the website has none of this number."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(sql.DOWNTIME, website_id, window_id)
+        if row is None:
+            raise _no_downtime(website_id, window_id)
+        return _window(row)
+
     async def annotate(
         self,
         website_id: int,
@@ -219,8 +227,7 @@ class WebsiteRepository:
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(sql.ANNOTATE, website_id, window_id, by, acknowledged, note, now)
         if row is None:
-            what = "no downtime" if window_id is None else f"no downtime {window_id}"
-            raise NotFound(f"the website {website_id} has {what}; `gridkeeper websites show {website_id}` lists them")
+            raise _no_downtime(website_id, window_id)
         return _window(row)
 
     async def windows_within(
@@ -262,6 +269,11 @@ class WebsiteRepository:
 
 def _absent(website_id: int) -> NotFound:
     return NotFound(f"there is no website {website_id}; `gridkeeper websites list` shows them all")
+
+
+def _no_downtime(website_id: int, window_id: int | None) -> NotFound:
+    what = "no downtime" if window_id is None else f"no downtime {window_id}"
+    return NotFound(f"the website {website_id} has {what}; `gridkeeper websites show {website_id}` lists them")
 
 
 async def _locked(connection: Connection, website_id: int) -> Record:

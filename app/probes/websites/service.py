@@ -102,7 +102,7 @@ class WebsiteService:
 
     async def edit(self, website_id: int, change: Edit) -> Website:
         """The website after a change of what is shown of it; what is hidden there stays as it was."""
-        before = (await self._changeable(website_id)).draft
+        before = (await self.changeable(website_id)).draft
         draft = change(masked(before))
         kept = _with_kept(draft, before)
         request_of(kept)
@@ -166,7 +166,8 @@ class WebsiteService:
             return found
         return await self.edit(website_id, lambda draft: replace(draft, enabled=enabled))
 
-    async def _changeable(self, website_id: int) -> Website:
+    async def changeable(self, website_id: int) -> Website:
+        """The website, which no file owns; Conflict that names the file where one does."""
         found = await self._repository.read(website_id)
         if found.managed_by:
             raise Conflict(f"the website {website_id} belongs to {found.managed_by}; change it in that file")
@@ -205,7 +206,7 @@ class WebsiteService:
         return await self._repository.ask_now(website_id, self._clock.now())
 
     async def delete(self, website_id: int) -> None:
-        await self._changeable(website_id)
+        await self.changeable(website_id)
         await self._repository.delete(website_id, self._clock.now())
 
     async def checks(self, website_id: int, *, before: datetime | None, limit: int) -> list[CheckRecord]:
@@ -236,6 +237,10 @@ class WebsiteService:
         return await self._repository.annotate(
             website_id, window_id, by, self._clock.now(), acknowledged=acknowledged, note=note
         )
+
+    async def downtime(self, website_id: int, window_id: int) -> StatusWindow:
+        """A downtime of a website; NotFound where it has none of this number."""
+        return await self._repository.downtime(website_id, window_id)
 
     async def tidy(self, now: datetime) -> str:
         """Erase old results, and what is left of deleted websites; in words."""

@@ -150,6 +150,12 @@ WINDOWS_OF = """
     limit $5
 """
 
+DOWNTIME = """
+    select window_id, kind, started_at, ended_at, reason, note, acknowledged_at, acknowledged_by
+    from website_windows
+    where website_id = $1 and window_id = $2 and kind = 'down'
+"""
+
 WINDOWS_WITHIN = """
     select website_id, window_id, kind, started_at, ended_at, reason, note, acknowledged_at, acknowledged_by
     from website_windows

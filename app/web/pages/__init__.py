@@ -7,6 +7,8 @@ PATHS = (
     "/data/{series_id}/revisions",
     "/alerts",
     "/alerts/{rest:path}",
+    "/monitors",
+    "/monitors/{rest:path}",
     "/work",
     "/work/{rest:path}",
     "/live",

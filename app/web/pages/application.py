@@ -16,6 +16,10 @@ from app.web.pages.coverage import maps
 from app.web.pages.languages import LanguageChoice
 from app.web.pages.live import views as live_views
 from app.web.pages.live.viewers import LivePages
+from app.web.pages.monitors import editing as website_forms
+from app.web.pages.monitors import listing as monitors
+from app.web.pages.monitors import services as interfaces
+from app.web.pages.monitors import website
 from app.web.pages.overview import views as overview
 from app.web.pages.public import embeds, status
 from app.web.pages.public.drawing import Pictures
@@ -44,6 +48,10 @@ MODULES = (
     rules,
     channels,
     alert,
+    monitors,
+    website_forms,
+    website,
+    interfaces,
     jobs,
     runs,
     backfills,

@@ -67,6 +67,7 @@ PAGES = (
     ("coverage", gettext_noop("Coverage")),
     ("quality", gettext_noop("Quality")),
     ("alerts", gettext_noop("Alerts")),
+    ("monitors", gettext_noop("Monitors")),
     ("work", gettext_noop("Work")),
     ("reports", gettext_noop("Reports")),
     ("settings", gettext_noop("Settings")),

@@ -75,7 +75,9 @@ def test_a_website_from_adding_to_removing(capsys: pytest.CaptureFixture[str], t
     assert run(["websites", "validate", "probes.yaml"]) == 1
     assert "probes.yaml, line 1: websites.B.url: this is missing" in capsys.readouterr().out
     assert "No such file" in written(capsys, "validate", "probs.yaml", code=2)
-    written(capsys, "remove", "Shop")
+    assert json.loads(written(capsys, "show", "Shop", "--json"))["checks"] == []
+    assert "would be gone for good; say --yes" in written(capsys, "remove", "Shop", code=2)
+    written(capsys, "remove", "Shop", "--yes")
     assert "there is no website 'Shop'" in written(capsys, "show", "Shop", code=1)
 
 
@@ -112,7 +114,7 @@ def test_a_name_that_is_the_number_of_another_website_removes_neither(capsys: py
     written(capsys, "add", "https://example.org", "--name", str(number))
     written(capsys, "add", "https://example.net", "--name", "987654")
     assert f"{number} is the number of 'Shop' and the name of" in written(capsys, "remove", str(number), code=2)
-    written(capsys, "remove", "987654")
+    written(capsys, "remove", "987654", "--yes")
     names = [one["name"] for one in json.loads(written(capsys, "list", "--json"))]
     assert names == ["Shop", str(number)]
 
@@ -123,6 +125,9 @@ def test_maintenance_acknowledgement_and_service_levels(capsys: pytest.CaptureFi
     assert "--cron" in written(capsys, "maintenance", "add", "x", "--for", "1h", "--all", code=2)
     planned = ("maintenance", "add", "x", "--for", "1h")
     written(capsys, *planned, "--website", "A", "--from", "now")
+    assert ["x until" in written(capsys, command, *which) for command, *which in (("list",), ("show", "A"))] == [
+        True
+    ] * 2
     written(capsys, *planned, "--label", "group=shop", "--cron", "0 3 * * 0", "--zone", "Europe/Berlin")
     lines = written(capsys, "maintenance", "list").splitlines()
     assert ["now" in lines[1], "group=shop" in lines[2], "0 3 * * 0 Europe/Berlin" in lines[2]] == [True] * 3

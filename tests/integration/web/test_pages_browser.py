@@ -14,6 +14,8 @@ from playwright.async_api import Browser, Page, expect
 from app.access.models import AccessScope
 from tests.support.api_factory import ServedApi, served_api
 from tests.support.browser import chromium, need_browser, visiting
+from tests.support.interface_factory import keep_service
+from tests.support.monitor_factory import keep_websites
 from tests.support.page_factory import (
     HOSTILE,
     keep_event,
@@ -46,6 +48,14 @@ PAGES = [
     "/alerts/rules",
     "/alerts/rules/job_failing",
     "/alerts/channels",
+    "/monitors",
+    "/monitors?show=hours&q=e",
+    "/monitors/websites/1",
+    "/monitors/services",
+    "/monitors/services/shop",
+    "/monitors/services/shop?view=documents",
+    "/monitors/operations/1",
+    "/monitors/maintenance",
     "/work",
     "/work/run?job=kept&at=2026-01-01T00:00Z",
     "/work/backfills/1",
@@ -82,6 +92,8 @@ async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         await keep_series(served)
         await keep_finding(served, datetime.now(UTC) - timedelta(days=1))
         await keep_hostile_work(served)
+        await keep_websites(served)
+        await keep_service(served)
         yield served
 
 
@@ -333,6 +345,38 @@ async def test_an_operator_with_a_phone_acknowledges_and_silences_and_a_develope
         await page.get_by_role("link", name="Backfill 1", exact=True).click()
         await page.get_by_role("button", name="Pause backfill 1").click()
         await page.get_by_text("Backfill 1 is paused.").wait_for()
+        assert visit.wrong == []
+
+
+async def test_an_operator_with_a_phone_finds_the_website_that_is_down_acknowledges_it_and_plans_maintenance(
+    browser: Browser, api: ServedApi
+) -> None:
+    key = await api.key(AccessScope.OPERATE, name="night")
+    async with visiting(browser, width=360) as visit:
+        page = visit.page
+        await _sign_in(page, api.url, key)
+        await page.get_by_role("link", name="Monitors", exact=True).click()
+        await page.locator("li.monitor.bad a", has_text="down").click()
+        await page.get_by_role("heading", name="down").first.wait_for()
+        assert "timeout" in await page.locator("#standing").inner_text()
+        await page.get_by_label("Note").first.fill("provider informed")
+        await page.get_by_role("button", name="Keep the note").click()
+        await page.get_by_role("status").get_by_text("is looked after by").wait_for()
+        assert "provider informed" in await page.locator("#downtimes").inner_text()
+        await page.get_by_role("link", name="Plan maintenance").click()
+        await page.get_by_label("What it is").fill("Move")
+        await page.get_by_role("button", name="Plan it").click()
+        await page.get_by_role("status").get_by_text("It is under way.").wait_for()
+        assert "no downtime" in await page.locator("#standing").inner_text()
+        for path in (
+            "/monitors/websites/new",
+            "/monitors/websites/1/edit",
+            "/monitors/maintenance/new",
+            "/monitors/maintenance/1/end",
+        ):
+            await page.goto(f"{api.url}{path}")
+            assert await visit.overflow() <= 0, path
+            assert await visit.violations() == [], path
         assert visit.wrong == []
 
 

@@ -90,7 +90,7 @@ async def test_a_limited_key_sees_its_own_rows_only(api: ServedApi) -> None:
 
 
 async def test_a_large_map_comes_packed_to_who_takes_that(api: ServedApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.web.pages.coverage.maps.PACKED_FROM", 100)
+    monkeypatch.setattr("app.web.pages.packing.PACKED_FROM", 100)
     async with httpx.AsyncClient(base_url=api.url) as client:
         packed = await client.get("/coverage")
         plain = await client.get("/coverage", headers={"Accept-Encoding": "identity"})

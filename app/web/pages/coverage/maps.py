@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -24,6 +23,7 @@ from app.timeseries.coverage import Granularity
 from app.web.dependencies import READ_LIMITED, Asking, CurrentSettings, Now, Services
 from app.web.pages.coverage.heat_table import MARKS, day_cells, fill_word, heat_cells, hour_cells, years_of
 from app.web.pages.forms import answered, what_is_wrong
+from app.web.pages.packing import packed
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
 from app.web.parameters import named, named_places, narrowed
@@ -33,8 +33,6 @@ router = page_router()
 
 MONTHS_AT_FIRST = 24
 PAGE_ROWS = 500
-PACKED_FROM = 50_000
-"""Bytes from which on a page is worth packing."""
 
 _Name = Annotated[str, Query(max_length=200)]
 _Month = Annotated[str, Query(max_length=20)]
@@ -89,7 +87,7 @@ async def coverage_page(
         following=page + 1 if page * PAGE_ROWS < len(pairs) else None,
         legend=_legend(Fill.UNKNOWN),
     )
-    return _packed(request, response)
+    return packed(request, response)
 
 
 @router.get("/coverage/days", openapi_extra=READ_LIMITED)
@@ -201,13 +199,3 @@ def _legend(extra: Fill) -> list[tuple[str, str, str]]:
     order = [Fill.COMPLETE, Fill.OURS, Fill.LATE, Fill.MISSING_AT_SOURCE, Fill.NOTHING_EXPECTED]
     shown = order if extra in order else [*order, extra]
     return [(MARKS[fill], fill_word(fill), gettext(FILL_TEXTS[fill])) for fill in shown]
-
-
-def _packed(request: Request, response: Response) -> Response:
-    """The page in gzip where it is large and the browser takes that."""
-    response.headers["Vary"] = "Accept-Encoding"
-    if len(response.body) < PACKED_FROM or "gzip" not in request.headers.get("accept-encoding", ""):
-        return response
-    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-    packed = gzip.compress(response.body, compresslevel=1, mtime=0)
-    return Response(packed, response.status_code, headers | {"Content-Encoding": "gzip"})

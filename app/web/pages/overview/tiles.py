@@ -11,8 +11,11 @@ from app.monitoring.models import Sample
 from app.monitoring.summary import REASONS, Standing, lateness_condition
 from app.monitoring.trends.queries import DAYS, HOURS, Trends
 from app.monitoring.zones.queries import LOW_SCORE, ZoneScore
+from app.probes.monitors.models import MonitorCounts, MonitorState
 from app.web.pages.overview.sparkline import Sparkline, trend_line
 from app.web.pages.rendering import NOTHING, age, reason_name, shown_day, shown_share
+
+NOTHING_MONITORED = MonitorCounts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,9 @@ class Tile:
         return gettext(self.key)
 
 
-def tiles_of(health: Health, scores: Sequence[ZoneScore], trends: Trends) -> list[Tile]:
+def tiles_of(
+    health: Health, scores: Sequence[ZoneScore], trends: Trends, monitors: MonitorCounts = NOTHING_MONITORED
+) -> list[Tile]:
     """All of them; what is bad comes first, else they keep their places."""
     found = [
         _collection(health),
@@ -40,6 +45,7 @@ def tiles_of(health: Health, scores: Sequence[ZoneScore], trends: Trends) -> lis
         _gaps(health),
         _quality(scores),
         _alerts(health),
+        _monitors(monitors),
         _backfills(health),
         _budget(health),
         _replicas(health),
@@ -149,6 +155,28 @@ def _alerts(health: Health) -> Tile:
     muted = len(alerts) - len(firing)
     notes = (rules, ngettext("%(num)s held back", "%(num)s held back", muted)) if muted else (rules,)
     return Tile(gettext_noop("Alerts"), condition, str(len(firing)), notes, "alerts")
+
+
+def _monitors(found: MonitorCounts) -> Tile:
+    name, counts = gettext_noop("Monitors"), found.websites
+    total, down = sum(counts.values()), counts.get(MonitorState.DOWN, 0)
+    unseen = counts.get(MonitorState.UNKNOWN, 0) + counts.get(MonitorState.OURS, 0)
+    if not total and not found.services:
+        return Tile(name, Standing.IDLE, "0", (gettext("nothing is checked yet"),), "monitors")
+    condition = Standing.BAD if down or found.failing else Standing.WARN if unseen else Standing.GOOD
+    note = ngettext("%(num)s website down", "%(num)s websites down", down)
+    if unseen:
+        note += f", {ngettext('%(num)s unknown', '%(num)s unknown', unseen)}"
+    services = ngettext(
+        "%(failing)s of %(num)s service failing",
+        "%(failing)s of %(num)s services failing",
+        found.services,
+        failing=found.failing,
+    )
+    figure = gettext("%(part)s of %(whole)s", part=counts.get(MonitorState.UP, 0), whole=total)
+    notes = [note] if total else []
+    path = "monitors" if total else "monitors/services"
+    return Tile(name, condition, figure, (*notes, services) if found.services else tuple(notes), path)
 
 
 def _backfills(health: Health) -> Tile:

@@ -12,6 +12,7 @@ from app.monitoring.health import Health
 from app.monitoring.summary import Standing, freshness, summary_of, up_to
 from app.monitoring.trends.queries import Trends
 from app.monitoring.zones.queries import ZoneScore
+from app.probes.monitors.models import MonitorCounts
 from app.web.dependencies import READ, Now, Services
 from app.web.pages.overview.filters import OverviewFilter
 from app.web.pages.overview.recent import RecentRead
@@ -39,6 +40,7 @@ class OverviewState:
 
     health: Health
     slow: SlowState
+    monitors: MonitorCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ def recent_state(services: Container) -> RecentRead[OverviewState]:
     slow = RecentRead(lambda: read_slow(services), SLOW_SECONDS)
 
     async def read() -> OverviewState:
-        return OverviewState(await services.monitoring().status().health(services.clock().now()), await slow.get())
+        monitoring = services.monitoring()
+        health = await monitoring.status().health(services.clock().now())
+        return OverviewState(health, await slow.get(), await monitoring.monitors().counts())
 
     return RecentRead(read, FRESH_SECONDS)
 
@@ -91,7 +95,7 @@ async def overview(
         summary=summary_of(health),
         reaches=up_to(health.lateness, health.at),
         health=health,
-        tiles=tiles_of(health, found.slow.scores, found.slow.trends),
+        tiles=tiles_of(health, found.slow.scores, found.slow.trends, found.monitors),
         areas=areas,
         shown=chosen.rows(areas, columns),
         unknown=list(chosen.problems({one.area for one in areas}, items)),

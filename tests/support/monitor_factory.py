@@ -1,0 +1,65 @@
+"""Websites of every state with the results of their checks, as a running service would have left them; texts are hostile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from app.probes.maintenance.models import MaintenanceDraft
+from app.probes.regions.repository import RecordedCheck
+from app.probes.websites.models import OURS, CheckRecord, WebsiteDraft
+from app.probes.websites.state import CheckPolicy, after_check
+from tests.support.api_factory import ServedApi
+from tests.support.page_factory import HOSTILE
+
+MINUTE = timedelta(minutes=1)
+SECRET = "hunter2-secret"
+POLICY = CheckPolicy(5 * MINUTE, timedelta(seconds=30), 2, 2, timedelta(seconds=20), 0.5)
+GOOD, BAD = "", "timeout"
+STATES: dict[str, Sequence[str]] = {
+    "down": (*[GOOD] * 4, *[BAD] * 6),
+    "failing": (*[GOOD] * 5, BAD),
+    "ours": (GOOD, GOOD, OURS),
+    "moved": (GOOD, BAD, BAD),
+    "up": (*[GOOD] * 3, BAD, *[GOOD] * 96),
+    "paused": (GOOD, GOOD),
+}
+"""By the name of a website the reasons of its checks, the oldest first; the last one was just now."""
+
+
+async def keep_website(api: ServedApi, draft: WebsiteDraft, reasons: Sequence[str]) -> int:
+    """A website with results, a minute apart; its number."""
+    rows, now = api.container.probes().website_rows(), api.container.clock().now()
+    found = await rows.add(draft, now - (len(reasons) + 1) * MINUTE)
+    for place, reason in enumerate(reasons):
+        at = now - (len(reasons) - place - 1) * MINUTE
+        state = (await rows.read(found.website_id)).state
+        step = after_check(state, POLICY, at, reason, now=at)
+        record = CheckRecord(
+            step.state.latest_at, not reason, reason, status=None if reason else 200, dns_ms=2, connect_ms=10,
+            tls_ms=20, first_byte_ms=30 + place, total_ms=70 + place, bytes=1000, attempts=3 if reason else 1,
+            address="192.0.2.1", http_version="1.1", final_url=draft.url, certificate_ends_at=now + timedelta(days=9),
+            message=HOSTILE if reason else "", excerpt=HOSTILE if reason else "",
+        )  # fmt: skip
+        assert await rows.record([RecordedCheck(found.website_id, record, step)])
+    return found.website_id
+
+
+async def keep_websites(api: ServedApi) -> dict[str, int]:
+    """One website of every state and their numbers by name; the one that is up has a hostile name and a secret header."""
+    found = {}
+    for name, reasons in STATES.items():
+        draft = WebsiteDraft(f"https://{name}.example/", name, labels={"group": "shop"})
+        if name == "up":
+            draft = replace(
+                draft, name=HOSTILE, headers={"X-Key": SECRET}, labels={"group": HOSTILE, "team": HOSTILE}, note=HOSTILE
+            )
+        found[name] = await keep_website(api, draft, reasons)
+    services = api.container.probes()
+    await services.websites().enable(found["paused"], enabled=False)
+    await services.websites().annotate(found["down"], None, HOSTILE, acknowledged=True, note=HOSTILE)
+    now = api.container.clock().now()
+    plan = MaintenanceDraft(HOSTILE, timedelta(hours=2), website_id=found["moved"], starts_at=now - timedelta(hours=1))
+    await services.maintenance().add(plan, HOSTILE)
+    return found
