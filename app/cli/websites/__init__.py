@@ -24,7 +24,9 @@ TABLE = {
     "maintenance": Lazy(
         "app.cli.websites.maintenance:maintenance", "Planned maintenance of websites: add, list, remove."
     ),
-    "remove": Lazy("app.cli.websites.changing:remove_command", "Forget a website with its results and windows."),
+    "remove": Lazy(
+        "app.cli.websites.changing:remove_command", "Forget a website with its results and windows; it asks first."
+    ),
     "availability": Lazy(
         "app.cli.websites.reading:availability_command", "Tell how available each website was in a range, by time."
     ),
