@@ -45,7 +45,7 @@ class DocumentPicture:
 
 
 PICTURES: Mapping[str, DocumentPicture] = {
-    "page-overview": DocumentPicture("/", "#live:not([hidden])"),
+    "page-overview": DocumentPicture("/", ".verdict.good"),
     "page-series": DocumentPicture("/data/{load}?from=-3d&with={forecast}", "#chart[data-state=complete]", dark=True),
 }
 WIDTH = 1200

@@ -20,6 +20,9 @@ from app.settings import MonitoringSettings
 
 LATENESS_SECONDS = 60.0
 """A look at the newest value of every series reads more than a round of the rollup."""
+FIRST_SECONDS = 180.0
+"""After the start somebody waits to see what the first cycle brings: until it has, rounds follow each other closely."""
+CLOSE_SECONDS = 2.0
 
 
 class MonitoringUpkeep:
@@ -34,16 +37,20 @@ class MonitoringUpkeep:
         self._settings = settings
         self._look_at = -math.inf
         self._pairs = 0
+        self._settled = False
         self._away = False
         self._log = structlog.get_logger()
 
     async def run(self, stop: asyncio.Event) -> None:
         """A round now and then until the event is set."""
         stopped = asyncio.ensure_future(stop.wait())
+        first_until = time.monotonic() + FIRST_SECONDS
         try:
             while not stop.is_set():
                 await self.try_once()
-                await asyncio.wait((stopped,), timeout=self._settings.rollup_seconds)
+                waits = not self._settled and time.monotonic() < first_until
+                closely = min(CLOSE_SECONDS, self._settings.rollup_seconds)
+                await asyncio.wait((stopped,), timeout=closely if waits else self._settings.rollup_seconds)
         finally:
             stopped.cancel()
 
@@ -67,6 +74,7 @@ class MonitoringUpkeep:
             # While there are none, or others than before, a first collection is under way and somebody waits for it.
             if pairs and pairs == self._pairs:
                 self._look_at = time.monotonic() + LATENESS_SECONDS
+                self._settled = True
             self._pairs = pairs
 
     async def tidy(self, now: datetime) -> str:

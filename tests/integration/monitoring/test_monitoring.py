@@ -325,6 +325,28 @@ async def test_lateness_is_looked_at_with_every_round_until_a_first_collection_h
     assert lateness.last == 5
 
 
+async def test_rounds_follow_each_other_closely_until_a_first_collection_has_settled(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.monitoring.rollup_maintenance.CLOSE_SECONDS", 0.01)
+    settled, looks = asyncio.Event(), iter([0, 3, 5, 5])
+
+    class Looks(LatenessKeeper):
+        async def refresh(self, now: datetime) -> int:
+            if (found := next(looks)) == 5:
+                settled.set()
+            return found
+
+    lateness, stop = Looks(database, CATALOG.publication), asyncio.Event()
+    settings = MonitoringSettings(rollup_seconds=3600)
+    upkeep = MonitoringUpkeep(MonitoringRepository(database), lateness, FixedClock(NOON), settings=settings)
+    running = asyncio.create_task(upkeep.run(stop))
+    async with asyncio.timeout(60):
+        await settled.wait()
+    stop.set()
+    await running
+
+
 async def test_trends_are_read_from_rollups_scores_events_and_changes_of_gaps(
     database: Database, repository: MonitoringRepository
 ) -> None:
