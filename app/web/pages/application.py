@@ -29,7 +29,7 @@ from app.web.pages.reports import views as reports
 from app.web.pages.routing import install_error_pages
 from app.web.pages.settings import keys
 from app.web.pages.settings import views as settings
-from app.web.pages.work import backfills, jobs, runs
+from app.web.pages.work import backfills, jobs, runs, workers
 
 if TYPE_CHECKING:
     from app.web.health import ServiceState
@@ -55,6 +55,7 @@ MODULES = (
     jobs,
     runs,
     backfills,
+    workers,
     sign_in,
     embeds,
     status,

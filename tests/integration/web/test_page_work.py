@@ -13,6 +13,7 @@ from app.access.models import AccessScope
 from app.collection.backfill.models import WindowAttempt
 from app.collection.models import Outcome
 from app.scheduling.store import encode
+from app.tasks.shared.models import WorkerCounts, WorkerRole
 from app.web.pages.forms import AGAIN
 from tests.support.api_factory import ServedApi, served_api
 from tests.support.page_factory import HOSTILE
@@ -187,3 +188,24 @@ async def test_runs_are_found_by_job_and_outcome_page_by_page_and_each_has_a_pag
             ("/work/nothing", 404),
         ):
             await person.page(wrong, status)
+
+
+async def test_workers_and_queues_are_shown_where_work_is_shared_and_one_is_asked_to_end(database_url: str) -> None:
+    async with (
+        served_api(database_url, tasks={"backend": "procrastinate"}) as api,
+        page_person(api, AccessScope.OPERATE) as person,
+    ):
+        assert "No process runs shared tasks" in await person.page("/work")
+        registry = api.container.tasks().registry()
+        await registry.beat(WorkerRole("one/two", ("gap", "backfill"), 8, HOSTILE), WorkerCounts(3, 70, 1, 12.0))
+        page = (await person._client.get("/work")).text
+        assert "3 of 8" in page
+        assert "<img src=x" not in page
+        assert page.count('<th scope="row">live</th>') == 1
+        told = await person.do("/work", "/work/workers/one/two/drain")
+        assert "one/two takes no further task" in told
+        assert "draining" in told
+        assert "/work/workers/one/two/drain" not in told
+        assert (await person.send("/work", "/work/workers/three/drain")).status_code == 404
+    async with served_api(database_url) as alone, page_person(alone, AccessScope.READ) as visitor:
+        assert "Workers" not in await visitor.page("/work")

@@ -15,6 +15,7 @@ from app.web.pages.forms import done
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
 from app.web.pages.work.runs import MOST_RUNS, Before, Chosen, chosen_outcome, following_runs, runs_before
+from app.web.pages.work.workers import sharing
 from app.web.routes.v1 import jobs as routes
 
 router = page_router()
@@ -55,6 +56,7 @@ async def work_page(
         job=job,
         outcome=outcome,
         all_outcomes=list(JobOutcome),
+        **await sharing(services, settings),
     )
 
 
