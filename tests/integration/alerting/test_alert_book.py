@@ -11,7 +11,7 @@ from app.alerting.evaluation.query_runner import PostgresRunner
 from app.alerting.models import EvaluationStatus, Rule, Severity
 from app.alerting.rules.book import read_book
 from tests.conftest import Databases
-from tests.support.alert_book_rows import CASES, Case
+from tests.support.alert_book_rows import CASES, Case, website
 from tests.support.store_factory import opened
 
 BOOK = read_book([]).checked()
@@ -76,6 +76,14 @@ async def test_a_platform_that_told_us_to_wait_is_not_down(shared_url: str, eval
     waiting = next(case for case in CASES if case.rule == "token_budget_exhausted")
     await insert(shared_url, (*down.fires, *waiting.fires))
     assert (await evaluator.evaluate(BOOK.rules["platform_down"], NOW)).signals == ()
+
+
+async def test_the_end_of_a_certificate_grows_worse_as_it_comes(shared_url: str, evaluator: RuleEvaluator) -> None:
+    ends = {"A": "20 days", "B": "6 days", "C": "5 hours"}
+    await insert(shared_url, tuple(website("up", name=name, ends=left) for name, left in ends.items()))
+    found = await evaluator.evaluate(BOOK.rules["website_certificate_ends"], NOW)
+    told = {dict(signal.labels)["website"]: signal.severity for signal in found.signals}
+    assert told == {"A": Severity.INFO, "B": Severity.WARNING, "C": Severity.CRITICAL}
 
 
 def test_every_shipped_rule_has_a_fault_and_a_description() -> None:
