@@ -85,13 +85,6 @@ BEAT_IN_QUEUE = """
 """
 
 # Beside the rows of workers, over our own connections: within a transaction that names the schema.
-FORGET_PARKED = """
-    delete from procrastinate_jobs
-    where
-        status in ('failed', 'cancelled', 'aborted', 'succeeded')
-        and id in (select job_id from procrastinate_events group by job_id having max(at) < $1)
-"""
-
 BEAT = """
     insert into workers (name, version, queues, region, concurrency, running, done, failed, per_minute)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -113,10 +106,10 @@ RETAINED = (
     Retention("workers", "heartbeat_at", "scheduler.history_days", only="workers that fell silent"),
     Retention(
         "procrastinate_jobs",
-        "the last event",
+        "(select max(at) from procrastinate_events where job_id = procrastinate_jobs.id)",
         "scheduler.history_days",
         only="parked tasks",
-        statement=FORGET_PARKED,
+        condition="status in ('failed', 'cancelled', 'aborted', 'succeeded')",
     ),
 )
 

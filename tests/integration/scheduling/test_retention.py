@@ -13,6 +13,8 @@ from app.scheduling.jobs.retention import RETENTIONS
 from tests.support.store_factory import opened
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+SEARCHED = "set search_path = public, procrastinate"
+"""As the registry of workers has it where it erases from the queue."""
 
 
 @pytest.fixture
@@ -24,6 +26,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.mark.parametrize("retention", RETENTIONS, ids=lambda one: f"{one.table} {one.only}".strip())
 async def test_the_table_has_the_time_that_counts(database: Database, retention: Retention) -> None:
     async with database.connection() as connection:
+        await connection.execute(SEARCHED)
         await connection.execute(f"select {retention.time_column} from {retention.table} limit 0")
 
 
@@ -35,4 +38,5 @@ async def test_the_table_has_the_time_that_counts(database: Database, retention:
 async def test_what_is_young_stays(database: Database, retention: Retention) -> None:
     before = LONG_AGO.date() if retention.time_column == "day" else LONG_AGO
     async with database.connection() as connection:
+        await connection.execute(SEARCHED)
         assert await erase(connection, retention, before) == 0
