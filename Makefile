@@ -111,8 +111,8 @@ pictures: $(READY)  ## Take the pictures of README and docs anew, and those that
 	@$(BIN)/python -m scripts.pictures
 
 lock: $(READY)  ## Pin the dependencies of pyproject.toml with hashes
-	@$(COMPILE) pyproject.toml --extra embedded -o requirements/runtime.txt
 	@$(COMPILE) pyproject.toml --extra embedded --group dev -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra embedded -c requirements/dev.txt -o requirements/runtime.txt
 	@$(COMPILE) pyproject.toml -c requirements/runtime.txt -o requirements/image.txt
 	@echo 'hatchling>=1.27' | $(COMPILE) - -c requirements/dev.txt -o requirements/build.txt
 	@printf 'hatchling>=1.27\neditables>=0.5\nuv>=0.8\n' | $(COMPILE) - -c requirements/dev.txt -o requirements/setup.txt
