@@ -63,15 +63,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart() -> None:
-    """Let coverage's lock be taken again by the thread that holds it.
+    """Let coverage tell greenlets apart in the main thread alone.
 
-    Clean-up by the garbage collector, or the handler of a signal, that begins while a file is entered waits for it for
-    ever otherwise, and a worker with it.
+    Asked for its greenlet, every other thread gets one, which dies with the thread in a pending call of the interpreter
+    and tells coverage so. Python 3.11 never leaves a traced function that is entered there while another thread ends: a
+    worker spins for ever.
     """
     coverage = sys.modules.get("coverage")
-    current = coverage.Coverage.current() if coverage else None
-    if current is not None and current._collector is not None and current._collector.data_lock is not None:
-        current._collector.data_lock = threading.RLock()
+    collector = getattr(coverage.Coverage.current() if coverage else None, "_collector", None)
+    current = vars(collector).pop("concur_id_func", None) if collector else None
+    if current is None:
+        return
+
+    def of_main(_: object) -> object:
+        return current if threading.current_thread() is threading.main_thread() else None
+
+    plain = type(collector)
+    collector.__class__ = type(plain.__name__, (plain,), {"concur_id_func": property(of_main)})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
