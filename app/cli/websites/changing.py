@@ -97,7 +97,7 @@ def add_command(
     from app.probes.websites.schemas import WebsiteBody, checked_model
 
     said = _said(
-        name=name or urlsplit(url).hostname or url, check_interval=_seconds(every), method=method, headers=header_lines(header),
+        name=name or _host_of(url), check_interval=_seconds(every), method=method, headers=header_lines(header),
         body=file_text(body), timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures,
         successes=successes, labels=label_pairs(label), note=note, enabled=not paused,
         regions=_named(region), quorum=quorum, address_family=family,
@@ -236,6 +236,14 @@ def _seconds(text: str | None) -> int | None:
 
 def _named(texts: list[str] | None) -> list[str] | None:
     return None if texts is None else [text for text in texts if text]
+
+
+def _host_of(url: str) -> str:
+    """The host, as a name; the address as it stands where none can be read, which is refused with a reason later."""
+    try:
+        return urlsplit(url).hostname or url
+    except ValueError:
+        return url
 
 
 def _said(**options: Any) -> dict[str, Any]:

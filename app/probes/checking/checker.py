@@ -109,7 +109,6 @@ class HttpChecker:
             async with asyncio.timeout(request.timeout):
                 await self._attempts(run)
         except TimeoutError:
-            run.progress.add(CheckPhase.WHOLE, run.progress.watch.now() - run.progress.begun)
             stopped = run.progress.stopped
             if stopped is None:
                 stopped = CheckStopped(

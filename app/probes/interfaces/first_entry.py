@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -151,7 +152,10 @@ def _present(file: Path) -> set[str]:
 
 def _name_of(document: str, scans: tuple[DocumentScan, ...]) -> str:
     title = next((scan.title for scan in scans if scan.title), "")
-    usual = urlsplit(document).netloc if is_url(document) else Path(document).stem
+    usual = Path(document).stem
+    if is_url(document):
+        with suppress(ValueError):  # an address that cannot be read is told of where it is fetched
+            usual = urlsplit(document).netloc
     return _NO_NAME.sub(" ", title).strip()[:100] or _NO_NAME.sub("-", usual)[:100] or "service"
 
 

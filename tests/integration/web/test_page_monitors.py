@@ -228,6 +228,8 @@ async def test_maintenance_is_planned_listed_and_ended(api: ServedApi) -> None:
             ({"zone": "Mars"}, "Mars"),
             ({"labels": "group=shop"}, "one website or labels, not both"),
             ({"website": "99"}, "no website 99"),
+            ({"website": "abc"}, "Website"),
+            ({"website": ""}, "choose a website"),
         ):
             answer = await person.send(new, kept, **(asked | wrong))
             assert (answer.status_code in {404, 422}, said in unescape(answer.text)) == (True, True), (
@@ -238,6 +240,8 @@ async def test_maintenance_is_planned_listed_and_ended(api: ServedApi) -> None:
         assert f"Maintenance “{HOSTILE}” is planned. It is under way." in page
         assert "down in it is no downtime" in page
         number = re.findall(r'<tr data-key="plan-(\d+)">', await person.page(kept))[0]
+        every = await person.do(new, kept, **(asked | {"website": "", "every": "yes", "name": "all"}))
+        assert "for every website" in every or "every website" in every
         again = {**asked, "website": "", "labels": "group=shop", "cron": "0 3 * * 0", "name": "Sundays"}
         page = await person.do(new, kept, **again)
         assert '<td class="right">5</td>' in page.partition("Sundays")[2], "the websites that it is for"

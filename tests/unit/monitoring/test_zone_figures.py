@@ -100,6 +100,11 @@ def test_an_address_chooses_measure_day_and_hour() -> None:
         "There is no map by 'prize', did you mean price?",
         "'yesterday' is no day; write it as 2026-10-25",
     )
+    for far in ("9999-12-31", "0001-01-01", "1989-12-31"):
+        outside = MapChoice.of("load", far, 0, [], NOW)
+        assert (outside.problems, outside.day) == (
+            (f"{far} lies outside 1990-01-01 to 2100-01-01",), date(2026, 10, 25),
+        )  # fmt: skip
     assert (wrong.measure, MapChoice.of("", "", None, [], NOW).measure) == (ZoneMeasure.PRICE, ZoneMeasure.FRESHNESS)
 
 

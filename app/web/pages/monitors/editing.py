@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import Path, Query, Request, Response
 
@@ -14,9 +14,8 @@ from app.kit.language import gettext, gettext_noop
 from app.market.holidays import DayType
 from app.market.moments import parse_moment, parse_zone
 from app.probes.maintenance.schemas import WebsiteMaintenanceBody, WebsiteMaintenanceResource
-from app.probes.models import CheckMethod
 from app.probes.websites.models import WebsiteDraft
-from app.probes.websites.schemas import WebsiteBody, WebsiteChangeBody, checked_model
+from app.probes.websites.schemas import MethodName, WebsiteBody, WebsiteChangeBody, checked_model
 from app.probes.websites.service import masked
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services
 from app.web.pages.forms import answered, done, what_is_wrong
@@ -31,7 +30,7 @@ router = page_router()
 NEW = WebsiteDraft("https://", "")
 MAINTENANCE = {
     "name": "", "for": "2h", "from": "", "cron": "", "zone": "Europe/Brussels", "days": "all", "country": "",
-    "website": "", "labels": "", "note": "",
+    "website": "", "labels": "", "every": "", "note": "",
 }  # fmt: skip
 """The fields of the form, and what stands in them at first."""
 LABELS: Mapping[str, str] = {
@@ -54,6 +53,7 @@ LABELS: Mapping[str, str] = {
     "zone": gettext_noop("Time zone"),
     "days": gettext_noop("Days"),
     "country": gettext_noop("Holidays of"),
+    "website_id": gettext_noop("Website"),
 }
 """What the forms call a field."""
 _Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -134,7 +134,7 @@ def _website_form(
         entered=entered,
         number=number,
         problem=problem,
-        methods=list(CheckMethod),
+        methods=get_args(MethodName),
     )
 
 
@@ -247,10 +247,12 @@ async def plan_maintenance_from_page(request: Request, services: Services, calle
     """Plan a maintenance, once or again and again."""
     entered = _entered(request, MAINTENANCE)
     try:
+        if not entered["website"] and not entered["labels"].strip() and not entered["every"]:
+            raise ConfigurationError(gettext("choose a website, name labels, or say that it is for every website"))
         begins = _begin(entered, now)
         asked = {
             "name": entered["name"] or gettext("Maintenance"), "duration": entered["for"],
-            "website_id": int(entered["website"]) if entered["website"].isdigit() else None,
+            "website_id": entered["website"] or None,
             "labels": _pairs(entered["labels"], "=", "labels", "name=value"), "starts_at": begins, "cron": entered["cron"],
             "zone": entered["zone"], "days": entered["days"], "country": entered["country"], "note": entered["note"],
         }  # fmt: skip

@@ -9,6 +9,7 @@ from statistics import median_low
 
 from app.kit.language import gettext, gettext_noop
 from app.kit.suggest import did_you_mean
+from app.market.moments import EARLIEST, LATEST
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE, delivery_day, local_day, midnight
 from app.market.zone_grid import GridPlace, zone_grid
@@ -68,6 +69,11 @@ class MapChoice:
         chosen = today
         try:
             chosen = date.fromisoformat(day) if day else today
+            if not EARLIEST < chosen < LATEST:
+                problems.append(
+                    gettext("%(day)s lies outside %(first)s to %(last)s", day=chosen, first=EARLIEST, last=LATEST)
+                )
+                chosen = today
         except ValueError:
             problems.append(gettext("%(text)s is no day; write it as %(today)s", text=repr(day[:60]), today=today))
         hours = int(delivery_day(chosen, MARKET_ZONE).duration / timedelta(hours=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated
@@ -104,7 +105,7 @@ def _asked(form: Mapping[str, str]) -> ViewRequest:
     kind, series, days = form.get("kind", ""), form.get("series", "").strip(), form.get("days", "").strip()
     if kind not in set(ViewKind):
         raise ConfigurationError(gettext("choose what to release: %(kinds)s", kinds=", ".join(ViewKind)))
-    if not (series.isdecimal() or not series) or not (days.isdecimal() or not days):
+    if any(number and not re.fullmatch(r"[0-9]{1,9}", number) for number in (series, days)):
         raise ConfigurationError(gettext("series and days are numbers"))
     fresh = kind == ViewKind.FRESHNESS
     return ViewRequest(

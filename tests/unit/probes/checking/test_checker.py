@@ -95,8 +95,12 @@ async def test_what_a_server_does_wrong_is_told_by_its_reason(checker: HttpCheck
     handler, failure, detail = WRONG[name]
     seconds = 0.4 if failure is CheckFailure.TIMEOUT else 20
     async with raw_server(handler) as server:
+        begun = time.perf_counter()
         result = await checker.check(CheckRequest(server.url(), timeout=seconds, retries=0))
+        passed = time.perf_counter() - begun
     assert (result.failure, result.ok) == (failure, False)
+    assert result.phases.whole is not None
+    assert 0 < result.phases.whole <= passed * 1000, "no longer than it took"
     assert detail in result.detail
     assert [attempt.failure for attempt in result.attempts] == [failure]
     assert result.address == "127.0.0.1"
