@@ -81,7 +81,11 @@ def validate_command(
 
     path = file or begin().probes.file
     with without_secrets() if syntax else nullcontext():
-        found = read_probes(read_stream(path), str(path))
+        content = read_stream(path)
+        found = read_probes(content, str(path))
+    if not content.strip():
+        say(f"{path}: the file is empty; `serve` takes that for a mistake and keeps the websites that it had of it")
+        return UNAVAILABLE
     for problem in found.problems:
         sys.stdout.write(f"{printable(str(problem))}\n")
     said = f"{len(found.problems)} problems" if found.problems else "no problems"

@@ -77,5 +77,5 @@ def drain_command(name: Annotated[str, typer.Argument(help="Name of the worker; 
     Exit code: 0 asked, 1 there is no worker of this name.
     """
     ask(begin(), lambda wiring: wiring.tasks().registry().drain(name))
-    say(f"{name} takes no further task, and ends within seconds")
+    say(f"{name} takes no further task: a worker ends within seconds, a serve goes on with everything else")
     return OK

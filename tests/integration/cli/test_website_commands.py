@@ -75,6 +75,8 @@ def test_a_website_from_adding_to_removing(capsys: pytest.CaptureFixture[str], t
     assert run(["websites", "validate", "probes.yaml"]) == 1
     assert "probes.yaml, line 1: websites.B.url: this is missing" in capsys.readouterr().out
     assert "No such file" in written(capsys, "validate", "probs.yaml", code=2)
+    Path("probes.yaml").write_text("\n")
+    assert "the file is empty" in written(capsys, "validate", "probes.yaml", code=1)
     assert json.loads(written(capsys, "show", "Shop", "--json"))["checks"] == []
     assert "would be gone for good; say --yes" in written(capsys, "remove", "Shop", code=2)
     written(capsys, "remove", "Shop", "--yes")
