@@ -82,18 +82,15 @@ class CombinedQueries:
         begun = time.perf_counter()
         try:
             found = dict(zip(queries, await self._together(queries, time_out), strict=True))
+            if time.perf_counter() - begun > SLOW_SECONDS:
+                self._quick.difference_update(queries)
+            for asked in batch:
+                if not asked.answer.done():
+                    asked.answer.set_result(found[asked.sql])
         except QueryFailed:
             self._quick.difference_update(queries)
+        finally:
             _each_alone(batch)
-            return
-        except BaseException:
-            _each_alone(batch)
-            raise
-        if time.perf_counter() - begun > SLOW_SECONDS:
-            self._quick.difference_update(queries)
-        for asked in batch:
-            if not asked.answer.done():
-                asked.answer.set_result(found[asked.sql])
 
 
 class _AloneError(Exception):
@@ -101,6 +98,7 @@ class _AloneError(Exception):
 
 
 def _each_alone(batch: list[_Asked]) -> None:
+    """Those of a batch that have no answer are to be asked alone."""
     for asked in batch:
         if not asked.answer.done():
             asked.answer.set_exception(_AloneError())
