@@ -36,13 +36,14 @@ class AccessRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(self, digest: bytes) -> ApiKey | None:
-        """The key of this digest, usable or not."""
+    async def find(self, digest: bytes, guesser: bytes) -> tuple[ApiKey | None, float]:
+        """The key of this digest, usable or not; and how far the row of whoever shows it lies ahead of the clock."""
         async with self._database.connection() as connection:
-            found = await connection.fetchrow(sql.FIND, digest)
-        if found is None or not hmac.compare_digest(found["digest"], digest):
-            return None
-        return api_key_of(found)
+            found = await connection.fetchrow(sql.FIND, digest, guesser)
+        if found is None:
+            return None, 0.0
+        known = found["digest"] is not None and hmac.compare_digest(found["digest"], digest)
+        return api_key_of(found) if known else None, found["ahead"] or 0.0
 
     async def keys(self) -> list[ApiKey]:
         async with self._database.connection() as connection:
@@ -171,6 +172,6 @@ def _entry(row: Record) -> AuditEntry:
 
 
 def api_key_of(row: Record) -> ApiKey:
-    values = {name: value for name, value in row.items() if name != "digest"}
+    values = {name: value for name, value in row.items() if name not in {"digest", "ahead"}}
     lists = {name: tuple(row[name]) for name in ("areas", "items")}
     return ApiKey(**{**values, **lists, "scope": AccessScope(row["scope"])})

@@ -12,6 +12,9 @@ from pathlib import Path
 import structlog
 
 from app.access import sql
+from app.access.guesses import sql as guesses
+from app.access.guesses.models import Guesser, guesser, household
+from app.access.guesses.service import GuessService
 from app.access.keys import checked_name
 from app.access.models import (
     AccessScope,
@@ -53,17 +56,23 @@ class AccessService:
     """Who asks, and whether that may be; one for each process."""
 
     def __init__(
-        self, repository: AccessRepository, users: UserService, clock: Clock, *, settings: ApiSettings
+        self,
+        repository: AccessRepository,
+        users: UserService,
+        guesses: GuessService,
+        clock: Clock,
+        *,
+        settings: ApiSettings,
     ) -> None:
         self._repository = repository
         self._users = users
+        self._guesses = guesses
         self._clock = clock
         self._settings = settings
         self._found: dict[bytes, tuple[ApiKey, float]] = {}
         """Keys that exist, until when each is believed without looking; those of limits long past stay known."""
         self._open_until = 0.0
         self._used: dict[int, KeyUse] = {}
-        self._failures = RateLimit(settings.failures_per_minute, settings.failures_per_minute)
         self._requests = RateLimit(
             settings.requests_per_minute, max(1.0, settings.requests_per_minute * BURST_SECONDS / 60)
         )
@@ -101,27 +110,38 @@ class AccessService:
         return Caller("local", address, AccessScope.READ)
 
     async def _usable(self, token: str, address: str, now: float) -> ApiKey:
-        digest = token_digest(token)
-        wait = self._failures.wait(address, now)
-        if wait and digest not in self._found:
-            raise TooManyRequests(f"too many wrong keys came from {address}; wait {wait:.0f} s", wait)
-        key = await self._key(digest, now) if is_token(token) else None
+        digest, by_address = token_digest(token), self._by_address(address)
+        known = digest in self._found
+        held = 0.0 if known else self._guesses.held([by_address])
+        key = None
+        if is_token(token) and not held:
+            key, ahead = await self._key(digest, by_address, now)
+            held = 0.0 if known else by_address.wait(ahead)
+            if held:  # other processes have let it try often enough
+                self._guesses.hold({by_address: held})
         why = _why_unknown(token) if key is None else key.why_unusable(self._clock.now())
+        if not held and (key is None or why):
+            held = await self._guesses.take([by_address])
+        if held and not known:
+            raise TooManyRequests(f"too many wrong keys came from {address}; wait {held:.0f} s", held)
         if key is None or why:
-            self._failures.take(address, now)
             raise NotAuthenticated(f"{why}; {_ASK}")
         return key
 
-    async def _key(self, digest: bytes, now: float) -> ApiKey | None:
-        known = self._found.get(digest)
-        if known and now < known[1]:
-            return known[0]
-        key = await self._repository.find(digest)
+    def _by_address(self, address: str) -> Guesser:
+        return guesser("key of", household(address), self._settings.failures_per_minute)
+
+    async def _key(self, digest: bytes, by_address: Guesser, now: float) -> tuple[ApiKey | None, float]:
+        """The key, and how far its address has used its limit of wrong ones, which one statement tells."""
+        fresh = self._found.get(digest)
+        if fresh and now < fresh[1]:
+            return fresh[0], 0.0
+        key, ahead = await self._repository.find(digest, by_address.digest)
         if key is None:
             self._found.pop(digest, None)
         else:
             self._found[digest] = (key, now + FRESH_SECONDS)
-        return key
+        return key, ahead
 
     def take_turn(self, address: str) -> None:
         """TooManyRequests where an address asks too often for what anybody may see."""
@@ -265,6 +285,8 @@ class AccessService:
         """Erase what of the record is kept no longer; in words."""
         for kept in sql.REQUESTS:
             await self._repository.erase_old(kept, now - sql.REMEMBERED)
+        for guessed in guesses.RETAINED:
+            await self._repository.erase_old(guessed, now - guesses.KEPT)
         await self._users.tidy()
         gone = await self._repository.erase_old(sql.CHANGES, now - timedelta(days=self._settings.audit_days))
         return f"{gone} old changes over the API erased" if gone else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.access.guesses.sql import AHEAD
 from app.db.retention import Retention
 
 REMEMBERED = timedelta(days=1)
@@ -18,7 +19,11 @@ _COLUMNS = """
     last_used_at, last_used_from, requests
 """
 
-FIND = f"select digest, {_COLUMNS} from api_keys where digest = $1"  # noqa: S608  names of columns
+FIND = f"""
+    select digest, {_COLUMNS}, {AHEAD.format("$2")} as ahead
+    from (select) as asked
+    left join api_keys on digest = $1
+"""  # noqa: S608  names of columns
 
 LIST = f"select {_COLUMNS} from api_keys order by key_id"  # noqa: S608  names of columns
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dependency_injector import containers, providers
 
+from app.access.guesses.repository import GuessRepository
+from app.access.guesses.service import GuessService
 from app.access.released.repository import ReleasedRepository
 from app.access.released.service import ReleasedService
 from app.access.repository import AccessRepository
@@ -21,10 +23,14 @@ class AccessWiring(containers.DeclarativeContainer):
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
     clock: providers.Dependency[Clock] = providers.Dependency()
 
+    guesses: providers.Singleton[GuessService] = providers.Singleton(
+        GuessService, providers.Singleton(GuessRepository, database)
+    )
     users: providers.Singleton[UserService] = providers.Singleton(
         UserService,
         providers.Singleton(UserRepository, database),
         providers.Singleton(Passwords),
+        guesses,
         clock,
         settings=settings.provided.sign_in,
     )
@@ -32,5 +38,10 @@ class AccessWiring(containers.DeclarativeContainer):
         ReleasedService, providers.Singleton(ReleasedRepository, database), clock
     )
     service: providers.Singleton[AccessService] = providers.Singleton(
-        AccessService, providers.Singleton(AccessRepository, database), users, clock, settings=settings.provided.api
+        AccessService,
+        providers.Singleton(AccessRepository, database),
+        users,
+        guesses,
+        clock,
+        settings=settings.provided.api,
     )

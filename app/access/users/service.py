@@ -7,9 +7,10 @@ from collections import OrderedDict
 from dataclasses import replace
 from datetime import timedelta
 
+from app.access.guesses.models import Guesser, guesser, household
+from app.access.guesses.service import GuessService
 from app.access.keys import checked_name
 from app.access.models import AccessScope, AuditEntry, Caller, NotAuthenticated, TooManyRequests, User
-from app.access.rate_limit import RateLimit
 from app.access.tokens import new_session_id, token_digest
 from app.access.users.models import BrowserSession, SessionLimits, UserRequest, checked_password
 from app.access.users.passwords import Passwords
@@ -33,17 +34,22 @@ class UserService:
     """Users and their sessions; one for each process."""
 
     def __init__(
-        self, repository: UserRepository, passwords: Passwords, clock: Clock, *, settings: SignInSettings
+        self,
+        repository: UserRepository,
+        passwords: Passwords,
+        guesses: GuessService,
+        clock: Clock,
+        *,
+        settings: SignInSettings,
     ) -> None:
         self._repository = repository
+        self._guesses = guesses
         self._passwords = passwords
         self._clock = clock
         self._limits = SessionLimits(timedelta(hours=settings.idle_hours), timedelta(hours=settings.whole_hours))
         self._found: OrderedDict[bytes, tuple[BrowserSession, float]] = OrderedDict()
         self._named: OrderedDict[str, tuple[User | None, float]] = OrderedDict()
-        guesses = settings.guesses_per_minute
-        self._by_address = RateLimit(guesses, guesses)
-        self._by_name = RateLimit(FROM_ANYWHERE * guesses, FROM_ANYWHERE * guesses)
+        self._per_minute = settings.guesses_per_minute
 
     # What commands and pages do to users
 
@@ -101,22 +107,22 @@ class UserService:
 
     async def sign_in(self, name: str, password: str, address: str) -> User:
         """The user of this name and password; whoever guesses learns neither which names there are nor how near they are."""
-        now = time.monotonic()
-        await self._hold_back(name, address, now)
+        guessers = self._guessers(name, address)
+        # Counted before the comparison: a hundred guesses at once are no more than one after the other.
+        if wait := await self._guesses.take(guessers):
+            raise TooManyRequests(f"too many wrong passwords; wait {wait:.0f} s", wait)
         user, digest = await self._repository.with_digest(name)
         fits = await self._passwords.matches(digest, password)
         if user is None or not fits or user.disabled_at is not None:
-            self._by_address.take(address, now)
-            self._by_name.take(name.casefold(), now)
             raise NotAuthenticated(WRONG)
+        await self._guesses.give_back(guessers)
         if self._passwords.outdated(digest):
             await self._repository.update_digest(user.user_id, await self._passwords.digest(password))
         return user
 
-    async def _hold_back(self, name: str, address: str, now: float) -> None:
-        wait = max(self._by_address.wait(address, now), self._by_name.wait(name.casefold(), now))
-        if wait:
-            raise TooManyRequests(f"too many wrong passwords; wait {wait:.0f} s", wait)
+    def _guessers(self, name: str, address: str) -> tuple[Guesser, ...]:
+        by_name = guesser("name", name.casefold(), FROM_ANYWHERE * self._per_minute)
+        return guesser("password of", household(address), self._per_minute), by_name
 
     async def begin(self, caller: Caller, browser: str, before: str) -> str:
         """The id of a new session of the key or user; the one that the browser showed before is over."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.access import sql as access
+from app.access.guesses import sql as guesses
 from app.access.users import sql as users
 from app.alerting import config_problems
 from app.alerting.delivery import sql as delivery
@@ -43,6 +44,7 @@ RETENTIONS: tuple[Retention, ...] = (
     *config_problems.RETAINED,
     *access.RETAINED,
     users.SESSIONS,
+    *guesses.RETAINED,
     *events.RETAINED,
     *websites.RETAINED,
     *rollups.RETAINED,

@@ -116,6 +116,40 @@ async def test_guesses_learn_nothing_and_have_to_wait(api: ServedApi, monkeypatc
     assert len(compared) == 10, "nothing is compared for whoever waits"
 
 
+async def test_several_replicas_share_the_limits_of_guesses(api: ServedApi, database_url: str) -> None:
+    chosen = {"api": {"failures_per_minute": 4}, "sign_in": {"guesses_per_minute": 4}}
+    await users_of(api).add(UserRequest("anna"), SECRET, ADMINISTRATOR)
+    key = await api.key()
+    async with served_api(database_url, **chosen) as one, served_api(database_url, **chosen) as other:
+        async with browser(one) as first, browser(other) as second:
+            assert (await sign_in(first)).status_code == 303, "a right password is no guess"
+            pages = [first, second, first, second, first, second]
+            assert [(await sign_in(page, "anna", "x")).status_code for page in pages] == [401] * 4 + [429] * 2
+            assert (await sign_in(second)).status_code == 429
+            elsewhere = {"X-Forwarded-For": "2001:db8::1"}
+            assert (await sign_in(first, key=key)).status_code == 303, "keys have a limit of their own"
+        trusting = {**chosen, "api": {"failures_per_minute": 4, "proxies": "127.0.0.1"}}
+        async with served_api(database_url, **trusting) as behind, browser(behind, headers=elsewhere) as third:
+            assert (await sign_in(third)).status_code == 303, "another address, and the name has room"
+        wrong = [f"gk_{number:043}" for number in range(6)]
+        async with one.client() as first, other.client() as second:
+            asked = zip([first, second] * 3, wrong, strict=True)
+            found = [
+                (await client.get("/areas", headers={"Authorization": f"Bearer {guess}"})) for client, guess in asked
+            ]
+            assert [answer.status_code for answer in found] == [401] * 4 + [429] * 2
+            assert 1 <= int(found[-1].headers["retry-after"]) <= 15
+        async with other.client(key) as known:
+            assert (await known.get("/areas")).status_code == 429
+    async with api.container.database().connection() as connection:
+        rows = await connection.fetch("select guesser, free_at from sign_in_guesses")
+        assert "anna" not in str(rows)
+        await connection.execute("update sign_in_guesses set free_at = free_at - interval '1 day'")
+    await api.access.tidy(api.container.clock().now())
+    async with api.container.database().connection() as connection:
+        assert not await connection.fetchval("select count(*) from sign_in_guesses")
+
+
 @pytest.mark.parametrize(
     ("asked", "location"),
     [

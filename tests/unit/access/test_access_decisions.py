@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.access.guesses.models import guesser, household
 from app.access.keys import checked_name, ends_at, limited_to
 from app.access.models import AccessScope, ApiKey
 from app.access.rate_limit import MOST, RateLimit
@@ -142,3 +143,16 @@ def test_a_limit_forgets_whom_it_has_not_seen_for_longest() -> None:
         limit.take(str(number), 0.0)
     assert limit.wait("first", 0.0) == 0.0
     assert limit.wait(str(MOST - 1), 0.0) > 0
+
+
+def test_a_guesser_waits_for_what_is_more_than_a_minute_ahead_and_shows_no_name() -> None:
+    one = guesser("name", "my password", 10)
+    assert b"password" not in one.digest
+    assert one != guesser("password of", "my password", 10)
+    assert (one.wait(0.0), one.wait(54.0), one.wait(57.0)) == (0.0, 0.0, 3.0)
+    assert [household(text) for text in ("192.0.2.7", "::ffff:192.0.2.7", "2001:db8::9", "unknown")] == [
+        "192.0.2.7",
+        "192.0.2.7",
+        "2001:db8::/64",
+        "unknown",
+    ]

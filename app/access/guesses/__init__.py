@@ -1,0 +1,1 @@
+"""Wrong passwords and keys: how many of them all processes together let anybody try."""
