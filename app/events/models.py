@@ -22,6 +22,8 @@ class Topic(StrEnum):
     FINDINGS = "findings"
     CHANGES = "changes"
     INTERFACES = "interfaces"
+    WEBSITES = "websites"
+    SERVICES = "services"
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,55 @@ class ChangesEventData(Resource):
     recorded_at: PreciseInstant
 
 
+class InterfaceEventData(Resource):
+    """`interfaces`: an operation was `added`, `removed` or `changed` by a document of a service."""
+
+    change_id: int
+    service: str
+    group: str
+    method: str
+    path: str
+    name: str
+    document: str
+    breaking: bool
+    parts: list[str]
+
+
+class WebsiteEventData(Resource):
+    """`websites`: what happened to a website; the fields of a window or plan stand where it is about one."""
+
+    website_id: int | None
+    website: str
+    group: str
+    since: PreciseInstant | None = None
+    reason: str = ""
+    window_id: int | None = None
+    window: str | None = None
+    started_at: PreciseInstant | None = None
+    ended_at: PreciseInstant | None = None
+    note: str = ""
+    acknowledged_by: str = ""
+    plan_id: int | None = None
+    plan: str | None = None
+
+
+class ServiceEventData(Resource):
+    """`services`: what happened to a service; of operations those that went down or came back together, of a cycle its figures."""
+
+    service_id: int
+    service: str
+    group: str
+    problem: str = ""
+    failing: int | None = None
+    operations_down: int | None = None
+    operations_up: int | None = None
+    started_at: PreciseInstant | None = None
+    finished_at: PreciseInstant | None = None
+    checked: int | None = None
+    failed: int | None = None
+    p95_ms: float | None = None
+
+
 DATA_OF: dict[Topic, type[Resource]] = {
     Topic.RUNS: RunEventData,
     Topic.JOBS: JobEventData,
@@ -84,6 +133,9 @@ DATA_OF: dict[Topic, type[Resource]] = {
     Topic.ALERTS: AlertEventData,
     Topic.FINDINGS: FindingEventData,
     Topic.CHANGES: ChangesEventData,
+    Topic.INTERFACES: InterfaceEventData,
+    Topic.WEBSITES: WebsiteEventData,
+    Topic.SERVICES: ServiceEventData,
 }
 
 
@@ -96,7 +148,17 @@ class EventResource(Resource):
     item: str | None
     area: str | None
     area_eic: str | None
-    data: RunEventData | JobEventData | BackfillEventData | AlertEventData | FindingEventData | ChangesEventData
+    data: (
+        RunEventData
+        | JobEventData
+        | BackfillEventData
+        | AlertEventData
+        | FindingEventData
+        | ChangesEventData
+        | InterfaceEventData
+        | WebsiteEventData
+        | ServiceEventData
+    )
 
     @classmethod
     def of(cls, event: Event) -> Self:

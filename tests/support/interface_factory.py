@@ -13,13 +13,13 @@ from app.probes.interfaces.models import (
     CycleTrigger,
     InterfaceChange,
     InterfaceCycle,
+    InterfaceWrites,
     OperationKey,
     OperationState,
     OperationStatus,
     ProbedOperation,
     ProbeRecord,
 )
-from app.probes.interfaces.repository import InterfaceWrites
 from app.probes.scanning.models import DocumentKind, DocumentPlace, DocumentScan, Operation, ScanDefect
 from tests.support.api_factory import ServedApi
 from tests.support.page_factory import HOSTILE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.probes.maintenance.models import MaintenanceDraft
 from app.probes.regions.repository import RecordedCheck
@@ -33,17 +33,22 @@ async def keep_website(api: ServedApi, draft: WebsiteDraft, reasons: Sequence[st
     rows, now = api.container.probes().website_rows(), api.container.clock().now()
     found = await rows.add(draft, now - (len(reasons) + 1) * MINUTE)
     for place, reason in enumerate(reasons):
-        at = now - (len(reasons) - place - 1) * MINUTE
-        state = (await rows.read(found.website_id)).state
-        step = after_check(state, POLICY, at, reason, now=at)
-        record = CheckRecord(
-            step.state.latest_at, not reason, reason, status=None if reason else 200, dns_ms=2, connect_ms=10,
-            tls_ms=20, first_byte_ms=30 + place, total_ms=70 + place, bytes=1000, attempts=3 if reason else 1,
-            address="192.0.2.1", http_version="1.1", final_url=draft.url, certificate_ends_at=now + timedelta(days=9),
-            message=HOSTILE if reason else "", excerpt=HOSTILE if reason else "",
-        )  # fmt: skip
-        assert await rows.record([RecordedCheck(found.website_id, record, step)])
+        await keep_result(api, found.website_id, reason, place, now - (len(reasons) - place - 1) * MINUTE)
     return found.website_id
+
+
+async def keep_result(api: ServedApi, website_id: int, reason: str, place: int = 0, at: datetime | None = None) -> None:
+    """One more result of a website, of now unless said otherwise."""
+    rows, now = api.container.probes().website_rows(), api.container.clock().now()
+    at, found = at or now, await rows.read(website_id)
+    step = after_check(found.state, POLICY, at, reason, now=at)
+    record = CheckRecord(
+        step.state.latest_at, not reason, reason, status=None if reason else 200, dns_ms=2, connect_ms=10,
+        tls_ms=20, first_byte_ms=30 + place, total_ms=70 + place, bytes=1000, attempts=3 if reason else 1,
+        address="192.0.2.1", http_version="1.1", final_url=found.draft.url, certificate_ends_at=now + timedelta(days=9),
+        message=HOSTILE if reason else "", excerpt=HOSTILE if reason else "",
+    )  # fmt: skip
+    assert await rows.record([RecordedCheck(website_id, record, step)])
 
 
 async def keep_websites(api: ServedApi) -> dict[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -27,9 +27,29 @@ EVENTS = "gridkeeper_events"
 WEBSITES = "gridkeeper_websites"
 INTERFACES = "gridkeeper_interfaces"
 OUTBOX = "gridkeeper_outbox"
-CHANNELS = (CHANGES, EVENTS, WEBSITES, INTERFACES, OUTBOX)
+RESULTS = "gridkeeper_results"
+"""Which websites, services and operations have new results, as `w7 s3 o12`; no event tells of each, because they are many."""
+CHANNELS = (CHANGES, EVENTS, WEBSITES, INTERFACES, OUTBOX, RESULTS)
+LONGEST_NOTICE = 7000
+"""Characters; the server takes 8,000 bytes."""
 SWEEP_SECONDS = 15.0
 """Between two looks of who hears of everything: a notice may be lost with its connection."""
+
+
+def words_of(said: Iterable[str]) -> set[str]:
+    """The words of notices that hold several."""
+    return {word for text in said for word in text.split()}
+
+
+def notices_of(words: Iterable[str]) -> list[str]:
+    """As few notices as hold all of these words."""
+    found: list[str] = []
+    for word in words:
+        if found and len(found[-1]) + len(word) < LONGEST_NOTICE:
+            found[-1] += f" {word}"
+        else:
+            found.append(word)
+    return found
 
 
 class News:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -221,3 +221,28 @@ class InterfaceChange:
     breaking: bool
     parts: tuple[str, ...]
     change_id: int = 0
+
+
+@dataclass(slots=True)
+class InterfaceWrites:
+    """What is to be kept; later words about the same thing take the place of earlier ones."""
+
+    results: list[tuple[int, ProbeRecord]] = field(default_factory=list)
+    states: dict[int, OperationState] = field(default_factory=dict)
+    cycles: dict[tuple[int, datetime], InterfaceCycle] = field(default_factory=dict)
+    auth: dict[int, tuple[str, datetime]] = field(default_factory=dict)
+    """By service, why it gives no token; empty where it gives one."""
+    due: dict[int, datetime] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.results or self.states or self.cycles or self.auth or self.due)
+
+    def before(self, later: InterfaceWrites) -> InterfaceWrites:
+        """These, and then those."""
+        return InterfaceWrites(
+            [*self.results, *later.results],
+            self.states | later.states,
+            self.cycles | later.cycles,
+            self.auth | later.auth,
+            self.due | later.due,
+        )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from app.db.feed.notices import INTERFACES
+from app.db.feed.notices import INTERFACES, RESULTS, notices_of
 from app.db.retention import Retention, erase
 from app.errors import Conflict, NotFound
 from app.market.time import iso
@@ -23,6 +23,7 @@ from app.probes.interfaces.models import (
     CycleTrigger,
     InterfaceChange,
     InterfaceCycle,
+    InterfaceWrites,
     OperationKey,
     OperationRow,
     OperationState,
@@ -58,31 +59,6 @@ class TakenService:
     due_at: datetime | None
     aborted: bool
     """Whether a cycle of it was under way."""
-
-
-@dataclass(slots=True)
-class InterfaceWrites:
-    """What is to be kept; later words about the same thing take the place of earlier ones."""
-
-    results: list[tuple[int, ProbeRecord]] = field(default_factory=list)
-    states: dict[int, OperationState] = field(default_factory=dict)
-    cycles: dict[tuple[int, datetime], InterfaceCycle] = field(default_factory=dict)
-    auth: dict[int, tuple[str, datetime]] = field(default_factory=dict)
-    """By service, why it gives no token; empty where it gives one."""
-    due: dict[int, datetime] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.results or self.states or self.cycles or self.auth or self.due)
-
-    def before(self, later: InterfaceWrites) -> InterfaceWrites:
-        """These, and then those."""
-        return InterfaceWrites(
-            [*self.results, *later.results],
-            self.states | later.states,
-            self.cycles | later.cycles,
-            self.auth | later.auth,
-            self.due | later.due,
-        )
 
 
 class InterfaceRepository:
@@ -182,6 +158,7 @@ class InterfaceRepository:
                 await _keep_cycle(connection, cycle)
             await connection.executemany(sql.KEEP_AUTH, [(number, *one) for number, one in writes.auth.items()])
             await connection.executemany(sql.KEEP_DUE, list(writes.due.items()))
+            await _tell_results(connection, writes)
 
     async def requested(self) -> list[tuple[str, str, datetime]]:
         """Services for which somebody asked for a cycle that has not begun, or for the run of one suite, and when."""
@@ -287,6 +264,16 @@ def _no_operation(operation_id: int) -> NotFound:
 
 def _absent(service_id: int) -> NotFound:
     return NotFound(f"there is no service {service_id}; `gridkeeper interfaces list` shows them all")
+
+
+async def _tell_results(connection: Connection, writes: InterfaceWrites) -> None:
+    """Let whoever looks at the services and operations look again."""
+    touched = {*writes.due, *writes.auth, *(one.service_id for one in writes.cycles.values())}
+    if writes.states:
+        touched |= {row["service_id"] for row in await connection.fetch(sql.SERVICES_OF, list(writes.states))}
+    words = [*(f"s{number}" for number in sorted(touched)), *(f"o{number}" for number in sorted(writes.states))]
+    for said in notices_of(words):
+        await connection.execute(sql.TELL, RESULTS, said)
 
 
 async def _keep_documents(

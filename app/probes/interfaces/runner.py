@@ -21,8 +21,15 @@ from app.probes.interfaces.cycles.slots import due_slot, first_slot, held_slot
 from app.probes.interfaces.fetching import DocumentFetcher
 from app.probes.interfaces.logins.keeper import Logins
 from app.probes.interfaces.logins.refresh import RefreshTokens
-from app.probes.interfaces.models import CycleOutcome, CycleTrigger, InterfaceCycle, OperationState, ProbeRecord
-from app.probes.interfaces.repository import REMOVED, InterfaceRepository, InterfaceWrites
+from app.probes.interfaces.models import (
+    CycleOutcome,
+    CycleTrigger,
+    InterfaceCycle,
+    InterfaceWrites,
+    OperationState,
+    ProbeRecord,
+)
+from app.probes.interfaces.repository import REMOVED, InterfaceRepository
 from app.probes.interfaces.sending import ProbeSender
 from app.probes.interfaces.suites.models import SUITE
 from app.probes.interfaces.watched import ServiceWatch

@@ -149,6 +149,8 @@ KEEP_STATES = """
     where o.operation_id = n.operation_id and (o.checked_at is null or o.checked_at <= n.checked_at)
 """
 
+SERVICES_OF = "select distinct service_id from interface_operations where operation_id = any($1::bigint[])"
+
 KEEP_CYCLE = """
     insert into interface_cycles as c (
         service_id, started_at, due_at, trigger, outcome, operations, finished_at, checked, failed, ours, p50_ms, p95_ms,

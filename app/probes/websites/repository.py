@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from asyncpg import UniqueViolationError
 
-from app.db.feed.notices import WEBSITES
+from app.db.feed.notices import RESULTS, WEBSITES, notices_of
 from app.db.retention import Retention, erase
 from app.errors import Conflict, NotFound
 from app.probes.regions import repository as regions
@@ -254,6 +254,8 @@ class WebsiteRepository:
                 changes |= await regions.record(connection, self._region, voting)
             for website_id, changed in changes.items():
                 await _apply(connection, website_id, changed)
+            for said in notices_of(f"w{website_id}" for website_id in changes):
+                await connection.execute(sql.TELL, RESULTS, said)
         return set(changes)
 
     async def _advanced(

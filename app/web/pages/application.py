@@ -85,7 +85,15 @@ def create_pages(container: Container, probes: ServiceState) -> FastAPI:
 
 def _live_pages(pages: FastAPI, container: Container) -> LivePages:
     most = container.settings().web.max_connections * VIEWERS_PERCENT // 100
-    live = LivePages(pages, container.storage().events(), lambda: container.clock().now(), most, with_tokens)
+    storage = container.storage()
+    live = LivePages(
+        pages,
+        storage.events(),
+        lambda: container.clock().now(),
+        most,
+        notices=storage.notices(),
+        for_viewer=with_tokens,
+    )
     live.heard.append(pages.state.overview.forget)
     return live
 

@@ -21,13 +21,14 @@ from app.probes.interfaces.models import (
     CycleTrigger,
     InterfaceChange,
     InterfaceCycle,
+    InterfaceWrites,
     OperationKey,
     OperationState,
     OperationStatus,
     ProbedOperation,
     ProbeRecord,
 )
-from app.probes.interfaces.repository import InterfaceRepository, InterfaceWrites
+from app.probes.interfaces.repository import InterfaceRepository
 from tests.support.api_factory import served_api
 from tests.support.store_factory import opened
 

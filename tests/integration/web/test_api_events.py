@@ -19,7 +19,7 @@ from app.db.engine import Database
 from app.errors import Gone
 from app.events.models import EventPlace
 from app.events.repository import EventLog
-from app.events.schemas import EventResource
+from app.events.schemas import DATA_OF, EventResource
 from app.web.api.cursors import encode_cursor
 from app.web.problem_types import ProblemType
 from tests.support.api_factory import ADMINISTRATOR, ServedApi, served_api
@@ -55,6 +55,45 @@ HAPPENING = (
     "update quality_findings set state = 'accepted'",
     "delete from quality_findings",
 )
+MONITORED = (
+    """
+    insert into websites (
+        url, url_key, name, check_interval, method, timeout_seconds, failures, successes, labels, created_at, updated_at
+    ) values ('https://a', 'https://a', 'Shop', 60, 'GET', 30, 2, 2, '{"group": "web"}', now(), now())
+    """,
+    """
+    insert into website_states (website_id, status, changed_at, latest_at, due_at, unknown)
+    select website_id, 'unknown', now(), now(), now(), true from websites
+    """,
+    "update website_states set status = 'up', unknown = false",
+    "update website_states set checked_at = now()",
+    "update website_states set status = 'down', reason = 'refused'",
+    "insert into website_windows (website_id, kind, started_at) select website_id, 'down', now() from websites",
+    "update website_windows set note = 'provider informed'",
+    "update website_windows set ended_at = now() + interval '1 h'",
+    "update websites set enabled = false, updated_at = now() + interval '1 s'",
+    "update website_states set status = 'unknown'",
+    "insert into website_maintenance (name, starts_at, duration, created_at, planned_until) values ('Move', now(), '1 h', now(), now())",
+    "update website_maintenance set removed_at = now()",
+    "update websites set deleted_at = now()",
+    "insert into interface_services (name, interval_seconds, created_at) values ('shop', 900, now())",
+    """
+    insert into interface_operations (service_id, method, origin, path, status_since)
+    select service_id, 'GET', 'https://a', path, now() from interface_services, unnest(array['/a', '/b', '/c']) as path
+    """,
+    "update interface_operations set status = 'pending'",
+    "update interface_operations set status = case when path = '/c' then 'up' else 'down' end",
+    "update interface_operations set status = 'down' where path = '/c'",
+    "update interface_operations set status = 'up'",
+    "insert into interface_cycles (service_id, started_at, due_at, trigger, outcome) select service_id, now(), now(), 'clock', 'running' from interface_services",
+    "update interface_cycles set outcome = 'completed', finished_at = now(), checked = 3",
+    "update interface_services set auth_problem = 'no token', auth_failing_since = now()",
+    "update interface_services set scanned_at = now()",
+    """
+    insert into interface_changes (service_id, at, kind, method, path, breaking)
+    select service_id, now(), 'added', 'GET', '/d', false from interface_services
+    """,
+)
 TOLD = [
     ("changes", "stored"),
     ("runs", "queued"), ("runs", "running"), ("runs", "failed"),
@@ -63,6 +102,14 @@ TOLD = [
     ("backfills", "cancelled"),
     ("alerts", "fired"),
     ("findings", "open"), ("findings", "accepted"), ("findings", "removed"),
+]  # fmt: skip
+TOLD_OF_MONITORS = [
+    ("websites", "added"), ("websites", "up"), ("websites", "down"), ("websites", "window_opened"),
+    ("websites", "window_noted"), ("websites", "window_closed"), ("websites", "paused"),
+    ("websites", "maintenance_planned"), ("websites", "maintenance_ended"), ("websites", "removed"),
+    ("services", "added"), ("services", "failing"), ("services", "changed"), ("services", "recovered"),
+    ("services", "cycle_completed"), ("services", "auth_failing"),
+    ("interfaces", "added"),
 ]  # fmt: skip
 
 
@@ -129,17 +176,21 @@ async def test_every_topic_is_told_with_its_data_by_the_transaction_that_did_it(
     database, log = api.container.database(), EventLog(api.container.database())
     begin = await log.end()
     await api.container.storage().time_series().store([block([1, 2])])
-    await happen(database, *HAPPENING)
+    await happen(database, *HAPPENING, *MONITORED)
     with pytest.raises(asyncpg.DivisionByZeroError):
         await happen(database, HAPPENING[0].replace("live", "undone"), "select 1 / 0")
     page = await log.read(begin)
-    assert [(one.topic, one.kind) for one in page.events] == TOLD
+    assert [(one.topic, one.kind) for one in page.events] == TOLD + TOLD_OF_MONITORS
     told = [EventResource.of(one) for one in page.events]
-    changes, finding = told[0], told[-1]
+    changes, finding = told[0], told[17]
     assert (changes.item, changes.area, changes.area_eic) == ("load_actual", "DE_LU", DE_LU)
     assert changes.data.model_dump()["series"] == [1]
     assert (finding.area, told[1].item) == ("DE_LU", None)
-    assert told[-4].data.model_dump()["labels"] == {"area": "FR"}
+    assert told[14].data.model_dump()["labels"] == {"area": "FR"}
+    opened, failing = told[21].data.model_dump(), told[29].data.model_dump()
+    assert (opened["website"], opened["group"], opened["window"]) == ("Shop", "web", "down")
+    assert (failing["service"], failing["failing"], failing["operations_down"]) == ("shop", 2, 2)
+    assert {type(one.data) for one in told} == set(DATA_OF.values())
 
 
 async def test_a_reader_who_comes_back_to_another_replica_misses_nothing(api: ServedApi, database_url: str) -> None:

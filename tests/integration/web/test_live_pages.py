@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 from app.access.models import AccessScope
 from app.db.embedded import EmbeddedServer
 from tests.support.api_factory import ADMINISTRATOR, ServedApi, served_api
+from tests.support.monitor_factory import keep_result, keep_websites
 from tests.support.page_factory import keep_hostile_work
 
 AFAR = {"X-Forwarded-For": "192.0.2.7"}
@@ -57,6 +58,12 @@ class Stream:
         text = await self.next("parts")
         pieces = re.split(r'<\w+ id="([\w-]+)"[^>]* data-part="', text)
         return {"title": pieces[0]} | dict(zip(pieces[1::2], pieces[2::2], strict=True))
+
+    async def shows(self, name: str, right: Callable[[str], bool]) -> None:
+        """Return when a part is sent that is right."""
+        found = await self.parts()
+        while name not in found or not right(found[name]):
+            found = await self.parts()
 
     async def ends(self) -> None:
         async with asyncio.timeout(30):
@@ -138,3 +145,26 @@ async def test_a_stream_says_that_the_database_is_gone_goes_on_with_it_and_ends_
         await stream.next("parts")
         await api.container.storage().notices().close()
         await stream.ends()
+
+
+async def test_monitors_change_with_their_events_and_a_website_with_its_results(api: ServedApi) -> None:
+    """No part of these pages is made anew by the clock in the time of a test."""
+    numbers = await keep_websites(api)
+    number = numbers["up"]
+    websites = api.container.probes().websites()
+    async with (
+        streaming(api, f"/monitors/websites/{number}") as one,
+        streaming(api, f"/monitors/websites/{numbers['moved']}") as another,
+        streaming(api, "/monitors") as all_of_them,
+    ):
+        await one.parts()
+        await another.parts()
+        await all_of_them.parts()
+        await keep_result(api, number, "timeout")
+        await one.shows("results-table", lambda text: ">timeout<" in text)
+        await websites.enable(number, enabled=False)
+        await one.shows("standing", lambda text: "paused" in text)
+        await all_of_them.shows(f"website-{number}", lambda text: "paused" in text)
+        [plan] = await api.container.probes().maintenance().plans()
+        await api.container.probes().maintenance().remove(plan.plan_id)
+        await another.shows("standing", lambda text: "Maintenance “" not in text)

@@ -45,9 +45,18 @@ class PageParts:
     found: dict[str, PagePart] = field(default_factory=dict)
     each: float = EACH
     """Seconds to the next look at the page."""
+    hears: set[str] = field(default_factory=set)
+    """Whose new results the page shows, as notices name them: `w7`, `s3`."""
 
     def __call__(
-        self, name: str, tag: str = "div", classes: str = "", *, each: float = EACH, caller: Callable[[], str]
+        self,
+        name: str,
+        tag: str = "div",
+        classes: str = "",
+        *,
+        each: float = EACH,
+        hears: str = "",
+        caller: Callable[[], str],
     ) -> Markup:
         """A part, whose element has the name as its id; ValueError where that is no name or is taken."""
         if not _NAME.fullmatch(name) or name in self.found:
@@ -57,6 +66,7 @@ class PageParts:
         opening = Markup('{} id="{}"{}').format(tag, name, chosen)
         self.found[name] = PagePart(name, str(opening), text, tag, tuple(_PLACE.findall(text)))
         self.each = min(self.each, each)
+        self.hears.update(hears.split())
         return Markup(f"<!--{_MARK} {name}-->")  # noqa: S704  the name holds letters, digits and - alone
 
     def written(self, text: str) -> str:

@@ -16,6 +16,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Scope
 
 from app.access.models import NotAuthenticated
+from app.db.feed.notices import RESULTS, Notices, words_of
 from app.db.reading.context import AllowedReads, reading
 from app.errors import AppError
 from app.events.service import EventFeed
@@ -82,12 +83,14 @@ class ViewedPage:
     """When the last look began, on the clock of the process."""
     took: float = 0.0
     """Seconds that it took."""
+    heard: float = float("-inf")
+    """When something came of which this page tells alone."""
 
     def due(self, changed: float) -> float:
         """When the next look is due, where something happened last at `changed`."""
         if not self.made.good:
             return self.begun + SPACING
-        spacing = max(SPACING, min(TIMES_ITS_COST * self.took, LONGEST_SPACING))
+        spacing, changed = max(SPACING, min(TIMES_ITS_COST * self.took, LONGEST_SPACING)), max(changed, self.heard)
         return self.begun + (spacing if changed >= self.begun else max(spacing, self.made.parts.each))
 
     def wake(self) -> None:
@@ -104,10 +107,13 @@ class LivePages:
         feed: EventFeed,
         now: Callable[[], datetime],
         most: int,
+        *,
+        notices: Notices,
         for_viewer: Callable[[str, str], str],
     ) -> None:
         self._pages = pages
         self._feed = feed
+        self._notices = notices
         self._now = now
         self._most = most
         self._for_viewer = for_viewer
@@ -179,10 +185,11 @@ class LivePages:
                 self._running = None
 
     async def _run(self) -> None:
-        """Both loops, as long as somebody looks; whoever looks is let go when they end, and comes back."""
+        """The loops, as long as somebody looks; whoever looks is let go when they end, and comes back."""
         try:
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self._listen(), name="live pages: what happens")
+                loops.create_task(self._hear_results(), name="live pages: what has results")
                 loops.create_task(self._make_all(), name="live pages: what is made")
         except Exception as error:  # noqa: BLE001  what nobody foresaw ends the streams, which begin anew
             structlog.get_logger().error("live_pages_failed", exc_info=error)
@@ -212,6 +219,17 @@ class LivePages:
             async for happened in found:
                 if happened.events:
                     self._note()
+
+    async def _hear_results(self) -> None:
+        """Note which pages show what has new results; a notice that was lost costs the time to the next look."""
+        with self._notices.follow(RESULTS) as news:
+            while not self._over.is_set():
+                await news.wait(HEARTBEAT)
+                words = words_of(news.taken())
+                for page in self._viewed.values():
+                    if words & page.made.parts.hears:
+                        page.heard = time.monotonic()
+                        self._woken.set()
 
     def _note(self) -> None:
         self._changed = time.monotonic()

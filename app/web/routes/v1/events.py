@@ -58,7 +58,7 @@ async def stream_what_happens(
     last_event_id: _LastEventId = None,
     after: _After = None,
 ) -> Response:
-    """Tell what happens as server-sent events: runs, jobs, backfills, alerts, findings, changes of series and of interfaces.
+    """Tell what happens as server-sent events: runs, jobs, backfills, alerts, findings, changes of series, interfaces, websites.
 
     The stream begins now, or behind the event whose id is given, and does not end. It is the same from every replica.
     An id holds for `GRIDKEEPER_API__EVENTS_DAYS`, then it is a 410. It ends with its key. A key that is limited to areas or items is told of
