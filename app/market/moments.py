@@ -26,9 +26,10 @@ def parse_moment(text: str, zone: ZoneInfo, now: datetime, *, name: str) -> date
     """
     try:
         moment = _moment(text.strip(), zone, now, name)
-    except OverflowError:
-        moment = None
-    if moment is None or not EARLIEST <= local_day(moment, zone) <= LATEST:
+        inside = EARLIEST <= local_day(moment, zone) <= LATEST
+    except OverflowError:  # the first and last day of all have no midnight in every zone
+        inside = False
+    if not inside:
         raise ConfigurationError(f"{name} {text!r} lies outside {EARLIEST} to {LATEST}")
     return moment
 
@@ -40,7 +41,7 @@ def parse_known_at(text: str, zone: ZoneInfo, now: datetime, *, name: str) -> da
     except ValueError:
         instant = None
     if instant is not None and instant.tzinfo is not None:
-        return instant.astimezone(UTC)
+        return _in_utc(instant, text, name)
     return parse_moment(text, zone, now, name=name)
 
 
@@ -112,6 +113,10 @@ def parse_instant(text: str, *, name: str) -> datetime:
         if instant.time() != time(0) or "T" in text:
             raise ConfigurationError(f"{name} {text!r} lacks its offset: write it as {text.strip()}Z for UTC")
         instant = instant.replace(tzinfo=UTC)
+    return _in_utc(instant, text, name)
+
+
+def _in_utc(instant: datetime, text: str, name: str) -> datetime:
     try:
         return instant.astimezone(UTC)
     except OverflowError:

@@ -64,11 +64,18 @@ def keep_session(response: Response, request: Request, settings: Settings, sessi
 
 
 def form_token(request: Request, settings: Settings) -> tuple[str, str]:
-    """What a form carries, and the cookie that it belongs to; another site knows neither."""
-    cookie = request.cookies.get(
-        _named(_FORM, request, secure=over_tls(request, settings)), ""
-    ) or secrets.token_urlsafe(32)
+    """What a form carries, and the cookie that the browser has to keep for it; another site knows neither.
+
+    Whoever is signed in has a cookie for that: several windows that open at once carry the same token. Others get a second one.
+    """
+    if session := session_id(request, settings):
+        return _token(session), ""
+    cookie = _form_cookie(request, settings) or secrets.token_urlsafe(32)
     return _token(cookie), cookie
+
+
+def _form_cookie(request: Request, settings: Settings) -> str:
+    return request.cookies.get(_named(_FORM, request, secure=over_tls(request, settings)), "")
 
 
 def keep_form_cookie(response: Response, request: Request, settings: Settings, cookie: str) -> None:
@@ -77,17 +84,21 @@ def keep_form_cookie(response: Response, request: Request, settings: Settings, c
     )
 
 
-def is_own_form(request: Request, settings: Settings, token: str) -> bool:
-    """Whether a form comes from a page of ours: from its address, and with the token of the browser's cookie."""
-    origin = request.headers.get("origin", "").partition("://")[2]
-    cookie = request.cookies.get(_named(_FORM, request, secure=over_tls(request, settings)), "")
-    return origin == request.headers.get("host") and bool(cookie) and hmac.compare_digest(_token(cookie), token)
+def is_from_here(request: Request) -> bool:
+    """Whether a form comes from a page below the address that it is sent to."""
+    return request.headers.get("origin", "").partition("://")[2] == request.headers.get("host")
+
+
+def has_own_token(request: Request, settings: Settings, token: str) -> bool:
+    """Whether the token of a form belongs to a cookie that the browser sends with it."""
+    cookie = session_id(request, settings) or _form_cookie(request, settings)
+    return bool(cookie) and _same(_token(cookie), token)
 
 
 def keep_notice(response: Response, request: Request, settings: Settings, text: str) -> None:
     """Let the next page say what was done; "" where it was said."""
     kept = base64.urlsafe_b64encode(text.encode()).decode() if text else ""
-    value = f"{_signed(form_token(request, settings)[1], kept)}.{kept}" if kept else ""
+    value = f"{_signed(form_token(request, settings)[0], kept)}.{kept}" if kept else ""
     secure = over_tls(request, settings)
     _set(response, _named(_NOTICE, request, secure=secure), value, secure=secure)
 
@@ -97,7 +108,7 @@ def notice_of(request: Request, settings: Settings) -> str:
     signature, _, kept = request.cookies.get(
         _named(_NOTICE, request, secure=over_tls(request, settings)), ""
     ).partition(".")
-    if not kept or not hmac.compare_digest(signature, _signed(form_token(request, settings)[1], kept)):
+    if not kept or not _same(signature, _signed(form_token(request, settings)[0], kept)):
         return ""
     try:
         return base64.urlsafe_b64decode(kept).decode()
@@ -105,8 +116,13 @@ def notice_of(request: Request, settings: Settings) -> str:
         return ""
 
 
-def _signed(cookie: str, kept: str) -> str:
-    return hmac.new(f"notice {cookie}".encode(), kept.encode(), hashlib.sha256).hexdigest()
+def _signed(token: str, kept: str) -> str:
+    return hmac.new(f"notice {token}".encode(), kept.encode(), hashlib.sha256).hexdigest()
+
+
+def _same(one: str, other: str) -> bool:
+    """Compared as bytes: what a browser sends need not be ASCII."""
+    return hmac.compare_digest(one.encode(), other.encode())
 
 
 def _token(cookie: str) -> str:

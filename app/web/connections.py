@@ -16,6 +16,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from app.schemas import ProblemResource
+from app.web.api.boundary import SECURITY_HEADERS
 
 HEADER_SECONDS = 10.0
 """From the connection, or the answer before, to the end of a request's headers."""
@@ -111,7 +112,7 @@ class LimitedProtocol(H11Protocol):
         """The answer to what is no request, in the form of every other error."""
         body = NO_REQUEST.model_dump_json().encode()
         headers = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body)))]
-        headers.append(("Connection", "close"))
+        headers += [*SECURITY_HEADERS.items(), ("Connection", "close")]
         status = HTTPStatus.BAD_REQUEST
         events = (
             h11.Response(status_code=status.value, headers=headers, reason=status.phrase.encode()),

@@ -54,6 +54,7 @@ class ApiBoundary:
         state.update(request_id=request_id, address=address, local=local, method=scope["method"])
         answer = _with_headers(send, request_id)
         if not is_api(scope["path"]):
+            scope = scope if scope["path"].endswith(_STREAM) else _get_for_head(scope)
             await self._app(scope, receive, answer)
         elif not known_host(headers.get("host", ""), self._hosts):
             await api_problem(wrong_host(), request_id)(scope, receive, answer)
@@ -74,6 +75,8 @@ def _get_for_head(scope: Scope) -> Scope:
     return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
 
+_STREAM = "/live"
+"""What a page is told never ends, so that nobody may ask for it without reading it."""
 _SHORT = re.compile(r"/api(/websites(?:/.*)?)")
 _FORM = b"application/x-www-form-urlencoded"
 

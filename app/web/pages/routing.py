@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -22,7 +22,7 @@ from app.errors import AppError
 from app.kit.language import gettext, gettext_noop
 from app.web.api.boundary import known_host, own_hosts, wrong_host
 from app.web.api_problems import as_api_error
-from app.web.browser_session import credentials_of, is_own_form
+from app.web.browser_session import credentials_of, has_own_token, is_from_here
 from app.web.dependencies import BEARER, access_service, check_query, query_names
 from app.web.pages.forms import changed
 from app.web.pages.languages import PARAMETER, check_language
@@ -38,7 +38,9 @@ _QUIET_CHALLENGE = 'Bearer realm="gridkeeper"'
 
 
 class ForeignForm(ApiError):
-    """A form that no page of ours sent, or that is too old."""
+    """A form that no page of ours sent, or that is too old; `fields` are those of one that a page of ours sent."""
+
+    fields: Mapping[str, str] | None = None
 
 
 class PageRoute(APIRoute):
@@ -137,18 +139,25 @@ async def read_own_form(request: Request) -> None:
     except TimeoutError:
         raise ApiError(ProblemType.BODY_TOO_SLOW, gettext("the form did not arrive in time; send it again")) from None
     fields = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
-    if not is_own_form(request, settings, fields.get("form", "")):
-        raise ForeignForm(
-            ProblemType.NOT_ALLOWED,
-            gettext(
-                "Nothing was done: the browser did not send the cookie with this form that belongs to it, or sent it from another "
-                "address. That happens when the page was open while the service began anew or somebody signed out, when cookies "
-                "are blocked, or when another site sent the form. Open the page anew, and send it again."
-            ),
-        )
+    from_here = is_from_here(request)
+    if not (from_here and has_own_token(request, settings, fields.get("form", ""))):
+        raise _foreign_form(fields if from_here else None)
     if any("\0" in value for value in fields.values()):
         raise ApiError(ProblemType.INVALID_REQUEST, gettext("a field of the form holds a null character; remove it"))
     request.state.form = fields
+
+
+def _foreign_form(fields: Mapping[str, str] | None) -> ForeignForm:
+    error = ForeignForm(
+        ProblemType.NOT_ALLOWED,
+        gettext(
+            "Nothing was done: the browser did not send the cookie with this form that belongs to it, or sent it from another "
+            "address. That happens when the page was open while the service began anew or somebody signed out, when cookies "
+            "are blocked, or when another site sent the form. Open the page anew, and send it again."
+        ),
+    )
+    error.fields = fields
+    return error
 
 
 def _too_large() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated
 
@@ -16,10 +17,11 @@ from app.kit.language import gettext, gettext_noop
 from app.web.browser_session import keep_session, session_id
 from app.web.dependencies import OPEN, READ_LIMITED, Asking, CurrentSettings, access_service, user_service
 from app.web.pages.rendering import render
-from app.web.pages.routing import check_host, page_router, read_own_form
+from app.web.pages.routing import ForeignForm, check_host, identify, page_router, read_own_form
 
 router = page_router()
 
+_TOO_LATE = gettext_noop("Nobody was signed in: this page was older than the cookie of the browser. Send it once more.")
 _NO_KEY = gettext_noop("this key is not known, or not usable any more")
 
 
@@ -34,7 +36,10 @@ async def sign_in_page(
 @router.post("/sign-in", openapi_extra=OPEN)
 async def sign_in(request: Request, settings: CurrentSettings) -> Response:
     """Begin a session of the browser, with a new id whatever it had before."""
-    await read_own_form(request)
+    try:
+        await read_own_form(request)
+    except ForeignForm as error:
+        return await _sent_too_late(request, error)
     fields, users = request.state.form, user_service(request)
     try:
         caller = await _who(request)
@@ -45,10 +50,28 @@ async def sign_in(request: Request, settings: CurrentSettings) -> Response:
         answer.headers["Retry-After"] = str(max(1, round(error.retry_after)))
         return answer
     session = await users.begin(caller, request.headers.get("user-agent", ""), session_id(request, settings))
-    first = "data" if caller.limited else ""  # the overview tells of all
-    response = _go(f"./{own_path(fields.get('next', ''))[1:] or first}")
+    response = _on(caller, fields)
     keep_session(response, request, settings, session)
     return response
+
+
+async def _sent_too_late(request: Request, error: ForeignForm) -> Response:
+    """What a form of ours leads to whose token is no longer that of the browser: sent twice, or from one of two windows."""
+    if error.fields is None:
+        raise error
+    try:
+        await identify(request)
+    except NotAuthenticated:
+        pass
+    else:
+        if (caller := request.state.caller).rights is not None:
+            return _on(caller, error.fields)
+    return _welcome(request, gettext(_TOO_LATE), error.fields.get("next", ""), HTTPStatus.FORBIDDEN)
+
+
+def _on(caller: Caller, fields: Mapping[str, str]) -> RedirectResponse:
+    """The way to the page that was asked for; the overview tells of all, and is not for whoever may see a part."""
+    return _go(f"./{own_path(fields.get('next', ''))[1:] or ('data' if caller.limited else '')}")
 
 
 async def _who(request: Request) -> Caller:
@@ -72,8 +95,13 @@ def _go(path: str) -> RedirectResponse:
 
 @router.post("/sign-out", openapi_extra=OPEN)
 async def sign_out(request: Request, settings: CurrentSettings) -> Response:
-    """End the session of this browser."""
-    await read_own_form(request)
+    """End the session of this browser; another window of it may have done so already."""
+    try:
+        await read_own_form(request)
+    except ForeignForm as error:
+        if error.fields is None or session_id(request, settings):
+            raise
+        return _go("sign-in")
     await user_service(request).end(session_id(request, settings))
     response = _go("sign-in")
     keep_session(response, request, settings, "")

@@ -184,6 +184,7 @@ async def test_runs_are_found_by_job_and_outcome_page_by_page_and_each_has_a_pag
             ("/work?before=x", 422),
             ("/work/run?job=x&at=2026-01-01T12:00:00", 404),
             ("/work/run?job=x&at=2026-01-01T12:00:00Z", 404),
+            ("/work/run?job=x&at=9999-12-31T23:59-10:00", 404),
             ("/work/run?job=x", 422),
             ("/work/nothing", 404),
         ):

@@ -39,7 +39,8 @@ def browser(api: ServedApi, **options: object) -> httpx.AsyncClient:
 async def test_a_page_lets_the_browser_load_what_is_ours_and_nothing_else(api: ServedApi, path: str) -> None:
     async with browser(api) as client:
         page = await client.get(path)
-        assert page.status_code == 200
+        head = await client.head(path)
+        assert (page.status_code, head.status_code, head.content) == (200, 200, b"")
         policy = page.headers["content-security-policy"]
         assert "unsafe" not in policy
         assert policy.startswith("default-src 'none'")

@@ -276,3 +276,30 @@ async def test_a_password_that_is_easily_guessed_is_refused(password: str) -> No
 
     with pytest.raises(ConfigurationError):
         checked_password(password, "anna")
+
+
+async def test_a_sign_in_that_is_sent_twice_or_from_an_older_window_is_no_dead_end(api: ServedApi) -> None:
+    await users_of(api).add(UserRequest("anna"), SECRET, ADMINISTRATOR)
+    async with browser(api) as client:
+        fields = {**await form_of(client), "name": "anna", "password": SECRET, "next": "/work?job=x"}
+        older = await form_of(client)
+        assert (await client.post("/sign-in", data=fields)).status_code == 303
+        twice = await client.post("/sign-in", data=fields)
+        assert (twice.status_code, twice.headers["location"]) == (303, "./work?job=x"), "who is signed in goes on"
+        assert (await client.get("/work")).status_code == 200
+        foreign = await client.post("/sign-in", data=fields, headers={"Origin": "https://evil.example"})
+        assert (foreign.status_code, "location" in foreign.headers) == (403, False)
+        forms = [await form_of(client, path) for path in ("/work", "/alerts")]
+        assert forms[0]["form"] == forms[1]["form"] != older["form"], "all windows of a session have one token"
+        client.cookies.clear()
+        late = await client.post("/sign-in", data=fields)
+        assert (late.status_code, "Send it once more" in late.text) == (403, True)
+        assert 'value="/work?job=x"' in late.text
+        assert (await sign_in(client)).status_code == 303
+        assert (await client.post("/sign-out", data=older)).status_code == 403, "a form of another session ends nothing"
+        client.cookies.clear()
+        assert (await client.post("/sign-out", data=older)).headers["location"] == "sign-in"
+        hostile = {"form": "\N{EURO SIGN}", "key": "x"}
+        assert (await client.post("/sign-in", data=hostile)).status_code == 403, "a token need not be ASCII"
+        notice = f"gridkeeper-notice-{httpx.URL(api.url).port}=\xe9.YQ=="
+        assert (await client.get("/sign-in", headers=[(b"Cookie", notice.encode("latin-1"))])).status_code == 200

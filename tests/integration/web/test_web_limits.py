@@ -130,6 +130,7 @@ async def test_a_request_without_host_is_told_in_the_form_of_every_error() -> No
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"application/problem+json" in head
+    assert b"X-Frame-Options: DENY" in head, "careful headers are on every answer"
     assert "one header Host" in json.loads(body)["detail"]
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.errors import ConfigurationError
-from app.market.moments import parse_instant, parse_interval, parse_moment, parse_month
+from app.market.moments import parse_instant, parse_interval, parse_known_at, parse_moment, parse_month
 from app.market.time import iso
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -54,11 +54,19 @@ def test_something_else_is_refused_with_the_option_and_the_forms(text: str) -> N
         "-3650000d",
         f"+{10**17}d",
         "0001-01-01T00:00+14:00",
+        "9999-12-31T23:59Z",
+        "9999-12-31T23:59-10:00",
     ],
 )
 def test_a_moment_far_from_any_market_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="outside 1990"):
         parse_moment(text, BERLIN, NOW, name="--from")
+
+
+def test_when_something_was_known_is_an_instant_that_utc_has() -> None:
+    assert iso(parse_known_at("9999-12-31T23:59Z", BERLIN, NOW, name="as_of")) == "9999-12-31T23:59:00Z"
+    with pytest.raises(ConfigurationError, match=r"as_of .* outside the years 1 to 9999"):
+        parse_known_at("9999-12-31T23:59-10:00", BERLIN, NOW, name="as_of")
 
 
 def test_the_first_day_may_begin_at_local_midnight() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -48,6 +48,15 @@ def following_runs(found: Sequence[JobRun]) -> str:
     return encode_cursor((part_of(last.scheduled_for), last.job))
 
 
+def _in_utc(at: datetime) -> bool:
+    """Whether UTC has this instant, which the first and last hours of all have elsewhere only."""
+    try:
+        at.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
+
+
 @router.get("/work/run", openapi_extra=READ)
 async def run_page(
     request: Request,
@@ -58,7 +67,7 @@ async def run_page(
     at: Annotated[datetime, Query()],
 ) -> Response:
     """A run: why it was, how it ended, what it did, and what was asked of the source meanwhile."""
-    if at.tzinfo is None:
+    if at.tzinfo is None or not _in_utc(at):
         raise NotFound(gettext("a run is named by an instant with its offset; /work lists the runs"))
     run = await services.storage().job_runs().run_of((job, at))
     if run is None:
