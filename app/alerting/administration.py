@@ -154,6 +154,11 @@ class AlertAdministration:
         async with self._database.connection() as connection:
             return [silence_of(row) for row in await connection.fetch(sql.SILENCES, since)]
 
+    async def newest_silences(self, since: datetime, *, before: int | None, limit: int) -> list[Silence]:
+        """Those of them that were made before the one of this number, the newest first."""
+        async with self._database.connection() as connection:
+            return [silence_of(row) for row in await connection.fetch(sql.SILENCES_BEFORE, since, before, limit)]
+
     async def end_silence(self, silence_id: int, now: datetime) -> None:
         """End a silence now; NotFound where there is none or it is over."""
         async with self._database.connection() as connection:

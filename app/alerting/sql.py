@@ -60,6 +60,13 @@ SILENCES = """
     where ends_at > $1
     order by silence_id
 """
+SILENCES_BEFORE = """
+    select silence_id, matchers, starts_at, ends_at, author, comment
+    from silences
+    where ends_at > $1 and ($2::bigint is null or silence_id < $2)
+    order by silence_id desc
+    limit $3
+"""
 END_SILENCE = """
     update silences set ends_at = greatest(starts_at, $2) where silence_id = $1 and ends_at > $2 returning silence_id
 """

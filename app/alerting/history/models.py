@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from app.alerting.administration import AlertView
 from app.alerting.models import Alert, EvaluationStatus, Severity
-from app.alerting.state.silences import Matcher, Mute, Operator, described, silenced_by
+from app.alerting.state.silences import Matcher, Operator
 
 MOST_POINTS = 240
 """Of a drawing: the evaluations of longer ranges are drawn together."""
@@ -158,12 +158,3 @@ def exact_matchers(alert: Alert) -> list[str]:
     """Matchers of this alert alone, as people write them."""
     labels: Mapping[str, str] = {"rule": alert.rule, **dict(alert.labels)}
     return [str(Matcher(name, Operator.EQUAL, value)) for name, value in labels.items()]
-
-
-def held_back(quiet: Mute, views: Sequence[AlertView]) -> list[AlertView]:
-    """The alerts that a silence or window matches."""
-    return [
-        view
-        for view in views
-        if silenced_by([quiet], described(view.alert.labels, view.alert.severity, view.alert.rule)) is not None
-    ]

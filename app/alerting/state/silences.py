@@ -136,6 +136,29 @@ def silenced_by(quiets: Sequence[Mute], labels: Mapping[str, str]) -> Mute | Non
     return next((quiet for quiet in quiets if all(matcher.matches(labels) for matcher in quiet.matchers)), None)
 
 
+class MatchedAlerts:
+    """Which of many alerts each silence or window matches; those with a label of one value are looked up."""
+
+    def __init__(self, alerts: Sequence[Mapping[str, str]]) -> None:
+        self._alerts = alerts
+        self._with: dict[tuple[str, str], list[int]] = {}
+        for number, labels in enumerate(alerts):
+            for pair in labels.items():
+                self._with.setdefault(pair, []).append(number)
+
+    def count(self, quiet: Mute) -> int:
+        """How many there are; one that cannot be used matches none."""
+        if quiet.problem:
+            return 0
+        equal = [
+            self._with.get((matcher.name, matcher.value), [])
+            for matcher in quiet.matchers
+            if matcher.operator is Operator.EQUAL and matcher.value
+        ]
+        among = min(equal, key=len, default=range(len(self._alerts)))
+        return sum(all(one.matches(self._alerts[number]) for one in quiet.matchers) for number in among)
+
+
 def described(labels: Labels, severity: Severity, rule: str, of_rule: Labels = ()) -> dict[str, str]:
     """What the matchers of a silence see of an alert; its labels have those of its rule in them when they are kept."""
     return {**dict(of_rule), **dict(labels), "rule": rule, "severity": severity.value}

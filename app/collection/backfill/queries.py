@@ -46,6 +46,9 @@ LAST_FAILED = """
     order by 1, 2, 3, 4
 """
 
+MOST_OPEN = 200
+"""Of those that are not over, however many are listed: each is counted anew."""
+
 # Between two windows a worker holds none for a moment.
 PROGRESS = f"""
     select
@@ -124,7 +127,12 @@ PROGRESS = f"""
         backfill_id = $1
         or $1::bigint is null
         and (
-            finished_at is null and cancelled_at is null
+            backfill_id in (
+                select backfill_id from backfills
+                where finished_at is null and cancelled_at is null
+                order by backfill_id desc
+                limit {MOST_OPEN}
+            )
             or backfill_id in (select backfill_id from backfills order by backfill_id desc limit $2)
         )
     order by backfill_id desc

@@ -101,7 +101,7 @@ _FINDINGS = """
         and ($2::text[] is null or area_eic = any($2))
         and ($3::text = '' or rule = $3)
         and ($4::text = '' or severity = $4)
-        and ($5::text = '' or state = $5)
+        and ($5::text[] is null or state = any($5))
         and ($6::timestamptz is null or interval_end > $6)
         and ($7::timestamptz is null or interval_start < $7)
         and ($8::bigint is null or finding_id < $8)
@@ -118,7 +118,7 @@ class FindingFilter:
     areas: Collection[str] | None = None
     rule: str = ""
     severity: str = ""
-    state: str = ""
+    states: Collection[str] | None = None
     interval: Interval | None = None
 
 
@@ -165,7 +165,8 @@ class QualityOverview:
         """Those that were found before the one of this number, the newest first."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                _FINDINGS, _listed(wanted.items), _listed(wanted.areas), wanted.rule, wanted.severity, wanted.state,
+                _FINDINGS, _listed(wanted.items), _listed(wanted.areas), wanted.rule, wanted.severity,
+                _listed(wanted.states),
                 wanted.interval.start if wanted.interval else None, wanted.interval.end if wanted.interval else None,
                 before, limit,
             )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from app.access.models import AccessScope
+from app.web.api.cursors import encode_cursor
 from app.web.problem_types import ProblemType
 from tests.support.api_factory import served_api
 from tests.support.quality_series import load
@@ -41,6 +42,10 @@ async def test_findings_are_listed_accepted_and_looked_at_again(database_url: st
         assert [one["day"] for one in scores] == sorted(one["day"] for one in scores)
         assert await data(client, "/quality/scores", item="price_day_ahead") == []
         [finding] = await data(client, "/quality/findings", state="open", **{"from": "-60d"})
+        first = (await client.get("/quality/findings", params={"from": "-60d", "limit": 1})).json()
+        beyond = encode_cursor((-finding["id"],))
+        assert (first["data"], first["next"]) == ([finding], None)
+        assert await data(client, "/quality/findings", next=beyond, **{"from": "-60d"}) == []
         path = f"/quality/findings/{finding['id']}"
         rechecked = (await client.post(f"{path}/recheck")).json()
         assert (rechecked["finding"]["state"], rechecked["scan"]["series"]) == ("open", 1)

@@ -47,7 +47,9 @@ async def test_an_alert_has_its_evidence_its_history_and_every_attempt_at_its_me
             await person.page(path, status)
 
 
-async def test_an_operator_acknowledges_and_silences_and_a_reader_does_not(api: ServedApi) -> None:
+async def test_an_operator_acknowledges_and_silences_and_a_reader_does_not(
+    api: ServedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with page_person(api, AccessScope.READ) as reader, page_person(api, AccessScope.OPERATE) as operator:
         assert "gridkeeper alerts ack 1" in await reader.page("/alerts/1")
         assert "Acknowledge</button>" not in await reader.page("/alerts")
@@ -69,6 +71,10 @@ async def test_an_operator_acknowledges_and_silences_and_a_reader_does_not(api: 
         assert "Silence 2 is over." in await operator.do("/alerts/silences/2/end", "/alerts/silences/2/end")
         assert (await operator.send("/alerts", "/alerts/silences/2/end")).status_code == 404
         assert ">over<" in await operator.page("/alerts/silences?all=true")
+        monkeypatch.setattr("app.web.pages.alerting.silences.MOST_SILENCES", 1)
+        newest = await operator.page("/alerts/silences?all=true")
+        assert ("?all=true&before=2" in newest, ">over<" in newest) == (True, True)
+        assert 'rel="next"' not in await operator.page("/alerts/silences?all=true&before=2"), "the first ends the list"
         assert (await operator.send("/alerts", "/alerts/99/acknowledge")).status_code == 404
     [view] = await api.container.alerting().administration().alerts([Phase.FIRING])
     assert (view.alert.acknowledged_by, view.note) == ("operate-1", HOSTILE)

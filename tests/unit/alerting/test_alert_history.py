@@ -14,12 +14,11 @@ from app.alerting.history.models import (
     AlertOrder,
     exact_matchers,
     grouped,
-    held_back,
     range_around,
     range_of,
 )
 from app.alerting.models import Alert, Phase, Severity, labels_of
-from app.alerting.state.silences import Silence, described, parse_matchers
+from app.alerting.state.silences import MatchedAlerts, Silence, described, parse_matchers
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ALERT = Alert(
@@ -79,6 +78,7 @@ def test_the_matchers_of_an_alert_silence_it_and_no_other(value: str) -> None:
     assert not any("\n" in line for line in lines)
     silence = Silence(parse_matchers(lines), NOW, NOW + timedelta(hours=1))
     other = replace(alert, labels=labels_of({"area": f"{value}x", "a b": value}))
-    views = [AlertView(one, "") for one in (alert, other, replace(alert, rule="gap_old"))]
-    assert [view.alert for view in held_back(silence, views)] == [alert]
+    alerts = [described(one.labels, one.severity, one.rule) for one in (alert, other, replace(alert, rule="gap_old"))]
+    assert [MatchedAlerts([one]).count(silence) for one in alerts] == [1, 0, 0]
+    assert MatchedAlerts(alerts).count(silence) == 1
     assert described(alert.labels, alert.severity, alert.rule)["rule"] == "data_late"

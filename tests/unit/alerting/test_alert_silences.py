@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.alerting.state.silences import (
+    MatchedAlerts,
     Matcher,
     Operator,
     Silence,
@@ -71,6 +73,16 @@ def test_a_silence_lasts_from_its_start_until_before_its_end() -> None:
     assert silenced_by([silence], {"area": "FR"}) is silence
     assert silenced_by([silence], {"area": "NL"}) is None
     assert silence.name == "silence 7"
+
+
+@pytest.mark.parametrize("texts", [["area=FR"], ["area=~F.*", "area!="], ["area=FR", "item!=x"], ["area=FR", "item="]])
+def test_matched_alerts_are_those_that_it_silences(texts: list[str]) -> None:
+    alerts = [{"area": "FR"}, {"area": "FR", "item": "x"}, {"area": "NL"}, {}, {"area": "F", "item": ""}]
+    silence = Silence(parse_matchers(texts), T0, T0 + MINUTE)
+    expected = sum(silenced_by([silence], labels) is silence for labels in alerts)
+    assert MatchedAlerts(alerts).count(silence) == expected > 0
+    assert MatchedAlerts(alerts).count(replace(silence, problem="no pattern")) == 0
+    assert MatchedAlerts([]).count(silence) == 0
 
 
 def test_a_maintenance_window_keeps_its_local_hour_when_the_clock_changes() -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
 
-from app.alerting.history.models import exact_matchers, held_back
+from app.alerting.administration import AlertView
+from app.alerting.history.models import exact_matchers
 from app.alerting.models import Phase
 from app.alerting.schemas import MaintenanceBody, MaintenanceResource, SilenceBody, SilenceResource
-from app.alerting.state.silences import Mute
+from app.alerting.state.silences import MatchedAlerts, described
 from app.errors import AppError, NotFound
 from app.kit.language import gettext
 from app.market.text import counted
@@ -24,7 +25,7 @@ from app.web.routes.v1.alerting import alerts as routes
 
 router = page_router()
 
-MOST_COUNTED = 10_000
+MOST_COUNTED, MOST_SILENCES = 10_000, 100
 LENGTHS = ("30m", "1h", "2h", "4h", "8h", "1d", "3d", "7d")
 SILENCE = {"matchers": "", "for": "2h", "until": "", "from": "", "comment": ""}
 MAINTENANCE = {"matchers": "", "cron": "", "for": "2h", "zone": "Europe/Brussels", "comment": ""}
@@ -34,24 +35,31 @@ _Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 @router.get("/alerts/silences", openapi_extra=READ)
 async def silences_page(
-    request: Request, services: Services, now: Now, ended: Annotated[bool, Query(alias="all")] = False
+    request: Request,
+    services: Services,
+    now: Now,
+    *,
+    ended: Annotated[bool, Query(alias="all")] = False,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
 ) -> Response:
     """Who is held back at present, in times to come, and with `all` who was."""
     records = services.alerting().administration()
     views = await records.alerts([Phase.FIRING, Phase.PENDING], limit=MOST_COUNTED)
-    silences = await records.silences(datetime.min.replace(tzinfo=UTC) if ended else now)
-    windows = await records.windows()
-
-    def met(quiet: Mute) -> int:
-        return 0 if quiet.problem else len(held_back(quiet, views))
-
+    since = datetime.min.replace(tzinfo=UTC) if ended else now
+    silences = await records.newest_silences(since, before=before, limit=MOST_SILENCES + 1)
+    met = _matched(views)
     return render(
         request,
         "alerting/silences.html",
-        silences=[(SilenceResource.of(one, now), met(one)) for one in reversed(silences)],
-        windows=[(MaintenanceResource.of(one, now), met(one)) for one in windows],
+        silences=[(SilenceResource.of(one, now), met.count(one)) for one in silences[:MOST_SILENCES]],
+        following=silences[MOST_SILENCES - 1].silence_id if len(silences) > MOST_SILENCES else None,
+        windows=[(MaintenanceResource.of(one, now), met.count(one)) for one in await records.windows()],
         ended=ended,
     )
+
+
+def _matched(views: Sequence[AlertView]) -> MatchedAlerts:
+    return MatchedAlerts([described(one.alert.labels, one.alert.severity, one.alert.rule) for one in views])
 
 
 @router.get("/alerts/silences/new", openapi_extra=OPERATE)
@@ -111,7 +119,7 @@ async def end_silence_page(request: Request, services: Services, now: Now, silen
             gettext(
                 "It matches %(matchers)s: %(alerts)s.",
                 matchers=", ".join(map(str, found.matchers)),
-                alerts=counted(len(held_back(found, views)), "open alert"),
+                alerts=counted(_matched(views).count(found), "open alert"),
             ),
             gettext("People are notified within seconds of what it held back and still fires."),
         ),

@@ -101,7 +101,7 @@ async def findings_page(
             ("state", state, State),
         ):
             _check(name, text, kind)
-        wanted = FindingFilter(items, eics, rule, severity, state, _range(start, end, now))
+        wanted = FindingFilter(items, eics, rule, severity, [state] if state else None, _range(start, end, now))
         rows = await services.reads().quality_overview().findings(wanted, before=before, limit=PAGE_ROWS + 1)
     except AppError as error:
         problem = what_is_wrong(error)

@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query
 
 from app.quality.assessment.day_range import DayRange
 from app.quality.findings import State
+from app.quality.overview.queries import FindingFilter
 from app.quality.scan import ScanSelection
 from app.quality.schemas import AcceptanceBody, FindingResource, RecheckedFindingResource, ScoreResource
 from app.schemas import Page
@@ -76,12 +77,12 @@ async def list_findings(
     states: _States = [],  # noqa: B006  FastAPI copies it
 ) -> Page[FindingResource]:
     """List what is wrong with stored values, the latest first: rule, interval, evidence, severity, what became of it."""
-    rows = (
-        await services.reads()
-        .quality_rows()
-        .findings(items=wanted.items, areas=wanted.areas, interval=days.hull, states=states or None)
-    )
-    return paging.of(rows, lambda one: (-one.finding_id,), FindingResource.of)
+    filtered = FindingFilter(wanted.items, wanted.areas, states=states or None, interval=days.hull)
+    after = paging.after(int)
+    rows = await services.reads().quality_overview().findings(
+        filtered, before=-int(after[0]) if after else None, limit=paging.limit + 1
+    )  # fmt: skip
+    return paging.page(rows, lambda one: (-one.finding_id,), FindingResource.of)
 
 
 @router.post("/quality/findings/{finding_id}/accept", openapi_extra=OPERATE)
