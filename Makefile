@@ -20,7 +20,7 @@ install = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(BIN)/uv pip
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clients run test smoke check format texts lint types imports coverage bench soak chaos chaos-delivery pictures lock clean
+.PHONY: help setup clients run test smoke check format texts lint types imports coverage bench soak chaos chaos-shared chaos-delivery pictures lock clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | \
@@ -96,12 +96,17 @@ bench: $(READY)  ## Measure every promised speed; one line of JSON per figure
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 HOURS ?= 1
-soak: $(READY)  ## Run the service for HOURS against a faulty sandbox; fails where it holds more and more
+soak: $(READY)  ## HOURS of one service against a faulty sandbox, which must not hold more and more; then as long of `make chaos-shared`
 	@$(BIN)/python scripts/soak.py --hours $(HOURS)
+	@$(BIN)/python scripts/chaos.py --shared --seconds $$($(BIN)/python -c "print($(HOURS) * 3600)")
 
 KILLS ?= 50
 chaos: $(READY)  ## Kill the service KILLS times under a faulty sandbox, then look whether anything was lost
 	@$(BIN)/python scripts/chaos.py --kills $(KILLS)
+
+SECONDS ?= 600
+chaos-shared: $(READY)  ## Three replicas and four workers for SECONDS of kills, cuts and crashes, then look whether anything is lost or doubled
+	@$(BIN)/python scripts/chaos.py --shared --seconds $(SECONDS)
 
 chaos-delivery: $(READY)  ## Kill two replicas 20 times while receivers answer badly, then look who heard what
 	@$(BIN)/python scripts/chaos_delivery.py --kills 20

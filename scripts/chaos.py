@@ -2,13 +2,18 @@
 
     make chaos KILLS=50
     .venv/bin/python scripts/chaos.py --leader --kills 20
+    .venv/bin/python scripts/chaos.py --shared --seconds 600
 
 Without `--leader` one service is killed and started anew each time. In the end it may finish without faults, and every
 value that the sandbox gives has to be stored exactly once, with no gap of ours, stuck window, lease, lock or leader left.
 With `--leader` three replicas share the database, and each time the leader is killed or frozen: no slot may run twice
-or be lost, and the next leader has to plan within 10 s. Exit code 1 with a line for each violation.
+or be lost, and the next leader has to plan within 10 s. With `--shared` three replicas and four workers share a database;
+for so many seconds processes are killed, frozen and ended, their connections cut, held and left hanging, the server
+restarted and crashed, and clocks set wrong. In the end nothing may be missing, doubled or left in the queue, and the
+sandbox may have counted no more requests within a minute than the budget allows. Exit code 1 with a line for each violation.
 
-The database is an embedded one that goes away afterwards, or the empty one of GRIDKEEPER_DATABASE__URL.
+The database is an embedded one that goes away afterwards, or the empty one of GRIDKEEPER_DATABASE__URL; `--shared` has
+a server of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +33,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaos_checks import OPEN_BACKFILL, compared, left_behind, ours, rows, settled
+from chaos_heard import Receiver
 from chaos_leader import overthrow
+from chaos_shared import RULES, SHARED, shared
 from chaos_stage import AREAS, DAYS, ITEMS, ROOT, Stage, prepared, quiet, stopped, tell
 from soak import FAULTS, _wait_for_the_database
 
@@ -164,6 +171,13 @@ async def crash(stage: Stage, kills: int, chance: random.Random) -> list[str]:
 
 async def _violations(folder: Path, options: argparse.Namespace) -> list[str]:
     chance = random.Random(options.seed)  # noqa: S311  the moments of kills are no secret
+    if options.shared:
+        rules = folder / "alerts"
+        rules.mkdir(exist_ok=True)
+        (rules / "chaos.yaml").write_text(RULES)
+        channels = folder / "channels.yaml"
+        files = {"ALERTING__RULES_DIR": str(rules), "NOTIFICATIONS__CHANNELS_FILE": str(channels)}
+        return await shared(prepared(folder, SHARED | files), options.seconds, chance, Receiver(channels, chance))
     return await (overthrow if options.leader else crash)(prepared(folder), options.kills, chance)
 
 
@@ -183,6 +197,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50, help="how often (default 50)")
     parser.add_argument("--leader", action="store_true", help="three replicas; the leader is killed or frozen")
+    parser.add_argument(
+        "--shared", action="store_true", help="three replicas and four workers; all that may befall them"
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="of blows, with --shared (default 60)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the moments (default: the time)")
     parser.add_argument("--keep", type=Path, help="a folder for database and logs that stays")
     options = parser.parse_args()

@@ -102,9 +102,9 @@ async def settled(database: Database, deadline: float) -> None:
         await asyncio.sleep(0.5)
 
 
-async def left_behind(database: Database) -> list[str]:
+async def left_behind(database: Database, kinds: Mapping[str, str] = LEFT_BEHIND) -> list[str]:
     """Everything that nobody will clear up any more; asked after the service has stopped."""
-    return [line for what, query in LEFT_BEHIND.items() for line in told(what, await rows(database, query))]
+    return [line for what, query in kinds.items() for line in told(what, await rows(database, query))]
 
 
 async def ours(container: Container, requests: Sequence[CollectionRequest], now: datetime) -> list[str]:

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from soak import _free_port, _listens
 
@@ -60,10 +61,13 @@ class Stage:
     environment: Mapping[str, str]
 
     @asynccontextmanager
-    async def sandbox(self, rates: Mapping[str, float], *, latency: float = 0.0) -> AsyncIterator[None]:
+    async def sandbox(
+        self, rates: Mapping[str, float], *, latency: float = 0.0, token: str = ""
+    ) -> AsyncIterator[None]:
         """The stand-in for the platform with these faults; it gives the same values each time."""
         options = [part for name, rate in rates.items() for part in (f"--rate-{name}", str(rate))]
         command = ("sandbox", "--port", str(self.port), "--now", self.frozen_at, "--latency", str(latency), *options)
+        command += ("--token", token) if token else ()
         process = await self.start("sandbox", *command)
         try:
             await until(lambda: _listens(self.port), process)
@@ -80,7 +84,7 @@ class Stage:
             )
 
 
-def prepared(folder: Path) -> Stage:
+def prepared(folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> Stage:
     """The stage in a folder; this process gets the settings of the services, so that it sees what they see."""
     plan = folder / "collection.yaml"
     plan.write_text(PLAN)
@@ -88,13 +92,17 @@ def prepared(folder: Path) -> Stage:
     for name in [name for name in os.environ if name.startswith("GRIDKEEPER_")]:
         del os.environ[name]
     port = _free_port()
-    chosen = QUICK | {
-        "SANDBOX": "1",
-        "DATA_DIR": str(folder / "data"),
-        "ENTSOE__BASE_URL": f"http://127.0.0.1:{port}/api",
-        "SCHEDULER__PLAN_FILE": str(plan),
-        "LOG__LEVEL": "debug",
-    }
+    chosen = (
+        QUICK
+        | {
+            "SANDBOX": "1",
+            "DATA_DIR": str(folder / "data"),
+            "ENTSOE__BASE_URL": f"http://127.0.0.1:{port}/api",
+            "SCHEDULER__PLAN_FILE": str(plan),
+            "LOG__LEVEL": "debug",
+        }
+        | dict(more)
+    )
     chosen |= {"DATABASE__URL": url} if url else {}
     os.environ.update({f"GRIDKEEPER_{name}": value for name, value in chosen.items()})
     return Stage(folder, port, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), dict(os.environ))

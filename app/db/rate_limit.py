@@ -81,12 +81,12 @@ def pace(requests_per_minute: int, burst: int) -> tuple[timedelta, timedelta]:
     return step, step * burst
 
 
-async def slept(sleep: Callable[[float], Awaitable[None]], seconds: float) -> bool:
-    """Waits for a slot; False where this process woke up so late that the slot is none any more."""
-    loop = asyncio.get_running_loop()
-    due = loop.time() + seconds
-    await sleep(seconds)
-    return loop.time() - due <= SLACK.total_seconds()
+def in_time(due: float) -> bool:
+    """Whether a slot is one still. Frozen, or cut off from the database, a process learns of it too late.
+
+    `due` is reckoned from when the slot was asked for: of the answer nobody knows how long it was under way.
+    """
+    return asyncio.get_running_loop().time() - due <= SLACK.total_seconds()
 
 
 class PostgresBudget:
@@ -120,15 +120,17 @@ class PostgresBudget:
     async def acquire(self) -> int:
         """Returns when a request may start, with its number; waiters are served in the order in which they came."""
         while True:
-            seconds, blocked, question = await self._reserve()
+            seconds, blocked, question, asked_at = await self._reserve()
+            due = asked_at + max(0.0, seconds)
             if seconds <= 0:
-                return question
+                if in_time(due):
+                    return question
+                continue
             if self._on_wait and seconds >= NOTABLE_WAIT:
                 self._on_wait(seconds, "the platform asked everybody to wait" if blocked else "request budget")
-            if not await slept(self._sleep, seconds):
-                continue
+            await self._sleep(seconds)
             # A slot from before a block is void: all that waited would start at once when it ends.
-            if (started := await self.start()) is not None:
+            if in_time(due) and (started := await self.start(due)) is not None:
                 return started
 
     async def block(self, until: datetime) -> None:
@@ -136,13 +138,14 @@ class PostgresBudget:
         async with self._database.connection() as connection:
             await connection.execute(_BLOCK, self._token_id, until)
 
-    async def start(self) -> int | None:
-        """The number of a request that has its slot and starts now; None where everybody has to wait."""
+    async def start(self, due: float) -> int | None:
+        """The number of a request that starts now, `due` at the earliest; None where it may not, or is too late."""
         async with self._database.connection() as connection:
             started: int | None = await connection.fetchval(_START, self._token_id)
-        return started
+        return started if in_time(due) else None
 
-    async def _reserve(self) -> tuple[float, bool, int]:
+    async def _reserve(self) -> tuple[float, bool, int, float]:
         async with self._database.connection() as connection:
+            asked_at = asyncio.get_running_loop().time()
             [row] = await connection.fetch(_RESERVE, self._token_id, self._step, self._lead)
-        return row["seconds"], row["blocked"], row["question"]
+        return row["seconds"], row["blocked"], row["question"], asked_at

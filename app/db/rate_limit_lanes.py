@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from app.db.rate_limit import PLAUSIBLE, PostgresBudget, pace, slept
+from app.db.rate_limit import PLAUSIBLE, PostgresBudget, in_time, pace
 
 if TYPE_CHECKING:
     from app.db.engine import Database
@@ -100,10 +100,14 @@ _CREATE = """
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The answer to a lane: it has a slot that begins in `seconds`, or may ask again after them."""
+    """The answer to a lane: it has a slot that begins in `seconds`, or may ask again after them.
+
+    `asked_at`: on the clock of the event loop.
+    """
 
     taken: bool
     seconds: float
+    asked_at: float
 
 
 class LaneBudget:
@@ -133,33 +137,36 @@ class LaneBudget:
     async def acquire(self) -> int:
         """Returns when a request may start, with its number."""
         while True:
-            if not await slept(self._sleep, await self._taken()):
-                continue
-            if (started := await self._live.start()) is not None:
+            slot = await self._taken()
+            seconds = max(0.0, slot.seconds)
+            await self._sleep(seconds)
+            due = slot.asked_at + seconds
+            if in_time(due) and (started := await self._live.start(due)) is not None:
                 return started
 
     async def block(self, until: datetime) -> None:
         """Nobody with this token starts a request before the instant, in no lane."""
         await self._live.block(until)
 
-    async def _taken(self) -> float:
-        """Asks until there is a slot; the seconds until it begins."""
+    async def _taken(self) -> Slot:
+        """Asks until there is a slot."""
         async with self._asking:
             while True:
                 slot = await self.ask()
                 if slot.taken:
-                    return max(0.0, slot.seconds)
+                    return slot
                 await self._sleep(min(max(slot.seconds, SHORTEST_PAUSE), LONGEST_PAUSE))
 
     async def ask(self) -> Slot:
         """Takes a slot if the lane has a right to one now."""
         async with self._database.connection() as connection:
             arguments = (self._token_id, self._step, self._lead, self._turn)
+            asked_at = asyncio.get_running_loop().time()
             found = await connection.fetch(self._statement, *arguments)
             if not found:
                 await connection.execute(_CREATE, self._token_id)
                 found = await connection.fetch(self._statement, *arguments)
-        return Slot(found[0]["taken"], found[0]["seconds"])
+        return Slot(found[0]["taken"], found[0]["seconds"], asked_at)
 
 
 def steady_rate(requests_per_minute: int, burst: int) -> float:

@@ -68,6 +68,21 @@ class Throttle:
         return None
 
 
+class BusiestMinute:
+    """How many requests came within any minute, whatever became of them. Times are seconds of one clock."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._came: deque[float] = deque()
+
+    def note(self, at: float) -> None:
+        """A request came."""
+        self._came.append(at)
+        while self._came[0] <= at - WINDOW_SECONDS:
+            self._came.popleft()
+        self.most = max(self.most, len(self._came))
+
+
 def throttled(limit: int | None, until: datetime) -> SandboxResponse:
     """The HTML 429; only its text tells when the platform answers again."""
     whole = until.replace(microsecond=0) + timedelta(seconds=1 if until.microsecond else 0)

@@ -17,7 +17,7 @@ import structlog
 from app.entsoe.request import TOKEN_PARAMETER, Refused, no_matching_data, read_request
 from app.errors import ConfigurationError
 from app.sandbox.answers import SandboxResponse, World, acknowledgement, answer
-from app.sandbox.faults import Fault, Throttle, fault_of, html_instead, throttled, unavailable
+from app.sandbox.faults import BusiestMinute, Fault, Throttle, fault_of, html_instead, throttled, unavailable
 from app.sandbox.replay import Replay
 from app.sandbox.settings import SandboxSettings
 from app.sandbox.wire import Connection, WireRequest, encode_reply
@@ -50,6 +50,7 @@ class SandboxServer:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.requests = 0
+        self.busiest_minute = BusiestMinute()
         self.statuses: Counter[int] = Counter()
         self.log: deque[Logged] = deque(maxlen=settings.log_size)
         self._log = structlog.get_logger()
@@ -117,6 +118,7 @@ class SandboxServer:
     async def _exchange(self, connection: Connection, query: WireRequest) -> bool:
         """Answers one request; False where the connection is finished after it."""
         self.requests += 1
+        self.busiest_minute.note(asyncio.get_running_loop().time())
         number = self.requests
         if self._settings.latency:
             await asyncio.sleep(self._settings.latency)

@@ -507,9 +507,15 @@ CASES = (
     Case("worker_silent", (worker("2 minutes"),), {"worker": "one"}, (worker("30 seconds"),), "of 1.0"),
     Case(
         "queue_stuck",
-        (shared_window("pending", "11 minutes"),),
+        (shared_window("pending", "11 minutes"), job("collect:load_actual", "running", ago="11 minutes")),
         {"queue": "live"},
-        (shared_window("pending", "9 minutes"), shared_window("ended", "11 minutes")),
+        (
+            # The windows of a job that is no more, and those of one that is.
+            shared_window("pending", "13 minutes"),
+            job("collect:load_actual", "running", ago="11 minutes"),
+            shared_window("pending", "9 minutes"),
+            shared_window("ended", "11 minutes"),
+        ),
         "1 windows wait; 0 workers live",
     ),
     Case(

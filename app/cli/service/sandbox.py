@@ -84,7 +84,9 @@ async def _serve(settings: SandboxSettings, echo: Callable[[str], None]) -> None
         for line in _introduction(server.url, server.token):
             echo(line)
         await stopped.wait()
-        echo(f"Stopped after {server.requests} requests.")
+        echo(
+            f"Stopped after {server.requests} requests, {server.busiest_minute.most} of them within the busiest minute."
+        )
 
 
 def _introduction(url: str, token: str) -> tuple[str, ...]:

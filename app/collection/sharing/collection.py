@@ -97,8 +97,11 @@ class SharedCollection:
                     await self._submit(await self._rows.sweep(waiting, dead_workers))
         finally:
             if waiting:
-                with suppress(DatabaseUnavailable):  # what is left is collected once more, which changes nothing
-                    await asyncio.shield(self._rows.cancel(list(waiting)))
+                await asyncio.shield(self._take_back(list(waiting)))
+
+    async def _take_back(self, numbers: Sequence[int]) -> None:
+        with suppress(DatabaseUnavailable):  # what is left is collected once more, which changes nothing
+            await self._rows.cancel(numbers)
 
     async def _submit(self, numbers: Sequence[int]) -> None:
         """What waits already is not doubled."""

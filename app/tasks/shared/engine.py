@@ -17,6 +17,7 @@ from procrastinate.worker import Worker
 from app.db.address import DatabaseAddress
 from app.db.queue.schema import SCHEMA
 from app.errors import DatabaseUnavailable
+from app.kit.periodic import pause
 from app.tasks.backend import Priority, Task
 from app.tasks.shared.models import QUEUES, WorkerRole
 from app.tasks.shared.sql import TASK
@@ -26,12 +27,15 @@ LARGEST_POOL = 4
 POLL_SECONDS = 5.0
 """Between two looks for tasks in case a notice was lost."""
 ABORT_SECONDS = 2.0
+AGAIN_SECONDS = 0.5
+"""Between two attempts to say that a task has ended."""
 
 TaskRun = Callable[[Task, Callable[[], bool]], Awaitable[None]]
 """Runs a task; the second tells whether it is being ended because its worker stops."""
 
-# What it says of each task is said by us where it matters.
-logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
+# What it says of each task, and its pool of each lost connection, is said by us where it matters.
+for _library in ("procrastinate", "psycopg", "psycopg.pool"):
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 
 class QueueWorker(Worker):
@@ -48,6 +52,26 @@ class QueueWorker(Worker):
     def end(self) -> None:
         """Take no further task; those under way have their time of grace."""
         self.stop()  # type: ignore[no-untyped-call]  # as above
+
+    async def _persist_job_status(self, *args: Any, **kwargs: Any) -> None:
+        """Say that a task has ended, in spite of a broken connection: as long as its worker lives nobody else frees it.
+
+        A worker that ends leaves it to those who free the tasks of dead ones.
+        """
+        while not await self._said(*args, **kwargs) and not self._stop_event.is_set():
+            await pause(self._stop_event, AGAIN_SECONDS)
+
+    async def _said(self, *args: Any, **kwargs: Any) -> bool:
+        """Whether it is known; also where its row is gone, because others freed and ended it, or the answer was lost."""
+        try:
+            with queue_failures():
+                await super()._persist_job_status(*args, **kwargs)
+        except DatabaseUnavailable:
+            return False
+        except exceptions.ConnectorException as error:
+            if not isinstance(error.__cause__, psycopg.errors.RaiseException):
+                raise
+        return True
 
     def _start_side_tasks(self) -> list[asyncio.Task[Any]]:
         helpers = super()._start_side_tasks()

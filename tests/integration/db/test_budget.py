@@ -4,10 +4,14 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.db import rate_limit
+from app.db.engine import Database
 from app.db.rate_limit import SLACK, PostgresBudget, pace, token_id
+from app.db.rate_limit_lanes import Lane, LaneBudget
 from tests.support.store_factory import opened
 
 TOKEN = token_id("f81d4fae-7dec-11d0-a765-00a0c91e6bf6")
@@ -76,6 +80,34 @@ async def test_who_wakes_up_after_its_slot_takes_another(database_url: str) -> N
         finally:
             del loop.time
     assert len(slept) == 2
+
+
+def lane_budget(database: Database, lane: Lane) -> LaneBudget:
+    return LaneBudget(database, TOKEN, lane, requests_per_minute=20, burst=5, share=0.2)
+
+
+@pytest.mark.parametrize("lane", [None, Lane.BACKFILL])
+async def test_a_slot_whose_answer_was_long_under_way_is_none(
+    database_url: str, lane: Lane | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a cut or a freeze: many such answers come at once, and all would start together."""
+    monkeypatch.setattr(rate_limit, "SLACK", timedelta(milliseconds=50))
+    async with opened(database_url) as database, opened(database_url) as other:
+        live = PostgresBudget(database, TOKEN, requests_per_minute=20, burst=5)
+        await live.acquire()
+        budget: PostgresBudget | LaneBudget = live if lane is None else lane_budget(database, lane)
+        asking: asyncio.Task[int]
+        async with other.transaction() as holder:
+            await holder.execute("select from token_budgets for update")
+            asking = asyncio.create_task(budget.acquire())
+            await asyncio.sleep(0.2)
+        await asking
+        taken = "select extract(epoch from theoretical_arrival - clock_timestamp())::float8 from token_budgets"
+        async with other.connection() as connection:
+            step, _ = pace(20, 5)
+            assert await connection.fetchval(taken) > 2.2 * step.total_seconds(), (
+                "three slots are taken, one of them void"
+            )
 
 
 async def test_a_block_holds_everybody_back_also_those_that_already_wait(database_url: str) -> None:

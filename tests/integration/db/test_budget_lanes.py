@@ -121,10 +121,9 @@ async def test_lanes_and_live_requests_together_keep_the_budget_over_all_process
 
 
 async def test_of_those_who_wait_in_a_process_one_asks(database: Database) -> None:
-    asked, answers = (
-        0,
-        iter([Slot(taken=False, seconds=7.0), Slot(taken=True, seconds=-1.0), Slot(taken=True, seconds=2.0)]),
-    )
+    asked, now = 0, asyncio.get_running_loop().time()
+    said = ((False, 7.0), (True, -1.0), (True, 2.0))
+    answers = iter([Slot(taken=taken, seconds=seconds, asked_at=now) for taken, seconds in said])
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:

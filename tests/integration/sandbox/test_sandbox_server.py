@@ -361,7 +361,7 @@ def test_the_command_serves_until_it_is_told_to_stop() -> None:
             process.send_signal(number)
             rest, _ = process.communicate(timeout=60)
             assert process.returncode == 0
-            assert "Stopped after 1 requests." in rest
+            assert "Stopped after 1 requests, 1 of them within the busiest minute." in rest
 
 
 def test_the_options_of_the_command_become_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
+import psycopg
 import pytest
+from procrastinate import exceptions
 
 from app.db.engine import Database
 from app.db.migrate import revisions
 from app.db.queue.schema import SCHEMA, shipped_migrations
 from app.errors import NotFound, SchemaMismatch
+from app.settings import TaskSettings
 from app.tasks.shared.repository import WorkerRegistry
 from tests.support.store_factory import opened
 from tests.support.task_backends import QUICK, Gates, eventually, shared_backend, tasks
@@ -37,6 +41,32 @@ async def test_a_task_that_waits_already_is_not_doubled(database: Database) -> N
         queues = {queue.name: queue for queue in await WorkerRegistry(database).queues()}
         assert (queues["live"].waiting, queues["gap"].waiting) == (3, 0)
         assert queues["live"].oldest_seconds > 0
+
+
+async def test_the_end_of_a_task_is_told_again_where_the_database_was_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as its worker lives nobody else frees it."""
+    gates, failures = Gates(), [psycopg.OperationalError("away"), psycopg.OperationalError("still away")]
+    gates.open("l1")
+    patient = TaskSettings(backend="procrastinate", heartbeat=0.2, silent_after=60)
+    async with shared_backend(database, 1, settings=patient) as backend:
+        finish = backend._app.job_manager.finish_job
+
+        async def lost_twice(*args: Any, **kwargs: Any) -> None:
+            if failures:
+                raise exceptions.ConnectorException from failures.pop()
+            await finish(*args, **kwargs)
+            # As where the answer to it was lost: its row is gone.
+            await finish(*args, **kwargs)
+
+        monkeypatch.setattr(backend._app.job_manager, "finish_job", lost_twice)
+        backend.bind("work", gates)
+        await backend.submit_many(tasks("l1"))
+        async with asyncio.timeout(30):
+            while failures or await value(database, f"select count(*) from {JOBS}"):  # noqa: ASYNC110  rows tell nobody
+                await asyncio.sleep(0.02)
+    assert (gates.ended, backend.stats().done) == (["l1"], 1)
 
 
 async def test_two_processes_share_tasks_and_leave_an_empty_queue(database: Database) -> None:

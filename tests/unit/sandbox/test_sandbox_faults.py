@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.errors import ConfigurationError
-from app.sandbox.faults import Fault, Throttle, fault_of, html_instead, throttled, unavailable
+from app.sandbox.faults import BusiestMinute, Fault, Throttle, fault_of, html_instead, throttled, unavailable
 from app.sandbox.settings import SandboxSettings
 
 
@@ -89,3 +89,10 @@ def test_impossible_settings_name_the_field_and_the_remedy(options: dict[str, An
 
 def test_the_token_is_not_shown() -> None:
     assert "secret" not in repr(SandboxSettings(token="secret", replay=Path("recordings")))
+
+
+def test_the_busiest_minute_is_counted_over_any_sixty_seconds() -> None:
+    minute = BusiestMinute()
+    for at in (0.0, 50.0, 59.9, 60.0, 61.0, 300.0):
+        minute.note(at)
+    assert minute.most == 4
