@@ -23,10 +23,13 @@ from app.probes.interfaces.repository import InterfaceRepository
 from app.probes.interfaces.runner import InterfaceRunner
 from app.probes.sharing.leases import ShardLeases
 from app.probes.sharing.repository import ShardRepository
+from app.probes.vault import Vault
 from app.probes.websites.network_watch import NetworkWatch
+from app.wiring.probes.shared import shared_logins
 from tests.support.raw_server import Client, raw_server
 
 CLOCK = SystemClock()
+VAULT = Vault(b"a key of the settings")
 
 
 @dataclass
@@ -106,15 +109,17 @@ async def probing(
 ) -> AsyncIterator[InterfaceRunner]:
     """The runner of `folder/interfaces.yaml`, as `serve` runs it."""
     notices, stop, checker = Notices(database), asyncio.Event(), HttpChecker()
+    leases = ShardLeases(ShardRepository(database, work="interfaces"), holder=name, lasts=timedelta(seconds=lasts))
     runner = InterfaceRunner(
         InterfacesFile(folder / "interfaces.yaml"),
         InterfaceRepository(database),
-        ShardLeases(ShardRepository(database, work="interfaces"), holder=name, lasts=timedelta(seconds=lasts)),
+        leases,
         checker,
         notices,
         clock=CLOCK,
         fetcher=DocumentFetcher(checker, folder / "data"),
         network=NetworkWatch(checker, CLOCK, ()),
+        logins=shared_logins(database, checker, CLOCK, VAULT, leases),
     )
     task = asyncio.create_task(runner.run(stop))
     try:

@@ -119,16 +119,6 @@ class InterfaceRepository:
             )
         return service_id, [_operation(row, config.name) for row in rows]
 
-    async def kept_token(self, login: str) -> str | None:
-        """The sealed refresh token of a login."""
-        async with self._database.connection() as connection:
-            found: str | None = await connection.fetchval(sql.KEPT_REFRESH, login)
-            return found
-
-    async def keep_token(self, login: str, sealed: str) -> None:
-        async with self._database.transaction() as connection:
-            await connection.execute(sql.KEEP_REFRESH, login, sealed)
-
     async def documents(self, service_id: int) -> dict[str, KeptDocument]:
         """The documents of a service by their files."""
         async with self._database.connection() as connection:

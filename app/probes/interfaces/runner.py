@@ -20,7 +20,6 @@ from app.probes.interfaces.cycles.shares import shard_of_service
 from app.probes.interfaces.cycles.slots import due_slot, first_slot, held_slot
 from app.probes.interfaces.fetching import DocumentFetcher
 from app.probes.interfaces.logins.keeper import Logins
-from app.probes.interfaces.logins.refresh import RefreshTokens
 from app.probes.interfaces.models import (
     CycleOutcome,
     CycleTrigger,
@@ -45,7 +44,7 @@ FLUSH_SECONDS = 0.5
 MOST_WAITING = 200_000
 """Results that wait for a database that is away."""
 START_SECONDS = 60.0
-"""So long after its start a process that is alone takes services over as after a start of everything."""
+"""So long after its start a process that had no company takes services over as after a start of everything."""
 LOGIN_AGAIN = timedelta(seconds=60)
 """After a cycle that had no token."""
 
@@ -64,7 +63,7 @@ class InterfaceRunner:
         clock: Clock,
         fetcher: DocumentFetcher,
         network: NetworkWatch,
-        tokens: RefreshTokens | None = None,
+        logins: Logins,
     ) -> None:
         self._file = file
         self._rows = rows
@@ -74,7 +73,7 @@ class InterfaceRunner:
         self._clock = clock
         self._fetcher = fetcher
         self._network = network
-        self._logins = Logins(sender, clock, tokens)
+        self._logins = logins
         self._services: dict[str, ServiceWatch] = {}
         """Those of the shards that this process holds."""
         self._used: InterfacesConfig | None = None
@@ -103,7 +102,9 @@ class InterfaceRunner:
                     await self._guarded(news)
         finally:
             await self._stand_down()
-            writing.cancel()
+            async with self._writing:
+                # Not in the middle of a write, whose results would be lost.
+                writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             await self._write()
             await self._leave()
@@ -141,6 +142,7 @@ class InterfaceRunner:
             self._used = config
         if config is not self._cleared and self._leases.holds_first():
             await self._rows.remove_others(config.services, self._clock.now())
+            await self._logins.forget_others(config.logins)
             self._cleared = config
         await self._follow_services(config)
         for service in self._services.values():
@@ -198,7 +200,10 @@ class InterfaceRunner:
         monotonic = asyncio.get_running_loop().time()
         if self._begun_at is None:
             self._begun_at = monotonic
-        starts = self._leases.alone and monotonic - self._begun_at < START_SECONDS
+        if not self._leases.alone:
+            # It goes on with what others have done: that is so when they leave, too.
+            self._begun_at = float("-inf")
+        starts = monotonic - self._begun_at < START_SECONDS
         for name, known in taken.items():
             service = ServiceWatch(config.services[name], self._file.folder, self._rows, self._clock, known.documents)
             goes_on = not starts and known.due_at is not None

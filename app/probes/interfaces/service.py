@@ -11,6 +11,7 @@ from app.kit.suggest import did_you_mean
 from app.kit.yaml.fields import suggestion
 from app.probes.interfaces import sql
 from app.probes.interfaces.documents import KeptDocument
+from app.probes.interfaces.logins.sql import TOKENS, TOKENS_KEPT
 from app.probes.interfaces.models import (
     InterfaceChange,
     InterfaceCycle,
@@ -114,4 +115,5 @@ class InterfaceService:
             gone += await self._repository.erase_old(kept, now - self._kept)
         for kept in (sql.OPERATIONS, sql.SERVICES):
             gone += await self._repository.erase_old(kept, now)
+        gone += await self._repository.erase_old(TOKENS, now - TOKENS_KEPT)
         return f"{gone} rows of old probes of interfaces erased" if gone else ""

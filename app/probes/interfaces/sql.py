@@ -74,13 +74,6 @@ KEEP_DOCUMENT = """
 """
 FORGET_DOCUMENTS = "delete from interface_documents where service_id = $1 and file <> all($2::text[])"
 
-KEPT_REFRESH = "select sealed from interface_tokens where login = $1"
-KEEP_REFRESH = """
-    insert into interface_tokens (login, sealed, kept_at)
-    values ($1, $2, now())
-    on conflict (login) do update set sealed = excluded.sealed, kept_at = excluded.kept_at
-"""
-
 KEEP_OPERATIONS = f"""
     insert into interface_operations as o (
         service_id, method, origin, path, name, document, status_since

@@ -29,7 +29,7 @@ class ShardLeases:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rows = rows
-        self._holder = holder
+        self.holder = holder
         self._lasts = lasts
         self._monotonic = monotonic
         self._held: frozenset[int] = frozenset()
@@ -61,7 +61,7 @@ class ShardLeases:
         """Hold on for longer; shards of which something is under way (`busy`) are not let go yet."""
         begun = self._monotonic()
         self._renewed_at = begun
-        found = await self._rows.renew(self._holder, self._lasts, let_go=self.leaving - set(busy))
+        found = await self._rows.renew(self.holder, self._lasts, let_go=self.leaving - set(busy))
         self._held, self._until = found.shards, begun + self._lasts.total_seconds() * (1 - MARGIN)
         self.alone = found.most == SHARDS
         beyond = max(0, len(found.shards) - found.most)
@@ -71,7 +71,7 @@ class ShardLeases:
 
     async def leave(self) -> None:
         self._held, self.leaving = frozenset(), frozenset()
-        await self._rows.leave(self._holder)
+        await self._rows.leave(self.holder)
 
 
 class SeveralLeases:

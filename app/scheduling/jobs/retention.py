@@ -19,6 +19,7 @@ from app.events import sql as events
 from app.kit.durations import show_duration
 from app.monitoring import repository as monitoring
 from app.probes.interfaces import sql as interfaces
+from app.probes.interfaces.logins import sql as logins
 from app.probes.rollups import sql as rollups
 from app.probes.sharing import sql as sharing
 from app.probes.websites import sql as websites
@@ -50,6 +51,7 @@ RETENTIONS: tuple[Retention, ...] = (
     *rollups.RETAINED,
     *sharing.RETAINED,
     *interfaces.RETAINED,
+    logins.TOKENS,
     *shared_tasks.RETAINED,
     *shared_windows.RETAINED,
 )

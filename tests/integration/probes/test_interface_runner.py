@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from app.probes.interfaces.cycles import run as cycle_run
 from app.probes.interfaces.models import OperationStatus
 from app.probes.interfaces.repository import InterfaceRepository
 from app.probes.interfaces.service import InterfaceService
+from app.probes.sharing import leases
 from tests.support.interface_server import (
     CLOCK,
     ChosenAnswer,
@@ -193,43 +195,60 @@ async def test_a_running_cycle_is_not_begun_again_but_told_and_a_broken_host_is_
         ]  # fmt: skip
 
 
-async def test_processes_share_the_services_and_go_on_with_their_clocks(database_url: str, tmp_path: Path) -> None:
-    """A second process takes its part of twelve services, none of whose cycles is doubled or lost, and takes over the rest."""
+async def test_processes_share_the_services_and_their_login_and_go_on_with_their_clocks(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second process takes its part of twelve services, none of whose cycles is doubled or lost, and takes over the rest.
+
+    The service ends the older session at each login: they use one.
+    """
+    # No lease ends by itself, however slow the machine is.
+    monkeypatch.setattr(leases, "RENEWED", 0.005)
     names = [f"s{number}" for number in range(12)]
-    async with opened(database_url) as database, opened(database_url) as second, http_service() as server:
+
+    def answer(request: ReceivedRequest) -> ChosenAnswer:
+        if request.path == "/login":
+            return ChosenAnswer(content={"token": f"tok-{server.asked['/login']}", "expires_in": 3600})
+        is_in = request.headers.get("authorization") == f"Bearer tok-{server.asked['/login']}"
+        return ChosenAnswer(200 if is_in else 401)
+
+    async with opened(database_url) as database, opened(database_url) as second, http_service(answer) as server:
         rows = InterfaceRepository(database)
         (tmp_path / "api.json").write_text(api_document(("/a",)))
-        entry = f"documents: api.json, interval: 1 h, base_urls: {server.url}"
+        entry = f"documents: api.json, interval: 1 h, auth: user, base_urls: {server.url}"
         text = "\n".join(f"  {name}: {{{entry}/{name}}}" for name in names)
-        (tmp_path / "interfaces.yaml").write_text(f"services:\n{text}\n")
+        login = f"logins: {{user: {{type: login, shared: true, url: {server.url}/login, form: {{user: ann}}}}}}"
+        (tmp_path / "interfaces.yaml").write_text(f"services:\n{text}\n{login}\n")
         async with AsyncExitStack() as stack:
-            first = await stack.enter_async_context(probing(database, tmp_path, lasts=3))
+            first = await stack.enter_async_context(probing(database, tmp_path, lasts=120))
             for name in names:
                 await until_service(database, lambda one: one.cycle_outcome == "completed", name)
             clocks = {name: one.slot for name, one in first._services.items()}
-            async with probing(second, tmp_path, name="two", lasts=3) as other:
-                async with asyncio.timeout(30):
-                    while len(first._services) + len(other._services) != 12 or not other._services:  # noqa: ASYNC110
-                        await asyncio.sleep(0.05)
+            async with probing(second, tmp_path, name="two", lasts=120) as other:
+                await until(lambda: len(first._services) + len(other._services) == 12 and bool(other._services))
                 assert first._services.keys().isdisjoint(other._services)
                 assert {name: one.slot for name, one in (first._services | other._services).items()} == clocks
-                assert dict(server.asked) == {f"/{name}/a": 1 for name in names}
+                assert dict(server.asked) == {"/login": 1} | {f"/{name}/a": 1 for name in names}
                 for name in names:
                     found = await rows.named(name)
                     assert found is not None
                     await rows.request(found.service_id, CLOCK.now())
-                for name in names:
-                    await until_service(
-                        database, lambda one: one.cycle_outcome == "completed" and one.next_due_at, name
-                    )
-                async with asyncio.timeout(30):
-                    while server.asked.total() < 24:  # noqa: ASYNC110  the server counts
-                        await asyncio.sleep(0.05)
+                await until(lambda: server.asked.total() >= 25 and not first._cycles and not other._cycles)
                 await stack.aclose()
-                async with asyncio.timeout(30):
-                    while len(other._services) < 12:  # noqa: ASYNC110  what it holds changes
-                        await asyncio.sleep(0.05)
-        assert set(server.asked.values()) == {2}
+                await until(lambda: len(other._services) == 12)
+                assert dict(server.asked) == {"/login": 1} | {f"/{name}/a": 2 for name in names}
+                # What is kept of a login goes a day after the file has it no more.
+                (tmp_path / "interfaces.yaml").write_text("services: {s0: {documents: api.json}}\n")
+                await until(lambda: len(other._services) == 1)
+            service = InterfaceService(rows, CLOCK, kept_days=1)
+            for days, left in ((0.9, 1), (1.1, 0)):
+                await service.tidy(CLOCK.now() + timedelta(days=days))
+                async with database.connection() as connection:
+                    [kept] = await connection.fetch(
+                        "select count(*) as n, max(session) as sealed from interface_tokens"
+                    )
+                assert kept["n"] == left
+                assert "tok-" not in (kept["sealed"] or "")
 
 
 async def test_a_token_is_renewed_after_a_refusal_and_a_failing_login_is_no_failure_of_operations(

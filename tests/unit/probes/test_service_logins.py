@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
@@ -15,10 +16,12 @@ import pytest
 from app.errors import DatabaseUnavailable
 from app.kit.yaml.tree import ProblemReport
 from app.probes.config import read_interfaces
-from app.probes.interfaces.logins.keeper import Logins, TokenKeeper
+from app.probes.interfaces.logins import sessions
+from app.probes.interfaces.logins.keeper import KeptLogins, Logins, TokenKeeper
 from app.probes.interfaces.logins.models import LoginFailed, ServiceLogin, TokenLogin, TokenRequest
 from app.probes.interfaces.logins.refresh import RefreshTokens
-from app.probes.interfaces.logins.tokens import read_token
+from app.probes.interfaces.logins.repository import SessionRow
+from app.probes.interfaces.logins.tokens import Token, read_token
 from app.probes.models import CheckFailure, CheckRequest, CheckResult
 from app.probes.vault import Vault
 
@@ -238,12 +241,45 @@ def test_what_is_wrong_with_a_login_is_told(fields: str, said: str, monkeypatch:
     assert SECRET not in str(report.problems)
 
 
+KEY = Vault(b"a key of the settings")
+
+
 class Rows:
-    """Sealed tokens, as a database keeps them."""
+    """What logins keep sealed, as a database keeps it; leases last until they are given back."""
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
+        self.sessions: dict[str, str] = {}
+        self.holders: dict[str, str] = {}
+        self.problems: dict[str, str] = {}
         self.away = False
+
+    async def session(self, login: str) -> SessionRow:
+        if self.away:
+            raise DatabaseUnavailable("away")
+        return SessionRow(self.sessions.get(login), self.problems.get(login, ""))
+
+    async def begin_login(self, login: str, holder: str, lasts: timedelta, known: str | None) -> bool:
+        is_mine = login not in self.holders and self.sessions.get(login) == known
+        if is_mine:
+            self.holders[login] = holder
+        return is_mine
+
+    async def hold_login(self, login: str, holder: str, lasts: timedelta) -> None:
+        assert self.holders[login] == holder
+
+    async def keep_session(self, login: str, holder: str, sealed: str) -> None:
+        if self.away:
+            raise DatabaseUnavailable("away")
+        assert self.holders.pop(login) == holder
+        self.sessions[login] = sealed
+
+    async def login_failed(self, login: str, holder: str, problem: str, pause: timedelta) -> None:
+        assert self.holders[login] == holder
+        self.problems[login] = problem
+
+    async def keep_only(self, logins: Iterable[str], now: datetime) -> None:
+        raise NotImplementedError
 
     async def kept_token(self, login: str) -> str | None:
         if self.away:
@@ -254,6 +290,10 @@ class Rows:
         if self.away:
             raise DatabaseUnavailable("away")
         self.kept[login] = sealed
+
+
+def kept_in(rows: Rows, *, process: str = "a", alone: bool = True) -> KeptLogins:
+    return KeptLogins.of(rows, KEY, holder=process, is_alone=lambda: alone)
 
 
 class Rotating:
@@ -279,7 +319,7 @@ async def test_a_refresh_token_that_was_exchanged_is_known_after_a_restart_and_k
     def keeper(first: str = "first-refresh-token") -> TokenKeeper:
         form = (("grant_type", "refresh_token"), ("refresh_token", first))
         login = TokenLogin("long", TokenRequest("https://l.example/t", form=form), refresh="$.refresh_token")
-        return TokenKeeper(login, service, SetClock(), RefreshTokens(rows, Vault(b"a key of the settings")))
+        return TokenKeeper(login, service, SetClock(), kept_in(rows))
 
     await keeper().token()
     assert "refresh-token-1" not in rows.kept["long"]
@@ -307,7 +347,95 @@ async def test_a_refresh_token_that_was_exchanged_is_known_after_a_restart_and_k
 
 async def test_logins_that_begin_without_a_refresh_token_keep_none() -> None:
     rows = Rows()
-    tokens = RefreshTokens(rows, Vault(b"a key of the settings"))
+    tokens = RefreshTokens(rows, KEY)
     login = TokenLogin("user", TokenRequest("https://l.example/t", form=(("grant_type", "password"),)))
     await tokens.keep(login, "refresh-token")
     assert (await tokens.last(login), rows.kept) == ("", {})
+
+
+class OneSession(TokenServer):
+    """A service that ends the older session at each login."""
+
+    @property
+    def valid(self) -> str:
+        return f"Bearer token-{len(self.requests)}"
+
+
+def lets_in(server: OneSession, token: Token) -> bool:
+    return token.credentials.headers["Authorization"] == server.valid
+
+
+USER = 'type: password, token_url: "https://x/t", user: ann, password: "${SECRET}"'
+
+
+async def test_processes_use_one_session_and_one_of_them_logs_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(sessions, "HELD_AGAIN_SECONDS", 0)
+    clock, server, rows = SetClock(), OneSession(), Rows()
+    made = login(USER, monkeypatch)
+    assert isinstance(made, TokenLogin)
+    # Who is alone keeps its session to itself; of two that begin together one logs in, and the third goes on with it.
+    alone = TokenKeeper(made, server, clock, kept_in(rows))
+    await alone.token()
+    assert (len(server.requests), rows.sessions) == (1, {})
+    first, second, third = (
+        TokenKeeper(made, server, clock, kept_in(rows, process=name, alone=False)) for name in "abc"
+    )
+    one, other = await asyncio.gather(first.token(), second.token())
+    assert (len(server.requests), one.credentials, lets_in(server, await third.token())) == (2, other.credentials, True)
+    assert "token-2" not in rows.sessions["one"]
+    # The one that was alone is refused, and goes on with the session of all; ahead of its end one renews it for all.
+    alone._kept = kept_in(rows, process="d", alone=False)
+    assert lets_in(server, await alone.after_refusal(await alone.token()))
+    clock.at += timedelta(seconds=80)
+    for keeper in (first, second, third, alone):
+        await keeper.token()
+        await asyncio.sleep(0.01)
+        assert lets_in(server, await keeper.token())
+    assert len(server.requests) == 3
+    # Of all whom the service refuses one logs in, and nobody puts another one out.
+    refused = [await keeper.token() for keeper in (first, second, third)]
+    server.requests.append(server.requests[0])
+    renewed = [await one.after_refusal(used) for one, used in zip((first, second, third), refused, strict=True)]
+    assert (len(server.requests), [lets_in(server, one) for one in renewed]) == (5, [True] * 3)
+    # Nor does a session count that another user of the login had, or that was sealed with another key.
+    changed = login(USER.replace("ann", "eve"), monkeypatch)
+    assert isinstance(changed, TokenLogin)
+    await TokenKeeper(changed, server, clock, kept_in(rows, process="e", alone=False)).token()
+    assert len(server.requests) == 6
+    rows.sessions["one"] = Vault(b"another key than that").seal("{}")
+    await TokenKeeper(made, server, clock, kept_in(rows, process="f", alone=False)).token()
+    assert len(server.requests) == 7
+
+
+async def test_a_login_that_failed_is_not_tried_by_the_next_process_and_each_has_its_own_without_a_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, server, rows = SetClock(), OneSession(), Rows()
+    server.failure = CheckFailure.STATUS
+    made = login(USER + ", shared: true", monkeypatch)
+    assert isinstance(made, TokenLogin)
+    for name in "ab":
+        with pytest.raises(LoginFailed, match="status: the status is 400"):
+            await TokenKeeper(made, server, clock, kept_in(rows, process=name)).token()
+    assert len(server.requests) == 1
+    rows.away, server.failure = True, None
+    for name in "ab":
+        assert lets_in(server, await TokenKeeper(made, server, clock, kept_in(rows, process=name)).token())
+    assert len(server.requests) == 3
+    # Nor is a session lost where the database goes during the login; who waits for another process waits no longer than that.
+    rows.away, rows.problems = False, {}
+    rows.holders["one"] = "gone"
+    monkeypatch.setattr(sessions, "WAIT_SECONDS", 0.02)
+    with pytest.raises(LoginFailed, match="another process"):
+        await TokenKeeper(made, server, clock, kept_in(rows)).token()
+
+
+async def test_clients_are_let_in_each_for_itself_unless_the_file_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shared = kept_in(Rows(), alone=False).sessions
+    for fields, shares in ((CLIENT, False), (CLIENT + ", shared: true", True), (USER + ", shared: false", False)):
+        made = login(fields, monkeypatch)
+        assert isinstance(made, TokenLogin)
+        assert shared.shares(made) is shares

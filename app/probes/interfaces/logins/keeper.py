@@ -1,13 +1,14 @@
-"""Keeps the token of a login: fetched once for all callers, renewed ahead of its end, held in memory only."""
+"""Keeps the token of a login: fetched once for all callers, renewed ahead of its end, held in memory."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, Self
 from urllib.parse import urlencode
 
 from app.clock import Clock
@@ -22,10 +23,12 @@ from app.probes.interfaces.logins.models import (
     TokenLogin,
     TokenRequest,
 )
-from app.probes.interfaces.logins.refresh import RefreshTokens
+from app.probes.interfaces.logins.refresh import RefreshTokens, TokenRows
+from app.probes.interfaces.logins.sessions import SessionRows, SharedSessions
 from app.probes.interfaces.logins.signing import signed_credentials
 from app.probes.interfaces.logins.tokens import Token, read_token
 from app.probes.models import CheckRequest, CheckResult
+from app.probes.vault import Vault
 
 LOGIN_TIMEOUT = 20.0
 LOGIN_ANSWER = 1_000_000
@@ -41,14 +44,32 @@ class RequestSender(Protocol):
     async def check(self, request: CheckRequest) -> CheckResult: ...
 
 
+class LoginRows(TokenRows, SessionRows, Protocol):
+    """Where what is kept of logins stands; `LoginRepository` for one."""
+
+    async def keep_only(self, logins: Iterable[str], now: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLogins:
+    """What of logins outlives the process, or is shared with others."""
+
+    rows: LoginRows
+    refresh: RefreshTokens
+    sessions: SharedSessions
+
+    @classmethod
+    def of(cls, rows: LoginRows, vault: Vault, *, holder: str, is_alone: Callable[[], bool]) -> Self:
+        sessions = SharedSessions(rows, vault, holder=holder, is_alone=is_alone)
+        return cls(rows, RefreshTokens(rows, vault), sessions)
+
+
 class TokenKeeper:
     """The token of one login."""
 
-    def __init__(
-        self, login: TokenLogin, sender: RequestSender, clock: Clock, tokens: RefreshTokens | None = None
-    ) -> None:
+    def __init__(self, login: TokenLogin, sender: RequestSender, clock: Clock, kept: KeptLogins | None = None) -> None:
         self._login = login
-        self._tokens = tokens
+        self._kept = kept
         self._sender = sender
         self._clock = clock
         self._token: Token | None = None
@@ -105,18 +126,44 @@ class TokenKeeper:
             task.exception()  # told to whoever waits, and by the state of the service
 
     async def _renew(self, now: datetime) -> Token:
-        refresh = self._token.refresh if self._token is not None else ""
-        kept = await self._tokens.last(self._login) if self._tokens is not None and not refresh else ""
         try:
-            token = await self._fetched(now, refresh or kept, again=bool(kept))
+            token = await self._own_or_shared(now)
         except LoginFailed as failed:
-            pause = min(PAUSE_FIRST * 2 ** min(self._failures, 10), PAUSE_LONGEST)
+            self._failed = self._clock.now() + self._pause(), failed
             self._failures += 1
-            self._failed = self._clock.now() + pause, failed
             raise
         self._failures, self._failed, self._token = 0, None, token
-        if self._tokens is not None and token.refresh not in {"", refresh, kept}:
-            await self._tokens.keep(self._login, token.refresh)
+        return token
+
+    def _pause(self) -> timedelta:
+        """After one more failure."""
+        return min(PAUSE_FIRST * (1 << min(self._failures, 10)), PAUSE_LONGEST)
+
+    async def _own_or_shared(self, now: datetime) -> Token:
+        """The token that another process fetched for all, else one of this process's own login."""
+        login, sessions = self._login, self._kept.sessions if self._kept is not None else None
+        if sessions is None or not sessions.shares(login):
+            return await self._logged_in(now)
+        token, is_mine = await sessions.newer(login, self._token, now)
+        if token is not None:
+            # It may be as old as the one that was refused.
+            self._trusted_until = now
+            return token
+        if not is_mine:
+            return await self._logged_in(now)
+        try:
+            return await sessions.holding(login, self._logged_in(now))
+        except LoginFailed as failed:
+            await sessions.failed(login, str(failed), self._pause())
+            raise
+
+    async def _logged_in(self, now: datetime) -> Token:
+        tokens = self._kept.refresh if self._kept is not None else None
+        refresh = self._token.refresh if self._token is not None else ""
+        kept = await tokens.last(self._login) if tokens is not None and not refresh else ""
+        token = await self._fetched(now, refresh or kept, again=bool(kept))
+        if tokens is not None and token.refresh not in {"", refresh, kept}:
+            await tokens.keep(self._login, token.refresh)
         return token
 
     async def _fetched(self, now: datetime, refresh: str, *, again: bool) -> Token:
@@ -179,10 +226,10 @@ def _check_of(login: TokenLogin, request: TokenRequest, refresh: str) -> CheckRe
 class Logins:
     """The logins of a file of interfaces; one that stays the same keeps its token when the file changes."""
 
-    def __init__(self, sender: RequestSender, clock: Clock, tokens: RefreshTokens | None = None) -> None:
+    def __init__(self, sender: RequestSender, clock: Clock, kept: KeptLogins | None = None) -> None:
         self._sender = sender
         self._clock = clock
-        self._tokens = tokens
+        self._kept = kept
         self._logins: dict[str, ServiceLogin] = {}
         self._keepers: dict[str, TokenKeeper] = {}
 
@@ -194,6 +241,11 @@ class Logins:
 
     async def close(self) -> None:
         await self.use({})
+
+    async def forget_others(self, names: Iterable[str]) -> None:
+        """Nothing is kept for long of logins that are not among these."""
+        if self._kept is not None:
+            await self._kept.rows.keep_only(names, self._clock.now())
 
     async def token(self, name: str) -> Token | None:
         """The token of a login; None where it needs none. LoginFailed where the service gives none."""
@@ -220,5 +272,5 @@ class Logins:
     def _keeper(self, login: TokenLogin) -> TokenKeeper:
         keeper = self._keepers.get(login.name)
         if keeper is None:
-            keeper = self._keepers[login.name] = TokenKeeper(login, self._sender, self._clock, self._tokens)
+            keeper = self._keepers[login.name] = TokenKeeper(login, self._sender, self._clock, self._kept)
         return keeper

@@ -87,6 +87,8 @@ class TokenLogin:
     refresh: str = ""
     """JSONPath of a token with which the next one is fetched; empty: the same request again."""
     presented: TokenPresentation = TokenPresentation()
+    shared: bool | None = None
+    """Whether all processes use one session; None: where there are several, and it is that of a user."""
 
 
 @dataclass(frozen=True, slots=True)

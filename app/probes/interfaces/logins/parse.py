@@ -121,6 +121,10 @@ def _lifetime(entry: Fields) -> timedelta | None:
     return found
 
 
+def _shared(entry: Fields) -> bool | None:
+    return entry.flag("shared", default=False) if entry.has("shared") else None
+
+
 def _oauth(grant: str) -> Callable[[str, Fields], TokenLogin]:
     def read(name: str, entry: Fields) -> TokenLogin:
         url, client = _url(entry, "token_url"), entry_text(entry, "client_id", required=grant == "client_credentials")
@@ -151,6 +155,7 @@ def _oauth(grant: str) -> Callable[[str, Fields], TokenLogin]:
             lifetime=_lifetime(entry),
             refresh="$.refresh_token" if grant != "client_credentials" else "",
             presented=_presentation(entry),
+            shared=_shared(entry),
         )
 
     return read
@@ -173,6 +178,7 @@ def _call(name: str, entry: Fields, *, cookies: bool) -> TokenLogin:
         lifetime_path="" if cookies else _path(entry, "expires", "$.expires_in"),
         lifetime=_lifetime(entry),
         presented=TokenPresentation(TokenPlace.COOKIE, "", "") if cookies else _presentation(entry),
+        shared=_shared(entry),
     )
 
 

@@ -14,7 +14,7 @@ from app.probes.vault import Vault
 
 
 class TokenRows(Protocol):
-    """Where sealed tokens stand; `InterfaceRepository` for one."""
+    """Where sealed tokens stand; `LoginRepository` for one."""
 
     async def kept_token(self, login: str) -> str | None: ...
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-
 from dependency_injector import containers, providers
 
 from app.clock import Clock
 from app.db.engine import Database
-from app.db.leader import process_name
 from app.probes.checking.checker import HttpChecker
 from app.probes.configured.watching import ProbeFile
 from app.probes.interfaces.config_file import InterfacesFile
 from app.probes.interfaces.fetching import DocumentFetcher
-from app.probes.interfaces.logins.refresh import RefreshTokens
 from app.probes.interfaces.repository import InterfaceRepository
 from app.probes.interfaces.runner import InterfaceRunner
 from app.probes.interfaces.service import InterfaceService
@@ -21,8 +17,7 @@ from app.probes.maintenance.repository import MaintenanceRepository
 from app.probes.maintenance.service import MaintenanceService
 from app.probes.rollups.keeper import RollupKeeper
 from app.probes.rollups.repository import RollupRepository
-from app.probes.sharing.leases import SeveralLeases, ShardLeases
-from app.probes.sharing.repository import ShardRepository
+from app.probes.sharing.leases import ShardLeases
 from app.probes.sla.service import SlaService
 from app.probes.vault import Vault
 from app.probes.websites.network_watch import NetworkWatch
@@ -30,16 +25,7 @@ from app.probes.websites.repository import WebsiteRepository
 from app.probes.websites.runner import WebsiteRunner
 from app.probes.websites.service import WebsiteService
 from app.settings import Settings
-
-
-def _leases_of(database: Database, work: str) -> ShardLeases:
-    """Under a name that no other process has had: numbers of processes in containers are all alike."""
-    return ShardLeases(ShardRepository(database, work=work), holder=f"{process_name()}:{secrets.token_hex(4)}")
-
-
-def _with_region(common: ShardLeases, database: Database, region: str) -> SeveralLeases:
-    """The websites that name no region, and those of this region."""
-    return SeveralLeases(common, *([_leases_of(database, f"websites in {region}")] if region else []))
+from app.wiring.probes.shared import leases_of, shared_logins, with_region
 
 
 class ProbesWiring(containers.DeclarativeContainer):
@@ -49,7 +35,7 @@ class ProbesWiring(containers.DeclarativeContainer):
     storage = providers.DependenciesContainer()
 
     _vault = providers.Singleton(Vault.by, settings)
-    _leases: providers.Singleton[ShardLeases] = providers.Singleton(_leases_of, database, "websites")
+    _leases: providers.Singleton[ShardLeases] = providers.Singleton(leases_of, database, "websites")
     website_rows: providers.Singleton[WebsiteRepository] = providers.Singleton(
         WebsiteRepository, database, _vault, region=settings.provided.probes.region
     )
@@ -69,7 +55,7 @@ class ProbesWiring(containers.DeclarativeContainer):
     runner: providers.Singleton[WebsiteRunner] = providers.Singleton(
         WebsiteRunner,
         website_rows,
-        providers.Singleton(_with_region, _leases, database, settings.provided.probes.region),
+        providers.Singleton(with_region, _leases, database, settings.provided.probes.region),
         providers.Singleton(HttpChecker.of, settings.provided.probes),
         storage.notices,
         clock,
@@ -84,15 +70,16 @@ class ProbesWiring(containers.DeclarativeContainer):
         InterfacesFile.of, settings.provided.probes
     )
     _sender = providers.Singleton(HttpChecker.of, settings.provided.probes)
+    _interface_leases: providers.Singleton[ShardLeases] = providers.Singleton(leases_of, database, "interfaces")
     interface_runner: providers.Singleton[InterfaceRunner] = providers.Singleton(
         InterfaceRunner,
         interfaces_file,
         interface_rows,
-        providers.Singleton(_leases_of, database, "interfaces"),
+        _interface_leases,
         _sender,
         storage.notices,
         clock=clock,
         fetcher=providers.Singleton(DocumentFetcher, _sender, settings.provided.data_dir),
         network=providers.Singleton(NetworkWatch, _sender, clock, settings.provided.probes.references),
-        tokens=providers.Singleton(RefreshTokens, interface_rows, _vault),
+        logins=providers.Singleton(shared_logins, database, _sender, clock, _vault, _interface_leases),
     )
