@@ -21,19 +21,21 @@ from app.market.series import DataItem
 from app.web.pages.assets import script_texts
 from app.web.pages.languages import CATALOGUES
 from app.web.pages.rendering import TEMPLATES, page_templates
+from scripts.shipped_texts import shipped_texts
 
 APP = Path(__file__).parents[1] / "app"
 PAGES = APP / "web" / "pages"
 CALLS = ("gettext", "ngettext", "pgettext", "gettext_noop")
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%|%")
-_TAG = re.compile(r"</?\w+[^>]*>")
+_TAG = re.compile(r"</?\w+[^>]*>|`[^`]+`")
 
 
 def page_texts() -> dict[str, PoEntry]:
-    """Every text of templates, of code and of scripts, by what it is looked up under."""
+    """Every text of templates, of code, of scripts and of what is shipped, by what it is looked up under."""
     items = (PoEntry(item.replace("_", " ")) for item in DataItem)
     scripts = (PoEntry(one, many) for one, many in script_texts())
-    found = (*_of_templates(), *_of_code(), *scripts, *items)
+    shipped = (PoEntry(text) for text in shipped_texts() if text)
+    found = (*_of_templates(), *_of_code(), *scripts, *items, *shipped)
     kept: dict[str, PoEntry] = {}
     for entry in found:
         before = kept.setdefault(entry.key, entry)
@@ -137,7 +139,7 @@ def problems(text: str, texts: dict[str, PoEntry]) -> Iterator[str]:
 
 
 def parts_of(text: str) -> list[str]:
-    """The placeholders and tags of a text; a percent sign alone is one that breaks it."""
+    """The placeholders, tags and words of programs of a text; a percent sign alone is one that breaks it."""
     return [match[0] for match in _PLACEHOLDER.finditer(text)] + _TAG.findall(text)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from app.kit.language import gettext
+
 
 def did_you_mean(
     wrong: str, known: Iterable[str], *, otherwise: str, most: int = 3, cutoff: float = 0.6, lead: str = ", "
@@ -13,4 +15,4 @@ def did_you_mean(
     from difflib import get_close_matches
 
     near = get_close_matches(wrong, list(known), n=most, cutoff=cutoff)
-    return f"{lead}did you mean {' or '.join(near)}?" if near else otherwise
+    return lead + gettext("did you mean %(names)s?", names=gettext(" or ").join(near)) if near else otherwise

@@ -43,6 +43,8 @@ class FreshCell:
 
     @property
     def leading(self) -> Lateness:
+        if len(self.pairs) == 1:
+            return self.pairs[0]
         return min(self.pairs, key=lambda one: (-one.late, one.due_at is None, one.due_at, one.newest_start))
 
     @property

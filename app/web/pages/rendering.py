@@ -36,12 +36,15 @@ from app.market.production import PRODUCTION_TYPES, production_type
 from app.market.series import SeriesKey
 from app.market.text import counted
 from app.market.time import MARKET_ZONE, iso, iso_exact
+from app.quality.overview.evidence import NAMES
+from app.scheduling.jobs.declaration import DECLARED
 from app.settings import Origin
 from app.web.browser_session import form_token, keep_form_cookie, keep_notice, notice_of, over_tls, session_id
 from app.web.pages.assets import assets
 from app.web.pages.languages import PARAMETER, keep_language, languages
 from app.web.pages.live.messages import SCOPE_KEY, MadePage
 from app.web.pages.live.parts import PageParts
+from app.web.pages.translation.said import said_markup, said_plain
 from app.web.pages.words import word
 
 if TYPE_CHECKING:
@@ -118,6 +121,9 @@ def page_templates() -> Environment:
         "day": shown_day,
         "month": shown_month,
         "word": word,
+        "said": said_markup,
+        "translated": said_plain,
+        "evidence_name": evidence_name,
         "iso": iso,
         "exact": iso_exact,
     }
@@ -127,6 +133,7 @@ def page_templates() -> Environment:
     made.filters["kind"] = kind
     made.globals |= {"counted": counted, "words": WORDS, "tones": TONES, "outcomes": OUTCOMES, "states": STATES}
     made.globals |= {"verdicts": VERDICTS, "dict": dict, "language": current_language}
+    made.globals["job_title"] = job_title
     return made
 
 
@@ -239,10 +246,24 @@ def reason_name(reason: str) -> str:
     return found_text(REASONS.get(reason, reason.replace("_", " ")))
 
 
+def evidence_name(name: str) -> str:
+    """What a line of the evidence of a finding is called: its own name, or one for people that others may follow."""
+    for known in NAMES.values():
+        if name == known or name.startswith(f"{known} "):
+            return found_text(known) + name.removeprefix(known)
+    return name
+
+
+def job_title(job: str) -> str:
+    """What a job does, "" where it is none of ours: a job of one item is named KIND:ITEM."""
+    declared = DECLARED.get(job.partition(":")[0])
+    return declared.title if declared else ""
+
+
 def kind(key: SeriesKey) -> str:
     """What tells a series from the others of its item and area, the type of production by its name."""
     code, name = key.psr_type, key.distinguishing_name
-    return f"{production_type(code)} ({name})" if code in PRODUCTION_TYPES else name
+    return f"{found_text(production_type(code))} ({name})" if code in PRODUCTION_TYPES else name
 
 
 def moment(instant: datetime | None, *, seconds: bool = False) -> str:

@@ -196,7 +196,7 @@ def _as_page_error(error: Exception) -> ApiError:
             return ApiError(ProblemType.NOT_FOUND, nothing)
         return ApiError(ProblemType.INVALID_REQUEST, mistakes(found))
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
-        return ApiError(ProblemType.NOT_FOUND, "No page has this address.")
+        return ApiError(ProblemType.NOT_FOUND, gettext("No page has this address."))
     return as_api_error(error)
 
 
@@ -207,7 +207,7 @@ def error_page(request: Request, error: ApiError) -> Response:
             request,
             "welcome.html",
             status,
-            detail=str(error),
+            detail=in_words(error),
             following=path_of(request) if request.method == "GET" else "",
         )
         response.headers["WWW-Authenticate"] = _QUIET_CHALLENGE

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.kit.language import found_text, gettext, gettext_noop
+from app.web.pages.translation.said import said_plain
 from app.web.problem_types import ApiError, ProblemType
 
 LABELS: Mapping[str, str] = {
@@ -67,8 +68,8 @@ def _sentence(field: str, detail: str) -> str:
 
 
 def for_people(detail: str) -> str:
-    """The detail without the routes that say more of it to programs."""
-    return _FOR_PROGRAMS.sub("", detail)
+    """The detail in the language of who reads, without the routes that say more of it to programs."""
+    return said_plain(_FOR_PROGRAMS.sub("", detail))
 
 
 def absent(errors: Iterable[Mapping[str, Any]]) -> str:

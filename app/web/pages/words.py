@@ -96,6 +96,24 @@ STATES = frozenset(
     )
 )
 """Of alerts, rules, runs, backfills, windows, messages, silences, findings, keys and settings."""
+CHECKS = frozenset(
+    (
+        gettext_noop("dns"),
+        gettext_noop("connect"),
+        gettext_noop("refused"),
+        gettext_noop("tls"),
+        gettext_noop("certificate"),
+        gettext_noop("timeout"),
+        gettext_noop("protocol"),
+        gettext_noop("status"),
+        gettext_noop("condition"),
+        gettext_noop("too large"),
+        gettext_noop("redirect loop"),
+        gettext_noop("blocked"),
+        gettext_noop("ours"),
+    )
+)
+"""Why a check fails."""
 RULES = frozenset(
     (
         gettext_noop("missing"),

@@ -18,6 +18,7 @@ from app.web.pages.alerting.silences import LENGTHS
 from app.web.pages.forms import done
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
+from app.web.pages.translation.said import said_runbook
 
 router = page_router()
 
@@ -51,7 +52,7 @@ async def alert_page(
         rule=rule,
         picture=picture,
         quiet_days=settings.alerting.quiet_executions_days,
-        runbook=sections().get(alert.rule, "").partition("\n")[2].strip(),
+        runbook=said_runbook(sections().get(alert.rule, "").partition("\n")[2].strip()),
         events=events,
         messages=await history.messages(alert_id),
         matchers="\n".join(exact_matchers(alert)),

@@ -24,6 +24,7 @@ from app.web.pages.alerting.evidence import evidence_picture
 from app.web.pages.forms import done
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
+from app.web.pages.translation.said import said_runbook
 from app.web.pages.words import word
 from app.web.routes.v1.alerting import rules as routes
 from app.wiring.container import Container
@@ -70,7 +71,7 @@ async def _rule_page(
         shown=RuleResource.of(rule, now),
         state=(await history.rule_states()).get(name),
         picture=evidence_picture(span, await history.read_values(name, span), falling=is_falling(rule)),
-        runbook=sections().get(name, "").partition("\n")[2].strip(),
+        runbook=said_runbook(sections().get(name, "").partition("\n")[2].strip()),
         open_alerts=[view for view in found if view.alert.rule == name],
         past_alerts=await history.past(AlertFilter(rule=name), limit=MOST_PAST),
         tried=tried,

@@ -14,6 +14,7 @@ from app.kit.language import gettext, gettext_noop, ngettext
 from app.probes.monitors.bars import BarLength, BarTone, HistoryBar
 from app.web.pages.overview.sparkline import Sparkline, trend_line
 from app.web.pages.rendering import moment_text
+from app.web.pages.words import word
 
 STEP, WIDTH, HEIGHT = 4, 3, 24
 _HEIGHTS: Mapping[BarTone, int] = {
@@ -74,7 +75,7 @@ def _said(bar: HistoryBar, length: BarLength) -> str:
     at = moment_text(found.at, seconds=length is BarLength.CHECKS)
     latency = f", {bar.latency_ms:.0f} ms" if bar.latency_ms is not None else ""
     if length is BarLength.CHECKS:
-        return f"{at}: {gettext(BAR_WORDS[bar.tone])}{f' ({found.reason})' if found.failed else ''}{latency}"
+        return f"{at}: {gettext(BAR_WORDS[bar.tone])}{f' ({word(found.reason)})' if found.failed else ''}{latency}"
     if not found.checks:
         return f"{at}: {gettext(WHY_WORDS[bar.why] if bar.why else BAR_WORDS[BarTone.NONE])}"
     counts = ngettext(

@@ -9,6 +9,7 @@ from app.kit.language import gettext, gettext_noop, ngettext
 from app.probes.monitors.latency import PHASES, LatencyReport, LatencyStep
 from app.probes.websites.models import StatusWindow, WindowKind
 from app.web.pages.rendering import NOTHING, moment_text
+from app.web.pages.words import word
 
 WIDTH, HEIGHT = 1000.0, 200.0
 PHASE_WORDS: Mapping[str, str] = {
@@ -106,5 +107,8 @@ def _boxes_of(report: LatencyReport, windows: Sequence[StatusWindow]) -> Iterato
                 until = moment_text(one.end) if one.end else gettext("now")
                 said = f"{gettext(_KINDS[kind])}: {moment_text(one.start)} {NOTHING} {until}"
                 yield DrawnBox(
-                    round(begin, 1), round(width, 1), f"{said}{f', {one.reason}' if one.reason else ''}", kind.value
+                    round(begin, 1),
+                    round(width, 1),
+                    f"{said}{f', {word(one.reason)}' if one.reason else ''}",
+                    kind.value,
                 )

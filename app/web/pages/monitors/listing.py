@@ -19,6 +19,7 @@ from app.web.pages.monitors.drawing import BAR_WORDS, LENGTH_WORDS, bars_picture
 from app.web.pages.packing import packed
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
+from app.web.pages.words import word
 
 router = page_router()
 
@@ -100,7 +101,7 @@ def _verdict(counts: Mapping[MonitorState, int]) -> tuple[Standing, str]:
 
 def said_of_row(row: MonitorRow, now: datetime) -> str:
     """What somebody should know of a website beside its state: why, who looks after it."""
-    parts = [row.reason] if row.reason and row.state(now) is not MonitorState.PAUSED else []
+    parts = [word(row.reason)] if row.reason and row.state(now) is not MonitorState.PAUSED else []
     if unconfirmed := row.unconfirmed(now):
         said = gettext(
             "%(failed)s of %(needed)s failed checks that mean down", failed=unconfirmed, needed=row.confirmations

@@ -13,7 +13,7 @@ from app.monitoring.trends.queries import DAYS, HOURS, Trends
 from app.monitoring.zones.queries import LOW_SCORE, ZoneScore
 from app.probes.monitors.models import MonitorCounts, MonitorState
 from app.web.pages.overview.sparkline import Sparkline, trend_line
-from app.web.pages.rendering import NOTHING, age, reason_name, shown_day, shown_share
+from app.web.pages.rendering import NOTHING, age, item_name, reason_name, shown_day, shown_share
 
 NOTHING_MONITORED = MonitorCounts()
 
@@ -103,7 +103,7 @@ def _freshness(health: Health) -> Tile:
     if late:
         first = late[0]
         note = gettext(
-            "longest %(length)s: %(item)s %(area)s", length=age(first.late), item=first.item, area=first.area
+            "longest %(length)s: %(item)s %(area)s", length=age(first.late), item=item_name(first.item), area=first.area
         )
     figure = gettext("%(part)s of %(whole)s", part=pairs - len(late), whole=pairs)
     return Tile(gettext_noop("Freshness"), condition, figure, (gettext("have what is due"), note), "#fresh")

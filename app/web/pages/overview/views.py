@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import Query, Request, Response
 
@@ -15,6 +16,7 @@ from app.monitoring.zones.queries import ZoneScore
 from app.probes.monitors.models import MonitorCounts
 from app.web.dependencies import READ, Now, Services
 from app.web.pages.overview.filters import OverviewFilter
+from app.web.pages.overview.matrix import CellTexts
 from app.web.pages.overview.recent import RecentRead
 from app.web.pages.overview.tiles import tiles_of
 from app.web.pages.overview.zone_map import MEASURES, MapChoice, zone_map
@@ -104,6 +106,8 @@ async def overview(
         zones=await zone_map(choice, services.monitoring().zones(), health.lateness, found.slow.scores, now),
         measures=MEASURES,
         chosen=chosen,
+        columns_encoded={name: quote(name) for name in columns},
+        say=CellTexts(health.at),
         conditions=[one for one in Standing if any(area.condition is one for area in areas)],
         at=health.at,
     )

@@ -34,7 +34,9 @@ async def settings_page(request: Request, services: Services, settings: CurrentS
     """The files that are wrong, health and metrics; for who administers also every setting and what said it."""
     administers = caller.scope.includes(AccessScope.ADMIN)
     shown = settings_in_force(settings) if administers else []
-    families = [(one.name, one.type, one.documentation) for one in request.app.state.probes.metrics.families()]
+    families = [
+        (one.name, one.type, " ".join(one.documentation.split())) for one in request.app.state.probes.metrics.families()
+    ]
     return render(
         request,
         "settings/settings.html",

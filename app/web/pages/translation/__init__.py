@@ -1,0 +1,1 @@
+"""How pages say in another language what services said in English."""
