@@ -54,6 +54,8 @@ def errcode(code: int, text: str = "no") -> Reply:
     return Reply(200, json.dumps({"errcode": code, "errmsg": text}).encode())
 
 
+MANY = 500
+"""Alerts of one message, more than any channel takes at once."""
 UNWELL = (Reply(500, b"oops"), Reply(503), Reply(429, b"slow", {"Retry-After": "7"}))
 WEBS = [
     Kind(
@@ -226,15 +228,15 @@ async def test_hostile_text_arrives_as_text(kind: Kind, monkeypatch: pytest.Monk
 async def test_many_alerts_are_split_below_the_limit_and_all_named(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     async with receiving(kind.ok) as receiver:
         channel = aim(monkeypatch, kind, receiver)
-        parts = channel.parts(message(1500, area="电" * 20), ()) + channel.parts(message(1500), ())
-        again = channel.parts(message(1500, area="电" * 20), ())
+        parts = channel.parts(message(MANY, area="电" * 20), ()) + channel.parts(message(MANY), ())
+        again = channel.parts(message(MANY, area="电" * 20), ())
         assert [part.key for part in parts[: len(again)]] == [part.key for part in again]
         assert len({part.key for part in again}) == len(again)
         for part in parts:
             await tried(channel, part)
     assert max(kind.limit(request.json) for request in receiver.requests) <= kind.most
     text = "".join(request.body.decode() for request in receiver.requests).replace("\\\\", "")
-    assert all(f"A{number}" in text for number in range(1500))
+    assert all(f"A{number}" in text for number in range(MANY))
 
 
 async def test_what_is_too_large_after_all_is_sent_in_smaller_parts(

@@ -115,10 +115,12 @@ class Visit:
     page: Page
     wrong: list[str] = field(default_factory=list)
 
-    async def violations(self) -> list[str]:
-        """What axe finds that is serious or critical."""
-        await self.page.evaluate(installed_browser().axe)
-        found = await self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    async def violations(self, *rules: str) -> list[str]:
+        """What axe finds that is serious or critical, by all its rules or by these."""
+        if not await self.page.evaluate("'axe' in window"):
+            await self.page.evaluate(installed_browser().axe)
+        options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+        found = await self.page.evaluate("options => axe.run(document, options)", options)
         return [
             f"{one['id']} ({one['impact']}): {[node['html'][:200] for node in one['nodes'][:3]]}"
             for one in found["violations"]

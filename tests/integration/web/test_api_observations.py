@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
-import sys
 from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from app.access.models import AccessScope
+from app.cli.data.export import AggregationOption, ExportFormat, export_command
 from app.settings import Origin
 from app.web.problem_types import ProblemType
 from tests.support.api_factory import ServedApi, served_api
@@ -35,43 +36,52 @@ async def api(database_url: str) -> AsyncIterator[ServedApi]:
         yield served
 
 
-async def exported(api: ServedApi, *options: str) -> bytes:
+async def exported(api: ServedApi, folder: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> bytes:
     """What the command line exports of the same database."""
-    environment = os.environ | {"GRIDKEEPER_DATABASE__URL": api.container.database().address.dsn}
-    started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app", "export", *options, env=environment,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    monkeypatch.setenv("GRIDKEEPER_DATABASE__URL", api.container.database().address.dsn)
+    written = folder / "exported"
+    form = options.pop("output_format", ExportFormat.CSV)
+    command = partial(
+        export_command, ["DE_LU", "FR"], ["load_actual"], "2024-01-01", "2024-01-03",
+        output_format=form, output=written, **options,
     )  # fmt: skip
-    out, error = await started.communicate()
-    assert started.returncode == 0, error.decode()
-    return out
+    assert await asyncio.to_thread(command) == 0
+    return written.read_bytes()
 
 
-OPTIONS = ("--area", "DE_LU", "--area", "FR", "--item", "load_actual", "--from", "2024-01-01", "--to", "2024-01-03")
 BOTH = TWO_DAYS | {"area": "DE_LU,FR"}
 
 
 @pytest.mark.parametrize(
     ("options", "parameters"),
     [
-        ((), {}),
-        (("--wide", "--tz", "Europe/Berlin"), {"shape": "wide", "tz": "Europe/Berlin"}),
-        (("--resolution", "P1D", "--aggregate", "sum"), {"resolution": "P1D", "aggregate": "sum"}),
+        ({}, {}),
+        ({"wide": True, "tz": "Europe/Berlin"}, {"shape": "wide", "tz": "Europe/Berlin"}),
+        (
+            {"resolution": "P1D", "aggregate": AggregationOption.SUM},
+            {"resolution": "P1D", "aggregate": "sum"},
+        ),
     ],
 )
 async def test_values_as_csv_are_byte_for_byte_what_the_command_line_exports(
-    api: ServedApi, options: tuple[str, ...], parameters: dict[str, str]
+    api: ServedApi,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+    parameters: dict[str, str],
 ) -> None:
     async with api.client() as client:
         answer = await client.get(PATH, params=BOTH | {"format": "csv"} | parameters)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert answer.content == await exported(api, *OPTIONS, *options)
+    assert answer.content == await exported(api, tmp_path, monkeypatch, **options)
 
 
-async def test_parquet_is_byte_for_byte_what_the_command_line_exports(api: ServedApi) -> None:
+async def test_parquet_is_byte_for_byte_what_the_command_line_exports(
+    api: ServedApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with api.client() as client:
         answer = await client.get(PATH, params=BOTH, headers={"Accept": "application/vnd.apache.parquet"})
-    assert answer.content == await exported(api, *OPTIONS, "-f", "parquet")
+    assert answer.content == await exported(api, tmp_path, monkeypatch, output_format=ExportFormat.PARQUET)
 
 
 async def test_every_format_holds_the_same_rows(api: ServedApi) -> None:

@@ -36,6 +36,9 @@ LONGEST = 85
 PATH_PATTERNS = [re.sub(r"\{[^}]*\}", ".+", path) + "$" for path in PATHS]
 APP = ROOT / "app"
 MIGRATIONS = APP / "db" / "migrations" / "versions"
+ASKED_FOR = (ast.Module, ast.Attribute, ast.Call, ast.ClassDef, ast.Constant, ast.ImportFrom)
+
+pytestmark = pytest.mark.xdist_group("sources")
 
 
 # What the guide names
@@ -92,10 +95,15 @@ def test_every_linter_runs_in_the_gate() -> None:
 
 
 @cache
-def modules() -> dict[str, ast.Module]:
-    """The modules of the program but migrations, by their paths."""
+def modules() -> dict[str, list[ast.AST]]:
+    """Of each module of the program but migrations the nodes that are asked for here, the module itself first."""
     files = (path for path in sorted(APP.rglob("*.py")) if MIGRATIONS not in path.parents)
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in files}
+    return {str(path.relative_to(ROOT)): asked_for(path) for path in files}
+
+
+def asked_for(path: Path) -> list[ast.AST]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [node for node in nodes if isinstance(node, ASKED_FOR)]
 
 
 def members(name: str) -> dict[str, set[str]]:
@@ -103,15 +111,15 @@ def members(name: str) -> dict[str, set[str]]:
     return {
         path: {
             node.attr
-            for node in ast.walk(tree)
+            for node in nodes
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
         }
-        for path, tree in modules().items()
+        for path, nodes in modules().items()
     }
 
 
-def texts(tree: ast.AST) -> set[str]:
-    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+def texts(nodes: Iterable[ast.AST]) -> set[str]:
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def naming_all(wanted: Iterable[str], found: dict[str, set[str]]) -> set[str]:
@@ -121,8 +129,8 @@ def naming_all(wanted: Iterable[str], found: dict[str, set[str]]) -> set[str]:
 
 def importers(package: str) -> Iterator[str]:
     """The modules outside of a package that import from it."""
-    for path, tree in modules().items():
-        imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    for path, nodes in modules().items():
+        imported = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
         if any(f"{name}.".startswith(f"{package}.") for name in imported) and not path.startswith(
             package.replace(".", "/")
         ):
@@ -138,7 +146,7 @@ def data_item(where: list[str]) -> None:
 
 def area(where: list[str]) -> None:
     codes = set(areas())
-    lines = {path: set(re.findall(r"[\w]+", " ".join(texts(tree)))) for path, tree in modules().items()}
+    lines = {path: set(re.findall(r"[\w]+", " ".join(texts(nodes)))) for path, nodes in modules().items()}
     assert naming_all(codes, lines) == set(where) == {"app/market/areas.py"}
 
 
@@ -178,9 +186,7 @@ def table(where: list[str]) -> None:
 
 def retention(where: list[str]) -> None:
     assert where == ["app/scheduling/jobs/retention.py", "docs/data-model.md"]
-    declared = {path for path, tree in modules().items() for node in ast.walk(tree) if is_call(node, "Retention")} - {
-        where[0]
-    }
+    declared = {path for path, nodes in modules().items() for node in nodes if is_call(node, "Retention")} - {where[0]}
     listing = set(importers_of(where[0]))
     # Each module that declares some is imported by the list, which is what the document shows.
     assert len(declared) >= 7
@@ -195,7 +201,7 @@ def is_call(node: ast.AST, name: str) -> bool:
 
 def importers_of(module: str) -> Iterator[str]:
     """The modules that one imports from."""
-    for node in ast.walk(modules()[module]):
+    for node in modules()[module]:
         if isinstance(node, ast.ImportFrom) and node.module:
             yield f"{node.module.replace('.', '/')}.py"
             yield from (f"{node.module.replace('.', '/')}/{alias.name}.py" for alias in node.names)
@@ -204,7 +210,7 @@ def importers_of(module: str) -> Iterator[str]:
 def job(where: list[str]) -> None:
     assert where == ["app/scheduling/jobs/", "config/examples/collection.yaml"]
     kinds = set(DECLARED)
-    elsewhere = {path: texts(tree) & kinds for path, tree in modules().items() if not path.startswith(where[0])}
+    elsewhere = {path: texts(nodes) & kinds for path, nodes in modules().items() if not path.startswith(where[0])}
     # The plan, the dispatcher and the metrics follow from the declarations: none of them lists the kinds.
     assert {path for path, named in elsewhere.items() if len(named) > len(kinds) / 3} == set()
     for declared in DECLARED.values():
@@ -221,7 +227,7 @@ def channel(where: list[str]) -> None:
     assert found == set(KINDS)
     # The channels of another program's files are named where those are read.
     others = "app/alerting/sqlsentinel/"
-    named = {path: texts(tree) for path, tree in modules().items() if not path.startswith(others)}
+    named = {path: texts(nodes) for path, nodes in modules().items() if not path.startswith(others)}
     assert naming_all(KINDS, named) == {registry}
     # Names that are no words of everyday say so one by one.
     for kind in set(KINDS) - {"email", "log"}:
@@ -260,8 +266,8 @@ def resource(where: list[str]) -> None:
     assert where == ["app/schemas.py"]
     models = {
         path
-        for path, tree in modules().items()
-        for node in ast.walk(tree)
+        for path, nodes in modules().items()
+        for node in nodes
         if isinstance(node, ast.ClassDef)
         and any(isinstance(base, ast.Name) and base.id == "Resource" for base in node.bases)
     }
@@ -277,7 +283,7 @@ def route(where: list[str]) -> None:
     modules_of = {path.stem for path in (ROOT / folder).rglob("*.py")} - {"__init__", "api"}
     assert {module.__name__.rpartition(".")[2] for module in MODULES} == modules_of
     assert includer == f"{folder}api.py"
-    makers = {path for path, tree in modules().items() if any(is_call(node, "api_router") for node in ast.walk(tree))}
+    makers = {path for path, nodes in modules().items() if any(is_call(node, "api_router") for node in nodes)}
     assert {path for path in makers if not path.startswith(folder)} == set()
 
 
@@ -285,8 +291,8 @@ def page(where: list[str]) -> None:
     folder, includer, addresses, templates, looked_at, document = where
     makers = {
         path
-        for path, tree in modules().items()
-        if any(is_call(node, "page_router") for node in ast.walk(tree)) and path.startswith(folder)
+        for path, nodes in modules().items()
+        if any(is_call(node, "page_router") for node in nodes) and path.startswith(folder)
     }
     assert {f"{module.__name__.replace('.', '/')}.py" for module in PAGE_MODULES} == makers
     shown = {route.path for module in PAGE_MODULES for route in module.router.routes}
@@ -306,13 +312,14 @@ def page_text(where: list[str]) -> None:
 
 def command(where: list[str]) -> None:
     assert where == ["app/cli/"]
-    line = {path: tree for path, tree in modules().items() if path.startswith(where[0])}
-    calls = [(path, node) for path, tree in line.items() for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    named = {text for _, node in calls if is_call(node, "Lazy") for text in texts(node.args[0])}
+    line = {path: nodes for path, nodes in modules().items() if path.startswith(where[0])}
+    calls = [(path, node) for path, nodes in line.items() for node in nodes if isinstance(node, ast.Call)]
+    named = {text for _, node in calls if is_call(node, "Lazy") for text in texts(ast.walk(node.args[0]))}
     written = {
         f"{path.removesuffix('.py').replace('/', '.')}:{node.name}"
-        for path, tree in line.items()
-        for node in tree.body
+        for path, [module, *_] in line.items()
+        if isinstance(module, ast.Module)
+        for node in module.body
         if isinstance(node, ast.FunctionDef) and node.name.endswith("_command")
     }
     assert len(named) > 50
