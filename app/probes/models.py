@@ -95,6 +95,8 @@ class TlsOptions:
     client_certificate: Path | None = None
     client_key: Path | None = None
     """None: the key stands in the file of the certificate."""
+    client_pem: str = field(default="", repr=False)
+    """Certificate and key as PEM, in place of files."""
     server_name: str | None = None
     """The name to ask for and to verify; None: the host of the URL."""
 
@@ -123,7 +125,7 @@ class CheckRequest:
     fresh_connection: bool = True
     tls: TlsOptions = TlsOptions()
     proxy: str | None = None
-    """`http://host:port`; None: none, whatever the environment says."""
+    """`http://user:password@host:port`, or https; None: none, whatever the environment says."""
     keeps_answer: bool = False
     """Whether the result has the headers and the body of the response, for whoever takes values from them."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -203,6 +205,8 @@ class CheckResult:
     """The one that was connected to last."""
     resolved: tuple[str, ...] = ()
     """All addresses of the last host, in the order of the resolver."""
+    proxy: str = ""
+    """Host and port of the proxy whose addresses these are; empty where there was none."""
     retry_after: float | None = None
     """Seconds, as a response with 429 or 503 asks for."""
     excerpt: str = ""

@@ -14,7 +14,7 @@ from app.cli.exit_codes import OK, UNAVAILABLE
 from app.cli.options import AsJson
 from app.cli.output import print_json, say_line
 from app.cli.session import ask, begin, own_name
-from app.cli.websites.options import confirmed, file_text, header_lines, label_pairs
+from app.cli.websites.options import confirmed, file_text, header_lines, label_pairs, pem_file, said_or_file
 from app.cli.websites.reading import Which
 from app.clock import SystemClock
 from app.errors import ConfigurationError
@@ -58,9 +58,25 @@ QuorumOption = Annotated[
 FamilyOption = Annotated[
     str | None, typer.Option("--family", help="Addresses of which kind are connected to: any, ipv4 or ipv6.")
 ]
+ClientCertificate = Annotated[
+    str | None,
+    typer.Option(
+        help="File of the certificate, with or without its key, that the server is shown; '' none.", metavar="FILE"
+    ),
+]
+ClientKey = Annotated[str | None, typer.Option(help="File of the key of that certificate; '' none.", metavar="FILE")]
+ProxyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--proxy",
+        help="http(s)://[user:password@]host:port, or @FILE where it stands in a file; '' none.",
+        metavar="URL",
+    ),
+]
 
 
 OPTIONS = {
+    "client_certificate": "--client-certificate", "client_key": "--client-key", "proxy": "--proxy",
     "check_interval": "--every", "follow_redirects": "--follow", "conditions": "--condition", "headers": "--header",
     "labels": "--label", "regions": "--region", "address_family": "--family",
     **{name: f"--{name}" for name in ("name", "method", "body", "timeout", "failures", "successes", "note", "quorum")},
@@ -85,6 +101,9 @@ def add_command(
     region: RegionOption = None,
     quorum: QuorumOption = None,
     family: FamilyOption = None,
+    client_certificate: ClientCertificate = None,
+    client_key: ClientKey = None,
+    proxy: ProxyOption = None,
     paused: Annotated[bool, typer.Option("--paused", help="Do not check it before it is resumed.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -100,7 +119,8 @@ def add_command(
         name=name or _host_of(url), check_interval=_seconds(every), method=method, headers=header_lines(header),
         body=file_text(body), timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures,
         successes=successes, labels=label_pairs(label), note=note, enabled=not paused,
-        regions=_named(region), quorum=quorum, address_family=family,
+        regions=_named(region), quorum=quorum, address_family=family, client_certificate=pem_file(client_certificate),
+        client_key=pem_file(client_key), proxy=said_or_file(proxy),
     )  # fmt: skip
     draft = checked_model(WebsiteBody, {"url": url, **said}, OPTIONS).draft()
     return _show(ask(begin(), lambda wiring: wiring.probes().websites().add(draft), made=True), "is checked", as_json)
@@ -124,6 +144,9 @@ def edit_command(
     region: RegionOption = None,
     quorum: QuorumOption = None,
     family: FamilyOption = None,
+    client_certificate: ClientCertificate = None,
+    client_key: ClientKey = None,
+    proxy: ProxyOption = None,
     as_json: AsJson = False,
 ) -> int:
     """Change how a website is checked; what is left out stays.
@@ -136,7 +159,8 @@ def edit_command(
         url=url, name=name, check_interval=_seconds(every), method=method, headers=header_lines(header), body=file_text(body),
         timeout=timeout, follow_redirects=follow, conditions=condition, failures=failures, successes=successes,
         labels=label_pairs(label), note=note, regions=_named(region), quorum=quorum,
-        address_family=family,
+        address_family=family, client_certificate=pem_file(client_certificate), client_key=pem_file(client_key),
+        proxy=said_or_file(proxy),
     )  # fmt: skip
     if not said:
         raise ConfigurationError("nothing is said that would change; name an option, as --every 10m")

@@ -21,7 +21,7 @@ def header_lines(lines: Sequence[str] | None) -> Mapping[str, str] | None:
         if not colon:
             raise ConfigurationError(f"--header {name!r}: write it as 'Name: value'")
         text = value.strip()
-        found[name.strip()] = (file_text(Path(text[1:])) or "").strip() if text.startswith("@") else text
+        found[name.strip()] = said_or_file(text) or ""
     return found
 
 
@@ -40,6 +40,16 @@ def file_text(path: Path | None) -> str | None:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from None
+
+
+def pem_file(path: str | None) -> str | None:
+    """What a file of a certificate or key holds; nothing where no file is named, so that there is none any more."""
+    return file_text(Path(path)) if path else path
+
+
+def said_or_file(text: str | None) -> str | None:
+    """A text as it stands, or for `@FILE` the one of that file: what stands in a file is seen in no list of processes."""
+    return (file_text(Path(text[1:])) or "").strip() if text and text.startswith("@") else text
 
 
 def confirmed(question: str, otherwise: str) -> bool:

@@ -13,6 +13,7 @@ from app.cli.options import AsJson
 from app.cli.output import print_json
 from app.cli.session import begin
 from app.cli.tables import single_line
+from app.cli.websites.options import said_or_file
 from app.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -60,8 +61,14 @@ def try_command(
     family: Annotated[FamilyChoice, typer.Option(help="Addresses to use.")] = FamilyChoice.ANY,
     ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust in place of the usual ones.")] = None,
     client_certificate: Annotated[Path | None, typer.Option(help="Certificate and key to show, as PEM.")] = None,
+    client_key: Annotated[Path | None, typer.Option(help="Its key, where it stands in another file.")] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Do not verify the certificate.")] = False,
-    proxy: Annotated[str | None, typer.Option(help="http://host:port to go through.", metavar="URL")] = None,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            help="http(s)://[user:password@]host:port to go through, or @FILE where it stands in a file.", metavar="URL"
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Check a URL once and show what came of it, without a database.
@@ -86,8 +93,10 @@ def try_command(
         body_cap=body_cap,
         conditions=tuple(map(parse_condition, expect or [])),
         family=AddressFamily(family),
-        tls=TlsOptions(verify=not insecure, ca_file=ca_file, client_certificate=client_certificate),
-        proxy=proxy,
+        tls=TlsOptions(
+            verify=not insecure, ca_file=ca_file, client_certificate=client_certificate, client_key=client_key
+        ),
+        proxy=said_or_file(proxy),
     )
     result = _checked(begin(), request)
     if as_json:
@@ -137,7 +146,8 @@ def _content(path: Path) -> bytes:
 def _lines(result: CheckResult) -> list[str]:
     state = "up" if result.ok else f"down, {result.failure}"
     answered = f"{result.status} over HTTP/{result.http_version}" if result.status else "no response"
-    where = f" from {result.address}" if result.address else ""
+    by = f" through the proxy {result.proxy}" if result.proxy else ""
+    where = f" from {result.address}{by}" if result.address else by
     lines = [f"{result.final_url}: {state}; {answered}{where}, {result.received:,} bytes"]
     lines += [f"  {result.detail}"] if result.detail else []
     names = ("dns", "connect", "tls", "first byte", "whole")

@@ -20,6 +20,7 @@ from app.probes.checking.connections import (
     IdleConnections,
     connection_key,
     proxy_login,
+    refuse_login,
 )
 from app.probes.checking.exchange import HttpCall, HttpExchange, exchange_http
 from app.probes.checking.failures import CheckStopped
@@ -29,6 +30,7 @@ from app.probes.checking.targets import (
     CheckTarget,
     check_request,
     for_other_origin,
+    parse_proxy,
     parse_target,
     redirect_target,
     request_headers,
@@ -235,6 +237,8 @@ class HttpChecker:
         kept = False
         try:
             await exchange_http(connection.stream, _call(request, hop, cookies), result)
+            if request.proxy is not None and hop.target.scheme == "http":
+                refuse_login(parse_proxy(request.proxy), result.status)
             kept = not request.fresh_connection and result.reusable and hop.method in _REPEATABLE
         finally:
             if result.sent is not None and result.first_byte is not None:
@@ -261,7 +265,7 @@ def _call(request: CheckRequest, hop: _Hop, cookies: Mapping[str, str]) -> HttpC
         headers["cookie"] = ("Cookie", f"{own}; {sent}" if own else sent)
     if request.proxy is not None and hop.target.scheme == "http":
         path = f"http://{hop.target.authority}".encode() + path
-        headers |= proxy_login(parse_target(request.proxy))
+        headers |= proxy_login(parse_proxy(request.proxy))
     return HttpCall(
         name=hop.target.host,
         method=hop.method,
@@ -348,6 +352,7 @@ class _CheckRun:
             http_version=response.http_version,
             address=progress.address,
             resolved=progress.resolved,
+            proxy=parse_proxy(self.request.proxy).authority if self.request.proxy else "",
             retry_after=_retry_after(response),
             own_delay=progress.watch.lost * 1000,
             headers=response.headers if self.request.keeps_answer else (),

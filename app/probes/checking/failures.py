@@ -19,6 +19,16 @@ _VERIFY_TEXT = {
     62: "it is for another host", 64: "it is for another address",
 }  # fmt: skip
 
+_CLIENT_REFUSED = {
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "asks for a client certificate",
+    "TLSV1_ALERT_UNKNOWN_CA": "does not trust the issuer of the client certificate",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "refuses the client certificate: it has expired",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "refuses the client certificate: it is revoked",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "refuses the client certificate",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "refuses the client certificate",
+}
+"""Alerts of a server that wants to know who is there, by the names that OpenSSL gives them."""
+
 
 @dataclass
 class CheckStopped(Exception):
@@ -54,6 +64,8 @@ def handshake_failed(name: str, error: OSError) -> CheckStopped:
     if isinstance(error, ssl.SSLEOFError | ConnectionError):
         return CheckStopped(CheckFailure.TLS, f"{name} closed the connection during the handshake", repeatable=True)
     said = getattr(error, "reason", None)
+    if said in _CLIENT_REFUSED:
+        return CheckStopped(CheckFailure.TLS, f"{name} {_CLIENT_REFUSED[said]}")
     text = said.lower().replace("_", " ") if said else _system_text(error)
     return CheckStopped(CheckFailure.TLS, f"no TLS with {name}: {text}", repeatable=True)
 

@@ -60,6 +60,7 @@ class CheckResultResource(Resource):
     final_url: str
     address: str | None
     resolved: list[str]
+    proxy: str = Field(description="Host and port of the proxy, whose addresses these are; empty where there was none.")
     http_version: str | None
     certificate: ServerCertificateResource | None
     excerpt: str

@@ -77,6 +77,17 @@ def parse_target(text: str) -> CheckTarget:
     return CheckTarget(url.scheme, host.strip("[]"), port, url.raw_path, shown, unquote(user), unquote(password))
 
 
+def parse_proxy(text: str) -> CheckTarget:
+    """ConfigurationError, which quotes no login, where it is no address of a proxy."""
+    try:
+        gate = parse_target(text)
+    except ConfigurationError:
+        gate = None
+    if gate is None or gate.path not in {b"", b"/"} or "#" in text:
+        raise ConfigurationError("the proxy is no address of one; write it as http://user:password@host:port, or https")
+    return gate
+
+
 def redirect_target(base: CheckTarget, location: str) -> CheckTarget:
     """Where a redirect leads; a login within it is not used. ConfigurationError where it cannot be followed."""
     # Header bytes beyond ASCII are UTF-8 in practice, though they are handed over as Latin-1.
@@ -104,8 +115,8 @@ def check_request(request: CheckRequest) -> CheckTarget:
         raise ConfigurationError(f"{request.method} carries no body; use POST or PUT")
     if request.method is CheckMethod.HEAD and any(condition.reads_body for condition in request.conditions):
         raise ConfigurationError("a condition reads the body, which HEAD does not bring; use GET")
-    if request.proxy is not None and parse_target(request.proxy).scheme != "http":
-        raise ConfigurationError("the proxy is asked over http; write it as http://host:port")
+    if request.proxy is not None:
+        parse_proxy(request.proxy)
     asked = request.tls.server_name
     if asked is not None and not _HOST.fullmatch(asked):
         raise ConfigurationError(f"the server name {asked[:50]!r} is no name of a host")
@@ -135,7 +146,7 @@ def request_secrets(request: CheckRequest) -> list[str]:
     for name, value in request.headers.items():
         if _SECRET_NAME.search(name):
             found += header_secrets(value)
-    if "@" in request.url:
-        target = parse_target(request.url)
+    for text in filter(lambda one: one and "@" in one, (request.url, request.proxy)):
+        target = parse_target(text)
         found += login_secrets(target.user, target.password)
     return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import tempfile
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -37,6 +39,8 @@ def _context(options: TlsOptions, _written_at: tuple[int, ...]) -> ssl.SSLContex
             context = httpx.create_ssl_context(trust_env=True)
         if options.client_certificate is not None:
             context.load_cert_chain(options.client_certificate, options.client_key, password="")
+        if options.client_pem:
+            _load_identity(context, options.client_pem)
     except (OSError, ValueError) as error:
         files = (options.ca_file, options.client_certificate, options.client_key)
         named = ", ".join(str(file) for file in files if file is not None) or "SSL_CERT_FILE or SSL_CERT_DIR"
@@ -45,6 +49,30 @@ def _context(options: TlsOptions, _written_at: tuple[int, ...]) -> ssl.SSLContex
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _load_identity(context: ssl.SSLContext, pem: str) -> None:
+    """OpenSSL reads certificates and keys from files only, so they lie in one that has no name and is in no folder."""
+    with _nameless_file() as file:
+        file.write(pem.encode())
+        file.seek(0)
+        try:
+            context.load_cert_chain(f"/dev/fd/{file.fileno()}", password="")
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(_wrong_identity(error, pem)) from None
+
+
+def _nameless_file() -> IO[bytes]:
+    """In memory, where the system has such files."""
+    return os.fdopen(os.memfd_create("identity"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
+
+
+def _wrong_identity(error: Exception, pem: str) -> str:
+    if "ENCRYPTED" in pem:
+        return "the key is encrypted; take its passphrase off: openssl pkey -in key.pem -out plain.pem"
+    if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
+        return "the key is not that of the certificate"
+    return "certificate and key are wanted as PEM, the certificate of the client before those of its issuers"
 
 
 def shown_certificate(tls: ssl.SSLObject) -> ServerCertificate | None:

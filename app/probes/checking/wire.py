@@ -201,12 +201,13 @@ class PlainStream:
 
 
 class TlsStream:
-    """TLS over a wire."""
+    """TLS over a wire, or over the TLS of a proxy."""
 
-    __slots__ = ("_incoming", "_outgoing", "tls", "wire")
+    __slots__ = ("_incoming", "_outgoing", "_under", "tls", "wire")
 
-    def __init__(self, wire: Wire, context: ssl.SSLContext, host: str) -> None:
-        self.wire = wire
+    def __init__(self, under: Wire | TlsStream, context: ssl.SSLContext, host: str) -> None:
+        self._under = under
+        self.wire: Wire = under.wire if isinstance(under, TlsStream) else under
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
 
@@ -231,7 +232,7 @@ class TlsStream:
                 done = act()
             except ssl.SSLWantReadError:
                 await self._flush()
-                if received := await self.wire.receive():
+                if received := await self._under.receive():
                     self._incoming.write(received)
                 else:
                     self._incoming.write_eof()
@@ -244,7 +245,7 @@ class TlsStream:
 
     async def _flush(self) -> None:
         if waiting := self._outgoing.read():
-            await self.wire.send(waiting)
+            await self._under.send(waiting)
 
 
 CheckStream = PlainStream | TlsStream

@@ -61,6 +61,8 @@ def yaml_of(drafts: Sequence[WebsiteDraft]) -> str:
                 header: f"${{{_variable(variables, name, header)}}}" if is_secret_header(header) else value
                 for header, value in draft.headers.items()
             }
+        whole = ("client_certificate", "client_key", *(["proxy"] if "@" in draft.proxy else []))
+        said |= {field: f"${{{_variable(variables, name, field)}}}" for field in whole if field in said}
         if draft.labels:
             said["labels"] = dict(draft.labels)
         entries[name] = said

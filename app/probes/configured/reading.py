@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from app.errors import ConfigurationError
 from app.kit.yaml.fields import Fields, read_content
@@ -89,6 +89,9 @@ _READERS: dict[str, Callable[[Fields, str], Any]] = {
     "note": Fields.text,
     "address_family": Fields.text,
     "regions": lambda entry, field: list(entry.texts(field)),
+    "client_certificate": lambda entry, field: _secret(read_secret(entry, field, example="")),
+    "client_key": lambda entry, field: _secret(read_secret(entry, field, example="")),
+    "proxy": lambda entry, _: _proxy(entry),
     "quorum": lambda entry, field: entry.whole(field, None, least=1, most=MOST_REGIONS),
 }
 
@@ -127,5 +130,15 @@ def _headers(entry: Fields) -> dict[str, str]:
 
 
 def _body(entry: Fields) -> str:
-    secret = read_secret(entry, "body", literal=True)
-    return "" if secret is None else secret.get_secret_value()
+    return _secret(read_secret(entry, "body", literal=True))
+
+
+def _proxy(entry: Fields) -> str:
+    """Its password is `${NAME}` of the environment, and so may be all of it."""
+    text = entry.written("proxy", "a text") or ""
+    bare = "@" not in text and not _REFERENCE.search(text)
+    return _secret(read_secret(entry, "proxy", literal=bare, example="http://proxy.example:3128"))
+
+
+def _secret(found: SecretStr | None) -> str:
+    return "" if found is None else found.get_secret_value()

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 from app.kit.durations import parse_duration, show_duration
 from app.market.holidays import DayType
 from app.probes.maintenance.models import MaintenanceDraft, MaintenancePlan, checked_plan
-from app.probes.websites.schemas import Name, Text, WebsiteLabels
+from app.probes.websites.fields import Name, Text, WebsiteLabels
 from app.schemas import Instant, RequestBody, Resource
 
 _Number = Annotated[int, Field(ge=1, le=2**63 - 1)]

@@ -32,6 +32,14 @@ def url_key(url: str) -> str:
     return str(parsed.copy_with(host=host, port=port, path=parsed.path or "/", fragment=None))
 
 
+def shown_proxy(text: str, hidden: str) -> str:
+    """The address of a proxy without the login that may stand in it."""
+    before, at, rest = text.rpartition("@")
+    if not at:
+        return text if "://" in text else hidden
+    return f"{before.partition('://')[0]}://{hidden}@{rest}"
+
+
 def origin(url: str) -> str:
     """Scheme, host and port: who is asked."""
     parsed = _parsed(url_key(url))

@@ -8,22 +8,32 @@ from datetime import timedelta
 from app.errors import ConfigurationError
 from app.probes.checking.conditions.parse import parse_condition
 from app.probes.checking.targets import check_request, parse_target
+from app.probes.checking.tls import tls_context
 from app.probes.kept import reason_of, storable
-from app.probes.models import DEFAULT_REDIRECTS, AddressFamily, CheckCondition, CheckMethod, CheckRequest, CheckResult
+from app.probes.models import (
+    DEFAULT_REDIRECTS,
+    AddressFamily,
+    CheckCondition,
+    CheckMethod,
+    CheckRequest,
+    CheckResult,
+    TlsOptions,
+)
 from app.probes.regions.models import check_regions
 from app.probes.vault import UNREADABLE
-from app.probes.websites.models import CheckRecord, WebsiteDraft
+from app.probes.websites.models import SECRETS, CheckRecord, WebsiteDraft
 from app.probes.websites.state import CheckPolicy
 
 RETRY = timedelta(seconds=20)
 """Between checks while a change waits for its confirmation."""
+USUAL_TLS = TlsOptions()
 GOLDEN = 0.618033988749895
 
 
 def request_of(draft: WebsiteDraft) -> CheckRequest:
     """The check that a website asks for; ConfigurationError where it asks for none that can be made."""
     check_regions(draft)
-    if UNREADABLE in {*draft.headers.values(), draft.body}:
+    if UNREADABLE in {*draft.headers.values(), *(getattr(draft, name) for name in SECRETS)}:
         raise ConfigurationError(
             "its secrets were kept with another key: set GRIDKEEPER_PROBES__SECRET_KEY to the same in all processes, or "
             "say them again"
@@ -37,9 +47,27 @@ def request_of(draft: WebsiteDraft) -> CheckRequest:
         redirects=DEFAULT_REDIRECTS if draft.follow_redirects else 0,
         conditions=parsed_conditions(draft.conditions),
         family=AddressFamily(draft.address_family),
+        tls=_identity_of(draft),
+        proxy=draft.proxy or None,
     )
     check_request(request)
     return request
+
+
+def _identity_of(draft: WebsiteDraft) -> TlsOptions:
+    """With the certificate that is shown; ConfigurationError that names the field where it cannot be."""
+    if not draft.client_certificate and not draft.client_key:
+        return USUAL_TLS
+    if not draft.client_certificate:
+        raise ConfigurationError("client_key: say the certificate that it belongs to, too")
+    if not draft.url.lower().startswith("https:"):
+        raise ConfigurationError("client_certificate: http shows none; write the address with https")
+    options = TlsOptions(client_pem=f"{draft.client_certificate}\n{draft.client_key}")
+    try:
+        tls_context(options)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{'client_key' if draft.client_key else 'client_certificate'}: {error}") from None
+    return options
 
 
 def parsed_conditions(texts: Sequence[str]) -> tuple[CheckCondition, ...]:

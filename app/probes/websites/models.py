@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 SHORTEST_INTERVAL, LONGEST_INTERVAL, USUAL_INTERVAL = 60, 3600, 300
 USUAL_TIMEOUT = 30.0
@@ -75,12 +76,23 @@ class WebsiteDraft:
     """How many regions have to say that it is down; 0: more than half."""
     address_family: str = "any"
     """Addresses of which kind are connected to: any, ipv4 or ipv6."""
+    client_certificate: str = field(default="", repr=False)
+    """What is shown to a server that asks who is there: PEM, with the key or without it."""
+    client_key: str = field(default="", repr=False)
+    """Its key as PEM, where it does not stand with the certificate."""
+    proxy: str = field(default="", repr=False)
+    """`http://user:password@host:port`, or https, that leads to the website; empty: none."""
+
+
+SECRETS = ("body", "client_certificate", "client_key", "proxy")
+"""Fields that may be secret as a whole."""
 
 
 def with_secrets(draft: WebsiteDraft, change: Callable[[str], str]) -> WebsiteDraft:
     """The draft with all values changed that may be secret."""
     headers = {name: change(value) if is_secret_header(name) else value for name, value in draft.headers.items()}
-    return replace(draft, headers=headers, body=change(draft.body) if draft.body else "")
+    whole: dict[str, Any] = {name: change(value) for name in SECRETS if (value := getattr(draft, name))}
+    return replace(draft, headers=headers, **whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class NetworkWatch:
         now = self._clock.now()
         results = [result for _, result in checked]
         for url, result in checked:
+            if result.proxy:
+                continue  # what the proxy reached, or not, says nothing of a way of our own
             outcome = host_outcome(url, result)
             self._seen[outcome.host] = (now, url, outcome.failure)
         if not any(result.failure in UNREACHED for result in results):

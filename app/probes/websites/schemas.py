@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import Field, ValidationError
 
 from app.errors import ConfigurationError
-from app.probes.checking.conditions.parse import parse_condition
-from app.probes.regions.models import MOST_REGIONS
-from app.probes.websites.addresses import LONGEST_URL, checked_url
 from app.probes.websites.availability import Availability
+from app.probes.websites.fields import (
+    Body,
+    CheckInterval,
+    Conditions,
+    Confirmations,
+    FamilyName,
+    Headers,
+    MethodName,
+    Name,
+    Pem,
+    Proxy,
+    Quorum,
+    Regions,
+    Text,
+    Timeout,
+    Url,
+    WebsiteLabels,
+)
 from app.probes.websites.models import (
-    LONGEST_INTERVAL,
-    MOST_CONFIRMATIONS,
-    SHORTEST_INTERVAL,
     USUAL_CONFIRMATIONS,
     USUAL_INTERVAL,
     USUAL_TIMEOUT,
@@ -31,72 +42,6 @@ from app.probes.websites.models import (
 )
 from app.probes.websites.service import masked
 from app.schemas import Instant, PreciseInstant, RequestBody, Resource
-
-LONGEST_TIMEOUT = 55.0
-"""Shorter than the shortest interval."""
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_OURS = {"host", "content-length", "transfer-encoding", "connection"}
-
-
-def _url(text: str) -> str:
-    try:
-        return checked_url(text)
-    except ConfigurationError as error:
-        raise ValueError(str(error)) from None
-
-
-def _condition(text: str) -> str:
-    try:
-        return parse_condition(text).text
-    except ConfigurationError as error:
-        raise ValueError(str(error)) from None
-
-
-def _text(text: str) -> str:
-    if any(not (character.isprintable() or character in "\n\t") for character in text):
-        raise ValueError("it holds control characters")
-    return text
-
-
-def _headers(headers: Mapping[str, str]) -> Mapping[str, str]:
-    seen: set[str] = set()
-    for name, value in headers.items():
-        if not _TOKEN.fullmatch(name):
-            raise ValueError(f"{name[:60]!r} is no name of a header")
-        if name.lower() in _OURS or name.lower() in seen:
-            raise ValueError(f"{name} is set by the check itself, or named twice")
-        if not value.isprintable() or len(value) > 4000:
-            raise ValueError(f"the value of {name} has up to 4000 characters and no line breaks")
-        seen.add(name.lower())
-    return headers
-
-
-def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
-    for name, value in labels.items():
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", name):
-            raise ValueError(f"{name[:60]!r} is no name of a label; take letters, digits and _")
-        if not value or len(value) > 200 or not value.isprintable():
-            raise ValueError(f"the label {name} has 1 to 200 characters and no line breaks")
-    return labels
-
-
-Url = Annotated[str, AfterValidator(_url), Field(min_length=1, max_length=LONGEST_URL)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_text)]
-Text = Annotated[str, AfterValidator(_text), Field(max_length=2000)]
-CheckInterval = Annotated[int, Field(ge=SHORTEST_INTERVAL, le=LONGEST_INTERVAL)]
-FamilyName = Literal["any", "ipv4", "ipv6"]
-MethodName = Literal["GET", "HEAD", "POST", "PUT"]
-Headers = Annotated[dict[str, str], AfterValidator(_headers), Field(max_length=50)]
-Body = Annotated[str, AfterValidator(_text), Field(max_length=65_536)]
-Timeout = Annotated[float, Field(ge=0.1, le=LONGEST_TIMEOUT, allow_inf_nan=False)]
-ConditionText = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_condition)
-]
-Conditions = Annotated[list[ConditionText], Field(max_length=20)]
-Confirmations = Annotated[int, Field(ge=1, le=MOST_CONFIRMATIONS)]
-Regions = Annotated[list[str], Field(max_length=MOST_REGIONS)]
-Quorum = Annotated[int, Field(ge=0, le=MOST_REGIONS)]
-WebsiteLabels = Annotated[dict[str, str], AfterValidator(_labels), Field(max_length=20)]
 
 
 class WebsiteBody(RequestBody):
@@ -127,6 +72,16 @@ class WebsiteBody(RequestBody):
     )
     quorum: Quorum = Field(default=0, description="Regions that have to say that it is down; 0: more than half.")
     address_family: FamilyName = Field(default="any", description="Addresses of which kind are connected to.")
+    client_certificate: Pem = Field(
+        default="",
+        description="Certificate that is shown to the server, as PEM, with or without its key; it is not shown.",
+    )
+    client_key: Pem = Field(default="", description="Key of that certificate as PEM; it is not shown.")
+    proxy: Proxy = Field(
+        default="",
+        description="Proxy that leads there, http or https; its user and password are not shown.",
+        examples=["http://user:password@proxy.example:3128"],
+    )
 
     @classmethod
     def of(cls, draft: WebsiteDraft, *, secrets: bool = False) -> Self:
@@ -213,6 +168,9 @@ class WebsiteChangeBody(RequestBody):
     regions: Regions | None = Field(default=None, description="All of them.")
     quorum: Quorum | None = None
     address_family: FamilyName | None = None
+    client_certificate: Pem | None = None
+    client_key: Pem | None = None
+    proxy: Proxy | None = Field(default=None, description="With `***` as user and password, these stay as they are.")
 
     def applied(self, draft: WebsiteDraft) -> WebsiteDraft:
         """The draft with what is said here."""
@@ -245,6 +203,9 @@ class WebsiteResource(Resource):
     regions: list[str]
     quorum: int
     address_family: str
+    client_certificate: str
+    client_key: str
+    proxy: str
     status_since: Instant
     reason: str
     checked_at: Instant | None

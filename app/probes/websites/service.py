@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from app.clock import Clock
 from app.errors import ConfigurationError, Conflict, NotFound
@@ -13,11 +14,12 @@ from app.probes.regions.models import RegionView
 from app.probes.rollups import sql as rollups
 from app.probes.sharing import sql as sharing
 from app.probes.websites import sql
-from app.probes.websites.addresses import origin, url_key
+from app.probes.websites.addresses import origin, shown_proxy, url_key
 from app.probes.websites.availability import Availability, availability_of, since_known
 from app.probes.websites.checks import request_of
 from app.probes.websites.models import (
     HIDDEN,
+    SECRETS,
     CheckRecord,
     StatusWindow,
     Website,
@@ -94,17 +96,14 @@ class WebsiteService:
         return found[0]
 
     async def add(self, draft: WebsiteDraft) -> Website:
-        for name, value in draft.headers.items():
-            if value == HIDDEN:
-                raise _nothing_kept(f"headers.{name}")
-        request_of(draft)
+        _check_new(draft)
         return await self._repository.add(draft, self._clock.now())
 
     async def edit(self, website_id: int, change: Edit) -> Website:
         """The website after a change of what is shown of it; what is hidden there stays as it was."""
         before = (await self.changeable(website_id)).draft
         draft = change(masked(before))
-        kept = _with_kept(draft, before)
+        kept = kept_secrets(draft, before)
         request_of(kept)
         return await self._repository.change(website_id, kept, self._clock.now())
 
@@ -142,16 +141,19 @@ class WebsiteService:
         added = changed = same = 0
         for draft in drafts:
             other = known.get(url_key(draft.url))
-            if other is not None and other.managed_by and _with_kept(draft, other.draft) != other.draft:
+            if other is not None and other.managed_by and kept_secrets(draft, other.draft) != other.draft:
                 raise Conflict(f"the website {other.website_id} belongs to {other.managed_by}; change it in that file")
+            if other is None:
+                _check_new(draft)
+            else:
+                request_of(kept_secrets(draft, other.draft))
         for draft in drafts:
-            request_of(draft)
             before = known.get(url_key(draft.url))
             if before is None:
                 added += 1
                 if not dry_run:
                     known[url_key(draft.url)] = await self.add(draft)
-            elif _with_kept(draft, before.draft) == before.draft:
+            elif kept_secrets(draft, before.draft) == before.draft:
                 same += 1
             else:
                 changed += 1
@@ -253,21 +255,47 @@ class WebsiteService:
 
 def masked(draft: WebsiteDraft) -> WebsiteDraft:
     """A website without values that may be secret."""
-    return with_secrets(draft, lambda _: HIDDEN)
+    shown = with_secrets(draft, lambda _: HIDDEN)
+    return replace(shown, proxy=shown_proxy(draft.proxy, HIDDEN)) if draft.proxy else shown
 
 
-def _with_kept(draft: WebsiteDraft, before: WebsiteDraft) -> WebsiteDraft:
+def _check_new(draft: WebsiteDraft) -> None:
+    """ConfigurationError where a website cannot be checked as it is said, or where a value of it is hidden."""
+    kept_secrets(draft, WebsiteDraft(draft.url, ""))
+    request_of(draft)
+
+
+def kept_secrets(draft: WebsiteDraft, before: WebsiteDraft) -> WebsiteDraft:
     """The draft with the values that are hidden in it; they are sent nowhere but where they were sent before."""
-    hidden = [name for name, value in draft.headers.items() if value == HIDDEN]
-    if (hidden or draft.body == HIDDEN) and origin(draft.url) != origin(before.url):
-        said = f"headers.{hidden[0]}" if hidden else "body"
-        raise ConfigurationError(f"{said}: say its value again, because the address leads to another server now")
+    headers = [name for name, value in draft.headers.items() if value == HIDDEN]
+    whole = [name for name in SECRETS if getattr(draft, name) == HIDDEN]
+    hidden = [*(f"headers.{name}" for name in headers), *whole]
+    if hidden and origin(draft.url) != origin(before.url):
+        raise ConfigurationError(f"{hidden[0]}: say its value again, because the address leads to another server now")
     known = {name.lower(): value for name, value in before.headers.items()}
-    for name in hidden:
+    for name in headers:
         if name.lower() not in known:
             raise _nothing_kept(f"headers.{name}")
-    headers = {name: known[name.lower()] if value == HIDDEN else value for name, value in draft.headers.items()}
-    return replace(draft, headers=headers, body=before.body if draft.body == HIDDEN else draft.body)
+    for name in whole:
+        if not getattr(before, name):
+            raise _nothing_kept(name)
+    kept: dict[str, Any] = {name: getattr(before, name) for name in whole}
+    return replace(
+        draft,
+        headers={name: known[name.lower()] if value == HIDDEN else value for name, value in draft.headers.items()},
+        **{"proxy": _kept_proxy(draft.proxy, before.proxy), **kept},
+    )
+
+
+def _kept_proxy(said: str, before: str) -> str:
+    """The proxy with the login that is hidden in it, which goes to no other proxy."""
+    if f"//{HIDDEN}@" not in said:
+        return said
+    if not before:
+        raise _nothing_kept("proxy")
+    if said.rstrip("/").lower() != shown_proxy(before, HIDDEN).rstrip("/").lower():
+        raise ConfigurationError("proxy: say its user and password again, because it is another proxy")
+    return before
 
 
 def _nothing_kept(field: str) -> ConfigurationError:

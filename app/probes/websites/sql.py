@@ -18,8 +18,9 @@ RETAINED = (CHECKS, DELETED)
 
 _DRAFT = """
     url, name, enabled, check_interval, method, headers, body, timeout_seconds, follow_redirects, conditions, failures,
-    successes, labels, note, regions, quorum, address_family
+    successes, labels, note, regions, quorum, address_family, client_certificate, client_key, proxy
 """
+DRAFT_COLUMNS = tuple(name.strip() for name in _DRAFT.split(","))
 STATE = """
     version, status, changed_at, latest_at, checked_at, known_until, due_at, failures, first_failed_at, successes,
     first_succeeded_at, breaks, break_until, unknown, reason
@@ -28,7 +29,7 @@ STATE = """
 _COLUMNS = f"""
     select
         w.website_id, w.created_at, w.updated_at, w.managed_by,
-        {", ".join(f"w.{name.strip()}" for name in _DRAFT.split(","))},
+        {", ".join(f"w.{name}" for name in DRAFT_COLUMNS)},
         w.headers::text as headers_text, w.labels::text as labels_text,
         {", ".join(f"s.{name.strip()} as state_{name.strip()}" for name in STATE.split(","))}
 """
@@ -58,8 +59,8 @@ OF_URL = "select website_id, name from websites where url_key = $1 and deleted_a
 
 ADD = f"""
     insert into websites ({_DRAFT}, url_key, created_at, updated_at, managed_by)
-    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $17, $18, $19, $19,
-        $20)
+    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $17, $18, $19, $20,
+        $21, $22, $22, $23)
     on conflict (url_key) where deleted_at is null do nothing
     returning website_id
 """  # noqa: S608  names of columns
@@ -67,10 +68,10 @@ ADD = f"""
 CHANGE = f"""
     update websites
     set ({_DRAFT}, url_key, updated_at, managed_by) = (
-        $1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $17, $18, $19,
-        coalesce($21, managed_by)
+        $1, $2, $3, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $17, $18, $19, $20,
+        $21, $22, coalesce($24, managed_by)
     )
-    where website_id = $20
+    where website_id = $23
 """  # noqa: S608  names of columns
 
 ADD_STATE = f"""

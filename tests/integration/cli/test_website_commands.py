@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import yaml
 
 from app.cli import run
 from app.settings import variables
+from tests.support.certificate_authority import CertificateAuthority
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +58,16 @@ def test_a_website_from_adding_to_removing(capsys: pytest.CaptureFixture[str], t
     assert "unknown" in written(capsys, "show", "Shop")
     assert "--family" in written(capsys, "edit", "Shop", "--family", "ipv5", code=2)
     written(capsys, "edit", "Shop", "--region", "", "--family", "ipv6")
+    client = CertificateAuthority(tmp_path).issue("client").file
+    (tmp_path / "proxy").write_text("http://me:s3cret@proxy.example:3128\n")
+    written(capsys, "edit", "Shop", "--client-certificate", str(client), "--proxy", "@proxy")
+    assert "wanted as PEM" in written(capsys, "edit", "Shop", "--client-certificate", str(tmp_path / "token"), code=2)
+    hidden = json.loads(written(capsys, "edit", "Shop", "--name", "Shop", "--json"))
+    assert (hidden["client_certificate"], hidden["proxy"]) == ("***", "http://***@proxy.example:3128")
+    with psycopg.connect(os.environ["GRIDKEEPER_DATABASE__URL"]) as connection:
+        [(kept, proxy)] = connection.execute("select client_certificate, proxy from websites").fetchall()
+    assert "BEGIN" not in kept
+    assert "s3cret" not in proxy
     written(capsys, "check", "Shop")
     written(capsys, "pause", "1")
     assert json.loads(written(capsys, "show", "Shop", "--json"))["address_family"] == "ipv6"

@@ -14,8 +14,9 @@ from app.kit.language import gettext, gettext_noop
 from app.market.holidays import DayType
 from app.market.moments import parse_moment, parse_zone
 from app.probes.maintenance.schemas import WebsiteMaintenanceBody, WebsiteMaintenanceResource
+from app.probes.websites.fields import FamilyName, MethodName
 from app.probes.websites.models import WebsiteDraft
-from app.probes.websites.schemas import MethodName, WebsiteBody, WebsiteChangeBody, checked_model
+from app.probes.websites.schemas import WebsiteBody, WebsiteChangeBody, checked_model
 from app.probes.websites.service import masked
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services
 from app.web.pages.forms import answered, done, what_is_wrong
@@ -47,6 +48,12 @@ LABELS: Mapping[str, str] = {
     "headers": gettext_noop("Headers"),
     "body": gettext_noop("Body"),
     "note": gettext_noop("Note"),
+    "address_family": gettext_noop("Addresses"),
+    "regions": gettext_noop("Regions"),
+    "quorum": gettext_noop("Regions that have to say that it is down"),
+    "client_certificate": gettext_noop("Client certificate"),
+    "client_key": gettext_noop("Key of the client certificate"),
+    "proxy": gettext_noop("Proxy"),
     "duration": gettext_noop("Lasts"),
     "starts_at": gettext_noop("Begins"),
     "cron": gettext_noop("Or again and again, as cron has it"),
@@ -56,6 +63,14 @@ LABELS: Mapping[str, str] = {
     "website_id": gettext_noop("Website"),
 }
 """What the forms call a field."""
+FAMILY_WORDS: Mapping[str, str] = {
+    "any": gettext_noop("IPv4 and IPv6"),
+    "ipv4": gettext_noop("IPv4 only"),
+    "ipv6": gettext_noop("IPv6 only"),
+}
+_AS_IT_STANDS = (
+    "url", "name", "method", "timeout", "body", "failures", "successes", "note", "client_certificate", "client_key", "proxy",
+)  # fmt: skip
 _Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
@@ -76,6 +91,12 @@ def fields_of(draft: WebsiteDraft) -> dict[str, str]:
         "successes": str(shown.successes),
         "labels": "\n".join(f"{name}={value}" for name, value in shown.labels.items()),
         "note": shown.note,
+        "address_family": shown.address_family,
+        "regions": " ".join(shown.regions),
+        "quorum": str(shown.quorum),
+        "client_certificate": shown.client_certificate,
+        "client_key": shown.client_key,
+        "proxy": shown.proxy,
     }
 
 
@@ -86,10 +107,10 @@ def said_in(entered: Mapping[str, str]) -> dict[str, Any]:
     except ConfigurationError as error:
         raise ConfigurationError(f"{gettext(LABELS['check_interval'])}: {error}") from None
     return {
-        **{
-            name: entered[name]
-            for name in ("url", "name", "method", "timeout", "body", "failures", "successes", "note")
-        },
+        **{name: entered[name] for name in _AS_IT_STANDS},
+        "address_family": entered["address_family"] or "any",
+        "regions": entered["regions"].split(),
+        "quorum": entered["quorum"] or "0",
         "check_interval": every,
         "follow_redirects": entered["follow_redirects"] == "yes",
         "conditions": _lines(entered["conditions"]),
@@ -135,6 +156,8 @@ def _website_form(
         number=number,
         problem=problem,
         methods=get_args(MethodName),
+        families=get_args(FamilyName),
+        family_words=FAMILY_WORDS,
     )
 
 

@@ -289,7 +289,10 @@ async def test_headers_may_have_letters_beyond_ascii(checker: HttpChecker) -> No
 @pytest.mark.parametrize(
     ("request_", "remedy"),
     [
-        (CheckRequest("http://x", proxy="https://proxy.test"), "write it as http://host:port"),
+        (
+            CheckRequest("http://x", proxy="https://me:pass@proxy.test/path"),
+            "write it as http://user:password@host:port",
+        ),
         (CheckRequest("ftp://example.org/"), "write it as https://host/path"),
         (CheckRequest("https://"), "write it as https://host/path"),
         (CheckRequest("http://user:secret@[::1"), "is no URL"),
