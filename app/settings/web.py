@@ -12,15 +12,19 @@ from app.market.areas import find_place
 from app.market.series import find_item
 from app.settings.section import Listed, Section
 
-STATUS_KINDS = ("series", "website", "websites", "job")
+STATUS_KINDS = ("series", "website", "websites", "service", "job")
+STATUS_MAINTENANCE = "maintenance"
 _BASE_URL = re.compile(r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[\w.~%/-]*)?")
 
 
 def _shown(value: tuple[str, ...]) -> tuple[str, ...]:
     for text in value:
+        if text == STATUS_MAINTENANCE:
+            continue
         kind, _, name = text.partition(":")
         if kind not in STATUS_KINDS or not name:
-            raise ValueError(f"status_shows: {text!r} is none of {', '.join(f'{one}:NAME' for one in STATUS_KINDS)}")
+            kinds = ", ".join(f"{one}:NAME" for one in STATUS_KINDS)
+            raise ValueError(f"status_shows: {text!r} is none of {kinds}, {STATUS_MAINTENANCE}")
         if kind == "series":
             item, _, area = name.partition("/")
             try:
@@ -62,7 +66,7 @@ class WebSettings(Section):
     status_shows: Annotated[Listed, AfterValidator(_shown)] = Field(
         default=(),
         description="What the public page /status shows, as series:load_actual, series:load_actual/FR, website:NAME, "
-        "websites:GROUP, job:NAME; empty: there is no such page.",
+        "websites:GROUP, service:NAME, job:NAME, maintenance; empty: there is no such page.",
     )
 
     @field_validator("base_url")

@@ -19,6 +19,7 @@ from app.probes.interfaces.models import (
     OperationStatus,
     ProbedOperation,
     ProbeRecord,
+    StepRecord,
 )
 from app.probes.scanning.models import DocumentKind, DocumentPlace, DocumentScan, Operation, ScanDefect
 from tests.support.api_factory import ServedApi
@@ -58,3 +59,26 @@ async def keep_service(api: ServedApi) -> tuple[int, int]:
     kept = {(number, one.started_at): one for one in cycles}
     await rows.record(InterfaceWrites([(down, failed)], {down: state}, kept, {}, {number: now}))
     return number, down
+
+
+async def keep_suite(api: ServedApi, service_id: int) -> int:
+    """A suite of the service whose second of two steps failed; its number."""
+    now = api.container.clock().now()
+    async with api.container.database().connection() as connection:
+        number: int = await connection.fetchval(
+            """
+            insert into interface_operations (service_id, method, origin, path, name, status, status_since)
+            values ($1, 'SUITE', 'https://a.example', '/checkout', 'checkout', 'down', now())
+            returning operation_id
+            """,
+            service_id,
+        )
+    steps = (
+        StepRecord(1, "login", "POST /login", ok=True, status=200, total_ms=12),
+        StepRecord(2, "order", "POST /orders", reason="condition", status=201, total_ms=34, message=HOSTILE),
+        StepRecord(3, "pay", "POST /payments", skipped=True, message="a step before it failed"),
+        StepRecord(1, "DELETE /orders", "DELETE /orders", cleanup=True, ok=True, status=204, total_ms=5),
+    )
+    failed = ProbeRecord(now, ok=False, reason="condition", total_ms=46, message="step 2 of 3, order", steps=steps)
+    await api.container.probes().interface_rows().record(InterfaceWrites([(number, failed)]))
+    return number

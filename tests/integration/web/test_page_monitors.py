@@ -18,6 +18,12 @@ from tests.support.monitor_factory import SECRET, STATES, keep_website, keep_web
 from tests.support.page_factory import HOSTILE
 from tests.support.page_person import page_person
 
+FIELDS = {
+    "url": "https://up.example/", "name": "Up", "check_interval": "2 min", "method": "GET", "timeout": "5",
+    "conditions": "status 200\r\nlatency < 2 s", "headers": "X-Key: ***", "failures": "3", "successes": "2",
+    "labels": "group=web",
+}  # fmt: skip
+"""What the form of a website holds."""
 _ROW = re.compile(r'<li id="website-(\d+)" class="monitor (\w+)"')
 
 
@@ -164,9 +170,7 @@ async def test_an_operator_checks_acknowledges_edits_and_removes_and_a_reader_do
         assert (await person.send(note, f"{path}/downtime/99", note="")).status_code == 404
         form = await person.page(f"/monitors/websites/{up}/edit")
         assert SECRET not in form
-        fields = {"url": "https://up.example/", "name": "Up", "check_interval": "2 min", "method": "GET", "timeout": "5",
-                  "conditions": "status 200\r\nlatency < 2 s", "headers": "X-Key: ***", "failures": "3", "successes": "2",
-                  "labels": "group=web"}  # fmt: skip
+        fields = FIELDS
         edit = f"/monitors/websites/{up}/edit"
         for wrong, said in (
             ({"check_interval": "2 s"}, "Every: it must be 60 or more"),
@@ -251,3 +255,30 @@ async def test_maintenance_is_planned_listed_and_ended(api: ServedApi) -> None:
         assert f"plan-{number}" not in await person.page(kept)
         assert f"plan-{number}" in await person.page(f"{kept}?all=true")
         await person.page(path, 404)
+
+
+async def test_regions_are_chosen_in_the_form_and_each_is_shown_with_its_vote(api: ServedApi) -> None:
+    up = (await keep_websites(api))["up"]
+    edit = f"/monitors/websites/{up}/edit"
+    async with page_person(api, AccessScope.OPERATE) as person:
+        regional = FIELDS | {"regions": "eu, us\nap", "quorum": "2", "address_family": "ipv6"}
+        refused = await person.send(edit, edit, **(regional | {"quorum": "4"}))
+        assert (refused.status_code, "can never agree" in unescape(refused.text)) == (422, True)
+        await person.do(edit, edit, **regional)
+        kept = (await api.container.probes().websites().read(up)).draft
+        assert (kept.regions, kept.quorum, kept.address_family) == (("eu", "us", "ap"), 2, "ipv6")
+        form = await person.page(edit)
+        assert 'value="eu us ap"' in form
+        assert '<option value="ipv6" selected>' in form
+        async with api.container.database().connection() as connection:
+            await connection.execute("""
+                update website_region_states
+                set status = 'down', unknown = false, known_until = now() + interval '1 h', reason = 'refused'
+                where region = 'us'
+            """)
+        page = await person.page(f"/monitors/websites/{up}")
+        seen = page.partition('id="regions"')[2].partition("</table>")[0]
+        assert "It is down when 2 of 3 regions say so." in seen
+        assert "1 say down, 2 have no vote." in seen
+        assert re.findall(r'data-key="region-(\w+)"', seen) == ["ap", "eu", "us"]
+        assert '<span class="badge bad">down</span>' in seen.partition('data-key="region-us"')[2]

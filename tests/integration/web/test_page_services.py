@@ -9,7 +9,7 @@ import pytest
 
 from app.access.models import AccessScope
 from tests.support.api_factory import ServedApi, served_api
-from tests.support.interface_factory import CONFIG, keep_service
+from tests.support.interface_factory import CONFIG, keep_service, keep_suite
 from tests.support.page_factory import HOSTILE
 from tests.support.page_person import page_person
 
@@ -48,6 +48,15 @@ async def test_a_service_tells_which_operations_fail_and_what_is_not_probed(api:
         assert "Defects: 1" in page
         page = await person.page(f"/monitors/operations/{down}")
         assert f'<div class="text">{HOSTILE}' in page
+        assert 'id="suites"' not in await person.page("/monitors/services/shop")
+        suite = await keep_suite(api, number)
+        for path in ("services/shop", f"operations/{suite}"):
+            text = (await person.page(f"/monitors/{path}")).partition("Steps of ")[2].partition("</table>")[0]
+            login, order, pay, cleanup = text.partition("<tbody>")[2].split("<tr>")[1:]
+            assert ("POST /login" in login, "12 ms" in login, ">good<" in login) == (True, True, True)
+            assert (">condition<" in order, HOSTILE in order, "201" in order) == (True, True, True)
+            assert (">not sent<" in pay, "a step before it failed" in pay) == (True, True)
+            assert "cleaning up" in cleanup
         for path, status in (("services/none", 404), ("operations/99", 404), ("services/shop?status=x", 422)):
             await person.page(f"/monitors/{path}", status)
         assert (await person.send("/sign-in", f"/monitors/services/{number}/run")).status_code == 403

@@ -145,14 +145,15 @@ async def test_the_status_page_is_off_until_the_owner_chooses_and_then_shows_tha
 ) -> None:
     async with stranger(api) as client:
         assert (await client.get("/status")).status_code == 404
-    shows = "series:load_actual, series:load_actual/NL, job:kept, website:nothing"
+    shows = "series:load_actual, series:load_actual/NL, job:kept, website:nothing, service:shop, maintenance"
     options: dict[str, Any] = {"web": {"port": 0, "status_shows": shows}}
     async with served_api(database_url, **options) as served, stranger(served) as client:
         page = await client.get("/status")
         assert page.status_code == 200
         assert "on time in 1 of 2 areas, the latest by 1 h 30 min" in page.text
-        assert page.text.count("nothing is known") == 2
-        assert page.text.count("<tr>") == 5
+        assert page.text.count("nothing is known") == 3
+        assert page.text.count("<tr>") == 6
+        assert "No maintenance is planned." in page.text
         for word in (HOSTILE, "img src", "alert", "Sign", "sandbox_", "FR", "<form", "<script"):
             assert word not in page.text, word
         assert page.headers["x-frame-options"] == "DENY"

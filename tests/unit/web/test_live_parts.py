@@ -86,7 +86,17 @@ def test_a_page_that_takes_long_is_made_anew_less_often() -> None:
     assert [page.due(changed=101.0), page.due(changed=0.0)] == pytest.approx([112, 100 + EACH])
     page.made.parts.each = 1.0
     assert page.due(changed=0.0) == pytest.approx(112)
+    page.heard = 101.0
+    assert page.due(changed=0.0) == pytest.approx(112), "its own results are as good as an event"
     page.took = 90.0
     assert page.due(changed=101.0) == 100 + LONGEST_SPACING
     page.made = MadePage(status=HTTPStatus.SERVICE_UNAVAILABLE)
     assert page.due(changed=0.0) == 100 + SPACING, "the database may be back"
+
+
+def test_a_page_whose_parts_are_all_calm_is_left_out_of_events() -> None:
+    page = ViewedPage(ViewedAddress("/reports", "", ()), begun=100.0)
+    page.made.parts("report", calm=True, hears="w7", caller=lambda: "")
+    assert (page.due(changed=101.0), page.made.parts.hears) == (100 + EACH, {"w7"})
+    page.made.parts("live", caller=lambda: "")
+    assert page.due(changed=101.0) == 100 + SPACING

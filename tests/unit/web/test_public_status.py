@@ -10,11 +10,11 @@ import pytest
 
 from app.monitoring.models import Lateness
 from app.monitoring.summary import Standing
-from app.probes.websites.models import WebsiteStatus
+from app.probes.websites.models import StatusWindow, WebsiteStatus, WindowKind
 from app.scheduling.models import JobOutcome
 from app.settings import WebSettings
 from app.web.pages.public.badges import LONGEST, badge
-from app.web.pages.public.status import StatusFacts, status_rows
+from app.web.pages.public.status import StatusFacts, maintenance_rows, status_rows
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -43,6 +43,7 @@ def test_a_badge_is_well_formed_whatever_it_says() -> None:
 
 def test_the_rows_are_what_was_chosen_in_that_order() -> None:
     website = Thing(
+        website_id=1,
         draft=Thing(name="Shop", labels={"group": "sales"}),
         state=Thing(changed_at=NOW),
         status=lambda _now: WebsiteStatus.DOWN,
@@ -77,6 +78,51 @@ def test_the_rows_are_what_was_chosen_in_that_order() -> None:
     [one] = status_rows(["series:load_actual/NL"], facts(late("FR", 0), late("NL", 20)), NOW)
     assert (one.name, one.condition, one.said) == ("load actual, NL", Standing.WARN, "late 20 min")
     assert status_rows(["series:price_day_ahead"], facts(late("FR", 0)), NOW)[0].said == "nothing is known"
+
+
+def test_services_and_maintenance_are_shown_where_the_owner_chooses_them() -> None:
+    def service(name: str, status: str, failing: int) -> Thing:
+        return Thing(
+            name=name, status=status, failing=failing, operations=3, failing_since=NOW, auth_failing_since=None
+        )
+
+    website = Thing(
+        website_id=7,
+        draft=Thing(name="Shop", labels={}),
+        state=Thing(changed_at=NOW),
+        status=lambda _now: WebsiteStatus.DOWN,
+    )
+    hour = timedelta(hours=1)
+    times = [
+        StatusWindow(WindowKind.MAINTENANCE, NOW - 3 * hour, NOW - 2 * hour, "over"),
+        StatusWindow(WindowKind.MAINTENANCE, NOW - hour, NOW + hour, "move"),
+        *(
+            StatusWindow(WindowKind.MAINTENANCE, NOW + day * 24 * hour, NOW + 25 * day * hour, "updates")
+            for day in (2, 1)
+        ),
+    ]
+    known = StatusFacts(
+        cast("Any", Thing(lateness=())),
+        cast("Any", [website]),
+        (),
+        cast(
+            "Any",
+            [service("a", "up", 0), service("b", "failing", 1), service("c", "failing", 3), service("d", "auth", 0)],
+        ),
+        {7: times},
+    )
+    shown = ["service:a", "service:b", "service:c", "service:d", "maintenance", "website:Shop"]
+    assert [(row.name, row.condition, row.said) for row in status_rows(shown, known, NOW)] == [
+        ("a", Standing.GOOD, "up"),
+        ("b", Standing.BAD, "partly down"),
+        ("c", Standing.BAD, "down"),
+        ("d", Standing.BAD, "down"),
+        ("Shop", Standing.IDLE, "down in maintenance"),
+    ]
+    assert [(row.name, row.websites, row.active, row.start) for row in maintenance_rows(known, NOW)] == [
+        ("move", "Shop", True, NOW - hour),
+        ("updates", "Shop", False, NOW + 24 * hour),
+    ]
 
 
 @pytest.mark.parametrize("text", ["load_actual", "gap:x", "series:", "series:nothing", "series:load_actual/XX9"])

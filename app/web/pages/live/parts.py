@@ -47,6 +47,8 @@ class PageParts:
     """Seconds to the next look at the page."""
     hears: set[str] = field(default_factory=set)
     """Whose new results the page shows, as notices name them: `w7`, `s3`."""
+    restless: bool = False
+    """Whether some part is the business of events."""
 
     def __call__(
         self,
@@ -56,6 +58,7 @@ class PageParts:
         *,
         each: float = EACH,
         hears: str = "",
+        calm: bool = False,
         caller: Callable[[], str],
     ) -> Markup:
         """A part, whose element has the name as its id; ValueError where that is no name or is taken."""
@@ -67,7 +70,13 @@ class PageParts:
         self.found[name] = PagePart(name, str(opening), text, tag, tuple(_PLACE.findall(text)))
         self.each = min(self.each, each)
         self.hears.update(hears.split())
+        self.restless = self.restless or not calm
         return Markup(f"<!--{_MARK} {name}-->")  # noqa: S704  the name holds letters, digits and - alone
+
+    @property
+    def calm(self) -> bool:
+        """Whether events are none of its business."""
+        return bool(self.found) and not self.restless
 
     def written(self, text: str) -> str:
         """The text with its parts in their places."""

@@ -90,7 +90,8 @@ class ViewedPage:
         """When the next look is due, where something happened last at `changed`."""
         if not self.made.good:
             return self.begun + SPACING
-        spacing, changed = max(SPACING, min(TIMES_ITS_COST * self.took, LONGEST_SPACING)), max(changed, self.heard)
+        spacing = max(SPACING, min(TIMES_ITS_COST * self.took, LONGEST_SPACING))
+        changed = self.heard if self.made.parts.calm else max(changed, self.heard)
         return self.begun + (spacing if changed >= self.begun else max(spacing, self.made.parts.each))
 
     def wake(self) -> None:

@@ -109,7 +109,7 @@ def said_in(entered: Mapping[str, str]) -> dict[str, Any]:
     return {
         **{name: entered[name] for name in _AS_IT_STANDS},
         "address_family": entered["address_family"] or "any",
-        "regions": entered["regions"].split(),
+        "regions": entered["regions"].replace(",", " ").split(),
         "quorum": entered["quorum"] or "0",
         "check_interval": every,
         "follow_redirects": entered["follow_redirects"] == "yes",

@@ -167,6 +167,7 @@ async def service_page(
             only=status,
             statuses=list(OPERATION_TONES),
             operations=operations,
+            suites=await interfaces.suites(number),
             cycles=[InterfaceCycleResource.of(one) for one in cycles],
             changes=await interfaces.changes(number, before=None, limit=MOST_CHANGES),
         ),

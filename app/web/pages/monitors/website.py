@@ -10,12 +10,15 @@ from fastapi import Path, Query, Request, Response
 
 from app.kit.language import gettext, gettext_noop
 from app.market.time import MARKET_ZONE
+from app.monitoring.summary import Standing
 from app.probes.maintenance.models import MaintenancePlan
 from app.probes.maintenance.schemas import WebsiteMaintenanceResource
 from app.probes.monitors.bars import BarLength
 from app.probes.monitors.latency import LatencyRange
+from app.probes.regions.models import needed
+from app.probes.regions.schemas import WebsiteRegionResource
 from app.probes.sla.schemas import SlaLineResource
-from app.probes.websites.models import WindowKind
+from app.probes.websites.models import WebsiteStatus, WindowKind
 from app.probes.websites.schemas import WebsiteResource, WindowChangeBody
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services
 from app.web.pages.forms import body_of, done
@@ -42,6 +45,19 @@ DAY_WORDS: Mapping[str, str] = {
     "business_days": gettext_noop("business days"),
     "holidays": gettext_noop("holidays"),
     "weekend": gettext_noop("weekends"),
+}
+
+REGION_WORDS: Mapping[WebsiteStatus, str] = {
+    WebsiteStatus.UP: gettext_noop("up"),
+    WebsiteStatus.DOWN: gettext_noop("down"),
+    WebsiteStatus.UNKNOWN: gettext_noop("has no vote"),
+    WebsiteStatus.PAUSED: gettext_noop("paused"),
+}
+REGION_TONES: Mapping[WebsiteStatus, Standing] = {
+    WebsiteStatus.UP: Standing.GOOD,
+    WebsiteStatus.DOWN: Standing.BAD,
+    WebsiteStatus.UNKNOWN: Standing.WARN,
+    WebsiteStatus.PAUSED: Standing.IDLE,
 }
 
 MOST_RESULTS, MOST_WINDOWS = 50, 50
@@ -72,6 +88,7 @@ async def website_page(
     latency = await monitors.latency(row, span)
     [(website, windows)] = await websites.with_windows([website_id], latency.span.start, now)
     plans = await _plans(services, website_id, dict(row.labels))
+    seen_by = await websites.regions(website_id) if website.draft.regions else []
     downtimes = await websites.windows(website_id, WindowKind.DOWN, before=None, limit=MOST_WINDOWS)
     return render(
         request,
@@ -79,6 +96,10 @@ async def website_page(
         row=row,
         website=WebsiteResource.of(website, now),
         state=row.state(now),
+        seen_by=[WebsiteRegionResource.of(one, now) for one in seen_by],
+        quorum=needed(website.draft.quorum, len(website.draft.regions)),
+        region_words=REGION_WORDS,
+        region_tones=REGION_TONES,
         state_words=STATE_WORDS,
         range_words=RANGE_WORDS,
         phase_words=PHASE_WORDS,
@@ -98,7 +119,7 @@ async def website_page(
         before=before,
         following=found[MOST_RESULTS - 1].at.isoformat() if len(found) > MOST_RESULTS else "",
         latest=latest,
-        certificate=latest.certificate_ends_at if latest else None,
+        certificate=next((one.certificate_ends_at for one in found if one.certificate_ends_at), None) if latest else None,
         certificate_days=CERTIFICATE_DAYS,
         windows=downtimes,
         lasting=next((one for one in downtimes if one.end is None), None),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fastapi import Request, Response
@@ -14,10 +14,14 @@ from app.kit.language import gettext, gettext_noop
 from app.market.areas import find_place, label
 from app.monitoring.health import Health
 from app.monitoring.summary import Standing, lateness_condition, worst_condition
-from app.probes.websites.models import Website, WebsiteStatus
+from app.probes.interfaces.models import ServiceOverview
+from app.probes.maintenance.service import AHEAD
+from app.probes.maintenance.upcoming import upcoming
+from app.probes.websites.models import StatusWindow, Website, WebsiteStatus
 from app.scheduling.models import JobOutcome
 from app.scheduling.repository import JobView
-from app.settings import Origin, Settings
+from app.settings import Origin
+from app.settings.web import STATUS_MAINTENANCE
 from app.web.dependencies import OPEN, CurrentSettings, access_service
 from app.web.pages.assets import assets
 from app.web.pages.overview.recent import RecentRead
@@ -44,6 +48,12 @@ _WEBSITES = {
     WebsiteStatus.UNKNOWN: Standing.IDLE,
     WebsiteStatus.PAUSED: Standing.IDLE,
 }
+_SERVICES = {
+    "up": (Standing.GOOD, gettext_noop("up")),
+    "failing": (Standing.BAD, gettext_noop("down")),
+    "auth": (Standing.BAD, gettext_noop("down")),
+    "unknown": (Standing.IDLE, gettext_noop("unknown")),
+}
 _OUTCOMES = {
     JobOutcome.FAILED: (Standing.BAD, gettext_noop("failed")),
     JobOutcome.SUCCEEDED: (Standing.GOOD, gettext_noop("done")),
@@ -68,23 +78,58 @@ class StatusFacts:
     health: Health
     websites: Sequence[Website]
     jobs: Sequence[JobView]
+    services: Sequence[ServiceOverview] = ()
+    planned: Mapping[int, Sequence[StatusWindow]] = field(default_factory=dict[int, Sequence[StatusWindow]])
+    """Maintenance of the websites that are shown, by their numbers; empty where the owner does not show it."""
+
+    def shown_websites(self, text: str) -> list[Website]:
+        """The websites of `website:NAME` and `websites:GROUP`."""
+        kind, _, name = text.partition(":")
+        if kind == "website":
+            return [one for one in self.websites if one.draft.name == name]
+        return [one for one in self.websites if kind == "websites" and one.draft.labels.get("group") == name]
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceRow:
+    """Maintenance that lasts or comes, and what it is for."""
+
+    name: str
+    websites: str
+    start: datetime
+    end: datetime
+    active: bool
+
+
+def maintenance_rows(facts: StatusFacts, now: datetime) -> list[MaintenanceRow]:
+    names = {one.website_id: one.draft.name for one in facts.websites}
+    return [
+        MaintenanceRow(
+            one.name, ", ".join(names[number] for number in one.website_ids), one.start, one.end, one.active(now)
+        )
+        for one in upcoming(facts.planned, now)
+    ]
 
 
 def status_rows(shown: Sequence[str], facts: StatusFacts, now: datetime) -> list[StatusRow]:
-    """The rows of what the owner chose, in that order: `series:ITEM`, `series:ITEM/AREA`, `website:NAME`, `websites:GROUP`, `job:NAME`."""
+    """The rows of what the owner chose, in that order: `series:ITEM`, `series:ITEM/AREA`, `website:NAME`, `websites:GROUP`, `service:NAME`, `job:NAME`."""
     makers: dict[str, Callable[[str], list[StatusRow]]] = {
         "series": lambda name: _series(name, facts.health),
-        "website": lambda name: [_website(one, now) for one in facts.websites if one.draft.name == name],
-        "websites": lambda name: [
-            _website(one, now) for one in facts.websites if one.draft.labels.get("group") == name
-        ],
+        "service": lambda name: [_service(one) for one in facts.services if one.name == name],
         "job": lambda name: [_job(one) for one in facts.jobs if one.job.name == name],
     }
     found: list[StatusRow] = []
     for text in shown:
         kind, _, name = text.partition(":")
-        found += makers[kind](name) or [StatusRow(name, Standing.IDLE, gettext("nothing is known"))]
+        if kind == STATUS_MAINTENANCE:
+            continue
+        rows = [_website(one, facts, now) for one in facts.shown_websites(text)] or makers.get(kind, _nothing)(name)
+        found += rows or [StatusRow(name, Standing.IDLE, gettext("nothing is known"))]
     return found
+
+
+def _nothing(_name: str) -> list[StatusRow]:
+    return []
 
 
 def _series(name: str, health: Health) -> list[StatusRow]:
@@ -115,9 +160,20 @@ def _series(name: str, health: Health) -> list[StatusRow]:
     return [StatusRow(title, lateness_condition(late[0].late), said)]
 
 
-def _website(website: Website, now: datetime) -> StatusRow:
+def _website(website: Website, facts: StatusFacts, now: datetime) -> StatusRow:
     status = website.status(now)
-    return StatusRow(website.draft.name, _WEBSITES[status], word(status.value), website.state.changed_at)
+    name, since = website.draft.name, website.state.changed_at
+    planned = any(one.start <= now < (one.end or now) for one in facts.planned.get(website.website_id, ()))
+    if status is WebsiteStatus.DOWN and planned:
+        return StatusRow(name, Standing.IDLE, gettext("down in maintenance"), since)
+    return StatusRow(name, _WEBSITES[status], word(status.value), since)
+
+
+def _service(service: ServiceOverview) -> StatusRow:
+    condition, said = _SERVICES[service.status]
+    if service.status == "failing" and service.failing < service.operations:
+        said = gettext_noop("partly down")
+    return StatusRow(service.name, condition, gettext(said), service.auth_failing_since or service.failing_since)
 
 
 def _job(view: JobView) -> StatusRow:
@@ -138,20 +194,27 @@ class StatusPage:
         self._overview = overview
         self._facts = RecentRead(self._read, FRESH_SECONDS)
 
-    async def rows(self) -> list[StatusRow]:
-        """The rows in the language of who asks."""
-        shown = self._services.settings().web.status_shows
-        return status_rows(shown, await self._facts.get(), self._services.clock().now())
+    async def rows(self) -> tuple[list[StatusRow], list[MaintenanceRow]]:
+        """The rows in the language of who asks, and the maintenance that the owner shows."""
+        shown, facts = self._services.settings().web.status_shows, await self._facts.get()
+        now = self._services.clock().now()
+        return status_rows(shown, facts, now), maintenance_rows(facts, now)
 
     async def _read(self) -> StatusFacts:
-        settings: Settings = self._services.settings()
-        shown = settings.web.status_shows
+        shown = self._services.settings().web.status_shows
         kinds = {text.partition(":")[0] for text in shown}
-        return StatusFacts(
+        probes = self._services.probes()
+        facts = StatusFacts(
             (await self._overview.get()).health,
-            await self._services.probes().websites().all() if kinds & {"website", "websites"} else [],
+            await probes.websites().all() if kinds & {"website", "websites"} else [],
             await self._services.storage().job_runs().jobs() if "job" in kinds else [],
+            await probes.interfaces().all() if "service" in kinds else [],
         )
+        if STATUS_MAINTENANCE not in kinds:
+            return facts
+        now = self._services.clock().now()
+        websites = {one.website_id: one for text in shown for one in facts.shown_websites(text)}
+        return replace(facts, planned=await probes.maintenance().windows(websites.values(), now, now + AHEAD))
 
 
 @router.get("/status", openapi_extra=OPEN)
@@ -162,13 +225,15 @@ async def status_page(request: Request, settings: CurrentSettings) -> Response:
     if not settings.web.status_shows:
         raise NotFound("there is no public status page; GRIDKEEPER_WEB__STATUS_SHOWS chooses what one shows")
     page: StatusPage = request.app.state.status
-    rows = await page.rows()
+    rows, planned = await page.rows()
     condition = worst_condition(row.condition for row in rows if row.condition is not Standing.IDLE)
     text = (
         page_templates()
         .get_template("status.html")
         .render(
             rows=rows,
+            planned=planned,
+            shows_maintenance=STATUS_MAINTENANCE in settings.web.status_shows,
             condition=condition,
             said=gettext(_SAID[condition]),
             instance=settings.instance.strip(),
