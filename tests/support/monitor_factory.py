@@ -68,3 +68,16 @@ async def keep_websites(api: ServedApi) -> dict[str, int]:
     plan = MaintenanceDraft(HOSTILE, timedelta(hours=2), website_id=found["moved"], starts_at=now - timedelta(hours=1))
     await services.maintenance().add(plan, HOSTILE)
     return found
+
+
+async def keep_regions(api: ServedApi) -> int:
+    """A website of three regions, one of which says down; its number."""
+    rows, now = api.container.probes().website_rows(), api.container.clock().now()
+    found = await rows.add(WebsiteDraft("https://regions.example/", "regions", regions=("eu", "us", "ap")), now)
+    async with api.container.database().connection() as connection:
+        await connection.execute("""
+            update website_region_states
+            set status = 'down', unknown = false, known_until = now() + interval '1 h', reason = 'refused', checked_at = now()
+            where region = 'us'
+        """)
+    return found.website_id

@@ -168,3 +168,18 @@ async def test_monitors_change_with_their_events_and_a_website_with_its_results(
         [plan] = await api.container.probes().maintenance().plans()
         await api.container.probes().maintenance().remove(plan.plan_id)
         await another.shows("standing", lambda text: "Maintenance “" not in text)
+
+
+async def test_whoever_comes_with_a_newer_page_is_not_sent_the_one_before(api: ServedApi) -> None:
+    """As after a form: the page that follows is newer than the last look for the window that has just been left."""
+    number = (await keep_websites(api))["up"]
+    path = f"/monitors/websites/{number}"
+    async with streaming(api, path) as left, httpx.AsyncClient(base_url=api.url) as client:
+        await left.parts()
+        async with api.container.database().connection() as connection:
+            await connection.execute("update website_states set checked_at = '2026-01-01T12:00Z'")
+        text = (await client.get(path)).text
+        digests = re.findall(r'id="([\w-]+)"[^>]* data-part="(\w+)"', text)
+        async with streaming(api, path, ",".join(f"{name}:{digest}" for name, digest in digests)) as come:
+            assert "standing" not in await come.parts()
+        await left.shows("standing", lambda text: "2026-01-01" in text)

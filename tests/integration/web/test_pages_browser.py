@@ -13,8 +13,8 @@ from playwright.async_api import Browser, Page, expect
 from app.access.models import AccessScope
 from tests.support.api_factory import ServedApi, served_api
 from tests.support.browser import chromium, need_browser, visiting
-from tests.support.interface_factory import keep_service
-from tests.support.monitor_factory import keep_websites
+from tests.support.interface_factory import keep_service, keep_suite
+from tests.support.monitor_factory import keep_regions, keep_websites
 from tests.support.page_factory import (
     HOSTILE,
     keep_event,
@@ -51,10 +51,12 @@ PAGES = [
     "/monitors",
     "/monitors?show=hours&q=e",
     "/monitors/websites/1",
+    "/monitors/websites/7",
     "/monitors/services",
     "/monitors/services/shop",
     "/monitors/services/shop?view=documents",
     "/monitors/operations/1",
+    "/monitors/operations/4",
     "/monitors/maintenance",
     "/work",
     "/work/run?job=kept&at=2026-01-01T00:00Z",
@@ -79,7 +81,9 @@ async def browser() -> AsyncIterator[Browser]:
 async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ServedApi]:
     monkeypatch.setattr("app.web.pages.overview.views.FRESH_SECONDS", -1.0)
     async with served_api(
-        database_url, instance=HOSTILE, web={"port": 0, "status_shows": "series:load_actual,job:kept"}
+        database_url,
+        instance=HOSTILE,
+        web={"port": 0, "status_shows": "series:load_actual,job:kept,websites:shop,service:shop,maintenance"},
     ) as served:
         fr, nl = "10YFR-RTE------C", "10YNL----------L"
         await keep_lateness(
@@ -93,7 +97,9 @@ async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         await keep_finding(served, datetime.now(UTC) - timedelta(days=1))
         await keep_hostile_work(served)
         await keep_websites(served)
-        await keep_service(served)
+        await keep_regions(served)
+        service, _ = await keep_service(served)
+        await keep_suite(served, service)
         yield served
 
 
@@ -390,6 +396,72 @@ async def test_an_operator_with_a_phone_finds_the_website_that_is_down_acknowled
             assert await visit.overflow() <= 0, path
             assert await visit.violations() == [], path
         assert visit.wrong == []
+
+
+async def test_monitors_are_worked_with_a_keyboard_alone_and_without_scripts(browser: Browser, api: ServedApi) -> None:
+    key = await api.key(AccessScope.OPERATE, name="night")
+    async with visiting(browser, dark=True) as visit:
+        page = visit.page
+        await _sign_in(page, api.url, key)
+        await page.goto(f"{api.url}/monitors")
+        await _tab_to(page, "Search")
+        await page.keyboard.type("failing")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/monitors?q=failing**")
+        await _tab_to(page, "failing")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/monitors/websites/*")
+        await _tab_to(page, "Pause")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("status").get_by_text("is paused").wait_for()
+        await _tab_to(page, "Edit")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/edit")
+        await _tab_to(page, "Regions")
+        await page.keyboard.type("eu, us")
+        assert await visit.violations() == []
+        await page.keyboard.press("Enter")
+        await page.get_by_role("status").get_by_text("is changed").wait_for()
+        assert await page.locator("#regions tbody tr").count() == 2
+        for path in ("websites/1/remove", "websites/new", "maintenance/new?group=shop", "websites/1"):
+            await page.goto(f"{api.url}/monitors/{path}")
+            assert await visit.violations() == [], path
+        await page.get_by_role("link", name="Note on the downtime of").click()
+        assert await visit.violations() == []
+        assert visit.wrong == []
+    async with visiting(browser, scripts=False) as visit:
+        page = visit.page
+        await _sign_in(page, api.url, key)
+        await page.goto(f"{api.url}/monitors")
+        await page.get_by_role("link", name="Add a website").click()
+        await page.get_by_label("Address", exact=True).fill("https://new.example/")
+        await page.get_by_label("Name").fill("New")
+        await page.get_by_role("button", name="Check it").click()
+        await page.get_by_text("New is checked from now on.").wait_for()
+        await page.get_by_role("button", name="Pause").click()
+        await page.get_by_text("New is paused").wait_for()
+        await page.get_by_role("link", name="Plan maintenance").click()
+        await page.get_by_label("What it is").fill("Move")
+        await page.get_by_role("button", name="Plan it").click()
+        await page.get_by_text("Maintenance “Move” is planned.").wait_for()
+        await page.goto(f"{api.url}/monitors/websites/1")
+        assert "timeout" in await page.locator("#downtimes tbody tr").inner_text()
+        await page.get_by_role("link", name="failed", exact=True).click()
+        assert await page.locator("#results-table tbody tr").count() == 6
+        assert visit.wrong == []
+
+
+async def _tab_to(page: Page, name: str) -> None:
+    """Press Tab until what has this name, or a label that begins with it, is focused."""
+    here = """() => {
+      const one = document.activeElement;
+      return (one.labels?.[0] ?? one).textContent.trim();
+    }"""
+    for _ in range(120):
+        await page.keyboard.press("Tab")
+        if (await page.evaluate(here)).startswith(name):
+            return
+    raise AssertionError(f"no Tab leads to {name}")
 
 
 async def _sign_in(page: Page, url: str, key: str) -> None:

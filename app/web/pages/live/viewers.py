@@ -67,6 +67,7 @@ class Viewer:
     seen: int = -1
     """The version of the page that was sent last."""
     ended: str = ""
+    joined: float = field(default_factory=time.monotonic)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -163,6 +164,11 @@ class LivePages:
         if not made.good:
             return trouble_message(made.detail)
         if viewer.seen == page.version:
+            return alive_message(self._now())
+        if viewer.seen < 0 and viewer.has and page.begun < viewer.joined and made.parts.digests() != viewer.has:
+            # What this viewer shows may be newer than the last look, as after a form that was sent.
+            page.heard = time.monotonic()
+            self._woken.set()
             return alive_message(self._now())
         sent = parts_message(made, viewer.has, made_at, lambda text: self._for_viewer(text, viewer.token))
         viewer.has, viewer.seen = made.parts.digests(), page.version
@@ -280,6 +286,9 @@ class LivePages:
             if not (made.good and before.good) or made.parts.digests() != before.parts.digests() or not page.version:
                 page.version += 1
                 page.wake()
+            for other in page.viewers:
+                if other.seen < 0:
+                    other.woken.set()
             return
 
     async def _made(self, asked: ViewedAddress, scope: Scope) -> MadePage:
