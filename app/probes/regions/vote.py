@@ -47,7 +47,7 @@ def after_vote(
         latest_at=placed,
         checked_at=placed,
         unknown=blind,
-        due_at=min(view.state.due_at for view in views),
+        due_at=_next_due(views, placed),
         failures=max(view.state.failures for view in views),
         break_until=_break(views),
         reason=_reason(downs if status is DOWN else [view.state for view in views] if blind else []),
@@ -65,6 +65,12 @@ def after_vote(
     ended = min(last if last > state.changed_at else placed, placed)
     changes.append(WindowChange(WindowKind.DOWN, None, ended))
     return StateStep(replace(seen, status=UP, changed_at=ended), tuple(changes))
+
+
+def _next_due(views: Sequence[RegionView], placed: datetime) -> datetime:
+    """The next check of any region; of one that is silent what it missed is none."""
+    dues = [view.state.due_at for view in views]
+    return min((due for due in dues if due > placed), default=min(dues))
 
 
 def _knowledge(state: CheckState, placed: datetime, *, blind: bool) -> list[WindowChange]:

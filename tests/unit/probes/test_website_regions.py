@@ -71,6 +71,7 @@ def test_checks_pause_where_they_pause_in_every_region() -> None:
     views = [RegionView("eu", resting), RegionView("us", STATE)]
     one = after_vote(STATE, views, 1, NOW, now=NOW).state
     assert (one.break_until, one.failures, one.reason, one.status) == (None, 5, "refused", WebsiteStatus.DOWN)
+    assert one.due_at == later, "what a silent region missed is no next check"
     assert after_vote(STATE, [RegionView("eu", resting)], 1, NOW, now=NOW).state.break_until == later
     silent = after_vote(
         one, [RegionView("eu", STATE), RegionView("us", STATE)], 1, later, now=later + timedelta(hours=1)
