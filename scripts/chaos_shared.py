@@ -117,6 +117,12 @@ class Member:
     felled: bool = False
     """Whether it was killed, or told to end."""
 
+    def set_wrong(self, seconds: float) -> None:
+        """Its clock is wrong by so much from now on; in one step, for it reads the file at any moment."""
+        written = self.wrong.with_suffix(".next")
+        written.write_text(str(seconds))
+        written.replace(self.wrong)
+
     @property
     def runs(self) -> bool:
         return self.process is not None and self.process.returncode is None
@@ -143,8 +149,8 @@ class Cluster:
         for name, command in commands.items():
             wire, wrong = Wire(self.server.port), self.stage.folder / f"{name}.clock"
             await wire.open()
-            wrong.write_text("0")
             self.members.append(Member(name, command, wire, wrong))
+            self.members[-1].set_wrong(0)
         for member in self.members:
             await self._start(member)
 
@@ -194,7 +200,7 @@ class Cluster:
         while self._later:
             await asyncio.wait(self._later)
         for member in self.members:
-            member.wrong.write_text("0")
+            member.set_wrong(0)
 
     def _kinds(self) -> Sequence[Callable[[], Awaitable[str]]]:
         return (
@@ -270,7 +276,7 @@ class Cluster:
         if member is None:
             return "nobody"
         seconds = self.chance.choice(STEPS)
-        member.wrong.write_text(str(seconds))
+        member.set_wrong(seconds)
         return f"{member.name} to {seconds:+g} s"
 
     async def _restart_server(self) -> str:
