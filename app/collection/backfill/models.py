@@ -12,7 +12,7 @@ from uuid import UUID
 from app.collection.gaps.classification import Reason
 from app.collection.gaps.windows import AskEvidence
 from app.collection.models import CollectionRequest, CollectionRun, Outcome, Work
-from app.errors import AccessDenied, RateLimited, SourceUnavailable
+from app.errors import AccessDenied, AnswerOutdated, RateLimited, SourceUnavailable
 from app.market.text import counted
 from app.settings import BackfillSettings
 
@@ -145,17 +145,19 @@ class WindowDecision(StrEnum):
     REFUSED = "refused"
 
 
+AGAIN = UNANSWERED_BY | {AnswerOutdated.__name__}
+
+
 def next_step(run: CollectionRun, attempts: int, patience: BackfillRetryPolicy) -> WindowDecision:
-    """A source that does not answer is asked again later; one that refuses the token is asked by a person first."""
+    """A source that does not answer is asked again later; one that refuses the token is asked by a person first.
+
+    So is one whose answer came too late to be believed, for which the source can do nothing.
+    """
     if run.outcome is not Outcome.FAILED:
         return WindowDecision.ENDED
     if run.error_class == AccessDenied.__name__:
         return WindowDecision.REFUSED
-    return (
-        WindowDecision.LATER
-        if run.error_class in UNANSWERED_BY and attempts < patience.attempts
-        else WindowDecision.ENDED
-    )
+    return WindowDecision.LATER if run.error_class in AGAIN and attempts < patience.attempts else WindowDecision.ENDED
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ ABORT_RUNNING = """
 
 STILL_RUNNING = "select id from procrastinate_jobs where id = any(%(ids)s::bigint[]) and status = 'doing'"
 
-# Whoever worked on them is gone. What waits once more already goes, what took too many workers along is parked.
+# Whoever worked on them is gone. What waits once more already, or is to wait twice after this, goes, and what took too
+# many workers along is parked.
 FREE_STALLED = """
     with stalled as materialized (
         select job.id, job.queueing_lock, job.attempts
@@ -55,9 +56,18 @@ FREE_STALLED = """
         where
             job.id = stalled.id
             and stalled.attempts + 1 < %(attempts)s
-            and exists (
-                select from procrastinate_jobs as twin
-                where twin.status = 'todo' and twin.queueing_lock = stalled.queueing_lock
+            and (
+                exists (
+                    select from procrastinate_jobs as twin
+                    where twin.status = 'todo' and twin.queueing_lock = stalled.queueing_lock
+                )
+                or exists (
+                    select from stalled as earlier
+                    where
+                        earlier.queueing_lock = stalled.queueing_lock
+                        and earlier.id < stalled.id
+                        and earlier.attempts + 1 < %(attempts)s
+                )
             )
         returning job.id
     ),

@@ -130,9 +130,13 @@ async def abandon(database: Database, key: str, attempts: int) -> None:
 
 async def test_tasks_of_dead_workers_are_freed_and_poison_is_parked(database: Database) -> None:
     work = Gates()
-    work.open("l1", "l3")
+    work.open("l1", "l3", "l4")
     async with shared_backend(database) as submits:
-        await submits.submit_many(tasks("l1", "l2", "l3"))
+        await submits.submit_many(tasks("l1", "l2", "l3", "l4"))
+        # Submitted again after its first worker had died, and its second one died as well.
+        await abandon(database, "l4", 0)
+        await submits.submit_many(tasks("l4"))
+        await abandon(database, "l4", 0)
         await abandon(database, "l1", 0)
         await abandon(database, "l2", QUICK.attempts - 1)
         await abandon(database, "l3", 0)
@@ -141,11 +145,11 @@ async def test_tasks_of_dead_workers_are_freed_and_poison_is_parked(database: Da
             while await value(database, f"select count(*) from {JOBS} where status = 'doing'"):  # noqa: ASYNC110  rows tell nobody
                 await asyncio.sleep(0.05)
         live = (await WorkerRegistry(database).queues())[0]
-        assert (live.waiting, live.running, live.parked) == (2, 0, 1)
+        assert (live.waiting, live.running, live.parked) == (3, 0, 1)
         async with shared_backend(database, 1) as backend:
             backend.bind("work", work)
-            await work.until(lambda: len(work.ended) == 2)
-        assert sorted(work.ended) == ["l1", "l3"]
+            await work.until(lambda: len(work.ended) == 3)
+        assert sorted(work.ended) == ["l1", "l3", "l4"]
 
 
 async def test_a_drained_worker_is_told_to_end(database: Database) -> None:

@@ -36,6 +36,7 @@ PROGRESS = BackfillProgress(
         (Outcome.FAILED, "SourceUnavailable", 1, WindowDecision.LATER),
         (Outcome.FAILED, "RateLimited", 4, WindowDecision.LATER),
         (Outcome.FAILED, "SourceUnavailable", 5, WindowDecision.ENDED),
+        (Outcome.FAILED, "AnswerOutdated", 4, WindowDecision.LATER),
         (Outcome.FAILED, "AccessDenied", 1, WindowDecision.REFUSED),
     ],
 )
