@@ -29,9 +29,9 @@ from app.probes.scanning.models import (
     ParameterValue,
     ValueOrigin,
 )
-from app.probes.scanning.parameters import is_usable
 from app.probes.scanning.selection import ProbeRules
 from app.probes.scanning.servers import checked_base_url
+from app.probes.scanning.values.parameters import is_usable
 from app.secrets import read_secret
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

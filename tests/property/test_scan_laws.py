@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import jsonschema_rs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -205,3 +206,50 @@ def test_a_document_differs_from_another_and_not_from_itself(old: Any, new: Any)
     assert added <= {operation.name for operation in after.operations}
     assert removed <= {operation.name for operation in before.operations}
     assert len(before.operations) - len(removed) == len(after.operations) - len(added)
+
+
+def numbers(kind: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Schemas of numbers that have values: the limits lie far enough apart."""
+    low = st.integers(-20, 20)
+    return low.flatmap(
+        lambda least: st.fixed_dictionaries(
+            {"type": st.just(kind)},
+            optional={
+                "minimum": st.just(least),
+                "exclusiveMinimum": st.just(least - 1),
+                "maximum": st.integers(least + 10, least + 30),
+                "exclusiveMaximum": st.integers(least + 10, least + 30),
+                "multipleOf": st.integers(1, 4),
+            },
+        )
+    )
+
+
+BODY_SCHEMAS = st.recursive(
+    numbers("integer")
+    | numbers("number")
+    | st.sampled_from([{"type": "boolean"}, {"type": ["null", "string"], "maxLength": 2}, {"const": {"a": 1}}])
+    | st.builds(lambda least, more: {"type": "string", "minLength": least, "maxLength": least + more}, *[st.integers(0, 9)] * 2),
+    lambda inner: (
+        st.builds(lambda items, least: {"type": "array", "items": items, "minItems": least}, inner, st.integers(0, 3))
+        | st.builds(
+            lambda properties, allowed: {"type": "object", "properties": properties, "required": list(properties)[allowed:]},
+            st.dictionaries(st.sampled_from("abcd"), inner, max_size=3), st.integers(0, 2),
+        )
+        | st.builds(lambda one, other: {"oneOf": [one, other]}, inner, inner)
+        | st.builds(lambda properties: {"allOf": [{"required": list(properties)}, {"properties": properties}]}, st.dictionaries(st.sampled_from("abcd"), inner, min_size=1, max_size=3))
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(schema=BODY_SCHEMAS)
+@settings(max_examples=60, deadline=None)
+def test_a_body_that_is_made_is_one_that_its_schema_allows(schema: dict[str, Any]) -> None:
+    content = {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+    document = {"openapi": "3.1.0", "paths": {"/a": {"post": content}}}
+    [operation] = scan(dumps(document)).operations
+    assert operation.body is not None
+    assert (operation.body.lacks, operation.body.text is None) == ("", False)
+    loose = json.loads(dumps(schema).replace('"oneOf"', '"anyOf"'))
+    jsonschema_rs.validate(loose, json.loads(operation.body.text or ""))

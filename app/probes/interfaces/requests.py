@@ -19,7 +19,6 @@ from app.probes.scanning.selection import PlannedProbe
 
 RETRIES = 2
 """Of connections that failed before a response."""
-SENDABLE = frozenset(method.value for method in CheckMethod)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def operation_probes(config: ServiceConfig, planned: Iterable[PlannedProbe]) -> 
     """The probes of a service by what tells them apart; of several that are alike the first counts."""
     found: dict[OperationKey, OperationProbe] = {}
     for probe in planned:
-        if probe.url is not None and probe.operation.method in SENDABLE:
+        if probe.url is not None:
             made = OperationProbe(named_operation(probe), operation_request(config, probe, probe.url))
             found.setdefault(made.operation.key, made)
     return found

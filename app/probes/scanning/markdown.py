@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from app.probes.scanning.markdown_requests import DocumentedRequest, NoRequest, read_curl, read_raw, read_target
 from app.probes.scanning.models import (
@@ -23,9 +24,10 @@ from app.probes.scanning.models import (
     RequestContent,
     ValueOrigin,
 )
-from app.probes.scanning.parameters import is_usable
 from app.probes.scanning.references import Allowance, DefectList, SourceFile, TooMuch
 from app.probes.scanning.servers import usable_url
+from app.probes.scanning.values.bodies import FORM
+from app.probes.scanning.values.parameters import is_usable
 
 STEPS = 2_000_000
 LONGEST_TEXT = 4_000_000
@@ -43,6 +45,8 @@ _HEADING = re.compile(r" {0,3}#{1,6}\s+(.*)")
 _BASE = re.compile(r"(?i)\bbase[ _-]?ur[li]\b.{0,40}?(https?://[^\s`*|\"'<>)]+)")
 _CURL = re.compile(r"\s*(?:[$>%#]\s*)?curl\s")
 _NAME = re.compile(r"\{([^{}]*)\}")
+_LINK = re.compile(r"!?\[([^\[\]]{0,500})\](?:\([^()]{0,2000}\)|\[[^\[\]]{0,200}\])")
+_TAG = re.compile(r"(?i)</?(?:code|strong|b|em|i|tt|kbd|samp|span|a)\b[^<>]{0,500}>")
 _NO_PARAMETERS = frozenset({"accept", "content-type", "host", "user-agent", "content-length", "connection", "cookie"})
 _SECRET = re.compile(r"(?i)auth|token|secret|api-?key|session")
 
@@ -125,7 +129,8 @@ class _Reading:
                 self._read_text(line, place + 1)
             place += 1
 
-    def _read_text(self, line: str, number: int) -> None:
+    def _read_text(self, written: str, number: int) -> None:
+        line = _TAG.sub("", _LINK.sub(r"\1", written))
         if (base := _BASE.search(line)) is not None:
             self._add_base(base[1].rstrip("/.,"))
         if line.lstrip().startswith("|") or line.count("|") > 1:
@@ -229,9 +234,13 @@ class _Reading:
 
     def _below_base(self, request: DocumentedRequest) -> DocumentedRequest:
         """The request as one below the base URL that the text names, where it is one."""
-        url = f"{request.base}{request.path}"
-        base = next((base for base in self._bases if request.base and url.startswith(f"{base}/")), None)
-        return request if base is None else replace(request, base=base, path=url.removeprefix(base))
+        for base in self._bases:
+            # Where the text names the base's path again, it is not meant twice.
+            before = base if request.base else urlsplit(base).path
+            url = f"{request.base}{request.path}"
+            if before and url.startswith(f"{before}/"):
+                return replace(request, base=base, path=url.removeprefix(before))
+        return request
 
 
 def _fit(template: DocumentedRequest, request: DocumentedRequest) -> tuple[str, dict[str, str]] | None:
@@ -262,7 +271,8 @@ def _operation(documented: _Documented, bases: tuple[str, ...], name: str) -> Op
     headers = list({header.lower(): (header, value) for one in examples for header, value in one.headers}.values())
     secret = tuple(header for header, _ in headers if _SECRET.search(header))
     body = next((one.body for one in examples if one.body is not None), None)
-    media_type = next((value for header, value in headers if header.lower() == "content-type"), "application/json")
+    usual = "application/json" if body is None or body.lstrip()[:1] in {"{", "["} else FORM
+    media_type = next((value for header, value in headers if header.lower() == "content-type"), usual)
     return Operation(
         method=request.method,
         path=request.path,

@@ -7,6 +7,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from app.probes.scanning.servers import usable_url
 
@@ -33,6 +34,11 @@ _WITH_VALUE = frozenset(
 """Options of curl that take a value which says nothing of the interface."""
 _DATA = frozenset({"-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--data-urlencode", "--json"})
 _LONG_OF = {"-X": "--request", "-H": "--header", "-I": "--head", "-G": "--get"}
+
+
+_SAME = {**dict.fromkeys(_DATA, "--data"), "-F": "--form", "--form-string": "--form", "-T": "--upload-file"}
+_KEPT = "%:/?@!$&'()*+,;=~-._"
+"""Signs of a path or a query that stay what they are."""
 
 
 class NoRequest(ValueError):
@@ -65,13 +71,28 @@ def read_target(written: str) -> tuple[str, str]:
             raise NoRequest(f"{text[:100]!r} is no URL and no path")
         base, text = _base_of(f"http://{bare[1]}"), bare[2] or "/"
     path = _PLACEHOLDER.sub(_as_template, text).partition("#")[0].partition("[")[0]
-    return base, path if path.startswith("/") else f"/{path}"
+    return base, _encoded(path if path.startswith("/") else f"/{path}")
 
 
 def _base_of(url: str) -> str:
     if usable_url(url) is None:
         raise NoRequest(f"{url[:100]!r} is no URL")
     return url
+
+
+def _encoded(text: str) -> str:
+    """A part of a URL with what cannot stand in one, such as a space, encoded; braces are placeholders."""
+    return quote(text, safe=f"{_KEPT}{{}}")
+
+
+def _data(option: str, value: str) -> str:
+    """What curl makes of its data; nothing where that stands in a file."""
+    if option != "--data-urlencode":
+        return "" if value.startswith("@") and option != "--data-raw" else value
+    name, equals, text = value.partition("=")
+    if not equals:
+        return "" if "@" in value else quote(value, safe="")
+    return f"{name}={quote(text, safe='')}" if name else quote(text, safe="")
 
 
 def _as_template(match: re.Match[str]) -> str:
@@ -110,14 +131,16 @@ def read_curl(command: str) -> DocumentedRequest:
         raise NoRequest(f"this command of curl cannot be read: {error}") from error
     given: dict[str, list[str]] = defaultdict(list)
     for option, value in _options(words[words.index("curl") + 1 :]):
-        given["--data" if option in _DATA else option or "--url"].append(value)
+        given[_SAME.get(option, option) or "--url"].append(_data(option, value) if option in _DATA else value)
     if not given["--url"]:
         raise NoRequest("this command of curl has no URL")
     base, path = read_target(given["--url"][0])
-    data = "&".join(given["--data"])
+    data = "&".join(filter(None, given["--data"]))
     if "--get" in given and data:
-        path, data = f"{path}{'&' if '?' in path else '?'}{data}", ""
-    usual = "HEAD" if "--head" in given else "POST" if data else "GET"
+        path, data = f"{path}{'&' if '?' in path else '?'}{_encoded(data)}", ""
+    usual = "HEAD" if "--head" in given else "PUT" if given["--upload-file"] else "GET"
+    if (given["--data"] or given["--form"]) and "--get" not in given:
+        usual = "POST"
     headers = [(name.strip(), text.strip()) for name, _, text in (one.partition(":") for one in given["--header"])]
     method = given["--request"][0].upper() if given["--request"] else usual
     return DocumentedRequest(method, base, path, tuple(headers[:MOST_HEADERS]), data or None)

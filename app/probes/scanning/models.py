@@ -93,12 +93,14 @@ class OperationParameter:
 
 @dataclass(frozen=True, slots=True)
 class RequestContent:
-    """The body of a request; `text` is an example of it, None where the document has none."""
+    """The body of a request; `text` is an example of it or the least that is asked for, None where there is neither."""
 
     required: bool
     media_type: str
     text: str | None = None
     contract: str = ""
+    lacks: str = ""
+    """What there is no value for."""
 
 
 @dataclass(frozen=True, slots=True)

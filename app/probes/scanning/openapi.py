@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import urljoin
 
 from app.probes.scanning.contracts import Contracts
 from app.probes.scanning.models import (
@@ -17,9 +19,10 @@ from app.probes.scanning.models import (
     ParameterLocation,
     RequestContent,
 )
-from app.probes.scanning.parameters import AUTHORIZED_ELSEWHERE, read_parameter, read_request_content
 from app.probes.scanning.references import Allowance, DefectList, Node, OpenPart, References, SourceFile, TooMuch
-from app.probes.scanning.servers import host_of, servers_of
+from app.probes.scanning.servers import host_of, is_absolute, servers_of
+from app.probes.scanning.values.bodies import RequestBodies
+from app.probes.scanning.values.parameters import AUTHORIZED_ELSEWHERE, read_parameter
 
 STEPS = 2_000_000
 MOST_OPERATIONS = 20_000
@@ -53,6 +56,7 @@ class _Walk:
         self._references = references
         self._defects = references.defects
         self._contracts = Contracts(references)
+        self._bodies = RequestBodies(references)
         self._version = self._read_version()
         self._is_2 = self._version.startswith("2")
         self._operations: dict[str, Operation] = {}
@@ -181,7 +185,7 @@ class _Walk:
             self._references.allowance.spend(8)
             resolved = self._references.resolve(written)
             if resolved is not None and resolved.text("in") == "body":
-                body = body or self._body_of_2(resolved)
+                body = body or self._body_of_2(resolved, node)
                 continue
             parameter = read_parameter(resolved, self._references) if resolved is not None else None
             if parameter is None:
@@ -202,25 +206,27 @@ class _Walk:
         if resolved is None:
             return None, [written.pointer]
         content = resolved.mapping("content")
-        body = read_request_content(resolved, self._references)
+        body = self._bodies.of_3(resolved)
         if body is None or content is None:
             return body, []
-        return RequestContent(body.required, body.media_type, body.text, self._contracts.digest(content)), []
+        return replace(body, contract=self._contracts.digest(content)), []
 
-    def _body_of_2(self, node: Node) -> RequestContent:
-        consumes = [one.value for one in self._root.elements("consumes") if isinstance(one.value, str)]
+    def _body_of_2(self, node: Node, operation: Node) -> RequestContent:
+        listed = operation.elements("consumes") or self._root.elements("consumes")
+        consumes = [one.value for one in listed if isinstance(one.value, str)]
+        json = next((name for name in consumes if "json" in name.lower()), "")
         schema = node.mapping("schema")
-        media_type = consumes[0] if consumes else "application/json"
-        contract = self._contracts.digest(schema) if schema is not None else ""
-        example = schema and schema.at("example")
-        text = str(example.value) if example is not None and isinstance(example.value, str) else None
-        return RequestContent(node.flag("required"), media_type, text, contract)
+        body = self._bodies.of(json or next(iter(consumes), "application/json"), node, required=node.flag("required"))
+        return replace(body, contract=self._contracts.digest(schema) if schema is not None else "")
 
     def _base_urls(self, node: Node, items: list[Node]) -> tuple[str, ...]:
         if self._is_2:
             return host_of(self._root, node, self._defects)
         written = next((one for one in (node, *items, self._root) if one.elements("servers")), None)
-        return ("/",) if written is None else servers_of(written, self._defects)
+        found = ("/",) if written is None else servers_of(written, self._defects)
+        # Since 3.2 a document may say where it is to be found, and relative servers count from there.
+        own = self._root.text("$self")
+        return tuple(urljoin(own, url) if is_absolute(own) else url for url in found)
 
     def _security(self, node: Node) -> tuple[tuple[str, ...], ...]:
         source = node if node.at("security") is not None else self._root

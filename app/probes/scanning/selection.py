@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from app.probes.models import CheckMethod
 from app.probes.scanning.models import (
     READING,
     DocumentScan,
@@ -16,11 +17,14 @@ from app.probes.scanning.models import (
     ValueOrigin,
 )
 from app.probes.scanning.servers import is_absolute, joined_url, on_base
-from app.probes.scanning.styles import in_path, in_query
+from app.probes.scanning.values.styles import in_path, in_query
 
 Supply = Callable[[Operation, OperationParameter], ParameterValue | None]
 """The value that a configuration has for a parameter; it wins over the document's. An optional parameter is sent only
 where there is one. A value whose origin is an earlier answer has no texts before that answer is there."""
+
+
+SENDABLE = tuple(method.value for method in CheckMethod)
 
 
 class SkipReason(StrEnum):
@@ -117,13 +121,20 @@ def _reasons(
     found: list[tuple[SkipReason, str]] = []
     if excluded := rules.exclude(operation):
         found.append((SkipReason.EXCLUDED, excluded))
-    if operation.method not in READING and not operation.names & rules.allowed:
+    if operation.method not in SENDABLE:
+        found.append((SkipReason.METHOD, f"{operation.method} is not sent; {', '.join(SENDABLE)} are"))
+    elif operation.method not in READING and not operation.names & rules.allowed:
         found.append((SkipReason.METHOD, f"{operation.method} may change something; allow it by name to probe it"))
     missing = [f"{one.location} {one.name}" for one in parameters if one.required and one.value is None]
     if missing:
         found.append((SkipReason.PARAMETER, f"no value for {', '.join(missing)}"))
     if operation.body is not None and operation.body.required and operation.body.text is None:
-        found.append((SkipReason.BODY, f"it needs a body of {operation.body.media_type}, without an example"))
+        found.append(
+            (
+                SkipReason.BODY,
+                f"it needs a body of {operation.body.media_type}, without {operation.body.lacks or 'an example'}",
+            )
+        )
     if not base:
         found.append((SkipReason.BASE_URL, "the document names no host for it; give a base URL"))
     if operation.unread:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from app.errors import ConfigurationError
 from app.probes.scanning.references import DefectList, Node
@@ -63,7 +63,7 @@ def is_absolute(url: str) -> bool:
 
 def _path_of(url: str) -> str:
     path = urlsplit(url).path
-    return path if path.startswith("/") or not path else f"/{path}"
+    return urlsplit(urljoin("http://host/", path)).path if path else ""
 
 
 def _server(server: Node, defects: DefectList) -> str | None:

@@ -174,7 +174,7 @@ def test_a_text_that_names_too_much_is_cut(monkeypatch: pytest.MonkeyPatch) -> N
         ("curl --get --data q=1 https://x.example/a", DocumentedRequest("GET", "https://x.example", "/a?q=1")),
         ("curl -HA:b $BASE/a/:id && rm x", DocumentedRequest("GET", "", "/a/{id}", (("A", "b"),))),
         ("curl 'https://u:p@x.example/{{ id }}'", DocumentedRequest("GET", "https://x.example", "/{id}")),
-        ("curl https://{host}/a/{{id}}/${b}/$c/<d e>", DocumentedRequest("GET", "", "/a/{id}/{b}/{c}/<d")),
+        ("curl https://{host}/a/{{id}}/${b}/$c/<d e>", DocumentedRequest("GET", "", "/a/{id}/{b}/{c}/%3Cd")),
         ("curl https://x.example", DocumentedRequest("GET", "https://x.example", "/")),
         ("curl https://x.example?a=1", DocumentedRequest("GET", "https://x.example", "/?a=1")),
         ("curl /a[?b]", DocumentedRequest("GET", "", "/a")),
@@ -207,3 +207,50 @@ def test_placeholders_of_every_kind_become_ours() -> None:
 )  # fmt: skip
 def test_raw_requests(lines: list[str], expected: DocumentedRequest | None) -> None:
     assert read_raw(lines) == expected
+
+
+def test_links_tags_and_a_base_that_is_named_twice() -> None:
+    text = """# API
+Base URL: https://api.example/v2
+
+| Call | What |
+|---|---|
+| **GET** | [`/users/{id}`](#user) |
+| <code>GET</code> | <a href="#x">/groups</a> |
+
+### [GET /v2/list][list]
+"""
+    assert found(text) == [
+        (6, "GET /users/{id}", "https://api.example/v2"),
+        (7, "GET /groups", "https://api.example/v2"),
+        (9, "GET /list", "https://api.example/v2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "method", "path", "body"),
+    [
+        ("-G --data-urlencode 'q=a b&c' -d 'r=1'", "GET", "/a?q=a%20b%26c&r=1", None),
+        ("-G --data-urlencode 'a b' --data-urlencode '=c d' -d @f", "GET", "/a?a%20b&c%20d", None),
+        ("-d @file.json", "POST", "/a", None),
+        ("--data-urlencode 'q@file'", "POST", "/a", None),
+        ("--data-raw '@x'", "POST", "/a", "@x"),
+        ("-F file=@x", "POST", "/a", None),
+        ("-T file", "PUT", "/a", None),
+        ("--data 'a=1' --data-urlencode 'b=x y'", "POST", "/a", "a=1&b=x%20y"),
+    ],
+)
+def test_data_of_curl(options: str, method: str, path: str, body: str | None) -> None:
+    request = read_curl(f"curl {options} https://h.example/a")
+    assert (request.method, request.path, request.body) == (method, path, body)
+
+
+def test_a_body_without_a_content_type_is_json_where_it_looks_like_it_and_else_a_form() -> None:
+    text = (
+        "```\ncurl -d 'a=1' https://h.example/a\ncurl -d '[1]' https://h.example/b\ncurl 'https://h.example/c d'\n```"
+    )
+    [form, json, spaced] = scan(text).operations
+    assert form.body is not None
+    assert json.body is not None
+    assert (form.body.media_type, json.body.media_type) == ("application/x-www-form-urlencoded", "application/json")
+    assert spaced.path == "/c%20d"

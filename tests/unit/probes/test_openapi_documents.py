@@ -257,3 +257,17 @@ def test_defects_are_listed_up_to_a_bound() -> None:
     document = scan(HEAD + "paths: {" + ", ".join(f"p{place}: {{}}" for place in range(MOST_DEFECTS + 5)) + "}")
     assert len(document.defects) == MOST_DEFECTS + 1
     assert document.defects[-1].reason == "and 5 more"
+
+
+@pytest.mark.parametrize(
+    ("own", "server", "base"),
+    [
+        ("https://api.example/specs/openapi.yaml", "/v1", "https://api.example/v1"),
+        ("https://api.example/specs/openapi.yaml", "../v1", "https://api.example/v1"),
+        ("https://api.example/specs/openapi.yaml", "https://other.example", "https://other.example"),
+        ("openapi.yaml", "/v1", "/v1"),
+    ],
+)
+def test_relative_servers_count_from_where_the_document_says_it_is(own: str, server: str, base: str) -> None:
+    head = f"openapi: 3.2.0\n$self: {own}\nservers: [{{url: {server}}}]\n"
+    assert operation("get: {}", head=head).base_urls == (base,)

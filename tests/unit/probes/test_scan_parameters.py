@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.probes.scanning.models import OperationParameter, ParameterLocation
-from app.probes.scanning.parameters import LONGEST_VALUE, MOST_BODY_NODES, is_usable, json_text
 from app.probes.scanning.selection import choose_probes
-from app.probes.scanning.styles import in_path, in_query
 from app.probes.scanning.syntax import WrittenNumber, parse_text
+from app.probes.scanning.values.parameters import LONGEST_VALUE, MOST_BODY_NODES, is_usable, json_text
+from app.probes.scanning.values.styles import in_path, in_query
 from tests.support.interface_documents import HEAD, operation, scan
 
 SWAGGER = "swagger: '2.0'\nhost: api.example\n"

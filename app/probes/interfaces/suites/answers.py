@@ -7,21 +7,21 @@ from dataclasses import dataclass, field, replace
 
 from app.probes.config import ServiceConfig
 from app.probes.interfaces.models import OperationKey, ProbedOperation
-from app.probes.interfaces.requests import SENDABLE, ProbeOutcome, RequestAsker, named_operation, operation_request
+from app.probes.interfaces.requests import ProbeOutcome, RequestAsker, named_operation, operation_request
 from app.probes.interfaces.suites.models import TakenValue, TakePlace
 from app.probes.interfaces.suites.requests import taken_values
 from app.probes.interfaces.suites.templates import shown
 from app.probes.models import CheckFailure, CheckRequest, CheckResult
 from app.probes.scanning.models import AnswerSource, OperationParameter, ParameterValue
-from app.probes.scanning.parameters import is_usable
 from app.probes.scanning.selection import PlannedProbe, request_url
+from app.probes.scanning.values.parameters import is_usable
 
 
 def answer_probes(config: ServiceConfig, planned: Sequence[PlannedProbe]) -> dict[OperationKey, AnswerProbe]:
     """The probes that wait for answers, by what tells them apart."""
     found: dict[OperationKey, AnswerProbe] = {}
     for probe in planned:
-        if probe.url is None and probe.operation.method in SENDABLE:
+        if probe.url is None:
             made = AnswerProbe(config, probe, _requests(config, probe, planned))
             found.setdefault(made.operation.key, made)
     return found
@@ -35,7 +35,7 @@ def _requests(
     for source in sources_of(probe):
         able = [one for one in planned if source.operation in one.operation.names and one.url is not None]
         near = next((one for one in able if one.base_url == probe.base_url), able[0] if able else None)
-        if near is not None and near.url is not None and near.operation.method in SENDABLE:
+        if near is not None and near.url is not None:
             found[source] = operation_request(config, near, near.url)
     return found
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.probes.scanning.models import (
     OperationParameter,
     ParameterLocation,
     ParameterValue,
-    RequestContent,
     ValueOrigin,
 )
 from app.probes.scanning.references import Node, References
-from app.probes.scanning.styles import MOST_TEXTS, NOTHING, PATH_STYLES, query_texts, sent_texts
 from app.probes.scanning.syntax import WrittenNumber
+from app.probes.scanning.values.styles import MOST_TEXTS, NOTHING, PATH_STYLES, query_texts, sent_texts
 
 LONGEST_VALUE = 2_000
 MOST_BODY_NODES = 5_000
@@ -40,31 +39,16 @@ def read_parameter(node: Node, references: References) -> OperationParameter | N
         what = "a parameter without a name" if not name else f"a parameter in {node.text('in')[:50]!r}"
         references.defects.add(node.place, f"{what} cannot be sent")
         return None
-    schema = _schema(node, references)
+    schema = schema_of(node, references)
     return OperationParameter(
         name=name,
         location=location,
         required=location is ParameterLocation.PATH or node.flag("required"),
-        kind=_kind(schema),
+        kind=schema_kind(schema),
         value=_value(node, schema, location, references),
         style=node.text("style") if location is ParameterLocation.PATH and node.text("style") in PATH_STYLES else "",
         reserved=location is ParameterLocation.QUERY and node.flag("allowReserved"),
     )
-
-
-def read_request_content(node: Node, references: References) -> RequestContent | None:
-    """The body of a request, of its content that is JSON or else the first; None where it has none."""
-    contents = dict(node.entries("content"))
-    if not contents:
-        return None
-    media_type = next((name for name in contents if "json" in name.lower()), next(iter(contents)))
-    content = contents[media_type]
-    schema = _schema(content, references)
-    for _, value in _candidates(content, schema, references):
-        text = value if isinstance(value, str) and "json" not in media_type.lower() else json_text(value)
-        if text is not None:
-            return RequestContent(node.flag("required"), media_type, text)
-    return RequestContent(node.flag("required"), media_type)
 
 
 def json_text(value: Any) -> str | None:
@@ -79,7 +63,7 @@ def json_text(value: Any) -> str | None:
             return {name: plain(inner, depth + 1) for name, inner in one.items()}
         if isinstance(one, list):
             return [plain(inner, depth + 1) for inner in one]
-        return _number(one) if isinstance(one, WrittenNumber) else one
+        return number_of(one) if isinstance(one, WrittenNumber) else one
 
     try:
         return json.dumps(plain(value, 0), ensure_ascii=False)
@@ -87,7 +71,7 @@ def json_text(value: Any) -> str | None:
         return None
 
 
-def _number(text: WrittenNumber) -> int | float | str:
+def number_of(text: WrittenNumber) -> int | float | str:
     if text.isascii() and text.lstrip("-").isdigit() and len(text) < 20:
         return int(text)
     try:
@@ -106,7 +90,7 @@ def is_usable(location: ParameterLocation, text: str) -> bool:
     return location in {ParameterLocation.QUERY, ParameterLocation.FORM} or text.isprintable()
 
 
-def _schema(node: Node, references: References) -> Node:
+def schema_of(node: Node, references: References) -> Node:
     """The schema of a parameter; in OpenAPI 2 the parameter is its own."""
     schema = node.mapping("schema")
     if schema is None:
@@ -117,7 +101,7 @@ def _schema(node: Node, references: References) -> Node:
     return references.resolve(schema) or node
 
 
-def _kind(schema: Node) -> str:
+def schema_kind(schema: Node) -> str:
     kinds = [schema.text("type"), *(inner.value for inner in schema.elements("type") if isinstance(inner.value, str))]
     return "|".join(kind for kind in kinds if kind and kind != "null")
 
@@ -142,27 +126,37 @@ def _as_json(value: Any) -> tuple[str, ...]:
 
 
 def _candidates(node: Node, schema: Node, references: References) -> Iterator[tuple[ValueOrigin, Any]]:
-    """The values that a document has for a parameter or a body, the best first."""
-    written = node.mapping("schema")
-    # Since 3.1 a reference may have fields beside it; earlier documents have them, too.
-    beside = [written] if written is not None and "$ref" in written.value and len(written.value) > 1 else []
-    schemas = [*beside, schema, *_branches(schema, references, DEEPEST_SCHEMA)]
-    for one in (node, *schemas):
+    """The values that a document has for a parameter, the best first."""
+    schemas = [schema, *_branches(schema, references, DEEPEST_SCHEMA)]
+    yield from written_values(node, schemas, references)
+    yield from _of_elements([*_beside(node), *schemas], references)
+
+
+def written_values(node: Node, schemas: Sequence[Node], references: References) -> Iterator[tuple[ValueOrigin, Any]]:
+    """The values that stand beside a schema and in it, the best first."""
+    schemas = [*_beside(node), *schemas]
+    places = [node, *(one for one in schemas if one is not node)]
+    for one in places:
         for name in ("example", "x-example"):
             yield from _present(ValueOrigin.EXAMPLE, one.at(name))
     for _, example in node.entries("examples"):
         found = references.resolve(example)
         for name in ("value", "dataValue", "serializedValue"):
             yield from _present(ValueOrigin.EXAMPLE, found.at(name) if found is not None else None)
-    for one in (node, *schemas):
+    for one in places:
         for example in one.elements("examples")[:1]:
             yield from _present(ValueOrigin.EXAMPLE, example)
-    for one in schemas:
+    for one in places:
         yield from _present(ValueOrigin.DEFAULT, one.at("default"))
-    for one in schemas:
+    for one in places:
         yield from _present(ValueOrigin.ENUM, one.at("const"))
         yield from _first_of_enum(one)
-    yield from _of_elements(schemas, references)
+
+
+def _beside(node: Node) -> list[Node]:
+    """Since 3.1 a reference may have fields beside it; earlier documents have them, too."""
+    written = node.mapping("schema")
+    return [written] if written is not None and "$ref" in written.value and len(written.value) > 1 else []
 
 
 def _of_elements(schemas: list[Node], references: References) -> Iterator[tuple[ValueOrigin, Any]]:

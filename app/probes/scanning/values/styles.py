@@ -53,7 +53,7 @@ def query_texts(value: Any) -> SentTexts:
 def scalar_text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, str) else None
+    return str(value) if isinstance(value, str | int | float) else None
 
 
 def in_path(parameter: OperationParameter) -> str:
