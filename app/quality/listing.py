@@ -73,6 +73,23 @@ class ListedScore(ListedSeries):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SummedScores(ListedSeries):
+    """The counts of a series over several days together, and the overall score of each day that has one."""
+
+    counts: ScoreCounts
+    days: tuple[tuple[date, float], ...]
+
+    @classmethod
+    def of(cls, row: Any) -> SummedScores:
+        """Of a row with the names of its series, its counts, and `overalls` beside `days`."""
+        return cls(
+            **{field.name: row[field.name] for field in fields(ListedSeries)},
+            counts=ScoreCounts(**{name: row[name] for name in _COUNTS}),
+            days=tuple(zip(row["days"], row["overalls"], strict=True)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListedFinding(ListedSeries):
     """What is wrong with values of a series, and what became of it."""
 

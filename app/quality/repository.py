@@ -17,7 +17,7 @@ from app.market.time import Interval, Resolution
 from app.quality import sql as statements
 from app.quality.assessment.alignment import NOTHING, StoredValues
 from app.quality.findings import Changes, Finding, State, dimension_of, severity_of
-from app.quality.listing import ListedFinding, ListedScore
+from app.quality.listing import ListedFinding, ListedScore, SummedScores
 from app.quality.models import EvidenceRule
 from app.quality.scoring import DayScore, Dimension
 from app.quality.trend import Trend
@@ -162,6 +162,12 @@ class QualityRepository:
                 interval.start if interval else None, interval.end if interval else None,
             )  # fmt: skip
         return [ListedScore(**row) for row in rows]
+
+    async def summed_scores(self, interval: Interval, first: date, last: date) -> list[SummedScores]:
+        """Those of the days from the first to the last that begin in the interval, added up for each series."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(statements.SUMMED_SCORES, interval.start, interval.end, first, last)
+        return [SummedScores.of(row) for row in rows]
 
     async def score_histories(self, since: datetime) -> list[ScoreHistory]:
         """Of every series that has scores."""

@@ -173,6 +173,30 @@ LIST_FINDINGS = """
     order by interval_end desc, finding_id desc
 """
 
+# Of a day publications count only where most were watched, as `ScoreCounts.scored` has it.
+_WATCHED = "filter (where 2 * timed > greatest(expected - not_due, checked))"
+SUMS = ", ".join(
+    f"coalesce(sum({name}){f' {_WATCHED}' if name in {'timed', 'on_time'} else ''}, 0)::bigint as {name}"
+    for name in _COUNTS.split(", ")
+)
+"""The counts of several days together, as `summed` adds them up."""
+
+SUMMED_SCORES = f"""
+    select
+        series_id, source, item, area, area_eic, direction, psr_type, business_type, contract, sequence, flow_direction,
+        category, unit_eic, {_COUNTS}, days, overalls
+    from (
+        select
+            series_id, {SUMS},
+            coalesce(array_agg(day order by day) filter (where overall is not null), '{{}}') as days,
+            coalesce(array_agg(overall order by day) filter (where overall is not null), '{{}}') as overalls
+        from quality_scores
+        where day_start >= $1 and day_start < $2 and day between $3 and $4
+        group by series_id
+    ) as summed
+    join v_series using (series_id)
+"""  # noqa: S608  names of columns
+
 LIST_SCORES = """
     select *
     from v_quality_scores

@@ -22,18 +22,13 @@ from app.quality.overview.summary import (
     scores_of_groups,
 )
 from app.quality.scoring import ScoreCounts, Weights, score_of_sum
+from app.quality.sql import SUMS
 
 if TYPE_CHECKING:
     from app.db.engine import Database
 
 MOST_WORST = 20
 _COUNTS = tuple(field.name for field in fields(ScoreCounts))
-# Of a day publications count only where most were watched, as `ScoreCounts.scored` has it.
-_WATCHED = "filter (where 2 * timed > greatest(expected - not_due, checked))"
-_SUMS = ", ".join(
-    f"coalesce(sum({name}){f' {_WATCHED}' if name in {'timed', 'on_time'} else ''}, 0)::bigint as {name}"
-    for name in _COUNTS
-)
 _WANTED = "($1::text[] is null or item = any($1)) and ($2::text[] is null or area = any($2))"
 
 _LAST_DAY = f"""
@@ -45,7 +40,7 @@ _LAST_DAY = f"""
 
 # A day of another zone begins a few hours off midnight.
 _GROUPS = f"""
-    select day, item, area, grouping(item) as over_items, grouping(area) as over_areas, count(*) as series, {_SUMS}
+    select day, item, area, grouping(item) as over_items, grouping(area) as over_areas, count(*) as series, {SUMS}
     from quality_scores
     join series using (series_id)
     where
@@ -56,7 +51,7 @@ _GROUPS = f"""
 """  # noqa: S608  names of columns
 
 _WORST = f"""
-    select series.*, {_SUMS}
+    select series.*, {SUMS}
     from quality_scores
     join series using (series_id)
     where

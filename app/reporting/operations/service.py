@@ -22,7 +22,7 @@ from app.reporting.operations.queries import (
     read_rules,
 )
 from app.reporting.periods import DAY, Period
-from app.reporting.quality.document import series_scores, worst
+from app.reporting.quality.document import summed_series, worst
 
 if TYPE_CHECKING:
     from app.db.engine import Database
@@ -88,8 +88,7 @@ class OperationsReporting:
     async def _scores(self, period: Period) -> Quality:
         interval = period.interval
         around = Interval(interval.start - _ZONES_APART, interval.end + _ZONES_APART)
-        rows = await self._quality.scores(interval=around)
-        series = series_scores([one for one in rows if period.first <= one.day <= period.last], self._weights)
+        series = summed_series(await self._quality.summed_scores(around, period.first, period.last), self._weights)
         counts = summed([one.counts for one in series])
         return Quality(
             score_of_sum(counts, self._weights).overall, len(series), counts.timed, counts.on_time, tuple(worst(series))

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.market.time import MARKET_ZONE, Interval, iso, local_day
 from app.quality.findings import State
-from app.quality.listing import ListedFinding, ListedScore, ListedTrend
+from app.quality.listing import ListedFinding, ListedScore, ListedTrend, SummedScores
 from app.quality.scoring import Score, ScoreCounts, Weights, score_of_sum, summed
 from app.reporting.plots import DAY, Band, PlotLine, sparkline, time_chart, with_breaks
 from app.reporting.render import Figure, ReportDocument, ReportSection, Table, floored, number
@@ -100,6 +100,17 @@ def series_scores(rows: Iterable[ListedScore], weights: Weights) -> list[SeriesS
     for row in rows:
         grouped.setdefault(row.series_id, []).append(row)
     found = [_series_score(days, weights) for days in grouped.values()]
+    return sorted((one for one in found if one.score.overall is not None), key=_badness)
+
+
+def summed_series(rows: Iterable[SummedScores], weights: Weights) -> list[SeriesScore]:
+    """The same of series whose days the database has added up."""
+    found = [
+        SeriesScore(
+            one.series_id, one.area, one.item, one.name, one.counts, score_of_sum(one.counts, weights), one.days
+        )
+        for one in rows
+    ]
     return sorted((one for one in found if one.score.overall is not None), key=_badness)
 
 

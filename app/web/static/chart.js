@@ -63,13 +63,14 @@ const colour = (name) => {
 function bandsPlugin(bands) {
   return { hooks: { drawClear: (plot) => {
     const { ctx, bbox } = plot;
+    const shades = Object.fromEntries(["gap", "finding"].map((kind) => [kind, colour(kind)]));
     ctx.save();
     for (const band of bands) {
       const left = Math.max(bbox.left, plot.valToPos(band.from, "x", true));
       const right = Math.min(bbox.left + bbox.width, plot.valToPos(band.to, "x", true));
       if (right <= left) continue;
       ctx.globalAlpha = 0.22;
-      ctx.fillStyle = colour(band.kind);
+      ctx.fillStyle = shades[band.kind];
       ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height);
     }
     ctx.restore();
@@ -88,6 +89,8 @@ const TICKS = [
 let plot = null;
 let drawn = null;
 const COLOURS = ["series", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"];
+// Colours that look alike to who does not tell red from green, or blue from yellow, differ in their dashes.
+const DASHES = [null, null, [14, 3], [8, 4], [8, 4], [2, 3], [10, 3, 2, 3], [8, 4]];
 
 function draw() {
   if (!drawn) return;
@@ -101,7 +104,7 @@ function draw() {
   const series = [{ label: gettext("Delivery"), value: (_, time) => (time === null ? "–" : written(new Date(time * 1000), "minute", shown)) }];
   lines.forEach((line, at) => series.push({
     label: `${line.name} (${line.unit})`, scale: line.unit || "y", stroke: colour(COLOURS[at % COLOURS.length]), width: at ? 1 : 1.5,
-    paths: stepped, value: (_, value) => number(value), spanGaps: false, points: { show: false },
+    dash: DASHES[at % DASHES.length], paths: stepped, value: (_, value) => number(value), spanGaps: false, points: { show: false },
   }));
   if (data.length > lines.length + 1) series.push({
     label: gettext("filled"), scale: lines[0].unit || "y", stroke: colour("finding"), paths: () => null, value: (_, value) => number(value),
@@ -111,6 +114,7 @@ function draw() {
   plot = new uPlot({
     width: box.clientWidth - 24, height: Math.max(260, Math.min(420, window.innerHeight * 0.5)),
     tzDate: (time) => (shown ? uPlot.tzDate(new Date(time * 1000), shown) : new Date(time * 1000)),
+    legend: { markers: { dash: (_, at) => (DASHES[(at - 1) % DASHES.length] && at <= lines.length ? "dashed" : "solid") } },
     series, axes: [{ ...axis, values: TICKS, label: shown ?? Intl.DateTimeFormat().resolvedOptions().timeZone }, ...axes],
     plugins: [bandsPlugin(bands)],
     hooks: { setSelect: [chosen], draw: [() => performance.mark("chart-drawn")] },
