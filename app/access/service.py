@@ -72,6 +72,7 @@ class AccessService:
         self._found: dict[bytes, tuple[ApiKey, float]] = {}
         """Keys that exist, until when each is believed without looking; those of limits long past stay known."""
         self._open_until = 0.0
+        self._looking = asyncio.Lock()
         self._used: dict[int, KeyUse] = {}
         self._requests = RateLimit(
             settings.requests_per_minute, max(1.0, settings.requests_per_minute * BURST_SECONDS / 60)
@@ -104,9 +105,11 @@ class AccessService:
         if not local:
             raise NotAuthenticated(f"a key is needed: {_ASK}")
         if not self._settings.open_reading and now > self._open_until:
-            if await self._repository.any_key():
-                raise NotAuthenticated(f"a key is needed, because keys exist: {_ASK}")
-            self._open_until = now + FRESH_SECONDS
+            async with self._looking:  # whoever comes meanwhile, as all open pages do at once, takes what one finds
+                if now > self._open_until:
+                    if await self._repository.any_key():
+                        raise NotAuthenticated(f"a key is needed, because keys exist: {_ASK}")
+                    self._open_until = now + FRESH_SECONDS
         return Caller("local", address, AccessScope.READ)
 
     async def _usable(self, token: str, address: str, now: float) -> ApiKey:

@@ -28,15 +28,21 @@ class PagePerson:
         answer = await self.send("/sign-in", "/sign-in", key=key)
         assert answer.status_code == 303, answer.text
 
+    async def get(self, path: str) -> httpx.Response:
+        """A page as it comes."""
+        return await self._client.get(path)
+
     async def page(self, path: str, status: int = 200) -> str:
         """The text of a page, as a browser shows it."""
-        answer = await self._client.get(path)
+        answer = await self.get(path)
         assert answer.status_code == status, answer.text
         return unescape(answer.text)
 
     async def hidden(self, page: str) -> dict[str, str]:
         """What the forms of a page carry."""
-        return dict(_HIDDEN.findall((await self._client.get(page)).text))
+        answer = await self.get(page)
+        assert answer.status_code == 200, answer.text
+        return dict(_HIDDEN.findall(answer.text))
 
     async def send(self, page: str, action: str, **fields: str) -> httpx.Response:
         """A form of a page; its answer as it comes."""
@@ -45,6 +51,10 @@ class PagePerson:
     async def send_again(self, action: str, fields: dict[str, str]) -> httpx.Response:
         """A form with exactly these fields."""
         return await self._client.post(action, data=fields, headers=self._own)
+
+    async def send_from(self, origin: str, action: str, fields: dict[str, str]) -> httpx.Response:
+        """A form that a page of another site sends, "" where the browser does not say which."""
+        return await self._client.post(action, data=fields, headers={"Origin": origin} if origin else {})
 
     async def do(self, page: str, action: str, **fields: str) -> str:
         """The page to which a form leads that is accepted."""

@@ -30,6 +30,12 @@ PATIENCE = 60.0
 SERVER = "select pg_is_in_recovery()"
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replica of a busy machine is slow and not away; one that was killed says so at once."""
+    monkeypatch.setattr("app.db.reading.database.ANSWER_WITHIN", PATIENCE)
+
+
 @pytest.fixture(scope="module")
 def replica(postgres_server: EmbeddedServer, make_folder: Callable[[], Path]) -> Iterator[StreamingReplica]:
     found = StreamingReplica(postgres_server, make_folder())

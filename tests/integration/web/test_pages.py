@@ -31,8 +31,9 @@ async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         yield served
 
 
-def browser(api: ServedApi, **options: object) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=api.url, **options)  # type: ignore[arg-type]  # the options of the client
+def browser(api: ServedApi, **options: Any) -> httpx.AsyncClient:
+    """Patient, because the machine may be busy."""
+    return httpx.AsyncClient(base_url=api.url, timeout=60, **options)
 
 
 @pytest.mark.parametrize("path", PAGES)

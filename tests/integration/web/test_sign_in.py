@@ -43,7 +43,7 @@ def users_of(api: ServedApi) -> UserService:
 
 def browser(api: ServedApi, **options: Any) -> httpx.AsyncClient:
     headers = {**AFAR, "Origin": api.url, **options.pop("headers", {})}
-    return httpx.AsyncClient(base_url=api.url, headers=headers, **options)
+    return httpx.AsyncClient(base_url=api.url, headers=headers, timeout=60, **options)
 
 
 async def form_of(client: httpx.AsyncClient, path: str = "/sign-in") -> dict[str, str]:
