@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,7 +16,7 @@ from structlog.testing import capture_logs
 
 from app.settings import WebSettings
 from app.web.app import create_app, serve_http
-from app.web.connections import Room
+from app.web.connections import LimitedProtocol, Room
 from tests.support.web_factory import Service
 
 MOST = 20
@@ -121,6 +122,15 @@ async def test_an_odd_request_is_no_error_of_ours(request_line: bytes, headers: 
         line = await it.sends(request_line + b"\r\n" + headers + b"\r\nConnection: close\r\n\r\n")
         assert line == b"" or 200 <= int(line.split()[1]) < 500, line
         assert b" 200 " in await it.sends(LIVE)
+
+
+async def test_no_part_of_an_answer_waits_for_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[LimitedProtocol] = []
+    monkeypatch.setattr(Room, "enter", lambda _room, connection: kept.append(connection))
+    async with served() as it:
+        assert b" 200 " in await it.sends(LIVE)
+        found = kept[0].transport.get_extra_info("socket")
+        assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_a_request_without_host_is_told_in_the_form_of_every_error() -> None:
