@@ -6,6 +6,7 @@ import secrets
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import unquote
 
 from app.access.models import AccessScope, ApiKey, User
 from app.errors import ConfigurationError
@@ -82,6 +83,8 @@ def own_path(text: str) -> str:
     It is written into a relative address (`./` and what follows its first slash), which no browser reads as a host.
     """
     leads_away = text[:2] in {"//", "/\\"} or "\\" in text or not text.startswith("/")
+    # Below the path of a proxy `..` would lead to what else the host serves.
+    leads_away = leads_away or not {".", ".."}.isdisjoint(unquote(text.partition("?")[0]).split("/"))
     if leads_away or len(text) > 2000 or any(not "!" <= character <= "~" for character in text):
         return ""
     return text

@@ -76,6 +76,8 @@ def question_of(
 
 def _bundles(item: DataItem, series: Sequence[tuple[int, SeriesKey]]) -> dict[SeriesKey, tuple[int, ...]]:
     """Series that complete each other: of another direction, or in the currency and unit before a change of them."""
+    if len(series) == 1:
+        return {key: (number,) for number, key in series}
     found: dict[SeriesKey, list[tuple[int, SeriesKey]]] = {}
     for number, key in series:
         joint = replace(key, currency="", unit="")
@@ -89,5 +91,7 @@ def _bundles(item: DataItem, series: Sequence[tuple[int, SeriesKey]]) -> dict[Se
 
 
 def _joint(extents: Sequence[Extent]) -> Extent:
+    if len(extents) == 1:
+        return extents[0]
     last = max(extents, key=lambda extent: extent.end)
     return replace(last, first=min(extent.first for extent in extents))

@@ -119,6 +119,7 @@ function draw() {
     plugins: [bandsPlugin(bands)],
     hooks: { setSelect: [chosen], draw: [() => performance.mark("chart-drawn")] },
   }, data, box);
+  plot.ctx.canvas.setAttribute("aria-hidden", "true"); // the box says in words what it shows
   plot.over.addEventListener("click", pointed);
 }
 
@@ -150,6 +151,8 @@ function pointed() {
   said(addressWith(box.dataset.revisions, { at: instant(time) }), gettext("What was believed of the value"), gettext(" delivered from %(at)s.", { at: written(new Date(time * 1000), "minute", pageZone() === "viewer" ? undefined : box.dataset.zone) }));
 }
 
+const rounded = (value) => plainNumber(Number(value.toPrecision(7)));
+
 async function show() {
   box.hidden = false;
   note.textContent = gettext("Loading the values …");
@@ -172,7 +175,7 @@ async function show() {
     box.setAttribute("aria-label", known.length
       ? gettext("%(names)s: %(count)s values between %(least)s and %(most)s %(unit)s; the table below has the newest", {
         names: lines.map((line) => line.name).join("; "), count: known.length, unit: lines[0].unit,
-        least: plainNumber(known.reduce((a, b) => Math.min(a, b))), most: plainNumber(known.reduce((a, b) => Math.max(a, b))),
+        least: rounded(known.reduce((a, b) => Math.min(a, b))), most: rounded(known.reduce((a, b) => Math.max(a, b))),
       })
       : gettext("no values in this range"));
     const gaps = await gapsLater;
