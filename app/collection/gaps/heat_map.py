@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from app.collection.gaps.classification import Reason
 from app.collection.gaps.coverage import CoverageService
-from app.collection.gaps.queries import KEPT_REASONS, KeptGaps, Seconds
+from app.collection.gaps.queries import KEPT_REASONS, KeptGaps, Reasons
 from app.collection.gaps.windows import AskEvidence, Gap
 from app.collection.models import CollectionRequest
 from app.kit.language import gettext_noop
@@ -21,7 +21,7 @@ from app.timeseries.coverage import Granularity
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-_NOTHING: Mapping[date, Seconds] = {}
+_NOTHING: Mapping[date, Reasons] = {}
 
 
 class Fill(StrEnum):
@@ -64,23 +64,23 @@ EVIDENCE_TEXTS: Mapping[AskEvidence, str] = {
 _KEPT_FILLS = tuple(map(Fill, KEPT_REASONS))
 
 
-def worst_fill(seconds: Seconds) -> Fill:
+def worst_fill(reasons: Reasons) -> Fill:
     """The worst reason of what is missing."""
-    return next(fill for fill, many in zip(_KEPT_FILLS, seconds, strict=True) if many)
+    return next(fill for fill, found in zip(_KEPT_FILLS, reasons, strict=True) if found)
 
 
 @dataclass(frozen=True, slots=True)
 class HeatCell:
-    """A month or day: `percent` of what was due is there, None where nothing was; `seconds` are missing by reason."""
+    """A month or day: `percent` of what was due is there, None where nothing was; `reasons` are those of what is not."""
 
     begin: date
     percent: int | None
-    seconds: Seconds | None
+    reasons: Reasons | None
 
     @property
     def fill(self) -> Fill:
-        if self.seconds is not None:
-            return worst_fill(self.seconds)
+        if self.reasons is not None:
+            return worst_fill(self.reasons)
         if self.percent is None:
             return Fill.NOTHING_EXPECTED
         return Fill.COMPLETE if self.percent == 100 else Fill.UNKNOWN
@@ -88,23 +88,23 @@ class HeatCell:
 
 @dataclass(frozen=True, slots=True)
 class HeatRow:
-    """An item and place over time: percents as those of `HeatCell`, and what is missing by the first day of each part."""
+    """An item and place over time: percents as those of `HeatCell`, and why something is missing by the first day of each part."""
 
     item: DataItem
     place: Place
     begins: Sequence[date]
     percents: Sequence[int | None]
-    seconds: Mapping[date, Seconds]
+    reasons: Mapping[date, Reasons]
 
     @property
     def cells(self) -> list[HeatCell]:
         pairs = zip(self.begins, self.percents, strict=True)
-        return [HeatCell(begin, percent, self.seconds.get(begin)) for begin, percent in pairs]
+        return [HeatCell(begin, percent, self.reasons.get(begin)) for begin, percent in pairs]
 
     @property
     def whole(self) -> bool:
         """Whether nothing is missing."""
-        return not self.seconds and all(percent in {None, 100} for percent in self.percents)
+        return not self.reasons and all(percent in {None, 100} for percent in self.percents)
 
 
 class HeatMapService:

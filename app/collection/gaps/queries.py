@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from app.db.engine import Database
 
 Pair = tuple[str, str]
-Seconds = tuple[int, int, int]
-"""Of a month or day the seconds that are missing for each of `KEPT_REASONS`, over all series."""
+Reasons = tuple[bool, bool, bool]
+"""Whether something of a month or day is missing for each of `KEPT_REASONS`, over all series."""
 
 KEPT_REASONS = (Reason.OURS, Reason.LATE, Reason.MISSING_AT_SOURCE)
 """The worst first."""
@@ -29,28 +29,33 @@ _PAIRS = """
     where ($1::text[] is null or item = any($1)) and ($2::text[] is null or area = any($2))
 """
 
+# Nearly every gap lies within one month, and to unfold the others only takes half the time.
 _REASONS = """
+    with placed as (
+        select
+            item, area, reason,
+            date_trunc($5::text, greatest(gap_start, $3::timestamptz)) as first,
+            date_trunc($5::text, least(gap_end, $4::timestamptz) - interval '1 microsecond') as last
+        from gaps
+        where
+            item = any($1::text[])
+            and area = any($2::text[])
+            and gap_end > $3
+            and gap_start < $4
+    )
     select
-        item, area, (begin at time zone 'UTC')::date as begin,
-        coalesce(sum(seconds) filter (where reason = 'ours'), 0)::bigint as ours,
-        coalesce(sum(seconds) filter (where reason = 'late'), 0)::bigint as late,
-        coalesce(sum(seconds) filter (where reason = 'missing_at_source'), 0)::bigint as missing_at_source
-    from gaps
-    cross join lateral generate_series(
-        date_trunc($5::text, greatest(gap_start, $3::timestamptz), 'UTC'),
-        least(gap_end, $4::timestamptz) - interval '1 microsecond',
-        ('1 ' || $5::text)::interval
-    ) as part (begin)
-    cross join lateral (
-        select extract(epoch from
-            least(gap_end, $4, begin + ('1 ' || $5::text)::interval) - greatest(gap_start, $3, begin)
-        ) as seconds
-    ) as shared
-    where
-        item = any($1::text[])
-        and area = any($2::text[])
-        and gap_end > $3
-        and gap_start < $4
+        item, area, begin::date as begin,
+        bool_or(reason = 'ours') as ours,
+        bool_or(reason = 'late') as late,
+        bool_or(reason = 'missing_at_source') as missing_at_source
+    from (
+        select item, area, reason, first as begin from placed where first = last
+        union all
+        select item, area, reason, begin
+        from placed
+        cross join lateral generate_series(first, last, ('1 ' || $5::text)::interval) as part (begin)
+        where first < last
+    ) as parts
     group by 1, 2, 3
 """
 
@@ -69,7 +74,7 @@ class KeptGaps:
 
     async def reasons(
         self, pairs: Collection[Pair], interval: Interval, step: Granularity
-    ) -> Mapping[Pair, Mapping[date, Seconds]]:
+    ) -> Mapping[Pair, Mapping[date, Reasons]]:
         """Of each item and area the months or days in which something is missing."""
         async with self._database.transaction(readonly=True) as connection:
             # Months begin at midnight of UTC, whatever the zone of the database.
@@ -82,7 +87,7 @@ class KeptGaps:
                 interval.end,
                 step.value,
             )
-        found: dict[Pair, dict[date, Seconds]] = {}
+        found: dict[Pair, dict[date, Reasons]] = {}
         for item, area, begin, ours, late, missing in rows:
             found.setdefault((item, area), {})[begin] = (ours, late, missing)
         return found

@@ -24,20 +24,20 @@ def gap(reason: Reason, first: float, last: float, psr_type: str = "B01") -> Gap
 
 
 @pytest.mark.parametrize(
-    ("percent", "seconds", "fill"),
+    ("percent", "reasons", "fill"),
     [
         (None, None, Fill.NOTHING_EXPECTED),
-        (None, (0, 0, 60), Fill.MISSING_AT_SOURCE),
+        (None, (False, False, True), Fill.MISSING_AT_SOURCE),
         (100, None, Fill.COMPLETE),
         (99, None, Fill.UNKNOWN),
-        (0, (0, 3600, 7200), Fill.LATE),
-        (97, (1, 3600, 7200), Fill.OURS),
+        (0, (False, True, True), Fill.LATE),
+        (97, (True, True, True), Fill.OURS),
     ],
 )
 def test_a_cell_says_the_worst_that_is_known_of_it(
-    percent: int | None, seconds: tuple[int, int, int] | None, fill: Fill
+    percent: int | None, reasons: tuple[bool, bool, bool] | None, fill: Fill
 ) -> None:
-    assert HeatCell(DAY, percent, seconds).fill is fill
+    assert HeatCell(DAY, percent, reasons).fill is fill
 
 
 def test_an_hour_has_its_worst_reason_and_counts_the_series_that_lack_values() -> None:

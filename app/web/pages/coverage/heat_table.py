@@ -44,11 +44,11 @@ def fill_word(fill: Fill) -> str:
 def heat_cells(row: HeatRow) -> Markup:
     """The cells of a row: percents, and in words for who does not see colours why the rest is missing."""
     code = current_language().code
-    if missing := row.seconds:
+    if missing := row.reasons:
         # Not by way of `row.cells`, which takes four times as long for thirty thousand.
         found = [
-            _explained(seconds[0] > 0, seconds[1] > 0, percent, code)
-            if (seconds := missing.get(begin)) is not None
+            _explained(reasons[0], reasons[1], percent, code)
+            if (reasons := missing.get(begin)) is not None
             else _unexplained(percent, code)
             for begin, percent in zip(row.begins, row.percents, strict=True)
         ]
