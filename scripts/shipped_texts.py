@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from app.alerting.rules import runbook
 from app.alerting.rules.book import read_book
+from app.market.areas import areas
 from app.market.production import PRODUCTION_TYPES
 from app.quality.overview.evidence import NAMES
 from app.scheduling.jobs.declaration import DECLARED
@@ -30,6 +31,7 @@ def shipped_texts() -> Iterator[str]:
     yield from (line.text for line in runbook.lines(runbook.whole()))
     yield from _of_metrics()
     yield from (declared.title for declared in DECLARED.values())
+    yield from (area.name for area in areas().values())
     yield from PRODUCTION_TYPES.values()
     yield from NAMES.values()
 

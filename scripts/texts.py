@@ -69,7 +69,7 @@ def _of_templates() -> Iterator[PoEntry]:
 
 
 def counted_text(noun: str) -> PoEntry:
-    """What `app.market.text.counted` looks up."""
+    """What `app.web.pages.rendering.shown_count` looks up, which templates call counted."""
     return PoEntry(f"%(num)s {noun}", f"%(num)s {noun}s")
 
 
@@ -80,7 +80,7 @@ def _of_code() -> Iterator[PoEntry]:
             continue
         for node in ast.walk(ast.parse(text)):
             match node:
-                case ast.Call(func=ast.Name(id="counted"), args=[_, ast.Constant(value=str(noun))]):
+                case ast.Call(func=ast.Name(id="shown_count"), args=[_, ast.Constant(value=str(noun))]):
                     yield counted_text(noun)
                 case ast.Call(func=ast.Name(id=name)) if name in CALLS:
                     constants = [one.value for one in node.args if isinstance(one, ast.Constant)]

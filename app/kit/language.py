@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gettext as library
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -44,6 +45,16 @@ def current_language() -> Language:
 def choose_language(language: Language) -> None:
     """The language of this task from now on."""
     _chosen.set(language)
+
+
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Within the block texts are in this language."""
+    token = _chosen.set(language)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
 
 
 def catalogue_of(po: str) -> tuple[Mapping[str, list[str]], Callable[[int], int]]:

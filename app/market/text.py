@@ -7,8 +7,6 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from app.kit.language import ngettext
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -32,9 +30,8 @@ def listed(text: str) -> list[str]:
 
 
 def counted(number: int, what: str) -> str:
-    """A number with its noun, in the language of who reads: 1 window, 2 windows."""
-    one = f"%(num)s {what}"
-    return ngettext(one, f"{one}s", number)
+    """A number with its noun: 1 window, 2 windows."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def shortest(values: NDArray[np.float64]) -> list[str]:

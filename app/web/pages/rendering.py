@@ -28,13 +28,13 @@ from app.kit.language import (
     gettext,
     gettext_noop,
     in_digits,
+    ngettext,
     pgettext,
     shown_decimal,
 )
 from app.market.areas import label
 from app.market.production import PRODUCTION_TYPES, production_type
 from app.market.series import SeriesKey
-from app.market.text import counted
 from app.market.time import MARKET_ZONE, iso, iso_exact
 from app.quality.overview.evidence import NAMES
 from app.scheduling.jobs.declaration import DECLARED
@@ -131,7 +131,7 @@ def page_templates() -> Environment:
     made.filters["reason_name"] = reason_name
     made.filters["item_name"] = item_name
     made.filters["kind"] = kind
-    made.globals |= {"counted": counted, "words": WORDS, "tones": TONES, "outcomes": OUTCOMES, "states": STATES}
+    made.globals |= {"counted": shown_count, "words": WORDS, "tones": TONES, "outcomes": OUTCOMES, "states": STATES}
     made.globals |= {"verdicts": VERDICTS, "dict": dict, "language": current_language}
     made.globals["job_title"] = job_title
     return made
@@ -344,6 +344,12 @@ def shown_number(value: float | None) -> str:
     return in_digits(
         f"{value:,}" if isinstance(value, int) else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
     )
+
+
+def shown_count(number: int, what: str) -> str:
+    """A number with its English noun, in the language of who reads: 1 window, 2 windows."""
+    one = f"%(num)s {what}"
+    return ngettext(one, f"{one}s", number)
 
 
 def shown_share(share: float | None) -> str:

@@ -34,7 +34,7 @@ NUMBERED: Mapping[str, str] = {
 """What is named by a number in the path of a page."""
 _LONGEST = 60
 _LOCATIONS = {"query", "path", "body", "header"}
-_FOR_PROGRAMS = re.compile(r"; GET /api/v1/[\w/]+ (?:lists|says)[^;]*")
+_FOR_PROGRAMS = re.compile(r"; GET /api/v1/[\w/]+ (?:lists|says|shows)[^;]*")
 _WORDS: Mapping[str, str] = {
     "int_parsing": gettext_noop("%(input)s is no whole number"),
     "bool_parsing": gettext_noop("%(input)s is neither true nor false"),

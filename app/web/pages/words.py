@@ -96,6 +96,28 @@ STATES = frozenset(
     )
 )
 """Of alerts, rules, runs, backfills, windows, messages, silences, findings, keys and settings."""
+SECTIONS = frozenset(
+    (
+        gettext_noop("entsoe"),
+        gettext_noop("database"),
+        gettext_noop("collection"),
+        gettext_noop("gaps"),
+        gettext_noop("backfill"),
+        gettext_noop("scheduler"),
+        gettext_noop("tasks"),
+        gettext_noop("retention"),
+        gettext_noop("monitoring"),
+        gettext_noop("alerting"),
+        gettext_noop("notifications"),
+        gettext_noop("probes"),
+        gettext_noop("quality"),
+        gettext_noop("web"),
+        gettext_noop("api"),
+        gettext_noop("sign in"),
+        gettext_noop("log"),
+    )
+)
+"""Of settings."""
 CHECKS = frozenset(
     (
         gettext_noop("dns"),

@@ -17,12 +17,11 @@ from app.alerting.rules.schemas import RuleResource
 from app.errors import NotFound
 from app.kit.language import gettext
 from app.kit.suggest import did_you_mean
-from app.market.text import counted
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services
 from app.web.pages.alerting.alert import is_falling
 from app.web.pages.alerting.evidence import evidence_picture
 from app.web.pages.forms import done
-from app.web.pages.rendering import render
+from app.web.pages.rendering import render, shown_count
 from app.web.pages.routing import page_router
 from app.web.pages.translation.said import said_runbook
 from app.web.pages.words import word
@@ -82,7 +81,7 @@ async def _rule_page(
 
 def _named(book: Book, name: str) -> Rule:
     if name not in book.rules:
-        hint = did_you_mean(name, book.rules, otherwise="; /alerts/rules lists them")
+        hint = did_you_mean(name, book.rules, otherwise=gettext("; /alerts/rules lists them"))
         raise NotFound(gettext("there is no rule %(name)s in the book", name=repr(name)) + hint)
     return book.rules[name]
 
@@ -99,7 +98,7 @@ async def try_rule_from_page(request: Request, services: Services, now: Now, rul
 async def run_rule_from_page(request: Request, services: Services, rule: _Name) -> Response:
     """Evaluate a rule now with all that follows."""
     found = await routes.run_rule_now(services, rule)
-    faults = counted(len(found.signals), "row")
+    faults = shown_count(len(found.signals), "row")
     error = f" {found.error}" if found.error else ""
     return done(
         request,

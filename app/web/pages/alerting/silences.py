@@ -16,10 +16,9 @@ from app.alerting.schemas import MaintenanceBody, MaintenanceResource, SilenceBo
 from app.alerting.state.silences import MatchedAlerts, described
 from app.errors import AppError, NotFound
 from app.kit.language import gettext
-from app.market.text import counted
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services
 from app.web.pages.forms import body_of, done, what_is_wrong
-from app.web.pages.rendering import render
+from app.web.pages.rendering import render, shown_count
 from app.web.pages.routing import page_router
 from app.web.routes.v1.alerting import alerts as routes
 
@@ -119,7 +118,7 @@ async def end_silence_page(request: Request, services: Services, now: Now, silen
             gettext(
                 "It matches %(matchers)s: %(alerts)s.",
                 matchers=", ".join(map(str, found.matchers)),
-                alerts=counted(_matched(views).count(found), "open alert"),
+                alerts=shown_count(_matched(views).count(found), "open alert"),
             ),
             gettext("People are notified within seconds of what it held back and still fires."),
         ),

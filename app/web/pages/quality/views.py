@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from app.access.models import Caller
 from app.errors import AppError, NotFound
-from app.kit.language import gettext
+from app.kit.language import ENGLISH, gettext, speaking
 from app.market.areas import areas, with_borders
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE, Interval, local_day
@@ -125,7 +125,8 @@ async def findings_page(
 async def finding_page(request: Request, services: Services, caller: Asking, finding_id: _Number) -> Response:
     """A finding: the values around it, the evidence, and what became of it."""
     found = await _finding(services, caller, finding_id)
-    chart = await services.reads().quality_reports().finding_chart(found)
+    with speaking(ENGLISH):
+        chart = await services.reads().quality_reports().finding_chart(found)
     return render(
         request,
         "quality/finding.html",

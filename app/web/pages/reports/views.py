@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 from markupsafe import Markup
 
+from app.kit.language import ENGLISH, speaking
 from app.market.time import MARKET_ZONE, delivery_day
 from app.reporting.operations.document import operations_as_document
 from app.reporting.periods import Period, ReportLength, chosen_period
@@ -64,7 +65,8 @@ async def reports_page(
 ) -> Response:
     """A report of a day or week; without a day, of the last that is over."""
     days = days_of_report(kind, day, now)
-    document = await _document(services, kind, days.period, now)
+    with speaking(ENGLISH):
+        document = await _document(services, kind, days.period, now)
     return render(
         request,
         "reports/report.html",

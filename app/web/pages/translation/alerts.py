@@ -31,6 +31,7 @@ ALERTS = (
     gettext_noop("%(num)s %% of the time down: %(url)s"),
     gettext_noop("down in %(regions)s, up in %(others)s: %(url)s"),
     gettext_noop("for one: %(name)s"),
+    gettext_noop("written to the log"),
     gettext_noop("%(num)s of %(num_all)s operations are down since %(at)s"),
     gettext_noop("%(num)s of %(num_all)s operations"),
     gettext_noop("with it fail: %(names)s"),

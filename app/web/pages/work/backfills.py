@@ -15,10 +15,9 @@ from app.errors import AppError
 from app.kit.language import gettext
 from app.market.areas import areas
 from app.market.series import DataItem
-from app.market.text import counted
 from app.web.dependencies import OPERATE, READ, Asking, CurrentSettings, Now, Services
 from app.web.pages.forms import body_of, done, what_is_wrong
-from app.web.pages.rendering import age, render
+from app.web.pages.rendering import age, render, shown_count
 from app.web.pages.routing import page_router
 from app.web.parameters import named, selection
 from app.web.routes.v1 import backfills as routes
@@ -123,7 +122,7 @@ async def start_backfill_from_page(
     notice = gettext(
         "Backfill %(number)s of %(windows)s is queued, about %(length)s.",
         number=started.id,
-        windows=counted(started.windows, "window"),
+        windows=shown_count(started.windows, "window"),
         length=age(started.seconds),
     )
     return done(request, f"work/backfills/{started.id}", notice)
@@ -201,7 +200,7 @@ async def cancel_backfill_page(request: Request, services: Services, backfill_id
             row.description,
             gettext(
                 "%(windows)s of %(planned)s would not be asked for any more. What was stored stays.",
-                windows=counted(rest, "window"),
+                windows=shown_count(rest, "window"),
                 planned=row.planned,
             ),
             gettext("A cancelled backfill cannot be resumed; a paused one can."),
