@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from app.alerting.rules import runbook
+from app.errors import AppError
+from app.kit.durations import parse_duration
 from app.kit.language import choose_language, current_language, found_text
+from app.market.areas import find_area
 from app.probes.checking.failures import connect_failed
 from app.scheduling.schedules import parse_schedule
 from app.web.pages.languages import languages
@@ -90,8 +93,20 @@ def test_what_services_say_is_said_in_the_language_of_who_reads(other_language: 
         ("gaps: 2 late, 1,234 ours; the platform answers",
          "Datenlücken: 2 verspätet, 1\N{NARROW NO-BREAK SPACE}234 eigene; die Plattform antwortet",
          "数据缺口\N{FULLWIDTH COLON}2 个延迟、1\N{NARROW NO-BREAK SPACE}234 个我方\N{FULLWIDTH SEMICOLON}平台有应答"),
+        (refusal(lambda: find_area("Francland")),
+         "unbekanntes Gebiet 'Francland'; `gridkeeper areas` zählt die bekannten auf",
+         "未知区域 'Francland'\N{FULLWIDTH SEMICOLON}`gridkeeper areas` 列出已知的"),
+        (refusal(lambda: parse_duration("soon")),
+         "'soon' ist keine Dauer; als 90 s, 30 min, 2 h, 1h30m, 3 d oder 1 w schreiben",
+         "'soon' 不是时长\N{FULLWIDTH SEMICOLON}请写作 90 s、30 min、2 h、1h30m、3 d 或 1 w"),
     ):  # fmt: skip
         assert said_plain(text) == (in_german if german else in_chinese)
+
+
+def refusal(act: Callable[[], object]) -> str:
+    with pytest.raises((AppError, ValueError)) as raised:
+        act()
+    return str(raised.value)
 
 
 @pytest.mark.usefixtures("other_language")

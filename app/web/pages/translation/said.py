@@ -19,7 +19,10 @@ from app.web.pages.translation.sentences import FORMS
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _NUMBER = r"-?\d[\d,]*(?:\.\d+)?"
+_ONE_SENTENCE = r"(?:(?!; |, did you mean |\n).)+?"
+"""What stands for a name ends before the next sentence."""
 _WORDS = re.compile(r"[A-Za-z]{2}")
+_BETWEEN = re.compile(r"(\n|; |, (?=did you mean ))")
 _NESTED = "_said"
 """A part with such a name is said itself, one with the name of a list part by part."""
 _LIST = "_list"
@@ -37,10 +40,10 @@ def _pattern(form: str) -> re.Pattern[str]:
     found = ""
     for place, part in enumerate(_PLACEHOLDER.split(form)):
         if place % 2:
-            found += f"(?P<{part}>{_NUMBER if part.startswith('num') else '.+?'})"
+            found += f"(?P<{part}>{_NUMBER if part.startswith('num') else _ONE_SENTENCE})"
         else:
             found += re.escape(part.replace("%%", "%"))
-    return re.compile(found, re.DOTALL)
+    return re.compile(found)
 
 
 @lru_cache(maxsize=8192)
@@ -73,7 +76,7 @@ def _pieces(text: str) -> Iterator[tuple[str, str | None]]:
     if whole is not None:
         yield text, whole
         return
-    for piece in re.split(r"(\n|; )", text):
+    for piece in _BETWEEN.split(text):
         if piece == "; ":
             yield piece, pgettext("between clauses", "; ")
         else:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from app.web.pages.translation.alerts import ALERTS
 from app.web.pages.translation.checks import CHANGES, CHECKS, CONDITIONS, INTERFACES
 from app.web.pages.translation.faults import ACCESS, FOUND_NOT, TYPED, WEBSITES
+from app.web.pages.translation.files import FILES
 from app.web.pages.translation.health import HEALTH
 from app.web.pages.translation.runs import SCHEDULES, SUMMARIES, TROUBLES
 
 FORMS = (
     *CHECKS, *CONDITIONS, *INTERFACES, *CHANGES, *SCHEDULES, *SUMMARIES, *TROUBLES, *ALERTS, *TYPED, *WEBSITES, *ACCESS,
-    *FOUND_NOT, *HEALTH,
+    *FOUND_NOT, *HEALTH, *FILES,
 )  # fmt: skip
