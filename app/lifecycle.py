@@ -268,9 +268,8 @@ def _role_of_serve(settings: Settings) -> WorkerRole | None:
 @asynccontextmanager
 async def _taking_tasks(container: Container, role: WorkerRole | None) -> AsyncIterator[SharedBackend]:
     """The shared queue; with a role its tasks are run, and their leases renewed, until the end of the block."""
-    from app.collection.backfill.worker import KIND as BACKFILL
     from app.collection.life_signs import sign_of_life
-    from app.collection.sharing.tasks import KIND as WINDOW
+    from app.wiring.sharing.handlers import tasks_of
 
     backend = _shared_backend(container)
     if role is None:
@@ -278,10 +277,10 @@ async def _taking_tasks(container: Container, role: WorkerRole | None) -> AsyncI
             yield backend
         return
     backend.take(role, container.settings().scheduler.drain_seconds)
-    backfills, windows = container.tasks().backfill_windows(), container.tasks().windows()
-    backend.bind(BACKFILL, backfills.run_one)
-    backend.bind(WINDOW, windows.run_one)
-    beats = [asyncio.create_task(one()) for one in (backfills.keep_leases, windows.keep_leases)]
+    taken = tasks_of(container, role)
+    for kind, handler in taken.handlers.items():
+        backend.bind(kind, handler)
+    beats = [asyncio.ensure_future(keep()) for keep in taken.keepers]
     try:
         with sign_of_life(role.name):
             async with backend:
@@ -289,7 +288,7 @@ async def _taking_tasks(container: Container, role: WorkerRole | None) -> AsyncI
     finally:
         for beat in beats:
             beat.cancel()
-        await asyncio.wait(beats)
+        await asyncio.gather(*beats, return_exceptions=True)
 
 
 async def _share_work(container: Container, stop: asyncio.Event, *, backfills: bool) -> None:

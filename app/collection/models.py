@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from app.market.areas import Place
 from app.market.series import DataItem
@@ -65,6 +65,15 @@ class CollectionRun:
     error_class: str = ""
     error_message: str = ""
     run_id: int | None = None
+
+    @classmethod
+    def begun(cls, source: str, work: Work, at: datetime) -> Self:
+        """A run that asks from now on; until it ends otherwise it has failed."""
+        return cls(source, work.item, work.place, work.window, at, at, Outcome.FAILED, FetchStatistics())
+
+    def failed(self, error_class: str, message: str, at: datetime) -> Self:
+        """The run, ended by an error."""
+        return replace(self, finished_at=at, error_class=error_class, error_message=message)
 
     def joined_with(self, later: CollectionRun) -> CollectionRun:
         """Two adjacent windows that shared their statistics, as one run; it failed if one of them did."""

@@ -27,7 +27,7 @@ from app.errors import (
 )
 from app.market.time import Interval, halve
 from app.net.transports import Sleep
-from app.sources.source import Fetched, FetchStatistics, Source
+from app.sources.source import Fetched, Source
 from app.timeseries.repository import StoreResult, TimeSeriesRepository
 
 STORE_ATTEMPTS = 5
@@ -94,7 +94,7 @@ class CollectionService:
                     continue
                 except DatabaseUnavailable as error:
                     lost.append(error)
-            on_run(_failed(self._begin(work, FetchStatistics()), lost[0], self._clock.now()))
+            on_run(_failed(self._begin(work), lost[0], self._clock.now()))
 
     async def collect(self, work: Work) -> CollectionRun:
         """One window from the source into the store; a source that gives nothing usable is a failed run, not an error.
@@ -102,7 +102,7 @@ class CollectionService:
         Raises DatabaseUnavailable where the store cannot be reached.
         """
         malformed: list[bytes] = []
-        run = await self._gather(self._begin(work, FetchStatistics()), malformed)
+        run = await self._gather(self._begin(work), malformed)
         run = replace(run, run_id=await self._runs.add(run, malformed=malformed))
         await self._tell(run)
         return run
@@ -202,18 +202,8 @@ class CollectionService:
         for observer in self._observers:
             await observer.observe(run)
 
-    def _begin(self, work: Work, statistics: FetchStatistics) -> CollectionRun:
-        now = self._clock.now()
-        return CollectionRun(
-            source=self._source.name,
-            item=work.item,
-            place=work.place,
-            window=work.window,
-            started_at=now,
-            finished_at=now,
-            outcome=Outcome.FAILED,
-            statistics=statistics,
-        )
+    def _begin(self, work: Work) -> CollectionRun:
+        return CollectionRun.begun(self._source.name, work, self._clock.now())
 
 
 def _time_outs(run: CollectionRun) -> int:
@@ -231,4 +221,4 @@ def _outcome(fetched: Fetched) -> Outcome:
 
 
 def _failed(run: CollectionRun, error: AppError, now: datetime) -> CollectionRun:
-    return replace(run, finished_at=now, error_class=type(error).__name__, error_message=str(error))
+    return run.failed(type(error).__name__, str(error), now)

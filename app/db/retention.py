@@ -30,6 +30,7 @@ class Mechanism(Enum):
     ALERTING = "the alert service, every hour"
     DELIVERY = "the delivery of messages, every hour"
     ANSWERS = "the store of values, every hour"
+    WORKERS = "each process that shares tasks, every hour"
     FILES = "each process, as it looks at its files"
     TIMESCALE = "a policy of TimescaleDB"
 
@@ -64,7 +65,7 @@ async def erase(connection: Connection, retention: Retention, before: datetime |
         return await _erase_in_batches(connection, retention, before)
     if not statement:
         statement = f"delete from {retention.table} where {retention.time_column} < $1 and {retention.condition}"
-    return _count(await connection.execute(statement, before, *more))
+    return rows_changed(await connection.execute(statement, before, *more))
 
 
 async def _erase_in_batches(connection: Connection, retention: Retention, before: datetime | object) -> int:
@@ -80,13 +81,14 @@ async def _erase_in_batches(connection: Connection, retention: Retention, before
             f"delete from {table} where ctid = any(array(select ctid from {table} where {column} < $1 limit {batch}))",
             before,
         )
-        count = _count(done)
+        count = rows_changed(done)
         gone += count
         if count < batch:
             return gone
 
 
-def _count(done: str) -> int:
+def rows_changed(done: str) -> int:
+    """How many rows a statement changed, as the server says it."""
     return int(done.rsplit(maxsplit=1)[-1])
 
 

@@ -115,6 +115,11 @@ class QualityScanner:
                 await self._examine(targets[first : first + SERIES_AT_ONCE], known, now, report, again=again)
         return report
 
+    async def portions(self, windows: Windows, now: datetime) -> list[list[int]]:
+        """All series in the portions of such a scan."""
+        pairs = _pairs(await self._timeseries.series(), ScanSelection(), windows, now)
+        return [sorted({number for pair in portion for number in pair.ids}) for portion in _portions(pairs)]
+
     async def _targets(self, pairs: Sequence[_Pair], known: SeriesKeys, now: datetime) -> list[AssessmentTarget]:
         """The series of the pairs with what is missing of them, as the analysis of gaps sees it."""
         requests = [CollectionRequest(pair.item, pair.place, pair.loaded) for pair in pairs]

@@ -54,9 +54,13 @@ class QualityService:
         """Score the wanted series over their windows and find what is wrong; the same again changes nothing."""
         return await self._scanner.scan(wanted, windows, now, again=again)
 
-    async def scan_recent(self, days: int, now: datetime) -> ScanReport:
-        """Scan all series over the last days."""
-        return await self.scan(ScanSelection(), lambda _: Interval(now - timedelta(days=days), now + AHEAD), now)
+    async def scan_recent(self, days: int, now: datetime, *, ids: Collection[int] | None = None) -> ScanReport:
+        """Scan all series, or these, over the last days."""
+        return await self.scan(ScanSelection(ids=ids), _recent(days, now), now)
+
+    async def portions(self, days: int, now: datetime) -> list[list[int]]:
+        """All series in portions, each of which is scanned in one go."""
+        return await self._scanner.portions(_recent(days, now), now)
 
     async def accept(self, finding_id: int, *, note: str, by: str, now: datetime) -> ListedFinding:
         """The accepted finding, whose values count as sound in the scores from now on."""
@@ -86,6 +90,10 @@ class QualityService:
             return interval
 
         return await self.scan(ScanSelection(ids={series_id}), window, now, again=True)
+
+
+def _recent(days: int, now: datetime) -> Windows:
+    return lambda _: Interval(now - timedelta(days=days), now + AHEAD)
 
 
 def _canonical(text: str) -> str:

@@ -13,11 +13,17 @@ TaskHandler = Callable[[str], Awaitable[None]]
 
 
 class Priority(IntEnum):
-    """Who goes first; backfill has a guaranteed share all the same."""
+    """Who goes first, each in a queue of its name; backfill has a guaranteed share all the same.
 
+    Tasks of an older version may wait under these numbers.
+    """
+
+    DELIVERIES = -1
     LIVE = 0
     GAP = 1
     BACKFILL = 2
+    REPORTS = 3
+    QUALITY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,8 @@ class TaskStats:
     held: str | None
     oldest_seconds: Mapping[Priority, float] = field(default_factory=dict)
     """How long the first of each priority has waited, where a queue tells."""
+    ended: Mapping[Priority, tuple[int, int]] = field(default_factory=dict)
+    """Tasks of each priority that were done and that failed in all processes, where they are counted."""
 
 
 @runtime_checkable
@@ -74,3 +82,7 @@ class TaskBackend(Protocol):
         ...
 
     def stats(self) -> TaskStats: ...
+
+    def taken(self, priority: Priority) -> bool:
+        """Whether other processes have said that they take such tasks; what nobody takes is better done here."""
+        ...

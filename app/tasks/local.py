@@ -59,12 +59,12 @@ class Turn:
         """Whose task starts next; None where nothing waits or the limits are reached."""
         if sum(running.values()) >= limits.in_flight:
             return None
-        first = next((one for one in (Priority.LIVE, Priority.GAP) if waiting[one]), None)
+        first = next((one for one in Priority if one is not Priority.BACKFILL and waiting[one]), None)
         # Under pressure one backfill task goes on, so that it moves at all.
         room = 1 if pressed else limits.backfill
         if not waiting[Priority.BACKFILL] or running[Priority.BACKFILL] >= room:
             return first
-        return Priority.BACKFILL if first is None or self.credit >= 1 else first
+        return Priority.BACKFILL if first is None or first > Priority.BACKFILL or self.credit >= 1 else first
 
     def after(self, chosen: Priority, waiting: Counts, limits: TaskLimits) -> Turn:
         """The credit once the chosen task has started; `waiting` counts it still."""
@@ -138,6 +138,9 @@ class LocalBackend:
 
     def stats(self) -> TaskStats:
         return TaskStats(self._counts_waiting(), self._counts_running(), self._done, self._failed, self._held)
+
+    def taken(self, priority: Priority) -> bool:  # noqa: ARG002  nobody else has a part in what one process does
+        return False
 
     def _counts_waiting(self) -> dict[Priority, int]:
         return {priority: len(queue) for priority, queue in self._waiting.items()}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.wiring.replica import ReplicaWiring
     from app.wiring.reporting import ReportingWiring
     from app.wiring.scheduling import SchedulingWiring
+    from app.wiring.sharing import SharingWiring
     from app.wiring.sources import Echo, SourcesWiring
     from app.wiring.storage import StorageWiring
     from app.wiring.tasks import TasksWiring
@@ -66,33 +67,33 @@ class Container(containers.DeclarativeContainer):
     quality: providers.Singleton[QualityWiring] = providers.Singleton(
         _domain("quality"), **_common, storage=storage, collection=collection.provider
     )
+    sharing: providers.Singleton[SharingWiring] = providers.Singleton(
+        _domain("sharing"), **_stored, tasks=tasks.provider, quality=quality.provider
+    )
+    _work: ClassVar[dict[str, Any]] = {"collection": collection, "tasks": tasks, "sharing": sharing, "quality": quality}
     monitoring: providers.Singleton[MonitoringWiring] = providers.Singleton(_domain("monitoring"), **_common)
     reporting: providers.Singleton[ReportingWiring] = providers.Singleton(
         _domain("reporting"),
-        settings=settings,
-        database=database,
+        **_common,
         storage=storage,
         monitoring=monitoring,
         quality=quality,
+        sharing=sharing.provider,
     )
     alerting: providers.Singleton[AlertingWiring] = providers.Singleton(_domain("alerting"), **_common, storage=storage)
     access: providers.Singleton[AccessWiring] = providers.Singleton(_domain("access"), **_common)
     probes: providers.Singleton[ProbesWiring] = providers.Singleton(_domain("probes"), **_common, storage=storage)
+    _watched: ClassVar[dict[str, Any]] = {"alerting": alerting, "monitoring": monitoring, "probes": probes}
     scheduling: providers.Singleton[SchedulingWiring] = providers.Singleton(
         _domain("scheduling"),
         **_common,
         storage=storage,
         sources=sources,
-        collection=collection,
-        tasks=tasks,
-        quality=quality,
-        monitoring=monitoring,
+        **_work,
+        **_watched,
         reporting=reporting,
-        alerting=alerting,
         access=access,
-        probes=probes,
     )
-    _watched: ClassVar[dict[str, Any]] = {"alerting": alerting, "monitoring": monitoring, "probes": probes}
     replica: providers.Singleton[ReplicaWiring] = providers.Singleton(
         _domain("replica"), **_common, **_watched, scheduling=scheduling
     )

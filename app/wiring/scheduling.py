@@ -30,6 +30,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
     sources = providers.DependenciesContainer()
     collection = providers.DependenciesContainer()
     tasks = providers.DependenciesContainer()
+    sharing = providers.DependenciesContainer()
     quality = providers.DependenciesContainer()
     monitoring = providers.DependenciesContainer()
     reporting = providers.DependenciesContainer()
@@ -37,7 +38,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
     access = providers.DependenciesContainer()
     probes = providers.DependenciesContainer()
 
-    _chosen = settings.provided.scheduler
+    _chosen, _scan_timeout = settings.provided.scheduler, settings.provided.quality.scan_timeout
     # Whoever wants to learn of jobs appends itself, at any time.
     observers: providers.Singleton[list[JobObserver]] = providers.Singleton(list)
     cycle: providers.Singleton[Cycle] = providers.Singleton(Cycle)
@@ -53,14 +54,14 @@ class SchedulingWiring(containers.DeclarativeContainer):
         history_days=settings.provided.backfill.history_days,
     )
     nightly_quality: providers.Singleton[NightlyQuality] = providers.Singleton(
-        NightlyQuality, quality.repairs, clock, timeout=settings.provided.quality.scan_timeout
+        NightlyQuality, quality.repairs, clock, timeout=_scan_timeout, shared=sharing.scan
     )
     report_mail: providers.Singleton[ReportMail] = providers.Singleton(
-        ReportMail, database, reporting.quality_reports, reporting.operations_reports, alerting.outbox, clock
+        ReportMail, database, reporting.writer, alerting.outbox, clock
     )
     # Whatever housekeeping erases, once a day.
-    _kept = (access.service, storage.log_retention, probes.websites, probes.interfaces, tasks.registry, tasks.rows)
-    _chores = providers.List(monitoring.upkeep, collection.gap_retention, *_kept)
+    _kept = (access.service, storage.log_retention, probes.websites, probes.interfaces, sharing.rows)
+    _chores = providers.List(monitoring.upkeep, collection.gap_retention, tasks.registry, tasks.rows, *_kept)
     chores: providers.Singleton[list[Chore]] = providers.Singleton(list, _chores)
     _live = sources.live.provided.service
     _largest_run = providers.Callable(largest_run, settings.provided.entsoe.requests_per_minute)

@@ -11,7 +11,7 @@ from app.settings import TaskSettings
 from app.tasks.backend import Priority, Task, TaskBackend
 from app.tasks.local import LocalBackend, TaskLimits
 from app.tasks.shared.backend import SharedBackend
-from app.tasks.shared.models import WorkerRole
+from app.tasks.shared.models import WINDOWS, WorkerRole
 
 QUICK = TaskSettings(backend="procrastinate", heartbeat=0.2, silent_after=1)
 Opening = Callable[[int], AbstractAsyncContextManager[TaskBackend]]
@@ -52,8 +52,8 @@ class Gates:
 
 
 def tasks(*keys: str, kind: str = "work") -> list[Task]:
-    """Tasks named by their priority: l1, g1, b1."""
-    priorities = {"l": Priority.LIVE, "g": Priority.GAP, "b": Priority.BACKFILL}
+    """Tasks named by their priority: d1, l1, g1, b1, r1, q1."""
+    priorities = {priority.name[0].lower(): priority for priority in Priority}
     return [Task(kind, key, priorities[key[0]]) for key in keys]
 
 
@@ -72,11 +72,12 @@ async def shared_backend(
     settings: TaskSettings = QUICK,
     share: float = 0.2,
     grace: float = 0.0,
+    queues: tuple[str, ...] = WINDOWS,
 ) -> AsyncIterator[SharedBackend]:
     """A backend of one process; without concurrency one that only submits."""
     backend = SharedBackend(database, settings, share=share)
     if concurrency:
-        backend.take(WorkerRole(name, concurrency=concurrency), grace)
+        backend.take(WorkerRole(name, queues, concurrency=concurrency), grace)
     async with backend:
         yield backend
 

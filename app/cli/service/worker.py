@@ -12,8 +12,9 @@ from app.cli.session import begin
 
 def worker_command(
     queues: Annotated[
-        str, typer.Option(help="Queues to take tasks from, the most urgent first: live, gap, backfill.")
-    ] = "live,gap,backfill",
+        str,
+        typer.Option(help="What to take: live, gap, backfill, reports, quality (parts of the nightly scan)."),
+    ] = "live,gap,backfill,reports,quality",
     concurrency: Annotated[
         int | None,
         typer.Option(help="Tasks under way at once, in place of GRIDKEEPER_TASKS__CONCURRENCY.", min=1, max=256),

@@ -14,7 +14,7 @@ from app.kit.suggest import did_you_mean
 from app.lifecycle import NOT_SHARED, work
 from app.market.text import listed
 from app.settings import Settings
-from app.tasks.shared.models import QUEUES, WorkerRole
+from app.tasks.shared.models import PARTS, WorkerRole
 
 
 def run_worker(settings: Settings, *, queues: str, concurrency: int | None, region: str, name: str) -> int:
@@ -41,9 +41,9 @@ async def _work(settings: Settings, role: WorkerRole) -> None:
 def _known(queues: str) -> tuple[str, ...]:
     names = listed(queues)
     for name in names:
-        if name not in QUEUES:
-            hint = did_you_mean(name, QUEUES, otherwise=f"; there are {', '.join(QUEUES)}", most=1, lead="; ")
+        if name not in PARTS:
+            hint = did_you_mean(name, PARTS, otherwise=f"; there are {', '.join(PARTS)}", most=1, lead="; ")
             raise ConfigurationError(f"--queues: there is no queue {name!r}{hint}")
     if not names:
-        raise ConfigurationError(f"--queues: name at least one of {', '.join(QUEUES)}")
-    return tuple(sorted(set(names), key=QUEUES.index))
+        raise ConfigurationError(f"--queues: name at least one of {', '.join(PARTS)}")
+    return tuple(sorted(set(names), key=PARTS.index))

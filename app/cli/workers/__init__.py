@@ -11,7 +11,7 @@ TABLE = {
     ),
     "queues": Lazy(
         "app.cli.workers.commands:queues_command",
-        "List the queues: tasks that wait, run and are parked, and how long the first has waited.",
+        "List the queues: who takes them, tasks that wait, run, are parked and have ended, how long the first has waited.",
     ),
     "drain": Lazy(
         "app.cli.workers.commands:drain_command",

@@ -13,7 +13,7 @@ from app.cli.session import ask, begin
 from app.cli.tables import print_table
 
 WORKER_COLUMNS = ("name", "version", "queues", "region", "running", "of", "done", "failed", "a minute", "seen", "state")
-QUEUE_COLUMNS = ("queue", "waiting", "running", "parked", "first waits")
+QUEUE_COLUMNS = ("queue", "workers", "waiting", "running", "parked", "first waits", "done", "failed", "a minute")
 
 
 def list_command(as_json: AsJson = False) -> int:
@@ -55,7 +55,7 @@ def list_command(as_json: AsJson = False) -> int:
 
 
 def queues_command(as_json: AsJson = False) -> int:
-    """List the queues: tasks that wait, run and are parked, and how long the first has waited."""
+    """List the queues: who takes them, tasks that wait, run, are parked and have ended, how long the first has waited."""
     from app.tasks.shared.schemas import QueueResource
 
     shown = [QueueResource.of(one) for one in ask(begin(), lambda wiring: wiring.tasks().registry().queues())]
@@ -63,7 +63,18 @@ def queues_command(as_json: AsJson = False) -> int:
         print_json(shown)
         return OK
     rows = [
-        (one.name, str(one.waiting), str(one.running), str(one.parked), f"{one.oldest_seconds:.0f} s") for one in shown
+        (
+            one.name,
+            str(one.workers),
+            str(one.waiting),
+            str(one.running),
+            str(one.parked),
+            f"{one.oldest_seconds:.0f} s",
+            str(one.done),
+            str(one.failed),
+            str(one.per_minute),
+        )
+        for one in shown
     ]
     print_table(QUEUE_COLUMNS, rows)
     return OK
@@ -72,10 +83,14 @@ def queues_command(as_json: AsJson = False) -> int:
 def drain_command(name: Annotated[str, typer.Argument(help="Name of the worker; `workers list` shows them.")]) -> int:
     """Ask a worker to end: it takes no further task, and those under way finish or are handed back.
 
-    A `serve` goes on without running tasks, until it is started anew.
+    A `serve` goes on without running tasks, until it is started anew. A worker that is silent leaves the list.
 
     Exit code: 0 asked, 1 there is no worker of this name.
     """
-    ask(begin(), lambda wiring: wiring.tasks().registry().drain(name))
+    settings = begin()
+    found = ask(settings, lambda wiring: wiring.tasks().registry().drain(name))
+    if found.silent(settings.tasks.silent_after):
+        say(f"{name} was silent and is forgotten; its tasks were freed")
+        return OK
     say(f"{name} takes no further task: a worker ends within seconds, a serve goes on with everything else")
     return OK

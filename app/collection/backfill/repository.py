@@ -107,7 +107,7 @@ class BackfillRepository:
     async def extend(self, leases: Collection[UUID]) -> set[UUID]:
         """Renews the leases; those that are not returned are lost, and with them the right to end their windows."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(statements.EXTEND, list(leases), self._patience.lease)
+            rows = await connection.fetch(statements.WINDOWS.extend, list(leases), self._patience.lease)
         return {row["lease"] for row in rows}
 
     async def end(self, window: ClaimedWindow, attempt: WindowAttempt) -> bool:
@@ -151,7 +151,7 @@ class BackfillRepository:
     async def hand_back(self, leases: Collection[UUID]) -> int:
         """Returns windows untried, because their worker stops; the number of those it still held."""
         async with self._database.connection() as connection:
-            return len(await connection.fetch(statements.HAND_BACK, list(leases)))
+            return len(await connection.fetch(statements.WINDOWS.hand_back, list(leases)))
 
     async def give_up_lost(self) -> int:
         """Fails the windows whose workers died so often that the window itself must be the cause; returns how many."""
@@ -169,9 +169,9 @@ class BackfillRepository:
     async def free_dead(self, dead: Callable[[Collection[str]], Collection[str]]) -> int:
         """Frees the windows of workers that are known to be dead before their leases end; how many."""
         async with self._database.connection() as connection:
-            holders = [row["claimed_by"] for row in await connection.fetch(statements.LIVE_HOLDERS)]
+            holders = [row["claimed_by"] for row in await connection.fetch(statements.WINDOWS.holders)]
             gone = list(dead(holders)) if holders else []
-            return len(await connection.fetch(statements.FREE, gone)) if gone else 0
+            return len(await connection.fetch(statements.WINDOWS.free, gone)) if gone else 0
 
     async def measured(self, work: Sequence[Work]) -> tuple[float, float] | None:
         """What a window of these items and areas took lately: requests and seconds of work; None where nothing is known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -23,12 +23,11 @@ from app.collection.backfill.repository import BackfillRepository
 from app.collection.gaps.service import GapService
 from app.collection.life_signs import dead_workers
 from app.collection.models import CollectionRequest, Work
+from app.db.leases.repository import Dead
 from app.market.areas import Place
 from app.market.series import DataItem
 from app.market.time import Interval
 
-Dead = Callable[[Collection[str]], Collection[str]]
-"""Which of the workers of these names are known to be dead."""
 WindowCutter = Callable[[DataItem, Place, Interval], Sequence[Interval]]
 """Cuts an interval into what one request to the source may ask for."""
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from app.db.leases.sql import CLAIMED, LeasedTable
+from app.db.leases.sql import LOST as LOST_WORKER
 from app.db.retention import Retention
+
+WINDOWS = LeasedTable("backfill_windows", "window_id")
 
 HOLD_AFTER = 3
 """So many windows without an answer in a row, and the source is taken to be down: the backfill waits."""
@@ -75,13 +79,8 @@ LOCK_MANY = "select from backfills where backfill_id = any($1::bigint[]) order b
 # A window that failed waits behind those that were never tried.
 CLAIM = f"""
     update backfill_windows as w
-    set
-        state = 'claimed',
-        attempts = attempts + 1,
-        claimed_by = $2,
-        claimed_at = clock_timestamp(),
-        lease = gen_random_uuid(),
-        lease_until = clock_timestamp() + $3::interval
+    set {CLAIMED.format(worker="$2", lasts="$3")},
+        claimed_at = clock_timestamp()
     from (
         select window_id
         from backfill_windows
@@ -102,7 +101,7 @@ CLAIM = f"""
     returning w.window_id, backfill_id, item, area, window_start, window_end, lease, attempts
 """  # noqa: S608  constants
 
-EXTEND = """
+END = """
     update backfill_windows
     set lease_until = clock_timestamp() + $2::interval
     where lease = any($1::uuid[]) and state = 'claimed'
@@ -200,45 +199,18 @@ RELEASE = f"""
     returning w.backfill_id
 """  # noqa: S608  constants
 
-# Only what is left of a lease counts.
-LIVE_HOLDERS = """
-    select distinct claimed_by
-    from backfill_windows
-    where state = 'claimed' and lease_until > clock_timestamp()
-"""
-
-FREE = """
-    update backfill_windows
-    set lease_until = clock_timestamp()
-    where claimed_by = any($1::text[]) and state = 'claimed' and lease_until > clock_timestamp()
-    returning window_id
-"""
-
-HAND_BACK = """
-    update backfill_windows
-    set state = 'pending', attempts = attempts - 1, lease = null, lease_until = null
-    where lease = any($1::uuid[]) and state = 'claimed'
-    returning window_id
-"""
-
 LOST = """
     select window_id, backfill_id
     from backfill_windows
     where state = 'claimed' and lease_until <= clock_timestamp() and attempts >= $1
 """
 
-GIVE_UP = """
+GIVE_UP = f"""
     update backfill_windows
-    set
-        state = 'failed',
-        lease = null,
-        lease_until = null,
-        error_class = 'WorkerLost',
-        error_message = 'the process that worked on it ended ' || attempts || ' times before the window did',
-        ended_at = clock_timestamp()
+    set {LOST_WORKER.format(what="window")}
     where window_id = any($1::bigint[]) and state = 'claimed' and lease_until <= clock_timestamp()
     returning window_id
-"""
+"""  # noqa: S608  constants
 
 PAUSE = f"""
     update backfills

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
-from uuid import UUID
 
 import structlog
 
@@ -22,9 +21,7 @@ from app.collection.backfill_pace import BackfillPace
 from app.collection.models import CollectionRun, Work
 from app.errors import DatabaseUnavailable
 from app.logging import OutageLog
-
-STEADY_BEATS = 3
-"""A lease is renewed so often within its time."""
+from app.tasks.held_leases import HeldLeases, claimed
 
 
 class Collector(Protocol):
@@ -58,16 +55,16 @@ class WindowRunner:
         self._patience = patience
         self._pace = pace
         self._name = name
-        self.under_way: dict[UUID, asyncio.Task[None]] = {}
-        self._lost: set[UUID] = set()
         self._log = structlog.get_logger()
         self._away = away or OutageLog("backfill_database_failed", "backfill_database_recovered")
-        self._unrenewed = OutageLog("backfill_renewal_failed", "backfill_renewal_recovered")
+        unrenewed = OutageLog("backfill_renewal_failed", "backfill_renewal_recovered")
+        self._leases = HeldLeases(repository.extend, patience.lease, unrenewed)
+        self.under_way = self._leases.under_way
 
     async def run(self, backfill_id: int, on_claimed: Callable[[], None] = lambda: None) -> bool:
         """The next window of the backfill, if there is one; whether there was. `on_claimed` hears when that is known."""
         try:
-            window = await self._claim(backfill_id)
+            window = await claimed(self._repository.claim(backfill_id, self._name), self._hand_back)
         except DatabaseUnavailable as error:
             self._away.met(error)
             return False
@@ -75,26 +72,9 @@ class WindowRunner:
             on_claimed()
         if window is None:
             return False
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a window is collected inside a task")
-        self.under_way[window.lease] = task
-        try:
+        with self._leases.holding(window.lease):
             await self._collect(window)
-        finally:
-            del self.under_way[window.lease]
-            self._lost.discard(window.lease)
         return True
-
-    async def _claim(self, backfill_id: int) -> ClaimedWindow | None:
-        """A claim that is interrupted may have been committed, and is then handed back."""
-        claiming = asyncio.create_task(self._repository.claim(backfill_id, self._name))
-        try:
-            return await asyncio.shield(claiming)
-        except asyncio.CancelledError:
-            if window := await claiming:
-                await self._hand_back(window)
-            raise
 
     async def _collect(self, window: ClaimedWindow) -> None:
         try:
@@ -105,7 +85,7 @@ class WindowRunner:
             await self._analysis.look_again(window.work, run.finished_at)
             await self._return(window, WindowAttempt.of_run(run), next_step(run, window.attempts, self._patience))
         except asyncio.CancelledError:
-            if window.lease not in self._lost:
+            if not self._leases.lost(window.lease):
                 await asyncio.shield(self._hand_back(window))
             raise
         except DatabaseUnavailable as error:
@@ -137,18 +117,4 @@ class WindowRunner:
 
     async def keep_leases(self) -> None:
         """Renew what is under way; who lost a lease (cancelled, or too slow) stops, because others may hold it."""
-        while True:
-            await asyncio.sleep(self._patience.lease.total_seconds() / STEADY_BEATS)
-            held = set(self.under_way)
-            if not held:
-                continue
-            try:
-                kept = await self._repository.extend(held)
-            except DatabaseUnavailable as error:
-                self._unrenewed.met(error)
-                continue
-            self._unrenewed.over()
-            for lease in held - kept:
-                if task := self.under_way.get(lease):
-                    self._lost.add(lease)
-                    task.cancel()
+        await self._leases.keep()

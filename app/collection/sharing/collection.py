@@ -10,13 +10,12 @@ from typing import Protocol, runtime_checkable
 
 from app.clock import Clock
 from app.collection.life_signs import dead_workers
-from app.collection.models import CollectionRequest, CollectionRun, Outcome, RunObserver, Work
+from app.collection.models import CollectionRequest, CollectionRun, RunObserver, Work
 from app.collection.service import CollectionService
 from app.collection.sharing.repository import EndedWindow, SharedWindowRepository
 from app.collection.sharing.tasks import KIND
 from app.errors import AccessDenied, DatabaseUnavailable
 from app.settings import TaskSettings
-from app.sources.source import FetchStatistics
 from app.tasks.backend import Priority, Task, TaskBackend
 
 LOOK_SECONDS = 0.5
@@ -125,15 +124,4 @@ class SharedCollection:
 
     def _failed(self, work: Work, error_class: str, message: str) -> CollectionRun:
         now = self._clock.now()
-        return CollectionRun(
-            source=self._local.source_name,
-            item=work.item,
-            place=work.place,
-            window=work.window,
-            started_at=now,
-            finished_at=now,
-            outcome=Outcome.FAILED,
-            statistics=FetchStatistics(),
-            error_class=error_class,
-            error_message=message,
-        )
+        return CollectionRun.begun(self._local.source_name, work, now).failed(error_class, message, now)

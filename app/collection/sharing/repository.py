@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from app.collection.models import CollectionRun, Outcome, Work
 from app.collection.sharing import sql
-from app.db.retention import erase
+from app.db.leases.repository import LeasedRows
 from app.market.areas import find_place
 from app.market.series import DataItem
 from app.market.time import Interval
@@ -43,13 +43,11 @@ class EndedWindow:
     why: str
 
 
-class SharedWindowRepository:
+class SharedWindowRepository(LeasedRows):
     """Hands out windows by lease; a window whose process died `attempts` times is given up."""
 
     def __init__(self, database: Database, *, lease_seconds: float, attempts: int) -> None:
-        self._database = database
-        self.lease = timedelta(seconds=lease_seconds)
-        self._attempts = attempts
+        super().__init__(database, sql.WINDOWS, lease_seconds=lease_seconds, attempts=attempts)
 
     async def add(self, lane: str, work: Sequence[Work]) -> list[int]:
         """The numbers of the windows, in their order."""
@@ -67,32 +65,15 @@ class SharedWindowRepository:
 
     async def claim(self, window_id: int, worker: str) -> SharedWindow | None:
         """The window, or None where it has ended, is given up or under way elsewhere."""
-        async with self._database.connection() as connection:
-            row = await connection.fetchrow(sql.CLAIM, window_id, worker, self.lease, self._attempts)
+        row = await self.claim_row(window_id, worker)
         if row is None:
             return None
         work = Work(DataItem(row["item"]), find_place(row["area"]), Interval(row["window_start"], row["window_end"]))
         return SharedWindow(row["window_id"], row["lane"], work, row["lease"])
 
-    async def extend(self, leases: Collection[UUID]) -> set[UUID]:
-        """Renews the leases; those that are not returned are lost."""
-        async with self._database.connection() as connection:
-            return {row["lease"] for row in await connection.fetch(sql.EXTEND, list(leases), self.lease)}
-
     async def end(self, window: SharedWindow, run: CollectionRun) -> None:
         """The window was asked for, whatever came of it; without effect where its lease was lost."""
-        async with self._database.connection() as connection:
-            await connection.execute(sql.END, window.lease, "ended", run.run_id, "", "")
-
-    async def fail(self, window: SharedWindow, error: BaseException) -> None:
-        """The window could not be asked for, for a reason that is ours."""
-        async with self._database.connection() as connection:
-            await connection.execute(sql.END, window.lease, "failed", None, type(error).__name__, str(error))
-
-    async def hand_back(self, window: SharedWindow) -> None:
-        """The window is as if it had not been claimed."""
-        async with self._database.connection() as connection:
-            await connection.execute(sql.HAND_BACK, window.lease)
+        await self._execute(sql.END, window.lease, run.run_id)
 
     async def ended(self, waiting: Mapping[int, Work]) -> list[EndedWindow]:
         """Those of the windows that have ended, in their order."""
@@ -105,26 +86,10 @@ class SharedWindowRepository:
             for row in rows
         ]
 
-    async def sweep(self, waiting: Collection[int], dead: Callable[[Collection[str]], Collection[str]]) -> list[int]:
-        """Give up what took too many workers along; the windows that can be claimed, as those of dead workers can."""
-        numbers = list(waiting)
-        async with self._database.connection() as connection:
-            holders = [row["claimed_by"] for row in await connection.fetch(sql.LIVE_HOLDERS, numbers)]
-            if holders and (gone := list(dead(holders))):
-                await connection.execute(sql.FREE, numbers, gone)
-            await connection.execute(sql.GIVE_UP, numbers, self._attempts)
-            return [row["window_id"] for row in await connection.fetch(sql.CLAIMABLE, numbers)]
-
-    async def cancel(self, waiting: Collection[int]) -> None:
-        """Nobody waits for them any more; who has one under way loses its lease."""
-        async with self._database.connection() as connection:
-            await connection.execute(sql.CANCEL, list(waiting))
-
     async def tidy(self, now: datetime) -> str:
         """Forget the windows of past days; says how many."""
         [retained] = sql.RETAINED
-        async with self._database.connection() as connection:
-            gone = await erase(connection, retained, now - timedelta(days=1))
+        gone = await self._erase(retained, now - timedelta(days=1))
         return f"{gone} shared windows" if gone else ""
 
 

@@ -1,4 +1,4 @@
-"""The nightly job of quality: a scan in a process of its own, then what its findings have to be asked for again."""
+"""The nightly job of quality: a scan outside this process, then what its findings have to be asked for again."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+import structlog
+
 from app.clock import Clock
 from app.errors import JobFailed
 from app.scheduling.jobs.declaration import daily, every, job
 from app.scheduling.models import JobOutcome, RunReport, Ticket
+from app.tasks.work_items.sharing import Abandoned
 
 COMMAND = (sys.executable, "-m", "app", "quality", "scan", "--nightly", "--json")
 """It reads the same settings from the same environment, so no address and no password is handed over."""
@@ -32,14 +35,32 @@ class Repairs(Protocol):
     async def run(self, now: datetime) -> Repaired: ...
 
 
+class SharedPortions(Protocol):
+    """A scan in portions that others do."""
+
+    def taken(self) -> bool: ...
+
+    async def run(self, now: datetime) -> dict[str, int]: ...
+
+
 class NightlyQuality:
     """Scans all stored series where the event loop of the service never waits for it."""
 
-    def __init__(self, repairs: Repairs, clock: Clock, *, timeout: float, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self,
+        repairs: Repairs,
+        clock: Clock,
+        *,
+        timeout: float,
+        command: Sequence[str] = COMMAND,
+        shared: SharedPortions | None = None,
+    ) -> None:
         self._repairs = repairs
         self._clock = clock
         self._timeout = timeout
         self._command = command
+        self._shared = shared
+        self._log = structlog.get_logger()
 
     @job(
         "quality",
@@ -49,7 +70,7 @@ class NightlyQuality:
     )
     async def run(self, _ticket: Ticket) -> RunReport:
         """Scan, then ask again for what is doubted; JobFailed where the process failed or took too long."""
-        figures = json.loads(await self._scanned())
+        figures = await self._figures()
         counted = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in figures.items())
         repairs = await self._repairs.run(self._clock.now())
         return RunReport(JobOutcome.SUCCEEDED, f"{counted}; {repairs}")
@@ -66,6 +87,24 @@ class NightlyQuality:
         outcome = JobOutcome.SUCCEEDED if done.anything else JobOutcome.NOTHING_DUE
         return RunReport(outcome, str(done))
 
+    async def _figures(self) -> dict[str, int]:
+        """What the scan did: in portions by those who take them, else in a process of its own."""
+        if self._shared is not None and self._shared.taken():
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return await self._shared.run(self._clock.now())
+            except TimeoutError:
+                raise self._too_long() from None
+            except Abandoned as error:
+                self._log.warning("quality_portions_abandoned", reason=str(error), note="a process here does the rest")
+        figures: dict[str, int] = json.loads(await self._scanned())
+        return figures
+
+    def _too_long(self) -> JobFailed:
+        return JobFailed(
+            f"the scan took longer than {self._timeout:g} s; the next goes on, or raise GRIDKEEPER_QUALITY__SCAN_TIMEOUT"
+        )
+
     async def _scanned(self) -> bytes:
         """What the process printed; it ends with this job, however that ends."""
         process = await asyncio.create_subprocess_exec(
@@ -78,10 +117,7 @@ class NightlyQuality:
             async with asyncio.timeout(self._timeout):
                 out, err = await process.communicate()
         except TimeoutError:
-            raise JobFailed(
-                f"the scan took longer than {self._timeout:g} s; the next goes on, or raise "
-                "GRIDKEEPER_QUALITY__SCAN_TIMEOUT"
-            ) from None
+            raise self._too_long() from None
         finally:
             if process.returncode is None:
                 process.kill()

@@ -25,6 +25,7 @@ from app.probes.sharing import sql as sharing
 from app.probes.websites import sql as websites
 from app.scheduling import repository as job_runs
 from app.tasks.shared import sql as shared_tasks
+from app.tasks.work_items import sql as work_items
 from app.timeseries import repository as values
 from app.timeseries.changes import sql as changes
 
@@ -54,6 +55,7 @@ RETENTIONS: tuple[Retention, ...] = (
     logins.TOKENS,
     *shared_tasks.RETAINED,
     *shared_windows.RETAINED,
+    *work_items.RETAINED,
 )
 
 

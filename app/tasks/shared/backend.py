@@ -11,6 +11,7 @@ from typing import Self
 
 import structlog
 
+from app.clock import SystemClock
 from app.db.engine import Database
 from app.errors import Conflict, DatabaseUnavailable, SchemaMismatch
 from app.kit.periodic import pause
@@ -27,6 +28,7 @@ BATCH = 1000
 SWEEP_BEATS = 3
 """With each of so many signs of life the tasks of dead workers are looked for."""
 RATE_SECONDS = 60.0
+FORGET_SECONDS = 3600.0
 CANCEL_SECONDS = 30.0
 LOOK_SECONDS = 0.1
 AGAIN_SECONDS = 1.0
@@ -50,7 +52,7 @@ class SharedBackend:
         self._grace = 0.0
         self._app = queue_app(database.address, self._run)
         self._queue = TaskQueue(self._app)
-        self._registry = WorkerRegistry(database)
+        self._registry = WorkerRegistry(database, silent_after=settings.silent_after)
         self._handlers: dict[str, TaskHandler] = {}
         self._bound, self._stopping = asyncio.Event(), asyncio.Event()
         self._drained, self._over = asyncio.Event(), asyncio.Event()
@@ -58,9 +60,12 @@ class SharedBackend:
         self._running: Counter[Priority] = Counter()
         self._interrupted: list[Task] = []
         self._ends: deque[float] = deque()
-        self._states: list[QueueState] = []
+        self._states: dict[Priority, QueueState] = {}
         self._held: str | None = None
         self._done = self._failed = 0
+        self._counted: dict[Priority, list[int]] = {}
+        """Tasks that were done and that failed since they were added up."""
+        self._forgot_at = -FORGET_SECONDS
         self._beating: asyncio.Task[None] | None = None
         self._working: asyncio.Task[None] | None = None
         self._opened = self._closed = False
@@ -100,6 +105,7 @@ class SharedBackend:
             if self._beating is not None:
                 await asyncio.wait([self._beating])
             await self._hand_back()
+            await self._add_up()
             if self._role is not None:
                 await self._registry.leave(self._role.name)
         except DatabaseUnavailable as unavailable:
@@ -153,20 +159,19 @@ class SharedBackend:
 
     def stats(self) -> TaskStats:
         """What waits in the whole queue, as of the last sign of life, and what runs and ended in this process."""
-        waiting = {state.name: state.waiting for state in self._states}
+        states = self._states
         return TaskStats(
-            {priority: waiting.get(QUEUES[priority], 0) for priority in Priority},
+            {priority: states[priority].waiting if priority in states else 0 for priority in Priority},
             {priority: self._running[priority] for priority in Priority},
             self._done,
             self._failed,
             self._held,
-            {
-                priority: state.oldest_seconds
-                for priority in Priority
-                for state in self._states
-                if state.name == QUEUES[priority]
-            },
+            {priority: state.oldest_seconds for priority, state in states.items()},
+            {priority: (state.done, state.failed) for priority, state in states.items()},
         )
+
+    def taken(self, priority: Priority) -> bool:
+        return priority in self._states and self._states[priority].workers > 0
 
     async def _run(self, task: Task, stops: Callable[[], bool]) -> None:
         """One task; the boundary of a job: one that fails must not take the others along."""
@@ -186,12 +191,17 @@ class SharedBackend:
             raise
         except Exception:  # noqa: BLE001  see above
             self._failed += 1
+            self._count(task, done=False)
             self._log.exception("task_failed", kind=task.kind, key=task.key)
         else:
             self._done += 1
+            self._count(task, done=True)
         finally:
             self._running[task.priority] -= 1
             self._ends.append(time.monotonic())
+
+    def _count(self, task: Task, *, done: bool) -> None:
+        self._counted.setdefault(task.priority, [0, 0])[0 if done else 1] += 1
 
     def _pressed(self) -> bool:
         """Whether this process should have no further backfill under way beside the one that goes on."""
@@ -251,11 +261,25 @@ class SharedBackend:
     async def _beat(self) -> bool:
         """A sign of life; whether this worker is to end. SchemaMismatch where another version has the database."""
         await self._registry.check()
-        self._states = await self._registry.queues()
+        found = {state.name: state for state in await self._registry.queues()}
+        self._states = {priority: found[name] for priority, name in QUEUES.items()}
+        await self._add_up()
         if self._role is None:
             return False
         await self._queue.beat([worker.worker_id for worker in self._workers if worker.worker_id is not None])
         return await self._registry.beat(self._role, self._counts())
+
+    async def _add_up(self) -> None:
+        counted, self._counted = self._counted, {}
+        if not counted:
+            return
+        try:
+            await self._registry.add_up({QUEUES[one]: (done, failed) for one, (done, failed) in counted.items()})
+        except DatabaseUnavailable:
+            for priority, (done, failed) in counted.items():
+                kept = self._counted.setdefault(priority, [0, 0])
+                kept[0], kept[1] = kept[0] + done, kept[1] + failed
+            raise
 
     def _counts(self) -> WorkerCounts:
         since = time.monotonic() - RATE_SECONDS
@@ -269,6 +293,9 @@ class SharedBackend:
             self._log.warning("tasks_freed", tasks=freed, note="their worker is gone")
         for name in parked:
             self._log.error("task_parked", task=name, attempts=self._settings.attempts)
+        if time.monotonic() - self._forgot_at >= FORGET_SECONDS:
+            self._forgot_at = time.monotonic()
+            await self._registry.forget_silent(SystemClock().now())
 
 
 async def _first_of(*events: asyncio.Event) -> None:

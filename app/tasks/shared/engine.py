@@ -19,7 +19,7 @@ from app.db.queue.schema import SCHEMA
 from app.errors import DatabaseUnavailable
 from app.kit.periodic import pause
 from app.tasks.backend import Priority, Task
-from app.tasks.shared.models import QUEUES, WorkerRole
+from app.tasks.shared.models import WorkerRole
 from app.tasks.shared.sql import TASK
 
 CONNECT_TIMEOUT = 5
@@ -109,9 +109,7 @@ async def _in_its_schema(connection: psycopg.AsyncConnection) -> None:
 
 
 def workers_of(app: procrastinate.App, role: WorkerRole, share: float, grace: float) -> list[QueueWorker]:
-    """One worker over all queues of the role, and one for the tasks that are reserved for backfills."""
-    reserved, backfill = role.reserved(share), QUEUES[Priority.BACKFILL]
-    found = [(role.queues, role.concurrency - reserved)] + ([((backfill,), reserved)] if reserved else [])
+    """One worker for each group of queues that share places."""
     return [
         QueueWorker(
             app,
@@ -124,7 +122,7 @@ def workers_of(app: procrastinate.App, role: WorkerRole, share: float, grace: fl
             delete_jobs="always",
             install_signal_handlers=False,
         )
-        for number, (queues, concurrency) in enumerate(found, 1)
+        for number, (queues, concurrency) in enumerate(role.groups(share), 1)
     ]
 
 

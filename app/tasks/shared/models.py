@@ -7,23 +7,58 @@ from datetime import datetime
 
 from app.tasks.backend import Priority
 
-QUEUES = tuple(priority.name.lower() for priority in Priority)
+QUEUES = {priority: priority.name.lower() for priority in Priority}
 """The queues by name, the most urgent first."""
+PROBES = "probes"
+"""No queue: whoever takes it has a share of the websites and interfaces that are checked."""
+PARTS = (*QUEUES.values(), PROBES)
+"""Everything that a worker can take part in."""
+WINDOWS = tuple(QUEUES[one] for one in (Priority.LIVE, Priority.GAP, Priority.BACKFILL))
+"""What `serve` takes, too: windows that wait for the source more than for the processor."""
+USUAL = (*WINDOWS, QUEUES[Priority.REPORTS], QUEUES[Priority.QUALITY])
+"""What a worker takes unless it is told: what needs nothing but the database and the source."""
+OWN_PLACES = (((QUEUES[Priority.DELIVERIES],), 2), ((QUEUES[Priority.REPORTS], QUEUES[Priority.QUALITY]), 1))
+"""Queues with places of their own beside those of windows: a message must not wait for them, nor take they turns with
+what computes for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRole:
-    """What a process takes from the queue: which queues, so many tasks at once, and under which name and region."""
+    """What a process takes: which queues, so many windows at once, and under which name and region."""
 
     name: str
-    queues: tuple[str, ...] = QUEUES
+    queues: tuple[str, ...] = WINDOWS
     concurrency: int = 8
     region: str = ""
 
-    def reserved(self, share: float) -> int:
-        """So many of the tasks at once are of backfills alone, so that urgent work never keeps them out for good."""
-        backfill = QUEUES[Priority.BACKFILL]
-        if backfill not in self.queues or len(self.queues) == 1 or self.concurrency < 2:
+    @property
+    def probes(self) -> bool:
+        """Whether it has a share of what is checked over HTTP."""
+        return PROBES in self.queues
+
+    def takes(self, *priorities: Priority) -> bool:
+        """Whether it takes tasks of one of these."""
+        return any(QUEUES[one] in self.queues for one in priorities)
+
+    @property
+    def places(self) -> int:
+        """Tasks that it has under way at most."""
+        return sum(places for _, places in self.groups(0.0))
+
+    def groups(self, share: float) -> list[tuple[tuple[str, ...], int]]:
+        """Which queues share how many places; a role without windows has as many places for its first group."""
+        windows = tuple(one for one in self.queues if one in WINDOWS)
+        reserved = self._reserved(windows, share)
+        found = [(windows, self.concurrency - reserved)] if windows else []
+        found += [((QUEUES[Priority.BACKFILL],), reserved)] if reserved else []
+        for queues, places in OWN_PLACES:
+            if mine := tuple(one for one in queues if one in self.queues):
+                found.append((mine, places if found else self.concurrency))
+        return found
+
+    def _reserved(self, windows: tuple[str, ...], share: float) -> int:
+        """So many of the windows at once are of backfills alone, so that urgent work never keeps them out for good."""
+        if QUEUES[Priority.BACKFILL] not in windows or len(windows) == 1 or self.concurrency < 2:
             return 0
         return min(self.concurrency - 1, max(1, round(self.concurrency * share)))
 
@@ -63,10 +98,17 @@ class WorkerState:
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """A queue of shared tasks: how many wait, run and are parked, and how long the first has waited."""
+    """A queue of shared tasks: how many wait, run and are parked, how long the first has waited, who takes them.
+
+    `done` and `failed` count since the queue is; `per_minute` is how many ended within the last whole minute.
+    """
 
     name: str
-    waiting: int
-    running: int
-    parked: int
-    oldest_seconds: float
+    waiting: int = 0
+    running: int = 0
+    parked: int = 0
+    oldest_seconds: float = 0.0
+    workers: int = 0
+    done: int = 0
+    failed: int = 0
+    per_minute: int = 0

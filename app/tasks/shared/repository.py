@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from app.db.migrate import check_schema
 from app.db.queue.schema import SCHEMA, check_queue_schema
-from app.db.retention import erase
+from app.db.retention import erase, rows_changed
 from app.errors import NotFound
 from app.tasks.backend import Task
 from app.tasks.shared import sql
-from app.tasks.shared.models import QUEUES, QueueState, WorkerCounts, WorkerRole, WorkerState
+from app.tasks.shared.models import PROBES, QUEUES, QueueState, WorkerCounts, WorkerRole, WorkerState
 
 if TYPE_CHECKING:
     import procrastinate
@@ -78,9 +79,10 @@ class TaskQueue:
 class WorkerRegistry:
     """Who works on shared tasks, and what waits; readable without the library."""
 
-    def __init__(self, database: Database, *, history_days: int = 90) -> None:
+    def __init__(self, database: Database, *, history_days: int = 90, silent_after: float = 30.0) -> None:
         self._database = database
         self._history_days = history_days
+        self._silent_after = silent_after
 
     async def check(self) -> None:
         """SchemaMismatch unless both schemas are those of this program."""
@@ -93,7 +95,7 @@ class WorkerRegistry:
         async with self._database.connection() as connection:
             drained: bool = await connection.fetchval(
                 sql.BEAT,
-                role.name, version("gridkeeper"), list(role.queues), role.region, role.concurrency,
+                role.name, version("gridkeeper"), list(role.queues), role.region, role.places,
                 counts.running, counts.done, counts.failed, counts.per_minute,
             )  # fmt: skip
         return drained
@@ -103,12 +105,36 @@ class WorkerRegistry:
         async with self._database.connection() as connection:
             await connection.execute(sql.LEAVE, name)
 
-    async def drain(self, name: str) -> None:
-        """Ask a worker to end once its tasks have; NotFound where there is none of this name."""
+    async def add_up(self, ended: Mapping[str, tuple[int, int]]) -> None:
+        """Count tasks that were done and that failed here, by queue, with those of all processes."""
+        done, failed = zip(*ended.values(), strict=True)
         async with self._database.connection() as connection:
-            found = await connection.fetchval(sql.DRAIN, name)
-        if found is None:
-            raise _unknown(name)
+            await connection.execute(sql.ADD_UP, list(ended), done, failed)
+
+    async def drain(self, name: str) -> WorkerState:
+        """Ask a worker to end once its tasks have, and forget one that is silent; NotFound where there is none."""
+        found = await self.worker(name)
+        if found.silent(self._silent_after):
+            await self.leave(name)
+            return found
+        async with self._database.connection() as connection:
+            await connection.execute(sql.DRAIN, name)
+        return replace(found, draining=True)
+
+    async def forget_silent(self, now: datetime) -> int:
+        """Forget workers that fell silent long ago; how many."""
+        async with self._database.connection() as connection:
+            return await erase(connection, sql.SILENT, now - sql.SILENT_KEPT)
+
+    async def forget_all(self) -> tuple[int, int]:
+        """Empty queue and list of workers where no worker lives: how many workers and tasks went."""
+        async with self._database.transaction() as connection:
+            if await connection.fetchval(sql.ANY_WORKER, self._silent_after):
+                return 0, 0
+            workers = await connection.execute(sql.FORGET_WORKERS)
+            await connection.execute(f"set local search_path = {SCHEMA}")
+            tasks = await connection.execute(sql.FORGET_TASKS)
+        return rows_changed(workers), rows_changed(tasks)
 
     async def workers(self) -> list[WorkerState]:
         async with self._database.connection() as connection:
@@ -125,18 +151,18 @@ class WorkerRegistry:
     async def queues(self) -> list[QueueState]:
         """The queues that hold tasks, and those that usually do, the most urgent first."""
         async with self._database.connection() as connection:
-            rows = {row["name"]: QueueState(**dict(row)) for row in await connection.fetch(sql.QUEUES)}
-        return [rows.pop(name, QueueState(name, 0, 0, 0, 0.0)) for name in QUEUES] + list(rows.values())
+            found = await connection.fetch(sql.QUEUES, self._silent_after)
+        rows = {row["name"]: QueueState(**dict(row)) for row in found}
+        rows.pop(PROBES, None)
+        return [rows.pop(name, QueueState(name)) for name in QUEUES.values()] + list(rows.values())
 
     async def tidy(self, now: datetime) -> str:
         """Forget workers that fell silent and tasks that were parked long ago; says how many."""
-        silent, parked = sql.RETAINED
         before = now - timedelta(days=self._history_days)
-        async with self._database.connection() as connection:
-            workers = await erase(connection, silent, before)
+        workers = await self.forget_silent(now)
         async with self._database.transaction() as connection:
             await connection.execute(f"set local search_path = {SCHEMA}")
-            tasks = await erase(connection, parked, before)
+            tasks = await erase(connection, sql.PARKED, before)
         gone = {"silent workers": workers, "parked tasks": tasks}
         return ", ".join(f"{number} {what}" for what, number in gone.items() if number)
 

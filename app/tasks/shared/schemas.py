@@ -46,13 +46,21 @@ class TaskWorkerResource(Resource):
 
 
 class QueueResource(Resource):
-    """A queue of shared tasks; `parked` are those that took too many workers along."""
+    """A queue of shared tasks; `parked` are those that took too many workers along, `workers` those that take from it.
+
+    `done` and `failed` count the tasks that have ended since there is a queue, in all processes; `per_minute` is how
+    many did within the last whole minute.
+    """
 
     name: str
     waiting: int
     running: int
     parked: int
     oldest_seconds: float
+    workers: int
+    done: int
+    failed: int
+    per_minute: int
 
     @classmethod
     def of(cls, queue: QueueState) -> Self:
@@ -62,4 +70,8 @@ class QueueResource(Resource):
             running=queue.running,
             parked=queue.parked,
             oldest_seconds=round(queue.oldest_seconds, 1),
+            workers=queue.workers,
+            done=queue.done,
+            failed=queue.failed,
+            per_minute=queue.per_minute,
         )

@@ -26,6 +26,7 @@ from app.scheduling.models import RunEnd, RunTrigger
 from app.scheduling.service import LEADER, SchedulerStatus
 from app.tasks.backend import TaskStats
 from app.web.metrics.delivery import DeliveryMetrics
+from app.web.metrics.tasks import TaskEnds
 
 LAG_SECONDS = 0.5
 _LAG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -268,6 +269,8 @@ class Metrics:
         self._queue_oldest = self._gauge(
             "gridkeeper_queue_oldest_seconds", "How long the first shared task of a priority has waited.", "priority"
         )
+        self._task_ends = TaskEnds()
+        self._registry.register(self._task_ends)
         self._held = self._gauge("gridkeeper_backfill_held", "1 while backfill is held back because of pressure.")
         self._loop_tasks = self._gauge("gridkeeper_event_loop_tasks", "Tasks that the event loop has not finished.")
         self._platform_failures = self._gauge(
@@ -314,6 +317,7 @@ class Metrics:
             self._queue_oldest.labels(priority.name.lower()).set(now.tasks.oldest_seconds.get(priority, 0.0))
         for priority, count in now.tasks.running.items():
             self._running.labels(priority.name.lower()).set(count)
+        self._task_ends.ended = now.tasks.ended
         self._held.set(now.tasks.held is not None)
         self._loop_tasks.set(now.loop_tasks)
         self._show_platform()

@@ -39,7 +39,10 @@ class TasksWiring(containers.DeclarativeContainer):
     _pressure = providers.Callable(memory_pressure, settings.provided.backfill.memory_mb)
     _lanes, _name = sources.provided, providers.Callable(process_name)
     registry: providers.Singleton[WorkerRegistry] = providers.Singleton(
-        WorkerRegistry, database, history_days=settings.provided.scheduler.history_days
+        WorkerRegistry,
+        database,
+        history_days=settings.provided.scheduler.history_days,
+        silent_after=settings.provided.tasks.silent_after,
     )
     local: providers.Singleton[LocalBackend] = providers.Singleton(
         LocalBackend, providers.Callable(TaskLimits.of, settings), _pressure

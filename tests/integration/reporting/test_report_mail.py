@@ -19,6 +19,7 @@ from app.monitoring.queries import FigureReads
 from app.monitoring.service import MonitoringService
 from app.quality.repository import QualityRepository
 from app.reporting.operations.service import OperationsReporting
+from app.reporting.written import ReportWriter
 from app.scheduling.jobs.reports import NOBODY, ReportMail
 from app.scheduling.models import JobOutcome, RunTrigger, Ticket
 from app.scheduling.plan import RULES
@@ -68,7 +69,8 @@ def sender(database: Database, outbox: NotificationOutbox, now: datetime = SLOT)
     weights, rows = QualitySettings().weights, QualityRepository(database)
     monitoring = MonitoringService(FigureReads(database), settings=MonitoringSettings())
     operations = OperationsReporting(database, monitoring, rows, weights=weights, target=0.95)
-    return ReportMail(database, quality_reporting(database, weights=weights), operations, outbox, FixedClock(now))
+    writer = ReportWriter(quality_reporting(database, weights=weights), operations, FixedClock(now))
+    return ReportMail(database, writer, outbox, FixedClock(now))
 
 
 def mail(database: Database, channels: Path) -> ReportMail:

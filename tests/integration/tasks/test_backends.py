@@ -48,6 +48,9 @@ async def test_the_urgent_go_first_and_backfill_gets_its_share(opening: Opening)
         work.open("g0", "l1", "l2", "g1", "b1")
         await work.until(lambda: len(work.ended) == 5)
         assert work.ended == ["g0", "l1", "l2", "g1", "b1"]
+        assert not any(
+            backend.taken(priority) for priority in Priority if priority.name not in {"LIVE", "GAP", "BACKFILL"}
+        )
 
 
 async def test_a_task_that_fails_takes_no_other_along(opening: Opening) -> None:

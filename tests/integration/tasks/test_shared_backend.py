@@ -15,6 +15,8 @@ from app.db.migrate import revisions
 from app.db.queue.schema import SCHEMA, shipped_migrations
 from app.errors import NotFound, SchemaMismatch
 from app.settings import TaskSettings
+from app.tasks.backend import Priority
+from app.tasks.shared.models import PROBES, USUAL, QueueState, WorkerRole
 from app.tasks.shared.repository import WorkerRegistry
 from tests.support.store_factory import opened
 from tests.support.task_backends import QUICK, Gates, eventually, shared_backend, tasks
@@ -33,12 +35,16 @@ async def value(database: Database, statement: str) -> object:
         return await connection.fetchval(statement)
 
 
+async def queues_of(database: Database) -> dict[str, QueueState]:
+    return {queue.name: queue for queue in await WorkerRegistry(database).queues()}
+
+
 async def test_a_task_that_waits_already_is_not_doubled(database: Database) -> None:
     async with shared_backend(database) as submits:
         await submits.submit_many(tasks("l1", "l2", "l1"))
         await submits.submit_many(tasks("l2", "l3"))
         assert await value(database, f"select count(*) from {JOBS}") == 3
-        queues = {queue.name: queue for queue in await WorkerRegistry(database).queues()}
+        queues = await queues_of(database)
         assert (queues["live"].waiting, queues["gap"].waiting) == (3, 0)
         assert queues["live"].oldest_seconds > 0
 
@@ -144,7 +150,7 @@ async def test_tasks_of_dead_workers_are_freed_and_poison_is_parked(database: Da
         async with asyncio.timeout(30):
             while await value(database, f"select count(*) from {JOBS} where status = 'doing'"):  # noqa: ASYNC110  rows tell nobody
                 await asyncio.sleep(0.05)
-        live = (await WorkerRegistry(database).queues())[0]
+        live = (await queues_of(database))["live"]
         assert (live.waiting, live.running, live.parked) == (3, 0, 1)
         async with shared_backend(database, 1) as backend:
             backend.bind("work", work)
@@ -187,3 +193,41 @@ async def test_the_queue_has_a_schema_of_its_own(database: Database) -> None:
     assert await value(database, f"select migration from {SCHEMA}.installed") == shipped_migrations()[-1]
     async with database.connection() as connection:
         assert await connection.fetchval("show search_path") == '"$user", public'
+
+
+def test_windows_portions_and_messages_keep_no_places_from_each_other() -> None:
+    assert WorkerRole("a", concurrency=10).groups(0.2) == [(("live", "gap", "backfill"), 8), (("backfill",), 2)]
+    usual = WorkerRole("a", USUAL, concurrency=1)
+    assert usual.groups(0.2) == [(("live", "gap", "backfill"), 1), (("reports", "quality"), 1)]
+    assert (usual.places, usual.probes) == (2, False)
+    assert WorkerRole("a", ("quality",), concurrency=3).groups(0.2) == [(("quality",), 3)]
+    alone = WorkerRole("a", ("deliveries", "quality", PROBES), concurrency=3)
+    assert alone.groups(0.2) == [(("deliveries",), 3), (("quality",), 1)]
+    probing = WorkerRole("a", (PROBES,))
+    assert (probing.groups(0.2), probing.places, probing.probes) == ([], 0, True)
+
+
+async def test_what_ends_is_counted_by_queue_and_a_queue_tells_who_takes_it(database: Database) -> None:
+    async def work(key: str) -> None:
+        if key == "q2":
+            raise ZeroDivisionError
+
+    async with (
+        shared_backend(database) as submits,
+        shared_backend(database, 1, name="one", queues=("quality",)) as one,
+    ):
+        one.bind("work", work)
+        await submits.submit_many(tasks("q1", "q2", "q3", "l1"))
+        await eventually(lambda: submits.stats().ended.get(Priority.QUALITY) == (2, 1))
+        assert (submits.taken(Priority.QUALITY), submits.taken(Priority.LIVE)) == (True, False)
+        found = await queues_of(database)
+        assert (found["quality"].workers, found["live"].workers, found["live"].waiting) == (1, 0, 1)
+    async with database.connection() as connection:
+        await connection.execute("update task_totals set minute = minute - interval '1 minute'")
+    assert (await queues_of(database))["quality"].per_minute == 3
+    async with shared_backend(database, 1, queues=("quality",)) as backend:
+        backend.bind("work", work)
+        await backend.submit_many(tasks("q4"))
+        await eventually(lambda: backend.stats().done == 1)
+    found = await queues_of(database)
+    assert (found["quality"].done, found["quality"].failed, found["quality"].per_minute) == (3, 1, 3)

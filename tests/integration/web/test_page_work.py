@@ -208,5 +208,10 @@ async def test_workers_and_queues_are_shown_where_work_is_shared_and_one_is_aske
         assert "draining" in told
         assert "/work/workers/one/two/drain" not in told
         assert (await person.send("/work", "/work/workers/three/drain")).status_code == 404
+        async with api.container.database().connection() as connection:
+            await connection.execute("update workers set heartbeat_at = heartbeat_at - interval '1 hour'")
+        assert ">silent<" in await person.page("/work")
+        assert "was silent and is forgotten" in await person.do("/work", "/work/workers/one/two/drain")
+        assert "No process runs shared tasks" in await person.page("/work")
     async with served_api(database_url) as alone, page_person(alone, AccessScope.READ) as visitor:
         assert "Workers" not in await visitor.page("/work")

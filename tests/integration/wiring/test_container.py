@@ -44,7 +44,7 @@ async def container(database_url: str) -> AsyncIterator[Container]:
 async def test_every_provider_of_every_domain_resolves_to_its_declared_type(container: Container) -> None:
     check_types(container, Container)
     domains = {name: note for name, note in declared_types(Container).items() if note.endswith("Wiring")}
-    assert len(domains) == 13
+    assert len(domains) == 14
     for name, note in domains.items():
         check_types(getattr(container, name)(), getattr(import_module(f"app.wiring.{name}"), note))
 

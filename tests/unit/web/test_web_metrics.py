@@ -119,7 +119,9 @@ def test_a_kind_that_this_version_does_not_know_makes_no_label() -> None:
 
 def shown(**changes: object) -> Metrics:
     metrics = Metrics(SourceHealth())
-    tasks = replace(IDLE, waiting={**IDLE.waiting, Priority.BACKFILL: 7}, held="too much memory")
+    tasks = replace(
+        IDLE, waiting={**IDLE.waiting, Priority.BACKFILL: 7}, held="too much memory", ended={Priority.GAP: (5, 1)}
+    )
     values: dict[str, object] = {"scheduler": status(), "tasks": tasks, "pool": PoolState(5, 2), "database": GOOD}
     values |= {"loop_tasks": 9}
     metrics.show(Snapshot(**values | changes))  # type: ignore[arg-type]  # the changes are fields of it
@@ -153,6 +155,7 @@ def test_of_a_database_that_is_away_only_that_is_shown() -> None:
 def test_queues_and_pressure_are_shown() -> None:
     metrics = shown()
     assert value(metrics, "tasks_waiting", priority="backfill") == 7
+    assert value(metrics, "tasks_ended_total", priority="gap", outcome="failed") == 1
     assert value(metrics, "backfill_held") == 1
     assert b"too much memory" not in metrics.exposition("")[0]
 

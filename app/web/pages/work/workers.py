@@ -37,7 +37,8 @@ async def sharing(services: Container, settings: Settings) -> dict[str, Any]:
 @router.post("/work/workers/{name:path}/drain", openapi_extra=OPERATE, name="drain_worker")
 async def drain_from_page(request: Request, services: Services, settings: CurrentSettings, name: _Worker) -> Response:
     """Let a worker end once its tasks have."""
-    await routes.drain_worker(services, settings, name)
-    return done(
-        request, "work", gettext("%(name)s takes no further task, and ends once those under way have.", name=name)
-    )
+    asked = await routes.drain_worker(services, settings, name)
+    said = gettext("%(name)s takes no further task, and ends once those under way have.", name=name)
+    if asked.state == "silent":
+        said = gettext("%(name)s was silent and is forgotten; its tasks were freed.", name=name)
+    return done(request, "work", said)

@@ -26,14 +26,12 @@ async def list_workers(services: Services, settings: CurrentSettings, paging: Pa
 
 @router.get("/queues", openapi_extra=READ)
 async def list_queues(services: Services, paging: Paging) -> Page[QueueResource]:
-    """List the queues of shared tasks, with what waits, runs and is parked, and how long the first has waited."""
+    """List the queues of shared tasks, with what waits, runs, is parked and has ended, and how long the first has waited."""
     rows = await services.tasks().registry().queues()
     return paging.of(rows, lambda row: (row.name,), QueueResource.of)
 
 
 @router.post("/workers/{name}/drain", status_code=202, openapi_extra=OPERATE)
 async def drain_worker(services: Services, settings: CurrentSettings, name: _Name) -> TaskWorkerResource:
-    """Ask a worker to take no further task and to end once those under way have ended."""
-    registry = services.tasks().registry()
-    await registry.drain(name)
-    return TaskWorkerResource.of(await registry.worker(name), settings.tasks.silent_after)
+    """Ask a worker to take no further task and to end once those under way have; one that is silent leaves the list."""
+    return TaskWorkerResource.of(await services.tasks().registry().drain(name), settings.tasks.silent_after)
