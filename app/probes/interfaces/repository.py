@@ -300,9 +300,11 @@ async def _keep_cycle(connection: Connection, cycle: InterfaceCycle) -> None:
         statistics.p99_ms,
         json.dumps(list(statistics.slowest)),
     )
-    if cycle.outcome is CycleOutcome.RUNNING:
-        await connection.execute(sql.BEGUN, cycle.service_id, cycle.started_at)
-    elif cycle.outcome is not CycleOutcome.SKIPPED:
+    if cycle.outcome is CycleOutcome.SKIPPED:
+        return
+    # A short one is written once, at its end.
+    await connection.execute(sql.BEGUN, cycle.service_id, cycle.started_at)
+    if cycle.outcome is not CycleOutcome.RUNNING:
         await connection.execute(sql.SETTLE, cycle.service_id, cycle.finished_at)
 
 

@@ -179,6 +179,9 @@ class InterfaceRunner:
 
     async def _follow_services(self, config: InterfacesConfig) -> None:
         """Take over the services of new shards, and let those go that are in the file no more or held by another process."""
+        if self._services and not self._leases.alone:
+            # It goes on with what others have done: that is so when they leave, too.
+            self._begun_at = float("-inf")
         kept, held = self._held(ending=True), self._held(ending=False)
         shards = {name: shard_of_service(one, config.logins) for name, one in config.services.items()}
         gone = [name for name in self._services if shards.get(name, -1) not in kept]
@@ -200,10 +203,7 @@ class InterfaceRunner:
         monotonic = asyncio.get_running_loop().time()
         if self._begun_at is None:
             self._begun_at = monotonic
-        if not self._leases.alone:
-            # It goes on with what others have done: that is so when they leave, too.
-            self._begun_at = float("-inf")
-        starts = monotonic - self._begun_at < START_SECONDS
+        starts = self._leases.alone and monotonic - self._begun_at < START_SECONDS
         for name, known in taken.items():
             service = ServiceWatch(config.services[name], self._file.folder, self._rows, self._clock, known.documents)
             goes_on = not starts and known.due_at is not None
