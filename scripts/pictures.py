@@ -20,7 +20,11 @@ from pathlib import Path
 
 import httpx
 
+from app.lifecycle import services
+from app.settings import Settings
+from tests.support.api_factory import ServedApi
 from tests.support.browser import chromium, visiting
+from tests.support.monitor_factory import keep_shown
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 ITEMS: Mapping[str, tuple[str, str]] = {
@@ -48,19 +52,20 @@ PICTURES: Mapping[str, DocumentPicture] = {
     "page-overview": DocumentPicture("/", ".verdict.good"),
     "page-series": DocumentPicture("/data/{load}?from=-3d&with={forecast}", "#chart[data-state=complete]", dark=True),
 }
+OF_WEBSITES: Mapping[str, DocumentPicture] = {"page-monitors": DocumentPicture("/monitors", "li.monitor.bad")}
+"""Taken of a service of its own, whose websites are down and would be told on the other pages."""
 WIDTH = 1200
 
 
-async def take(address: str) -> None:
-    """Every picture, of the service at the address."""
-    numbers = await stored(address)
+async def take(address: str, pictures: Mapping[str, DocumentPicture], numbers: Mapping[str, int]) -> None:
+    """These pictures, of the service at the address."""
     async with chromium() as browser:
-        for name, wanted in PICTURES.items():
+        for name, wanted in pictures.items():
             async with visiting(browser, width=WIDTH, dark=wanted.dark) as visit:
                 # An open page keeps a stream open, so that its network is never idle.
                 await visit.page.set_viewport_size({"width": WIDTH, "height": wanted.height})
                 await visit.page.goto(f"{address}{wanted.path.format(**numbers)}")
-                await visit.page.locator(wanted.ready).wait_for()
+                await visit.page.locator(wanted.ready).first.wait_for()
                 await visit.page.screenshot(path=FOLDER / f"{name}.png")
 
 
@@ -78,12 +83,16 @@ async def stored(address: str) -> dict[str, int]:
 
 
 @asynccontextmanager
-async def sandbox() -> AsyncIterator[str]:
-    """A service of synthetic data on a database of its own; its address."""
+async def sandbox(*, websites: bool = False) -> AsyncIterator[str]:
+    """A service of synthetic data on a database of its own, where it is chosen with websites; its address."""
     with tempfile.TemporaryDirectory(prefix="gridkeeper-pictures-") as name:
         folder = Path(name)
         own = {"SANDBOX": "1", "DATA_DIR": str(folder / "data"), "WEB__PORT": "0", "LOG__FORMAT": "json"}
         kept = {name: text for name, text in os.environ.items() if not name.startswith("GRIDKEEPER_")}
+        if websites:
+            chosen = {"sandbox": True, "data_dir": str(folder / "data")}
+            async with services(Settings.model_validate(chosen), lambda _text: None, made=True) as wiring:
+                await keep_shown(ServedApi("", wiring))
         log = folder / "log"
         with log.open("wb") as sink:
             process = await asyncio.create_subprocess_exec(
@@ -111,10 +120,12 @@ async def _address_in(log: Path, process: asyncio.subprocess.Process) -> str:
 
 async def main(address: str) -> None:
     if address:
-        await take(address)
+        await take(address, PICTURES, await stored(address))
         return
     async with sandbox() as started:
-        await take(started)
+        await take(started, PICTURES, await stored(started))
+    async with sandbox(websites=True) as started:
+        await take(started, OF_WEBSITES, {})
 
 
 if __name__ == "__main__":

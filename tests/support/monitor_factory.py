@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -81,3 +81,33 @@ async def keep_regions(api: ServedApi) -> int:
             where region = 'us'
         """)
     return found.website_id
+
+
+SHOWN: Mapping[str, tuple[str, Sequence[str]]] = {
+    "Shop": ("shop", (*[GOOD] * 40, BAD, *[GOOD] * 49)),
+    "Checkout": ("shop", (*[GOOD] * 80, *["status"] * 9)),
+    "Catalogue": ("shop", (*[GOOD] * 86, "refused", "refused")),
+    "Login": ("platform", (*[GOOD] * 90,)),
+    "Mail API": ("platform", (*[GOOD] * 60, "timeout", *[GOOD] * 28, "timeout")),
+    "Docs": ("platform", (*[GOOD] * 90,)),
+}
+"""As SHOWN in pictures of the docs: the group of each website and the reasons of its checks."""
+
+
+async def keep_shown(api: ServedApi) -> None:
+    """Websites for a picture of the docs; a service that runs beside it checks none of them."""
+    numbers = {}
+    for name, (group, reasons) in SHOWN.items():
+        host = name.lower().replace(" ", "-")
+        draft = WebsiteDraft(f"https://{host}.example/", name, check_interval=3600, labels={"group": group})
+        numbers[name] = await keep_website(api, draft, reasons)
+    services = api.container.probes()
+    await services.websites().annotate(numbers["Checkout"], None, "anna", acknowledged=True, note="provider informed")
+    now = api.container.clock().now()
+    move = MaintenanceDraft(
+        "Move", timedelta(hours=4), website_id=numbers["Catalogue"], starts_at=now - timedelta(hours=1)
+    )
+    await services.maintenance().add(move, "anna")
+    async with api.container.database().connection() as connection:
+        later = now + timedelta(hours=1)
+        await connection.execute("update website_states set due_at = $1, known_until = $1, break_until = null", later)

@@ -398,6 +398,7 @@ async def test_an_operator_with_a_phone_finds_the_website_that_is_down_acknowled
         assert visit.wrong == []
 
 
+@pytest.mark.long
 async def test_monitors_are_worked_with_a_keyboard_alone_and_without_scripts(browser: Browser, api: ServedApi) -> None:
     key = await api.key(AccessScope.OPERATE, name="night")
     async with visiting(browser, dark=True) as visit:
