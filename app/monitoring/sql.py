@@ -186,7 +186,19 @@ STORED_JOBS = """
     order by job.id
 """
 
+# What open backfills are about to bring is added up for each item and area once: a backfill of years has many windows, and
+# may be why there are many gaps.
 GAPS_BY_REASON = """
+    with coming as (
+        select w.item, w.area, range_agg(tstzrange(w.window_start, w.window_end)) as times
+        from backfill_windows as w
+        join backfills as backfill using (backfill_id)
+        where
+            backfill.finished_at is null
+            and backfill.cancelled_at is null
+            and w.state in ('pending', 'claimed')
+        group by w.item, w.area
+    )
     select
         reason,
         count(*) as gaps,
@@ -196,20 +208,10 @@ GAPS_BY_REASON = """
         count(*) filter (
             where
                 greatest(since, found_at) < $1::timestamptz - interval '1 hour'
-                and not exists (
-                    select from backfill_windows as w
-                    join backfills as backfill using (backfill_id)
-                    where
-                        backfill.finished_at is null
-                        and backfill.cancelled_at is null
-                        and w.state in ('pending', 'claimed')
-                        and w.item = gaps.item
-                        and w.area = gaps.area
-                        and w.window_start < gaps.gap_end
-                        and w.window_end > gaps.gap_start
-                )
+                and coalesce(not coming.times && tstzrange(gap_start, gap_end), true)
         ) as lasting
     from gaps
+    left join coming using (item, area)
     group by reason
     order by reason
 """
