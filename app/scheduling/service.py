@@ -123,6 +123,8 @@ class SchedulerService:
         self._database_error = ""
         self._stepped_down = ""
         self._stands_by = False
+        self._direct = False
+        """Whether the sessions are known to be ours alone."""
         self._short_terms = 0
         self._failing_since: float | None = None
         self._worked_in_term = False
@@ -165,7 +167,6 @@ class SchedulerService:
     async def run(self, stop: asyncio.Event) -> None:
         """Lead whenever no other replica does; returns, drained, after `stop` is set."""
         self._plan = self.plan
-        await self._leadership.check_direct()
         try:
             while not stop.is_set():
                 epoch = await self._campaign()
@@ -179,6 +180,9 @@ class SchedulerService:
     async def _campaign(self) -> int | None:
         self._round_at = time.monotonic()
         try:
+            if not self._direct:
+                await self._leadership.check_direct()
+                self._direct = True
             epoch = await self._leadership.campaign()
         except DatabaseUnavailable as error:
             if not self._database_error:

@@ -5,8 +5,9 @@ answers after --latency seconds; `serve` plans, and so many `gridkeeper worker` 
 itself. The budget of the token is raised to --per-minute in all of them, else it alone would be measured. Prints JSON
 lines: values and windows a second, and of the time that the places of all workers had: the share of the platform (its
 answers on the wire), of reading them, of the store, and the rest: the queue, claims, the budget, the processor that all
-share, and places that had nothing to do. The whole of the issue (20 workers, 60 areas, 30 items, 8 years) is
-`--workers 20 --areas 60 --items 30 --days 2920 --per-minute 100000`, and takes a machine of its own.
+share, and places that had nothing to do. With --seconds it measures a portion of the backfill and says how long the
+whole would take at the same rate, or at the budget of one token: `--workers 20 --areas 60 --items 30 --days 2920
+--per-minute 100000 --seconds 300`.
 """
 
 from __future__ import annotations
@@ -48,12 +49,14 @@ FOUND = """
         count(*) filter (where outcome = 'failed') as failed,
         sum(new + revised + unchanged) as values,
         extract(epoch from max(finished_at) - min(started_at))::float8 as seconds,
+        sum(requests) as requests,
         sum(api_seconds) as platform,
         sum(parse_seconds) as reading,
         sum(store_seconds) as store
     from collection_runs
     where window_end < now() - interval '8 days'
 """
+WHOLE = "select count(*) from backfill_windows"
 OPEN = "select count(*) from backfill_windows where state in ('pending', 'claimed')"
 
 HELD = """
@@ -75,12 +78,32 @@ def chosen() -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--latency", type=float, default=0.2)
     parser.add_argument("--per-minute", type=int, default=6000)
+    parser.add_argument("--seconds", type=float, default=0.0, help="end after so long; 0: with the backfill")
     return parser.parse_args()
 
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def environment(folder: Path, url: str, port: int, plan: Path, options: argparse.Namespace) -> dict[str, str]:
+    """The settings of all processes; without workers `serve` keeps its work to itself."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GRIDKEEPER_")}
+    around = kept | {
+        "GRIDKEEPER_SANDBOX": "1",
+        "GRIDKEEPER_DATABASE__URL": url,
+        "GRIDKEEPER_DATA_DIR": str(folder / "data"),
+        "GRIDKEEPER_ENTSOE__BASE_URL": f"http://127.0.0.1:{port}/api",
+        "GRIDKEEPER_ENTSOE__REQUESTS_PER_MINUTE": str(options.per_minute),
+        "GRIDKEEPER_ENTSOE__CONCURRENCY": str(max(8, options.concurrency)),
+        "GRIDKEEPER_SCHEDULER__PLAN_FILE": str(plan),
+        "GRIDKEEPER_BACKFILL__SHARE": "0.4",
+        "GRIDKEEPER_WEB__PORT": "0",
+    }
+    if options.workers:
+        around |= {"GRIDKEEPER_TASKS__BACKEND": "procrastinate", "GRIDKEEPER_TASKS__SERVE_CONCURRENCY": "0"}
+    return around
 
 
 class Processes:
@@ -113,20 +136,7 @@ def measure(options: argparse.Namespace, folder: Path, url: str, end: ExitStack)
     wanted = list(dict.fromkeys(items))[: options.items]
     plan = folder / "collection.yaml"
     plan.write_text(f"areas: [{places[0]}]\nitems: [{wanted[0]}]\njobs: {{}}\n")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GRIDKEEPER_")}
-    around = kept | {
-        "GRIDKEEPER_SANDBOX": "1",
-        "GRIDKEEPER_DATABASE__URL": url,
-        "GRIDKEEPER_DATA_DIR": str(folder / "data"),
-        "GRIDKEEPER_ENTSOE__BASE_URL": f"http://127.0.0.1:{port}/api",
-        "GRIDKEEPER_ENTSOE__REQUESTS_PER_MINUTE": str(options.per_minute),
-        "GRIDKEEPER_ENTSOE__CONCURRENCY": str(max(8, options.concurrency)),
-        "GRIDKEEPER_SCHEDULER__PLAN_FILE": str(plan),
-        "GRIDKEEPER_BACKFILL__SHARE": "0.4",
-        "GRIDKEEPER_WEB__PORT": "0",
-    }
-    if options.workers:
-        around |= {"GRIDKEEPER_TASKS__BACKEND": "procrastinate", "GRIDKEEPER_TASKS__SERVE_CONCURRENCY": "0"}
+    around = environment(folder, url, port, plan, options)
     program = Processes(around, end, folder)
     program.begin("sandbox", "--port", str(port), "--limit", "0", "--latency", str(options.latency))
     program.run("migrate")
@@ -142,32 +152,56 @@ def measure(options: argparse.Namespace, folder: Path, url: str, end: ExitStack)
     queued = program.run("backfill", "start", "--sandbox", *ask, *span, "--concurrency", at_once)
     told("queued", said=re.sub(r"\s+", " ", queued).strip())
     with psycopg.connect(url, autocommit=True) as connection:
-        held = _follow(connection)
+        held = _follow(connection, options.seconds)
         _tell(connection, options)
         told("connections", most=sum(held.values()), by_name=held)
+        if options.seconds:
+            _extrapolate(connection)
 
 
-def _follow(connection: psycopg.Connection) -> dict[str, int]:
-    """Most connections by name until every window of the backfill has ended; SystemExit where nothing moves any more."""
+def _follow(connection: psycopg.Connection, seconds: float) -> dict[str, int]:
+    """Most connections by name until every window of the backfill has ended, or so long after the first one has.
+
+    SystemExit where nothing moves any more.
+    """
     left, moved = -1, time.monotonic()
+    begun = 0.0
     most: dict[str, int] = {}
-    while left:
+    while left and not (begun and seconds and time.monotonic() - begun > seconds):
         time.sleep(0.5)
         held: dict[str, int] = dict(connection.execute(HELD).fetchall())
         most = {name: max(most.get(name, 0), held.get(name, 0)) for name in {*most, *held}}
         row = connection.execute(OPEN).fetchone()
         now = int(row[0]) if row else 0
         if now != left:
+            begun = begun or (time.monotonic() if left >= 0 else 0.0)
             left, moved = now, time.monotonic()
         if time.monotonic() - moved > PATIENCE:
             raise SystemExit(f"bench_scale: {left} windows did not move for {PATIENCE:g} s")
     return most
 
 
+def _extrapolate(connection: psycopg.Connection) -> None:
+    """The whole at the rate of the portion, and at the budget of one token, whichever ends it."""
+    row, every = connection.execute(FOUND).fetchone(), connection.execute(WHOLE).fetchone()
+    assert row is not None
+    assert every is not None
+    windows, _, values, seconds, requests, *_ = row
+    hours = every[0] / (windows / seconds) / 3600
+    told(
+        "whole",
+        windows=every[0],
+        portion=round(windows / every[0], 4),
+        values=round(int(values) / windows * every[0]),
+        hours_at_this_rate=round(hours, 1),
+        hours_at_360_requests_a_minute=round(int(requests) / windows * every[0] / 360 / 60, 1),
+    )
+
+
 def _tell(connection: psycopg.Connection, options: argparse.Namespace) -> None:
     row = connection.execute(FOUND).fetchone()
     assert row is not None
-    windows, failed, values, seconds, platform, reading, store = row
+    windows, failed, values, seconds, _, platform, reading, store = row
     places = options.concurrency * max(1, options.workers) * seconds
     told(
         "rate",

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from app.clock import until_beat
 from app.errors import AppError
 from app.logging import OutageLog
 
@@ -41,7 +42,7 @@ async def guard(server: RestartableServer, *, look: float = LOOK_SECONDS) -> Non
     log, pause = structlog.get_logger(), look
     failing = OutageLog("embedded_database_start_failed", "embedded_database_start_recovered", level="error")
     while True:
-        await asyncio.sleep(pause)
+        await asyncio.sleep(until_beat(look) if pause == look else pause)
         if server.runs:
             continue
         if pause == look:

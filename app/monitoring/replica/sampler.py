@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from app.clock import Clock
+from app.clock import Clock, until_beat
 from app.errors import DatabaseUnavailable
 from app.monitoring.models import Sample
 from app.monitoring.recorder import MetricsRecorder
@@ -63,7 +63,7 @@ class ResourceSampler:
     async def _watch_lag(self, stop: asyncio.Event) -> None:
         until = time.monotonic() + self._seconds
         while not stop.is_set() and (left := until - time.monotonic()) > 0:
-            step, begun = min(LAG_STEP, left), time.monotonic()
+            step, begun = min(until_beat(LAG_STEP), left), time.monotonic()
             await asyncio.sleep(step)
             self._lag = max(self._lag, time.monotonic() - begun - step)
 

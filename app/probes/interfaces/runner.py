@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.clock import Clock
+from app.clock import Clock, until_beat
 from app.db.feed.notices import INTERFACES, News, Notices
 from app.errors import DatabaseUnavailable
 from app.logging import OutageLog
@@ -36,7 +36,7 @@ from app.probes.sharing.leases import ShardLeases
 from app.probes.sharing.shares import SHARDS
 from app.probes.websites.network_watch import NetworkWatch
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS, IDLE_SECONDS = 0.5, 1.0
 SHORTEST_WAIT = 0.02
 REQUESTS_SECONDS = 15.0
 """A notice that somebody asks for a cycle may be lost with its connection."""
@@ -129,6 +129,9 @@ class InterfaceRunner:
                     service.keep_again()
 
     def _seconds(self) -> float:
+        """Until the next look; who has nothing to probe looks together with all else that looks from time to time."""
+        if not self._services:
+            return until_beat(IDLE_SECONDS)
         now = self._clock.now()
         nearest = min(((one.slot - now).total_seconds() for one in self._services.values()), default=LOOK_SECONDS)
         return min(LOOK_SECONDS, max(SHORTEST_WAIT, nearest))
@@ -349,7 +352,7 @@ class InterfaceRunner:
 
     async def _write_each(self) -> None:
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.sleep(FLUSH_SECONDS if self._services else until_beat(IDLE_SECONDS))
             await self._write()
 
     async def _write(self) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from app.clock import Clock
+from app.clock import Clock, until_beat
 from app.db.feed.notices import WEBSITES, News, Notices
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.logging import OutageLog
@@ -30,7 +30,7 @@ from app.probes.websites.state import after_check
 from app.probes.websites.wheel import DueWheel
 from app.settings import ProbeSettings
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS, IDLE_SECONDS = 0.5, 2.0
 SHORTEST_WAIT = 0.02
 RELOAD_GAP = 0.4
 """Many changes within it are read at once."""
@@ -141,7 +141,13 @@ class WebsiteRunner:
             await self.look(news.taken())
         except DatabaseUnavailable as error:
             self._away.met(error)
-        await news.wait(min(LOOK_SECONDS, max(SHORTEST_WAIT, self._wheel.seconds_until_next(self._clock.now()))))
+        await news.wait(self._seconds())
+
+    def _seconds(self) -> float:
+        """Until the next look; who has nothing to check looks together with all else that looks from time to time."""
+        if not self._websites and not self._under_way:
+            return until_beat(IDLE_SECONDS)
+        return min(LOOK_SECONDS, max(SHORTEST_WAIT, self._wheel.seconds_until_next(self._clock.now())))
 
     async def look(self, said: Iterable[str] = ()) -> None:
         """Hold on to the shards, follow what people changed (the numbers that were `said`), and begin what is due."""

@@ -28,7 +28,7 @@ from app.tasks.backend import TaskStats
 from app.web.metrics.delivery import DeliveryMetrics
 from app.web.metrics.tasks import TaskEnds
 
-LAG_SECONDS = 0.5
+LAG_SECONDS = 1.0
 _LAG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 _RESPONSE = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)

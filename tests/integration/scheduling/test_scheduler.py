@@ -82,6 +82,23 @@ async def test_a_replica_that_wins_but_cannot_plan_is_not_ready_and_says_why(dat
         await until(lambda: scheduler.status().ready and scheduler.status().role == "leader")
 
 
+async def test_a_database_that_is_lost_at_the_first_look_is_looked_at_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler, lost = service(database, every_kind(Remembering())), [DatabaseUnavailable("cut")]
+    check = scheduler._leadership.check_direct
+
+    async def cut_once() -> None:
+        if lost:
+            raise lost.pop()
+        await check()
+
+    monkeypatch.setattr(scheduler._leadership, "check_direct", cut_once)
+    async with serving(scheduler):
+        await until(lambda: scheduler.status().role == "leader")
+    assert not lost
+
+
 async def test_a_restart_keeps_the_next_run_times_and_runs_nothing_again(database: Database) -> None:
     async with serving(service(database, every_kind(Remembering()))):
         await runs_until(database, done_at_once)
