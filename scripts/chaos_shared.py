@@ -98,7 +98,11 @@ LEFT = LEFT_BEHIND | {
     """,
     "a message is stuck": """
         select notification_id, channel, attempts, not_before, error
-        from notifications where status = 'waiting' and not_before < clock_timestamp() - interval '1 minute'
+        from notifications
+        where
+            status = 'waiting'
+            -- Until then there was somebody to send it; a dead process holds on to its messages for a minute.
+            and greatest(not_before, claimed_until) < (select max(finished_at) from job_runs) - interval '3 minutes'
     """,
 }
 
