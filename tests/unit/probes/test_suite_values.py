@@ -78,6 +78,25 @@ def test_what_an_answer_gives_is_taken_and_what_it_lacks_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("pattern", "page", "taken"),
+    [
+        ('name="csrf" value="([^"]+)"', b'<input name="csrf" value="a&#x2B;b&amp;c">', "a+b&c"),
+        ("csrf-[0-9]+", b"x csrf-12 y", "csrf-12"),
+        ("caf(.)", "café".encode("latin-1"), "é"),
+        ("a(b)?", b"ac", None),
+        ("gone", b"here", None),
+    ],
+)
+def test_a_value_is_taken_out_of_a_text_by_a_pattern(pattern: str, page: bytes, taken: str | None) -> None:
+    found, problems = taken_values(
+        (TakenValue("csrf", TakePlace.MATCH, pattern),),
+        answer(page, headers=(("Content-Type", "text/html; charset=latin-1"),)),
+    )
+    said = [f"the answer has nothing at match {pattern} for csrf"]
+    assert (found, problems) == (({}, said) if taken is None else ({"csrf": taken}, []))
+
+
 def test_cookies_follow_what_answers_set_and_take_away() -> None:
     cookies = {"old": "1", "older": "2", "kept": "3"}
     follow_cookies(

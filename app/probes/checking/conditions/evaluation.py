@@ -73,7 +73,7 @@ class _Body:
 
     def text(self) -> str:
         if self._text is None:
-            self._text = self._response.body.decode(_charset(self._response.header("content-type")), "replace")
+            self._text = self._response.body.decode(charset_of(self._response.header("content-type")), "replace")
         return self._text
 
     def document(self) -> Any:
@@ -85,7 +85,7 @@ class _Body:
         return self._document
 
 
-def _charset(content_type: str | None) -> str:
+def charset_of(content_type: str | None) -> str:
     message = Message()
     message["content-type"] = content_type or "text/plain"
     charset = str(message.get_param("charset", "utf-8"))

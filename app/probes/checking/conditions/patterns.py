@@ -17,12 +17,12 @@ _MEMORY = 8 << 20
 
 
 @lru_cache(maxsize=4096)
-def parse_pattern(pattern: str) -> Any:
-    """The compiled pattern; ConfigurationError with the reason where it cannot be used."""
+def parse_pattern(pattern: str, *, captures: bool = False) -> Any:
+    """The compiled pattern; ConfigurationError with the reason where it cannot be used. Its groups count only on wish."""
     if len(pattern) > LONGEST_SEARCH:
         raise ConfigurationError(f"the pattern has {len(pattern)} characters; {LONGEST_SEARCH} are allowed")
     options = re2.Options()
-    options.log_errors, options.never_capture, options.max_mem = False, True, _MEMORY
+    options.log_errors, options.never_capture, options.max_mem = False, not captures, _MEMORY
     try:
         compiled = re2.compile(pattern, options)
     except re2.error as error:

@@ -18,11 +18,13 @@ class TakePlace(StrEnum):
     JSON = "json"
     HEADER = "header"
     COOKIE = "cookie"
+    MATCH = "match"
+    """A pattern that the text of the answer holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class TakenValue:
-    """A value that an answer gives to the steps after it; `what` is a JSONPath, or the name of a header or a cookie."""
+    """A value that an answer gives to the steps after it; `what` is a JSONPath, the name of a header or a cookie, or a pattern."""
 
     name: str
     place: TakePlace

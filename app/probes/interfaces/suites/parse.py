@@ -10,6 +10,7 @@ from app.errors import ConfigurationError
 from app.kit.yaml.fields import Fields, suggestion
 from app.probes.checking.conditions.json_path import parse_json_path
 from app.probes.checking.conditions.parse import parse_condition
+from app.probes.checking.conditions.patterns import parse_pattern
 from app.probes.checking.targets import check_request
 from app.probes.interfaces.suites.models import SuiteConfig, SuiteStep, TakenValue, TakePlace
 from app.probes.interfaces.suites.requests import step_request
@@ -154,13 +155,19 @@ def _takes(entry: Fields) -> Iterator[TakenValue]:
 
 
 def _taken(name: str, text: str) -> TakenValue:
-    """A JSONPath, `header NAME` or `cookie NAME`."""
+    """A JSONPath, `header NAME`, `cookie NAME` or `match PATTERN`."""
     if text.startswith("$"):
         return TakenValue(name, TakePlace.JSON, parse_json_path(text).text)
     place, _, what = text.strip().partition(" ")
+    if place == TakePlace.MATCH and what.strip():
+        if parse_pattern(what.strip(), captures=True).groups > 1:
+            raise ConfigurationError(f"{what[:50]!r} has several groups; write (?:…) for those that are not taken")
+        return TakenValue(name, TakePlace.MATCH, what.strip())
     if place in {TakePlace.HEADER, TakePlace.COOKIE} and what.strip():
         return TakenValue(name, TakePlace(place), what.strip())
-    raise ConfigurationError(f"{text[:50]!r} takes nothing; write it as $.token, header ETag or cookie session")
+    raise ConfigurationError(
+        f"{text[:50]!r} takes nothing; write it as $.token, header ETag, cookie session or match PATTERN"
+    )
 
 
 def _check_values(suite: SuiteConfig, steps: list[tuple[Fields, SuiteStep]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -9,7 +10,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from app.probes.checking.conditions.evaluation import charset_of
 from app.probes.checking.conditions.json_path import parse_json_path
+from app.probes.checking.conditions.patterns import parse_pattern
 from app.probes.checking.targets import parse_target
 from app.probes.interfaces.suites.models import SuiteStep, TakenValue, TakePlace
 from app.probes.interfaces.suites.templates import (
@@ -133,11 +136,22 @@ def _found(taken: TakenValue, document: Any, result: CheckResult) -> Any:
         cookies: dict[str, str] = {}
         follow_cookies(cookies, result)
         return cookies.get(taken.what)
+    if taken.place is TakePlace.MATCH:
+        content_type = next((value for name, value in result.headers if name.lower() == "content-type"), None)
+        return matched(taken.what, result.body.decode(charset_of(content_type), "replace"))
     try:
         found = parse_json_path(taken.what).find(document) if document is not None else []
     except ValueError:
         return None
     return found[0] if found else None
+
+
+def matched(pattern: str, text: str) -> str | None:
+    """What the group of a pattern, or all of it, stands for in a text; what HTML writes as `&amp;` is read."""
+    found = parse_pattern(pattern, captures=True).search(text)
+    if found is None:
+        return None
+    return html.unescape((found[1] if found.re.groups else found[0]) or "") or None
 
 
 def secrets_of(values: SuiteValues, cookies: Iterable[str]) -> Iterator[str]:
