@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.probes.websites import state as machine
-from app.probes.websites.models import OURS, CheckState, StatusWindow, WebsiteDraft, WebsiteStatus, WindowKind
+from app.probes.websites.availability import availability_of, since_known
+from app.probes.websites.models import (
+    OURS,
+    CheckState,
+    StatusWindow,
+    Website,
+    WebsiteDraft,
+    WebsiteStatus,
+    WindowKind,
+)
 from app.probes.websites.state import BREAK_JITTER, BREAK_LONGEST, CheckPolicy, StateStep
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -52,7 +61,10 @@ class Kept:
             open_ones = [one for one in self.windows if one.kind is change.kind and one.end is None]
             assert len(open_ones) == 1
             self.windows.remove(open_ones[0])
-            self.windows.append(replace(open_ones[0], end=change.end))
+            # One that would end where it began never was.
+            assert change.end is not None
+            if change.end > open_ones[0].start:
+                self.windows.append(replace(open_ones[0], end=change.end))
 
     def edit(self, draft: WebsiteDraft, at: datetime) -> None:
         self.take(machine.edited(self.state, self.draft, draft, at))
@@ -68,6 +80,26 @@ def holds(kept: Kept) -> None:
     assert (WindowKind.PAUSED in lasting) == (not kept.draft.enabled)
     assert (WindowKind.UNKNOWN in lasting) == kept.state.unknown
     assert (WindowKind.DOWN in lasting) == (kept.state.status is WebsiteStatus.DOWN)
+
+
+def shows(kept: Kept, now: datetime) -> None:
+    """What people are shown is what the windows say, since when they say it; and the times add up."""
+    website = Website(1, kept.draft, T0, T0, kept.state)
+    windows = [*kept.windows, *since_known(website, now)]
+    lasting = {one.kind: one.start for one in windows if one.start <= now and (one.end is None or one.end > now)}
+    kinds = (WindowKind.PAUSED, WindowKind.UNKNOWN, WindowKind.DOWN)
+    expected = next((WebsiteStatus(kind) for kind in kinds if kind in lasting), WebsiteStatus.UP)
+    assert website.status(now) is expected
+    if expected is WebsiteStatus.UP:
+        started = website.since(now)
+        assert not any(
+            one.kind in {WindowKind.DOWN, WindowKind.PAUSED} and (one.end is None or one.end > started)
+            for one in windows
+        )
+    else:
+        assert website.since(now) == lasting[WindowKind(expected)]
+    found = availability_of(windows, T0, now)
+    assert found.up + found.down + found.unknown + found.paused + found.maintenance == now - T0
 
 
 @given(POLICIES, EVENTS, st.lists(STEPS, min_size=40, max_size=40))
@@ -94,6 +126,34 @@ def test_windows_never_overlap_and_say_what_the_state_says(
                 assert kept.state.due_at > end
                 assert kept.state.due_at <= end + max(policy.interval * 1.1, BREAK_LONGEST * (1 + BREAK_JITTER)) * 2
         holds(kept)
+        for later in (timedelta(0), timedelta(seconds=30), timedelta(hours=5)):
+            shows(kept, max(now + timedelta(seconds=1), kept.state.latest_at) + later)
+
+
+@given(POLICIES, st.lists(st.sampled_from(["timeout", OURS, OURS]), max_size=12))
+def test_a_website_that_never_answered_is_unknown_until_its_failures_are_confirmed(
+    policy: CheckPolicy, reasons: list[str]
+) -> None:
+    first = machine.begun(T0, enabled=True)
+    kept, at, in_a_row, failed_at = Kept(first.state), T0, 0, T0
+    kept.take(first)
+    for reason in reasons:
+        at += timedelta(seconds=20)
+        kept.take(machine.after_check(kept.state, policy, at, reason, now=at))
+        failed_at = at if reason != OURS and not in_a_row else failed_at
+        in_a_row = 0 if reason == OURS else in_a_row + 1
+        if in_a_row >= policy.failures:
+            break
+        assert Website(1, DRAFT, T0, T0, kept.state).status(at) is WebsiteStatus.UNKNOWN
+        assert [(one.kind, one.start, one.end) for one in kept.windows] == [(WindowKind.UNKNOWN, T0, None)]
+        shows(kept, at)
+    else:
+        return
+    shows(kept, at)
+    assert [(one.kind, one.start, one.end) for one in kept.windows] == [
+        (WindowKind.UNKNOWN, T0, failed_at),
+        (WindowKind.DOWN, failed_at, None),
+    ]
 
 
 @given(POLICIES, st.integers(1, 12))

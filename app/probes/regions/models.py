@@ -23,10 +23,7 @@ class RegionView:
 
     def status(self, now: datetime) -> WebsiteStatus:
         """What the region votes for; `unknown`: it has no vote, because it is silent or saw nothing itself."""
-        state = self.state
-        if state.unknown or state.known_until is None or state.known_until < now:
-            return WebsiteStatus.UNKNOWN
-        return state.status
+        return self.state.status_at(now)
 
 
 def needed(quorum: int, regions: int) -> int:

@@ -30,7 +30,7 @@ class WebsiteRegionResource(Resource):
         return cls(
             region=view.region,
             status=view.status(now),
-            status_since=state.changed_at,
+            status_since=state.since(now),
             reason=state.reason,
             failures=state.failures,
             checked_at=state.checked_at,

@@ -18,7 +18,7 @@ UP, DOWN, UNKNOWN = WebsiteStatus.UP, WebsiteStatus.DOWN, WebsiteStatus.UNKNOWN
 
 
 def decided(before: WebsiteStatus, ups: int, downs: int, silent: int, quorum: int) -> WebsiteStatus | None:
-    """The status by so many votes; None where fewer than the quorum vote, so that nobody can know.
+    """The status by so many votes; None where fewer than the quorum vote, so that nobody can know, or nothing was decided yet.
 
     Once so many say down, it is. It is up when those without a vote could not make it down either, or when as many as the
     quorum say up; between the two it stays as it was, so that a region that falls silent ends no downtime.
@@ -27,7 +27,9 @@ def decided(before: WebsiteStatus, ups: int, downs: int, silent: int, quorum: in
         return None
     if downs >= quorum:
         return DOWN
-    return UP if downs + silent < quorum or ups >= quorum else before
+    if downs + silent < quorum or ups >= quorum:
+        return UP
+    return None if before is UNKNOWN else before
 
 
 def after_vote(
@@ -40,23 +42,26 @@ def after_vote(
     downs = [found for status, found in votes if status is DOWN]
     status = decided(state.status, len(ups), len(downs), len(views) - len(ups) - len(downs), quorum)
     blind = status is None
-    changes = _knowledge(state, placed, blind=blind)
+    changes, unknown_since = _knowledge(state, placed, blind=blind)
     seen = replace(
         state,
         version=state.version + 1,
         latest_at=placed,
         checked_at=placed,
         unknown=blind,
-        due_at=_next_due(views, placed),
+        due_at=_next_due(views, now),
         failures=max(view.state.failures for view in views),
         break_until=_break(views),
         reason=_reason(downs if status is DOWN else [view.state for view in views] if blind else []),
-        known_until=state.known_until if blind else max(placed, _spoken_until([*ups, *downs], quorum)),
+        known_until=unknown_since if blind else max(placed, _spoken_until([*ups, *downs], quorum)),
     )
     if status is None or status is state.status:
         return StateStep(seen, tuple(changes))
     if status is DOWN:
         began = min(max(sorted(one.changed_at for one in downs)[quorum - 1], state.changed_at), placed)
+        if state.unknown and state.status is UNKNOWN:
+            # What was never up is down since as many failed, and not since it was known.
+            changes = [WindowChange(WindowKind.UNKNOWN, None, began)]
         changes.append(WindowChange(WindowKind.DOWN, began, reason=seen.reason))
         return StateStep(replace(seen, status=DOWN, changed_at=began), tuple(changes))
     if state.status is not DOWN:
@@ -67,20 +72,21 @@ def after_vote(
     return StateStep(replace(seen, status=UP, changed_at=ended), tuple(changes))
 
 
-def _next_due(views: Sequence[RegionView], placed: datetime) -> datetime:
-    """The next check of any region; of one that is silent what it missed is none."""
-    dues = [view.state.due_at for view in views]
-    return min((due for due in dues if due > placed), default=min(dues))
-
-
-def _knowledge(state: CheckState, placed: datetime, *, blind: bool) -> list[WindowChange]:
-    """The windows in which nobody knew how it was."""
-    if state.unknown:
-        return [] if blind else [WindowChange(WindowKind.UNKNOWN, None, placed)]
+def _knowledge(state: CheckState, placed: datetime, *, blind: bool) -> tuple[list[WindowChange], datetime | None]:
+    """The windows in which nobody knew how it was, and since when nobody knows, where the results of before say it."""
     until = state.known_until
+    if state.unknown:
+        return [] if blind else [WindowChange(WindowKind.UNKNOWN, None, placed)], until
     if blind:
-        return [WindowChange(WindowKind.UNKNOWN, placed if until is None else min(placed, until), reason=OURS)]
-    return [] if until is None or until >= placed else [WindowChange(WindowKind.UNKNOWN, until, placed)]
+        since = placed if until is None else min(placed, until)
+        return [WindowChange(WindowKind.UNKNOWN, since, reason=OURS)], since
+    return [] if until is None or until >= placed else [WindowChange(WindowKind.UNKNOWN, until, placed)], None
+
+
+def _next_due(views: Sequence[RegionView], now: datetime) -> datetime:
+    """When the next region looks; one that should have long ago may be one that no process has."""
+    dues = [view.state.due_at for view in views]
+    return min([due for due in dues if due > now] or dues)
 
 
 def _spoken_until(voters: Sequence[CheckState], quorum: int) -> datetime:

@@ -123,25 +123,42 @@ def after_check(
     placed = _after(state, at)
     if reason == OURS:
         return _blind(state, policy, placed, now)
-    changes: list[WindowChange] = []
-    if state.unknown:
-        changes.append(WindowChange(WindowKind.UNKNOWN, None, placed))
-    elif missed := _missed(state, placed):
-        changes += missed
-    if changes and state.status is not WebsiteStatus.DOWN:
+    before = state
+    if _looked_away(state, policy, placed):
         # What was not confirmed before nobody looked is too old to be half of a confirmation.
-        state = replace(state, failures=0, first_failed_at=None, breaks=0, break_until=None)
-    elif changes:
-        state = replace(state, successes=0, first_succeeded_at=None)
-    state = replace(state, unknown=False, checked_at=placed, latest_at=placed, reason=reason, version=state.version + 1)
+        if state.status is WebsiteStatus.DOWN:
+            state = replace(state, successes=0, first_succeeded_at=None)
+        else:
+            state = replace(state, failures=0, first_failed_at=None, breaks=0, break_until=None)
+    state = replace(state, checked_at=placed, latest_at=placed, reason=reason, version=state.version + 1)
     if reason:
         state, change = _failed(state, policy, placed, reason)
         state = _broken(state, now, jitter)
     else:
         state, change = _succeeded(state, policy, placed)
+    state = replace(state, unknown=state.status is WebsiteStatus.UNKNOWN)
     due = next_due(state, policy, now)
-    known_until = max(placed, due) + policy.grace
+    known_until = None if state.unknown else max(placed, due) + policy.grace
+    changes = _known_again(before, state, placed)
     return StateStep(replace(state, due_at=due, known_until=known_until), (*changes, *change))
+
+
+def _looked_away(state: CheckState, policy: CheckPolicy, at: datetime) -> bool:
+    """Whether nobody looked, or saw anything, between the last check and this one."""
+    if state.status is WebsiteStatus.UNKNOWN:
+        return state.reason == OURS or at > state.due_at + policy.grace
+    return state.unknown or bool(_missed(state, at))
+
+
+def _known_again(before: CheckState, state: CheckState, at: datetime) -> list[WindowChange]:
+    """The end of the time in which nobody knew: what was never up is down since its first failed check."""
+    if not before.unknown:
+        lasting = [WindowChange(WindowKind.UNKNOWN, at)] if state.unknown else []
+        return [*_missed(before, at), *lasting]
+    if state.unknown:
+        return []
+    never = before.status is WebsiteStatus.UNKNOWN and state.status is WebsiteStatus.DOWN
+    return [WindowChange(WindowKind.UNKNOWN, None, state.changed_at if never else at)]
 
 
 def _after(state: CheckState, at: datetime) -> datetime:
@@ -158,16 +175,20 @@ def _missed(state: CheckState, at: datetime) -> list[WindowChange]:
 def _blind(state: CheckState, policy: CheckPolicy, at: datetime, now: datetime) -> StateStep:
     """This machine saw nothing: neither a confirmation nor a failure, and nobody knows how the website is."""
     changes: tuple[WindowChange, ...] = ()
+    known_until = state.known_until
     if not state.unknown:
-        start = at if state.known_until is None else min(at, state.known_until)
-        changes = (WindowChange(WindowKind.UNKNOWN, start, reason=OURS),)
+        known_until = at if known_until is None else min(at, known_until)
+        changes = (WindowChange(WindowKind.UNKNOWN, known_until, reason=OURS),)
     due = now + min(policy.interval, policy.retry * 3)
     # A website whose checks pause is not asked more often because of us.
     due = max(due, state.break_until) if state.break_until else due
     return StateStep(
-        replace(state, unknown=True, checked_at=at, latest_at=at, due_at=due, reason=OURS, version=state.version + 1),
+        replace(
+            state, unknown=True, known_until=known_until, checked_at=at, latest_at=at, due_at=due, reason=OURS,
+            version=state.version + 1,
+        ),
         changes,
-    )
+    )  # fmt: skip
 
 
 def _failed(

@@ -45,8 +45,8 @@ def test_the_rows_are_what_was_chosen_in_that_order() -> None:
     website = Thing(
         website_id=1,
         draft=Thing(name="Shop", labels={"group": "sales"}),
-        state=Thing(changed_at=NOW),
         status=lambda _now: WebsiteStatus.DOWN,
+        since=lambda _now: NOW,
     )
     job = Thing(job=Thing(name="prices"), last=Thing(outcome=JobOutcome.FAILED, finished_at=NOW))
     waits = Thing(job=Thing(name="loads"), last=None)

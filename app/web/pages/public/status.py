@@ -162,7 +162,7 @@ def _series(name: str, health: Health) -> list[StatusRow]:
 
 def _website(website: Website, facts: StatusFacts, now: datetime) -> StatusRow:
     status = website.status(now)
-    name, since = website.draft.name, website.state.changed_at
+    name, since = website.draft.name, website.since(now)
     planned = any(one.start <= now < (one.end or now) for one in facts.planned.get(website.website_id, ()))
     if status is WebsiteStatus.DOWN and planned:
         return StatusRow(name, Standing.IDLE, gettext("down in maintenance"), since)
