@@ -216,6 +216,25 @@ def checked_in(now: str, usual: str) -> str:
     """
 
 
+REGION_SERVED = """
+    insert into probe_holders (work, holder, seen_until)
+    values ('websites in eu', 'one', now() + interval '10 seconds'), ('websites in us', 'gone', now() - interval '1 minute')
+"""
+# Both regions took as long as they usually do, or `us` takes more than its own days.
+IN_REGIONS = """
+    with said as (
+        update website_checks set region = 'us'
+    ), near as (
+        insert into website_checks (website_id, at, ok, reason, total_ms, region)
+        select 1, now() - number * interval '5 minutes' - interval '1 second', true, '', 20, 'eu'
+        from generate_series(1, 5) as number
+    )
+    insert into website_region_days (website_id, region, start_at, good, total_ms)
+    select 1, region, now() - number * interval '1 day', 10, 10 * usual
+    from generate_series(2, 12) as number, (values ('eu', 20), ('us', 300)) as one (region, usual)
+"""
+
+
 def downtimes(many: int, length: str, apart: str) -> str:
     """Downtimes of the website, the last one as long ago as they lie apart."""
     return f"""
@@ -421,6 +440,20 @@ CASES = (
         {"id": "1", "website": "A", "group": "shop"},
         (website("down"), seen_by("15 minutes", eu="down", us="down", ap="unknown")),
         "down in eu",
+    ),
+    Case(
+        "website_region_unserved",
+        (website("up"), seen_by("1 minute", eu="up", us="unknown"), REGION_SERVED),
+        {"region": "us"},
+        (website("up"), seen_by("1 minute", eu="up"), REGION_SERVED),
+        "GRIDKEEPER_PROBES__REGION=us; for one: A",
+    ),
+    Case(
+        "website_slow",
+        (website("up"), seen_by("1 day", eu="up", us="up"), checked_in("1200", "100"), IN_REGIONS),
+        {"id": "1", "website": "A", "group": "shop", "region": "us"},
+        (website("up"), seen_by("1 day", eu="up", us="up"), checked_in("300", "100"), IN_REGIONS),
+        "1200 ms in us, usually 300 ms",
     ),
     Case(
         "website_slow",

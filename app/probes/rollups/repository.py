@@ -52,6 +52,9 @@ class RollupRepository:
             first = await connection.fetchval(sql.FIRST) if known is None else known - sql.AGAIN
         if first is None:
             return
+        for day in _settled_days(first if known is None else known, end):
+            async with self._database.transaction() as connection:
+                await connection.execute(sql.ADD_REGION_DAY, day, day + STEP)
         start = first.replace(minute=0, second=0, microsecond=0)
         while start < end:
             next_start = min(start + STEP, end)
@@ -76,6 +79,17 @@ class RollupRepository:
         statement = sql.HOURS_OF if length is RollupLength.HOUR else sql.DAYS_OF
         async with self._database.connection() as connection:
             return [_rollup(row) for row in await connection.fetch(statement, website_id, start, end)]
+
+
+def _settled_days(since: datetime, until: datetime) -> list[datetime]:
+    """Days of UTC that came to rest in the time: nothing of them is added up again."""
+    day = since.replace(hour=0, minute=0, second=0, microsecond=0) - STEP
+    found = []
+    while day + STEP + sql.AGAIN <= until:
+        if day + STEP + sql.AGAIN > since:
+            found.append(day)
+        day += STEP
+    return found
 
 
 def _rollup(row: Record) -> WebsiteRollup:

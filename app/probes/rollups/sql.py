@@ -8,7 +8,8 @@ from app.db.retention import Retention
 
 HOURS = Retention("website_hours", "start_at", "probes.hourly_days")
 DAYS = Retention("website_days", "start_at", "probes.daily_days")
-RETAINED = (HOURS, DAYS)
+REGION_DAYS = Retention("website_region_days", "start_at", timedelta(days=60))
+RETAINED = (HOURS, DAYS, REGION_DAYS)
 AGAIN = timedelta(hours=3)
 """So much of what was added up is added up again: results may have waited for the database."""
 
@@ -82,6 +83,17 @@ ADD_DAYS = f"""
     {_NEW}
 """  # noqa: S608  names of columns
 
+# Of websites that name regions, a day at a time: what one region takes says nothing of another.
+ADD_REGION_DAY = """
+    insert into website_region_days (website_id, region, start_at, good, total_ms)
+    select c.website_id, c.region, $1, count(*), sum(c.total_ms::float8)
+    from websites as w
+    join website_checks as c using (website_id)
+    where w.regions <> '{}' and c.region <> '' and c.ok and c.at >= $1 and c.at < $2
+    group by c.website_id, c.region
+    on conflict (website_id, region, start_at) do update set good = excluded.good, total_ms = excluded.total_ms
+"""
+
 # Days that lie within the range, and the hours at its ends that do not make a day.
 LATENCIES = """
     with whole as (
@@ -115,3 +127,4 @@ DAYS_OF = HOURS_OF.replace("website_hours", "website_days")
 
 FORGET_HOURS = "delete from website_hours where website_id = $1"
 FORGET_DAYS = "delete from website_days where website_id = $1"
+FORGET_REGION_DAYS = "delete from website_region_days where website_id = $1"

@@ -13,6 +13,7 @@ from app.probes.checking.conditions.parse import parse_condition
 from app.probes.checking.targets import parse_proxy
 from app.probes.regions.models import MOST_REGIONS
 from app.probes.websites.addresses import LONGEST_URL, checked_url
+from app.probes.websites.limit_labels import wrong_limit
 from app.probes.websites.models import HIDDEN, LONGEST_INTERVAL, MOST_CONFIRMATIONS, SHORTEST_INTERVAL
 
 LONGEST_TIMEOUT = 55.0
@@ -73,6 +74,8 @@ def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
             raise ValueError(f"{name[:60]!r} is no name of a label; take letters, digits and _")
         if not value or len(value) > 200 or not value.isprintable():
             raise ValueError(f"the label {name} has 1 to 200 characters and no line breaks")
+    if wrong := wrong_limit(labels):
+        raise ValueError(wrong)
     return labels
 
 

@@ -30,15 +30,30 @@ async def test_what_is_added_up_is_what_was_measured(database_url: str) -> None:
         websites, rows = WebsiteRepository(database), RollupRepository(database)
         await rows.add_up(END)
         found = await websites.add(WebsiteDraft("https://a.example", "A"), T0)
+        near = await websites.add(WebsiteDraft("https://b.example", "B", regions=("eu", "us")), T0)
         number = found.website_id
         async with database.transaction() as connection:
             await connection.executemany(
                 "insert into website_checks (website_id, at, ok, reason, total_ms) values ($1, $2, $4 = '', $4, $3)",
                 [(number, at, ms, reason) for (at, ms), reason in zip(times, reasons, strict=True)],
             )
+            await connection.executemany(
+                "insert into website_checks (website_id, at, ok, reason, total_ms, region) values ($1, $2, $3 = '', $3, $4, $5)",
+                [
+                    (near.website_id, T0 + n * HOUR + timedelta(seconds=lag), "timeout" if n == 3 else "", ms, region)
+                    for n in range(26)
+                    for lag, ms, region in ((0, 20, "eu"), (1, 300, "us"))
+                ],
+            )
         await rows.add_up(T0 + 5 * HOUR)
         await rows.add_up(END)
         await rows.add_up(END)
+        async with database.connection() as connection:
+            by_region = await connection.fetch("select * from website_region_days order by start_at, region")
+        # The third day has not ended.
+        assert [(one["start_at"].day, one["region"], one["good"], one["total_ms"]) for one in by_region] == [
+            (1, "eu", 2, 40), (1, "us", 2, 600), (2, "eu", 23, 460), (2, "us", 23, 6900),
+        ]  # fmt: skip
         good = [(at, ms) for (at, ms), reason in zip(times, reasons, strict=True) if not reason]
         days = await rows.of(number, RollupLength.DAY, T0 - HOUR * 24, END)
         hours = await rows.of(number, RollupLength.HOUR, T0 - HOUR, END)

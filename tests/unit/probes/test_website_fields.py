@@ -17,7 +17,7 @@ from app.probes.configured.reading import read_probes
 from app.probes.vault import UNREADABLE, Vault
 from app.probes.websites.checks import request_of
 from app.probes.websites.models import HIDDEN, SECRETS, WebsiteDraft, with_secrets
-from app.probes.websites.schemas import WebsiteBody, WebsiteChangeBody, WebsiteResource
+from app.probes.websites.schemas import WebsiteBody, WebsiteChangeBody, WebsiteResource, checked_model
 from app.probes.websites.service import kept_secrets, masked
 from app.probes.websites.sql import DRAFT_COLUMNS
 from app.secrets import without_secrets
@@ -143,3 +143,33 @@ websites:
     assert len(read_probes(text, "probes.yaml").problems) == 2
     with without_secrets():
         assert read_probes(text, "probes.yaml").problems == ()
+
+
+@pytest.mark.parametrize(
+    ("label", "good", "bad"),
+    [
+        (
+            "objective",
+            ("99.5", "99.5%", "99.99999", "1"),
+            ("abc", "150", "100", "0", "99,5", "-1", "9" * 5, "99.123456", ""),
+        ),
+        ("certificate_days", ("14", "1"), ("0", "1.5", "two", "1000")),
+        ("slow_factor", ("5", "1.5"), ("1", "x2", "1e3")),
+        ("flapping", ("20",), ("1", "2.5", "20%")),
+        ("disagree_minutes", ("60",), ("0", "1h")),
+    ],
+)
+def test_labels_that_set_limits_are_numbers_that_the_rules_read(
+    label: str, good: tuple[str, ...], bad: tuple[str, ...]
+) -> None:
+    for text in good:
+        assert WebsiteBody(url=DRAFT.url, name="Shop", labels={label: text}).labels == {label: text}
+    for text in filter(None, bad):
+        for model, values in ((WebsiteBody, {"url": DRAFT.url, "name": "Shop"}), (WebsiteChangeBody, {})):
+            with pytest.raises(ConfigurationError, match=rf"--label: {label} sets .*write it as {label}="):
+                checked_model(model, {**values, "labels": {label: text}}, OPTIONS)
+        entry = f"websites: {{Shop: {{url: {DRAFT.url!r}, labels: {{{label}: {text!r}}}}}}}"
+        [problem] = read_probes(entry.encode(), "probes.yaml").problems
+        assert (problem.field, problem.message[: len(label)]) == ("websites.Shop.labels", label)
+    kept = replace(DRAFT, labels={label: bad[0]})
+    assert WebsiteBody.of(kept).labels == kept.labels, "an export holds what an earlier version let pass"
