@@ -181,6 +181,15 @@ class ServerCertificate:
     issuer: str
     protocol: str
     """`TLSv1.3`."""
+    begins: datetime
+    subject: str = ""
+    """As `CN=example.org, O=Example`."""
+    names: tuple[str, ...] = ()
+    """Hosts and addresses for which it is."""
+    fingerprint: str = ""
+    """SHA-256, in hexadecimal digits."""
+    problem: str = ""
+    """Why it is not trusted; empty where it is, or where nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)

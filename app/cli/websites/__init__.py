@@ -27,6 +27,10 @@ TABLE = {
     "remove": Lazy(
         "app.cli.websites.changing:remove_command", "Forget a website with its results and windows; it asks first."
     ),
+    "checks": Lazy(
+        "app.cli.websites.reading:checks_command",
+        "List the results of a website, the newest first, with each attempt and with what was seen at the other end.",
+    ),
     "availability": Lazy(
         "app.cli.websites.reading:availability_command", "Tell how available each website was in a range, by time."
     ),

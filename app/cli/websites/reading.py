@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from app.probes.regions.models import RegionView
     from app.probes.regions.schemas import WebsiteRegionResource
     from app.probes.websites.models import CheckRecord, StatusWindow, Website
-    from app.probes.websites.schemas import AvailabilityResource
+    from app.probes.websites.schemas import AvailabilityResource, WebsiteCheckResource
     from app.wiring.container import Container
 
 COLUMNS = ("id", "name", "url", "status", "since", "reason", "every", "checked", "maintenance")
 CHECK_COLUMNS = ("at", "result", "status", "ms", "message")
+EACH_COLUMNS = ("at", "region", "result", "status", "ms", "address", "message")
 REGION_COLUMNS = ("region", "status", "since", "reason", "failures", "checked", "next")
 WINDOW_COLUMNS = ("id", "down since", "until", "reason", "acknowledged by", "note")
 AVAILABILITY_COLUMNS = ("name", "percent", "downtimes", "down", "unknown", "paused", "maintenance", "budget left")
@@ -81,10 +82,72 @@ def show_command(website: Which, as_json: AsJson = False) -> int:
     if checks:
         say("")
         print_table(CHECK_COLUMNS, [_check_row(one) for one in checks], right={"status", "ms"})
+        for line in _seen_lines(shown.checks[0]):
+            say(line)
     if windows:
         say("")
         print_table(WINDOW_COLUMNS, [_window_row(one) for one in windows])
     return OK
+
+
+def checks_command(
+    website: Which,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = SHOWN,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that failed.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """List the results of a website, the newest first, with each attempt and with what was seen at the other end.
+
+    Exit code: 0 listed, 1 there is no such website.
+    """
+    from app.probes.websites.schemas import WebsiteCheckResource
+
+    async def read(wiring: Container) -> list[CheckRecord]:
+        service = wiring.probes().websites()
+        return await service.checks((await service.find(website)).website_id, before=None, limit=limit, failed=failed)
+
+    found = [WebsiteCheckResource.of(one) for one in ask(begin(), read)]
+    if as_json:
+        print_json(found)
+        return OK
+    rows = []
+    for one in found:
+        rows.append(
+            (
+                _at(one.at),
+                one.region,
+                one.reason or "ok",
+                _text(one.status),
+                f"{one.total_ms:.0f}",
+                one.address,
+                one.message[:100],
+            )
+        )
+        for number, attempt in enumerate(one.each_attempt[:-1], start=1):
+            said = (f"  attempt {number}", "", attempt.reason, "", f"{attempt.whole_ms or 0:.0f}", attempt.address)
+            rows.append((*said, attempt.message[:100]))
+        rows += [
+            ("  redirect", "", str(hop.status), "", "", "", f"{hop.url} -> {hop.location}") for hop in one.redirects
+        ]
+    print_table(EACH_COLUMNS, rows, right={"status", "ms"})
+    for line in _seen_lines(found[0]) if found else ():
+        say(line)
+    return OK
+
+
+def _seen_lines(latest: WebsiteCheckResource) -> list[str]:
+    """What the last check saw at the other end."""
+    lines = []
+    if (shown := latest.certificate) is not None:
+        state = shown.problem or f"trusted, over {latest.tls_version}"
+        lines.append(
+            f"certificate: {shown.subject or shown.name or 'no name'}, by {shown.issuer or 'no name'}; {state}"
+        )
+        lasts = f"from {_at(shown.begins)} to {_at(shown.ends)}, its chain to {_at(shown.chain_ends)}"
+        lines.append(f"  for {', '.join(shown.names) or 'no host'}; {lasts}; SHA-256 {shown.fingerprint}")
+    lines += [f"HTTP/{latest.http_version}"] if latest.http_version else []
+    lines += [f"DNS: {', '.join(latest.resolved)}"] if latest.resolved else []
+    return lines + ([f"through the proxy {latest.proxy}"] if latest.proxy else [])
 
 
 def availability_command(
@@ -143,7 +206,7 @@ def _row(one: Website, planned: Mapping[int, str], now: datetime) -> tuple[str, 
         one.draft.name,
         one.draft.url,
         one.status(now).value,
-        _at(state.changed_at),
+        _at(one.since(now)),
         state.reason,
         f"{one.draft.check_interval} s",
         _at(state.checked_at),

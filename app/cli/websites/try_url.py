@@ -162,6 +162,8 @@ def _lines(result: CheckResult) -> list[str]:
             f"  certificate of {certificate.name or 'no name'} by {certificate.issuer or 'no name'}, "
             f"ends {certificate.chain_ends:%Y-%m-%d} (in {days} days), {certificate.protocol}"
         )
+        lines += [f"  for {', '.join(certificate.names)}"] if certificate.names else []
+    lines += [f"  DNS: {', '.join(result.resolved)}"] if result.resolved else []
     for number, attempt in enumerate(result.attempts[:-1], start=1):
         lines.append(f"  attempt {number} failed: {attempt.failure}, {attempt.detail}")
     lines += [f"  {result.excerpt[:300]}"] if result.excerpt else []

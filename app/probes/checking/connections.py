@@ -199,7 +199,9 @@ class Connector:
             if stopped.failure is CheckFailure.CERTIFICATE:
                 # The reason stands, also where the time runs out meanwhile.
                 progress.stopped = stopped
-                progress.certificate = await self._untrusted(way, progress)
+                seen = await self._untrusted(way, progress)
+                problem = stopped.detail.partition("is not trusted: ")[2]
+                progress.certificate = replace(seen, problem=problem) if seen is not None else None
             raise
         progress.certificate = shown_certificate(stream.tls)
         return CheckConnection(stream, way.endpoints[0].address, progress.certificate)

@@ -40,6 +40,11 @@ class ServerCertificateResource(Resource):
     name: str
     issuer: str
     protocol: str
+    begins: Instant
+    subject: str
+    names: list[str] = Field(description="Hosts and addresses for which it is.")
+    fingerprint: str = Field(description="SHA-256, in hexadecimal digits.")
+    problem: str = Field(description="Why it is not trusted; empty where it is.")
 
 
 class CheckResultResource(Resource):

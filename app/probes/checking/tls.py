@@ -85,7 +85,10 @@ def shown_certificate(tls: ssl.SSLObject) -> ServerCertificate | None:
         ends = min((_read(link).ends for link in _verified_chain(tls)), default=read.ends)
     except ValueError:
         return None
-    return ServerCertificate(read.ends, min(ends, read.ends), read.name, read.issuer, tls.version() or "")
+    return ServerCertificate(
+        read.ends, min(ends, read.ends), read.name, read.issuer, tls.version() or "", read.begins, read.subject, read.names,
+        read.fingerprint,
+    )  # fmt: skip
 
 
 def _verified_chain(tls: ssl.SSLObject) -> list[bytes]:

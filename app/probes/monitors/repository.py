@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from app.probes.evidence.check_rows import checked_row
 from app.probes.monitors import sql
 from app.probes.monitors.bars import BARS, BarLength, CountedChecks, check_of
 from app.probes.monitors.latency import LatencySpan, LatencyStep, PhaseFigures, phases_of
 from app.probes.monitors.models import MonitorCounts, MonitorRow, MonitorState
 from app.probes.websites.models import CheckRecord
+from app.probes.websites.sql import CHECKS_OF
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -55,8 +57,8 @@ class MonitorRepository:
     async def results(self, website_id: int, *, before: datetime | None, failed: bool, limit: int) -> list[CheckRecord]:
         """Results of a website or the failed ones of it, the newest first."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql.RESULTS, website_id, before, failed, limit)
-        return [CheckRecord(**dict(row)) for row in rows]
+            rows = await connection.fetch(CHECKS_OF, website_id, before, limit, failed)
+        return [checked_row(row) for row in rows]
 
     async def phases(self, website_id: int, span: LatencySpan) -> list[LatencyStep]:
         """How long its checks took, step by step."""

@@ -94,16 +94,6 @@ _PERIODS = """
 HOURS = _PERIODS.format(table="website_hours", length="hour")
 DAYS = _PERIODS.format(table="website_days", length="day")
 
-RESULTS = """
-    select
-        at, ok, reason, region, status, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms, bytes, attempts, address,
-        http_version, final_url, certificate_ends_at, message, excerpt
-    from website_checks
-    where website_id = $1 and ($2::timestamptz is null or at < $2) and (not $3::bool or not ok)
-    order by at desc
-    limit $4
-"""
-
 PHASES = """
     select
         date_bin($3::interval, at, $2::timestamptz) as start_at,

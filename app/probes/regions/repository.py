@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.db.feed.notices import WEBSITES
+from app.probes.evidence.check_rows import check_values
 from app.probes.regions import sql
 from app.probes.regions.models import RegionView, needed
 from app.probes.regions.vote import after_vote
@@ -54,7 +55,7 @@ async def follow_draft(
 
 
 async def due_now(connection: Connection, website_id: int, now: datetime) -> None:
-    await connection.execute(sql.DUE, [website_id], now, "")
+    await connection.execute(sql.ASK, website_id, now)
 
 
 async def record(
@@ -66,7 +67,7 @@ async def record(
     rows = await connection.fetch(sql.ADVANCE, region, numbers, *state_lists([one.step.state for one in recorded]))
     known = {row["website_id"] for row in rows}
     kept = [one for one in recorded if one.website_id in known]
-    await connection.executemany(sql.ADD_CHECK, [(one.website_id, *astuple(one.check)) for one in kept])
+    await connection.executemany(sql.ADD_CHECK, [(one.website_id, *check_values(one.check)) for one in kept])
     views: dict[int, list[RegionView]] = {}
     for row in await connection.fetch(sql.VIEWS, sorted(known)):
         views.setdefault(row["website_id"], []).append(RegionView(row["region"], state_of(row)))

@@ -54,19 +54,26 @@ STATES = f"""
     join websites as w using (website_id)
     where website_id = any($1::bigint[]) and w.deleted_at is null
 """  # noqa: S608  names of columns
-# A region that has changed its mind lets the others look soon, so that they agree or not within a bounded time.
+# A region that has changed its mind lets the others look soon, so that they agree or not within a bounded time. What one of
+# them is about to say counts: the version stays.
 DUE = """
     update website_region_states
-    set due_at = $2, version = version + 1
-    where website_id = any($1::bigint[]) and (region <> $3 or $3 = '') and due_at > $2
+    set due_at = $2
+    where website_id = any($1::bigint[]) and region <> $3 and due_at > $2
     returning website_id
+"""
+# Somebody asks for a check: one that is under way is not what is asked for.
+ASK = """
+    update website_region_states
+    set due_at = least(due_at, $2), version = version + 1
+    where website_id = $1
 """
 # Regions may find something in the same microsecond.
 ADD_CHECK = f"""
     insert into website_checks (website_id, {CHECK_COLUMNS})
     values (
         $1, $2::timestamptz + (select count(*) from website_checks where website_id = $1 and at = $2) * interval '1 microsecond',
-        $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19
+        $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20::text::jsonb
     )
     on conflict do nothing
 """  # noqa: S608  names of columns

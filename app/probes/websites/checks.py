@@ -9,6 +9,7 @@ from app.errors import ConfigurationError
 from app.probes.checking.conditions.parse import parse_condition
 from app.probes.checking.targets import check_request, parse_target
 from app.probes.checking.tls import tls_context
+from app.probes.evidence.models import details_of
 from app.probes.kept import reason_of, storable
 from app.probes.models import (
     DEFAULT_REDIRECTS,
@@ -119,4 +120,5 @@ def record_of(result: CheckResult) -> CheckRecord:
         certificate_ends_at=certificate.ends if certificate else None,
         message=storable(result.detail),
         excerpt=storable(result.excerpt),
+        details=details_of(result),
     )

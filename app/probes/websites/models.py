@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from app.probes.evidence.models import SeenConnection
+
 SHORTEST_INTERVAL, LONGEST_INTERVAL, USUAL_INTERVAL = 60, 3600, 300
 USUAL_TIMEOUT = 30.0
 USUAL_CONFIRMATIONS, MOST_CONFIRMATIONS = 2, 20
@@ -110,7 +112,7 @@ class CheckState:
     version: int = 0
     checked_at: datetime | None = None
     known_until: datetime | None = None
-    """How long the last result speaks for the website; None: there was none yet."""
+    """How long the results speak for the website; None: none has yet."""
     failures: int = 0
     first_failed_at: datetime | None = None
     successes: int = 0
@@ -121,6 +123,18 @@ class CheckState:
     break_until: datetime | None = None
     reason: str = ""
     """Of the last failed check; empty once one was good."""
+
+    def status_at(self, now: datetime) -> WebsiteStatus:
+        """As it is confirmed, or `unknown` where nothing was, or where nobody knows any more."""
+        if self.unknown or self.known_until is None or self.known_until < now:
+            return WebsiteStatus.UNKNOWN
+        return self.status
+
+    def since(self, now: datetime) -> datetime:
+        """Since when the status is so; that nobody knew in between begins no other time of being up or down."""
+        if self.status_at(now) is WebsiteStatus.UNKNOWN and self.known_until is not None:
+            return self.known_until
+        return self.changed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +150,11 @@ class Website:
     """The file that owns it, which nobody else changes."""
 
     def status(self, now: datetime) -> WebsiteStatus:
-        state = self.state
-        if not self.draft.enabled:
-            return WebsiteStatus.PAUSED
-        if state.unknown or state.known_until is None or state.known_until < now:
-            return WebsiteStatus.UNKNOWN
-        return state.status
+        return self.state.status_at(now) if self.draft.enabled else WebsiteStatus.PAUSED
+
+    def since(self, now: datetime) -> datetime:
+        """Since when it is as `status` says."""
+        return self.state.since(now) if self.draft.enabled else self.state.changed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +207,7 @@ class CheckRecord:
     certificate_ends_at: datetime | None = None
     message: str = ""
     excerpt: str = ""
+    details: str | None = None
+    """JSON of what few checks have beside: each attempt of several, redirects, the proxy, the addresses of one that failed."""
+    seen: SeenConnection | None = None
+    """What was known of the other end then; it is kept where it changed, and not with each result."""

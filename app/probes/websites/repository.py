@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import astuple, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,10 @@ from asyncpg import UniqueViolationError
 from app.db.feed.notices import RESULTS, WEBSITES, notices_of
 from app.db.retention import Retention, erase
 from app.errors import Conflict, NotFound
+from app.probes.evidence import sql as evidence
+from app.probes.evidence.check_rows import check_values, checked_row
+from app.probes.evidence.models import NotedConnection
+from app.probes.evidence.rows import certificate_lists, connection_lists
 from app.probes.regions import repository as regions
 from app.probes.regions.models import RegionView
 from app.probes.regions.repository import RecordedCheck
@@ -176,7 +180,12 @@ class WebsiteRepository:
         gone = 0
         async with self._database.connection() as connection:
             for row in await connection.fetch(sql.DELETED_IDS):
-                for statement in (rollups.FORGET_HOURS, rollups.FORGET_DAYS):
+                for statement in (
+                    rollups.FORGET_HOURS,
+                    rollups.FORGET_DAYS,
+                    rollups.FORGET_REGION_DAYS,
+                    evidence.FORGET,
+                ):
                     await connection.execute(statement, row["website_id"])
                 count = ERASED_AT_ONCE
                 while count >= ERASED_AT_ONCE:
@@ -190,11 +199,20 @@ class WebsiteRepository:
         async with self._database.connection() as connection:
             return await erase(connection, kept, before)
 
-    async def checks(self, website_id: int, *, before: datetime | None, limit: int) -> list[CheckRecord]:
-        """Its results, the newest first."""
+    async def checks(
+        self, website_id: int, *, before: datetime | None, limit: int, failed: bool = False
+    ) -> list[CheckRecord]:
+        """Its results or those that failed, the newest first, with what was seen of the other end."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql.CHECKS_OF, website_id, before, limit)
-        return [CheckRecord(**dict(row)) for row in rows]
+            rows = await connection.fetch(sql.CHECKS_OF, website_id, before, limit, failed)
+        return [checked_row(row) for row in rows]
+
+    async def note(self, noted: Sequence[NotedConnection]) -> None:
+        """Keep what was seen of the other end of websites, where nobody has yet."""
+        async with self._database.transaction() as connection:
+            if certificates := certificate_lists(noted):
+                await connection.execute(evidence.ADD_CERTIFICATES, *certificates)
+            await connection.execute(evidence.ADD_CONNECTIONS, *connection_lists(noted))
 
     async def windows(
         self, website_id: int, kind: WindowKind, *, before: tuple[datetime, int] | None, limit: int
@@ -265,7 +283,7 @@ class WebsiteRepository:
         rows = await connection.fetch(sql.ADVANCE_STATES, [one.website_id for one in recorded], *states)
         known = {row["website_id"] for row in rows}
         kept = [one for one in recorded if one.website_id in known]
-        await connection.executemany(sql.ADD_CHECK, [(one.website_id, *astuple(one.check)) for one in kept])
+        await connection.executemany(sql.ADD_CHECK, [(one.website_id, *check_values(one.check)) for one in kept])
         return {one.website_id: one.step.changes for one in kept}
 
 

@@ -17,13 +17,14 @@ from app.clock import Clock, until_beat
 from app.db.feed.notices import WEBSITES, News, Notices
 from app.errors import ConfigurationError, DatabaseUnavailable
 from app.logging import OutageLog
+from app.probes.evidence.models import ConnectionMemory, NotedConnection
 from app.probes.kept import reason_of
 from app.probes.models import CheckFailure, CheckRequest, CheckResult
 from app.probes.regions.repository import RecordedCheck
 from app.probes.regions.shares import check_part, check_parts
 from app.probes.sharing.shares import SHARDS
 from app.probes.websites.checks import host_checked, policy_of, record_of, request_of
-from app.probes.websites.models import Website, WebsiteStatus
+from app.probes.websites.models import CheckState, Website, WebsiteStatus
 from app.probes.websites.network_watch import NetworkWatch
 from app.probes.websites.repository import WebsiteRepository
 from app.probes.websites.state import after_check
@@ -90,6 +91,7 @@ class WebsiteRunner:
         self._notices = notices
         self._clock = clock
         self._settings = settings
+        self._memory = ConnectionMemory()
         self._network = NetworkWatch(checker, clock, settings.references)
         self._websites: dict[int, Website] = {}
         """Those of the shards that were read."""
@@ -224,7 +226,7 @@ class WebsiteRunner:
         now = self._clock.now()
         for website in found:
             known = self._websites.get(website.website_id)
-            if known is not None and known.state.version >= website.state.version:
+            if known is not None and not _is_news(known.state, website.state):
                 continue  # what was written here meanwhile is newer
             self._websites[website.website_id] = website
             self._place(website, now)
@@ -239,6 +241,7 @@ class WebsiteRunner:
             self._wheel.drop(number)
 
     def _forget(self, number: int) -> None:
+        self._memory.forget(number)
         self._websites.pop(number, None)
         self._wheel.drop(number)
         self._unwait(number)
@@ -355,6 +358,13 @@ class WebsiteRunner:
             votes_at = now if website.draft.regions else None
             recorded.append(RecordedCheck(website.website_id, check, step, votes_at, turned))
         kept = await self._rows.record(recorded)
+        found = [
+            self._memory.news(one.website_id, one.check.region, one.check.at, result)
+            for one, result in zip(recorded, results, strict=True)
+            if one.website_id in kept
+        ]
+        if noted := [one for one in found if one is not None]:
+            await self._note(noted)
         for (website, _), one in zip(ended, recorded, strict=True):
             self._under_way.pop(website.website_id, None)
             known = self._websites.get(website.website_id)
@@ -365,7 +375,21 @@ class WebsiteRunner:
                     known = self._websites[website.website_id] = replace(known, state=one.step.state)
                 self._place(known, now)
 
+    async def _note(self, noted: list[NotedConnection]) -> None:
+        """What was seen of the other end; where it cannot be kept, the next check says it again."""
+        try:
+            await self._rows.note(noted)
+        except DatabaseUnavailable as error:
+            self._away.met(error)
+            for one in noted:
+                self._memory.forget(one.website_id)
+
     def _again(self, website: Website) -> None:
         """Read a website anew, whatever version of it is known here."""
         self._forget(website.website_id)
         self._changed.add(website.website_id)
+
+
+def _is_news(known: CheckState, found: CheckState) -> bool:
+    """Whether a state that was read is newer than the one that is known here, or due sooner because another region asks."""
+    return found.version > known.version or (found.version == known.version and found.due_at < known.due_at)

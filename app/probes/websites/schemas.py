@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from pydantic import Field, ValidationError
 
 from app.errors import ConfigurationError
+from app.probes.evidence.schemas import CheckEvidence, evidence_of
 from app.probes.websites.availability import Availability
 from app.probes.websites.fields import (
     Body,
@@ -41,6 +42,7 @@ from app.probes.websites.models import (
     WindowKind,
 )
 from app.probes.websites.service import masked
+from app.probes.websites.sql import CHECK_NAMES
 from app.schemas import Instant, PreciseInstant, RequestBody, Resource
 
 
@@ -85,10 +87,10 @@ class WebsiteBody(RequestBody):
 
     @classmethod
     def of(cls, draft: WebsiteDraft, *, secrets: bool = False) -> Self:
-        """What would make this website."""
+        """What would make this website; one that an earlier version let pass is written as it stands."""
         shown = draft if secrets else masked(draft)
         values = {field.name: getattr(shown, field.name) for field in fields(WebsiteDraft)}
-        return cls(**{**values, "conditions": list(draft.conditions), "regions": list(draft.regions)})
+        return cls.model_construct(**{**values, "conditions": list(draft.conditions), "regions": list(draft.regions)})
 
     def draft(self) -> WebsiteDraft:
         return WebsiteDraft(**_as_tuples(self.model_dump()))
@@ -224,7 +226,7 @@ class WebsiteResource(Resource):
             **{**said, "conditions": list(draft.conditions), "regions": list(draft.regions)},
             id=website.website_id,
             status=website.status(now),
-            status_since=state.changed_at,
+            status_since=website.since(now),
             reason=state.reason,
             checked_at=state.checked_at,
             next_check_at=state.due_at if draft.enabled else None,
@@ -288,8 +290,12 @@ def _seconds(time: timedelta | None) -> float | None:
     return None if time is None else time.total_seconds()
 
 
-class WebsiteCheckResource(Resource):
-    """The result of a check: when, whether it was good or why not, and how long each phase took in milliseconds."""
+class WebsiteCheckResource(CheckEvidence):
+    """The result of a check: when, whether it was good or why not, and how long each phase took in milliseconds.
+
+    `certificate` and `resolved` are kept where they change, so that they are those that were seen last when it was made;
+    `resolved` of a check that failed is its own. `each_attempt` is empty where there was one, which is the result itself.
+    """
 
     at: PreciseInstant
     ok: bool
@@ -312,7 +318,8 @@ class WebsiteCheckResource(Resource):
 
     @classmethod
     def of(cls, check: CheckRecord) -> Self:
-        return cls.model_validate(check)
+        said = {name: getattr(check, name) for name in CHECK_NAMES if name != "details"}
+        return cls.model_validate({**said, **evidence_of(check)})
 
 
 class WindowChangeBody(RequestBody):

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.clock import Clock
 from app.errors import ConfigurationError, Conflict, NotFound
+from app.probes.evidence import sql as evidence
 from app.probes.maintenance.service import MaintenanceService
 from app.probes.regions.models import RegionView
 from app.probes.rollups import sql as rollups
@@ -64,6 +65,9 @@ class WebsiteService:
             sql.CHECKS: timedelta(days=settings.checks_days),
             rollups.HOURS: timedelta(days=settings.hourly_days),
             rollups.DAYS: timedelta(days=settings.daily_days),
+            rollups.REGION_DAYS: timedelta(days=60),
+            evidence.CONNECTIONS: timedelta(days=settings.checks_days),
+            evidence.CERTIFICATES: timedelta(days=1),
         }
 
     async def page(self, after: int, limit: int) -> list[Website]:
@@ -211,10 +215,12 @@ class WebsiteService:
         await self.changeable(website_id)
         await self._repository.delete(website_id, self._clock.now())
 
-    async def checks(self, website_id: int, *, before: datetime | None, limit: int) -> list[CheckRecord]:
-        """Results, the newest first; NotFound where there is no such website."""
+    async def checks(
+        self, website_id: int, *, before: datetime | None, limit: int, failed: bool = False
+    ) -> list[CheckRecord]:
+        """Results or those that failed, the newest first; NotFound where there is no such website."""
         await self._repository.read(website_id)
-        return await self._repository.checks(website_id, before=before, limit=limit)
+        return await self._repository.checks(website_id, before=before, limit=limit, failed=failed)
 
     async def windows(
         self, website_id: int, kind: WindowKind, *, before: tuple[datetime, int] | None, limit: int

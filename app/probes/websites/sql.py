@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.db.retention import Retention
+from app.probes.evidence.sql import JOIN_SEEN, SEEN
 
 CHECKS = Retention("website_checks", "at", "probes.checks_days")
 DELETED = Retention(
@@ -53,7 +54,8 @@ OF_SHARDS_OF_REGION = f"{_OF_REGION} and w.website_id % $3 = any($2::bigint[]) o
 READ_OF_REGION = f"{_OF_REGION} and w.website_id = any($2::bigint[])"
 ALL = f"{_WEBSITES} order by w.website_id"
 READ = f"{_WEBSITES} and w.website_id = any($1::bigint[])"
-LOCKED = f"{_WEBSITES} and w.website_id = $1 for update"
+# Not `for update`: who keeps results holds the state and names the website in a window, so that each would wait for the other.
+LOCKED = f"{_WEBSITES} and w.website_id = $1 for no key update"
 NAMED = f"{_WEBSITES} and w.name = $1 order by w.website_id"
 OF_URL = "select website_id, name from websites where url_key = $1 and deleted_at is null"
 
@@ -104,21 +106,29 @@ ADVANCE_STATES = f"""
 
 CHECK_COLUMNS = """
     at, ok, reason, region, status, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms, bytes, attempts, address,
-    http_version, final_url, certificate_ends_at, message, excerpt
+    http_version, final_url, certificate_ends_at, message, excerpt, details
 """
+CHECK_NAMES = tuple(name.strip() for name in CHECK_COLUMNS.split(","))
 
 ADD_CHECK = f"""
     insert into website_checks (website_id, {CHECK_COLUMNS})
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20::text::jsonb)
     on conflict do nothing
 """  # noqa: S608  names of columns
 
+# `$4`: only those that failed.
 CHECKS_OF = f"""
-    select {CHECK_COLUMNS}
-    from website_checks
-    where website_id = $1 and ($2::timestamptz is null or at < $2)
-    order by at desc
-    limit $3
+    with c as (
+        select *
+        from website_checks
+        where website_id = $1 and ($2::timestamptz is null or at < $2) and (not $4::bool or not ok)
+        order by at desc
+        limit $3
+    )
+    select {", ".join(f"c.{name}" for name in CHECK_NAMES if name != "details")}, c.details::text as details, {SEEN}
+    from c
+    {JOIN_SEEN}
+    order by c.at desc
 """  # noqa: S608  names of columns
 
 OPEN_WINDOW = """

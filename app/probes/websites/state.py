@@ -181,7 +181,8 @@ def _blind(state: CheckState, policy: CheckPolicy, at: datetime, now: datetime) 
         changes = (WindowChange(WindowKind.UNKNOWN, known_until, reason=OURS),)
     due = now + min(policy.interval, policy.retry * 3)
     # A website whose checks pause is not asked more often because of us.
-    due = max(due, state.break_until) if state.break_until else due
+    if state.break_until is not None and state.break_until <= now + BREAK_LONGEST * (1 + BREAK_JITTER):
+        due = max(due, state.break_until)
     return StateStep(
         replace(
             state, unknown=True, known_until=known_until, checked_at=at, latest_at=at, due_at=due, reason=OURS,

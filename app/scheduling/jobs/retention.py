@@ -18,6 +18,7 @@ from app.db.retention import Mechanism, Retention
 from app.events import sql as events
 from app.kit.durations import show_duration
 from app.monitoring import repository as monitoring
+from app.probes.evidence import sql as evidence
 from app.probes.interfaces import sql as interfaces
 from app.probes.interfaces.logins import sql as logins
 from app.probes.rollups import sql as rollups
@@ -50,6 +51,7 @@ RETENTIONS: tuple[Retention, ...] = (
     *events.RETAINED,
     *websites.RETAINED,
     *rollups.RETAINED,
+    *evidence.RETAINED,
     *sharing.RETAINED,
     *interfaces.RETAINED,
     logins.TOKENS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,9 @@ import asyncpg
 import pytest
 
 from app.errors import Conflict, NotFound
+from app.probes.evidence.models import ConnectionFacts, NotedConnection
+from app.probes.evidence.sql import CERTIFICATES, CONNECTIONS
+from app.probes.models import ServerCertificate
 from app.probes.regions.repository import RecordedCheck
 from app.probes.websites import repository as module
 from app.probes.websites.models import CheckRecord, WebsiteDraft, WebsiteStatus, WindowKind
@@ -92,12 +96,16 @@ async def test_a_region_that_changes_its_mind_lets_the_others_look(database_url:
         assert [one.website_id for one in await eu.of_shards(range(128))] == [common, named]
         assert [one.website_id for one in await rows.read_checked([common, named])] == [common]
 
-        async def seen(region: WebsiteRepository, minute: float, reason: str, *, turned: bool = False) -> None:
+        async def found(
+            region: WebsiteRepository, minute: float, reason: str, *, turned: bool = False
+        ) -> RecordedCheck:
             [website] = await region.read_checked([named])
             at = T0 + minute * MINUTE
             step = after_check(website.state, POLICY, at, reason, now=at)
-            check = CheckRecord(step.state.latest_at, not reason, reason)
-            [kept] = await region.record([RecordedCheck(named, check, step, at, turned)])
+            return RecordedCheck(named, CheckRecord(step.state.latest_at, not reason, reason), step, at, turned)
+
+        async def seen(region: WebsiteRepository, minute: float, reason: str, *, turned: bool = False) -> None:
+            [kept] = await region.record([await found(region, minute, reason, turned=turned)])
             assert kept == named
 
         await seen(eu, 1, "")
@@ -111,6 +119,59 @@ async def test_a_region_that_changes_its_mind_lets_the_others_look(database_url:
         assert (await rows.read(named)).state.status is WebsiteStatus.UP
         checks = await rows.checks(named, before=None, limit=9)
         assert len(checks) == len({one.at for one in checks}) == 4, "both began in the same microsecond"
+        await seen(us, 3, "")
+        await seen(us, 3.5, "", turned=True)
+        # Both are under way when they change their minds, within one second: what each says counts, and one window is made.
+        for round_, reason in enumerate(("timeout", "", "timeout", "")):
+            for step in (0, 1):
+                at = 4 + round_ * 2 + step / 2
+                both = [await found(one, at + lag, reason, turned=step == 1) for one, lag in ((eu, 0), (us, 0.01))]
+                kept = await asyncio.gather(eu.record(both[:1]), us.record(both[1:]))
+                assert list(kept) == [{named}, {named}]
+            status = (await rows.read(named)).state.status
+            assert status is (WebsiteStatus.DOWN if reason else WebsiteStatus.UP)
+            windows = await rows.windows(named, WindowKind.DOWN, before=None, limit=9)
+            assert sum(one.end is None for one in windows) == bool(reason)
+            assert len(windows) == round_ // 2 + 1
+        [_, first] = windows
+        assert (first.start, first.end in {T0 + 6 * MINUTE, T0 + 6.01 * MINUTE}) == (T0 + 4.01 * MINUTE, True)
+
+
+async def test_what_was_seen_at_the_other_end_is_kept_where_it_changed(database_url: str) -> None:
+    async with opened(database_url) as database:
+        rows = WebsiteRepository(database)
+        number = (await rows.add(DRAFT, T0)).website_id
+        shown = ServerCertificate(
+            T0 + timedelta(days=9), T0 + timedelta(days=8), "a.example", "A", "TLSv1.3", T0, "CN=a.example", ("a.example",),
+            "ab" * 32,
+        )  # fmt: skip
+        facts = ConnectionFacts(shown, "1.1", ("192.0.2.1", "192.0.2.2"))
+        expired = replace(facts, certificate=replace(shown, problem="it has expired"))
+        moved = replace(expired, addresses=("192.0.2.9",))
+        plain = ConnectionFacts(None, "1.1", ("192.0.2.9",))
+        for minute, found in (
+            (1, facts),
+            (2, replace(facts, addresses=("192.0.2.2",))),
+            (3, expired),
+            (4, moved),
+            (5, plain),
+        ):
+            recorded = await checked(rows, number, minute, "")
+            await rows.record([replace(recorded, check=replace(recorded.check, details='{"proxy": "p:1"}'))])
+            await rows.note([NotedConnection(number, "", recorded.check.at, found)])
+        checks = (await rows.checks(number, before=None, limit=9))[::-1]
+        seen = [one.seen for one in checks]
+        assert [one and one.since for one in seen] == [checks[0].at, checks[0].at, *(one.at for one in checks[2:])]
+        assert [one and one.certificate for one in seen] == [shown, shown, expired.certificate, moved.certificate, None]
+        assert [one and one.addresses for one in seen][-2:] == [("192.0.2.9",), ("192.0.2.9",)]
+        assert checks[0].details == '{"proxy": "p:1"}'
+        assert await rows.checks(number, before=None, limit=9, failed=True) == []
+        assert await rows.erase_old(CONNECTIONS, T0 + 9 * MINUTE) == 3, "the last of a website stays"
+        assert await rows.erase_old(CERTIFICATES, T0 + 9 * MINUTE) == 1
+        await rows.delete(number, T0)
+        await rows.erase_deleted(T0 + MINUTE)
+        async with database.connection() as connection:
+            assert not await connection.fetchval("select count(*) from website_connections")
 
 
 async def test_what_is_deleted_goes_with_its_results_in_parts(

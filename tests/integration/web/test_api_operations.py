@@ -85,6 +85,7 @@ ROUTES = {
     "websites pause": "pause_website",
     "websites resume": "resume_website",
     "websites check": "check_website_now",
+    "websites checks": "list_website_checks",
     "websites remove": "delete_website",
     "websites availability": "read_website_availability",
     "websites acknowledge": "change_website_window",

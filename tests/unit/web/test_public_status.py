@@ -89,8 +89,8 @@ def test_services_and_maintenance_are_shown_where_the_owner_chooses_them() -> No
     website = Thing(
         website_id=7,
         draft=Thing(name="Shop", labels={}),
-        state=Thing(changed_at=NOW),
         status=lambda _now: WebsiteStatus.DOWN,
+        since=lambda _now: NOW,
     )
     hour = timedelta(hours=1)
     times = [

@@ -19,7 +19,7 @@ from app.probes.regions.models import needed
 from app.probes.regions.schemas import WebsiteRegionResource
 from app.probes.sla.schemas import SlaLineResource
 from app.probes.websites.models import WebsiteStatus, WindowKind
-from app.probes.websites.schemas import WebsiteResource, WindowChangeBody
+from app.probes.websites.schemas import WebsiteCheckResource, WebsiteResource, WindowChangeBody
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services
 from app.web.pages.forms import body_of, done
 from app.web.pages.monitors.drawing import bars_picture
@@ -84,7 +84,8 @@ async def website_page(
         until = datetime.fromisoformat(before) if before else None
     found = await monitors.results(website_id, before=until, failed=results == "failed", limit=MOST_RESULTS + 1)
     history = (await monitors.histories([row], BarLength.CHECKS, now))[website_id]
-    latest = found[0] if found and until is None and results == "all" else None
+    shown = [WebsiteCheckResource.of(one) for one in found[:MOST_RESULTS]]
+    latest = shown[0] if found and until is None and results == "all" else None
     latency = await monitors.latency(row, span)
     [(website, windows)] = await websites.with_windows([website_id], latency.span.start, now)
     plans = await _plans(services, website_id, dict(row.labels))
@@ -114,7 +115,7 @@ async def website_page(
         picture=latency_picture(latency, windows),
         ranges=list(LatencyRange),
         span=span,
-        results=found[:MOST_RESULTS],
+        results=shown,
         only=results,
         before=before,
         following=found[MOST_RESULTS - 1].at.isoformat() if len(found) > MOST_RESULTS else "",

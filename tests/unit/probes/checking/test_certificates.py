@@ -6,6 +6,7 @@ import socket
 import struct
 import time
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,10 @@ from tests.support.certificate_authority import CertificateAuthority
 def test_name_issuer_and_end_are_read(tmp_path: Path) -> None:
     authority = CertificateAuthority(tmp_path, "Some authority")
     for days in (30, 30_000):
-        read = read_certificate(authority.issue("site.test", days=days).certificate)
+        der = authority.issue("site.test", "192.0.2.1", "2001:db8::1", days=days).certificate
+        read = read_certificate(der)
+        assert (read.subject, read.names) == ("CN=site.test", ("site.test", "192.0.2.1", "2001:db8::1"))
+        assert (read.fingerprint, read.begins < datetime.now(UTC)) == (sha256(der).hexdigest(), True)
         assert (read.name, read.issuer) == ("site.test", "Some authority")
         assert abs(read.ends - datetime.now(UTC) - timedelta(days=days)) < timedelta(hours=1)
 

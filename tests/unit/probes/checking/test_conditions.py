@@ -104,7 +104,7 @@ def test_all_broken_conditions_are_named_but_the_status_first() -> None:
 
 
 def test_the_end_of_a_certificate_counts_by_its_chain() -> None:
-    certificate = ServerCertificate(NOON + timedelta(days=90), NOON + timedelta(days=10), "a", "b", "TLSv1.3")
+    certificate = ServerCertificate(NOON + timedelta(days=90), NOON + timedelta(days=10), "a", "b", "TLSv1.3", NOON)
     assert reason("certificate > 9 d", observed(certificate=certificate)) == ""
     assert reason("certificate > 14", observed(certificate=certificate)).endswith("it ends in 10.0 d, on 2026-12-09")
 

@@ -32,6 +32,7 @@ _Number = Annotated[int, Path(ge=1, le=2**63 - 1, description="Number of the web
 _Window = Annotated[int, Path(ge=1, le=2**63 - 1, description="Number of the downtime.")]
 _Objective = Annotated[float, Query(ge=0, le=100, description="What was promised, in percent.")]
 _Length = Annotated[RollupLength, Query(description="What is added up.")]
+_Failed = Annotated[bool, Query(description="Only those that failed.")]
 _Kind = Annotated[WindowKind, Query(description="Windows of which kind.")]
 
 
@@ -90,11 +91,13 @@ async def resume_website(services: Services, now: Now, website_id: _Number) -> W
 
 
 @router.get("/websites/{website_id}/checks", openapi_extra=READ)
-async def list_website_checks(services: Services, paging: Paging, website_id: _Number) -> Page[WebsiteCheckResource]:
-    """List the results of a website's checks, the newest first."""
+async def list_website_checks(
+    services: Services, paging: Paging, website_id: _Number, failed: _Failed = False
+) -> Page[WebsiteCheckResource]:
+    """List the results of a website's checks, the newest first, with what they saw at the other end."""
     after = paging.after(str)
     before = datetime.fromisoformat(str(after[0])) if after else None
-    rows = await services.probes().websites().checks(website_id, before=before, limit=paging.limit + 1)
+    rows = await services.probes().websites().checks(website_id, before=before, limit=paging.limit + 1, failed=failed)
     return paging.page(rows, lambda row: (row.at.isoformat(),), WebsiteCheckResource.of)
 
 
