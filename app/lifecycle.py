@@ -185,6 +185,10 @@ async def serve(
         container.sources().observers().extend(checks)
         await _watch_runs(container)
         shares = settings.tasks.backend != "local"
+        if shares:
+            container.alerting().delivery_worker().share(container.sharing().lanes())
+        else:
+            await _forget_shared(container)
         favour_the_event_loop()
         try:
             async with (
@@ -210,6 +214,13 @@ async def serve(
             await container.sources().backfill().aclose()
             await container.sources().gap().aclose()
             await container.alerting().query_runner().close()
+
+
+async def _forget_shared(container: Container) -> None:
+    """What a start with shared work left: where no worker lives its tasks wait for nobody, and rows are found without."""
+    workers, tasks = await container.tasks().registry().forget_all()
+    if workers or tasks:
+        structlog.get_logger().info("shared_queue_emptied", workers=workers, tasks=tasks)
 
 
 def asks_platform(settings: Settings) -> bool:
@@ -336,19 +347,24 @@ async def work(settings: Settings, echo: Echo, stop: asyncio.Event, role: Worker
     lean_memory()
     if settings.tasks.backend == "local":
         raise ConfigurationError(NOT_SHARED)
-    async with collecting(settings, echo) as container:
-        checks, checked = container.quality().checks(), asyncio.Event()
-        checking = None
-        if settings.quality.check_runs:
-            container.sources().observers().append(checks)
-            checking = asyncio.create_task(checks.run(checked))
+    from app.tasks.backend import Priority
+    from app.wiring.sharing.handlers import parts_of
+
+    asks = role.takes(Priority.LIVE, Priority.GAP, Priority.BACKFILL)
+    async with collecting(settings, echo, asks=asks) as container:
+        ended = asyncio.Event()
         try:
-            async with _taking_tasks(container, role) as backend:
-                await _until_ended(backend, stop)
+            async with asyncio.TaskGroup() as group:
+                for part in parts_of(container, role):
+                    group.create_task(part.run(ended))
+                try:
+                    async with _taking_tasks(container, role) as backend:
+                        await _until_ended(backend, stop)
+                finally:
+                    ended.set()
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from errors
         finally:
-            checked.set()
-            if checking is not None:
-                await checking
             await container.sources().backfill().aclose()
             await container.sources().gap().aclose()
 

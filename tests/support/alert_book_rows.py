@@ -549,7 +549,7 @@ CASES = (
             shared_window("pending", "9 minutes"),
             shared_window("ended", "11 minutes"),
         ),
-        "1 windows wait; 0 workers live",
+        "1 wait; 0 workers take them",
     ),
     Case(
         "task_poisoned",

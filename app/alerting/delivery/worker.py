@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from app.alerting.delivery.decisions import (
 )
 from app.alerting.delivery.models import AttemptResult, DeliveryAttempt, DeliveryClaim, DeliveryProgress, DueChannel
 from app.alerting.delivery.repository import DeliveryRepository
+from app.alerting.delivery.sharing import DeliveryLane, LaneSharing, lane_of
 from app.alerting.models import Severity
 from app.alerting.outbox.repository import UNROUTED
 from app.clock import SKEW, Clock, until_beat
@@ -75,7 +76,8 @@ class DeliveryWorker:
         self.listeners: list[Listener] = []
         self._away = OutageLog("delivery_database_failed", "delivery_database_recovered", level="error")
         self._log = structlog.get_logger()
-        self._busy: dict[tuple[str, bool], asyncio.Task[int]] = {}
+        self._busy: dict[DeliveryLane, asyncio.Task[int]] = {}
+        self._sharing: LaneSharing | None = None
         self._announced: frozenset[str] = frozenset()
         self._announced_at = 0.0
         self._disabled: frozenset[str] = frozenset()
@@ -109,6 +111,20 @@ class DeliveryWorker:
     @property
     def file(self) -> ChannelFile:
         return self._file
+
+    def share(self, sharing: LaneSharing) -> None:
+        """Leave what is due to processes that take deliveries, as far as they do it."""
+        self._sharing = sharing
+
+    async def send_lane(self, key: str) -> None:
+        """Send what is due of the lane that another process names; where that is under way here, nothing."""
+        lane = lane_of(key)
+        if lane not in self._busy:
+            await self._begin(lane, self._work(*lane))
+
+    async def close(self) -> None:
+        """End what is under way, where `run` does not."""
+        await self._drain()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop` is set; attempts under way may end then."""
@@ -149,17 +165,26 @@ class DeliveryWorker:
         self._last_now = now
         await self._announce(book)
         due_channels, self._any_waits = await self._repository.due_channels(now)
-        for due in sorted(due_channels, key=lambda one: not one.critical):
+        idle = [one for one in due_channels if (one.name, one.critical) not in self._busy]
+        left = await self._left_to_others(idle, book)
+        for due in sorted(idle, key=lambda one: not one.critical):
             lane = (due.name, due.critical)
-            if lane in self._busy:
-                continue
-            work = self._work_on(due, book, now)
-            if work is None:
-                continue
-            task = asyncio.create_task(self._guarded(due.name, work))
-            self._busy[lane] = task
-            task.add_done_callback(lambda _, lane=lane: self._busy.pop(lane, None))  # type: ignore[misc]
+            if lane not in left and (work := self._work_on(due, book, now)) is not None:
+                self._begin(lane, work)
         self._looked_at = time.monotonic()
+
+    async def _left_to_others(self, idle: Sequence[DueChannel], book: ChannelBook) -> set[DeliveryLane]:
+        """The lanes that others are to send; what is to be routed or handed over is done here."""
+        if self._sharing is None:
+            return set()
+        sent = {(one.name, one.critical) for one in idle if one.name in book.channels and one.disabled is None}
+        return sent - await self._sharing.own(sent)
+
+    def _begin(self, lane: DeliveryLane, work: Coroutine[Any, Any, int]) -> asyncio.Task[int]:
+        task = asyncio.create_task(self._guarded(lane[0], work))
+        self._busy[lane] = task
+        task.add_done_callback(lambda _: self._busy.pop(lane, None))
+        return task
 
     def _work_on(self, due: DueChannel, book: ChannelBook, now: datetime) -> Coroutine[Any, Any, int] | None:
         """What to do for a channel; nothing where its entry is broken, or where another replica may know it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,13 +13,20 @@ from app.cli.session import begin
 def worker_command(
     queues: Annotated[
         str,
-        typer.Option(help="What to take: live, gap, backfill, reports, quality (parts of the nightly scan)."),
+        typer.Option(
+            help="What to take: live, gap, backfill, reports, quality (portions of the nightly scan), deliveries "
+            "(of messages; needs config/channels.yaml), probes (its share of websites, and of interfaces where their "
+            "file is there)."
+        ),
     ] = "live,gap,backfill,reports,quality",
     concurrency: Annotated[
         int | None,
         typer.Option(help="Tasks under way at once, in place of GRIDKEEPER_TASKS__CONCURRENCY.", min=1, max=256),
     ] = None,
-    region: Annotated[str, typer.Option(help="Where it runs; shown in `workers list`.")] = "",
+    region: Annotated[
+        str,
+        typer.Option(help="Region of its checks, in place of GRIDKEEPER_PROBES__REGION; shown in `workers list`."),
+    ] = "",
     name: Annotated[str, typer.Option(help="Its name; empty: host and process id.")] = "",
     sandbox: Sandbox = False,
     verbose: Annotated[
@@ -34,6 +41,7 @@ def worker_command(
     """
     from app.cli.service.working import run_worker
 
-    chosen = {"log": {"level": "debug"}} if verbose else {}
+    chosen: dict[str, Any] = {"log": {"level": "debug"}} if verbose else {}
+    chosen |= {"probes": {"region": region}} if region else {}
     settings = begin(sandbox=sandbox, **chosen)
-    return run_worker(settings, queues=queues, concurrency=concurrency, region=region, name=name)
+    return run_worker(settings, queues=queues, concurrency=concurrency, name=name)

@@ -17,10 +17,11 @@ from app.settings import Settings
 from app.tasks.shared.models import PARTS, WorkerRole
 
 
-def run_worker(settings: Settings, *, queues: str, concurrency: int | None, region: str, name: str) -> int:
+def run_worker(settings: Settings, *, queues: str, concurrency: int | None, name: str) -> int:
     """Until SIGINT or SIGTERM, then it drains; a second signal ends it at once."""
     if settings.tasks.backend == "local":
         raise ConfigurationError(NOT_SHARED)
+    region = settings.probes.region
     role = WorkerRole(name or process_name(), _known(queues), concurrency or settings.tasks.concurrency, region)
     structlog.get_logger().info(
         "worker_started", name=role.name, queues=list(role.queues), concurrency=role.concurrency, region=region

@@ -13,6 +13,8 @@ LASTS = timedelta(seconds=9)
 """How long shards are held without a word; with a round of the others they have moved within 15 seconds."""
 RENEWED = 2 / 9
 """After this part of the time they are renewed."""
+WORKER = "worker "
+"""What the name of a holder begins with that leaves the first shard to others."""
 MARGIN = 1 / 6
 """In this last part nothing of them is begun any more: others may take them after it."""
 

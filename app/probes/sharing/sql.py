@@ -49,11 +49,22 @@ LET_GO = """
     where work = $1 and holder = $2 and shard = any($3::int[])
 """
 
+# Whoever holds the first shard follows the files of probes: a worker does only while there is no `serve`.
 TAKE = """
     with free as (
         select work, shard
         from probe_shards
-        where work = $1 and (held_until is null or held_until <= clock_timestamp())
+        where
+            work = $1
+            and (held_until is null or held_until <= clock_timestamp())
+            and (
+                shard > 0
+                or $2::text not like 'worker %'
+                or not exists (
+                    select from probe_holders
+                    where work = $1 and holder not like 'worker %' and seen_until > clock_timestamp()
+                )
+            )
         order by shard * 37 % 64
         limit $4
         for update skip locked

@@ -35,7 +35,11 @@ class ProbesWiring(containers.DeclarativeContainer):
     storage = providers.DependenciesContainer()
 
     _vault = providers.Singleton(Vault.by, settings)
-    _leases: providers.Singleton[ShardLeases] = providers.Singleton(leases_of, database, "websites")
+    # Whether this process leaves the first shards to a `serve`.
+    spares_first: providers.Object[bool] = providers.Object(False)
+    _leases: providers.Singleton[ShardLeases] = providers.Singleton(
+        leases_of, database, "websites", spares_first=spares_first
+    )
     website_rows: providers.Singleton[WebsiteRepository] = providers.Singleton(
         WebsiteRepository, database, _vault, region=settings.provided.probes.region
     )
@@ -55,7 +59,7 @@ class ProbesWiring(containers.DeclarativeContainer):
     runner: providers.Singleton[WebsiteRunner] = providers.Singleton(
         WebsiteRunner,
         website_rows,
-        providers.Singleton(with_region, _leases, database, settings.provided.probes.region),
+        providers.Singleton(with_region, _leases, database, settings.provided.probes.region, spares_first=spares_first),
         providers.Singleton(HttpChecker.of, settings.provided.probes),
         storage.notices,
         clock,
@@ -70,7 +74,9 @@ class ProbesWiring(containers.DeclarativeContainer):
         InterfacesFile.of, settings.provided.probes
     )
     _sender = providers.Singleton(HttpChecker.of, settings.provided.probes)
-    _interface_leases: providers.Singleton[ShardLeases] = providers.Singleton(leases_of, database, "interfaces")
+    _interface_leases: providers.Singleton[ShardLeases] = providers.Singleton(
+        leases_of, database, "interfaces", spares_first=spares_first
+    )
     interface_runner: providers.Singleton[InterfaceRunner] = providers.Singleton(
         InterfaceRunner,
         interfaces_file,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dependency_injector import containers, providers
 
+from app.alerting.delivery.sharing import LaneSharing
 from app.collection.life_signs import dead_workers
 from app.db.engine import Database
 from app.db.leader import process_name
@@ -38,6 +39,7 @@ class SharingWiring(containers.DeclarativeContainer):
     work: providers.Singleton[WorkSharing] = providers.Singleton(
         WorkSharing, rows, tasks.provided.backend.call(), providers.Object(dead_workers)
     )
+    lanes: providers.Singleton[LaneSharing] = providers.Singleton(LaneSharing, tasks.provided.backend.call())
     scan: providers.Singleton[SharedScan] = providers.Singleton(
         SharedScan,
         quality.provided.service.call(),
