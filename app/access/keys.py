@@ -35,13 +35,16 @@ def limited_to(areas: Sequence[str], items: Sequence[str]) -> tuple[tuple[str, .
     return tuple(places), tuple(dict.fromkeys(find_item(text).value for text in items))
 
 
-def ends_at(text: str | None, now: datetime) -> datetime | None:
+def ends_at(text: str | None, now: datetime, *, name: str = "--expires") -> datetime | None:
     """When a key ends: an instant, a date, or a length of time from now on (`90d`); None: never."""
     if text is None:
         return None
     try:
-        return (now + parse_duration(text)).astimezone(UTC)
-    except ConfigurationError:
+        end = (now + parse_duration(text)).astimezone(UTC)
+    except ConfigurationError as error:
         if re.fullmatch(r"\s*\d+\s*[a-z]+\s*", text.lower()):
-            raise
-    return parse_moment(text, _UTC, now, name="--expires")
+            raise ConfigurationError(f"{name} {error}") from None
+        end = parse_moment(text, _UTC, now, name=name)
+    if end <= now:
+        raise ConfigurationError(f"{name} {text!r} is over already; name a later end")
+    return end

@@ -10,9 +10,13 @@ from app.alerting.administration import NewWindow
 from app.alerting.state.silences import Matcher, Silence, Window, parse_matchers
 from app.errors import ConfigurationError
 from app.kit.durations import parse_duration
-from app.market.moments import parse_instant
+from app.market.moments import EARLIEST, parse_instant
 from app.market.slots import parse_cron
 from app.market.time import from_local, iso
+
+FARTHEST = timedelta(days=366)
+"""So far ahead a silence may begin, and twice as far end."""
+LONGEST_WINDOW = timedelta(days=31)
 
 
 def planned_silence(
@@ -31,9 +35,21 @@ def planned_silence(
     if (lasts is None) == (until is None):
         raise ConfigurationError(f"say how long it lasts: {length} 2h, or {end} 2024-01-01T18:00+01:00, one of them")
     starts_at = zoned_instant(start, name=begin) if start else now
+    if starts_at.date() < EARLIEST:
+        raise ConfigurationError(f"{begin} {start!r} lies outside {EARLIEST} to {(now + FARTHEST).date()}")
+    if starts_at > now + FARTHEST:
+        raise ConfigurationError(
+            f"{begin} {start!r} is further away than {FARTHEST.days} days; choose an earlier begin"
+        )
     ends_at = zoned_instant(until, name=end) if until else starts_at + duration_of(lasts or "", name=length)
+    said = f"{end} {until!r}" if until else f"{length} {lasts!r}"
     if ends_at <= max(starts_at, now):
-        raise ConfigurationError(f"it would be over before it begins: it ends at {iso(ends_at)}; choose a later end")
+        raise ConfigurationError(f"{said} is over before it begins: it ends at {iso(ends_at)}; choose a later end")
+    if ends_at > now + 2 * FARTHEST:
+        raise ConfigurationError(
+            f"{said} ends at {iso(ends_at)}: nobody remembers a silence so long; end it within {2 * FARTHEST.days} days, or "
+            "take the rule out of the book"
+        )
     return Silence(matchers, starts_at, ends_at, by, comment)
 
 
@@ -80,6 +96,12 @@ def planned_window(
         place = ZoneInfo(zone)
     except (ValueError, ZoneInfoNotFoundError):
         raise ConfigurationError(f"{place_name} {zone!r} is no time zone: write Europe/Brussels or UTC") from None
-    schedule = parse_cron(cron, place)
-    new = NewWindow(parse_matchers(matchers), schedule.expression, zone, duration_of(lasts, name=length))
+    try:
+        schedule = parse_cron(cron, place)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{begin} {error}") from None
+    duration = duration_of(lasts, name=length)
+    if duration > LONGEST_WINDOW:
+        raise ConfigurationError(f"{length} {lasts!r} is longer than {LONGEST_WINDOW.days} days; choose a shorter time")
+    new = NewWindow(parse_matchers(matchers), schedule.expression, zone, duration)
     return new, Window(new.matchers, schedule, new.duration)

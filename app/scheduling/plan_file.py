@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from yaml import ScalarNode, YAMLError
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
@@ -22,6 +23,7 @@ from app.market.areas import find_place
 from app.market.moments import parse_zone
 from app.market.series import find_item
 from app.market.text import listed
+from app.mistakes import said_of
 from app.scheduling.jobs.declaration import JobLine
 from app.scheduling.plan import RETIRED, RULES, Plan, PlanLine, retired_line
 from app.scheduling.schedules import (
@@ -223,7 +225,7 @@ def _mistakes(content: Any) -> Iterator[tuple[tuple[str, ...], str]]:
         _File.model_validate(content)
     except ValidationError as error:
         for detail in error.errors():
-            yield _path(detail["loc"]), _explain(detail["type"], detail["loc"], detail["msg"])
+            yield _path(detail["loc"]), _explain(detail)
     jobs = content.get("jobs") if isinstance(content, dict) else None
     # A file that was emptied, or saved in part, must not become a plan by accident.
     if jobs is None and (content is None or isinstance(content, dict)):
@@ -267,7 +269,8 @@ def _path(loc: tuple[int | str, ...]) -> tuple[str, ...]:
     return tuple(str(part) for part in loc if not str(part).startswith(("function-", "constrained-")))
 
 
-def _explain(kind: str, loc: tuple[int | str, ...], message: str) -> str:
+def _explain(detail: ErrorDetails) -> str:
+    kind, loc = detail["type"], detail["loc"]
     if kind in {"model_type", "dict_type"}:
         return "must be a mapping of names to values"
     if kind == "extra_forbidden":
@@ -277,7 +280,7 @@ def _explain(kind: str, loc: tuple[int | str, ...], message: str) -> str:
             else ("every", "day", "at", "from", "zone", "areas", "items", "enabled")
         )
         return f"there is no such field{_suggestion(str(loc[-1]), known)}"
-    message = message.removeprefix("Value error, ")
+    message = said_of(detail)
     return message[0].lower() + message[1:] if message[1:2].islower() else message
 
 

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from app.access.models import KeyReused, NotAllowed, NotAuthenticated, TooManyRequests
 from app.errors import AppError, ConfigurationError, Conflict, DatabaseUnavailable, Gone, NotFound, SchedulerStateError
 from app.logging import redact
+from app.mistakes import said_of
 from app.schemas import ApiProblemResource, FieldProblemResource, jsonable
 from app.web.problem_types import ApiError, ProblemType, for_programs
 
@@ -105,18 +106,13 @@ def _invalid(error: RequestValidationError) -> ApiError:
 def _field(found: Mapping[str, Any]) -> FieldProblemResource:
     """Without the value that was sent: it may be a secret in the wrong place."""
     location, *path = (str(part) for part in found["loc"])
-    message = str(found["msg"]).removeprefix("Value error, ")
+    message = said_of(found)
     if found["type"] == "json_invalid":
         message = str(found.get("ctx", {}).get("error", message))
         path = []
     if location != "body":
         path = path[:1]  # the second of several `reason` is a `reason`
-    message += _HINTS.get(found["type"], "")
     return FieldProblemResource(location=location, field=".".join(path) or location, detail=message)
-
-
-_HINTS = {"bool_parsing": ": write true or false"}
-"""What the messages of the framework leave open."""
 
 
 def request_id_of(request: Request) -> str:

@@ -21,7 +21,7 @@ from app.market.moments import parse_interval
 from app.market.series import DataItem, find_item
 from app.market.text import listed
 from app.market.time import Interval
-from app.schemas import FieldProblemResource
+from app.schemas import FieldProblemResource, RequestBody
 from app.settings import Settings
 from app.web.dependencies import Asking, CurrentSettings, Now
 from app.web.problem_types import ApiError, ProblemType, for_programs, wrong_field
@@ -55,6 +55,7 @@ ToQuery = Annotated[
 
 
 _OFFSET_AFTER_SPACE = re.compile(r"T[0-9:.]+ [0-9]{2}:?[0-9]{2}'")
+_FIELDED = re.compile(r"([a-z_]+)((?:\.[\w-]+)*): (.+)", re.DOTALL)
 _LOST_PLUS = "; in a URL + is a space: write it as %2B, or the instant with Z"
 
 
@@ -69,6 +70,20 @@ def named(
         detail = for_programs(str(error)) + (_LOST_PLUS if _OFFSET_AFTER_SPACE.search(str(error)) else "")
         found = next((name for name in also if detail.startswith(f"{name} ")), field)
         raise wrong_field(kind, found, detail, location=location) from None
+
+
+@contextmanager
+def in_body(model: type[RequestBody]) -> Iterator[None]:
+    """What is wrong within is wrong with the field of the body whose name the message begins with, as `cron: …`."""
+    try:
+        yield
+    except ConfigurationError as error:
+        found = _FIELDED.fullmatch(str(error))
+        if found is None or found[1] not in model.model_fields:
+            raise
+        raise wrong_field(
+            ProblemType.INVALID_REQUEST, found[1] + found[2], for_programs(found[3]), location="body"
+        ) from None
 
 
 def named_places(texts: Sequence[str], *, field: str = "area", location: str = "query") -> list[Place]:

@@ -15,6 +15,7 @@ from app.db.migrate import claim_origin
 from app.errors import ConfigurationError
 from app.market.text import counted
 from app.market.time import iso
+from app.mistakes import one_of
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,10 +48,9 @@ def backfill_request(
 
 def _reprocess(text: str) -> Reprocess:
     try:
-        return Reprocess(text.strip().lower())
-    except ValueError:
-        known = ", ".join(Reprocess)
-        raise ConfigurationError(f"--reprocess {text!r} is unknown: write one of {known}") from None
+        return one_of(Reprocess, text.lower())
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--reprocess {error}") from None
 
 
 def _concurrency(given: int | None, settings: Settings) -> int:

@@ -85,12 +85,13 @@ def findings_command(
 
 
 def _states(states: Sequence[str]) -> list[State]:
+    from app.mistakes import one_of
     from app.quality.findings import State
 
     try:
-        return [State(state.lower()) for state in states]
-    except ValueError:
-        raise ConfigurationError(f"--state {', '.join(states)}: one of {', '.join(State)}") from None
+        return [one_of(State, state.lower()) for state in states]
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--state: {error}") from None
 
 
 async def _findings(

@@ -219,9 +219,13 @@ def remove_command(
 ) -> int:
     """Forget a website with its results and windows; it asks first.
 
-    Exit code: 0 removed, 1 there is no such website, or the answer was no.
+    Exit code: 0 removed, 1 there is no such website, a file owns it, or the answer was no.
     """
-    found = ask(begin(), lambda wiring: wiring.probes().websites().find(website))
+
+    async def owned_by_nobody(service: WebsiteService) -> Website:
+        return await service.changeable((await service.find(website)).website_id)
+
+    found = ask(begin(), lambda wiring: owned_by_nobody(wiring.probes().websites()))
     said = f"website {found.website_id} ({found.draft.name}, {found.draft.url}) with its results and downtimes"
     if not yes and not confirmed(f"Forget {said} for good?", f"{said} would be gone for good; say --yes"):
         say_line("nothing is removed")

@@ -269,8 +269,8 @@ class BackfillProgress:
         """Why it stands where it stands, with the remedy where nobody works on it."""
         if self.waiting:
             return (
-                "waiting for a worker: start `gridkeeper serve`, or "
-                f"`gridkeeper backfill resume {self.backfill_id} --follow`"
+                "waiting for a worker: a running `gridkeeper serve` takes its windows within seconds; where none runs, "
+                f"start it, or `gridkeeper backfill resume {self.backfill_id} --follow`"
             )
         if self.state is BackfillState.COMPLETED and (empty := self.counts[WindowState.EMPTY]):
             return f"completed, {counted(empty, 'window')} empty"

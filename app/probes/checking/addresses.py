@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, Self
 
+import httpx
+
 from app.net.egress_guard import Endpoint, IpAddress, carried_addresses, is_forbidden
 from app.probes.checking.lookups import Lookup, LookupThreads, system_lookup
 from app.probes.models import AddressFamily
@@ -63,6 +65,12 @@ def _refusal(policy: AddressPolicy, address: str) -> str | None:
 
 def _within(address: IpAddress, networks: Sequence[IpNetwork]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
+
+
+def refused_literal(url: str, policy: AddressPolicy) -> str | None:
+    """Why the host of a URL may not be connected to, where it is an address; None where it may, or is a name."""
+    found = literal_endpoint(httpx.URL(url).host, 0, AddressFamily.ANY)
+    return policy.refusal(found[0].address) if found else None
 
 
 class AddressResolver(Protocol):

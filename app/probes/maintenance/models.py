@@ -10,7 +10,8 @@ from itertools import islice, pairwise, takewhile
 from app.errors import ConfigurationError
 from app.kit.durations import show_duration
 from app.market.holidays import Calendar, DayType, country_holidays
-from app.market.moments import parse_zone
+from app.market.moments import EARLIEST, parse_zone
+from app.market.moments import LATEST as LATEST_DAY
 from app.market.slots import NEVER, OnDays, Slots, parse_cron
 
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=31)
@@ -84,6 +85,8 @@ def checked_plan(draft: MaintenanceDraft) -> MaintenanceDraft:
     if not draft.cron:
         if draft.days is not DayType.ALL or draft.country:
             raise ConfigurationError("days: what happens once needs no calendar")
+        if draft.starts_at is not None and not EARLIEST <= draft.starts_at.date() <= LATEST_DAY:
+            raise ConfigurationError(f"starts_at: {draft.starts_at:%Y-%m-%d} lies outside {EARLIEST} to {LATEST_DAY}")
         return draft
     if next(_starts(_slots(draft), MEASURED_FROM), None) is None:
         raise ConfigurationError(f"days: {draft.cron!r} never comes on such days")
@@ -108,13 +111,19 @@ def times_between(plan: MaintenancePlan, start: datetime, end: datetime) -> Iter
 
 
 def _slots(draft: MaintenanceDraft) -> Slots:
-    zone = parse_zone(draft.zone)
-    cron = parse_cron(draft.cron, zone)
+    zone = parse_zone(draft.zone, name="zone:")
+    try:
+        cron = parse_cron(draft.cron, zone)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"cron: {error}") from None
     if draft.days is DayType.ALL:
         return cron
     country, _, part = draft.country.partition(" ")
     if country:
-        country_holidays(country, part.strip())
+        try:
+            country_holidays(country, part.strip())
+        except ConfigurationError as error:
+            raise ConfigurationError(f"country: {error}") from None
     elif draft.days is DayType.HOLIDAYS:
         raise ConfigurationError("country: holidays are those of a country, as DE")
     return OnDays(cron, Calendar(country=country, subdivision=part.strip()), draft.days, zone)

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field
 
+from app.errors import ConfigurationError
 from app.kit.durations import parse_duration, show_duration
 from app.market.holidays import DayType
 from app.probes.maintenance.models import MaintenanceDraft, MaintenancePlan, checked_plan
@@ -37,8 +38,12 @@ class WebsiteMaintenanceBody(RequestBody):
     def draft(self) -> MaintenanceDraft:
         """ConfigurationError that names what is wrong with it."""
         begin = self.starts_at.astimezone(UTC) if self.starts_at else None
+        try:
+            length = parse_duration(self.duration)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"duration: {error}") from None
         draft = MaintenanceDraft(
-            self.name, parse_duration(self.duration), self.website_id, self.labels, begin, self.cron, self.zone,
+            self.name, length, self.website_id, self.labels, begin, self.cron, self.zone,
             self.days, self.country, self.note,
         )  # fmt: skip
         return checked_plan(draft)

@@ -6,9 +6,17 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from app.errors import ConfigurationError
+from app.kit.language import gettext
 from app.probes.checking.conditions.parse import parse_condition
 from app.probes.checking.targets import parse_proxy
 from app.probes.regions.models import MOST_REGIONS
@@ -16,8 +24,8 @@ from app.probes.websites.addresses import LONGEST_URL, checked_url
 from app.probes.websites.limit_labels import wrong_limit
 from app.probes.websites.models import HIDDEN, LONGEST_INTERVAL, MOST_CONFIRMATIONS, SHORTEST_INTERVAL
 
-LONGEST_TIMEOUT = 55.0
-"""Shorter than the shortest interval."""
+SHORTEST_TIMEOUT, LONGEST_TIMEOUT = 0.1, 55.0
+"""The longest is shorter than the shortest interval."""
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _OURS = {"host", "content-length", "transfer-encoding", "connection"}
 
@@ -79,15 +87,37 @@ def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
     return labels
 
 
+def _in_seconds(least: float, most: float) -> WrapValidator:
+    """Says whatever is wrong with a number of seconds in one sentence, with its unit and range."""
+
+    def checked(value: object, check: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return check(value)
+        except ValidationError:
+            raise ValueError(
+                gettext(
+                    "it must be a number of seconds from %(least)s to %(most)s", least=f"{least:g}", most=f"{most:g}"
+                )
+            ) from None
+
+    return WrapValidator(checked)
+
+
 Url = Annotated[str, AfterValidator(_url), Field(min_length=1, max_length=LONGEST_URL)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_text)]
 Text = Annotated[str, AfterValidator(_text), Field(max_length=2000)]
-CheckInterval = Annotated[int, Field(ge=SHORTEST_INTERVAL, le=LONGEST_INTERVAL)]
+CheckInterval = Annotated[
+    int, Field(ge=SHORTEST_INTERVAL, le=LONGEST_INTERVAL), _in_seconds(SHORTEST_INTERVAL, LONGEST_INTERVAL)
+]
 FamilyName = Literal["any", "ipv4", "ipv6"]
 MethodName = Literal["GET", "HEAD", "POST", "PUT"]
 Headers = Annotated[dict[str, str], AfterValidator(_headers), Field(max_length=50)]
 Body = Annotated[str, AfterValidator(_text), Field(max_length=65_536)]
-Timeout = Annotated[float, Field(ge=0.1, le=LONGEST_TIMEOUT, allow_inf_nan=False)]
+Timeout = Annotated[
+    float,
+    Field(ge=SHORTEST_TIMEOUT, le=LONGEST_TIMEOUT, allow_inf_nan=False),
+    _in_seconds(SHORTEST_TIMEOUT, LONGEST_TIMEOUT),
+]
 ConditionText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_condition)
 ]

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from pydantic import Field, ValidationError
 
 from app.errors import ConfigurationError
+from app.mistakes import said_of
 from app.probes.evidence.schemas import CheckEvidence, evidence_of
 from app.probes.websites.availability import Availability
 from app.probes.websites.fields import (
@@ -122,32 +123,12 @@ def field_problems(error: ValidationError, names: Mapping[str, str] | None = Non
     for one in error.errors(include_input=False, include_url=False):
         first, *rest = (str(part) for part in one["loc"]) if one["loc"] else ("",)
         found.append(
-            (".".join([(names or {}).get(first, first), *rest]), _in_words(one["type"], one.get("ctx", {}), one["msg"]))
+            (
+                ".".join([(names or {}).get(first, first), *(part for part in rest if not part.isdecimal())]),
+                said_of(one),
+            )
         )
     return found
-
-
-_WORDS = {
-    "int_": "this is no whole number",
-    "float_": "this is no number",
-    "bool_": "this is neither true nor false",
-    "string_type": "this is no text",
-    "string_too_short": "this is empty",
-    "string_too_long": "this is longer than {max_length}",
-    "too_long": "these are more than {max_length}",
-    "greater_than_equal": "it must be {ge:g} or more",
-    "less_than_equal": "it must be {le:g} or less",
-    "missing": "this is missing",
-    "extra_forbidden": "there is no such field",
-    "literal_error": "it must be one of {expected}",
-    "enum": "it must be one of {expected}",
-}
-"""By how the kinds of errors of the library begin."""
-
-
-def _in_words(kind: str, about: Mapping[str, Any], said: str) -> str:
-    words = next((words for begin, words in _WORDS.items() if kind.startswith(begin)), None)
-    return said.removeprefix("Value error, ") if words is None else words.format_map(about)
 
 
 class WebsiteChangeBody(RequestBody):

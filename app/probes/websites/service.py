@@ -9,6 +9,7 @@ from typing import Any
 
 from app.clock import Clock
 from app.errors import ConfigurationError, Conflict, NotFound
+from app.probes.checking.addresses import AddressPolicy, refused_literal
 from app.probes.evidence import sql as evidence
 from app.probes.maintenance.service import MaintenanceService
 from app.probes.regions.models import RegionView
@@ -61,6 +62,7 @@ class WebsiteService:
         self._repository = repository
         self._maintenance = maintenance
         self._clock = clock
+        self._policy = AddressPolicy.of(settings)
         self._kept = {
             sql.CHECKS: timedelta(days=settings.checks_days),
             rollups.HOURS: timedelta(days=settings.hourly_days),
@@ -101,6 +103,7 @@ class WebsiteService:
 
     async def add(self, draft: WebsiteDraft) -> Website:
         _check_new(draft)
+        self._check_address(draft.url)
         return await self._repository.add(draft, self._clock.now())
 
     async def edit(self, website_id: int, change: Edit) -> Website:
@@ -109,7 +112,17 @@ class WebsiteService:
         draft = change(masked(before))
         kept = kept_secrets(draft, before)
         request_of(kept)
+        if kept.url != before.url:
+            self._check_address(kept.url)
         return await self._repository.change(website_id, kept, self._clock.now())
+
+    def _check_address(self, url: str) -> None:
+        """ConfigurationError where it names an address that no check connects to; names are looked up with each check."""
+        if (refusal := refused_literal(url, self._policy)) is not None:
+            raise ConfigurationError(
+                f"url: {refusal}, so that its checks would never leave; if it is meant, allow its network by "
+                "GRIDKEEPER_PROBES__ALLOWED_NETWORKS"
+            )
 
     async def availabilities(
         self, website_ids: Sequence[int] | None, start: datetime, end: datetime
@@ -154,6 +167,7 @@ class WebsiteService:
         for draft in drafts:
             before = known.get(url_key(draft.url))
             if before is None:
+                self._check_address(draft.url)
                 added += 1
                 if not dry_run:
                     known[url_key(draft.url)] = await self.add(draft)

@@ -55,17 +55,17 @@ def begun(at: datetime, *, enabled: bool) -> StateStep:
 
 
 def paused(state: CheckState, at: datetime) -> StateStep:
-    """Nobody looks any more: what is open ends."""
+    """Nobody looks any more: what is open ends; when it was checked last stays known."""
     at = _after(state, at)
     changes = [*_ended(state, at), WindowChange(WindowKind.PAUSED, at)]
-    return StateStep(_anew(state, at, unknown=False), tuple(changes))
+    return StateStep(replace(_anew(state, at, unknown=False), checked_at=state.checked_at), tuple(changes))
 
 
 def resumed(state: CheckState, at: datetime) -> StateStep:
     """Unknown until the next result, which is due at once."""
     at = _after(state, at)
     changes = (WindowChange(WindowKind.PAUSED, None, at), WindowChange(WindowKind.UNKNOWN, at))
-    return StateStep(_anew(state, at, unknown=True), changes)
+    return StateStep(replace(_anew(state, at, unknown=True), checked_at=state.checked_at), changes)
 
 
 def restarted(state: CheckState, at: datetime) -> StateStep:

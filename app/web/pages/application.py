@@ -74,6 +74,7 @@ def create_pages(container: Container, probes: ServiceState) -> FastAPI:
     pages.state.overview = overview.recent_state(container)
     pages.state.pictures = Pictures(container, pages.state.overview)
     pages.state.status = status.StatusPage(container, pages.state.overview)
+    pages.state.routes = [route for module in MODULES for route in module.router.routes]
     pages.state.live = _live_pages(pages, container)
     install_error_pages(pages)
     pages.add_middleware(LanguageChoice)

@@ -21,7 +21,7 @@ from app.web.api_problems import as_api_error
 from app.web.browser_session import keep_notice
 from app.web.dependencies import access_service
 from app.web.pages.rendering import NOT_KEPT, see_other
-from app.web.pages.wording import in_words, mistakes
+from app.web.pages.wording import Labels, in_words, mistakes
 from app.web.problem_types import ApiError, ProblemType
 
 B = TypeVar("B", bound=RequestBody)
@@ -51,12 +51,12 @@ def done(request: Request, path: str, notice: str) -> Response:
     return response
 
 
-def body_of(kind: type[B], fields: Mapping[str, object]) -> B:
+def body_of(kind: type[B], fields: Mapping[str, object], labels: Labels | None = None) -> B:
     """What a form asks for, as the body of a request of the REST API; ApiError that names what is wrong."""
     try:
         return kind.model_validate(dict(fields))
     except ValidationError as error:
-        raise ApiError(ProblemType.INVALID_REQUEST, mistakes(error.errors())) from None
+        raise ApiError(ProblemType.INVALID_REQUEST, mistakes(error.errors(), labels)) from None
 
 
 def answered(problem: str) -> HTTPStatus:
@@ -64,12 +64,15 @@ def answered(problem: str) -> HTTPStatus:
     return HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
 
 
-def what_is_wrong(error: AppError) -> str:
-    """What a form says beside its fields; raises the error again where it is not about what was entered."""
+def what_is_wrong(error: AppError, labels: Labels | None = None) -> str:
+    """What a form says beside its fields, by its labels; raises the error again where it is not about what was entered.
+
+    A form that names what it is to be about by a field says of a thing that is gone as of any other mistake.
+    """
     found = as_api_error(error)
-    if found.kind.status not in _OF_WHAT_WAS_ENTERED:
+    if found.kind.status not in _OF_WHAT_WAS_ENTERED and not (labels and found.kind is ProblemType.NOT_FOUND):
         raise error
-    return in_words(found)
+    return in_words(found, labels)
 
 
 async def changed(request: Request, action: str, handle: Act) -> Response:

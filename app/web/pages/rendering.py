@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from app.access.models import AccessScope, Caller
 from app.kit.language import (
@@ -124,6 +124,7 @@ def page_templates() -> Environment:
         "said": said_markup,
         "translated": said_plain,
         "evidence_name": evidence_name,
+        "prose": prose,
         "iso": iso,
         "exact": iso_exact,
     }
@@ -226,6 +227,14 @@ def _is_here(path: str, target: str) -> bool:
 
 
 # What templates write
+
+
+def prose(text: str) -> Markup:
+    """A text whose commands stand between backticks, as a page shows them; everything in it is escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup().join(Markup("<code>{}</code>").format(one) if i % 2 else escape(one) for i, one in enumerate(parts))
 
 
 def item_name(item: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -197,6 +197,11 @@ def _as_page_error(error: Exception) -> ApiError:
         return ApiError(ProblemType.INVALID_REQUEST, mistakes(found))
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
         return ApiError(ProblemType.NOT_FOUND, gettext("No page has this address."))
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        said = gettext(
+            "Nothing was done: this address takes what a form of a page sends. Open the page, and use its form."
+        )
+        return ApiError(ProblemType.METHOD_NOT_ALLOWED, said, headers=error.headers)
     return as_api_error(error)
 
 
@@ -221,11 +226,22 @@ def error_page(request: Request, error: ApiError) -> Response:
         detail=in_words(error),
         gone=gone,
         other_key=status is HTTPStatus.FORBIDDEN and not isinstance(error, ForeignForm),
+        back=_page_above(request) if status is HTTPStatus.METHOD_NOT_ALLOWED else "",
     )
     response.headers.update(error.headers or {})
     if gone:
         response.headers["Refresh"] = str(RETRY_SECONDS)
     return response
+
+
+def _page_above(request: Request) -> str:
+    """The nearest page to which an address without one belongs, "" where that is the overview."""
+    path = path_of(request).partition("?")[0]
+    routes: Sequence[APIRoute] = request.app.state.routes
+    while path := path.rpartition("/")[0]:
+        if any(route.path_regex.match(path) and "GET" in (route.methods or ()) for route in routes):
+            return path.removeprefix("/")
+    return ""
 
 
 def _title(request: Request, error: ApiError) -> str:
@@ -241,6 +257,7 @@ _TITLES = {
     HTTPStatus.SERVICE_UNAVAILABLE: gettext_noop("The database does not answer"),
     HTTPStatus.NOT_FOUND: gettext_noop("There is nothing here"),
     HTTPStatus.FORBIDDEN: gettext_noop("You may not do that"),
+    HTTPStatus.METHOD_NOT_ALLOWED: gettext_noop("This is no page of its own"),
     HTTPStatus.CONFLICT: gettext_noop("This cannot be done now"),
     HTTPStatus.UNPROCESSABLE_ENTITY: gettext_noop("Something in the request is wrong"),
     HTTPStatus.INTERNAL_SERVER_ERROR: gettext_noop("This page failed"),

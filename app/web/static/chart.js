@@ -111,11 +111,13 @@ function draw() {
     points: { show: true, size: 5, fill: colour("finding"), width: 0 },
   });
   const axes = units.slice(0, 2).map((unit, at) => ({ ...axis, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : numberOf(tick))), scale: unit || "y", size: 64, label: unit, side: at ? 1 : 3, grid: at ? { show: false } : axis.grid }));
+  const narrow = box.clientWidth < 480; // whole dates need more room than hours, the last one beside the chart
   plot = new uPlot({
+    padding: narrow ? [null, 36, null, null] : undefined,
     width: box.clientWidth - 24, height: Math.max(260, Math.min(420, window.innerHeight * 0.5)),
     tzDate: (time) => (shown ? uPlot.tzDate(new Date(time * 1000), shown) : new Date(time * 1000)),
     legend: { markers: { dash: (_, at) => (DASHES[(at - 1) % DASHES.length] && at <= lines.length ? "dashed" : "solid") } },
-    series, axes: [{ ...axis, values: TICKS, label: shown ?? Intl.DateTimeFormat().resolvedOptions().timeZone }, ...axes],
+    series, axes: [{ ...axis, values: TICKS, space: narrow ? 84 : 50, label: shown ?? Intl.DateTimeFormat().resolvedOptions().timeZone }, ...axes],
     plugins: [bandsPlugin(bands)],
     hooks: { setSelect: [chosen], draw: [() => performance.mark("chart-drawn")] },
   }, data, box);

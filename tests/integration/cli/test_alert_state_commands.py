@@ -179,7 +179,7 @@ def test_rules_are_paused_and_resumed(alerts: None, command: Command) -> None:
     [
         (["silence", "area=FR"], "say how long it lasts"),
         (["silence", "area=FR", "--for", "2h", "--until", "2030-01-01T00:00Z"], "say how long it lasts"),
-        (["silence", "area=FR", "--until", "2020-01-01T00:00Z"], "over before it begins"),
+        (["silence", "area=FR", "--until", "2020-01-01T00:00Z"], "is over before it begins"),
         (["silence", "--for", "2h"], "would silence every alert"),
         (["silence", "area=FR", "--until", "2030-01-01T00:00"], "lacks its offset"),
         (["silence", "area=FR", "--until", "2030-01-01T00:00 Europe/Nowhere"], "is no instant"),

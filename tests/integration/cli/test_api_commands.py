@@ -60,7 +60,7 @@ def test_a_key_is_shown_once_listed_and_revoked(capsys: pytest.CaptureFixture[st
         (["create", "a b"], 2, "cannot name a key"),
         (["create", "x", "--area", "DE_LX"], 2, "unknown area"),
         (["create", "x", "--scope", "admin", "--area", "FR"], 2, "areas and items limit what a key reads"),
-        (["create", "x", "--expires", "-3d"], 2, "would have expired already"),
+        (["create", "x", "--expires", "-3d"], 2, "is over already"),
         (["create", "x", "--scope", "root"], 2, "root"),
         (["revoke", "nobody"], 1, "there is no key 'nobody'"),
     ],

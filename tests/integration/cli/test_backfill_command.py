@@ -159,7 +159,8 @@ def test_the_status_says_whether_anybody_works_on_a_backfill(capsys: pytest.Capt
     start()
     assert backfill.status_command(None, as_json=False) == 0
     shown = capsys.readouterr().out
-    assert "waiting for a worker: start `gridkeeper serve`, or `gridkeeper backfill resume 1 --follow`" in shown
+    assert "waiting for a worker: a running `gridkeeper serve` takes" in shown
+    assert "where none runs, start it, or `gridkeeper backfill resume 1 --follow`" in shown
     found = status(capsys, 1)
     assert (found["waiting"], found["workers"], found["last_ended_at"]) == (True, [], None)
     backfill.pause_command(1)

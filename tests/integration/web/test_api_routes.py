@@ -214,8 +214,8 @@ async def test_keys_are_made_listed_and_revoked_and_all_of_it_is_recorded(api: S
         ({"name": "x", "items": ["nothing_like_it"]}, "items", "GET /api/v1/items"),
         ({"name": "x", "expires": "90x"}, "expires", "no duration"),
         ({"name": "x", "scope": "root"}, "scope", "'read'"),
-        ({"name": "x", "colour": "red"}, "colour", "Extra inputs"),
-        ({}, "name", "required"),
+        ({"name": "x", "colour": "red"}, "colour", "there is no such field"),
+        ({}, "name", "this is missing"),
     ],
 )
 async def test_a_key_that_cannot_be_made_is_refused_by_its_field(

@@ -92,16 +92,21 @@ async def test_what_is_wrong_in_a_form_is_said_beside_it_and_nothing_entered_is_
     async with page_person(api, AccessScope.OPERATE) as person:
         for fields, said in (
             ({"matchers": "rule", "for": "2h"}, "is no matcher"),
-            ({"matchers": "", "for": "2h"}, "Matchers: it names nothing"),
+            ({"matchers": "", "for": "2h"}, "Alerts that match all of: it names nothing"),
             ({"matchers": "rule=x\narea=~(", "for": "2h"}, "no regular expression"),
             ({"matchers": "rule=x", "for": "long"}, "is no duration"),
-            ({"matchers": "rule=x", "until": "2020-01-01T00:00Z"}, "over before it begins"),
+            ({"matchers": "rule=x", "until": "2020-01-01T00:00Z"}, "is over before it begins"),
+            ({"matchers": "rule=x", "until": "soon"}, "Or until: &#39;soon&#39; is no instant"),
+            ({"matchers": "rule=x", "until": "9999-12-31T00:00Z"}, "nobody remembers a silence so long"),
+            ({"matchers": "rule=x", "for": "2h", "from": "9999-12-31T23:00Z"}, "is further away than 366 days"),
         ):
             answer = await person.send("/alerts/silences/new", "/alerts/silences", comment="kept", **fields)
             assert (answer.status_code, said in answer.text, 'value="kept"' in answer.text) == (422, True, True), said
         wrong = {"matchers": "rule=x", "cron": "x", "for": "2h", "zone": "UTC"}
         answer = await person.send("/alerts/maintenance/new", "/alerts/maintenance", **wrong)
-        assert (answer.status_code, 'role="alert"' in answer.text) == (422, True)
+        assert (answer.status_code, "Begins, as cron has it: &#39;x&#39; has 1 fields" in answer.text) == (422, True)
+        answer = await person.send("/alerts/maintenance/new", "/alerts/maintenance", **(wrong | {"zone": "Mars"}))
+        assert "Time zone: &#39;Mars&#39; is no time zone" in answer.text
         page = await person.do("/alerts/maintenance/new", "/alerts/maintenance", **(wrong | {"cron": "0 3 * * 0"}))
         assert "Maintenance 1 is made" in page
         assert "It would not come again" in await person.page("/alerts/maintenance/1/end")
@@ -110,6 +115,9 @@ async def test_what_is_wrong_in_a_form_is_said_beside_it_and_nothing_entered_is_
         assert "No maintenance is planned." in ended
         for path in ("/alerts/maintenance/1/end", "/alerts/silences/99/end"):
             await person.page(path, 404)
+        assert "/api/v1" not in await person.page("/alerts/99", 404), "a page points at pages"
+        said = await person.page("/alerts?severity=severe", 422)
+        assert "Severity: 'severe' is none of info, warning, critical." in said
 
 
 async def test_past_alerts_are_found_by_filters_page_by_page(api: ServedApi) -> None:

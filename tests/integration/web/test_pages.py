@@ -125,6 +125,16 @@ async def test_people_are_shown_a_page_and_programs_json_where_there_is_nothing(
             lost = await client.get(path, headers=people)
             assert (lost.status_code, "There is nothing here" in lost.text, "csp" in lost.text) == (404, True, False)
             assert lost.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+        # What a form is sent to is no page: who reloads it is led back, and nothing is done.
+        for path, above in (
+            ("/monitors/websites", "../monitors"),
+            ("/work/jobs/gaps/run", "../../../work"),
+            ("/sign-out", "./"),
+        ):
+            back = await client.get(path, headers=people)
+            assert (back.status_code, back.headers["allow"]) == (405, "POST")
+            assert "Nothing was done" in back.text
+            assert f'href="{above}">Back to the page' in back.text or above == "./"
         assert (await client.get("/jobs")).json()["status"] == 404
         assert (await client.get("/api/nothing", headers=people)).headers["content-type"] == "application/problem+json"
         icon = await client.get("/favicon.ico")

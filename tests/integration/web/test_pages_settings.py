@@ -60,14 +60,16 @@ async def test_a_key_is_made_shown_once_used_and_ended(api: ServedApi) -> None:
         assert "FR, NL, load_actual" in page
         async with httpx.AsyncClient(base_url=api.url, headers=AFAR) as client:
             assert (await client.get("/coverage", auth=("any", token[1]))).status_code == 200
-        for wrong in (
-            {"name": "a b"}, {"name": "notebook"}, {"scope": "operate"}, {"areas": "XX"}, {"items": "x"},
-            {"expires": "soon"}, {"expires": "2020-01-01"}, {"scope": "all"},
+        for wrong, label in (
+            ({"name": "a b"}, "Name of the person or program"), ({"name": "notebook"}, ""), ({"scope": "operate"}, "Scope"),
+            ({"areas": "XX"}, "Areas it may read"), ({"items": "x"}, "Items it may read"), ({"expires": "soon"}, "Ends"),
+            ({"expires": "2020-01-01"}, "Ends"), ({"expires": "9999d"}, "Ends"), ({"scope": "all"}, "Scope"),
         ):  # fmt: skip
             answer = await admin.send("/settings/keys", "/settings/keys", **(fields | {"name": "other"} | wrong))
             assert answer.status_code == 422, wrong
             assert f'name="name" value="{wrong.get("name", "other")}"' in answer.text, "what was typed stays"
-            assert 'role="alert"' in answer.text, wrong
+            assert f'role="alert">{label}' in answer.text, wrong
+        await admin.page("/settings/keys/nobody/revoke", 404)
         assert "Revoke the key notebook?" in await admin.page("/settings/keys/notebook/revoke")
         page = await admin.do("/settings/keys/notebook/revoke", "/settings/keys/notebook/revoke")
         assert "The key notebook is revoked" in page

@@ -107,9 +107,17 @@ async def test_an_administrator_releases_and_revokes_on_the_page_and_nobody_else
             assert (await other.get(address)).status_code == 200
         page = (await client.get("/embeds")).text
         assert address.rpartition("/")[2] not in page
-        for wrong in ({"kind": "x"}, {"series": "x"}, {"name": HOSTILE}, {"kind": "freshness", "item": "x"}):
-            refused = await client.post("/embeds", data={**asked, **wrong, "once": str(wrong)})
+        for wrong, said in (
+            ({"kind": "x"}, "Shows: &#39;x&#39; is none of chart, value, freshness, status."),
+            ({"series": "x"}, "Number of the series, for a chart or a value: &#39;x&#39; is no whole number."),
+            ({"series": "99"}, "there is no series 99"),
+            ({"name": HOSTILE}, "cannot name a picture"),
+            ({"kind": "freshness", "item": "x"}, "Item, for freshness: unknown item"),
+        ):
+            refused = await client.post("/embeds", data={**asked, "days": "9", **wrong, "once": str(wrong)})
             assert (refused.status_code, "<img src=x" in refused.text) == (422, False), wrong
+            assert (said in refused.text, 'value="9"' in refused.text) == (True, True), wrong
+        assert "&#39;abc&#39; is no whole number" in (await client.get("/embeds?series=abc")).text
         gone = await client.post("/embeds/revoke", data={**await _form(client, "/embeds"), "name": "load"})
         assert gone.status_code == 303
         assert "is revoked" in (await client.get("/embeds")).text

@@ -87,6 +87,9 @@ def test_what_is_once_may_have_been_and_covers_what_it_names() -> None:
         ({"cron": ""}, "one of them"),
         ({"starts_at": datetime(2026, 1, 1, tzinfo=UTC)}, "one of them"),
         ({"starts_at": datetime(2026, 1, 1, tzinfo=UTC), "cron": "", "country": "DE"}, "calendar"),
+        # PostgreSQL keeps the first as minus infinity, which broke every page that showed the plan.
+        ({"starts_at": datetime(1, 1, 1, tzinfo=UTC), "cron": ""}, "starts_at: 1-01-01 lies outside 1990-01-01"),
+        ({"starts_at": datetime(9999, 12, 31, tzinfo=UTC), "cron": ""}, "starts_at: 9999-12-31 lies outside"),
         ({"website_id": 1, "labels": {"a": "b"}}, "not both"),
         ({"cron": "61 * * * *"}, "no cron expression"),
         ({"zone": "Mars"}, "time zone"),

@@ -85,13 +85,13 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
         "4 websites.B.url: the website 'A' has this address already",
         "5 websites.C.url: this is missing",
         "6 websites.D.url: an address begins with",
-        "7 websites.E.check_interval: it must be 60 or more",
-        "7 websites.E.conditions: 0: ",
+        "7 websites.E.check_interval: it must be a number of seconds from 60 to 3600",
+        "7 websites.E.conditions: 'state 200' is no condition",
         "7 websites.E.labels: 'a b' is no name of a label",
         "8 websites.F.headers.Authorization: a secret does not stand in a file",
         "8 websites.F.headers.X-Key: the environment has no NOBODY_SET_THIS",
         "9 websites.G.failures: 0 is out of range",
-        "9 websites.G.timeout: it must be 55 or less",
+        "9 websites.G.timeout: it must be a number of seconds from 0.1 to 55",
         "10 more: there is no such field",
     ):
         assert any(one.startswith(said) for one in problems), (said, problems)

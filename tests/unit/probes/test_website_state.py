@@ -72,6 +72,10 @@ def test_a_pause_of_a_website_that_is_down_ends_its_downtime() -> None:
         (WindowKind.DOWN, True),
         (WindowKind.PAUSED, False),
     ]
+    resumed = edited(paused.state, replace(DRAFT, enabled=False), DRAFT, at + 2 * MINUTE)
+    moved = edited(resumed.state, DRAFT, replace(DRAFT, url="https://other.example"), at + 3 * MINUTE)
+    last = step.state.checked_at
+    assert (paused.state.checked_at, resumed.state.checked_at, moved.state.checked_at) == (last, last, None)
 
 
 def test_our_failure_in_a_pause_asks_nobody_more_often() -> None:

@@ -13,7 +13,17 @@ from app.db.migrations.versions import v0101_store as store
 from app.market.production import PRODUCTION_TYPES
 from app.market.series import SeriesKey
 from app.web.pages.assets import assets, assets_by_public_name
-from app.web.pages.rendering import TEMPLATES, age, clock, kind, moment, page_templates, shown_number, shown_share
+from app.web.pages.rendering import (
+    TEMPLATES,
+    age,
+    clock,
+    kind,
+    moment,
+    page_templates,
+    prose,
+    shown_number,
+    shown_share,
+)
 
 EVENING = datetime(2026, 7, 1, 17, 36, 16, tzinfo=UTC)
 
@@ -74,3 +84,8 @@ def test_a_type_of_production_has_the_name_that_the_database_gives_it() -> None:
     assert known == PRODUCTION_TYPES
     key = SeriesKey("entsoe", "generation_per_type", "10YFR-RTE------C", psr_type="B16", business_type="A01")
     assert (kind(key), kind(replace(key, psr_type="Z9"))) == ("Solar (B16 A01)", "Z9 A01")
+
+
+def test_commands_in_a_text_are_shown_as_such_and_everything_is_escaped() -> None:
+    assert prose("start `gridkeeper <serve>`, or wait") == ("start <code>gridkeeper &lt;serve&gt;</code>, or wait")
+    assert prose("one ` alone & <b>") == "one ` alone &amp; &lt;b&gt;"

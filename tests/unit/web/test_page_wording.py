@@ -45,16 +45,19 @@ class _Pair(BaseModel):
     ("given", "said"),
     [
         ({"page": "x"}, "Page: 'x' is no whole number."),
-        ({"page": 0}, "Page: '0' is less than 1."),
-        ({"page": 10, "holes": "perhaps"}, "Page: '10' is more than 9. Rows: 'perhaps' is neither true nor false."),
+        ({"page": 0}, "Page: '0' is too small: it must be 1 or more."),
+        (
+            {"page": 10, "holes": "perhaps"},
+            "Page: '10' is too large: it must be 9 or less. Rows: 'perhaps' is neither true nor false: write true or false.",
+        ),
         ({"name": "abcd"}, "Name: it has more than 3 characters."),
         ({"name": "A"}, "Name: 'A' is none of its values."),
         ({"way": "up"}, "Way: 'up' is none of 'newest' or 'oldest'."),
         ({"state": "gone"}, "State: 'gone' is none of 'open' or 'past'."),
-        ({"as_of": "soon"}, "As of: 'soon' is no instant."),
+        ({"as_of": "soon"}, "As of: 'soon' is no instant; write it as 2024-01-01T00:00:00Z."),
         ({"area": "XX"}, "Area: there is no XX."),
         ({"matchers": []}, "Matchers: it names nothing."),
-        ({"holes": [1]}, "Rows: Input should be a valid boolean."),
+        ({"holes": [1]}, "Rows: '[1]' is neither true nor false."),
         ({"page": "x" * 70}, f"Page: '{'x' * 60}…' is no whole number."),
     ],
 )
@@ -67,9 +70,7 @@ def test_a_mistake_is_a_sentence(given: dict[str, Any], said: str) -> None:
 def test_what_is_missing_is_said_once_and_first() -> None:
     with pytest.raises(ValidationError) as raised:
         _Pair.model_validate({"month": 1})
-    assert mistakes(raised.value.errors()) == (
-        "This has to be named, too: area and item. Month: Input should be a valid string."
-    )
+    assert mistakes(raised.value.errors()) == ("This has to be named, too: area and item. Month: '1' is no text.")
     one = [{"loc": ("query", "at"), "type": "missing", "msg": ""}]
     assert mistakes(one) == "This has to be named, too: instant."
 

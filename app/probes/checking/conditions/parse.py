@@ -72,7 +72,7 @@ def _latency(part: str, rest: str, text: str) -> CheckCondition:
         raise ConfigurationError(f"{text!r}: {part!r} is no phase; known are {', '.join(phases)}")
     operator, value = _compared(rest, text)
     milliseconds = parse_duration(value, bare="ms").total_seconds() * 1000
-    return CheckCondition(ConditionKind.LATENCY, operator, milliseconds, phase, text)
+    return CheckCondition(ConditionKind.LATENCY, operator, milliseconds, phase, _with_unit(text, "ms"))
 
 
 def _size(_: str, rest: str, text: str) -> CheckCondition:
@@ -81,14 +81,19 @@ def _size(_: str, rest: str, text: str) -> CheckCondition:
     factor = _BYTES.get(match[2]) if match else None
     if match is None or factor is None:
         raise ConfigurationError(f"{text!r}: {value!r} is no size; write it as 500, 10 kB, 2 MB or 1 MiB")
-    return CheckCondition(ConditionKind.SIZE, operator, float(match[1]) * factor, text=text)
+    return CheckCondition(ConditionKind.SIZE, operator, float(match[1]) * factor, text=_with_unit(text, "B"))
 
 
 def _certificate(_: str, rest: str, text: str) -> CheckCondition:
     operator, value = _compared(rest, text)
     return CheckCondition(
-        ConditionKind.CERTIFICATE, operator, parse_duration(value, bare="d").total_seconds(), text=text
+        ConditionKind.CERTIFICATE, operator, parse_duration(value, bare="d").total_seconds(), text=_with_unit(text, "d")
     )
+
+
+def _with_unit(text: str, unit: str) -> str:
+    """A number alone is shown with the unit in which it is taken."""
+    return f"{text} {unit}" if text[-1].isdigit() else text
 
 
 def _compared(rest: str, text: str) -> tuple[str, str]:

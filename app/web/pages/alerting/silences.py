@@ -15,7 +15,7 @@ from app.alerting.models import Phase
 from app.alerting.schemas import MaintenanceBody, MaintenanceResource, SilenceBody, SilenceResource
 from app.alerting.state.silences import MatchedAlerts, described
 from app.errors import AppError, NotFound
-from app.kit.language import gettext
+from app.kit.language import gettext, gettext_noop
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services
 from app.web.pages.forms import body_of, done, what_is_wrong
 from app.web.pages.rendering import render, shown_count
@@ -29,6 +29,14 @@ LENGTHS = ("30m", "1h", "2h", "4h", "8h", "1d", "3d", "7d")
 SILENCE = {"matchers": "", "for": "2h", "until": "", "from": "", "comment": ""}
 MAINTENANCE = {"matchers": "", "cron": "", "for": "2h", "zone": "Europe/Brussels", "comment": ""}
 """The fields of the forms, and what stands in them at first."""
+SILENCE_LABELS = {
+    "matchers": gettext_noop("Alerts that match all of"), "for": gettext_noop("For"), "until": gettext_noop("Or until"),
+    "from": gettext_noop("Not before"), "comment": gettext_noop("Why"),
+}  # fmt: skip
+MAINTENANCE_LABELS = SILENCE_LABELS | {
+    "cron": gettext_noop("Begins, as cron has it"), "for": gettext_noop("Lasts"), "zone": gettext_noop("Time zone"),
+}  # fmt: skip
+"""What the forms call them."""
 _Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
@@ -91,9 +99,9 @@ async def add_silence_from_page(request: Request, services: Services, caller: As
         "comment": entered["comment"],
     }
     try:
-        silence = await routes.add_silence(services, caller, now, body_of(SilenceBody, asked))
+        silence = await routes.add_silence(services, caller, now, body_of(SilenceBody, asked, SILENCE_LABELS))
     except AppError as error:
-        return _silence_form(request, entered, what_is_wrong(error))
+        return _silence_form(request, entered, what_is_wrong(error, SILENCE_LABELS))
     return done(
         request,
         "alerts/silences",
@@ -152,9 +160,11 @@ async def add_maintenance_from_page(request: Request, services: Services, caller
     entered = _entered(request, MAINTENANCE)
     asked = {**entered, "matchers": _lines(entered["matchers"])}
     try:
-        window = await routes.add_maintenance(services, caller, now, body_of(MaintenanceBody, asked))
+        window = await routes.add_maintenance(
+            services, caller, now, body_of(MaintenanceBody, asked, MAINTENANCE_LABELS)
+        )
     except AppError as error:
-        return _maintenance_form(request, entered, what_is_wrong(error))
+        return _maintenance_form(request, entered, what_is_wrong(error, MAINTENANCE_LABELS))
     return done(
         request,
         "alerts/silences",

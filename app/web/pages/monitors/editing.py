@@ -175,7 +175,7 @@ async def create_website_from_page(request: Request, services: Services, now: No
         body = checked_model(WebsiteBody, said_in(entered), _labels())
         found = await routes.create_website(services, now, Response(), body)
     except AppError as error:
-        return _website_form(request, entered, problem=what_is_wrong(error))
+        return _website_form(request, entered, problem=what_is_wrong(error, LABELS))
     return done(request, f"monitors/websites/{found.id}", gettext("%(name)s is checked from now on.", name=found.name))
 
 
@@ -194,7 +194,7 @@ async def change_website_from_page(request: Request, services: Services, now: No
         body = checked_model(WebsiteChangeBody, said_in(entered), _labels())
         found = await routes.change_website(services, now, website_id, body)
     except AppError as error:
-        return _website_form(request, entered, number=website_id, problem=what_is_wrong(error))
+        return _website_form(request, entered, number=website_id, problem=what_is_wrong(error, LABELS))
     return done(request, f"monitors/websites/{website_id}", gettext("%(name)s is changed.", name=found.name))
 
 
@@ -282,7 +282,7 @@ async def plan_maintenance_from_page(request: Request, services: Services, calle
         body = checked_model(WebsiteMaintenanceBody, asked, _labels())
         found = await maintenance_routes.plan_website_maintenance(services, caller, now, body)
     except AppError as error:
-        return await _maintenance_form(request, services, entered, what_is_wrong(error))
+        return await _maintenance_form(request, services, entered, what_is_wrong(error, LABELS))
     path = f"monitors/websites/{found.website_id}" if found.website_id else "monitors/maintenance"
     said = gettext("Maintenance “%(name)s” is planned.", name=found.name)
     return done(request, path, f"{said} {gettext('It is under way.')}" if found.active else said)
@@ -294,7 +294,12 @@ def _begin(entered: Mapping[str, str], now: datetime) -> datetime | None:
         if entered["from"]:
             raise ConfigurationError(gettext("Say when it begins once, or by cron again and again, not both."))
         return None
-    return parse_moment(entered["from"] or "now", parse_zone(entered["zone"]), now, name=gettext(LABELS["starts_at"]))
+    return parse_moment(
+        entered["from"] or "now",
+        parse_zone(entered["zone"], name=gettext(LABELS["zone"])),
+        now,
+        name=gettext(LABELS["starts_at"]),
+    )
 
 
 @router.get("/monitors/maintenance/{plan_id:int}/end", openapi_extra=OPERATE)

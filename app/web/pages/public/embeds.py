@@ -12,15 +12,18 @@ from fastapi import Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from app.access.released.models import ViewKind, ViewRequest
-from app.errors import AppError, ConfigurationError
-from app.kit.language import ENGLISH, choose_language, gettext
+from app.errors import AppError
+from app.kit.language import ENGLISH, choose_language, gettext, gettext_noop
 from app.market.areas import find_place
 from app.market.series import DataItem, find_item
+from app.mistakes import one_of, shown
 from app.web.dependencies import ADMIN, OPEN, Asking, Services, access_service
 from app.web.pages.forms import done, what_is_wrong
 from app.web.pages.public.drawing import Pictures
 from app.web.pages.rendering import page_templates, render
 from app.web.pages.routing import check_host, page_router
+from app.web.parameters import named
+from app.web.problem_types import ProblemType, wrong_field
 
 router = page_router()
 
@@ -33,6 +36,12 @@ HEADERS: Mapping[str, str] = {
     "Cache-Control": f"public, max-age={SECONDS}",
 }
 """Only a released picture may be shown by other sites."""
+LABELS = {
+    "kind": gettext_noop("Shows"), "series": gettext_noop("Number of the series, for a chart or a value"),
+    "days": gettext_noop("Days of a chart"), "item": gettext_noop("Item, for freshness"),
+    "area": gettext_noop("Area, for freshness"),
+}  # fmt: skip
+"""What the form calls its fields."""
 _GONE = "Nothing is released under this address.\n"
 
 
@@ -68,8 +77,16 @@ async def embeds_page(
     kind: Annotated[str, Query(max_length=20)] = "",
     series: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
-    """What is released, and a form to release more."""
-    return await _page(request, services, {"kind": kind, "series": series})
+    """What is released, and a form to release more, with what the address names filled in."""
+    given = {"kind": kind, "series": series}
+    try:
+        if kind:
+            with named("kind"):
+                one_of(ViewKind, kind)
+        _number(series, "series")
+    except AppError as error:
+        return await _page(request, services, given, problem=what_is_wrong(error, LABELS))
+    return await _page(request, services, given)
 
 
 async def _page(
@@ -96,26 +113,35 @@ async def release_view_from_page(request: Request, services: Services, caller: A
     try:
         view, token = await services.access().released().release(_asked(form), caller, audit_id=request.state.audit_id)
     except AppError as error:
-        return await _page(request, services, form, problem=what_is_wrong(error))
+        return await _page(request, services, form, problem=what_is_wrong(error, LABELS))
     address = f"{str(request.base_url).rstrip('/')}/embed/{token}{view.request.kind.ending}"
     return await _page(request, services, {}, address=address)
 
 
 def _asked(form: Mapping[str, str]) -> ViewRequest:
-    kind, series, days = form.get("kind", ""), form.get("series", "").strip(), form.get("days", "").strip()
-    if kind not in set(ViewKind):
-        raise ConfigurationError(gettext("choose what to release: %(kinds)s", kinds=", ".join(ViewKind)))
-    if any(number and not re.fullmatch(r"[0-9]{1,9}", number) for number in (series, days)):
-        raise ConfigurationError(gettext("series and days are numbers"))
-    fresh = kind == ViewKind.FRESHNESS
+    with named("kind"):
+        kind = one_of(ViewKind, form.get("kind", ""))
+    series, days = _number(form.get("series", ""), "series"), _number(form.get("days", ""), "days")
+    item = area = ""
+    if kind is ViewKind.FRESHNESS:
+        with named("item"):
+            item = find_item(form.get("item", "")).value
+        with named("area"):
+            area = find_place(form.get("area", "")).eic
     return ViewRequest(
-        form.get("name", "").strip(),
-        ViewKind(kind),
-        int(series) if series and ViewKind(kind).of_series else None,
-        find_item(form.get("item", "")).value if fresh else "",
-        find_place(form.get("area", "")).eic if fresh else "",
-        int(days or 7),
+        form.get("name", "").strip(), kind, series if kind.of_series else None, item, area, 7 if days is None else days
     )
+
+
+def _number(text: str, field: str) -> int | None:
+    """The number in a field of the form, None where nothing stands in it."""
+    if not text.strip():
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text.strip()):
+        raise wrong_field(
+            ProblemType.INVALID_REQUEST, field, gettext("%(input)s is no whole number", input=shown(text))
+        )
+    return int(text)
 
 
 @router.post("/embeds/revoke", openapi_extra=ADMIN, name="revoke_view")

@@ -16,6 +16,7 @@ from app.kit.language import ENGLISH, gettext, speaking
 from app.market.areas import areas, with_borders
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE, Interval, local_day
+from app.mistakes import one_of
 from app.quality.findings import GONE, FindingSeverity, State
 from app.quality.listing import ListedFinding
 from app.quality.models import EvidenceRule
@@ -30,8 +31,7 @@ from app.web.pages.quality.sparks import spark
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
 from app.web.pages.words import word
-from app.web.parameters import named_places, named_range, narrowed
-from app.web.problem_types import ProblemType, wrong_field
+from app.web.parameters import named, named_places, named_range, narrowed
 from app.wiring.container import Container
 
 router = page_router()
@@ -182,8 +182,8 @@ def _narrowed(area: str, item: str, caller: Caller) -> tuple[list[str] | None, l
 
 
 def _check(name: str, text: str, kind: type[StrEnum]) -> None:
-    if text and text not in {one.value for one in kind}:
-        raise wrong_field(ProblemType.INVALID_REQUEST, name, f"{text!r} is none of {', '.join(filter(None, kind))}")
+    with named(name):
+        _ = one_of(kind, text) if text else None
 
 
 def _range(start: str, end: str, now: datetime) -> Interval | None:

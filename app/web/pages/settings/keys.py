@@ -10,8 +10,8 @@ from fastapi import Path, Request, Response
 from app.access.keys import ends_at, limited_to
 from app.access.models import AccessScope, KeyRequest
 from app.access.schemas import ApiKeyResource, KeyRequestBody
-from app.errors import AppError
-from app.kit.language import gettext
+from app.errors import AppError, NotFound
+from app.kit.language import gettext, gettext_noop
 from app.market.text import listed
 from app.web.dependencies import ADMIN, ADMIN_ONCE, Asking, Now, Services
 from app.web.pages.forms import body_of, done, what_is_wrong
@@ -24,6 +24,11 @@ router = page_router()
 
 ENTERED = {"name": "", "scope": AccessScope.READ.value, "areas": "", "items": "", "expires": "90d"}
 """The fields of the form, and what stands in them at first."""
+LABELS = {
+    "name": gettext_noop("Name of the person or program"), "areas": gettext_noop("Areas it may read"),
+    "items": gettext_noop("Items it may read"), "expires": gettext_noop("Ends"),
+}  # fmt: skip
+"""What the form calls them."""
 _Name = Annotated[str, Path(max_length=60)]
 
 
@@ -59,24 +64,27 @@ async def create_key_from_page(request: Request, services: Services, caller: Ask
             "name": entered["name"], "scope": entered["scope"], "expires": entered["expires"] or None,
             "areas": listed(entered["areas"]), "items": listed(entered["items"]),
         }  # fmt: skip
-        body = body_of(KeyRequestBody, fields)
+        body = body_of(KeyRequestBody, fields, LABELS)
         with named("areas"):
             areas, _ = limited_to(body.areas, ())
         with named("items"):
             _, items = limited_to((), body.items)
         with named("expires"):
-            end = ends_at(body.expires, now)
+            end = ends_at(body.expires, now, name="expires")
         with named("scope"):
             wanted = KeyRequest(body.name, body.scope, areas, items, end)
             _, token = await services.access().service().create(wanted, caller, audit_id=request.state.audit_id)
     except AppError as error:
-        return await _page(request, services, now, entered, problem=what_is_wrong(error))
+        return await _page(request, services, now, entered, problem=what_is_wrong(error, LABELS))
     return await _page(request, services, now, ENTERED, token=token)
 
 
 @router.get("/settings/keys/{name}/revoke", openapi_extra=ADMIN)
-async def revoke_page(request: Request, name: _Name) -> Response:
+async def revoke_page(request: Request, services: Services, name: _Name) -> Response:
     """Asks once more: what was revoked stays so."""
+    found = next((key for key in await services.access().service().keys() if key.name == name), None)
+    if found is None or found.revoked_at is not None:
+        raise NotFound(gettext("there is no key %(name)s that could be revoked", name=repr(name)))
     return render(
         request,
         "confirm.html",

@@ -5,18 +5,6 @@ from __future__ import annotations
 from app.kit.language import gettext_noop
 
 TYPED = (
-    gettext_noop("this is no whole number"),
-    gettext_noop("this is no number"),
-    gettext_noop("this is neither true nor false"),
-    gettext_noop("this is no text"),
-    gettext_noop("this is empty"),
-    gettext_noop("this is longer than %(num)s"),
-    gettext_noop("these are more than %(num)s"),
-    gettext_noop("it must be %(num)s or more"),
-    gettext_noop("it must be %(num)s or less"),
-    gettext_noop("this is missing"),
-    gettext_noop("there is no such field"),
-    gettext_noop("it must be one of %(known)s"),
     gettext_noop("it holds control characters"),
     gettext_noop("%(text)s is no moment: write a date (2024-01-01, midnight of the area), an instant (2024-01-01T00:00Z) or a distance (-7d, -12h, today)"),
     gettext_noop("%(text)s is no month; write it as 2024-03"),
@@ -47,6 +35,10 @@ TYPED = (
     gettext_noop("%(text)s is no matcher: write label=value, label!=value, label=~regex or label!~regex"),
     gettext_noop("these matchers would silence every alert, also those without the label; name one, as in area=FR, or write rule=~.+ where you mean all"),
     gettext_noop("%(text)s has no regular expression: %(why)s; mend it or use ="),
+    gettext_noop("%(text)s is over before it begins: it ends at %(at)s; choose a later end"),
+    gettext_noop("%(text)s is further away than %(num)s days; choose an earlier begin"),
+    gettext_noop("%(text)s ends at %(at)s: nobody remembers a silence so long; end it within %(num)s days, or take the rule out of the book"),
+    gettext_noop("%(text)s is over already; name a later end"),
     gettext_noop("%(text)s is no cron expression: %(why)s"),
     gettext_noop("%(text)s has %(num)s fields and not five; write minute, hour, day, month, weekday, for instance */15 * * * *"),
 )  # fmt: skip
@@ -78,9 +70,10 @@ WEBSITES = (
     gettext_noop("%(text)s never comes on such days"),
     gettext_noop("%(text)s begins again after %(length)s, before %(duration)s are over"),
     gettext_noop("holidays are those of a country, as DE"),
-    gettext_noop("there is no website %(text)s; `gridkeeper websites list` shows them all"),
-    gettext_noop("there is no maintenance %(text)s; `gridkeeper websites maintenance list` shows them all"),
-)
+    gettext_noop("%(why_said)s, so that its checks would never leave; if it is meant, allow its network by GRIDKEEPER_PROBES__ALLOWED_NETWORKS"),
+    gettext_noop("there is no website %(text)s"),
+    gettext_noop("there is no maintenance %(text)s"),
+)  # fmt: skip
 """Of websites and their maintenance."""
 
 ACCESS = (
@@ -127,12 +120,8 @@ FOUND_NOT = (
     gettext_noop("there is no maintenance %(num)s"),
     gettext_noop("there is no series %(num)s"),
     gettext_noop("there is no coverage of %(item)s for %(area)s"),
-    gettext_noop("there is no alert %(num)s; `gridkeeper alerts list` shows them"),
-    gettext_noop("there is no backfill %(num)s; `gridkeeper backfill status` lists them"),
-    gettext_noop("there is no finding %(num)s; `gridkeeper quality findings` lists them"),
-    gettext_noop("there is no job %(name)s; `gridkeeper jobs list` shows them"),
-    gettext_noop("there is no operation %(num)s; `gridkeeper interfaces show SERVICE` lists them"),
-    gettext_noop("there is no service %(name)s; `gridkeeper interfaces list` shows them all"),
+    gettext_noop("there is no operation %(num)s"),
+    gettext_noop("there is no service %(name)s"),
     gettext_noop("alert %(num)s ended at %(at)s; there is nothing to acknowledge"),
     gettext_noop("message %(num)s is %(state_said)s; only one that failed or waits can be tried again"),
     gettext_noop("backfill %(num)s is %(state_said)s: there is nothing to %(verb)s"),

@@ -82,7 +82,7 @@ TROUBLES = (
     gettext_noop("the scan took longer than %(num)s s; the next goes on, or raise GRIDKEEPER_QUALITY__SCAN_TIMEOUT"),
     gettext_noop("the scan ended with code %(code)s: %(why_said)s"),
     gettext_noop("it said nothing"),
-    gettext_noop("waiting for a worker: start `gridkeeper serve`, or `gridkeeper backfill resume %(num)s --follow`"),
+    gettext_noop("waiting for a worker: a running `gridkeeper serve` takes its windows within seconds; where none runs, start it, or `gridkeeper backfill resume %(num)s --follow`"),
     gettext_noop("paused by hand"),
     gettext_noop("the process holds %(num)s MB, above GRIDKEEPER_BACKFILL__MEMORY_MB=%(limit)s"),
     gettext_noop("%(item)s for %(area)s: nothing in this range, its areas never met"),

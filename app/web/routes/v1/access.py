@@ -50,7 +50,7 @@ async def create_key(
     with named("items", ProblemType.UNKNOWN_NAME, location="body"):
         _, items = limited_to((), body.items)
     with named("expires", location="body"):
-        end = ends_at(body.expires, now)
+        end = ends_at(body.expires, now, name="expires")
     wanted = KeyRequest(body.name, body.scope, areas, items, end)
     key, token = await services.access().service().create(wanted, caller, audit_id=recorded)
     return NewApiKeyResource.with_token(key, token, now)

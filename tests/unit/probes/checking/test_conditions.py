@@ -145,6 +145,8 @@ def test_examples_are_conditions(text: str) -> None:
 def test_latency_is_of_the_whole_unless_a_phase_is_named() -> None:
     assert parse_condition("latency < 1 s").subject == CheckPhase.WHOLE
     assert parse_condition("latency < 250").value == 250
+    shown = [parse_condition(text).text for text in ("latency < 250", "size < 9", "certificate > 7", "latency < 2 s")]
+    assert shown == ["latency < 250 ms", "size < 9 B", "certificate > 7 d", "latency < 2 s"]
     assert [CheckPhases(1, 2, 3, 4, 5).of(phase) for phase in CheckPhase] == [1, 2, 3, 4, 5]
 
 

@@ -106,7 +106,7 @@ async def add_silence(services: Services, caller: Asking, now: Now, body: Silenc
     """Notify nobody of alerts that match, from now or a later moment on, for a time or until a moment."""
     with named("matchers", location="body"):
         matchers = parse_matchers(body.matchers)
-    with named("for", location="body"):
+    with named("for", location="body", also=("from", "until")):
         silence = planned_silence(
             matchers, now, body.lasts, body.start, body.until,
             by=caller.name, comment=body.comment, names=("for", "from", "until"),
@@ -134,7 +134,7 @@ async def add_maintenance(services: Services, caller: Asking, now: Now, body: Ma
     """Notify nobody of alerts that match, for a time from each moment of a cron expression on."""
     with named("matchers", location="body"):
         parse_matchers(body.matchers)
-    with named("cron", location="body"):
+    with named("cron", location="body", also=("for", "zone")):
         window, _ = planned_window(body.matchers, body.cron, body.lasts, body.zone, names=("for", "cron", "zone"))
     records = services.alerting().administration()
     number = await records.add_window(window, caller.name, body.comment, now)

@@ -10,6 +10,7 @@ from app.probes.maintenance.schemas import WebsiteMaintenanceBody, WebsiteMainte
 from app.schemas import Page
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services, api_router
 from app.web.paging import Paging
+from app.web.parameters import in_body
 
 router = api_router("websites")
 
@@ -31,7 +32,9 @@ async def plan_website_maintenance(
     services: Services, caller: Asking, now: Now, body: WebsiteMaintenanceBody
 ) -> WebsiteMaintenanceResource:
     """Plan a maintenance, once or by a cron expression: what is down in it is no downtime, and no alert tells of it."""
-    return WebsiteMaintenanceResource.of(await services.probes().maintenance().add(body.draft(), caller.name), now)
+    with in_body(WebsiteMaintenanceBody):
+        draft = body.draft()
+    return WebsiteMaintenanceResource.of(await services.probes().maintenance().add(draft, caller.name), now)
 
 
 @router.delete("/websites/maintenance/{plan_id}", status_code=204, openapi_extra=OPERATE)

@@ -24,7 +24,7 @@ from app.probes.websites.schemas import (
 from app.schemas import Page
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services, api_router
 from app.web.paging import Paging
-from app.web.parameters import FromQuery, ToQuery, named_range
+from app.web.parameters import FromQuery, ToQuery, in_body, named_range
 
 router = api_router("websites")
 
@@ -47,7 +47,8 @@ async def list_websites(services: Services, now: Now, paging: Paging) -> Page[We
 @router.post("/websites", status_code=201, openapi_extra=OPERATE)
 async def create_website(services: Services, now: Now, response: Response, body: WebsiteBody) -> WebsiteResource:
     """Check a website from now on; 409 names the one that has the address already."""
-    found = await services.probes().websites().add(body.draft())
+    with in_body(WebsiteBody):
+        found = await services.probes().websites().add(body.draft())
     response.headers["Location"] = f"/api/v1/websites/{found.website_id}"
     return WebsiteResource.of(found, now)
 
@@ -63,7 +64,9 @@ async def read_website(services: Services, now: Now, website_id: _Number) -> Web
 @router.patch("/websites/{website_id}", openapi_extra=OPERATE)
 async def change_website(services: Services, now: Now, website_id: _Number, body: WebsiteChangeBody) -> WebsiteResource:
     """Change what is said of a website; what is left out stays, and `enabled` pauses or resumes its checks."""
-    return WebsiteResource.of(await services.probes().websites().edit(website_id, body.applied), now)
+    with in_body(WebsiteChangeBody):
+        found = await services.probes().websites().edit(website_id, body.applied)
+    return WebsiteResource.of(found, now)
 
 
 @router.delete("/websites/{website_id}", status_code=204, openapi_extra=OPERATE)
