@@ -72,7 +72,6 @@ WEBSITES = (
     gettext_noop("holidays are those of a country, as DE"),
     gettext_noop("%(why_said)s, so that its checks would never leave; if it is meant, allow its network by GRIDKEEPER_PROBES__ALLOWED_NETWORKS"),
     gettext_noop("there is no website %(text)s"),
-    gettext_noop("there is no maintenance %(text)s"),
 )  # fmt: skip
 """Of websites and their maintenance."""
 
