@@ -61,25 +61,25 @@ WORDS: Mapping[str, str] = {
 """By what the library calls a mistake."""
 
 
-def said_of(mistake: Mapping[str, Any], *, show: bool = False) -> str:
+def mistake_said(mistake: Mapping[str, Any], *, show: bool = False) -> str:
     """What is wrong, as an error of the library has it; without the value that was given, for it may be a secret."""
     form = WORDS.get(str(mistake["type"]))
     if form is None:
         return str(mistake["msg"]).removeprefix("Value error, ").rstrip(".")
     about = {name: _plain(value) for name, value in mistake.get("ctx", {}).items()}
-    return gettext(form, **about, input=shown(mistake.get("input")) if show else gettext("this"))
+    return gettext(form, **about, input=given_text(mistake.get("input")) if show else gettext("this"))
 
 
-def one_of(kind: type[E], text: str) -> E:
+def choice_of(kind: type[E], text: str) -> E:
     """The member that a person named; ConfigurationError that lists them all."""
     try:
         return kind(text.strip())
     except ValueError:
         expected = ", ".join(one.value for one in kind if one.value)
-        raise ConfigurationError(gettext(NONE_OF, input=shown(text), expected=expected)) from None
+        raise ConfigurationError(gettext(NONE_OF, input=given_text(text), expected=expected)) from None
 
 
-def shown(given: Any) -> str:
+def given_text(given: Any) -> str:
     """What somebody gave, no longer than a line."""
     text = str(given)
     return repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")

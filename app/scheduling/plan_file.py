@@ -23,7 +23,7 @@ from app.market.areas import find_place
 from app.market.moments import parse_zone
 from app.market.series import find_item
 from app.market.text import listed
-from app.mistakes import said_of
+from app.mistakes import mistake_said
 from app.scheduling.jobs.declaration import JobLine
 from app.scheduling.plan import RETIRED, RULES, Plan, PlanLine, retired_line
 from app.scheduling.schedules import (
@@ -280,7 +280,7 @@ def _explain(detail: ErrorDetails) -> str:
             else ("every", "day", "at", "from", "zone", "areas", "items", "enabled")
         )
         return f"there is no such field{_suggestion(str(loc[-1]), known)}"
-    message = said_of(detail)
+    message = mistake_said(detail)
     return message[0].lower() + message[1:] if message[1:2].islower() else message
 
 

@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from app.errors import ConfigurationError
 from app.kit.suggest import did_you_mean
-from app.mistakes import said_of
+from app.mistakes import mistake_said
 from app.settings.alerting import AlertingSettings
 from app.settings.api import ApiSettings
 from app.settings.collection import BackfillSettings, CollectionSettings, GapSettings
@@ -195,7 +195,7 @@ def _first_line(original: Original) -> int:
 
 def _explain(detail: ErrorDetails) -> str:
     path = [str(part) for part in detail["loc"] if isinstance(part, str)]
-    message = said_of(detail)
+    message = mistake_said(detail)
     if path and message[1:2].islower():
         message = message[0].lower() + message[1:]
     return f"{PREFIX}{'__'.join(path).upper()}: {message}" if path else message

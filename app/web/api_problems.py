@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from app.access.models import KeyReused, NotAllowed, NotAuthenticated, TooManyRequests
 from app.errors import AppError, ConfigurationError, Conflict, DatabaseUnavailable, Gone, NotFound, SchedulerStateError
 from app.logging import redact
-from app.mistakes import said_of
+from app.mistakes import mistake_said
 from app.schemas import ApiProblemResource, FieldProblemResource, jsonable
 from app.web.problem_types import ApiError, ProblemType, for_programs
 
@@ -106,7 +106,7 @@ def _invalid(error: RequestValidationError) -> ApiError:
 def _field(found: Mapping[str, Any]) -> FieldProblemResource:
     """Without the value that was sent: it may be a secret in the wrong place."""
     location, *path = (str(part) for part in found["loc"])
-    message = said_of(found)
+    message = mistake_said(found)
     if found["type"] == "json_invalid":
         message = str(found.get("ctx", {}).get("error", message))
         path = []

@@ -10,7 +10,7 @@ import pytest
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import ConfigurationError
-from app.mistakes import one_of, said_of
+from app.mistakes import choice_of, mistake_said
 
 
 class Way(StrEnum):
@@ -62,17 +62,17 @@ def test_the_words_of_the_library_reach_nobody(field: str, given: object, said: 
     with pytest.raises(ValidationError) as raised:
         _Body.model_validate({field: given})
     [mistake] = raised.value.errors()
-    assert said_of(mistake) == said
-    assert said_of({**mistake, "input": "x" * 99}, show=True) == said.replace("this is", f"'{'x' * 60}…' is").replace(
-        "this lacks", f"'{'x' * 60}…' lacks"
-    )
+    assert mistake_said(mistake) == said
+    assert mistake_said({**mistake, "input": "x" * 99}, show=True) == said.replace(
+        "this is", f"'{'x' * 60}…' is"
+    ).replace("this lacks", f"'{'x' * 60}…' lacks")
 
 
 def test_what_a_validator_of_ours_says_stays_as_it_is() -> None:
-    assert said_of({"type": "value_error", "msg": "Value error, there is no XX."}) == "there is no XX"
+    assert mistake_said({"type": "value_error", "msg": "Value error, there is no XX."}) == "there is no XX"
 
 
 def test_a_choice_that_does_not_exist_is_told_with_those_that_do() -> None:
-    assert one_of(Way, " newest ") is Way.NEWEST
+    assert choice_of(Way, " newest ") is Way.NEWEST
     with pytest.raises(ConfigurationError, match=r"^'up' is none of newest, oldest$"):
-        one_of(Way, "up")
+        choice_of(Way, "up")

@@ -15,7 +15,7 @@ from app.db.migrate import claim_origin
 from app.errors import ConfigurationError
 from app.market.text import counted
 from app.market.time import iso
-from app.mistakes import one_of
+from app.mistakes import choice_of
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def backfill_request(
 
 def _reprocess(text: str) -> Reprocess:
     try:
-        return one_of(Reprocess, text.lower())
+        return choice_of(Reprocess, text.lower())
     except ConfigurationError as error:
         raise ConfigurationError(f"--reprocess {error}") from None
 

@@ -85,11 +85,11 @@ def findings_command(
 
 
 def _states(states: Sequence[str]) -> list[State]:
-    from app.mistakes import one_of
+    from app.mistakes import choice_of
     from app.quality.findings import State
 
     try:
-        return [one_of(State, state.lower()) for state in states]
+        return [choice_of(State, state.lower()) for state in states]
     except ConfigurationError as error:
         raise ConfigurationError(f"--state: {error}") from None
 

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from pydantic import Field, ValidationError
 
 from app.errors import ConfigurationError
-from app.mistakes import said_of
+from app.mistakes import mistake_said
 from app.probes.evidence.schemas import CheckEvidence, evidence_of
 from app.probes.websites.availability import Availability
 from app.probes.websites.fields import (
@@ -125,7 +125,7 @@ def field_problems(error: ValidationError, names: Mapping[str, str] | None = Non
         found.append(
             (
                 ".".join([(names or {}).get(first, first), *(part for part in rest if not part.isdecimal())]),
-                said_of(one),
+                mistake_said(one),
             )
         )
     return found

@@ -21,7 +21,7 @@ from app.web.api_problems import as_api_error
 from app.web.browser_session import keep_notice
 from app.web.dependencies import access_service
 from app.web.pages.rendering import NOT_KEPT, see_other
-from app.web.pages.wording import Labels, in_words, mistakes
+from app.web.pages.wording import FieldLabels, in_words, mistakes
 from app.web.problem_types import ApiError, ProblemType
 
 B = TypeVar("B", bound=RequestBody)
@@ -51,7 +51,7 @@ def done(request: Request, path: str, notice: str) -> Response:
     return response
 
 
-def body_of(kind: type[B], fields: Mapping[str, object], labels: Labels | None = None) -> B:
+def body_of(kind: type[B], fields: Mapping[str, object], labels: FieldLabels | None = None) -> B:
     """What a form asks for, as the body of a request of the REST API; ApiError that names what is wrong."""
     try:
         return kind.model_validate(dict(fields))
@@ -64,7 +64,7 @@ def answered(problem: str) -> HTTPStatus:
     return HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
 
 
-def what_is_wrong(error: AppError, labels: Labels | None = None) -> str:
+def what_is_wrong(error: AppError, labels: FieldLabels | None = None) -> str:
     """What a form says beside its fields, by its labels; raises the error again where it is not about what was entered.
 
     A form that names what it is to be about by a field says of a thing that is gone as of any other mistake.

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.kit.language import found_text, gettext, gettext_noop
-from app.mistakes import said_of, shown
+from app.mistakes import given_text, mistake_said
 from app.web.pages.translation.said import said_plain
 from app.web.problem_types import ApiError, ProblemType
 
-Labels = Mapping[str, str]
-LABELS: Labels = {
+FieldLabels = Mapping[str, str]
+LABELS: FieldLabels = {
     "after": gettext_noop("Page"),
     "as_of": gettext_noop("As of"),
     "at": gettext_noop("Instant"),
@@ -43,13 +43,13 @@ _FOR_PROGRAMS = re.compile(
 )
 
 
-def label_of(field: str, labels: Labels | None = None) -> str:
+def label_of(field: str, labels: FieldLabels | None = None) -> str:
     """What people read beside a field, by the labels of its form where it has some."""
     known = (labels or {}).get(field, LABELS.get(field))
     return gettext(known) if known else found_text(field.replace("_", " ").capitalize())
 
 
-def in_words(error: ApiError, labels: Labels | None = None) -> str:
+def in_words(error: ApiError, labels: FieldLabels | None = None) -> str:
     """What is wrong, by what the page, or its form, calls the fields; of an error about no field its own words."""
     if not error.errors or error.kind is ProblemType.UNKNOWN_PARAMETER:
         return for_people(str(error))
@@ -75,7 +75,7 @@ def absent(errors: Iterable[Mapping[str, Any]]) -> str:
         location, name = (str(part) for part in one["loc"][:2])
         if location == "path":
             kind = NUMBERED.get(name, name)
-            text = shown(one.get("input"))
+            text = given_text(one.get("input"))
             if name in NUMBERED:
                 return gettext(
                     "There is no %(kind)s %(text)s: each %(kind)s has a number.", kind=gettext(kind), text=text
@@ -84,11 +84,13 @@ def absent(errors: Iterable[Mapping[str, Any]]) -> str:
     return ""
 
 
-def mistakes(errors: Sequence[Mapping[str, Any]], labels: Labels | None = None) -> str:
+def mistakes(errors: Sequence[Mapping[str, Any]], labels: FieldLabels | None = None) -> str:
     """What of an address or a form cannot be read, in sentences."""
     lacking = [label_of(_field(one), labels).lower() for one in errors if one["type"] == "missing"]
     said = [
-        f"{label_of(_field(one), labels)}: {said_of(one, show=True)}." for one in errors if one["type"] != "missing"
+        f"{label_of(_field(one), labels)}: {mistake_said(one, show=True)}."
+        for one in errors
+        if one["type"] != "missing"
     ]
     if lacking:
         named = gettext(" and ").join(filter(None, [", ".join(lacking[:-1]), lacking[-1]]))

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 
 from app.alerting.schemas import ChannelResource
 from app.kit.language import gettext
-from app.mistakes import one_of
+from app.mistakes import choice_of
 from app.web.dependencies import OPERATE, READ, CurrentSettings, Now, Services
 from app.web.pages.forms import done
 from app.web.pages.rendering import render
@@ -36,7 +36,7 @@ async def channels_page(
     """The channels without their secrets, and the latest messages."""
     wiring = services.alerting()
     with named("status"):
-        wanted = one_of(MessageStatus, status).value if status else None
+        wanted = choice_of(MessageStatus, status).value if status else None
     records = wiring.delivery_administration()
     states, known = await records.channels(), wiring.channel_file().current().channels
     messages = await records.messages(wanted, limit=MOST_MESSAGES + 1, before=before)

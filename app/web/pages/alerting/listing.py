@@ -11,7 +11,7 @@ from fastapi import Query, Request, Response
 from app.alerting.history.models import AlertFilter, AlertOrder, grouped
 from app.alerting.models import Phase, Severity
 from app.market.moments import parse_moment
-from app.mistakes import one_of
+from app.mistakes import choice_of
 from app.web.dependencies import READ, Now, Services
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
@@ -70,7 +70,7 @@ async def alerts_page(
 
 def _wanted(rule: str, severity: str, label: str, to: str, now: datetime) -> AlertFilter:
     with named("severity"):
-        least = one_of(Severity, severity) if severity else None
+        least = choice_of(Severity, severity) if severity else None
     with named("to"):
         before = parse_moment(to, _UTC, now, name="to") if to else None
     return AlertFilter(rule, least, label.strip(), before)

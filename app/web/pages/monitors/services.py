@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path, Query, Request, Response
 
 from app.kit.language import gettext, gettext_noop, ngettext
-from app.mistakes import one_of
+from app.mistakes import choice_of
 from app.monitoring.summary import Standing, worst_condition
 from app.probes.interfaces.models import OperationStatus, ServiceOverview
 from app.probes.interfaces.schemas import InterfaceCycleResource
@@ -152,7 +152,7 @@ async def service_page(
         documents = await asyncio.to_thread(document_views, config, await interfaces.documents(number))
         return packed(request, render(request, "monitors/documents.html", **common, documents=documents))
     with named("status"):
-        wanted = one_of(OperationStatus, status) if status else None
+        wanted = choice_of(OperationStatus, status) if status else None
     operations = (
         await interfaces.operations(number, status=wanted, after=0, limit=MOST_OPERATIONS)
         if wanted

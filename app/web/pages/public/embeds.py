@@ -16,7 +16,7 @@ from app.errors import AppError
 from app.kit.language import ENGLISH, choose_language, gettext, gettext_noop
 from app.market.areas import find_place
 from app.market.series import DataItem, find_item
-from app.mistakes import one_of, shown
+from app.mistakes import choice_of, given_text
 from app.web.dependencies import ADMIN, OPEN, Asking, Services, access_service
 from app.web.pages.forms import done, what_is_wrong
 from app.web.pages.public.drawing import Pictures
@@ -82,7 +82,7 @@ async def embeds_page(
     try:
         if kind:
             with named("kind"):
-                one_of(ViewKind, kind)
+                choice_of(ViewKind, kind)
         _number(series, "series")
     except AppError as error:
         return await _page(request, services, given, problem=what_is_wrong(error, LABELS))
@@ -120,7 +120,7 @@ async def release_view_from_page(request: Request, services: Services, caller: A
 
 def _asked(form: Mapping[str, str]) -> ViewRequest:
     with named("kind"):
-        kind = one_of(ViewKind, form.get("kind", ""))
+        kind = choice_of(ViewKind, form.get("kind", ""))
     series, days = _number(form.get("series", ""), "series"), _number(form.get("days", ""), "days")
     item = area = ""
     if kind is ViewKind.FRESHNESS:
@@ -139,7 +139,7 @@ def _number(text: str, field: str) -> int | None:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", text.strip()):
         raise wrong_field(
-            ProblemType.INVALID_REQUEST, field, gettext("%(input)s is no whole number", input=shown(text))
+            ProblemType.INVALID_REQUEST, field, gettext("%(input)s is no whole number", input=given_text(text))
         )
     return int(text)
 

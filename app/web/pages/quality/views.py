@@ -16,7 +16,7 @@ from app.kit.language import ENGLISH, gettext, speaking
 from app.market.areas import areas, with_borders
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE, Interval, local_day
-from app.mistakes import one_of
+from app.mistakes import choice_of
 from app.quality.findings import GONE, FindingSeverity, State
 from app.quality.listing import ListedFinding
 from app.quality.models import EvidenceRule
@@ -183,7 +183,7 @@ def _narrowed(area: str, item: str, caller: Caller) -> tuple[list[str] | None, l
 
 def _check(name: str, text: str, kind: type[StrEnum]) -> None:
     with named(name):
-        _ = one_of(kind, text) if text else None
+        _ = choice_of(kind, text) if text else None
 
 
 def _range(start: str, end: str, now: datetime) -> Interval | None:

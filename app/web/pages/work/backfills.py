@@ -15,7 +15,7 @@ from app.errors import AppError
 from app.kit.language import gettext
 from app.market.areas import areas
 from app.market.series import DataItem
-from app.mistakes import one_of
+from app.mistakes import choice_of
 from app.web.dependencies import OPERATE, READ, Asking, CurrentSettings, Now, Services
 from app.web.pages.forms import body_of, done, what_is_wrong
 from app.web.pages.rendering import age, render, shown_count
@@ -57,7 +57,7 @@ async def new_backfill_page(
         return _form(request, entered)
     try:
         with named("reprocess"):
-            wanted = one_of(Reprocess, reprocess)
+            wanted = choice_of(Reprocess, reprocess)
         chosen = selection(settings, caller, now, area=_named(area), item=_named(item), start=start, end=end or None)
         plan = await services.collection().backfills().plan(
             BackfillRequest(chosen.requests, wanted, newest_first=order == "newest"), now, promised=False
@@ -142,7 +142,7 @@ async def backfill_page(
     service = services.collection().backfills()
     row = await service.progress(backfill_id)
     with named("state"):
-        wanted = one_of(WindowState, state) if state else None
+        wanted = choice_of(WindowState, state) if state else None
     failures = await service.failures(backfill_id, MOST_FAILURES + 1)
     windows = await service.windows(backfill_id, wanted, limit=MOST_WINDOWS + 1, after=after)
     return render(

@@ -11,7 +11,7 @@ from fastapi import Query, Request, Response
 from app.errors import NotFound
 from app.kit.language import gettext
 from app.market.time import Interval, iso_exact
-from app.mistakes import one_of
+from app.mistakes import choice_of
 from app.scheduling.models import JobOutcome, JobRun
 from app.web.api.cursors import decode_cursor, encode_cursor, instant_in, part_of
 from app.web.dependencies import READ, Now, Services
@@ -29,7 +29,7 @@ Before = Annotated[str, Query(max_length=2000)]
 def chosen_outcome(text: str) -> JobOutcome | None:
     """The outcome of a filter; ApiError where there is none of this name."""
     with named("outcome"):
-        return one_of(JobOutcome, text) if text else None
+        return choice_of(JobOutcome, text) if text else None
 
 
 def runs_before(text: str) -> tuple[datetime, str] | None:
