@@ -79,8 +79,11 @@ def test_workers_and_queues_are_listed_and_one_is_drained_or_forgotten(
 
 async def test_the_routes_say_the_same_and_only_an_operator_drains(database_url: str) -> None:
     await two_workers(database_url)
-    async with served_api(database_url) as api:
-        reader, operator = api.client(await api.key()), api.client(await api.key(AccessScope.OPERATE))
+    async with (
+        served_api(database_url) as api,
+        api.client(await api.key()) as reader,
+        api.client(await api.key(AccessScope.OPERATE)) as operator,
+    ):
         rows = (await reader.get("/workers")).json()["data"]
         assert [(one["name"], one["state"], one["failed"]) for one in rows] == [
             ("a/1", "working", 1),
