@@ -10,7 +10,7 @@ from app.errors import ConfigurationError
 from app.kit.files import read_bytes
 from app.kit.suggest import did_you_mean
 from app.kit.yaml.tree import Problem, ProblemReport
-from app.probes.config import ServiceConfig, is_url, read_interfaces
+from app.probes.config import InterfacesConfig, ServiceConfig, is_url, read_interfaces
 from app.probes.interfaces.suites.answers import sources_of
 from app.probes.scanning.models import DocumentScan
 from app.probes.scanning.scanner import InterfaceScanner
@@ -56,6 +56,15 @@ def check_interfaces(path: Path) -> InterfacesCheck:
     config = read_interfaces(read_bytes(path), report)
     services = tuple(_scanned(service, path.parent, report) for service in config.services.values())
     return InterfacesCheck(str(path), services, tuple(report.problems))
+
+
+def valid_interfaces(path: Path) -> InterfacesConfig:
+    """The services of a file in which nothing is wrong; ConfigurationError says what is, or that it is not there."""
+    report = ProblemReport(str(path))
+    config = read_interfaces(read_bytes(path), report)
+    if report.problems:
+        raise ConfigurationError("\n".join(map(str, report.problems)))
+    return config
 
 
 def _scanned(service: ServiceConfig, folder: Path, report: ProblemReport) -> ScannedService:

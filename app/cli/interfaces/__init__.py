@@ -29,6 +29,10 @@ TABLE = {
         "app.cli.interfaces.watching:run_command",
         "Let the running service probe all operations of a service now, or one suite; its clock goes on as before.",
     ),
+    "try": Lazy(
+        "app.cli.interfaces.trying:try_command",
+        "Ask a service of the file, one of its suites or one operation once, and show what came of it.",
+    ),
     "validate": Lazy(
         "app.cli.interfaces.validate:validate_command",
         "Read the file of interfaces and its documents, and list every problem with file, line, field and remedy.",

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.exit_codes import FAILED, OK, UNAVAILABLE
+from app.cli.interfaces.trying import InterfacesFileOption, print_operations
 from app.cli.output import say
 from app.cli.session import begin
-from app.cli.tables import print_table, printable
+from app.cli.tables import printable
 
 if TYPE_CHECKING:
-    from app.probes.interfaces.first_entry import FirstEntry, TriedOperation
-
-COLUMNS = ("operation", "result", "http", "ms", "said")
-SHOWN = 40
+    from app.probes.interfaces.first_entry import FirstEntry
+    from app.probes.interfaces.trying import TriedProbe
+    from app.settings import Settings
 
 
 def init_command(
@@ -26,10 +26,7 @@ def init_command(
     base_url: Annotated[
         str, typer.Option("--base-url", help="Where to probe; default: the hosts of the document.", metavar="URL")
     ] = "",
-    file: Annotated[
-        Path | None,
-        typer.Option(help="The file of interfaces; default: GRIDKEEPER_PROBES__INTERFACES_FILE.", metavar="FILE"),
-    ] = None,
+    file: InterfacesFileOption = None,
     every: Annotated[str, typer.Option(help="Time between two cycles.")] = "15 min",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Scan and try once, and leave the file as it is.")] = False,
 ) -> int:
@@ -45,23 +42,11 @@ def init_command(
     """
     import asyncio
 
-    from app.probes.checking.checker import HttpChecker
-    from app.probes.interfaces.first_entry import make_entry, try_once, write_entry
+    from app.probes.interfaces.first_entry import write_entry
 
     settings = begin()
     path = file or settings.probes.interfaces_file
-
-    async def run() -> tuple[FirstEntry, list[TriedOperation]]:
-        checker = HttpChecker.of(settings.probes)
-        try:
-            entry = await make_entry(
-                document, path, checker, settings.data_dir, name=name, base_url=base_url, every=every
-            )
-            return entry, await try_once(entry, checker)
-        finally:
-            checker.close()
-
-    entry, tried = asyncio.run(run())
+    entry, tried = asyncio.run(_tried_entry(settings, document, path, name=name, base_url=base_url, every=every))
     if entry.problems:
         for problem in entry.problems:
             say(printable(problem))
@@ -69,11 +54,8 @@ def init_command(
     sys.stdout.write(
         printable(f"{entry.config.name}: {entry.described} operations, {len(entry.probes)} can be probed") + "\n"
     )
-    if tried:
-        print_table(COLUMNS, [_row(one) for one in tried[:SHOWN]], right={"http", "ms"})
-    if len(tried) > SHOWN:
-        say(f"and {len(tried) - SHOWN} more")
-    good = sum(one.ok for one in tried)
+    print_operations(tried)
+    good = sum(one.record.ok for one in tried)
     if not dry_run and entry.probes:
         write_entry(path, entry)
         say(f"written to {path}; a running `gridkeeper serve` probes it within half a minute, then every {every}")
@@ -85,11 +67,19 @@ def init_command(
     return OK if good else UNAVAILABLE
 
 
-def _row(one: TriedOperation) -> tuple[str, ...]:
-    return (
-        str(one.operation.key),
-        "ok" if one.ok else one.reason,
-        "" if one.status is None else str(one.status),
-        f"{one.total_ms:.0f}",
-        "" if one.ok else one.message[:100],
-    )
+async def _tried_entry(
+    settings: Settings, document: str, path: Path, *, name: str, base_url: str, every: str
+) -> tuple[FirstEntry, list[TriedProbe]]:
+    from app.clock import SystemClock
+    from app.probes.checking.checker import HttpChecker
+    from app.probes.interfaces.first_entry import make_entry
+    from app.probes.interfaces.logins.keeper import Logins
+    from app.probes.interfaces.trying import try_probes
+
+    checker, clock = HttpChecker.of(settings.probes), SystemClock()
+    try:
+        entry = await make_entry(document, path, checker, settings.data_dir, name=name, base_url=base_url, every=every)
+        tried = await try_probes(entry.config, entry.probes.values(), checker, Logins(checker, clock), clock)
+        return entry, tried
+    finally:
+        checker.close()

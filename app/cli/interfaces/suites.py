@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.probes.interfaces.models import StepRecord, SuiteRow
     from app.wiring.container import Container
 
-COLUMNS = ("suite", "step", "request", "result", "http", "ms", "said")
+COLUMNS = ("suite", "step", "request", "result", "http", "ms", "taken", "said")
 WAIT_SECONDS, LOOK_SECONDS = 120.0, 0.5
 TAKEN_UP_SECONDS = 20.0
 
@@ -29,7 +29,9 @@ def print_suites(suites: Sequence[SuiteRow]) -> None:
             name += f" at {one.row.operation.key.origin}"
         steps = one.last.steps if one.last is not None else ()
         said = one.last.message if one.last is not None else "it has not run yet"
-        rows += [_row(name, step) for step in steps] or [(name, "", "", one.row.state.status.value, "", "", said[:120])]
+        rows += [step_row(name, step) for step in steps] or [
+            (name, "", "", one.row.state.status.value, "", "", "", said[:120])
+        ]
     if rows:
         say("")
         print_table(COLUMNS, rows, right={"http", "ms"})
@@ -68,7 +70,8 @@ async def run_and_wait(wiring: Container, service_id: int, suite: str) -> list[S
     return None
 
 
-def _row(name: str, step: StepRecord) -> tuple[str, ...]:
+def step_row(name: str, step: StepRecord) -> tuple[str, ...]:
+    """A row of such a table."""
     result = "skipped" if step.skipped else "ok" if step.ok else step.reason
     return (
         name,
@@ -77,5 +80,6 @@ def _row(name: str, step: StepRecord) -> tuple[str, ...]:
         result,
         "" if step.status is None else str(step.status),
         "" if step.skipped else f"{step.total_ms:.0f}",
+        ", ".join(step.taken),
         step.message[:120],
     )

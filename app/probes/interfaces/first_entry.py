@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,13 +15,11 @@ from app.errors import ConfigurationError
 from app.kit.files import read_bytes
 from app.kit.yaml.tree import ProblemReport
 from app.probes.config import ServiceConfig, is_url, read_interfaces
-from app.probes.interfaces.cycles.limits import HostLimits
 from app.probes.interfaces.documents import DocumentScans, KeptDocument, planned_probes
 from app.probes.interfaces.fetching import DocumentFetcher
-from app.probes.interfaces.models import OperationKey, ProbedOperation
-from app.probes.interfaces.requests import OperationProbe, operation_probes, probe_record
+from app.probes.interfaces.models import OperationKey
+from app.probes.interfaces.requests import OperationProbe, operation_probes
 from app.probes.interfaces.sending import ProbeSender
-from app.probes.models import CheckRequest, CheckResult
 from app.probes.scanning.models import DocumentScan
 
 _SERVICES = re.compile(r"^services:[ \t]*(\{[ \t]*\}|null|~)?[ \t]*(#.*)?$", re.MULTILINE)
@@ -40,16 +38,6 @@ class FirstEntry:
     described: int
     probes: dict[OperationKey, OperationProbe]
     problems: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TriedOperation:
-    operation: ProbedOperation
-    ok: bool
-    reason: str
-    status: int | None
-    total_ms: float
-    message: str
 
 
 async def make_entry(
@@ -77,38 +65,6 @@ async def make_entry(
     probes = operation_probes(service, planned_probes(service, kept))
     described = sum(len(scan.operations) for scan in reading.scans)
     return FirstEntry(service, text, described, probes, reading.problems if not reading.scans else ())
-
-
-@dataclass(frozen=True, slots=True)
-class _Asker:
-    """Asks without a login."""
-
-    sender: ProbeSender
-
-    async def ask(self, request: CheckRequest, *, with_login: bool = True, further: bool = False) -> CheckResult:  # noqa: ARG002
-        return await self.sender.check(request)
-
-    async def answer(self, request: CheckRequest) -> CheckResult:
-        return await self.sender.check(replace(request, keeps_answer=True))
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-
-async def try_once(entry: FirstEntry, sender: ProbeSender) -> list[TriedOperation]:
-    """What comes of each operation, asked once; those that fail first."""
-    limits: dict[str, HostLimits] = {}
-    asker = _Asker(sender)
-
-    async def one(probe: OperationProbe) -> TriedOperation:
-        config = entry.config
-        host = limits.setdefault(probe.operation.key.origin, HostLimits(config.concurrency, config.rate))
-        async with host.slot():
-            record = probe_record(await probe.outcome(asker))
-        return TriedOperation(probe.operation, record.ok, record.reason, record.status, record.total_ms, record.message)
-
-    tried = await asyncio.gather(*(one(probe) for probe in entry.probes.values()))
-    return sorted(tried, key=lambda found: (found.ok, str(found.operation.key)))
 
 
 def write_entry(file: Path, entry: FirstEntry) -> None:

@@ -103,6 +103,8 @@ class StepRecord:
     bytes: int = 0
     address: str = ""
     message: str = ""
+    taken: tuple[str, ...] = ()
+    """What the answer gave to later steps: names with the kind and size of each value, never the value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Self
 
-from app.probes.interfaces.models import InterfaceChange, InterfaceCycle, OperationRow, ProbeRecord, ServiceOverview
+from app.probes.interfaces.models import (
+    InterfaceChange,
+    InterfaceCycle,
+    OperationRow,
+    ProbedOperation,
+    ProbeRecord,
+    ServiceOverview,
+)
 from app.schemas import Instant, PreciseInstant, Resource
 
 
@@ -145,7 +152,10 @@ class InterfaceCycleResource(Resource):
 
 
 class SuiteStepResource(Resource):
-    """What came of one request of a suite; a `skipped` one was not sent, and `message` says why."""
+    """What came of one request of a suite; a `skipped` one was not sent, and `message` says why.
+
+    `taken` names what its answer gave to later steps, with kind and size of each value and never the value.
+    """
 
     number: int
     name: str
@@ -163,6 +173,7 @@ class SuiteStepResource(Resource):
     bytes: int
     address: str
     message: str
+    taken: list[str]
 
 
 class ProbeResultResource(Resource):
@@ -190,6 +201,25 @@ class ProbeResultResource(Resource):
     @classmethod
     def of(cls, record: ProbeRecord) -> Self:
         return cls.model_validate(record)
+
+
+class TriedProbeResource(Resource):
+    """An operation or a suite that was tried once, and what came of it."""
+
+    service: str
+    method: str
+    origin: str
+    path: str
+    name: str
+    result: ProbeResultResource
+
+    @classmethod
+    def of(cls, service: str, operation: ProbedOperation, record: ProbeRecord) -> Self:
+        key = operation.key
+        result = ProbeResultResource.of(record)
+        return cls(
+            service=service, method=key.method, origin=key.origin, path=key.path, name=operation.name, result=result
+        )
 
 
 class InterfaceChangeResource(Resource):

@@ -9,7 +9,14 @@ import pytest
 
 from app.probes.checking.conditions.parse import parse_condition
 from app.probes.interfaces.suites.models import SuiteStep, TakenValue, TakePlace
-from app.probes.interfaces.suites.requests import follow_cookies, needed_by, secrets_of, step_request, taken_values
+from app.probes.interfaces.suites.requests import (
+    follow_cookies,
+    needed_by,
+    secrets_of,
+    step_request,
+    taken_values,
+    value_kind,
+)
 from app.probes.interfaces.suites.templates import ValueMissing, filled_condition, filled_json, filled_path
 from app.probes.models import CheckMethod, CheckResult
 
@@ -138,4 +145,16 @@ def test_every_value_of_an_answer_is_a_secret_and_so_is_its_beginning() -> None:
         "x" * 60,
         "47111",
         "sid-1",
+    ]
+
+
+def test_of_a_taken_value_kind_and_size_are_shown() -> None:
+    values = ("abc", True, None, 4711, [1, 2], {"a": 1})
+    assert [value_kind("v", value) for value in values] == [
+        "v: text of 3 characters",
+        "v: true",
+        "v: null",
+        "v: number",
+        "v: list of 2",
+        "v: object of 1 fields",
     ]

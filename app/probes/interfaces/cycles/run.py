@@ -17,8 +17,8 @@ from app.probes.config import ServiceConfig
 from app.probes.interfaces.cycles.limits import HostLimits
 from app.probes.interfaces.cycles.statistics import cycle_statistics
 from app.probes.interfaces.logins.keeper import Logins
+from app.probes.interfaces.logins.let_in import LetInSender
 from app.probes.interfaces.logins.models import LoginFailed
-from app.probes.interfaces.logins.tokens import Token
 from app.probes.interfaces.models import (
     CycleOutcome,
     CycleTrigger,
@@ -28,7 +28,7 @@ from app.probes.interfaces.models import (
     ProbedOperation,
     ProbeRecord,
 )
-from app.probes.interfaces.requests import ProbeOutcome, RequestAsker, probe_record, with_credentials
+from app.probes.interfaces.requests import ProbeOutcome, RequestAsker, probe_record
 from app.probes.interfaces.sending import ProbeSender
 from app.probes.interfaces.state import after_probe, is_confirmed
 from app.probes.models import CheckFailure, CheckRequest, CheckResult
@@ -80,8 +80,7 @@ class CycleRun:
     ) -> None:
         self._plan = plan
         self._states = states
-        self._sender = sender
-        self._logins = logins
+        self._let_in = LetInSender(sender, logins, plan.config.auth)
         self._network = network
         self._clock = clock
         self._sink = sink
@@ -176,16 +175,6 @@ class CycleRun:
         if further:
             scheme, _, rest = request.url.partition("://")
             await self._host(f"{scheme}://{rest.partition('/')[0]}").pace()
-        auth = self._plan.config.auth if with_login else ""
-        token = await self._logins.token(auth)
-        result = await self._sender.check(self._let_in(request, auth, token))
-        if result.status == 401 and result.failure is CheckFailure.STATUS and token is not None:
-            renewed = await self._logins.after_refusal(auth, token)
-            if renewed is not token:
-                result = await self._sender.check(self._let_in(request, auth, renewed))
+        result = await self._let_in.check(request, with_login=with_login)
         [judged] = await self._network.judged([(request.url, result)])
         return judged
-
-    def _let_in(self, request: CheckRequest, auth: str, token: Token | None) -> CheckRequest:
-        credentials = self._logins.credentials(auth, token, method=request.method, url=request.url, body=request.body)
-        return with_credentials(request, credentials)

@@ -22,6 +22,7 @@ from app.probes.interfaces.suites.requests import (
     secrets_of,
     step_request,
     taken_values,
+    value_kind,
 )
 from app.probes.interfaces.suites.templates import ValueMissing
 from app.probes.kept import reason_of, storable
@@ -66,6 +67,8 @@ class _SuiteRun:
         self._asker = asker
         self._values: dict[str, Any] = dict(probe.suite.variables)
         self._taken: dict[str, Any] = {}
+        self._newest: dict[str, Any] = {}
+        """What the last answer gave."""
         self._cookies: dict[tuple[str, str, int], dict[str, str]] = {}
         self._asked = False
         self._steps: list[StepRecord] = []
@@ -93,7 +96,7 @@ class _SuiteRun:
             self._steps.append(_skipped(number, step, said, cleanup=False))
             return
         result = await self._asked_for(step)
-        self._steps.append(_record(number, step, result, cleanup=False))
+        self._steps.append(self._record(number, step, result, cleanup=False))
         if result.failure is not None:
             place = f"step {number} of {len(self._suite.steps)}, {step.name}"
             self._failed = replace(result, detail=f"{place}: {result.detail}")
@@ -112,11 +115,12 @@ class _SuiteRun:
                 result = await self._asked_for(step)
             except LoginFailed as failed:
                 result = self._unsent(f"there is no token for it: {failed}")
-            self._steps.append(_record(number, step, result, cleanup=True))
+            self._steps.append(self._record(number, step, result, cleanup=True))
             if result.failure is not None and self._failed is None:
                 self._failed = replace(result, detail=f"cleanup, {step.name}: {result.detail}")
 
     async def _asked_for(self, step: SuiteStep) -> CheckResult:
+        self._newest = {}
         try:
             request = self._request(step)
             own = origin_of(request.url) == origin_of(self._base)
@@ -160,6 +164,7 @@ class _SuiteRun:
         values, problems = taken_values(step.takes, result) if result.status is not None else ({}, [])
         self._values |= values
         self._taken |= values
+        self._newest = values
         if result.failure is None and problems:
             result = replace(result, failure=CheckFailure.CONDITION, detail="; ".join(problems))
         if result.failure is None:
@@ -169,6 +174,10 @@ class _SuiteRun:
         hides = bool(problems) and result.status is not None and result.status < 300
         excerpt = "" if hides else redacted(result.excerpt, secrets, 2000)
         return replace(result, detail=redacted(result.detail, secrets, SHOWN), excerpt=excerpt)
+
+    def _record(self, number: int, step: SuiteStep, result: CheckResult, *, cleanup: bool) -> StepRecord:
+        taken = tuple(value_kind(name, value) for name, value in self._newest.items())
+        return replace(_record(number, step, result, cleanup=cleanup), taken=taken)
 
     def _whole(self) -> CheckResult:
         """What the suite shows as one check."""

@@ -154,6 +154,17 @@ def matched(pattern: str, text: str) -> str | None:
     return html.unescape((found[1] if found.re.groups else found[0]) or "") or None
 
 
+def value_kind(name: str, value: Any) -> str:
+    """What may be shown of a value that an answer gave: its kind and its size."""
+    if isinstance(value, bool) or value is None:
+        return f"{name}: {json.dumps(value)}"
+    if isinstance(value, str):
+        return f"{name}: text of {len(value)} characters"
+    if isinstance(value, list):
+        return f"{name}: list of {len(value)}"
+    return f"{name}: {f'object of {len(value)} fields' if isinstance(value, dict) else 'number'}"
+
+
 def secrets_of(values: SuiteValues, cookies: Iterable[str]) -> Iterator[str]:
     """What no result may show of values that answers gave: all of them may be tokens."""
     for text in (*(shown(value) for value in values.values() if not isinstance(value, bool)), *cookies):
