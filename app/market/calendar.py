@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from app.market.time import MARKET_ZONE, Resolution, from_local, local_day
+from app.market.time import MARKET_ZONE, Resolution, from_local, local_day, midnight
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -139,16 +138,30 @@ def deadlines(
         return np.full(len(starts), np.iinfo(np.int64).max)
     if isinstance(rule, AfterDelivery) and resolution.seconds:
         return starts + resolution.seconds + int(rule.delay.total_seconds())
-    of_start = _cached_by_hour(rule, resolution, zone)
     hours, inverse = np.unique(starts // 3600, return_inverse=True)
-    return np.array([of_start(int(hour)) for hour in hours], dtype=np.int64)[inverse]
+    if 0 < resolution.seconds <= 3600 and len(hours):
+        first, last = (local_day(_of_hour(int(hour)), zone) for hour in (hours[0], hours[-1]))
+        if (last - first).days < len(hours):
+            days = _of_days(rule, resolution, zone, first, last)
+            return days[1][np.searchsorted(days[0], hours * 3600, "right") - 1][inverse]
+    of_start = [int(rule.deadline(_of_hour(int(hour)), resolution, zone).timestamp()) for hour in hours]
+    return np.array(of_start, dtype=np.int64)[inverse]
 
 
-def _cached_by_hour(rule: PublicationRule, resolution: Resolution, zone: ZoneInfo) -> Callable[[int], int]:
-    """Every rule but `AfterDelivery` gives all units of an hour the same deadline."""
+@lru_cache(maxsize=64)
+def _of_days(
+    rule: PublicationRule, resolution: Resolution, zone: ZoneInfo, first: date, last: date
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The beginning of each local day with the deadline of all its units of an hour or less.
 
-    def of_hour(hour: int) -> int:
-        start = datetime.fromtimestamp(hour * 3600, MARKET_ZONE)
-        return int(rule.deadline(start, resolution, zone).timestamp())
+    Years of many areas have few different rules, zones and ranges, and hours by the million.
+    """
+    import numpy as np
 
-    return of_hour
+    days = [midnight(first + timedelta(days=number), zone) for number in range((last - first).days + 1)]
+    begins = np.array([int(day.timestamp()) for day in days], np.int64)
+    return begins, np.array([int(rule.deadline(day, resolution, zone).timestamp()) for day in days], np.int64)
+
+
+def _of_hour(hour: int) -> datetime:
+    return datetime.fromtimestamp(hour * 3600, MARKET_ZONE)

@@ -58,14 +58,30 @@ def test_a_deadline_is_an_instant(
     assert deadlines(rule, starts, resolution, zone).tolist() == [int(at(deadline).timestamp())]
 
 
-def test_many_deadlines_equal_single_ones_over_a_daylight_saving_change() -> None:
-    rule = DaysBefore(1, time(13, 45), "")
-    first = int(at("2024-03-30T00:00").timestamp())
-    starts = first + 900 * np.arange(96 * 3, dtype=np.int64)
+@pytest.mark.parametrize("zone", [BERLIN, SOFIA], ids=str)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        DaysBefore(1, time(13, 45), ""),
+        FridayBefore(time(10, 0), ""),
+        DaysBeforeMonth(10, ""),
+        DayOfMonthBeforeYear(15, ""),
+        WorkingDayAfterWeek(2, ""),
+    ],
+    ids=str,
+)
+def test_many_deadlines_equal_single_ones_over_days_of_23_and_25_hours(rule: PublicationRule, zone: ZoneInfo) -> None:
+    starts = np.concatenate(
+        [
+            int(at(first).timestamp()) + 900 * np.arange(96 * 3, dtype=np.int64)
+            for first in ("2024-03-30T00:00", "2024-10-26T00:00", "2024-12-30T00:00")
+        ]
+    )
     expected = [
-        int(rule.deadline(datetime.fromtimestamp(int(s), UTC), Resolution.PT15M, BERLIN).timestamp()) for s in starts
+        int(rule.deadline(datetime.fromtimestamp(int(s), UTC), Resolution.PT15M, zone).timestamp()) for s in starts
     ]
-    assert deadlines(rule, starts, Resolution.PT15M, BERLIN).tolist() == expected
+    for chosen in (slice(None), slice(0, 288), slice(0, None, 288)):
+        assert deadlines(rule, starts[chosen], Resolution.PT15M, zone).tolist() == expected[chosen]
 
 
 def test_without_a_rule_no_deadline_ever_comes() -> None:
