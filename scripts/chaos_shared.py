@@ -52,6 +52,8 @@ AWAY = (1.0, 8.0)
 STEPS = (-4.0, 4.0, -40.0, 40.0, 0.0, 0.0)
 """Seconds by which the clock of a process may be wrong."""
 BEGIN_SECONDS, SETTLE_SECONDS = 120.0, 300.0
+QUIET_LOOKS = 16
+"""Half a second apart: a task that asked for the next one may have waited so long for a connection."""
 BACKFILLED = (DataItem.GENERATION_PER_UNIT, DataItem.GENERATION_ACTUAL, DataItem.PRICE_DAY_AHEAD)
 SHARED = {
     "TASKS__BACKEND": "procrastinate",
@@ -355,7 +357,7 @@ class Work:
         while time.monotonic() < deadline:
             busy = {name: len(found) for name, text in AT_WORK.items() if (found := await self._found(text))}
             quiet_looks = 0 if busy else quiet_looks + 1
-            if quiet_looks == 3:
+            if quiet_looks == QUIET_LOOKS:
                 left = await ours(self.container, requests(), datetime.now(UTC))
                 if not left:
                     return []
