@@ -17,7 +17,7 @@ _BOOLEAN, _TEXT = gettext_noop("%(input)s is neither true nor false"), gettext_n
 _INSTANT = gettext_noop("%(input)s is no instant; write it as 2024-01-01T00:00:00Z")
 _DAY = gettext_noop("%(input)s is no day; write it as 2024-01-31")
 _LIST, _PAIRS = gettext_noop("%(input)s is no list"), gettext_noop("this must be a mapping of names to values")
-_FEW = gettext_noop("it names nothing")
+_FEW = gettext_noop("it is empty; name at least one")
 WORDS: Mapping[str, str] = {
     "missing": gettext_noop("this is missing"),
     "extra_forbidden": gettext_noop("there is no such field"),

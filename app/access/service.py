@@ -208,7 +208,9 @@ class AccessService:
             "expires_at": request.expires_at.isoformat() if request.expires_at else None,
         }
         entry = self.entry(by, "create_key", key_path(request.name), details=details, audit_id=audit_id)
-        return await self._repository.add(request, token, token_digest(token), entry), token
+        added = await self._repository.add(request, token, token_digest(token), entry)
+        self._open_until = 0.0
+        return added, token
 
     async def revoke(self, name: str, by: Caller, *, audit_id: int = 0) -> ApiKey:
         key = await self._repository.revoke(name, self.entry(by, "revoke_key", key_path(name), audit_id=audit_id))

@@ -297,7 +297,7 @@ async def test_silences_and_maintenance_are_made_by_whoever_asks_and_ended(opera
         ("/silences", {"matchers": ["rule"], "for": "2h"}, "rule"),
         ("/silences", {"matchers": ["rule=x"]}, "say how long it lasts: for 2h, or until"),
         ("/silences", {"matchers": ["rule=x"], "for": "long"}, "is no duration"),
-        ("/silences", {"matchers": [], "for": "2h"}, "matchers: it names nothing"),
+        ("/silences", {"matchers": [], "for": "2h"}, "name at least one"),
         ("/maintenance", {"matchers": ["rule=x"], "cron": "x", "for": "2h"}, "cron"),
         ("/maintenance", {"matchers": ["rule=x"], "cron": "0 3 * * 0", "for": "2h", "zone": "Mars"}, "no time zone"),
     ],

@@ -92,7 +92,7 @@ async def test_what_is_wrong_in_a_form_is_said_beside_it_and_nothing_entered_is_
     async with page_person(api, AccessScope.OPERATE) as person:
         for fields, said in (
             ({"matchers": "rule", "for": "2h"}, "is no matcher"),
-            ({"matchers": "", "for": "2h"}, "Alerts that match all of: it names nothing"),
+            ({"matchers": "", "for": "2h"}, "Alerts that match all of: it is empty; name at least one"),
             ({"matchers": "rule=x\narea=~(", "for": "2h"}, "no regular expression"),
             ({"matchers": "rule=x", "for": "long"}, "is no duration"),
             ({"matchers": "rule=x", "until": "2020-01-01T00:00Z"}, "is over before it begins"),

@@ -274,6 +274,7 @@ async def test_a_chart_is_drawn_with_its_holes_follows_the_theme_and_opens_a_ran
         assert await page.locator("#chart .u-series").count() == 3
         await page.locator("#chart[data-state=complete]").wait_for()
         await page.locator("#theme-switch").click()
+        await page.locator("#chart .u-over").scroll_into_view_if_needed()
         box = await page.locator("#chart .u-over").bounding_box()
         assert box is not None
         await page.mouse.move(box["x"] + 100, box["y"] + 50)

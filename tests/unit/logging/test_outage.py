@@ -58,6 +58,9 @@ class AwayRepository:
     async def free_dead(self, _dead: object) -> int:
         return len(self._answer())
 
+    async def extend(self, _held: object) -> object:
+        raise AssertionError("nothing is held")
+
     async def give_up_lost(self) -> int:
         return len(self._answer())
 

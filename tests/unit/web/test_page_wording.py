@@ -56,7 +56,7 @@ class _Pair(BaseModel):
         ({"state": "gone"}, "State: 'gone' is none of 'open' or 'past'."),
         ({"as_of": "soon"}, "As of: 'soon' is no instant; write it as 2024-01-01T00:00:00Z."),
         ({"area": "XX"}, "Area: there is no XX."),
-        ({"matchers": []}, "Matchers: it names nothing."),
+        ({"matchers": []}, "Matchers: it is empty; name at least one."),
         ({"holes": [1]}, "Rows: '[1]' is neither true nor false."),
         ({"page": "x" * 70}, f"Page: '{'x' * 60}…' is no whole number."),
     ],

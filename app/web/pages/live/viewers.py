@@ -195,9 +195,10 @@ class LivePages:
         """The loops, as long as somebody looks; whoever looks is let go when they end, and comes back."""
         try:
             async with asyncio.TaskGroup() as loops:
-                loops.create_task(self._listen(), name="live pages: what happens")
-                loops.create_task(self._hear_results(), name="live pages: what has results")
+                results = loops.create_task(self._hear_results(), name="live pages: what has results")
                 loops.create_task(self._make_all(), name="live pages: what is made")
+                await self._listen()
+                results.cancel()
         except Exception as error:  # noqa: BLE001  what nobody foresaw ends the streams, which begin anew
             structlog.get_logger().error("live_pages_failed", exc_info=error)
         finally:
