@@ -110,6 +110,7 @@ ROLL_UP_DAY = f"""
 
 ROLLED_UP = "update collection_rollup_state set rolled_until = $1 where rolled_until < $1"
 
+# Whoever fills history asks for nothing new: what ends days before the run does not count as asked for.
 NEWEST_VALUES = """
     select distinct on (s.item, s.area) s.item, s.area, o.delivery_start, o.resolution, run.finished_at as asked_at
     from series as s
@@ -134,7 +135,7 @@ NEWEST_VALUES = """
     left join lateral (
         select finished_at
         from collection_runs
-        where item = s.item and area = s.area
+        where item = s.item and area = s.area and window_end > finished_at - interval '2 days'
         order by finished_at desc
         limit 1
     ) as run on true

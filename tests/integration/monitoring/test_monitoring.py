@@ -225,7 +225,11 @@ async def test_lateness_counts_from_the_deadline_of_the_unit_after_the_newest(
         [block({newest - 1: 1.0, newest: 2.0}), block({newest: 1.0}, key("load_forecast_day_ahead"))],
         learned_at=LEARNED,
     )
-    await insert_run(database, collection_run(None, now - timedelta(minutes=5), place=DE))
+    asked = now - timedelta(minutes=5)
+    await insert_run(database, collection_run(None, asked, place=DE))  # of days long past, as a backfill asks
+    await LatenessKeeper(database, CATALOG.publication).refresh(now)
+    assert await figures.lateness() == []
+    await insert_run(database, collection_run(None, asked, place=DE, window=Interval(asked - timedelta(days=1), asked)))
     for _ in range(2):
         assert await LatenessKeeper(database, CATALOG.publication).refresh(now) == 2
     [late] = await figures.lateness()
