@@ -43,6 +43,10 @@ class _NothingDone(Exception):
         self.response = response
 
 
+WARNING_SIGN = "⚠ "
+"""Begins a notice of what did not come about, which a page shows as such."""
+
+
 def done(request: Request, path: str, notice: str) -> Response:
     """The way to the page that says that something was done."""
     request.state.notice = notice[:LONGEST_NOTICE]

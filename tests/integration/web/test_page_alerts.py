@@ -21,7 +21,7 @@ from tests.support.page_person import page_person
 @pytest.fixture
 async def api(database_url: str, tmp_path: Path) -> AsyncIterator[ServedApi]:
     channels = tmp_path / "channels.yaml"
-    channels.write_text("channels:\n  journal: {type: log}\n")
+    channels.write_text("channels:\n  journal: {type: log}\n  gone: {type: webhook, url: 'http://127.0.0.1:9/'}\n")
     async with served_api(database_url, notifications={"channels_file": channels}) as served:
         await keep_hostile_work(served)
         yield served
@@ -191,6 +191,8 @@ async def test_a_channel_is_tested_and_used_again_and_a_message_tried_again(api:
         assert "The test message was taken by journal." in await person.do(
             "/alerts/channels", "/alerts/channels/journal/test"
         )
+        refused = await person.do("/alerts/channels", "/alerts/channels/gone/test")
+        assert '<p class="banner bad" role="status">⚠ The test message was NOT taken by gone.' in refused
         assert "journal is used again." in await person.do("/alerts/channels", "/alerts/channels/journal/enable")
         assert "Message 1 is tried again." in await person.do("/alerts/channels", "/alerts/notifications/1/retry")
         assert "No such message" in await person.page("/alerts/channels?status=failed")

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from app.alerting.delivery.channels import base
-from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus
+from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, HttpAnswer
 from app.alerting.delivery.messages import Sender, compose
 from app.alerting.delivery.worker import attempt
 from app.alerting.outbox.items import item_of
@@ -219,3 +219,11 @@ async def test_a_first_address_that_is_a_black_hole_costs_a_moment(two_addresses
             assert (await client.post(url, content=b"{}")).status_code == 200
         await clients.close()
     assert two_addresses == ["192.0.2.1", "127.0.0.1"] * 2
+
+
+def test_of_a_page_that_answers_only_what_a_person_reads_is_kept() -> None:
+    page = b"<!DOCTYPE html><title>x</title><style>p {}</style><h1>501</h1><p>Unsupported &amp; refused</p>"
+    assert HttpAnswer(501, httpx.Headers({"Content-Type": "text/html; charset=utf-8"}), page).text == (
+        "501 Unsupported & refused"
+    )
+    assert HttpAnswer(200, httpx.Headers({"Content-Type": "application/json"}), b'{"a": "<b>"}').text == '{"a": "<b>"}'

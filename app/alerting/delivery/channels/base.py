@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import email.utils
+import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from app.net.responses import unpacked_body
 
 LONGEST_ANSWER = 64 * 1024
 MOST_REDIRECTS = 3
+_MARKUP = re.compile(r"(?is)<(script|style|title)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>")
 BODY_SECONDS = 2.0
 """The status has decided by then: what has not been read of a body is not waited for longer."""
 
@@ -154,7 +156,11 @@ class HttpAnswer:
 
     @property
     def text(self) -> str:
-        return self.body.decode(errors="replace")
+        """The body; of a page, as proxies answer with, what a person reads of it."""
+        text = self.body.decode(errors="replace")
+        if not self.headers.get("content-type", "").lower().startswith("text/html"):
+            return text
+        return " ".join(html.unescape(_MARKUP.sub(" ", text)).split())
 
     def retry_after(self, now: datetime) -> timedelta | None:
         """The patience that the receiver asks for, in seconds or until a date."""

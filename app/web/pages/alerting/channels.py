@@ -10,7 +10,7 @@ from app.alerting.schemas import ChannelResource
 from app.kit.language import gettext
 from app.mistakes import choice_of
 from app.web.dependencies import OPERATE, READ, CurrentSettings, Now, Services
-from app.web.pages.forms import done
+from app.web.pages.forms import WARNING_SIGN, done
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
 from app.web.pages.words import word
@@ -20,7 +20,7 @@ from app.web.routes.v1.alerting.channels import MessageStatus
 
 router = page_router()
 
-MOST_MESSAGES = 50
+MOST_MESSAGES, LONGEST_REASON = 50, 200
 _Channel = Annotated[str, Path(max_length=200)]
 _Message = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -58,11 +58,13 @@ async def test_channel_from_page(
 ) -> Response:
     """Send a test message straight to a channel, and say what came of it."""
     tried = await routes.test_channel(services, settings, channel)
-    parts = "; ".join(f"{one.part}: {word(one.verdict)}{f' ({one.text})' if one.text else ''}" for one in tried.parts)
+    parts = "; ".join(
+        f"{one.part}: {word(one.verdict)}{f' ({one.text[:LONGEST_REASON]})' if one.text else ''}" for one in tried.parts
+    )
     verdict = (
         gettext("The test message was taken by %(channel)s.", channel=channel)
         if tried.sent
-        else gettext("The test message was NOT taken by %(channel)s.", channel=channel)
+        else WARNING_SIGN + gettext("The test message was NOT taken by %(channel)s.", channel=channel)
     )
     return done(request, "alerts/channels", f"{verdict} {parts}")
 
