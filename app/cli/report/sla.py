@@ -54,7 +54,7 @@ def sla_command(
     group: Annotated[str | None, typer.Option(help="Websites with this label `group` only.")] = None,
     objective: Annotated[
         float,
-        typer.Option(min=0, max=100, help="What was promised, in percent; a label `objective` of a website wins."),
+        typer.Option(min=1, max=100, help="What was promised, in percent; a label `objective` of a website wins."),
     ] = 99.9,
     latency: Annotated[bool, typer.Option("--latency", help="With percentiles of latencies, of whole hours.")] = False,
     zone: Annotated[str, typer.Option(help="Time zone of days and months.")] = "UTC",

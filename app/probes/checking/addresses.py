@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from app.probes.models import AddressFamily
 from app.settings import ProbeSettings
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+_NUMBERS = re.compile(r"(?i)(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+)){0,3}")
 _FAMILIES = {
     AddressFamily.ANY: socket.AF_UNSPEC,
     AddressFamily.IPV4: socket.AF_INET,
@@ -69,7 +72,11 @@ def _within(address: IpAddress, networks: Sequence[IpNetwork]) -> bool:
 
 def refused_literal(url: str, policy: AddressPolicy) -> str | None:
     """Why the host of a URL may not be connected to, where it is an address; None where it may, or is a name."""
-    found = literal_endpoint(httpx.URL(url).host, 0, AddressFamily.ANY)
+    host = httpx.URL(url).host
+    if _NUMBERS.fullmatch(host):  # 2852039166 and 0xa9fea9fe are addresses, too, to whoever looks them up
+        with contextlib.suppress(OSError):
+            host = socket.inet_ntoa(socket.inet_aton(host))
+    found = literal_endpoint(host, 0, AddressFamily.ANY)
     return policy.refusal(found[0].address) if found else None
 
 

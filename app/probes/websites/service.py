@@ -103,7 +103,7 @@ class WebsiteService:
 
     async def add(self, draft: WebsiteDraft) -> Website:
         _check_new(draft)
-        self._check_address(draft.url)
+        self._check_addresses(draft)
         return await self._repository.add(draft, self._clock.now())
 
     async def edit(self, website_id: int, change: Edit) -> Website:
@@ -112,17 +112,18 @@ class WebsiteService:
         draft = change(masked(before))
         kept = kept_secrets(draft, before)
         request_of(kept)
-        if kept.url != before.url:
-            self._check_address(kept.url)
+        if (kept.url, kept.proxy) != (before.url, before.proxy):
+            self._check_addresses(kept)
         return await self._repository.change(website_id, kept, self._clock.now())
 
-    def _check_address(self, url: str) -> None:
-        """ConfigurationError where it names an address that no check connects to; names are looked up with each check."""
-        if (refusal := refused_literal(url, self._policy)) is not None:
-            raise ConfigurationError(
-                f"url: {refusal}, so that its checks would never leave; if it is meant, allow its network by "
-                "GRIDKEEPER_PROBES__ALLOWED_NETWORKS"
-            )
+    def _check_addresses(self, draft: WebsiteDraft) -> None:
+        """ConfigurationError where one is an address that no check connects to; names are looked up with each check."""
+        for name, url in (("url", draft.url), ("proxy", draft.proxy)):
+            if (refusal := refused_literal(url, self._policy)) is not None:
+                raise ConfigurationError(
+                    f"{name}: {refusal}, so that its checks would never leave; if it is meant, allow its network by "
+                    "GRIDKEEPER_PROBES__ALLOWED_NETWORKS"
+                )
 
     async def availabilities(
         self, website_ids: Sequence[int] | None, start: datetime, end: datetime
@@ -167,7 +168,7 @@ class WebsiteService:
         for draft in drafts:
             before = known.get(url_key(draft.url))
             if before is None:
-                self._check_address(draft.url)
+                self._check_addresses(draft)
                 added += 1
                 if not dry_run:
                     known[url_key(draft.url)] = await self.add(draft)

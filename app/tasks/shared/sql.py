@@ -115,6 +115,15 @@ BEAT = """
     on conflict (name) do update
     set
         heartbeat_at = clock_timestamp(),
+        -- Who has done less than before has begun anew.
+        started_at = case
+            when excluded.done + excluded.failed < workers.done + workers.failed then clock_timestamp()
+            else workers.started_at
+        end,
+        version = excluded.version,
+        queues = excluded.queues,
+        region = excluded.region,
+        concurrency = excluded.concurrency,
         running = excluded.running,
         done = excluded.done,
         failed = excluded.failed,

@@ -53,7 +53,7 @@ _Latency = Annotated[bool, Query(description="With percentiles of latencies, of 
 _Zone = Annotated[str, Query(description="Time zone of days and months.", max_length=60)]
 _Group = Annotated[str | None, Query(description="Websites of this group only; empty: of none.", max_length=200)]
 _Objective = Annotated[
-    float, Query(ge=0, le=100, description="What was promised, in percent; a label `objective` of a website wins.")
+    float, Query(ge=1, le=100, description="What was promised, in percent; a label `objective` of a website wins.")
 ]
 _Day = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-"""Failures of targets and failures of our own network are told apart."""
+"""Failures of targets and failures of our own network are told apart, and addresses known however they are spelled."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.probes.checking.addresses import AddressPolicy, refused_literal
 from app.probes.checking.network import HostOutcome, host_outcome, is_network_down, without_network
 from app.probes.models import CheckFailure, CheckResult
 
@@ -44,3 +45,21 @@ def test_only_what_was_not_reached_becomes_ours() -> None:
     assert [result.failure for result in changed] == [CheckFailure.OURS, CheckFailure.STATUS, None]
     assert changed[0].detail == "this machine has no network: no such name"
     assert host_outcome("https://Example.org:8443/x", results[0]) == HostOutcome("example.org", CheckFailure.DNS)
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        ("http://169.254.169.254/", True),
+        ("http://2852039166/", True),
+        ("http://0xa9fea9fe:80", True),
+        ("http://169.254.43518/x", True),
+        ("http://[::ffff:169.254.169.254]/", True),
+        ("http://127.1/", False),
+        ("http://99999999999/", False),
+        ("http://metadata.example/", False),
+        ("", False),
+    ],
+)
+def test_an_address_that_no_check_connects_to_is_known_however_it_is_spelled(url: str, *, refused: bool) -> None:
+    assert (refused_literal(url, AddressPolicy()) is not None) is refused
