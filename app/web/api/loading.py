@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import warnings
 from collections.abc import Callable
 
 from fastapi import FastAPI, Response
 from starlette.types import Receive, Scope, Send
+
+# FastAPI ignores it while it builds routes; a thread that does the same beside it takes that back too early.
+warnings.filterwarnings("ignore", message="The 'alias' attribute with value")
 
 LOAD_AFTER = 2.0
 """Seconds after the start, unless somebody asks before."""
