@@ -227,6 +227,8 @@ def test_no_secret_of_a_login_shows_in_its_representation(monkeypatch: pytest.Mo
         ('type: login, url: "https://u:p@x/"', "a secret does not stand in a URL"),
         ('type: login, url: "https://x/", token: token', "is no JSONPath"),
         ('type: login, url: "https://x/", body: a, form: {b: c}', "a form or a body"),
+        ('type: login, url: "https://x/", token: "match (a)(b)"', "has several groups"),
+        ('type: login, url: "https://x/", token: "match (a"', "the pattern '(a'"),
         ('type: hmac, secret: "${SECRET}", digest: md5', "'md5' is none of sha1, sha256, sha512"),
         ('type: hmac, secret: "${SECRET}", text: "{verb}"', "there is no {verb}"),
         ('type: hmac, secret: "${SECRET}", headers: {A: b}', "none of the headers holds {signature}"),
@@ -439,3 +441,12 @@ async def test_clients_are_let_in_each_for_itself_unless_the_file_says_otherwise
         made = login(fields, monkeypatch)
         assert isinstance(made, TokenLogin)
         assert shared.shares(made) is shares
+
+
+def test_a_token_is_taken_out_of_a_page_by_a_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = login("type: login, url: 'https://x/l', token: 'match key=\"([^\"]+)\"'", monkeypatch)
+    assert isinstance(made, TokenLogin)
+    token = read_token(made, b'<p key="a&amp;b">', (), NOW, 0.0)
+    assert token.credentials.headers == {"Authorization": "Bearer a&b"}
+    with pytest.raises(LoginFailed, match="has no token at match key="):
+        read_token(made, b"<p>", (), NOW, 0.0)

@@ -15,6 +15,7 @@ from app.clock import Clock
 from app.errors import ConfigurationError
 from app.probes.checking.conditions.parse import parse_condition
 from app.probes.interfaces.logins.models import (
+    MATCH,
     FixedLogin,
     LoginFailed,
     RequestCredentials,
@@ -203,7 +204,8 @@ def _grants_anew(request: TokenRequest) -> bool:
 
 
 def _check_of(login: TokenLogin, request: TokenRequest, refresh: str) -> CheckRequest:
-    headers = {"Accept": "application/json", **request.headers}
+    accept = "*/*" if login.token.startswith(MATCH) else "application/json"
+    headers = {"Accept": accept, **request.headers}
     body = request.body
     if request.form:
         headers["Content-Type"] = "application/x-www-form-urlencoded"

@@ -12,6 +12,9 @@ from app.probes.models import CheckMethod
 USUAL_LIFETIME = timedelta(minutes=5)
 """Of a token whose answer does not say how long it lives."""
 
+MATCH = "match "
+"""Before a pattern that stands where a JSONPath may."""
+
 
 class LoginFailed(Exception):
     """A service gives no token; the text says why, without secrets."""
@@ -79,7 +82,7 @@ class TokenLogin:
     name: str
     request: TokenRequest
     token: str = "$.access_token"  # noqa: S105  a JSONPath
-    """Empty: the cookies that the answer sets."""
+    """A JSONPath, or `match PATTERN` over the text of the answer. Empty: the cookies that the answer sets."""
     lifetime_path: str = "$.expires_in"
     """Seconds that the token lives, or the instant of its end; the `exp` of a JWT goes before it."""
     lifetime: timedelta | None = None

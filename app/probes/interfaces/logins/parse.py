@@ -10,8 +10,10 @@ from datetime import timedelta
 from app.errors import ConfigurationError
 from app.kit.yaml.fields import Fields, suggestion
 from app.probes.checking.conditions.json_path import parse_json_path
+from app.probes.checking.conditions.patterns import parse_pattern
 from app.probes.checking.targets import parse_target
 from app.probes.interfaces.logins.models import (
+    MATCH,
     FixedLogin,
     RequestCredentials,
     ServiceLogin,
@@ -116,6 +118,20 @@ def _path(entry: Fields, name: str, default: str) -> str:
     return text
 
 
+def _token_place(entry: Fields) -> str:
+    """A JSONPath, or `match PATTERN`."""
+    text = entry.text("token", "$.token")
+    if not text.startswith(MATCH):
+        return _path(entry, "token", "$.token")
+    pattern = text.removeprefix(MATCH).strip()
+    try:
+        if parse_pattern(pattern, captures=True).groups > 1:
+            entry.wrong(f"{pattern[:50]!r} has several groups; write (?:…) for those that are not taken", "token")
+    except ConfigurationError as error:
+        entry.wrong(str(error), "token")
+    return MATCH + pattern
+
+
 def _lifetime(entry: Fields) -> timedelta | None:
     found: timedelta | None = entry.duration("lifetime", None, least=SHORTEST, most=LONGEST)
     return found
@@ -174,7 +190,7 @@ def _call(name: str, entry: Fields, *, cookies: bool) -> TokenLogin:
     return TokenLogin(
         name,
         TokenRequest(_url(entry, "url"), method, headers, tuple(form.items()), body, tuple(filter(None, secrets))),
-        token="" if cookies else _path(entry, "token", "$.token"),
+        token="" if cookies else _token_place(entry),
         lifetime_path="" if cookies else _path(entry, "expires", "$.expires_in"),
         lifetime=_lifetime(entry),
         presented=TokenPresentation(TokenPlace.COOKIE, "", "") if cookies else _presentation(entry),

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from app.probes.checking.conditions.evaluation import charset_of
 from app.probes.checking.conditions.json_path import parse_json_path
-from app.probes.interfaces.logins.models import USUAL_LIFETIME, LoginFailed, RequestCredentials, TokenLogin
+from app.probes.interfaces.logins.models import MATCH, USUAL_LIFETIME, LoginFailed, RequestCredentials, TokenLogin
+from app.probes.interfaces.suites.requests import matched
 
 SHORTEST_LIFETIME = timedelta(seconds=5)
 RENEWED_AT, RENEWAL_JITTER = 0.75, 0.15
@@ -40,14 +42,15 @@ def read_token(
     if not login.token:
         credentials, lives = _session(login, headers), login.lifetime or USUAL_LIFETIME
         return _token(credentials, now, lives, jitter)
-    document = _document(content)
-    text = _found(login.token, document)
+    pattern = login.token.removeprefix(MATCH) if login.token.startswith(MATCH) else ""
+    document = _document(content) if not pattern else None
+    text = _matched(pattern, content, headers) if pattern else _found(login.token, document)
     if not isinstance(text, str) or not text:
         raise LoginFailed(f"the answer has no token at {login.token}")
     if not text.isascii() or not text.isprintable():
         raise LoginFailed(f"what stands at {login.token} cannot be sent in a request")
     lives = login.lifetime or _jwt_lifetime(text, now) or _said_lifetime(login, document, now) or USUAL_LIFETIME
-    refresh = _found(login.refresh, document) if login.refresh else ""
+    refresh = _found(login.refresh, document) if login.refresh and document is not None else ""
     token = _token(login.presented.credentials(text), now, lives, jitter)
     return Token(token.credentials, token.ends, token.renew_at, refresh if isinstance(refresh, str) else "")
 
@@ -64,6 +67,11 @@ def _session(login: TokenLogin, headers: Sequence[tuple[str, str]]) -> RequestCr
         raise LoginFailed("the answer sets no cookie")
     sent = login.presented.credentials("; ".join(pairs))
     return RequestCredentials(sent.headers, sent.query, tuple(pair.partition("=")[2] for pair in pairs))
+
+
+def _matched(pattern: str, content: bytes, headers: Sequence[tuple[str, str]]) -> str | None:
+    content_type = next((value for name, value in headers if name.lower() == "content-type"), None)
+    return matched(pattern, content.decode(charset_of(content_type), "replace"))
 
 
 def _document(content: bytes) -> Any:
@@ -97,7 +105,7 @@ def _jwt_lifetime(token: str, now: datetime) -> timedelta | None:
 
 
 def _said_lifetime(login: TokenLogin, document: Any, now: datetime) -> timedelta | None:
-    said = _found(login.lifetime_path, document) if login.lifetime_path else None
+    said = _found(login.lifetime_path, document) if login.lifetime_path and document is not None else None
     if isinstance(said, str) and not said.replace(".", "", 1).isdigit():
         try:
             moment = datetime.fromisoformat(said)
