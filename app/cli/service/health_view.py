@@ -131,10 +131,12 @@ def _budget(health: Health) -> str:
 
 
 def _alerts(health: Health) -> str:
-    alerts = health.overview.alerts
+    alerts = [alert for alert in health.overview.alerts if not alert.suppressed]
+    held = len(health.overview.alerts) - len(alerts)
+    back = f", {held} held back" if held else ""
     named = [f"{one.severity} {one.rule} {_labels(one.labels)}".rstrip() for one in alerts[:SHOWN]]
     more = f" and {len(alerts) - SHOWN} more" if len(alerts) > SHOWN else ""
-    return f"{len(alerts)} firing: {'; '.join(named)}{more}" if alerts else "none firing"
+    return f"{len(alerts)} firing{back}: {'; '.join(named)}{more}" if alerts else f"none firing{back}"
 
 
 def _labels(labels: dict[str, str]) -> str:

@@ -177,8 +177,9 @@ async def serve_for_a_moment(url: str) -> None:
                 (now - timedelta(hours=1)).timestamp(),
             )
             await connection.execute(
-                "insert into alerts (rule, labels, severity, phase, since, seen_at, fired_at)"
-                " values ('platform_down', '{\"area\": \"FR\"}', 'critical', 'firing', $1, $1, $1)",
+                "insert into alerts (rule, labels, severity, phase, since, seen_at, fired_at, suppressed)"
+                " values ('platform_down', '{\"area\": \"FR\"}', 'critical', 'firing', $1, $1, $1, ''),"
+                " ('data_late', '{\"area\": \"FR\"}', 'warning', 'firing', $1, $1, $1, 'inhibited by platform_down')",
                 now,
             )
 
@@ -196,6 +197,7 @@ def test_what_is_wrong_is_said_and_told_by_the_exit_code(
     assert [line.split()[1:3] for line in lines if line.startswith("wrong")] == [
         ["no", "replica"], ["jobs", "that"], ["1", "alerts"],
     ]  # fmt: skip
+    assert "alerts    1 firing, 1 held back: critical platform_down area=FR" in lines
     assert "windows   1h 100.0% of 3 · 24h 100.0% of 3 · 30d 100.0% of 3" in lines
     assert found["health"]["jobs"]["late"] == ["collect:load_actual"]
     assert found["health"]["alerts"][0]["labels"] == {"area": "FR"}
