@@ -27,7 +27,9 @@ def worker_command(
         str,
         typer.Option(help="Region of its checks, in place of GRIDKEEPER_PROBES__REGION; shown in `workers list`."),
     ] = "",
-    name: Annotated[str, typer.Option(help="Its name; empty: host and process id.")] = "",
+    name: Annotated[
+        str, typer.Option(help="Its name, which no other running process may have; empty: host and process id.")
+    ] = "",
     sandbox: Sandbox = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Log everything, also what is as it was before.")
