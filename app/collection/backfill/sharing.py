@@ -64,7 +64,7 @@ class SharedWindows:
         self._backend = backend
 
     async def run_one(self, key: str) -> None:
-        """One window of the backfill that the key names; where there was one, the next is asked for at once."""
+        """One window of the backfill that the key names; where it was ended here, the next is asked for at once."""
         if await self._runner.run(int(key.partition(":")[0])):
             # Where this fails the leader submits it with its next look.
             with suppress(Conflict, DatabaseUnavailable):

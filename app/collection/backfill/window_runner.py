@@ -62,7 +62,11 @@ class WindowRunner:
         self.under_way = self._leases.under_way
 
     async def run(self, backfill_id: int, on_claimed: Callable[[], None] = lambda: None) -> bool:
-        """The next window of the backfill, if there is one; whether there was. `on_claimed` hears when that is known."""
+        """The next window of the backfill, if there is one; whether it was ended here, and the next is worth asking for.
+
+        `on_claimed` hears when it is known whether there is one. Who was away so long that others have taken the window
+        over, or the database, leaves the rest to those who look.
+        """
         try:
             window = await claimed(self._repository.claim(backfill_id, self._name), self._hand_back)
         except DatabaseUnavailable as error:
@@ -73,17 +77,18 @@ class WindowRunner:
         if window is None:
             return False
         with self._leases.holding(window.lease):
-            await self._collect(window)
-        return True
+            return await self._collect(window)
 
-    async def _collect(self, window: ClaimedWindow) -> None:
+    async def _collect(self, window: ClaimedWindow) -> bool:
         try:
             self._pace.begin()
             run = await self._collection.collect(window.work)
             self._pace.learn(run)
             # Before the window ends: what has come is no gap any more, and people and rules see both.
             await self._analysis.look_again(window.work, run.finished_at)
-            await self._return(window, WindowAttempt.of_run(run), next_step(run, window.attempts, self._patience))
+            return await self._return(
+                window, WindowAttempt.of_run(run), next_step(run, window.attempts, self._patience)
+            )
         except asyncio.CancelledError:
             if not self._leases.lost(window.lease):
                 await asyncio.shield(self._hand_back(window))
@@ -91,6 +96,7 @@ class WindowRunner:
         except DatabaseUnavailable as error:
             # The lease runs out by itself, and then whoever reaches the database goes on.
             self._log.warning("backfill_window_left", window=str(window.work.window), error=str(error))
+            return False
         except Exception as error:
             # The boundary of a job: what fails for a reason of its own must not be claimed again at once, for ever.
             tries_left = window.attempts < self._patience.attempts
@@ -99,15 +105,16 @@ class WindowRunner:
             )
             raise
 
-    async def _return(self, window: ClaimedWindow, attempt: WindowAttempt, verdict: WindowDecision) -> None:
-        """Record what came of the window, if its lease is still ours."""
+    async def _return(self, window: ClaimedWindow, attempt: WindowAttempt, verdict: WindowDecision) -> bool:
+        """Record what came of the window, if its lease is still ours; whether it was."""
         if verdict is WindowDecision.REFUSED:
             await self._repository.pause(window.backfill_id, attempt.error_message)
             await self._repository.hand_back([window.lease])
-            return
+            return False
         record = self._repository.retry_later if verdict is WindowDecision.LATER else self._repository.end
-        if not await record(window, attempt):
+        if not (ours := await record(window, attempt)):
             self._log.warning("backfill_lease_lost", item=window.work.item, window=str(window.work.window))
+        return ours
 
     async def _hand_back(self, window: ClaimedWindow) -> None:
         try:

@@ -13,6 +13,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.collection.backfill.models import BackfillRetryPolicy, BackfillState, Reprocess, WindowAttempt, WindowState
+from app.collection.backfill.sharing import SharedWindows
+from app.collection.backfill.window_runner import Collector, WindowRunner
+from app.collection.backfill_pace import BackfillPace
 from app.collection.life_signs import sign_of_life
 from app.collection.models import CollectionRun, Outcome, Work
 from app.db.engine import Database
@@ -23,6 +26,7 @@ from app.market.time import Interval
 from app.monitoring.overview import read_overview
 from app.settings import DatabaseSettings
 from app.sources.source import Fetched
+from app.tasks.backend import Task
 from app.tasks.local import LocalBackend, TaskLimits
 from tests.support.backfill_factory import FR, LOAD, NOW, T0, Scene, days, local, ten_days
 from tests.support.fakes import Answer, hourly
@@ -338,6 +342,44 @@ async def test_a_window_of_a_dead_worker_is_taken_over_and_only_the_new_holder_m
     assert await scene.repository.extend({dead.lease, heir.lease}) == {heir.lease}
     assert await scene.repository.hand_back([dead.lease]) == 0
     assert await scene.counts(backfill_id) == {WindowState.CLAIMED: 1}
+
+
+LEASES_END = "update backfill_windows set lease_until = now() - interval '1 second' where state = 'claimed'"
+
+
+class Late:
+    """Collects, but so slowly that another has taken the window over by then."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    async def collect(self, work: Work) -> CollectionRun:
+        await self._scene.rows(LEASES_END)
+        assert await self._scene.repository.claim(1, "another")
+        return await self._scene.collection.collect(work)
+
+
+async def test_only_who_ended_a_window_asks_for_the_next(database: Database) -> None:
+    """A process that was away would leave a task that finds nothing, when all the others have ended."""
+    scene = Scene(database)
+    assert await scene.start(ten_days(last=1)) == 1
+    collectors: list[tuple[Collector, list[str]]] = [(Late(scene), []), (scene.collection, ["1:7"])]
+    for collector, asked in collectors:
+        backend = Asked()
+        runner = WindowRunner(scene.repository, collector, scene.gaps, scene.patience, BackfillPace(6.0), "me")
+        await scene.rows(LEASES_END)
+        await SharedWindows(runner, backend).run_one("1:7")  # type: ignore[arg-type]  # all that it asks of a backend
+        assert backend.keys == asked
+
+
+class Asked:
+    """Keeps the keys of what is submitted."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    async def submit(self, task: Task) -> None:
+        self.keys.append(task.key)
 
 
 async def test_a_window_that_kills_its_workers_fails_in_the_end(database: Database) -> None:
