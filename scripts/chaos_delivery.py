@@ -28,6 +28,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import structlog
+from chaos_heard import answered, posted
 
 from app.alerting.delivery.channels.base import HttpSender
 from app.alerting.delivery.config import ChannelFile
@@ -92,18 +93,10 @@ class Heard:
         return self.chance.random() < (0.9 if channel == "failing" else min(max(self.bad + missing / 10, 0.1), 0.9))
 
     async def receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                await self._answer(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            return
-        finally:
-            writer.close()
+        await answered(writer, lambda: self._answer(reader, writer))
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
-        length = next(int(line.partition(":")[2]) for line in head if line.startswith("content-length:"))
-        content = json.loads(await reader.readexactly(length))
+        content = await posted(reader)
         channel, self.answers = content["channel"], self.answers + 1
         bad = self._is_bad(channel)
         self.bad_answers += bad

@@ -6,9 +6,10 @@ import asyncio
 import json
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 REFUSED = 0.2
 ROUTES = """
@@ -19,6 +20,24 @@ WHOLE = 36
 """The length of a key; that of a part of a message is longer."""
 Said = tuple[int, str, str]
 """An alert, what became of it, and when."""
+
+
+async def answered(writer: asyncio.StreamWriter, answer: Callable[[], Awaitable[None]]) -> None:
+    """Answer one message after the other until the sender goes."""
+    try:
+        while True:
+            await answer()
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return
+    finally:
+        writer.close()
+
+
+async def posted(reader: asyncio.StreamReader) -> Any:
+    """The JSON of the next message."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
+    length = next(int(line.partition(":")[2]) for line in head if line.startswith("content-length:"))
+    return json.loads(await reader.readexactly(length))
 
 
 class Receiver:
@@ -43,18 +62,10 @@ class Receiver:
             server.close()
 
     async def _receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                await self._answer(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            return
-        finally:
-            writer.close()
+        await answered(writer, lambda: self._answer(reader, writer))
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
-        length = next(int(line.partition(":")[2]) for line in head if line.startswith("content-length:"))
-        content = json.loads(await reader.readexactly(length))
+        content = await posted(reader)
         if self._chance.random() < REFUSED:
             writer.write(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
             return

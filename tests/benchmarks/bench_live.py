@@ -10,16 +10,14 @@ long after their moment runs of collection began and had stored everything.
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 
-from app.db.embedded import start_embedded
 from app.market.areas import areas
-from tests.benchmarks.bench_scale import Processes, environment, free_port, told
+from tests.benchmarks.bench_scale import Processes, environment, free_port, on_a_server, told
 
 PATIENCE = 3600.0
 PLAN = """\
@@ -107,16 +105,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--latency", type=float, default=0.2)
     parser.add_argument("--minutes", type=float, default=6.0)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="gridkeeper-bench-", dir="/tmp", ignore_cleanup_errors=True) as text:
-        folder = Path(text)
-        folder.chmod(0o755)
-        server = start_embedded(folder / "server")
-        try:
-            with ExitStack() as end:
-                measure(options, folder, server.url, end)
-        finally:
-            server.release()
+    on_a_server(measure, parser.parse_args())
 
 
 if __name__ == "__main__":

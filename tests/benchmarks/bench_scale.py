@@ -1,6 +1,7 @@
 """Where the time of shared work goes: python -m tests.benchmarks.bench_scale [--workers 2] [--areas 4] [--items 3] ….
 
-A backfill of so many days, on an embedded server with its usual settings, against a sandbox in a process of its own that
+A backfill of so many days, on an embedded server with its usual settings (and room for the connections of more than four
+workers), against a sandbox in a process of its own that
 answers after --latency seconds; `serve` plans, and so many `gridkeeper worker` processes work, or with --workers 0 `serve`
 itself. The budget of the token is raised to --per-minute in all of them, else it alone would be measured. Prints JSON
 lines: values and windows a second, and of the time that the places of all workers had: the share of the platform (its
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from app.market.areas import areas
 from app.market.series import DataItem
 
 PATIENCE = 120.0
+CONNECTIONS_EACH = 12
 ITEMS = (DataItem.LOAD_ACTUAL, DataItem.GENERATION_ACTUAL, DataItem.PRICE_DAY_AHEAD, DataItem.LOAD_FORECAST_DAY_AHEAD)
 # The program with another bound of the budget: the real one is the platform's, and no setting may exceed it.
 RAISED = """
@@ -218,17 +220,24 @@ def _tell(connection: psycopg.Connection, options: argparse.Namespace) -> None:
     told("share", **{name: round(share, 3) for name, share in shares.items()}, rest=round(1 - sum(shares.values()), 3))
 
 
-def main() -> None:
-    options = chosen()
+def on_a_server(
+    measure: Callable[[argparse.Namespace, Path, str, ExitStack], None], options: argparse.Namespace
+) -> None:
+    """Measure with a folder, the address of a fresh server, and what ends before it does."""
     with tempfile.TemporaryDirectory(prefix="gridkeeper-bench-", dir="/tmp", ignore_cleanup_errors=True) as text:
         folder = Path(text)
         folder.chmod(0o755)
-        server = start_embedded(folder / "server")
+        room = {"max_connections": str(60 + CONNECTIONS_EACH * options.workers)} if options.workers > 4 else {}
+        server = start_embedded(folder / "server", tuning=room)
         try:
             with ExitStack() as end:
                 measure(options, folder, server.url, end)
         finally:
             server.release()
+
+
+def main() -> None:
+    on_a_server(measure, chosen())
 
 
 if __name__ == "__main__":
