@@ -103,13 +103,6 @@ CLAIM = f"""
 
 END = """
     update backfill_windows
-    set lease_until = clock_timestamp() + $2::interval
-    where lease = any($1::uuid[]) and state = 'claimed'
-    returning lease
-"""
-
-END = """
-    update backfill_windows
     set
         state = $3,
         lease = null,

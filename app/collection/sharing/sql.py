@@ -20,13 +20,6 @@ ADD = """
 
 END = """
     update shared_windows
-    set lease_until = clock_timestamp() + $2::interval
-    where lease = any($1::uuid[]) and state = 'claimed'
-    returning lease
-"""
-
-END = """
-    update shared_windows
     set state = 'ended', lease = null, lease_until = null, run_id = $2, ended_at = clock_timestamp()
     where lease = $1 and state = 'claimed'
 """
