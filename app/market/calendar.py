@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-GATE_CLOSURE = time(12, 0)
-"""Day-ahead gate closure of the single day-ahead coupling, market time."""
-
 
 @dataclass(frozen=True, slots=True)
 class AfterDelivery:

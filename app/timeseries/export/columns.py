@@ -173,7 +173,3 @@ def _seconds_ahead(local: datetime) -> int:
 
 def key_value(key: SeriesKey, name: str) -> str:
     return label(key.area) if name == "area" else str(getattr(key, name))
-
-
-def key_values(key: SeriesKey) -> list[str]:
-    return [key_value(key, name) for name in KEY_COLUMNS]

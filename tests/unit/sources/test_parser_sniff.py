@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.sources.entsoe.parsing.sniff import BodyKind, declares_doctype, looks_complete, sniff
+from app.sources.entsoe.parsing.sniff import BodyKind, declares_doctype, sniff
 from tests.support.documents_factory import archive, document, series
 
 
@@ -30,21 +30,21 @@ def test_the_kind_is_told_by_the_first_bytes(body: bytes, kind: BodyKind) -> Non
 
 def test_a_document_cut_anywhere_after_its_root_opens_is_incomplete() -> None:
     body = document(series())
-    assert looks_complete(body)
-    assert looks_complete(body + b"\n<!-- end -->\n")
-    assert looks_complete(body.decode().encode("utf-16"))
-    assert not any(looks_complete(body[:length]) for length in range(len(body)))
+    assert sniff(body).complete
+    assert sniff(body + b"\n<!-- end -->\n").complete
+    assert sniff(body.decode().encode("utf-16")).complete
+    assert not any(sniff(body[:length]).complete for length in range(len(body)))
 
 
 def test_an_archive_without_its_whole_directory_is_incomplete() -> None:
     body = archive([("a.xml", document(series()))])
-    assert looks_complete(body)
-    assert not any(looks_complete(body[:length]) for length in range(5, len(body)))
+    assert sniff(body).complete
+    assert not any(sniff(body[:length]).complete for length in range(5, len(body)))
 
 
 def test_an_empty_root_element_is_complete() -> None:
-    assert looks_complete(b'<?xml version="1.0"?><A x=">"/>')
-    assert not looks_complete(b'<?xml version="1.0"?><A x="/>')
+    assert sniff(b'<?xml version="1.0"?><A x=">"/>').complete
+    assert not sniff(b'<?xml version="1.0"?><A x="/>').complete
 
 
 def test_a_doctype_is_seen_in_the_prolog_only() -> None:

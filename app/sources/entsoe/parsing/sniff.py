@@ -46,11 +46,6 @@ def sniff(body: bytes) -> Sniffed:
     return _sniff_text(body)
 
 
-def looks_complete(body: bytes) -> bool:
-    """Whether nothing seems cut off; a caller that sees False asks again."""
-    return sniff(body).complete
-
-
 def declares_doctype(body: bytes) -> bool:
     """Whether the prolog has a DOCTYPE, which no platform document has and entity bombs need."""
     head = body[:_HEAD]

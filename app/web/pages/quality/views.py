@@ -44,7 +44,6 @@ STATES = {"open": "warn", "unrepairable": "bad"}
 """The tone of each severity, and of states that await somebody."""
 
 _Name = Annotated[str, Query(max_length=200)]
-_Moment = Annotated[str, Query(max_length=60)]
 _Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
