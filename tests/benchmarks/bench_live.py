@@ -17,11 +17,13 @@ from pathlib import Path
 import psycopg
 
 from app.market.areas import areas
+from app.market.series import DataItem
 from tests.benchmarks.bench_scale import Processes, environment, free_port, on_a_server, told
 
 PATIENCE = 3600.0
 PLAN = """\
 areas: [{areas}]
+items: [{items}]
 jobs:
   near_real_time: {{every: 5 min}}
   forecasts: {{every: 60 min}}
@@ -53,7 +55,9 @@ def measure(options: argparse.Namespace, folder: Path, url: str, end: ExitStack)
     port = free_port()
     zones = [one.code for one in areas().values() if "BZN" in one.kinds and one.since is None and one.until is None]
     plan = folder / "collection.yaml"
-    plan.write_text(PLAN.format(areas=", ".join(zones[: options.areas])))
+    plan.write_text(
+        PLAN.format(areas=", ".join(zones[: options.areas]), items=", ".join(item.value for item in DataItem))
+    )
     program = Processes(environment(folder, url, port, plan, options), end, folder)
     program.begin("sandbox", "--port", str(port), "--limit", "0", "--latency", str(options.latency))
     program.run("migrate")

@@ -1,14 +1,15 @@
 """Where the time of shared work goes: python -m tests.benchmarks.bench_scale [--workers 2] [--areas 4] [--items 3] ….
 
 A backfill of so many days, on an embedded server with its usual settings (and room for the connections of more than four
-workers), against a sandbox in a process of its own that
-answers after --latency seconds; `serve` plans, and so many `gridkeeper worker` processes work, or with --workers 0 `serve`
-itself. The budget of the token is raised to --per-minute in all of them, else it alone would be measured. Prints JSON
-lines: values and windows a second, and of the time that the places of all workers had: the share of the platform (its
-answers on the wire), of reading them, of the store, and the rest: the queue, claims, the budget, the processor that all
-share, and places that had nothing to do. With --seconds it measures a portion of the backfill and says how long the
-whole would take at the same rate, or at the budget of one token: `--workers 20 --areas 60 --items 30 --days 2920
---per-minute 100000 --seconds 300`.
+workers), against a sandbox in a process of its own that answers after --latency seconds; `serve` plans, and so many
+`gridkeeper worker` processes work, or with --workers 0 `serve` itself. The budget of the token is raised to --per-minute
+in all of them, else it alone would be measured. Prints JSON lines: values and windows a second; of the time that the
+places of all workers had the share of the platform (its answers on the wire), of reading them, of the store, and the
+rest: the queue, claims, the budget, the processor that all share, and places that had nothing to do; and of the
+processor the share of each command and of the server by the names of its connections, of which "gridkeeper queue" are the
+queue's. With --seconds it measures a portion of the backfill and says how long the whole would take at the same rate, or
+at the budget of one token: `--workers 20 --areas 60 --items 20 --days 2920 --per-minute 100000 --seconds 300`. Needs
+Linux's /proc.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psycopg
@@ -31,6 +33,7 @@ import psycopg
 from app.db.embedded import start_embedded
 from app.market.areas import areas
 from app.market.series import DataItem
+from tests.benchmarks.bench_idle import cpu_seconds
 
 PATIENCE = 120.0
 CONNECTIONS_EACH = 12
@@ -62,10 +65,9 @@ WHOLE = "select count(*) from backfill_windows"
 OPEN = "select count(*) from backfill_windows where state in ('pending', 'claimed')"
 
 HELD = """
-    select application_name, count(*)
+    select pid, application_name
     from pg_stat_activity
     where backend_type = 'client backend' and pid <> pg_backend_pid() and datname = current_database()
-    group by 1
 """
 
 
@@ -113,12 +115,14 @@ class Processes:
 
     def __init__(self, around: Mapping[str, str], end: ExitStack, folder: Path) -> None:
         self._around, self._end, self._folder = dict(around), end, folder
+        self.pids: dict[int, str] = {}
 
     def begin(self, *arguments: str, **more: str) -> None:
         log = self._end.enter_context((self._folder / f"{arguments[0]}-{time.monotonic_ns()}.log").open("wb"))
         process = subprocess.Popen(
             [sys.executable, "-c", RAISED, *arguments], env=self._around | more, stdout=log, stderr=log
         )
+        self.pids[process.pid] = arguments[0]
         self._end.callback(process.wait)
         self._end.callback(process.terminate)
 
@@ -154,14 +158,41 @@ def measure(options: argparse.Namespace, folder: Path, url: str, end: ExitStack)
     queued = program.run("backfill", "start", "--sandbox", *ask, *span, "--concurrency", at_once)
     told("queued", said=re.sub(r"\s+", " ", queued).strip())
     with psycopg.connect(url, autocommit=True) as connection:
-        held = _follow(connection, options.seconds)
+        spent = Spent(program.pids)
+        held = _follow(connection, options.seconds, spent)
         _tell(connection, options)
+        told("processor", cores=os.cpu_count(), **spent.shares())
         told("connections", most=sum(held.values()), by_name=held)
         if options.seconds:
             _extrapolate(connection)
 
 
-def _follow(connection: psycopg.Connection, seconds: float) -> dict[str, int]:
+class Spent:
+    """Seconds of the processor that each command of the program and each kind of connection took."""
+
+    def __init__(self, commands: Mapping[int, str]) -> None:
+        self._names = dict(commands)
+        self._first: dict[int, float] = {}
+        self._last: dict[int, float] = {}
+        self._begun = time.monotonic()
+
+    def look(self, connections: Mapping[int, str]) -> None:
+        self._names |= {pid: f"server: {name}" for pid, name in connections.items()}
+        for pid in self._names:
+            with suppress(FileNotFoundError):
+                self._last[pid] = cpu_seconds(pid)
+                self._first.setdefault(pid, self._last[pid] if pid not in connections else 0.0)
+
+    def shares(self) -> dict[str, float]:
+        """Of all cores since the first look."""
+        whole = (time.monotonic() - self._begun) * (os.cpu_count() or 1)
+        seconds: defaultdict[str, float] = defaultdict(float)
+        for pid, last in self._last.items():
+            seconds[self._names[pid]] += last - self._first[pid]
+        return {name: round(spent / whole, 3) for name, spent in sorted(seconds.items(), key=lambda one: -one[1])}
+
+
+def _follow(connection: psycopg.Connection, seconds: float, spent: Spent) -> dict[str, int]:
     """Most connections by name until every window of the backfill has ended, or so long after the first one has.
 
     SystemExit where nothing moves any more.
@@ -171,8 +202,10 @@ def _follow(connection: psycopg.Connection, seconds: float) -> dict[str, int]:
     most: dict[str, int] = {}
     while left and not (begun and seconds and time.monotonic() - begun > seconds):
         time.sleep(0.5)
-        held: dict[str, int] = dict(connection.execute(HELD).fetchall())
-        most = {name: max(most.get(name, 0), held.get(name, 0)) for name in {*most, *held}}
+        names: dict[int, str] = dict(connection.execute(HELD).fetchall())
+        spent.look(names)
+        held = Counter(names.values())
+        most = {name: max(most.get(name, 0), held[name]) for name in {*most, *held}}
         row = connection.execute(OPEN).fetchone()
         now = int(row[0]) if row else 0
         if now != left:
