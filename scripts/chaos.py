@@ -160,7 +160,7 @@ async def crash(stage: Stage, kills: int, chance: random.Random) -> list[str]:
             await chaos.rounds(kills)
     async with stage.sandbox({}), collecting(settings, quiet) as container:
         violations = await finish(stage, container)
-        found = await compared(container, _requests(), datetime.now(UTC))
+        found = await compared(container, _requests(), stage.frozen_at)
         violations += [*found.violations, *await left_behind(container.database())]
         [(stored,)] = await rows(container.database(), "select count(*) from observations")
         [(windows,)] = await rows(container.database(), "select count(*) from collection_runs")

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from app.collection.gaps.classification import Reason
 from app.collection.models import CollectionRequest
 from app.market.areas import find_place
-from app.market.series import KEY_FIELDS, SeriesKey
+from app.market.series import KEY_FIELDS, DataItem, SeriesKey
+from app.market.time import Resolution
 from app.sources.source import FetchStatistics
+from app.wiring.catalog import CATALOG
 
 if TYPE_CHECKING:
     from app.db.engine import Database
@@ -113,14 +115,18 @@ async def ours(container: Container, requests: Sequence[CollectionRequest], now:
     return [f"{one.item} {one.place.code} {one.interval}" for one in gaps if one.reason is Reason.OURS]
 
 
-async def compared(container: Container, requests: Sequence[CollectionRequest], now: datetime) -> Comparison:
-    """The stored values of the requests beside those that the sandbox gives now."""
+async def compared(container: Container, requests: Sequence[CollectionRequest], at: datetime) -> Comparison:
+    """The stored values of the requests beside those that the sandbox gives now.
+
+    What is public before its deadline need not have been asked for: missing is what was due at that instant.
+    """
     given = await _given(container, requests)
     stored = await _stored(container, requests)
     both = given.keys() & stored.keys()
+    missing = [one for one in given.keys() - stored.keys() if _deadline(one) <= at]
     violations = [
-        *told("a gap is ours", await ours(container, requests, now)),
-        *told("a value is not stored", sorted(map(_named, given.keys() - stored.keys()))),
+        *told("a gap is ours", await ours(container, requests, at)),
+        *told("a value is not stored", sorted(map(_named, missing))),
         *told("a value is stored that was never given", sorted(map(_named, stored.keys() - given.keys()))),
         *told("a value differs", [f"{_named(one)}: {stored[one]}" for one in both if stored[one] != given[one]]),
     ]
@@ -150,6 +156,13 @@ async def _stored(container: Container, requests: Sequence[CollectionRequest]) -
         if (interval := intervals.get((series.item, series.area))) and instant in interval:
             found[series, instant, resolution] = value
     return found
+
+
+def _deadline(unit: Unit) -> datetime:
+    key, start, resolution = unit
+    return CATALOG.publication(DataItem(key.item)).deadline(
+        start, Resolution.from_id(resolution), find_place(key.area).zone
+    )
 
 
 def _named(unit: Unit) -> str:

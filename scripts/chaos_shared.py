@@ -441,7 +441,7 @@ async def _judged(stage: Stage, server: Postgres, receiver: Receiver) -> list[st
     """What is stored beside what the sandbox gives, asked with a token of its own: theirs has no budget left."""
     settings = settings_of(server, token=OTHER)
     async with stage.sandbox({}, token=OTHER), collecting(settings, quiet) as container:
-        found = await compared(container, requests(), datetime.now(UTC))
+        found = await compared(container, requests(), stage.frozen_at)
         violations = [*found.violations, *await left_behind(container.database(), LEFT)]
         sent = await rows(container.database(), "select idempotency_key::text from notifications where status = 'sent'")
         violations += told("a message was never heard", receiver.unheard(key for (key,) in sent))

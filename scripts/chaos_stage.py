@@ -57,7 +57,7 @@ class Stage:
 
     folder: Path
     port: int
-    frozen_at: str
+    frozen_at: datetime
     environment: Mapping[str, str]
 
     @asynccontextmanager
@@ -66,7 +66,16 @@ class Stage:
     ) -> AsyncIterator[None]:
         """The stand-in for the platform with these faults; it gives the same values each time."""
         options = [part for name, rate in rates.items() for part in (f"--rate-{name}", str(rate))]
-        command = ("sandbox", "--port", str(self.port), "--now", self.frozen_at, "--latency", str(latency), *options)
+        command = (
+            "sandbox",
+            "--port",
+            str(self.port),
+            "--now",
+            f"{self.frozen_at:%Y-%m-%dT%H:%M:%SZ}",
+            "--latency",
+            str(latency),
+            *options,
+        )
         command += ("--token", token) if token else ()
         process = await self.start("sandbox", *command)
         try:
@@ -105,7 +114,7 @@ def prepared(folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> St
     )
     chosen |= {"DATABASE__URL": url} if url else {}
     os.environ.update({f"GRIDKEEPER_{name}": value for name, value in chosen.items()})
-    return Stage(folder, port, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), dict(os.environ))
+    return Stage(folder, port, datetime.now(UTC).replace(microsecond=0), dict(os.environ))
 
 
 async def until(ready: Callable[[], bool], process: asyncio.subprocess.Process, seconds: float = 120.0) -> None:
