@@ -49,21 +49,30 @@ class Database:
     """A PostgreSQL database behind a pool of connections; `open` it before use and `close` it after."""
 
     def __init__(
-        self, settings: DatabaseSettings, url: str, *, readonly: bool = False, patience: float | None = None
+        self,
+        settings: DatabaseSettings,
+        url: str,
+        *,
+        readonly: bool = False,
+        patience: float | None = None,
+        ping: bool = True,
     ) -> None:
-        """`patience`: seconds to wait for a free connection, where that is not as long as a statement may last."""
+        """`patience`: seconds to wait for a free connection, where that is not as long as a statement may last.
+
+        `ping`: ask each connection out of the pool whether it still stands.
+        """
         self._settings = settings
         self._session = {"default_transaction_read_only": "on"} if readonly else {}
         self._address = DatabaseAddress.parse(url)
         self._opened: WeakSet[Connection] = WeakSet()
-        self._read_only: WeakSet[Connection] = WeakSet()
-        """Connections from before a server was found read-only: after a failover they lead to the one that was demoted."""
+        self._shunned: WeakSet[Connection] = WeakSet()
+        """Connections from before a server was found to be no longer the right one: after a failover, the one demoted."""
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=self._connect,
             # Transactions are the driver's own; the engine's would make three questions of each that the pool asks.
             isolation_level="AUTOCOMMIT",
-            pool_pre_ping=True,
+            pool_pre_ping=ping,
             pool_size=settings.pool_size,
             max_overflow=0,
             # A connection may be busy as long as a statement may last.
@@ -140,7 +149,7 @@ class Database:
                 under_way = isinstance(error, TimeoutError) or not isinstance(error, Exception)
                 raise
             finally:
-                unfit = connection.is_closed() or connection.is_in_transaction() or connection in self._read_only
+                unfit = connection.is_closed() or connection.is_in_transaction() or connection in self._shunned
                 if under_way or unfit:
                     await pooled.invalidate()
 
@@ -165,7 +174,7 @@ class Database:
         while True:
             pooled = self._engine.connect()
             await pooled.start()
-            if await driver_connection(pooled) not in self._read_only:
+            if await driver_connection(pooled) not in self._shunned:
                 return pooled
             await pooled.invalidate()
             await pooled.close()
@@ -218,7 +227,7 @@ class Database:
         except (*DRIVER_FAILURES, DBAPIError) as error:
             cause = driver_error(error)
             if isinstance(cause, pg.ReadOnlySQLTransactionError):
-                self._read_only |= self._opened
+                self._shunned |= self._opened
             # The driver's own confusion comes of a server that died while it waited for an answer.
             confused = isinstance(cause, pg.InternalClientError | pg.InterfaceError)
             if not (confused or isinstance(cause, _LOST) or connection.is_closed()):

@@ -95,6 +95,11 @@ class Sample:
     probe_seconds: float | None = None
     metrics_waiting: int | None = None
     metrics_dropped: int | None = None
+    read_replica: str | None = None
+    read_replica_lag_seconds: float | None = None
+    read_replica_away_seconds: float | None = None
+    """For so long the primary has answered in its place; zero while it is used, None where there is no replica."""
+    read_replica_problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from pydantic import Field
 
+from app.db.reading.schemas import ReadReplicaResource
 from app.logging import redact
 from app.monitoring.health import Health
 from app.monitoring.models import Lateness, Objective, RunTotals, Sample
@@ -14,9 +15,6 @@ from app.monitoring.status import Status
 from app.schemas import CalendarDay, Instant, Resource
 from app.settings import Settings, variables
 from app.settings.shown import shown_setting
-
-if TYPE_CHECKING:
-    from app.db.reading.database import ReplicaState
 
 
 class ReplicaResource(Resource):
@@ -40,6 +38,10 @@ class ReplicaResource(Resource):
     probe_seconds: float | None
     metrics_waiting: int | None
     metrics_dropped: int | None
+    read_replica: str | None
+    read_replica_lag_seconds: float | None
+    read_replica_away_seconds: float | None
+    read_replica_problem: str | None
 
     @classmethod
     def of(cls, sample: Sample) -> Self:
@@ -326,26 +328,6 @@ class ItemStatusResource(Resource):
     first_day: CalendarDay | None
     newest: list[AreaStatusResource]
     last_run: RunStatusResource | None
-
-
-class ReadReplicaResource(Resource):
-    """The replica that answers reads; where it is not used, the primary does. `lag_seconds`: how old its values are at most."""
-
-    name: str
-    used: bool
-    lag_seconds: float | None
-    max_lag_seconds: float
-    problem: str | None
-
-    @classmethod
-    def of(cls, state: ReplicaState) -> Self:
-        return cls(
-            name=state.name,
-            used=state.used,
-            lag_seconds=state.lag,
-            max_lag_seconds=state.max_lag,
-            problem=state.problem or None,
-        )
 
 
 class StatusResource(Resource):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.collection.repository import latest_windows
 from app.collection.source_health import PlatformState, state_after
-from app.db.reading.database import ReplicaState
+from app.db.reading.state import ReplicaState
 from app.db.timescale import detect_server_level
 from app.logging import redact
 from app.market.time import Resolution

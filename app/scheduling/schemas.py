@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import Field
 
+from app.db.reading.schemas import ReadReplicaResource
 from app.logging import redact
-from app.monitoring.schemas import ReadReplicaResource
 from app.schemas import Instant, PreciseInstant, Resource
 
 if TYPE_CHECKING:
     from app.collection.source_health import PlatformState
     from app.db.leader import LeaderView
-    from app.db.reading.database import ReplicaState
+    from app.db.reading.state import ReplicaState
     from app.db.status import DatabaseState, HealthCheck
     from app.scheduling.cost import Cost
     from app.scheduling.models import JobRun

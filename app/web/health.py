@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 
 from app.alerting.delivery.worker import WELL_WITHIN
 from app.collection.source_health import PlatformState, SourceHealth
-from app.db.reading.database import ReplicaState
+from app.db.reading.state import ReplicaState
 from app.db.status import DatabaseState
 from app.logging import redact
 from app.monitoring.health import SHORT, SHORT_BYTES

@@ -95,5 +95,5 @@ class Container(containers.DeclarativeContainer):
         access=access,
     )
     replica: providers.Singleton[ReplicaWiring] = providers.Singleton(
-        _domain("replica"), **_common, **_watched, scheduling=scheduling
+        _domain("replica"), **_common, **_watched, scheduling=scheduling, reading=reading
     )

@@ -15,6 +15,7 @@ from app.alerting.rules.reload import RuleBook
 from app.clock import Clock
 from app.db.engine import Database
 from app.db.leader import process_name
+from app.db.reading.database import replica_of
 from app.kit.yaml.tree import Problem
 from app.monitoring.replica.data_disk import DataDisk
 from app.monitoring.replica.sampler import Replica, ResourceSampler
@@ -24,12 +25,13 @@ from app.scheduling.service import LEADER, SchedulerService
 from app.settings import SchedulerSettings, Settings
 
 
-def _replica(scheduler: SchedulerService, database: Database, settings: Settings) -> Replica:
+def _replica(scheduler: SchedulerService, database: Database, reading: Database, settings: Settings) -> Replica:
     return Replica(
         name=scheduler.status().name,
         leads=lambda: scheduler.status().role == LEADER,
         pool=database.pool_use,
         disk=DataDisk(database, settings.database.data_folder).left,
+        reads=lambda: replica_of(reading),
     )
 
 
@@ -40,11 +42,7 @@ def _problems_of(files: RuleBook | ChannelFile | InterfacesFile | ProbeFile) -> 
 def _plan_problems(scheduler: SchedulerService, settings: SchedulerSettings) -> Callable[[], Sequence[Problem]]:
     """What the leader says of the plan's file, which names file, line and field itself."""
 
-    def problems() -> list[Problem]:
-        error = scheduler.status().plan_error
-        return [Problem(str(settings.plan_file), 0, "", error)] if error else []
-
-    return problems
+    return lambda: [Problem(str(settings.plan_file), 0, "", error)] if (error := scheduler.status().plan_error) else []
 
 
 def _unwell(scheduler: SchedulerService, alerts: AlertService, delivery: DeliveryWorker) -> Unwell:
@@ -63,6 +61,7 @@ def _unwell(scheduler: SchedulerService, alerts: AlertService, delivery: Deliver
 class ReplicaWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
+    reading: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
     clock: providers.Dependency[Clock] = providers.Dependency()
     alerting = providers.DependenciesContainer()
     monitoring = providers.DependenciesContainer()
@@ -73,7 +72,7 @@ class ReplicaWiring(containers.DeclarativeContainer):
         ResourceSampler,
         monitoring.rows,
         monitoring.recorder,
-        providers.Callable(_replica, scheduling.scheduler, database, settings),
+        providers.Callable(_replica, scheduling.scheduler, database, reading, settings),
         clock,
         seconds=settings.provided.monitoring.sample_seconds,
     )

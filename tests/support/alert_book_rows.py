@@ -92,10 +92,10 @@ def backfill(*, created: str, ended: str = "", state: str = "pending") -> str:
     """
 
 
-def sample(*, ago: str = "5 s", **columns: float) -> str:
+def sample(*, ago: str = "5 s", instance: str = "host-a:12", **columns: object) -> str:
     return f"""
         insert into service_metrics (at, instance, {", ".join(columns)})
-        values (now() - interval '{ago}', 'host-a:12', {", ".join(str(value) for value in columns.values())})
+        values (now() - interval '{ago}', '{instance}', {", ".join(str(value) for value in columns.values())})
     """
 
 
@@ -536,6 +536,34 @@ CASES = (
         {"service": "shop", "group": "eu"},
         (interfaces(), contract_change("61 minutes")),
         "removed GET /a (callers may break)",
+    ),
+    Case(
+        "read_replica_unused",
+        (
+            sample(read_replica="'b/x'", read_replica_away_seconds=0, read_replica_lag_seconds=0.2),
+            sample(
+                read_replica="'b/x'",
+                read_replica_away_seconds=200,
+                read_replica_lag_seconds=3605,
+                read_replica_problem="'it is late'",
+                instance="c:1",
+            ),
+        ),
+        {"replica": "b/x"},
+        (
+            # One that has just left, one that has come back, and a process that has none.
+            sample(read_replica="'b/x'", read_replica_away_seconds=20, read_replica_problem="'it is late'"),
+            sample(
+                read_replica="'b/x'",
+                read_replica_away_seconds=900,
+                read_replica_problem="'it is late'",
+                ago="20 s",
+                instance="c:1",
+            ),
+            sample(read_replica="'b/x'", read_replica_away_seconds=0, instance="c:1"),
+            sample(tasks=3, instance="d:1"),
+        ),
+        "it is late, 3605 s at most (so say 1 of 2 processes)",
     ),
     Case("worker_silent", (worker("2 minutes"),), {"worker": "one"}, (worker("30 seconds"),), "of 1.0"),
     Case(

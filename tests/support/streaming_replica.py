@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -93,6 +94,34 @@ class StreamingReplica:
             # Its children notice by themselves, and until then hold its memory.
             while not wait_for(not self._answers(), "the end of the replica", deadline):
                 pass
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """As a machine that hangs, or a network that swallows all: connections stand, and nothing answers."""
+        assert self._running is not None
+        listed = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self._running.pid)], check=True, capture_output=True, text=True
+        )
+        pids = [self._running.pid, *map(int, listed.stdout.split())]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def promote(self) -> None:
+        """It becomes a primary beside its own: a split brain."""
+        self._run("pg_ctl", "promote", "-D", str(self._data), "-w", "-t", str(int(PATIENCE)))
+
+    def stand_by_alone(self) -> None:
+        """Once promoted, it becomes a standby again, with its own history; it follows nobody."""
+        self.kill()
+        signal_file = self._data / "standby.signal"
+        signal_file.touch()
+        _give(signal_file, self._account)
+        self.start()
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -95,7 +95,7 @@ def export_command(
     Example: gridkeeper export --area DE_LU --item load_actual --from 2024-01-01 --to 2024-02-01 -o load.csv
     """
     from app.cli.data.export_query import export_query, nothing_found
-    from app.cli.data.export_writing import export_target, write_values
+    from app.cli.data.export_writing import export_values
     from app.market.moments import parse_zone
 
     settings = begin()
@@ -110,8 +110,7 @@ def export_command(
         settings, area, item, start, end, as_of=as_of, assume_published=assume_published, resolution=resolution,
         aggregate=aggregate, auction=auction, continuous=continuous,
     )  # fmt: skip
-    with export_target(output) as stream:
-        count, later = ask(settings, lambda wiring: write_values(wiring, query, kind, zone, stream, wide=wide))
+    count, later = ask(settings, lambda wiring: export_values(wiring, query, kind, zone, output, wide=wide))
     if not count:
         say(nothing_found(query, later))
     elif output:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from app.cli.output import say
 from app.db.migrate import is_synthetic
+from app.db.reading.context import read_twice
 from app.errors import ConfigurationError
 from app.market.time import iso_microseconds
 from app.timeseries.export.forms import ExportForm, writing
@@ -24,8 +25,21 @@ if TYPE_CHECKING:
     from app.wiring.container import Container
 
 
+async def export_values(
+    wiring: Container, query: SeriesQuery, kind: str, zone: ZoneInfo | None, output: Path | None, *, wide: bool
+) -> tuple[int, int]:
+    """The number of values written, and where none was, how many are stored that were learned later."""
+
+    async def write() -> tuple[int, int]:
+        with _export_target(output) as stream:
+            return await _write_values(wiring, query, kind, zone, stream, wide=wide)
+
+    # A file is begun anew where a replica ended the read; a pipe gives nothing back.
+    return await (read_twice(write) if output else write())
+
+
 @contextmanager
-def export_target(output: Path | None) -> Iterator[BinaryIO]:
+def _export_target(output: Path | None) -> Iterator[BinaryIO]:
     """The stream to write to; a file appears under its name only when it is complete."""
     if output is None:
         yield _standard_output()
@@ -48,10 +62,9 @@ def _standard_output() -> BinaryIO:
     return sys.stdout.buffer
 
 
-async def write_values(
+async def _write_values(
     wiring: Container, query: SeriesQuery, kind: str, zone: ZoneInfo | None, stream: BinaryIO, *, wide: bool
 ) -> tuple[int, int]:
-    """The number of values written, and where none was, how many are stored that were learned later."""
     opened, repository = wiring.database(), wiring.reads().time_series()
     query = replace(query, as_of=await _as_of(repository, query.as_of))
     async with opened.connection() as connection:

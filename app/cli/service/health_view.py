@@ -57,8 +57,16 @@ def _replica(sample: Sample) -> str:
         f"connections {sample.pool_used}/{sample.pool_size}",
         f"loop lag {sample.loop_lag_seconds * 1000:.0f} ms" if sample.loop_lag_seconds is not None else "",
         f"query {sample.probe_seconds * 1000:.1f} ms" if sample.probe_seconds is not None else "",
+        _reads(sample),
     )
     return f"{sample.instance}: {', '.join(filter(None, parts))}"
+
+
+def _reads(sample: Sample) -> str:
+    if sample.read_replica_away_seconds:
+        return f"without the read replica for {sample.read_replica_away_seconds:.0f} s"
+    lag = sample.read_replica_lag_seconds
+    return "" if lag is None else f"read replica {lag:.1f} s behind"
 
 
 def _disk(sample: Sample) -> str:

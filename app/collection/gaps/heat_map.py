@@ -128,13 +128,15 @@ class HeatMapService:
         """
         requests = [CollectionRequest(item, place, interval) for item, place in pairs]
         named = [(item.value, place.eic) for item, place in pairs]
-        async with asyncio.TaskGroup() as both:
-            lines = both.create_task(self._coverage.lines(requests, now, step), name="coverage")
-            reasons = both.create_task(self._kept.reasons(named, interval, step), name="reasons of gaps")
-        missing = reasons.result()
+        reasons = asyncio.create_task(self._kept.reasons(named, interval, step), name="reasons of gaps")
+        try:  # a group of tasks would wrap the loss of the database, which whoever asked knows how to bear
+            lines, missing = await self._coverage.lines(requests, now, step), await reasons
+        finally:
+            reasons.cancel()
+            await asyncio.gather(reasons, return_exceptions=True)
         return [
             HeatRow(item, place, line.begins, line.percents(), missing.get(pair, _NOTHING))
-            for (item, place), pair, line in zip(pairs, named, lines.result(), strict=True)
+            for (item, place), pair, line in zip(pairs, named, lines, strict=True)
         ]
 
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.engine import Database, driver_connection, driver_error
 from app.db.failures import DRIVER_FAILURES
 from app.db.reading.context import AllowedReads, current_reading
-from app.db.reading.lag import LogSample, PrimaryLog, end_of_written, log_position
+from app.db.reading.lag import LogSample, PrimaryLog, end_of_written
+from app.db.reading.queries import place_of_primary, place_of_replica
+from app.db.reading.state import EXPECTED, NOT_KNOWN, ReplicaState, ServerPlace, why_not
 from app.errors import AppError, ConfigurationError, DatabaseUnavailable, ReplicaLost
 from app.logging import redact
 from app.settings import DatabaseSettings
@@ -26,41 +28,19 @@ if TYPE_CHECKING:
     from app.db.engine import Connection
 
 LOOK_EACH = 1.0
-ANSWER_WITHIN = 2.0
-"""Seconds for a connection and for the look at the place in the log: a replica that takes longer is away."""
+"""Seconds; oftener where the bound is so short that what is known would always be too old for it."""
+LOOK_AWAY_EACH = 10.0
+CONNECT_WITHIN = 2.0
+ANSWER_WITHIN = 1.0
+"""Seconds for a free connection and for the place in the log: a replica that takes longer is away."""
+HANG_FOR = 5.0
+"""Reads under way on a replica that has answered no look for so long are cut: nobody else would end them."""
 CATCH_UP_WITHIN = 0.5
 """So long a read that must be exact waits for the replica before it goes to the primary."""
 CATCH_UP_EACH = 0.02
 
-# What has no place in the log of its server has one in that of another: both must be the same cluster and database.
-_CLUSTER = "(select system_identifier from pg_control_system()) as cluster, current_database() as name"
-_WRITTEN = f"select pg_current_wal_insert_lsn()::text as position, {_CLUSTER}"
-_REPLAYED = "select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() end::text"
-_REPLICA = f"{_REPLAYED} as position, {_CLUSTER}"
-
 _ENDED = (SerializationError, DeadlockDetectedError)
 """How a standby ends a read that keeps it from replaying: `canceling statement due to conflict with recovery`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicaState:
-    """How the replica was when it was last looked at. `lag`: so many seconds old its values are at most, while it is used."""
-
-    name: str
-    max_lag: float
-    lag: float | None = None
-    problem: str = "it was not looked at yet"
-
-    @property
-    def used(self) -> bool:
-        return not self.problem
-
-    @property
-    def text(self) -> str:
-        """One line for people."""
-        if self.used and self.lag is not None:
-            return f"{self.name}, at most {self.lag:.1f} s behind: it answers reads"
-        return f"{self.name}: the primary answers reads, because {self.problem}"
 
 
 class ReadDatabase(Database):
@@ -71,16 +51,23 @@ class ReadDatabase(Database):
     """
 
     def __init__(self, settings: DatabaseSettings, url: str, primary: Database) -> None:
-        hurried = settings.model_copy(update={"connect_timeout": min(settings.connect_timeout, ANSWER_WITHIN)})
+        hurried = settings.model_copy(update={"connect_timeout": min(settings.connect_timeout, CONNECT_WITHIN)})
         try:
-            super().__init__(hurried, url, readonly=True, patience=ANSWER_WITHIN)
+            # What is asked before each read says as well whether the connection still stands, and within its time.
+            super().__init__(hurried, _standby_first(url), readonly=True, patience=ANSWER_WITHIN, ping=False)
         except ConfigurationError as error:
             raise ConfigurationError(_of_replica(error)) from None
         self._primary = primary
+        self._look_each = min(LOOK_EACH, settings.read_max_lag / 4)
+        self._primary_within = settings.connect_timeout
+        self._primary_place: ServerPlace | None = None
         self._log = PrimaryLog(2 * settings.read_max_lag)
-        self._state = ReplicaState(self.name, settings.read_max_lag)
+        self._state = ReplicaState(self.name, settings.read_max_lag, since=time.monotonic())
+        self._silent_since: float | None = None
+        """When a look failed for the first time, since the last one that did not."""
         self._written = float("-inf")
-        self._cluster: tuple[object, object] | None = None
+        self._looking: Connection | None = None
+        """A connection of its own: those of the pool may all be busy, and would tell nothing then."""
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -88,14 +75,22 @@ class ReadDatabase(Database):
         return self._state
 
     async def open(self) -> None:
-        """Looks once, and from then on each second; a replica that is away is a state, not an error."""
+        """Looks at once, and from then on each second; a replica that is away is a state, not an error.
+
+        How far it is behind is known when it has passed what the primary had written at the first look.
+        """
+        until = time.monotonic() + CATCH_UP_WITHIN
         await self._look()
+        while self._state.problem == NOT_KNOWN and time.monotonic() < until:
+            await asyncio.sleep(5 * CATCH_UP_EACH)
+            await self._look()
         self._watching = asyncio.create_task(self._watch(), name="read replica")
 
     async def close(self) -> None:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
+        self._cut()  # a goodbye would wait for ever where nobody answers
         await super().close()
 
     def demand_current(self) -> None:
@@ -109,24 +104,20 @@ class ReadDatabase(Database):
     @asynccontextmanager
     async def pooled(self) -> AsyncIterator[AsyncConnection]:
         found = current_reading()
-        begun = False
         if found is not None and not found.primary and self._state.used:
+            begun = False
             try:
                 async with super().pooled() as pooled:
                     if await self._is_fresh(await driver_connection(pooled), found):
                         begun = True
                         yield pooled
                         return
-            except (DatabaseUnavailable, *_ENDED) as error:
-                if begun and isinstance(_cause(error), QueryCanceledError):
-                    raise  # it took too long, and would on the primary
+            except (AppError, *DRIVER_FAILURES) as error:
+                if begun and not _is_loss(error):
+                    raise
                 self._note_failure(error)
                 if begun:
                     raise ReplicaLost(f"the replica {self.name} failed in the middle of a read: {error}") from error
-            except DRIVER_FAILURES as error:
-                if begun:
-                    raise
-                self._note_failure(error)
         if found is not None:
             found.primary = True
         async with self._primary.pooled() as pooled:
@@ -134,63 +125,85 @@ class ReadDatabase(Database):
 
     async def _is_fresh(self, connection: Connection, found: AllowedReads) -> bool:
         """Whether this connection sees all that it must; waits a moment for what was committed just now."""
-        since, until = max(found.since, self._written), time.monotonic() + CATCH_UP_WITHIN
-        newest = self._log.newest
-        if newest is None or newest.at < since:
+        since = max(found.since, self._written)
+        if self._log.newest_at < since:
             try:
                 await self._sample()
-            except DatabaseUnavailable:
-                return False  # it says so itself, if it does not answer the read either
+            except (AppError, *DRIVER_FAILURES):
+                return False  # the primary says so itself, if it does not answer the read either
+        # One that was far behind a second ago will not be there in a moment.
+        near = (self._state.lag or 0.0) <= self._look_each + CATCH_UP_WITHIN
+        until = time.monotonic() + (CATCH_UP_WITHIN if near else 0.0)
         while True:
-            replayed = await connection.fetchval(_REPLAYED, timeout=ANSWER_WITHIN)
-            seen = self._log.seen_at(log_position(replayed)) if replayed else None
-            now = time.monotonic()
-            if seen is not None and seen >= since and now - seen <= self._state.max_lag:
+            replica = await place_of_replica(connection, within=ANSWER_WITHIN)
+            if self._primary_place is None or why_not(replica, self._primary_place):
+                self._shunned.add(connection)
+                return False
+            seen, now = self._log.seen_at(replica.position), time.monotonic()
+            if seen >= since and now - seen <= self._state.max_lag:
                 found.since = max(found.since, seen)
                 return True
-            if since <= float("-inf") or now > until:
+            if since == float("-inf") or now > until:
                 return False
             await asyncio.sleep(CATCH_UP_EACH)
 
-    async def _sample(self) -> None:
+    async def _sample(self) -> ServerPlace:
         at = time.monotonic()
-        async with self._primary.connection() as connection:
-            [row] = await connection.fetch(_WRITTEN, timeout=self._settings.connect_timeout)
-        self._cluster = row["cluster"], row["name"]
-        self._log.add(LogSample(at, end_of_written(log_position(row["position"]))))
+        async with asyncio.timeout(self._primary_within), self._primary.connection() as connection:
+            found = self._primary_place = await place_of_primary(connection)
+        if found.position is not None:
+            self._log.add(LogSample(at, end_of_written(found.position)))
+        return found
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_EACH)
+            await asyncio.sleep(self._pause())
             await self._look()
+
+    def _pause(self) -> float:
+        """A server that has been away for long is asked less often: each time may stand in its log."""
+        silent = 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
+        return min(max(self._look_each, silent / 6), LOOK_AWAY_EACH)
 
     async def _look(self) -> None:
         try:
-            await self._sample()
+            primary = await self._sample()
         except (AppError, *DRIVER_FAILURES) as error:
             self._become(None, f"the primary does not say how far it is: {_said(error)}")
             return
         try:
-            async with super().pooled() as pooled:
-                connection = await driver_connection(pooled)
-                [row] = await connection.fetch(_REPLICA, timeout=ANSWER_WITHIN)
+            replica = await place_of_replica(await self._own_connection(), within=ANSWER_WITHIN)
         except (AppError, *DRIVER_FAILURES) as error:
             self._note_failure(error)
+            self._silent_since = self._silent_since or time.monotonic()
+            if time.monotonic() - self._silent_since > HANG_FOR:
+                self._cut()
             return
-        if (row["cluster"], row["name"]) != self._cluster:
-            self._become(None, "it is no replica of the database of GRIDKEEPER_DATABASE__URL")
-        elif row["position"] is None:
-            self._become(None, "it is no standby, but a primary itself")
+        self._silent_since = None
+        if problem := why_not(replica, primary):
+            self._become(None, problem)
         else:
-            self._judge(log_position(row["position"]))
+            self._judge(replica)
 
-    def _judge(self, replayed: int) -> None:
-        seen, now = self._log.seen_at(replayed), time.monotonic()
-        lag = now - (self._log.began if seen is None else seen)
+    async def _own_connection(self) -> Connection:
+        """A new one while the replica is not used: it may lead to another server of the name."""
+        if self._looking is not None and not self._state.used:
+            self._looking.terminate()
+        if self._looking is None or self._looking.is_closed():
+            self._looking = await self._connect()
+        return self._looking
+
+    def _judge(self, replica: ServerPlace) -> None:
+        seen, now = self._log.seen_at(replica.position), time.monotonic()
+        known = seen != float("-inf")
+        lag = now - (seen if known else self._log.began)
         if lag > self._state.max_lag:
-            self._become(lag, f"it is more than {self._state.max_lag:g} s behind (GRIDKEEPER_DATABASE__READ_MAX_LAG)")
-        elif seen is None:
-            self._become(None, "how far it is behind is not known yet")
+            self._become(
+                lag if known else None,
+                f"it is more than {self._state.max_lag:g} s behind (GRIDKEEPER_DATABASE__READ_MAX_LAG)",
+            )
+        elif not known:
+            self._become(None, NOT_KNOWN)
         else:
             self._become(lag, "")
 
@@ -200,12 +213,31 @@ class ReadDatabase(Database):
             self._become(None, f"it does not answer: {_said(error)}")
 
     def _become(self, lag: float | None, problem: str) -> None:
-        before = self._state
-        self._state = ReplicaState(before.name, before.max_lag, lag, problem)
-        if before.used and problem:
+        before, now = self._state, time.monotonic()
+        changed = before.used == bool(problem)
+        self._state = replace(before, lag=lag, problem=problem, since=now if changed else before.since)
+        starting = before.problem in EXPECTED
+        if problem and before.used:
+            self._shunned |= self._opened
+        if problem and problem not in EXPECTED and (before.used or starting):
             structlog.get_logger().warning("read_replica_left", replica=before.name, problem=problem)
-        elif not before.used and not problem:
+        if not problem and not before.used and not starting:
             structlog.get_logger().info("read_replica_used", replica=before.name, lag=lag)
+
+    def _cut(self) -> None:
+        for connection in list(self._opened):
+            connection.terminate()
+
+
+def _standby_first(url: str) -> str:
+    """The URL may name all servers of a cluster, of which one is the primary."""
+    wanted = "target_session_attrs"
+    return url if f"{wanted}=" in url else f"{url}{'&' if '?' in url else '?'}{wanted}=prefer-standby"
+
+
+def _is_loss(error: BaseException) -> bool:
+    """Whether the server failed, or ended the read; what took too long would on the primary."""
+    return isinstance(error, (DatabaseUnavailable, *_ENDED)) and not isinstance(_cause(error), QueryCanceledError)
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -214,6 +246,8 @@ def _cause(error: BaseException) -> BaseException:
 
 def _said(error: BaseException) -> str:
     """What the driver said, without the remedies for a primary."""
+    if isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
+        return "nothing came in time"
     cause = _cause(error)
     return redact(_of_replica(cause) or type(cause).__name__)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import chain
 
+MINUTE = 60.0
+DAY_OF_MINUTES = 1440
 BLOCK = 8192
 _PAGE_HEADERS = (24, 40)
 """Bytes at the beginning of a page of the log: where it ends there, nothing on that page is written yet."""
@@ -31,11 +34,12 @@ class LogSample:
 
 
 class PrimaryLog:
-    """Samples of the last `seconds`, in the order of time."""
+    """Samples of the last `seconds` in the order of time, and one a minute of the day before, for who is far behind."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._samples: deque[LogSample] = deque()
+        self._older: deque[LogSample] = deque(maxlen=DAY_OF_MINUTES)
         self.began = float("inf")
         """When the first was taken: who has replayed less than any says is behind that."""
 
@@ -44,16 +48,23 @@ class PrimaryLog:
         self.began = min(self.began, sample.at)
         if self._samples and self._samples[-1].at > sample.at:
             return
-        while self._samples and self._samples[-1].position >= sample.position:
-            self._samples.pop()
+        for samples in (self._samples, self._older):
+            while samples and samples[-1].position >= sample.position:
+                samples.pop()
         self._samples.append(sample)
         while self._samples[0].at < sample.at - self._seconds:
-            self._samples.popleft()
+            old = self._samples.popleft()
+            if not self._older or old.at - self._older[-1].at >= MINUTE:
+                self._older.append(old)
 
     @property
-    def newest(self) -> LogSample | None:
-        return self._samples[-1] if self._samples else None
+    def newest_at(self) -> float:
+        """When the last sample was taken; before all time where there is none."""
+        return self._samples[-1].at if self._samples else float("-inf")
 
-    def seen_at(self, position: int) -> float | None:
-        """Up to which moment everything is seen by who has replayed so far; None where that is not known."""
-        return next((one.at for one in reversed(self._samples) if one.position <= position), None)
+    def seen_at(self, position: int | None) -> float:
+        """Up to which moment everything is seen by who has replayed so far; before all time where that is not known."""
+        if position is None:
+            return float("-inf")
+        latest_first = chain(reversed(self._samples), reversed(self._older))
+        return next((one.at for one in latest_first if one.position <= position), float("-inf"))

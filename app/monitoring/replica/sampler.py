@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from app.clock import Clock, until_beat
+from app.db.reading.state import ReplicaState
 from app.errors import DatabaseUnavailable
 from app.monitoring.models import Sample
 from app.monitoring.recorder import MetricsRecorder
@@ -30,6 +31,8 @@ class Replica:
     """Connections at work, and how many there may be."""
     disk: Callable[[], Awaitable[tuple[int | None, int | None]]]
     """Bytes that are free on the disk of the database's data, and all there are."""
+    reads: Callable[[], ReplicaState | None] = lambda: None
+    """The replica of the database that answers reads; None where there is none."""
 
 
 class ResourceSampler:
@@ -90,6 +93,7 @@ class ResourceSampler:
         open_now, most_open = resources.descriptors()
         used, size = self._replica.pool()
         lag, self._lag = self._lag, 0.0
+        reads = self._replica.reads()
         return Sample(
             at=self._clock.now(),
             instance=self._replica.name,
@@ -109,6 +113,10 @@ class ResourceSampler:
             probe_seconds=probe_seconds,
             metrics_waiting=self._recorder.waiting,
             metrics_dropped=self._recorder.dropped,
+            read_replica=reads.name if reads else None,
+            read_replica_lag_seconds=reads.lag if reads else None,
+            read_replica_away_seconds=reads.away(time.monotonic()) if reads else None,
+            read_replica_problem=(reads.problem or None) if reads else None,
         )
 
     def _cpu_since_last(self) -> float:

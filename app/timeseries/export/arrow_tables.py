@@ -68,6 +68,10 @@ class ParquetWriter:
     def close(self) -> None:
         self._parquet.close()
 
+    def abandon(self) -> None:
+        """Leave the file without its end, which the library would write when it forgets the writer."""
+        self._parquet.is_open = False
+
 
 class ArrowWriter:
     """An Arrow IPC stream of such tables."""

@@ -50,7 +50,12 @@ def writing(
     look = Look(zone, query.as_of, synthetic, query.resampling is not None, shown, fields)
     if form in _BINARY:
         writer = _BINARY[form][wide](stream, look)
-        yield writer
+        try:
+            yield writer
+        except BaseException:
+            if isinstance(writer, ParquetWriter):
+                writer.abandon()
+            raise
         writer.close()
         return
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)

@@ -18,7 +18,7 @@ from app.alerting.delivery.worker import DeliveryWorker
 from app.clock import until_beat
 from app.collection.models import CollectionRun, Outcome
 from app.collection.source_health import PlatformCondition, SourceHealth
-from app.db.reading.database import ReplicaState
+from app.db.reading.state import ReplicaState
 from app.db.status import Backlog, DatabaseState
 from app.monitoring.recorder import MetricsRecorder
 from app.scheduling.jobs.declaration import DECLARED

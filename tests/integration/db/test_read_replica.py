@@ -5,22 +5,35 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from pyarrow import parquet
+from structlog.testing import capture_logs
 
 from app.access.models import AccessScope
+from app.alerting.evaluation.evaluator import RuleEvaluator
+from app.alerting.evaluation.query_runner import PostgresRunner
+from app.alerting.rules.book import read_book
+from app.cli.data.export_writing import export_values
 from app.db.embedded import EmbeddedServer
 from app.db.engine import Database
 from app.db.reading.context import AllowedReads, read_twice, reading
-from app.db.reading.database import ReadDatabase, ReplicaState, reads_of, replica_of
+from app.db.reading.database import ReadDatabase, reads_of, replica_of
+from app.db.reading.state import NOT_KNOWN, ReplicaState
 from app.errors import ConfigurationError, DatabaseUnavailable, ReplicaLost
+from app.market.series import DataItem
 from app.market.time import iso
-from app.settings import DatabaseSettings
+from app.settings import DatabaseSettings, Settings
+from app.timeseries.query import SeriesQuery, read_shaped
 from app.timeseries.repository import TimeSeriesRepository
+from app.timeseries.shape import Shaped
 from app.web.read_policy import WROTE
+from app.wiring.container import Container
 from tests.support.api_factory import ServedApi, served_api
 from tests.support.store_factory import DE_LU, block, hour, hours, opened
 from tests.support.streaming_replica import StreamingReplica
@@ -28,12 +41,22 @@ from tests.support.streaming_replica import StreamingReplica
 pytestmark = pytest.mark.xdist_group("streaming replica")
 PATIENCE = 60.0
 SERVER = "select pg_is_in_recovery()"
+_END_READS = """
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where application_name = 'gridkeeper' and state = 'idle in transaction'
+"""
+_PUT_FORWARD = """
+    update service_metrics set read_replica_away_seconds = read_replica_away_seconds + $1
+    where read_replica_away_seconds > 0 and read_replica_problem like 'it does not answer: %'
+"""
 
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A replica of a busy machine is slow and not away; one that was killed says so at once."""
-    monkeypatch.setattr("app.db.reading.database.ANSWER_WITHIN", PATIENCE)
+    for bound in ("CONNECT_WITHIN", "ANSWER_WITHIN", "HANG_FOR"):
+        monkeypatch.setattr(f"app.db.reading.database.{bound}", PATIENCE)
+    monkeypatch.setattr("app.db.reading.database.LOOK_EACH", 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +145,9 @@ async def test_a_replica_answers_what_is_fresh_enough(
             assert not await by_replica(database, seen), "nobody goes back to an older state"
             database.note_write()
             assert await values(database, primary, AllowedReads()) == [2.0], "who wrote sees it"
+            async with reads(primary, database_url, read_url) as later:
+                assert later.state.problem == NOT_KNOWN
+                assert not await by_replica(later), "a process sees what was there before it, for one a migration"
 
             async with reads(primary, database_url, read_url, max_lag=1) as strict:
                 await store.store([block([3.0])])
@@ -188,6 +214,82 @@ async def test_a_read_that_the_replica_ends_is_read_from_the_primary(
             assert not await read_twice(cut_read)
 
 
+async def test_a_file_is_begun_anew_where_the_replica_ends_its_export(
+    database_url: str, read_url: str, replica: StreamingReplica, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by: list[bool] = []
+
+    async def ended(repository: TimeSeriesRepository, query: SeriesQuery) -> AsyncIterator[Shaped]:
+        async with aclosing(read_shaped(repository, query)) as found:
+            async for shaped in found:
+                with replica.connected("postgres") as other:
+                    reading_there = other.execute(_END_READS).fetchall()
+                by.append(bool(reading_there))
+                yield shaped
+
+    monkeypatch.setattr("app.cli.data.export_writing.read_shaped", ended)
+    chosen = {"database": {"url": database_url, "read_url": read_url, "read_max_lag": 3600}}
+    async with opened(database_url) as primary, reads(primary, database_url, read_url) as database:
+        areas = {DE_LU: hours(0, 24)}
+        await TimeSeriesRepository(primary).store([block([1.0, 2.0])])
+        wiring = Container(
+            settings=Settings.model_validate(chosen), database=primary, reading=database, echo=lambda _text: None
+        )
+        query, path = SeriesQuery({DataItem.LOAD_ACTUAL: areas}), tmp_path / "x.parquet"
+        with reading(await caught_up(database)):
+            assert await export_values(wiring, query, "parquet", None, path, wide=False) == (2, 0)
+    assert by == [True, False]
+    assert parquet.read_table(path).num_rows == 2
+
+
+async def test_nobody_waits_for_a_replica_that_hangs(
+    database_url: str, read_url: str, replica: StreamingReplica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.db.reading.database.CONNECT_WITHIN", 1.0)
+    async with opened(database_url) as primary:
+        async with reads(primary, database_url, read_url) as database:
+            wanted = await caught_up(database)
+            answered = []
+
+            async def read_while_it_hangs() -> bool:
+                async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
+                    answered.append(await connection.fetchval(SERVER))
+                    hanging.set()
+                    await hung.wait()
+                    return bool(await connection.fetchval(SERVER))
+
+            async def under_way() -> bool:
+                with reading(AllowedReads(since=wanted.since)):
+                    return await read_twice(read_while_it_hangs)
+
+            hanging, hung = asyncio.Event(), asyncio.Event()
+            begun = asyncio.create_task(under_way())
+            await hanging.wait()
+            await asyncio.gather(*(by_replica(database, AllowedReads()) for _ in range(4)))
+            monkeypatch.setattr("app.db.reading.database.ANSWER_WITHIN", 0.5)
+            monkeypatch.setattr("app.db.reading.database.HANG_FOR", 0.1)
+            with replica.frozen():
+                hung.set()
+                async with asyncio.timeout(PATIENCE):
+                    assert not any(await asyncio.gather(*(by_replica(database) for _ in range(6))))
+                    assert not database.state.used
+                    assert not await begun
+                    assert answered == [True, False], "what was under way is read from the primary"
+            assert (database.pool_use()[0], primary.pool_use()[0]) == (0, 0)
+            with capture_logs() as logged:
+                await until(lambda: database.state.used)
+            assert {one["event"] for one in logged} == {"read_replica_used"}
+            assert await by_replica(database)
+        async with AsyncExitStack() as stack:
+            database = await stack.enter_async_context(reads(primary, database_url, read_url))
+            assert await by_replica(database, await caught_up(database))
+            with replica.frozen():
+                async with asyncio.timeout(
+                    PATIENCE
+                ):  # a goodbye to who does not answer would keep a process from its end
+                    await stack.aclose()
+
+
 async def test_what_is_no_replica_of_the_database_answers_nothing(
     database_url: str, read_url: str, replica: StreamingReplica
 ) -> None:
@@ -197,9 +299,11 @@ async def test_what_is_no_replica_of_the_database_answers_nothing(
             (replica.url("postgres"), "it is no replica of the database of GRIDKEEPER_DATABASE__URL"),
             (replica.url("nobody_has_this"), 'it does not answer: database "nobody_has_this" does not exist'),
         ):
-            async with reads(primary, database_url, url) as database:
-                assert database.state == ReplicaState(database.name, 3600, None, problem)
-                assert not await by_replica(database)
+            with capture_logs() as logged:
+                async with reads(primary, database_url, url) as database:
+                    assert database.state == ReplicaState(database.name, 3600, None, problem)
+                    assert not await by_replica(database)
+            assert [(one["event"], one["problem"]) for one in logged] == [("read_replica_left", problem)]
         assert replica_of(primary) is None
         with pytest.raises(ConfigurationError, match="GRIDKEEPER_DATABASE__READ_URL: write # in a password"):
             async with reads(primary, database_url, "postgresql://a:b#c@replica/x"):
@@ -213,6 +317,24 @@ async def value_shown(api: ServedApi, key: str, **headers: str) -> float:
         assert answer.status_code == 200, answer.text
         shown: float = answer.json()["data"][0]["value"]
         return shown
+
+
+async def unused_replicas(api: ServedApi, *, away: float | None = None) -> list[str]:
+    """For which replicas the shipped rule fires, after a sample of this process; `away` puts the clock forward."""
+    await api.container.replica().resource_sampler().try_sample()
+    async with api.container.database().connection() as connection:
+        if away is not None:
+            assert await connection.execute(_PUT_FORWARD, away) == "UPDATE 1"
+        url = api.container.settings().database.url
+    assert url is not None
+    runner = PostgresRunner(lambda: {"gridkeeper": url.get_secret_value()})
+    rule = read_book([]).checked().rules["read_replica_unused"]
+    try:
+        found = await RuleEvaluator(runner).evaluate(rule, datetime.now(UTC))
+    finally:
+        await runner.close()
+    assert found.error == ""
+    return [dict(signal.labels)["replica"] for signal in found.signals]
 
 
 async def test_the_api_stays_up_while_the_replica_comes_and_goes(
@@ -254,7 +376,27 @@ async def test_the_api_stays_up_while_the_replica_comes_and_goes(
             assert (told["used"], told["problem"][:18]) == (False, "it does not answer")
             page = await client.get(f"{api.url}/settings")
             assert "the primary answers reads" in page.text
+            page = await client.get(f"{api.url}/settings?lang=de")
+            assert "der Primärserver beantwortet Lesezugriffe; Grund: es antwortet nicht" in page.text
+        assert await unused_replicas(api, away=200) == [found.name]
         await store.store([block([3.0])])
         assert await value_shown(api, key) == 3.0
         replica.start()
         assert await values(found, api.container.database(), await caught_up(found)) == [3.0]
+        assert await unused_replicas(api) == []
+
+
+async def test_a_replica_with_a_history_of_its_own_answers_nothing(
+    database_url: str, read_url: str, replica: StreamingReplica
+) -> None:
+    """The last test of the replica, which is none afterwards."""
+    async with opened(database_url) as primary, reads(primary, database_url, read_url) as database:
+        await caught_up(database)
+        replica.promote()
+        with replica.connected(urlsplit(database_url).path.lstrip("/")) as other:
+            other.execute("create table written_there as select generate_series(1, 10000)")
+        assert not await by_replica(database, AllowedReads(since=time.monotonic()))
+        await until(lambda: database.state.problem == "it is no standby, but a primary itself")
+        replica.stand_by_alone()
+        await until(lambda: database.state.problem.startswith("it is on timeline 2, the primary on 1"))
+        assert not await by_replica(database)

@@ -154,6 +154,19 @@ def test_the_screen_names_the_worst_and_counts_the_rest() -> None:
     assert "blocked until 12:00:00" in lines["budget"]
 
 
+def test_a_process_says_how_it_reads() -> None:
+    for sample, said in (
+        (
+            replace(SAMPLE, read_replica_lag_seconds=0.26, read_replica_away_seconds=0),
+            "read replica 0.3 s behind",
+        ),
+        (replace(SAMPLE, read_replica_away_seconds=71.2), "without the read replica for 71 s"),
+        (SAMPLE, "query 1.0 ms"),
+    ):
+        [line] = [line for line in health_lines(health(replicas=(sample,))) if "host:1: cpu" in line]
+        assert line.endswith(said)
+
+
 def test_the_document_says_the_same_and_is_json() -> None:
     state = health(of(alerts=(alert(),), gaps=(OURS,)), lateness=(Lateness("i", "a", NOW, "PT60M", NOW, timedelta(1)),))
     found = json.loads(json.dumps(jsonable(HealthResource.of(state))))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.monitoring.health import Health
-from app.monitoring.models import Lateness, Objective, RunTotals
+from app.monitoring.models import Lateness, Objective, RunTotals, Sample
 from app.monitoring.overview import DisabledChannel, FiringAlert, GapCount, Leader, OpenBackfill, Overview
 from app.monitoring.summary import Standing, freshness, summary_of, up_to
 from app.monitoring.trends.queries import Trends
@@ -138,6 +138,12 @@ def test_bad_tiles_come_first_and_say_why() -> None:
     assert found["Request budget"].notes == ("blocked for 1 min",)
     assert found["Quality"].condition is Standing.IDLE
     assert found["Gaps"].notes == ("not looked for yet",)
+    assert found["Replicas"].condition is Standing.GOOD
+    state = replace(state, replicas=(Sample(NOW, "a:1", leader=True, read_replica_away_seconds=3),))
+    [replicas] = [tile for tile in tiles_of(state, [], Trends()) if tile.name == "Replicas"]
+    assert (replicas.condition, replicas.notes[-1]) == (
+        Standing.WARN, "a:1 reads from the primary, not from the replica",
+    )  # fmt: skip
     assert found["Gaps"].trend == Sparkline(
         ("2.0,2.0 118.0,2.0",), "Gaps by day, the last 14 days: between 1 and 1, at last 1"
     )

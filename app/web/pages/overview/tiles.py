@@ -207,9 +207,12 @@ def _replicas(health: Health) -> Tile:
     leader = health.overview.leader
     dead = leader.heartbeat_at is not None and not leader.alive
     short = [sample.instance for sample in health.replicas if _is_short(sample)]
-    condition = Standing.BAD if dead or short else Standing.GOOD if leader.alive else Standing.IDLE
+    away = [sample.instance for sample in health.replicas if sample.read_replica_away_seconds]
+    well = Standing.WARN if away else Standing.GOOD
+    condition = Standing.BAD if dead or short else well if leader.alive else Standing.IDLE
     notes = [gettext("led by %(name)s", name=leader.name) if leader.alive else gettext("nobody leads")]
     notes += [gettext("%(name)s is short of disk or memory", name=name) for name in short]
+    notes += [gettext("%(name)s reads from the primary, not from the replica", name=name) for name in away]
     return Tile(gettext_noop("Replicas"), condition, str(len(health.replicas)), tuple(notes), "health/ready")
 
 
