@@ -59,6 +59,25 @@ WORDS: Mapping[str, str] = {
     "model_attributes_type": _PAIRS,
 }
 """By what the library calls a mistake."""
+_OF_URLS: Mapping[str, str] = {
+    "port": "a port is a number from 1 to 65535",
+    "ipv6": "what stands between the brackets is no IPv6 address",
+    "ipv4": "its four numbers are no IPv4 address",
+    "idna": "the host is no name that can be looked up",
+}
+_OF_PATTERNS: Mapping[str, str] = {
+    "missing )": "a round bracket has no other end",
+    "unexpected )": "a round bracket has no other end",
+    "missing ]": "a square bracket has no other end",
+    "no argument for repetition": "nothing stands before *, + or ?",
+    "bad repetition": "*, + or ? stands behind another one",
+    "invalid repetition size": "a repetition counts too high, or backwards",
+    "invalid character class": "what stands in square brackets, or behind \\p, is no class of characters",
+    "invalid escape": "a backslash stands before what it gives no meaning",
+    "trailing": "a backslash stands at the end",
+    "invalid perl operator": "(? begins nothing that is known",
+    "invalid named capture": "a group has no name that can be read",
+}
 
 
 def mistake_said(mistake: Mapping[str, Any], *, show: bool = False) -> str:
@@ -67,6 +86,8 @@ def mistake_said(mistake: Mapping[str, Any], *, show: bool = False) -> str:
     if form is None:
         return str(mistake["msg"]).removeprefix("Value error, ").rstrip(".")
     about = {name: _plain(value) for name, value in mistake.get("ctx", {}).items()}
+    if "expected" in about:
+        about["expected"] = str(about["expected"]).replace("' or '", f"'{gettext(' or ')}'")
     return gettext(form, **about, input=given_text(mistake.get("input")) if show else gettext("this"))
 
 
@@ -77,6 +98,18 @@ def choice_of(kind: type[E], text: str) -> E:
     except ValueError:
         expected = ", ".join(one.value for one in kind if one.value)
         raise ConfigurationError(gettext(NONE_OF, input=given_text(text), expected=expected)) from None
+
+
+def pattern_fault(said: object) -> str:
+    """Why a regular expression cannot be used, in our words for those of its engine (RE2)."""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return next((ours for theirs, ours in _OF_PATTERNS.items() if text.startswith(theirs)), text)
+
+
+def url_fault(error: Exception) -> str:
+    """Why an address cannot be read, in our words for those of the libraries that read it."""
+    text = str(error).lower()
+    return next((ours for theirs, ours in _OF_URLS.items() if theirs in text), str(error))
 
 
 def given_text(given: Any) -> str:

@@ -19,7 +19,7 @@ _UTC = ZoneInfo("UTC")
 
 
 def checked_name(name: str, of: str = "key") -> str:
-    """The name of a key or user; ConfigurationError where it cannot be one."""
+    """The name of a key, user or picture; ConfigurationError where it cannot be one."""
     if is_token(name):
         raise ConfigurationError("this is a key itself; give the new one a name that people may read")
     if not re.fullmatch(NAME, name):

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from app.errors import ConfigurationError
+from app.mistakes import pattern_fault
 
 LONGEST_PATTERN = 200
 LONGEST_VALUE = 500
@@ -34,14 +35,11 @@ def check_pattern(pattern: str) -> Any:
     try:
         compiled = re2.compile(pattern, options)
     except re2.error as error:
-        raise ConfigurationError(f"{_reason(error)}; RE2 takes neither look-around nor back-references") from None
+        raise ConfigurationError(
+            f"{pattern_fault(error.args[0])}; RE2 takes neither look-around nor back-references"
+        ) from None
     except UnicodeEncodeError:
         raise ConfigurationError("it is no UTF-8 text") from None
     if max(compiled.programsize, compiled.reverseprogramsize) > LARGEST_PROGRAM:
         raise ConfigurationError("its repetitions are too large; use smaller numbers, or + and *")
     return compiled
-
-
-def _reason(error: Exception) -> str:
-    said = error.args[0] if error.args else ""
-    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

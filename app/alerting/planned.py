@@ -10,7 +10,7 @@ from app.alerting.administration import NewWindow
 from app.alerting.state.silences import Matcher, Silence, Window, parse_matchers
 from app.errors import ConfigurationError
 from app.kit.durations import parse_duration
-from app.market.moments import EARLIEST, parse_instant
+from app.market.moments import EARLIEST, as_iso, parse_instant
 from app.market.slots import parse_cron
 from app.market.time import from_local, iso
 
@@ -70,7 +70,7 @@ def zoned_instant(text: str, *, name: str) -> datetime:
     if not local or "/" not in zone:
         return parse_instant(text, name=name)
     try:
-        naive = datetime.fromisoformat(local)
+        naive = datetime.fromisoformat(as_iso(local))
         if naive.tzinfo is None:
             return from_local(naive, ZoneInfo(zone)).astimezone(UTC)
     except (ValueError, OverflowError, ZoneInfoNotFoundError):

@@ -12,12 +12,13 @@ LONGEST = timedelta(days=3650)
 _SECONDS = {"ms": 0.001, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 _SECONDS |= {"d": 86_400, "day": 86_400, "w": 604_800, "week": 604_800}
 _UNITS = _SECONDS | {f"{unit}s": factor for unit, factor in _SECONDS.items() if len(unit) > 2}
-_PART = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]*)\s*")
+_PART = re.compile(r"(\d{1,9}(?:\.\d{1,6}|,\d{1,2}(?!\d))?)\s*([a-z]*)\s*")
+"""A comma before three digits may part thousands, and is refused."""
 _FORMS = "write it as 90 s, 30 min, 2 h, 1h30m, 3 d or 1 w"
 
 
 def parse_duration(text: str, *, bare: str = "") -> timedelta:
-    """`90s`, `30 min`, `1h30m`, `1.5 h`, `2 days`; `bare` is the unit of a number alone. ConfigurationError otherwise."""
+    """`90s`, `30 min`, `1h30m`, `1.5 h`, `1,5 h`, `2 days`; `bare` is the unit of a number alone. ConfigurationError otherwise."""
     parts = _parts(text.strip().lower(), bare)
     if not parts or any(larger <= smaller for (_, larger), (_, smaller) in pairwise(parts)):
         raise ConfigurationError(f"{text[:50]!r} is no duration; {_FORMS}")
@@ -39,7 +40,7 @@ def _parts(text: str, bare: str) -> list[tuple[float, float]]:
         factor = _UNITS.get(match[2] or ("" if found else bare)) if match else None
         if match is None or factor is None:
             return []
-        found.append((float(match[1]), factor))
+        found.append((float(match[1].replace(",", ".")), factor))
         place = match.end()
     return found
 

@@ -13,6 +13,8 @@ _DISTANCE = re.compile(r"([+-])(\d{1,18})([hdw])")
 _FORMS = (
     "write a date (2024-01-01, midnight of the area), an instant (2024-01-01T00:00Z) or a distance (-7d, -12h, today)"
 )
+_DOTTED = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})(?:,? +(\d{2}:\d{2}.*))?")
+"""A day as German has it, with or without a time; a form shows days like that."""
 _WORDS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 EARLIEST = date(1990, 1, 1)
 LATEST = date(2100, 1, 1)
@@ -37,7 +39,7 @@ def parse_moment(text: str, zone: ZoneInfo, now: datetime, *, name: str) -> date
 def parse_known_at(text: str, zone: ZoneInfo, now: datetime, *, name: str) -> datetime:
     """An instant with its offset, however late, or a moment as `parse_moment` reads it: when something was known."""
     try:
-        instant = datetime.fromisoformat(text.strip())
+        instant = datetime.fromisoformat(as_iso(text))
     except ValueError:
         instant = None
     if instant is not None and instant.tzinfo is not None:
@@ -48,12 +50,28 @@ def parse_known_at(text: str, zone: ZoneInfo, now: datetime, *, name: str) -> da
 def parse_month(text: str, *, name: str) -> date:
     """The first day of a month that is written as 2024-03; ConfigurationError naming the parameter otherwise."""
     try:
-        first = datetime.strptime(text.strip(), "%Y-%m").replace(tzinfo=UTC).date()
+        first = date.fromisoformat(_month_first(text))
     except ValueError:
         raise ConfigurationError(f"{name} {text!r} is no month; write it as 2024-03") from None
     if not EARLIEST <= first < LATEST:
         raise ConfigurationError(f"{name} {text!r} lies outside {EARLIEST} to {LATEST}")
     return first
+
+
+def as_iso(text: str) -> str:
+    """The text, a day such as 31.12.2026 in it as ISO 8601 writes it."""
+    found = _DOTTED.fullmatch(text.strip())
+    if found is None:
+        return text.strip()
+    day, month, year, clock = found.groups()
+    return f"{year}-{month:0>2}-{day:0>2}{f'T{clock}' if clock else ''}"
+
+
+def _month_first(text: str) -> str:
+    found = re.fullmatch(r"(\d{4})-(\d{2})|(\d{1,2})\.(\d{4})", text.strip())
+    if found is None:
+        raise ValueError("no month")
+    return f"{found[1] or found[4]}-{found[2] or found[3].zfill(2)}-01"
 
 
 def parse_zone(text: str, *, name: str = "") -> ZoneInfo:
@@ -66,8 +84,8 @@ def parse_zone(text: str, *, name: str = "") -> ZoneInfo:
         raise ConfigurationError(f"unknown time zone {text!r}; write it as UTC or Europe/Berlin") from None
 
 
-def _moment(text: str, zone: ZoneInfo, now: datetime, name: str) -> datetime:
-    today = local_day(now, zone)
+def _moment(written: str, zone: ZoneInfo, now: datetime, name: str) -> datetime:
+    today, text = local_day(now, zone), as_iso(written)
     if text == "now":
         return now
     if text in _WORDS:
@@ -80,7 +98,7 @@ def _moment(text: str, zone: ZoneInfo, now: datetime, name: str) -> datetime:
             return midnight(date.fromisoformat(text), zone)
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigurationError(f"{name} {text!r} is no moment: {_FORMS}") from None
+        raise ConfigurationError(f"{name} {written!r} is no moment: {_FORMS}") from None
     return instant.astimezone(UTC) if instant.tzinfo else from_local(instant, zone)
 
 
@@ -106,12 +124,12 @@ def parse_interval(
 def parse_instant(text: str, *, name: str) -> datetime:
     """An instant with an offset; a date alone means midnight UTC."""
     try:
-        instant = datetime.fromisoformat(text.strip())
+        instant = datetime.fromisoformat(as_iso(text))
     except ValueError:
         raise ConfigurationError(f"{name} {text!r} is no instant: write it as 2024-01-01T00:00:00Z") from None
     if instant.tzinfo is None:
-        if instant.time() != time(0) or "T" in text:
-            raise ConfigurationError(f"{name} {text!r} lacks its offset: write it as {text.strip()}Z for UTC")
+        if instant.time() != time(0) or "T" in as_iso(text):
+            raise ConfigurationError(f"{name} {text!r} lacks its offset: write it as {as_iso(text)}Z for UTC")
         instant = instant.replace(tzinfo=UTC)
     return _in_utc(instant, text, name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -13,6 +13,7 @@ from cronsim import CronSim, CronSimError
 
 from app.errors import ConfigurationError
 from app.market.holidays import Calendar, DayType
+from app.market.text import counted
 from app.market.time import local_day, midnight
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,6 +23,14 @@ NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """The slot of what is not due any more: the dates of its calendar have passed."""
 LONGEST_WAIT = 3700
 """Days that are looked at for one of the wanted kind; ten years, because holidays may be far apart."""
+_FIELDS: Mapping[str, tuple[str, str]] = {
+    "minute": ("minute", "0 to 59"),
+    "hour": ("hour", "0 to 23"),
+    "day-of-month": ("day of the month", "1 to 31, and one that the month has"),
+    "month": ("month", "1 to 12, or JAN to DEC"),
+    "day-of-week": ("day of the week", "0 to 7, or SUN to SAT"),
+}
+"""The fields of an expression in their order, by what the library calls them."""
 
 
 class Slots(Protocol):
@@ -108,11 +117,14 @@ def parse_cron(text: str, zone: ZoneInfo) -> Cron:
     fields = text.split()
     if len(fields) != 5:
         raise ConfigurationError(
-            f"{text!r} has {len(fields)} fields and not five; write minute, hour, day, month, weekday, for instance */15 * * * *"
+            f"{text!r} has {counted(len(fields), 'field')} and not five; write minute, hour, day, month, weekday, for instance */15 * * * *"
         )
     cron = Cron(" ".join(fields), zone)
     try:
         cron.next_slot(EPOCH)
     except CronSimError as error:
-        raise ConfigurationError(f"{text!r} is no cron expression: {str(error).lower()}") from None
+        name = str(error).lower().removeprefix("bad ")
+        what, values = _FIELDS[name]
+        part = fields[list(_FIELDS).index(name)]
+        raise ConfigurationError(f"{text!r} is no cron expression: {part!r} is no {what}; write {values}") from None
     return cron

@@ -89,13 +89,15 @@ def _collection(health: Health) -> Iterator[str]:
         yield f"over 30 days {health.reliability.share:.2%} of windows were answered, below {target:.0%}"
     for gap in health.overview.gaps:
         if gap.reason == "ours" and gap.lasting:
-            yield f"{gap.lasting} gaps are ours for more than an hour; `gridkeeper gaps` lists them"
+            said = "1 gap is ours" if gap.lasting == 1 else f"{gap.lasting} gaps are ours"
+            yield f"{said} for more than an hour; `gridkeeper gaps` lists them"
 
 
 def _alerts(overview: Overview) -> Iterator[str]:
     firing = [alert for alert in overview.alerts if not alert.suppressed]
     if firing:
-        yield f"{len(firing)} alerts fire: {', '.join(dict.fromkeys(alert.rule for alert in firing))}"
+        said = "1 alert fires" if len(firing) == 1 else f"{len(firing)} alerts fire"
+        yield f"{said}: {', '.join(dict.fromkeys(alert.rule for alert in firing))}"
 
 
 def _channels(overview: Overview) -> Iterator[str]:

@@ -157,7 +157,9 @@ def _unknown_variables() -> Iterator[str]:
         ours = name.upper().startswith(PREFIX) and not name.upper().startswith(OF_THE_CLIENT)
         if ours and name.upper() not in known:
             remedy = "; .env.example lists them all"
-            hint = did_you_mean(name.upper(), known, otherwise=remedy, most=1, cutoff=0.6, lead="; ")
+            # A field that another section has is meant rather than one that is spelled alike in this one.
+            elsewhere = [one for one in known if one.rpartition("__")[2] == name.upper().rpartition("__")[2]]
+            hint = did_you_mean(name.upper(), elsewhere or known, otherwise=remedy, most=1, cutoff=0.6, lead="; ")
             yield f"{name} is no setting of this program{hint}"
 
 

@@ -24,7 +24,8 @@ def _shown(value: tuple[str, ...]) -> tuple[str, ...]:
         kind, _, name = text.partition(":")
         if kind not in STATUS_KINDS or not name:
             kinds = ", ".join(f"{one}:NAME" for one in STATUS_KINDS)
-            raise ValueError(f"status_shows: {text!r} is none of {kinds}, {STATUS_MAINTENANCE}")
+            blanks = '; write names with blanks as a list in JSON: ["website:Example Site"]'
+            raise ValueError(f"status_shows: {text!r} is none of {kinds}, {STATUS_MAINTENANCE}{blanks}")
         if kind == "series":
             item, _, area = name.partition("/")
             try:
@@ -66,7 +67,8 @@ class WebSettings(Section):
     status_shows: Annotated[Listed, AfterValidator(_shown)] = Field(
         default=(),
         description="What the public page /status shows, as series:load_actual, series:load_actual/FR, website:NAME, "
-        "websites:GROUP, service:NAME, job:NAME, maintenance; empty: there is no such page.",
+        "websites:GROUP, service:NAME, job:NAME, maintenance; empty: there is no such page. Names with blanks stand in a list "
+        'of JSON: ["website:Example Site", "websites:shop"].',
     )
 
     @field_validator("base_url")

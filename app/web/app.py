@@ -33,6 +33,7 @@ from app.web.connections import Room, limited
 from app.web.health import ServiceState
 from app.web.metrics.service import Metrics, PoolState, Snapshot
 from app.web.pages import PATHS
+from app.web.pages.public.names import tell_unmatched
 from app.web.pages.runbook import runbook_router
 from app.web.problem_types import BASE
 from app.web.read_policy import ReadPolicy
@@ -177,7 +178,12 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
         files=lambda: container.replica().problem_board().of_files("plan", "channels"),
         disk=lambda: None if settings.database.url else disk_of(settings.data_dir),
     )
-    async with serve_http(create_app(probes, container), settings.web) as url, _counting(container):
+    async with (
+        serve_http(create_app(probes, container), settings.web) as url,
+        _counting(container),
+        asyncio.TaskGroup() as beside,
+    ):
+        beside.create_task(tell_unmatched(container, stop), name="names of the public page")
         structlog.get_logger().info(
             "http_started",
             url=url,

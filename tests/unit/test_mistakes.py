@@ -10,7 +10,7 @@ import pytest
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import ConfigurationError
-from app.mistakes import choice_of, mistake_said
+from app.mistakes import choice_of, mistake_said, pattern_fault, url_fault
 
 
 class Way(StrEnum):
@@ -76,3 +76,10 @@ def test_a_choice_that_does_not_exist_is_told_with_those_that_do() -> None:
     assert choice_of(Way, " newest ") is Way.NEWEST
     with pytest.raises(ConfigurationError, match=r"^'up' is none of newest, oldest$"):
         choice_of(Way, "up")
+
+
+def test_what_other_libraries_say_of_patterns_and_addresses_is_said_in_our_words() -> None:
+    assert pattern_fault(b"missing ): (") == pattern_fault("unexpected ): )") == "a round bracket has no other end"
+    assert pattern_fault("something new") == "something new"
+    assert url_fault(ValueError("Port out of range 0-65535")) == "a port is a number from 1 to 65535"
+    assert url_fault(ValueError("something new")) == "something new"

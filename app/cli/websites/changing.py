@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -123,7 +123,13 @@ def add_command(
         client_key=pem_file(client_key), proxy=said_or_file(proxy),
     )  # fmt: skip
     draft = checked_model(WebsiteBody, {"url": url, **said}, OPTIONS).draft()
-    return _show(ask(begin(), lambda wiring: wiring.probes().websites().add(draft), made=True), "is checked", as_json)
+
+    async def add(service: WebsiteService) -> tuple[Website, tuple[str, ...]]:
+        found = await service.add(draft)
+        return found, await service.remarks(found)
+
+    found, remarks = ask(begin(), lambda wiring: add(wiring.probes().websites()), made=True)
+    return _show(found, "is checked", as_json, remarks)
 
 
 def edit_command(
@@ -165,7 +171,13 @@ def edit_command(
     if not said:
         raise ConfigurationError("nothing is said that would change; name an option, as --every 10m")
     change = checked_model(WebsiteChangeBody, said, OPTIONS)
-    return _changed(website, lambda service, number: service.edit(number, change.applied), "is changed", as_json)
+
+    async def edit(service: WebsiteService) -> tuple[Website, tuple[str, ...]]:
+        found = await service.edit((await service.find(website)).website_id, change.applied)
+        return found, await service.remarks(found)
+
+    found, remarks = ask(begin(), lambda wiring: edit(wiring.probes().websites()))
+    return _show(found, "is changed", as_json, remarks)
 
 
 def pause_command(website: Which, as_json: AsJson = False) -> int:
@@ -241,13 +253,15 @@ def _changed(website: str, act: Callable[[WebsiteService, int], Awaitable[Websit
     return _show(ask(begin(), lambda wiring: change(wiring.probes().websites())), done, as_json)
 
 
-def _show(found: Website, done: str, as_json: bool) -> int:
+def _show(found: Website, done: str, as_json: bool, remarks: Sequence[str] = ()) -> int:
     from app.probes.websites.schemas import WebsiteResource
 
     if as_json:
         print_json(WebsiteResource.of(found, SystemClock().now()))
     else:
         say_line(f"website {found.website_id} ({found.draft.name}) {done}")
+    for one in remarks:
+        say_line(f"warning: {one}")
     return OK
 
 

@@ -80,21 +80,26 @@ def add_command(
     }  # fmt: skip
     body = checked_model(WebsiteMaintenanceBody, said)
     body.draft()
-    plan = ask(begin(), lambda wiring: _add(wiring, body, website, by or own_name()), made=True)
+    plan, remarks = ask(begin(), lambda wiring: _add(wiring, body, website, by or own_name()), made=True)
     if as_json:
         print_json(_shown(plan))
     else:
         say_line(
             f"maintenance {plan.plan_id} ({plan.draft.name}) is planned, next at {_next(_shown(plan)) or 'no time'}"
         )
+    for one in remarks:
+        say_line(f"warning: {one}")
     return OK
 
 
-async def _add(wiring: Container, body: WebsiteMaintenanceBody, website: str | None, by: str) -> MaintenancePlan:
+async def _add(
+    wiring: Container, body: WebsiteMaintenanceBody, website: str | None, by: str
+) -> tuple[MaintenancePlan, tuple[str, ...]]:
     if website is not None:
         number = (await wiring.probes().websites().find(website)).website_id
         body = body.model_copy(update={"website_id": number})
-    return await wiring.probes().maintenance().add(body.draft(), by)
+    plan = await wiring.probes().maintenance().add(body.draft(), by)
+    return plan, await wiring.probes().maintenance().remarks(plan)
 
 
 def list_command(

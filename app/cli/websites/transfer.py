@@ -76,6 +76,7 @@ def validate_command(
     from contextlib import nullcontext
 
     from app.kit.files import read_stream
+    from app.market.text import counted
     from app.probes.configured.reading import read_probes
     from app.secrets import without_secrets
 
@@ -88,6 +89,8 @@ def validate_command(
         return UNAVAILABLE
     for problem in found.problems:
         sys.stdout.write(f"{printable(str(problem))}\n")
-    said = f"{len(found.problems)} problems" if found.problems else "no problems"
-    say(f"{path}: {len(found.drafts)} websites, {said}")
+    for doubt in found.warnings:
+        sys.stdout.write(f"{printable(f'warning: {doubt}')}\n")
+    said = counted(len(found.problems), "problem") if found.problems else "no problems"
+    say(f"{path}: {counted(len(found.drafts), 'website')}, {said}")
     return UNAVAILABLE if found.problems else OK

@@ -79,7 +79,7 @@ def try_command(
 
     Exit code: 0 up, 3 not.
     """
-    from app.probes.checking.conditions.parse import parse_condition
+    from app.probes.checking.conditions.possible import possible_condition
     from app.probes.models import AddressFamily, CheckMethod, CheckRequest, TlsOptions
 
     request = CheckRequest(
@@ -91,7 +91,7 @@ def try_command(
         retries=retries,
         redirects=redirects,
         body_cap=body_cap,
-        conditions=tuple(map(parse_condition, expect or [])),
+        conditions=tuple(map(possible_condition, expect or [])),
         family=AddressFamily(family),
         tls=TlsOptions(
             verify=not insecure, ca_file=ca_file, client_certificate=client_certificate, client_key=client_key

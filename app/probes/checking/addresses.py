@@ -72,7 +72,7 @@ def _within(address: IpAddress, networks: Sequence[IpNetwork]) -> bool:
 
 def refused_literal(url: str, policy: AddressPolicy) -> str | None:
     """Why the host of a URL may not be connected to, where it is an address; None where it may, or is a name."""
-    host = httpx.URL(url).host
+    host = httpx.URL(url).raw_host.decode("ascii").strip("[]")
     if _NUMBERS.fullmatch(host):  # 2852039166 and 0xa9fea9fe are addresses, too, to whoever looks them up
         with contextlib.suppress(OSError):
             host = socket.inet_ntoa(socket.inet_aton(host))

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urljoin
 import httpx
 
 from app.errors import ConfigurationError
+from app.mistakes import url_fault
 from app.net.masking import header_secrets, login_secrets
 from app.probes.models import CheckMethod, CheckRequest
 
@@ -64,14 +65,14 @@ def parse_target(text: str) -> CheckTarget:
         url = httpx.URL(text.strip())
         host = url.raw_host.decode("ascii")
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise ConfigurationError(f"{_without_login(text)!r} is no URL: {error}") from None
+        raise ConfigurationError(f"{_without_login(text)!r} is no URL: {url_fault(error)}") from None
     if url.scheme not in _PORTS or not host:
         raise ConfigurationError(f"{_without_login(text)!r} is no URL of a website; write it as https://host/path")
     if not _HOST.fullmatch(host) or len(host) > LONGEST_HOST:
         raise ConfigurationError(f"{_without_login(text)!r}: the host is no name and no address")
     port = _PORTS[url.scheme] if url.port is None else url.port
     if not 1 <= port <= 65_535:
-        raise ConfigurationError(f"{_without_login(text)!r}: a port is a number from 1 to 65535")
+        raise ConfigurationError(f"{_without_login(text)!r} is no URL: a port is a number from 1 to 65535")
     shown = str(url.copy_with(userinfo=b"", fragment=None))
     user, _, password = url.userinfo.decode("ascii", "replace").partition(":")
     return CheckTarget(url.scheme, host.strip("[]"), port, url.raw_path, shown, unquote(user), unquote(password))
@@ -95,7 +96,7 @@ def redirect_target(base: CheckTarget, location: str) -> CheckTarget:
     try:
         found = parse_target(urljoin(base.shown, readable))
     except ValueError as error:
-        raise ConfigurationError(f"{_without_login(readable)!r} is no URL: {error}") from None
+        raise ConfigurationError(f"{_without_login(readable)!r} is no URL: {url_fault(error)}") from None
     return CheckTarget(found.scheme, found.host, found.port, found.path, found.shown)
 
 

@@ -18,6 +18,7 @@ from app.errors import ConfigurationError
 from app.kit.yaml.fields import Fields, read_content
 from app.kit.yaml.tree import Problem, ProblemReport
 from app.probes.regions.models import MOST_REGIONS
+from app.probes.remarks import PARENT, remark_on_parent
 from app.probes.websites.addresses import url_key
 from app.probes.websites.checks import request_of
 from app.probes.websites.models import WebsiteDraft, is_secret_header
@@ -34,6 +35,8 @@ class ConfiguredWebsites:
 
     drafts: tuple[WebsiteDraft, ...]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    """What may not be meant, and is taken all the same."""
 
 
 def read_probes(content: bytes, file: str) -> ConfiguredWebsites:
@@ -41,7 +44,8 @@ def read_probes(content: bytes, file: str) -> ConfiguredWebsites:
     root = read_content(content, report)
     found: list[WebsiteDraft] = []
     seen: dict[str, str] = {}
-    for name, entry in root.named("websites").items():
+    doubts, entries = ProblemReport(file), root.named("websites")
+    for name, entry in entries.items():
         draft = _website(name, entry)
         if draft is None:
             continue
@@ -50,8 +54,10 @@ def read_probes(content: bytes, file: str) -> ConfiguredWebsites:
             entry.wrong(f"the website {other!r} has this address already", "url")
         else:
             found.append(draft)
+            if remark := remark_on_parent(draft, entries.keys() - {name}):
+                doubts.add(entry.line_of("labels"), f"{entry.path}.labels.{PARENT}", f"{remark} (in this file)")
     root.close()
-    return ConfiguredWebsites(tuple(found), tuple(report.problems))
+    return ConfiguredWebsites(tuple(found), tuple(report.problems), tuple(doubts.problems))
 
 
 def _website(name: str, entry: Fields) -> WebsiteDraft | None:

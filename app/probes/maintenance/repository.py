@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,11 @@ class MaintenanceRepository:
                 f"there is no website {draft.website_id}; `gridkeeper websites list` shows them all"
             ) from None
         return plan
+
+    async def matched(self, labels: Mapping[str, str]) -> bool:
+        """Whether a website has all of the labels."""
+        async with self._database.connection() as connection:
+            return bool(await connection.fetchval(sql.HAVE_LABELS, json.dumps(dict(labels))))
 
     async def remove(self, plan_id: int, now: datetime) -> MaintenancePlan:
         """The plan that is over; what of it has been stays in the figures."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Self
 
@@ -90,3 +91,13 @@ class WebsiteMaintenanceResource(Resource):
             active=plan.active(now),
             next_at=plan.next_start(now),
         )
+
+
+class PlannedMaintenanceResource(WebsiteMaintenanceResource):
+    """A maintenance as it was just planned, with what may not be meant of it: `warnings` are sentences."""
+
+    warnings: list[str]
+
+    @classmethod
+    def with_warnings(cls, plan: MaintenancePlan, warnings: Sequence[str], now: datetime) -> Self:
+        return cls(**WebsiteMaintenanceResource.of(plan, now).model_dump(), warnings=list(warnings))

@@ -12,6 +12,8 @@ PLANS = f"{_PLANS} where $1 or removed_at is null order by plan_id"
 PLAN = f"{_PLANS} where plan_id = $1 for update"
 OPEN = f"{_PLANS} where removed_at is null and planned_until < $1 order by plan_id for update"
 
+HAVE_LABELS = "select exists(select from websites where deleted_at is null and labels @> $1::text::jsonb)"
+
 ADD = f"""
     insert into website_maintenance ({_PLAN}, author, created_at, planned_until)
     values ($1, $2, $3, $4::text::jsonb, $5, $6, $7, $8, $9, $10, $11, $12, $13)

@@ -41,5 +41,5 @@ def check_regions(draft: WebsiteDraft) -> None:
     if len(draft.regions) > MOST_REGIONS:
         raise ConfigurationError(f"regions: these are more than {MOST_REGIONS}")
     if draft.quorum > len(draft.regions):
-        many = f"there are {len(draft.regions)} regions" if draft.regions else "no regions are named"
-        raise ConfigurationError(f"quorum: {draft.quorum} regions can never agree, because {many}")
+        named = {0: "no region is", 1: "1 region is"}.get(len(draft.regions), f"{len(draft.regions)} regions are")
+        raise ConfigurationError(f"quorum: {draft.quorum} can never agree, because {named} named")

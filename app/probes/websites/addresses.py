@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.errors import ConfigurationError
+from app.mistakes import url_fault
 
 LONGEST_URL = 2000
 _NO_HOST = "an address names a host, as https://example.com"
@@ -20,7 +21,10 @@ def checked_url(text: str) -> str:
         raise ConfigurationError(f"an address has 1 to {LONGEST_URL} characters")
     if any(character.isspace() or not character.isprintable() for character in url):
         raise ConfigurationError("an address holds no blanks and no control characters")
-    _parsed(url)
+    try:
+        _ = _parsed(url).host  # as people read it
+    except UnicodeError:
+        raise ConfigurationError("this is no address: the host is no name that can be looked up") from None
     return url
 
 
@@ -56,7 +60,7 @@ def _parsed(url: str) -> httpx.URL:
         parsed = httpx.URL(url)
         port = urlsplit(url).port
     except (httpx.InvalidURL, ValueError) as error:
-        raise ConfigurationError(f"this is no address: {error}") from None
+        raise ConfigurationError(f"this is no address: {url_fault(error)}") from None
     if not parsed.raw_host.strip(b"."):
         raise ConfigurationError(_NO_HOST)
     if parsed.userinfo:

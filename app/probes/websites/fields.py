@@ -17,7 +17,7 @@ from pydantic import (
 
 from app.errors import ConfigurationError
 from app.kit.language import gettext
-from app.probes.checking.conditions.parse import parse_condition
+from app.probes.checking.conditions.possible import check_together, possible_condition
 from app.probes.checking.targets import parse_proxy
 from app.probes.regions.models import MOST_REGIONS
 from app.probes.websites.addresses import LONGEST_URL, checked_url
@@ -39,9 +39,17 @@ def _url(text: str) -> str:
 
 def _condition(text: str) -> str:
     try:
-        return parse_condition(text).text
+        return possible_condition(text).text
     except ConfigurationError as error:
         raise ValueError(str(error)) from None
+
+
+def _conditions(texts: list[str]) -> list[str]:
+    try:
+        check_together(texts)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+    return texts
 
 
 def _text(text: str) -> str:
@@ -121,7 +129,7 @@ Timeout = Annotated[
 ConditionText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_condition)
 ]
-Conditions = Annotated[list[ConditionText], Field(max_length=20)]
+Conditions = Annotated[list[ConditionText], Field(max_length=20), AfterValidator(_conditions)]
 Confirmations = Annotated[int, Field(ge=1, le=MOST_CONFIRMATIONS)]
 Regions = Annotated[list[str], Field(max_length=MOST_REGIONS)]
 Quorum = Annotated[int, Field(ge=0, le=MOST_REGIONS)]

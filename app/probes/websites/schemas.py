@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
@@ -216,6 +216,16 @@ class WebsiteResource(Resource):
             created_at=website.created_at,
             updated_at=website.updated_at,
         )
+
+
+class KeptWebsiteResource(WebsiteResource):
+    """A website as it was just kept, with what may not be meant of it: `warnings` are sentences, and nothing is refused by them."""
+
+    warnings: list[str]
+
+    @classmethod
+    def with_warnings(cls, website: Website, warnings: Sequence[str], now: datetime) -> Self:
+        return cls(**WebsiteResource.of(website, now).model_dump(), warnings=list(warnings))
 
 
 class AvailabilityResource(Resource):

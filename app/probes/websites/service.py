@@ -13,6 +13,7 @@ from app.probes.checking.addresses import AddressPolicy, refused_literal
 from app.probes.evidence import sql as evidence
 from app.probes.maintenance.service import MaintenanceService
 from app.probes.regions.models import RegionView
+from app.probes.remarks import PARENT, remarks_on_website
 from app.probes.rollups import sql as rollups
 from app.probes.sharing import sql as sharing
 from app.probes.websites import sql
@@ -105,6 +106,15 @@ class WebsiteService:
         _check_new(draft)
         self._check_addresses(draft)
         return await self._repository.add(draft, self._clock.now())
+
+    async def remarks(self, website: Website) -> tuple[str, ...]:
+        """What people may not have meant with a website, in sentences."""
+        draft, parent = website.draft, website.draft.labels.get(PARENT, "")
+        same = await self._repository.named(draft.name)
+        parents = await self._repository.named(parent) if parent else []
+        return remarks_on_website(
+            draft, *({one.website_id for one in found} - {website.website_id} for found in (same, parents))
+        )
 
     async def edit(self, website_id: int, change: Edit) -> Website:
         """The website after a change of what is shown of it; what is hidden there stays as it was."""

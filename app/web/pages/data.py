@@ -13,7 +13,7 @@ from fastapi import Path, Query, Request, Response
 from app.access.models import Caller
 from app.errors import AppError, NotFound
 from app.kit.language import gettext
-from app.market.areas import areas, find_place, with_borders
+from app.market.areas import find_place, with_borders
 from app.market.moments import parse_known_at, parse_moment
 from app.market.series import DataItem
 from app.market.time import Interval, Resolution
@@ -25,7 +25,7 @@ from app.web.dependencies import READ_LIMITED, Asking, CurrentSettings, Now, Ser
 from app.web.pages.forms import answered, what_is_wrong
 from app.web.pages.rendering import render, see_other
 from app.web.pages.routing import page_router
-from app.web.pages.search import matching
+from app.web.pages.search import matching, offered_areas
 from app.web.pages.series_values import ShownValue, values_of
 from app.web.pages.series_view import (
     COUNTERPARTS,
@@ -84,7 +84,7 @@ async def catalogue(
         following=rows[PAGE_ROWS - 1].series_id if len(rows) > PAGE_ROWS else None,
         chosen={"q": q, "area": area, "item": item},
         items=[one.value for one in DataItem],
-        areas=sorted(areas()),
+        areas=offered_areas(),
         after=after,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import parse_qs, urlencode
@@ -21,7 +21,7 @@ from app.web.api_problems import as_api_error
 from app.web.browser_session import keep_notice
 from app.web.dependencies import access_service
 from app.web.pages.rendering import NOT_KEPT, see_other
-from app.web.pages.wording import FieldLabels, in_words, mistakes
+from app.web.pages.wording import FieldLabels, for_people, in_words, mistakes
 from app.web.problem_types import ApiError, ProblemType
 
 B = TypeVar("B", bound=RequestBody)
@@ -44,7 +44,7 @@ class _NothingDone(Exception):
 
 
 WARNING_SIGN = "⚠ "
-"""Begins a notice of what did not come about, which a page shows as such."""
+"""Begins a notice of what did not come about, or not as it may be meant, which a page shows as such."""
 
 
 def done(request: Request, path: str, notice: str) -> Response:
@@ -53,6 +53,12 @@ def done(request: Request, path: str, notice: str) -> Response:
     response = see_other(request, path)
     keep_notice(response, request, request.app.state.container.settings(), request.state.notice)
     return response
+
+
+def remarked(notice: str, remarks: Sequence[str]) -> str:
+    """A notice with what may not be meant of what was done."""
+    said = (gettext("But: %(remark)s.", remark=for_people(one)) for one in remarks)
+    return " ".join((f"{WARNING_SIGN}{notice}" if remarks else notice, *said))
 
 
 def body_of(kind: type[B], fields: Mapping[str, object], labels: FieldLabels | None = None) -> B:

@@ -18,6 +18,7 @@ from app.web.browser_session import keep_session, session_id
 from app.web.dependencies import OPEN, READ_LIMITED, Asking, CurrentSettings, access_service, user_service
 from app.web.pages.rendering import render
 from app.web.pages.routing import ForeignForm, check_host, identify, page_router, read_own_form
+from app.web.pages.wording import for_people
 
 router = page_router()
 
@@ -44,9 +45,9 @@ async def sign_in(request: Request, settings: CurrentSettings) -> Response:
     try:
         caller = await _who(request)
     except NotAuthenticated as error:
-        return _welcome(request, str(error), fields.get("next", ""), HTTPStatus.UNAUTHORIZED)
+        return _welcome(request, for_people(str(error)), fields.get("next", ""), HTTPStatus.UNAUTHORIZED)
     except TooManyRequests as error:
-        answer = _welcome(request, str(error), fields.get("next", ""), HTTPStatus.TOO_MANY_REQUESTS)
+        answer = _welcome(request, for_people(str(error)), fields.get("next", ""), HTTPStatus.TOO_MANY_REQUESTS)
         answer.headers["Retry-After"] = str(max(1, round(error.retry_after)))
         return answer
     session = await users.begin(caller, request.headers.get("user-agent", ""), session_id(request, settings))
@@ -144,7 +145,7 @@ async def change_password(request: Request, settings: CurrentSettings, caller: A
     except NotAuthenticated:
         return await _account(request, caller, gettext("the present password is another one"), HTTPStatus.FORBIDDEN)
     except ConfigurationError as error:
-        return await _account(request, caller, str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return await _account(request, caller, for_people(str(error)), HTTPStatus.UNPROCESSABLE_ENTITY)
     session = await users.begin(caller, request.headers.get("user-agent", ""), "")
     response = _go("../account")
     keep_session(response, request, settings, session)

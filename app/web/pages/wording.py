@@ -38,6 +38,8 @@ NUMBERED: Mapping[str, str] = {
 }
 """What is named by a number in the path of a page."""
 _LOCATIONS = {"query", "path", "body", "header"}
+_FIELDED = re.compile(r"(\w+)(?:\.[\w-]+)*: (.+)", re.DOTALL)
+"""How a service says which field it means."""
 _FOR_PROGRAMS = re.compile(
     r"; (?:GET /api/v1/[\w/]+|/api/[\w/]+|`gridkeeper [^`]+`) (?:lists?|says?|shows?|names?|has)\b[^;,]*"
 )
@@ -52,7 +54,9 @@ def label_of(field: str, labels: FieldLabels | None = None) -> str:
 def in_words(error: ApiError, labels: FieldLabels | None = None) -> str:
     """What is wrong, by what the page, or its form, calls the fields; of an error about no field its own words."""
     if not error.errors or error.kind is ProblemType.UNKNOWN_PARAMETER:
-        return for_people(str(error))
+        found = _FIELDED.fullmatch(str(error))
+        known = found and found[1] in (labels or {})
+        return _sentence(label_of(found[1], labels), found[2]) if found and known else for_people(str(error))
     return " ".join(
         _sentence(label_of(one.field.partition(".")[0], labels), one.detail.removeprefix(f"{one.field} "))
         for one in error.errors
@@ -88,7 +92,7 @@ def mistakes(errors: Sequence[Mapping[str, Any]], labels: FieldLabels | None = N
     """What of an address or a form cannot be read, in sentences."""
     lacking = [label_of(_field(one), labels).lower() for one in errors if one["type"] == "missing"]
     said = [
-        f"{label_of(_field(one), labels)}: {mistake_said(one, show=True)}."
+        _sentence(label_of(_field(one), labels), mistake_said(one, show=True))
         for one in errors
         if one["type"] != "missing"
     ]

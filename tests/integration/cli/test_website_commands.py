@@ -51,8 +51,9 @@ def test_a_website_from_adding_to_removing(capsys: pytest.CaptureFixture[str], t
     assert (added["name"], added["check_interval"], added["labels"]) == ("example.com", 60, {"group": "shop"})
     assert "has this address already" in written(capsys, "add", "https://EXAMPLE.com/", code=1)
     assert "--every" in written(capsys, "add", "https://example.org", "--every", "5", code=2)
+    assert "can never be true" in written(capsys, "add", "https://example.org", "-e", "status 999", code=2)
     written(capsys, "edit", "example.com", "--name", "Shop", "--failures", "3")
-    assert "regions can never agree" in written(capsys, "edit", "Shop", "--region", "eu", "--quorum", "2", code=2)
+    assert "can never agree" in written(capsys, "edit", "Shop", "--region", "eu", "--quorum", "2", code=2)
     written(capsys, "edit", "Shop", "--region", "eu", "--region", "us")
     assert [one["region"] for one in json.loads(written(capsys, "show", "Shop", "--json"))["seen_by"]] == ["eu", "us"]
     assert "unknown" in written(capsys, "show", "Shop")
@@ -161,3 +162,15 @@ def test_maintenance_acknowledgement_and_service_levels(capsys: pytest.CaptureFi
         lines = capsys.readouterr().out.splitlines()
         assert lines[0].startswith(first)
         assert len(lines) == 2
+
+
+def test_a_name_that_two_have_is_told_and_a_command_asks_for_the_number(capsys: pytest.CaptureFixture[str]) -> None:
+    written(capsys, "add", "https://a.example", "--name", "Shop")
+    assert run(["websites", "add", "https://b.example", "--name", "Shop", "--label", "depends_on=Gate"]) == 0
+    told = capsys.readouterr().err
+    assert "warning: the name 'Shop' is that of website 1 too; commands take its number" in told
+    assert "warning: no website is called 'Gate' yet" in told
+    assert "several websites have the name 'Shop'; take a number: 1, 2" in written(capsys, "pause", "Shop", code=2)
+    written(capsys, "pause", "2")
+    assert run(["websites", "maintenance", "add", "x", "--for", "1h", "--from", "now", "--label", "group=none"]) == 0
+    assert "warning: no website has the labels group=none yet" in capsys.readouterr().err

@@ -37,6 +37,7 @@ async def made(client: httpx.AsyncClient, **more: Any) -> dict[str, Any]:
     answer = await client.post("/websites", json=EXAMPLE | more)
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()
+    assert found.pop("warnings") == []
     return found
 
 
@@ -45,6 +46,7 @@ async def test_the_shortest_client_works(api: ServedApi, client: httpx.AsyncClie
     answer = await client.post(short, content=json.dumps(EXAMPLE), headers=FORM)
     found = answer.json()
     assert (answer.status_code, answer.headers["Location"]) == (201, "/api/v1/websites/1"), answer.text
+    assert found.pop("warnings") == []
     assert found.items() >= (EXAMPLE | {"id": 1, "status": "unknown", "failures": 2, "successes": 2}).items()
     assert (await client.get(f"{short}/1")).json() == found | {"seen_by": []}
     assert (await client.get(short)).json() == {"data": [found], "next": None}
@@ -55,6 +57,31 @@ async def test_the_shortest_client_works(api: ServedApi, client: httpx.AsyncClie
     assert (await client.delete(f"{short}/1")).status_code == 204
     assert [(await client.request(method, f"{short}/1")).status_code for method in ("GET", "DELETE")] == [404, 404]
     assert (await client.get("/websites")).json()["data"] == []
+
+
+async def test_what_may_not_be_meant_is_taken_and_told(client: httpx.AsyncClient) -> None:
+    await made(client)
+    twin = EXAMPLE | {"url": "https://twin.example/", "labels": {"depends_on": "Gate"}}
+    answer = await client.post("/websites", json=twin)
+    assert (answer.status_code, answer.json()["warnings"]) == (
+        201,
+        [
+            "the name 'Example Site' is that of website 1 too; commands take its number",
+            "no website is called 'Gate' yet; until one is, depends_on explains nothing",
+        ],
+    )
+    mended = await client.patch("/websites/2", json={"name": "Twin", "labels": {"depends_on": "Example Site"}})
+    assert mended.json()["warnings"] == []
+    plan = {"name": "x", "duration": "1h", "starts_at": "2026-10-04T22:00:00Z", "labels": {"group": "none"}}
+    planned = await client.post("/websites/maintenance", json=plan)
+    assert (planned.status_code, planned.json()["warnings"]) == (
+        201, ["no website has the labels group=none yet; until one has, the maintenance is for none"]
+    )  # fmt: skip
+    for condition in ("status 999", "latency < 0 ms"):
+        refused = await client.post(
+            "/websites", json=EXAMPLE | {"url": "https://n.example/", "conditions": [condition]}
+        )
+        assert (refused.status_code, "can never be true" in refused.text) == (422, True)
 
 
 async def test_an_address_is_checked_once(client: httpx.AsyncClient) -> None:

@@ -104,7 +104,7 @@ async def test_what_is_wrong_in_a_form_is_said_beside_it_and_nothing_entered_is_
             assert (answer.status_code, said in answer.text, 'value="kept"' in answer.text) == (422, True, True), said
         wrong = {"matchers": "rule=x", "cron": "x", "for": "2h", "zone": "UTC"}
         answer = await person.send("/alerts/maintenance/new", "/alerts/maintenance", **wrong)
-        assert (answer.status_code, "Begins, as cron has it: &#39;x&#39; has 1 fields" in answer.text) == (422, True)
+        assert (answer.status_code, "Begins, as cron has it: &#39;x&#39; has 1 field" in answer.text) == (422, True)
         answer = await person.send("/alerts/maintenance/new", "/alerts/maintenance", **(wrong | {"zone": "Mars"}))
         assert "Time zone: &#39;Mars&#39; is no time zone" in answer.text
         page = await person.do("/alerts/maintenance/new", "/alerts/maintenance", **(wrong | {"cron": "0 3 * * 0"}))

@@ -173,11 +173,11 @@ async def test_an_operator_checks_acknowledges_edits_and_removes_and_a_reader_do
         fields = FIELDS
         edit = f"/monitors/websites/{up}/edit"
         for wrong, said in (
-            ({"check_interval": "2 s"}, "Every: it must be a number of seconds from 60 to 3600"),
+            ({"check_interval": "2 s"}, "Time between two checks: it must be a number of seconds from 60 to 3600"),
             ({"timeout": "nan"}, "Time-out in seconds: it must be a number of seconds from 0.1 to 55"),
-            ({"failures": "x"}, "Failed checks in a row that mean down: this is no whole number"),
+            ({"failures": "x"}, "Failed checks in a row that mean down: 'x' is no whole number"),
             ({"url": "http://[fe80::1]/", "headers": ""}, "Address: fe80::1 is a link-local or metadata address"),
-            ({"check_interval": "often"}, "Every: 'often' is no duration"),
+            ({"check_interval": "often"}, "Time between two checks: 'often' is no duration"),
             ({"labels": "web"}, "Labels: one a line, as name=value"),
             ({"url": "https://down.example/", "headers": ""}, "has this address already"),
             ({"url": "https://else.example/"}, "say its value again"),
@@ -222,18 +222,19 @@ async def test_what_a_file_owns_is_read_only_and_says_which(api: ServedApi) -> N
 
 async def test_maintenance_is_planned_listed_and_ended(api: ServedApi) -> None:
     numbers = await keep_websites(api)
-    asked = {"website": str(numbers["down"]), "name": HOSTILE, "for": "2h", "zone": "UTC", "days": "all"}
+    asked = {"website": str(numbers["down"]), "name": HOSTILE, "from": "now", "for": "2h", "zone": "UTC", "days": "all"}
     new, kept = "/monitors/maintenance/new", "/monitors/maintenance"
     async with page_person(api, AccessScope.OPERATE) as person:
         assert f'value="{numbers["down"]}" selected' in await person.page(f"{new}?website={numbers['down']}")
         assert ">group=shop</textarea>" in await person.page(f"{new}?group=shop")
         for wrong, said in (
-            ({"cron": "x"}, "Or again and again, as cron has it: 'x' has 1 fields"),
-            ({"cron": "0 3 * * 0", "from": "now"}, "not both"),
+            ({"from": ""}, "Begins: say when it begins: now"),
+            ({"from": "", "cron": "x"}, "Or again and again, as cron has it: 'x' has 1 field"),
+            ({"cron": "0 3 * * 0"}, "not both"),
             ({"for": "5 weeks"}, "Lasts: a maintenance lasts 1 min to 31 d"),
             ({"for": "x"}, "Lasts: 'x' is no duration"),
             ({"from": "soon"}, "Begins"),
-            ({"zone": "Mars", "cron": "0 3 * * 0"}, "Time zone: 'Mars' is no time zone"),
+            ({"from": "", "zone": "Mars", "cron": "0 3 * * 0"}, "Time zone: 'Mars' is no time zone"),
             ({"from": "9999-12-31T23:00Z"}, "lies outside"),
             ({"labels": "group=shop"}, "Labels: say one website or labels, not both"),
             ({"website": "99"}, "Plan maintenance"),
@@ -251,7 +252,7 @@ async def test_maintenance_is_planned_listed_and_ended(api: ServedApi) -> None:
         number = re.findall(r'<tr data-key="plan-(\d+)">', await person.page(kept))[0]
         every = await person.do(new, kept, **(asked | {"website": "", "every": "yes", "name": "all"}))
         assert "for every website" in every or "every website" in every
-        again = {**asked, "website": "", "labels": "group=shop", "cron": "0 3 * * 0", "name": "Sundays"}
+        again = {**asked, "from": "", "website": "", "labels": "group=shop", "cron": "0 3 * * 0", "name": "Sundays"}
         page = await person.do(new, kept, **again)
         assert '<td class="right">5</td>' in page.partition("Sundays")[2], "the websites that it is for"
         path = f"{kept}/{number}/end"

@@ -46,11 +46,11 @@ def test_a_local_time_that_does_not_exist_is_moved_and_one_that_comes_twice_coun
     ("text", "reason"),
     [
         ("* * * *", "has 4 fields and not five"),
-        ("@daily", "has 1 fields and not five"),
+        ("@daily", "has 1 field and not five"),
         ("0 * * * * *", "has 6 fields and not five"),
-        ("61 * * * *", "bad minute"),
-        ("0 0 30 2 *", "bad day-of-month"),
-        ("0 0 * * 8", "bad day-of-week"),
+        ("61 * * * *", "'61' is no minute; write 0 to 59"),
+        ("0 0 30 2 *", "'30' is no day of the month; write 1 to 31, and one that the month has"),
+        ("0 0 * * 8", "'8' is no day of the week; write 0 to 7"),
     ],
 )
 def test_what_is_no_cron_expression_is_refused(text: str, reason: str) -> None:

@@ -22,6 +22,8 @@ from app.kit.durations import LONGEST, parse_duration, show_duration
         ("1 d", 86_400),
         ("1W", 604_800),
         ("1.5 weeks", 907_200),
+        ("1,5 h", 5400),
+        ("0,25 s", 0.25),
         ("0 s", 0),
     ],
 )
@@ -38,7 +40,23 @@ def test_a_number_alone_has_the_unit_of_its_place() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "s", "h", "-5 s", "5 parsecs", "NaN", "1e5", "2h!", "1h1h", "30m1h", "1h 30", "2 hss", "1.5.5 h", "1,5 h"],
+    [
+        "",
+        "s",
+        "h",
+        "-5 s",
+        "5 parsecs",
+        "NaN",
+        "1e5",
+        "2h!",
+        "1h1h",
+        "30m1h",
+        "1h 30",
+        "2 hss",
+        "1.5.5 h",
+        "1,500 ms",
+        "1,5,5 h",
+    ],
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="is no duration"):

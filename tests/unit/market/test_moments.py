@@ -31,13 +31,19 @@ NOW = datetime(2026, 3, 29, 12, 34, 56, tzinfo=UTC)
         ("+1d", "2026-03-29T22:00:00Z"),
         ("-2w", "2026-03-14T23:00:00Z"),
         ("-12h", "2026-03-29T00:00:00Z"),
+        ("01.07.2024", "2024-06-30T22:00:00Z"),
+        ("1. 7. 2024", "2024-06-30T22:00:00Z"),
+        ("1.1.2024 06:00", "2024-01-01T05:00:00Z"),
+        ("01.01.2024, 06:00Z", "2024-01-01T06:00:00Z"),
     ],
 )
 def test_a_moment_means_an_instant_of_the_area(text: str, instant: str) -> None:
     assert iso(parse_moment(text, BERLIN, NOW, name="--from")) == instant
 
 
-@pytest.mark.parametrize("text", ["", "soon", "2024-13-01", "2024-02-30", "01.02.2024", "-7x", "7d"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "2024-13-01", "2024-02-30", "31.02.2024", "01.02.24", "01/02/2024", "-7x", "7d"]
+)
 def test_something_else_is_refused_with_the_option_and_the_forms(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"--to"):
         parse_moment(text, BERLIN, NOW, name="--to")
@@ -88,6 +94,9 @@ def test_an_interval_needs_something_between_its_ends(start: str, end: str | Non
 def test_an_instant_needs_its_offset() -> None:
     assert iso(parse_instant("2024-01-01T01:00:00+01:00", name="--as-of")) == "2024-01-01T00:00:00Z"
     assert iso(parse_instant("2024-01-01", name="--as-of")) == "2024-01-01T00:00:00Z"
+    assert iso(parse_instant("01.01.2024", name="--as-of")) == "2024-01-01T00:00:00Z"
+    with pytest.raises(ConfigurationError, match="write it as 2024-01-01T06:00Z for UTC"):
+        parse_instant("01.01.2024 06:00", name="--as-of")
     with pytest.raises(ConfigurationError, match="lacks its offset"):
         parse_instant("2024-01-01T01:00:00", name="--as-of")
     with pytest.raises(ConfigurationError, match="is no instant"):
@@ -96,6 +105,6 @@ def test_an_instant_needs_its_offset() -> None:
 
 @pytest.mark.parametrize("text", ["2024", "2024-13", "2024-1-1", "May 2024", "", "1066-01", "2100-01"])
 def test_a_month_is_written_with_its_year(text: str) -> None:
-    assert parse_month(" 2024-03", name="month") == date(2024, 3, 1)
+    assert parse_month(" 2024-03", name="month") == date(2024, 3, 1) == parse_month("3.2024", name="month")
     with pytest.raises(ConfigurationError, match=r"^month "):
         parse_month(text, name="month")

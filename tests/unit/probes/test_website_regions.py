@@ -29,8 +29,8 @@ def draft(*regions: str, quorum: int = 0) -> WebsiteDraft:
         (draft("eu", "eu"), "twice"),
         (draft("eu west"), "no name of a region"),
         (draft(*(f"r{number}" for number in range(17))), "more than 16"),
-        (draft("eu", "us", quorum=3), "there are 2 regions"),
-        (draft(quorum=1), "no regions are named"),
+        (draft("eu", "us", quorum=3), "because 2 regions are named"),
+        (draft(quorum=1), "because no region is named"),
     ],
 )
 def test_regions_that_do_not_fit_are_refused(wrong: WebsiteDraft, said: str) -> None:

@@ -84,6 +84,10 @@ def test_an_unknown_variable_is_an_error_with_a_suggestion(monkeypatch: pytest.M
     with pytest.raises(ConfigurationError, match="did you mean GRIDKEEPER_ENTSOE__TOKEN"):
         load_settings()
     monkeypatch.delenv("GRIDKEEPER_ENTSOE__TOKNE")
+    monkeypatch.setenv("GRIDKEEPER_API__PORT", "8081")
+    with pytest.raises(ConfigurationError, match="did you mean GRIDKEEPER_WEB__PORT"):
+        load_settings()
+    monkeypatch.delenv("GRIDKEEPER_API__PORT")
     (tmp_path / ".env").write_text("GRIDKEEPER_NOTHING_LIKE_IT=1\n")
     with pytest.raises(ConfigurationError, match="GRIDKEEPER_NOTHING_LIKE_IT is no setting"):
         load_settings()

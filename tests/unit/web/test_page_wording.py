@@ -8,6 +8,8 @@ from typing import Any, Literal
 import pytest
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
 
+from app.kit.language import speaking
+from app.web.pages.languages import languages
 from app.web.pages.wording import absent, in_words, mistakes
 from app.web.problem_types import ApiError, ProblemType, wrong_field
 
@@ -94,3 +96,17 @@ def test_what_is_wrong_is_said_by_the_names_of_the_page() -> None:
     assert in_words(ApiError(ProblemType.CONFLICT, "it is taken")) == "it is taken"
     parameter = wrong_field(ProblemType.UNKNOWN_PARAMETER, "x", "there is no parameter 'x' here; it has none")
     assert in_words(parameter) == "x: there is no parameter 'x' here; it has none"
+
+
+def test_a_field_that_a_service_names_is_called_by_its_label() -> None:
+    said = ApiError(ProblemType.INVALID_REQUEST, "cron: 'x' has 1 field and not five")
+    assert in_words(said, {"cron": "Again and again"}) == "Again and again: 'x' has 1 field and not five."
+    assert in_words(said) == "cron: 'x' has 1 field and not five"
+    listed = ApiError(
+        ProblemType.INVALID_REQUEST, "headers.X-Key: *** stands for a value that is kept, and there is none"
+    )
+    with speaking(languages()["de"]):
+        assert (
+            in_words(listed, {"headers": "Headers"})
+            == "Header: *** steht für einen gespeicherten Wert, und es gibt keinen."
+        )

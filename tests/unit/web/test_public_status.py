@@ -14,6 +14,7 @@ from app.probes.websites.models import StatusWindow, WebsiteStatus, WindowKind
 from app.scheduling.models import JobOutcome
 from app.settings import WebSettings
 from app.web.pages.public.badges import LONGEST, badge
+from app.web.pages.public.names import unmatched_names
 from app.web.pages.public.status import StatusFacts, maintenance_rows, status_rows
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -129,3 +130,24 @@ def test_services_and_maintenance_are_shown_where_the_owner_chooses_them() -> No
 def test_a_choice_that_means_nothing_is_refused_with_what_there_is(text: str) -> None:
     with pytest.raises(ValueError, match="status_shows"):
         WebSettings(status_shows=cast("Any", text))
+
+
+def test_names_that_nothing_has_are_found() -> None:
+    known = {"website": {"Shop"}, "websites": {"web"}, "job": {"repair"}, "service": set[str]()}
+    shown = [
+        "series:load_actual",
+        "website:Shop",
+        "website:Shpo",
+        "websites:web",
+        "job:repair",
+        "service:a",
+        "maintenance",
+    ]
+    assert unmatched_names(shown, known) == ["website:Shpo", "service:a"]
+
+
+@pytest.mark.parametrize("text", ["website:Example Site", "websites:shop,x"])
+def test_a_name_with_blanks_needs_a_list_and_the_refusal_says_so(text: str) -> None:
+    with pytest.raises(ValueError, match="blanks as a list in JSON"):
+        WebSettings(status_shows=cast("Any", text))
+    assert WebSettings(status_shows=cast("Any", f'["{text}"]')).status_shows == (text,)

@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.kit.language import speaking
 from app.market.areas import borders_of, find_area
 from app.market.series import SeriesKey
 from app.market.time import Interval, Resolution
 from app.timeseries.queries import LatestValue, SeriesFilter, StoredSeries
+from app.web.pages.languages import languages
 from app.web.pages.search import matching
 from app.web.pages.series_view import (
     TABLE_ROWS,
@@ -146,6 +148,15 @@ def test_every_word_narrows_to_an_item_or_an_area_with_its_borders(
         area = find_area(areas)
         assert found.areas is not None
         assert {area.eic, *(border.eic for border in borders_of(area))} <= set(found.areas)
+
+
+def test_words_are_those_of_the_page_too() -> None:
+    with speaking(languages()["de"]):
+        found = matching("Frankreich Last", SeriesFilter())
+    assert found is not None
+    assert {"load_actual", "load_forecast_day_ahead"} <= set(found.items or ())
+    assert find_area("FR").eic in (found.areas or ())
+    assert matching("Frankreich", SeriesFilter()) is None
 
 
 def test_a_word_that_names_nothing_finds_nothing_and_a_filter_stays() -> None:

@@ -77,11 +77,13 @@ def _latency(part: str, rest: str, text: str) -> CheckCondition:
 
 def _size(_: str, rest: str, text: str) -> CheckCondition:
     operator, value = _compared(rest, text)
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d+)?)\s*([a-z]*)", value.lower())
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d+|,\d{1,2})?)\s*([a-z]*)", value.lower())
     factor = _BYTES.get(match[2]) if match else None
     if match is None or factor is None:
         raise ConfigurationError(f"{text!r}: {value!r} is no size; write it as 500, 10 kB, 2 MB or 1 MiB")
-    return CheckCondition(ConditionKind.SIZE, operator, float(match[1]) * factor, text=_with_unit(text, "B"))
+    return CheckCondition(
+        ConditionKind.SIZE, operator, float(match[1].replace(",", ".")) * factor, text=_with_unit(text, "B")
+    )
 
 
 def _certificate(_: str, rest: str, text: str) -> CheckCondition:

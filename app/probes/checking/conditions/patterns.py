@@ -8,6 +8,7 @@ from typing import Any
 import re2
 
 from app.errors import ConfigurationError
+from app.mistakes import pattern_fault
 
 LONGEST_SEARCH = 500
 """Characters of a pattern."""
@@ -26,8 +27,7 @@ def parse_pattern(pattern: str, *, captures: bool = False) -> Any:
     try:
         compiled = re2.compile(pattern, options)
     except re2.error as error:
-        said = error.args[0] if error.args else ""
-        reason = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        reason = pattern_fault(error.args[0])
         raise ConfigurationError(
             f"the pattern {pattern[:50]!r}: {reason}; RE2 takes neither look-around nor back-references"
         ) from None

@@ -9,8 +9,8 @@ from functools import partial
 from app.errors import ConfigurationError
 from app.kit.yaml.fields import Fields, suggestion
 from app.probes.checking.conditions.json_path import parse_json_path
-from app.probes.checking.conditions.parse import parse_condition
 from app.probes.checking.conditions.patterns import parse_pattern
+from app.probes.checking.conditions.possible import check_together, possible_condition
 from app.probes.checking.targets import check_request
 from app.probes.interfaces.suites.models import SuiteConfig, SuiteStep, TakenValue, TakePlace
 from app.probes.interfaces.suites.requests import step_request
@@ -135,12 +135,18 @@ def _written(entry: Fields, name: str, key: str) -> str:
     return _inner(entry, name).written(key, "") or ""
 
 
-def _conditions(entry: Fields) -> Iterator[CheckCondition]:
+def _conditions(entry: Fields) -> list[CheckCondition]:
+    found = []
     for text in entry.texts("conditions"):
         try:
-            yield parse_condition(text)
+            found.append(possible_condition(text))
         except ConfigurationError as error:
             entry.wrong(str(error), "conditions")
+    try:
+        check_together([one.text for one in found])
+    except ConfigurationError as error:
+        entry.wrong(str(error), "conditions")
+    return found
 
 
 def _takes(entry: Fields) -> Iterator[TakenValue]:

@@ -16,10 +16,10 @@ from app.market.moments import parse_moment, parse_zone
 from app.probes.maintenance.schemas import WebsiteMaintenanceBody, WebsiteMaintenanceResource
 from app.probes.websites.fields import FamilyName, MethodName
 from app.probes.websites.models import WebsiteDraft
-from app.probes.websites.schemas import WebsiteBody, WebsiteChangeBody, checked_model
+from app.probes.websites.schemas import WebsiteBody, WebsiteChangeBody
 from app.probes.websites.service import masked
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services
-from app.web.pages.forms import answered, done, what_is_wrong
+from app.web.pages.forms import answered, body_of, done, remarked, what_is_wrong
 from app.web.pages.monitors.website import DAY_WORDS
 from app.web.pages.rendering import render
 from app.web.pages.routing import page_router
@@ -37,7 +37,7 @@ MAINTENANCE = {
 LABELS: Mapping[str, str] = {
     "url": gettext_noop("Address"),
     "name": gettext_noop("Name"),
-    "check_interval": gettext_noop("Every"),
+    "check_interval": gettext_noop("Time between two checks"),
     "conditions": gettext_noop("Conditions"),
     "labels": gettext_noop("Labels"),
     "failures": gettext_noop("Failed checks in a row that mean down"),
@@ -69,7 +69,7 @@ FAMILY_WORDS: Mapping[str, str] = {
     "ipv6": gettext_noop("IPv6 only"),
 }
 _AS_IT_STANDS = (
-    "url", "name", "method", "timeout", "body", "failures", "successes", "note", "client_certificate", "client_key", "proxy",
+    "url", "name", "method", "body", "failures", "successes", "note", "client_certificate", "client_key", "proxy",
 )  # fmt: skip
 _Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -112,15 +112,12 @@ def said_in(entered: Mapping[str, str]) -> dict[str, Any]:
         "regions": entered["regions"].replace(",", " ").split(),
         "quorum": entered["quorum"] or "0",
         "check_interval": every,
+        "timeout": entered["timeout"].replace(",", "."),
         "follow_redirects": entered["follow_redirects"] == "yes",
         "conditions": _lines(entered["conditions"]),
         "headers": _pairs(entered["headers"], ":", "headers", "Name: value"),
         "labels": _pairs(entered["labels"], "=", "labels", "name=value"),
     }
-
-
-def _labels() -> dict[str, str]:
-    return {name: gettext(label) for name, label in LABELS.items()}
 
 
 def _lines(text: str) -> list[str]:
@@ -172,11 +169,12 @@ async def create_website_from_page(request: Request, services: Services, now: No
     """Check a website from now on."""
     entered = _entered(request, fields_of(NEW))
     try:
-        body = checked_model(WebsiteBody, said_in(entered), _labels())
+        body = body_of(WebsiteBody, said_in(entered), LABELS)
         found = await routes.create_website(services, now, Response(), body)
     except AppError as error:
         return _website_form(request, entered, problem=what_is_wrong(error, LABELS))
-    return done(request, f"monitors/websites/{found.id}", gettext("%(name)s is checked from now on.", name=found.name))
+    notice = gettext("%(name)s is checked from now on.", name=found.name)
+    return done(request, f"monitors/websites/{found.id}", remarked(notice, found.warnings))
 
 
 @router.get("/monitors/websites/{website_id:int}/edit", openapi_extra=OPERATE)
@@ -191,11 +189,12 @@ async def change_website_from_page(request: Request, services: Services, now: No
     """Change what is said of a website."""
     entered = _entered(request, fields_of(NEW))
     try:
-        body = checked_model(WebsiteChangeBody, said_in(entered), _labels())
+        body = body_of(WebsiteChangeBody, said_in(entered), LABELS)
         found = await routes.change_website(services, now, website_id, body)
     except AppError as error:
         return _website_form(request, entered, number=website_id, problem=what_is_wrong(error, LABELS))
-    return done(request, f"monitors/websites/{website_id}", gettext("%(name)s is changed.", name=found.name))
+    notice = gettext("%(name)s is changed.", name=found.name)
+    return done(request, f"monitors/websites/{website_id}", remarked(notice, found.warnings))
 
 
 @router.get("/monitors/websites/{website_id:int}/downtime/{window_id:int}", openapi_extra=OPERATE)
@@ -279,23 +278,27 @@ async def plan_maintenance_from_page(request: Request, services: Services, calle
             "labels": _pairs(entered["labels"], "=", "labels", "name=value"), "starts_at": begins, "cron": entered["cron"],
             "zone": entered["zone"], "days": entered["days"], "country": entered["country"], "note": entered["note"],
         }  # fmt: skip
-        body = checked_model(WebsiteMaintenanceBody, asked, _labels())
+        body = body_of(WebsiteMaintenanceBody, asked, LABELS)
         found = await maintenance_routes.plan_website_maintenance(services, caller, now, body)
     except AppError as error:
         return await _maintenance_form(request, services, entered, what_is_wrong(error, LABELS))
     path = f"monitors/websites/{found.website_id}" if found.website_id else "monitors/maintenance"
     said = gettext("Maintenance “%(name)s” is planned.", name=found.name)
-    return done(request, path, f"{said} {gettext('It is under way.')}" if found.active else said)
+    notice = f"{said} {gettext('It is under way.')}" if found.active else said
+    return done(request, path, remarked(notice, found.warnings))
 
 
 def _begin(entered: Mapping[str, str], now: datetime) -> datetime | None:
-    """When it begins, where it is once; without anything said, now."""
+    """When it begins, where it is once."""
+    if not entered["cron"] and not entered["from"]:
+        said = gettext("say when it begins: now, at a moment as 2026-10-04T22:00, or by cron again and again")
+        raise ConfigurationError(f"{gettext(LABELS['starts_at'])}: {said}")
     if entered["cron"]:
         if entered["from"]:
             raise ConfigurationError(gettext("Say when it begins once, or by cron again and again, not both."))
         return None
     return parse_moment(
-        entered["from"] or "now",
+        entered["from"],
         parse_zone(entered["zone"], name=gettext(LABELS["zone"])),
         now,
         name=gettext(LABELS["starts_at"]),

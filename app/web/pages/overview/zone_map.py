@@ -9,7 +9,7 @@ from statistics import median_low
 
 from app.kit.language import gettext, gettext_noop
 from app.kit.suggest import did_you_mean
-from app.market.moments import EARLIEST, LATEST
+from app.market.moments import EARLIEST, LATEST, as_iso
 from app.market.series import DataItem
 from app.market.time import MARKET_ZONE, delivery_day, local_day, midnight
 from app.market.zone_grid import GridPlace, zone_grid
@@ -68,7 +68,7 @@ class MapChoice:
         today = local_day(now, MARKET_ZONE)
         chosen = today
         try:
-            chosen = date.fromisoformat(day) if day else today
+            chosen = date.fromisoformat(as_iso(day)) if day else today
             if not EARLIEST < chosen < LATEST:
                 problems.append(
                     gettext("%(day)s lies outside %(first)s to %(last)s", day=chosen, first=EARLIEST, last=LATEST)

@@ -62,8 +62,10 @@ async def create_key_from_page(request: Request, services: Services, caller: Ask
     try:
         fields: dict[str, object] = {
             "name": entered["name"], "scope": entered["scope"], "expires": entered["expires"] or None,
-            "areas": listed(entered["areas"]), "items": listed(entered["items"]),
         }  # fmt: skip
+        for field in ("areas", "items"):
+            with named(field):
+                fields[field] = listed(entered[field])
         body = body_of(KeyRequestBody, fields, LABELS)
         with named("areas"):
             areas, _ = limited_to(body.areas, ())

@@ -34,13 +34,10 @@ TYPED = (
     gettext_noop("%(text)s names the same area twice; a border has two"),
     gettext_noop("%(text)s is no matcher: write label=value, label!=value, label=~regex or label!~regex"),
     gettext_noop("these matchers would silence every alert, also those without the label; name one, as in area=FR, or write rule=~.+ where you mean all"),
-    gettext_noop("%(text)s has no regular expression: %(why)s; mend it or use ="),
     gettext_noop("%(text)s is over before it begins: it ends at %(at)s; choose a later end"),
     gettext_noop("%(text)s is further away than %(num)s days; choose an earlier begin"),
     gettext_noop("%(text)s ends at %(at)s: nobody remembers a silence so long; end it within %(num)s days, or take the rule out of the book"),
     gettext_noop("%(text)s is over already; name a later end"),
-    gettext_noop("%(text)s is no cron expression: %(why)s"),
-    gettext_noop("%(text)s has %(num)s fields and not five; write minute, hour, day, month, weekday, for instance */15 * * * *"),
 )  # fmt: skip
 """Of times, areas, items and matchers."""
 
@@ -50,7 +47,7 @@ WEBSITES = (
     gettext_noop("an address holds no blanks and no control characters"),
     gettext_noop("an address begins with http:// or https://"),
     gettext_noop("an address holds no user and password: send them in the header Authorization"),
-    gettext_noop("this is no address: %(why)s"),
+    gettext_noop("this is no address: %(why_said)s"),
     gettext_noop("0 is no port that a server has"),
     gettext_noop("the website %(num)s (%(name)s) has this address already; change that one"),
     gettext_noop("another website had this address a moment ago; try again"),
@@ -60,8 +57,6 @@ WEBSITES = (
     gettext_noop("%(text)s is no name of a label; take letters, digits and _"),
     gettext_noop("the value of %(text)s has up to 4000 characters and no line breaks"),
     gettext_noop("the label %(text)s has 1 to 200 characters and no line breaks"),
-    gettext_noop("%(field)s: say its value again, because the address leads to another server now"),
-    gettext_noop("%(text)s is no condition; examples: %(examples)s"),
     gettext_noop("%(text)s is no status; write 200, 200-299, 2xx, or several with commas"),
     gettext_noop("a maintenance lasts %(shortest)s to %(longest)s"),
     gettext_noop("say when it begins, or by which cron expression, one of them"),

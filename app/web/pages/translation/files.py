@@ -6,6 +6,8 @@ from app.kit.language import gettext_noop
 
 FILES = (
     gettext_noop("did you mean %(names)s?"),
+    gettext_noop("did you mean %(name)s or %(other)s?"),
+    gettext_noop("did you mean %(name)s or %(second)s or %(third)s?"),
     gettext_noop("known are %(known)s"),
     gettext_noop("the file must be a mapping of names to values"),
     gettext_noop("must be a mapping of names to values"),

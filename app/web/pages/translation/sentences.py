@@ -11,10 +11,11 @@ from app.web.pages.translation.checks import CHANGES, CHECKS, CONDITIONS, INTERF
 from app.web.pages.translation.faults import ACCESS, FOUND_NOT, TYPED, WEBSITES
 from app.web.pages.translation.files import FILES
 from app.web.pages.translation.health import HEALTH
+from app.web.pages.translation.refusals import ADDRESSES, EXPECTATIONS, LIMITS, MATCHERS, NAMES, REGIONS, TIMES
 from app.web.pages.translation.replica import REPLICA
 from app.web.pages.translation.runs import SCHEDULES, SUMMARIES, TROUBLES
 
 FORMS = (
     *CHECKS, *CONDITIONS, *INTERFACES, *CHANGES, *SCHEDULES, *SUMMARIES, *TROUBLES, *ALERTS, *TYPED, *WEBSITES, *ACCESS,
-    *FOUND_NOT, *HEALTH, *REPLICA, *FILES,
+    *FOUND_NOT, *HEALTH, *REPLICA, *FILES, *ADDRESSES, *EXPECTATIONS, *REGIONS, *LIMITS, *TIMES, *MATCHERS, *NAMES,
 )  # fmt: skip

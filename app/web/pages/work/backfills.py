@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,22 +13,37 @@ from app.collection.backfill.models import BackfillRequest, Reprocess, WindowSta
 from app.collection.backfill.plan import BackfillPlan
 from app.collection.backfill.schemas import BackfillBody
 from app.errors import AppError
-from app.kit.language import gettext
-from app.market.areas import areas
+from app.kit.language import gettext, gettext_noop
 from app.market.series import DataItem
 from app.mistakes import choice_of
 from app.web.dependencies import OPERATE, READ, Asking, CurrentSettings, Now, Services
 from app.web.pages.forms import body_of, done, what_is_wrong
 from app.web.pages.rendering import age, render, shown_count
 from app.web.pages.routing import page_router
+from app.web.pages.search import offered_areas
+from app.web.pages.wording import FieldLabels
 from app.web.parameters import named, selection
 from app.web.routes.v1 import backfills as routes
 
 router = page_router()
 
+
+class BackfillOrder(StrEnum):
+    """Which windows are asked for first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
 MOST_WINDOWS, MOST_FAILURES, MOST_PLANNED = 100, 200, 20
 ENTERED = {"area": "", "item": "", "from": "", "to": "", "reprocess": Reprocess.MISSING.value, "description": ""}
 """The fields of the form, and what stands in them at first."""
+LABELS: FieldLabels = {
+    "area": gettext_noop("Areas"), "areas": gettext_noop("Areas"), "item": gettext_noop("Items"), "items": gettext_noop("Items"),
+    "from": gettext_noop("From"), "to": gettext_noop("To"), "reprocess": gettext_noop("Which windows"),
+    "order": gettext_noop("Begin with the"), "description": gettext_noop("What for"),
+}  # fmt: skip
+"""What the form calls them."""
 _Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 _Text = Annotated[str, Query(max_length=2000)]
 
@@ -42,11 +58,11 @@ async def new_backfill_page(
     *,
     area: _Text = "",
     item: _Text = "",
-    start: Annotated[str, Query(alias="from", max_length=60)] = "",
-    end: Annotated[str, Query(alias="to", max_length=60)] = "",
-    reprocess: Annotated[str, Query(max_length=20)] = ENTERED["reprocess"],
-    order: Annotated[str, Query(pattern="^(newest|oldest)$")] = "newest",
-    description: Annotated[str, Query(max_length=500)] = "",
+    start: Annotated[_Text, Query(alias="from")] = "",
+    end: Annotated[_Text, Query(alias="to")] = "",
+    reprocess: _Text = ENTERED["reprocess"],
+    order: _Text = "newest",
+    description: _Text = "",
 ) -> Response:
     """The form, and with a range in the address the plan: windows, requests and time; starts nothing."""
     entered = {
@@ -56,14 +72,17 @@ async def new_backfill_page(
     if not start:
         return _form(request, entered)
     try:
+        body_of(BackfillBody, {"from": start, "to": end or None, "description": description}, LABELS)
         with named("reprocess"):
             wanted = choice_of(Reprocess, reprocess)
+        with named("order"):
+            first = choice_of(BackfillOrder, order)
         chosen = selection(settings, caller, now, area=_named(area), item=_named(item), start=start, end=end or None)
         plan = await services.collection().backfills().plan(
-            BackfillRequest(chosen.requests, wanted, newest_first=order == "newest"), now, promised=False
+            BackfillRequest(chosen.requests, wanted, newest_first=first is BackfillOrder.NEWEST), now, promised=False
         )  # fmt: skip
     except AppError as error:
-        return _form(request, entered, problem=what_is_wrong(error))
+        return _form(request, entered, problem=what_is_wrong(error, LABELS))
     return _form(request, entered, plan=plan, skipped=chosen.skipped)
 
 
@@ -90,7 +109,7 @@ def _form(
         skipped=skipped,
         problem=problem,
         ways=list(Reprocess),
-        known_areas=sorted(areas()),
+        known_areas=offered_areas(),
         known_items=[one.value for one in DataItem],
     )
 
@@ -114,10 +133,11 @@ async def start_backfill_from_page(
                 "oldest_first": entered["order"] == "oldest",
                 "description": entered["description"] or gettext("from the page"),
             },
+            LABELS,
         )
         started = await routes.start_backfill(services, settings, caller, now, body)
     except AppError as error:
-        return _form(request, entered, problem=what_is_wrong(error))
+        return _form(request, entered, problem=what_is_wrong(error, LABELS))
     if started.id is None:
         return done(request, "work", gettext("Nothing lacks in this range by now; no backfill was started."))
     notice = gettext(

@@ -14,6 +14,7 @@ from app.errors import ConfigurationError
 from app.probes.checking.conditions.evaluation import ObservedResponse, broken_condition
 from app.probes.checking.conditions.json_path import MOST_NODES, parse_json_path
 from app.probes.checking.conditions.parse import EXAMPLES, parse_condition
+from app.probes.checking.conditions.possible import check_together, possible_condition
 from app.probes.models import CheckFailure, CheckPhase, CheckPhases, ConditionKind, ServerCertificate
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -169,14 +170,14 @@ def test_latency_is_of_the_whole_unless_a_phase_is_named() -> None:
         ("header x ==", "is no condition"),
         ("text exists", "is no condition"),
         ("text contains ''", "is no condition"),
-        ("body =~ (", "missing ): ("),
+        ("body =~ (", "a round bracket has no other end"),
         ("body =~ (?=a)", "neither look-around"),
         ("body =~ (x{100}){10}(y{100}){10}", "too large"),
         ("body =~ " + "x" * 600, "500 are allowed"),
         ("$.a", "is no condition"),
         ("$.a exists b", "is no condition"),
         ("$.a ==", "is no condition"),
-        ("$.a =~ [", "missing ]"),
+        ("$.a =~ [", "a square bracket has no other end"),
         ("$.a[?(@.b)] == 1", "filters, slices and unions are not"),
         ("$a == 1", "cannot be read from 'a' on"),
         ("x" * 3000, "at most 2000"),
@@ -207,3 +208,40 @@ def test_no_text_is_worse_than_refused(text: str) -> None:
             broken_condition([parse_condition(tried)], observed())
         except ConfigurationError:
             continue
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("status 999", "a status is 200 to 599"),
+        ("status 100-199", "a status is 200 to 599"),
+        ("status 299-200", "299-200 ends before it begins"),
+        ("status != 100-999", "it leaves no status over"),
+        ("latency < 0 ms", "every answer takes some time"),
+        ("latency.connect == 0", "every answer takes some time"),
+        ("size < 0", "no body has less than 0 bytes"),
+        ("certificate <= 0 d", "there is no answer"),
+        ("length($.a) < 0", "no length is below 0"),
+        ("length($.a) == -1", "no length is below 0"),
+    ],
+)
+def test_a_condition_that_can_never_be_true_is_refused_where_it_is_written(text: str, reason: str) -> None:
+    assert parse_condition(text).operator, "what was taken once is read"
+    with pytest.raises(ConfigurationError, match=f"can never be true: .*{reason}"):
+        possible_condition(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["status 199-200", "status != 404", "latency > 0", "latency < 1 ms", "size <= 0", "size < 0,5 kB", "certificate > 0", "$.a < 0",
+     "length($.a) <= 0", "length($.a) < 1", "length($.a) == true", "length($.a) > -1", "text contains x"],
+)  # fmt: skip
+def test_one_that_may_be_true_is_taken(text: str) -> None:
+    assert possible_condition(text) == parse_condition(text)
+
+
+def test_conditions_about_the_status_have_to_leave_one_over() -> None:
+    check_together(["status 2xx", "status != 204", "latency < 1 s"])
+    check_together([])
+    with pytest.raises(ConfigurationError, match="status 200, status 404: no status is all of them"):
+        check_together(["status 200", "text contains x", "status 404"])

@@ -6,7 +6,11 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-from app.probes.maintenance.schemas import WebsiteMaintenanceBody, WebsiteMaintenanceResource
+from app.probes.maintenance.schemas import (
+    PlannedMaintenanceResource,
+    WebsiteMaintenanceBody,
+    WebsiteMaintenanceResource,
+)
 from app.schemas import Page
 from app.web.dependencies import OPERATE, READ, Asking, Now, Services, api_router
 from app.web.paging import Paging
@@ -30,11 +34,12 @@ async def list_website_maintenance(
 @router.post("/websites/maintenance", status_code=201, openapi_extra=OPERATE)
 async def plan_website_maintenance(
     services: Services, caller: Asking, now: Now, body: WebsiteMaintenanceBody
-) -> WebsiteMaintenanceResource:
+) -> PlannedMaintenanceResource:
     """Plan a maintenance, once or by a cron expression: what is down in it is no downtime, and no alert tells of it."""
     with in_body(WebsiteMaintenanceBody):
         draft = body.draft()
-    return WebsiteMaintenanceResource.of(await services.probes().maintenance().add(draft, caller.name), now)
+    plan = await services.probes().maintenance().add(draft, caller.name)
+    return PlannedMaintenanceResource.with_warnings(plan, await services.probes().maintenance().remarks(plan), now)
 
 
 @router.delete("/websites/maintenance/{plan_id}", status_code=204, openapi_extra=OPERATE)

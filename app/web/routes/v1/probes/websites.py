@@ -14,6 +14,7 @@ from app.probes.rollups.schemas import WebsiteRollupResource
 from app.probes.websites.models import WindowKind
 from app.probes.websites.schemas import (
     AvailabilityResource,
+    KeptWebsiteResource,
     WebsiteBody,
     WebsiteChangeBody,
     WebsiteCheckResource,
@@ -45,12 +46,12 @@ async def list_websites(services: Services, now: Now, paging: Paging) -> Page[We
 
 
 @router.post("/websites", status_code=201, openapi_extra=OPERATE)
-async def create_website(services: Services, now: Now, response: Response, body: WebsiteBody) -> WebsiteResource:
+async def create_website(services: Services, now: Now, response: Response, body: WebsiteBody) -> KeptWebsiteResource:
     """Check a website from now on; 409 names the one that has the address already."""
     with in_body(WebsiteBody):
         found = await services.probes().websites().add(body.draft())
     response.headers["Location"] = f"/api/v1/websites/{found.website_id}"
-    return WebsiteResource.of(found, now)
+    return KeptWebsiteResource.with_warnings(found, await services.probes().websites().remarks(found), now)
 
 
 @router.get("/websites/{website_id}", openapi_extra=READ)
@@ -62,11 +63,13 @@ async def read_website(services: Services, now: Now, website_id: _Number) -> Web
 
 
 @router.patch("/websites/{website_id}", openapi_extra=OPERATE)
-async def change_website(services: Services, now: Now, website_id: _Number, body: WebsiteChangeBody) -> WebsiteResource:
+async def change_website(
+    services: Services, now: Now, website_id: _Number, body: WebsiteChangeBody
+) -> KeptWebsiteResource:
     """Change what is said of a website; what is left out stays, and `enabled` pauses or resumes its checks."""
     with in_body(WebsiteChangeBody):
         found = await services.probes().websites().edit(website_id, body.applied)
-    return WebsiteResource.of(found, now)
+    return KeptWebsiteResource.with_warnings(found, await services.probes().websites().remarks(found), now)
 
 
 @router.delete("/websites/{website_id}", status_code=204, openapi_extra=OPERATE)

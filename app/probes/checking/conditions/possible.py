@@ -1,0 +1,73 @@
+"""Whether a condition can be true at all: one that cannot would call every answer wrong. Pure.
+
+It is asked where a condition is written, and not where it is read again: what an earlier version took goes on as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.errors import ConfigurationError
+from app.probes.checking.conditions.parse import json_subject, parse_condition
+from app.probes.models import CheckCondition, ConditionKind
+
+STATUSES = range(200, 600)
+"""Of a response; those below are announcements before it."""
+_BELOW = {"<", "<=", "=="}
+"""With 0 behind it, what only a value below or at 0 fulfils."""
+
+
+def possible_condition(text: str) -> CheckCondition:
+    """The condition that the text writes; ConfigurationError where it is none, or no answer ever fulfils it."""
+    condition = parse_condition(text)
+    if reason := _never(condition):
+        raise ConfigurationError(f"{text[:80]!r} can never be true: {reason}")
+    return condition
+
+
+def check_together(texts: Sequence[str]) -> None:
+    """ConfigurationError where no status fulfils all conditions about it."""
+    about = [one for one in map(parse_condition, texts) if one.kind is ConditionKind.STATUS]
+    if about and not set.intersection(*map(statuses_of, about)):
+        said = ", ".join(one.text for one in about)
+        raise ConfigurationError(f"{said}: no status is all of them; write one condition with commas")
+
+
+def statuses_of(condition: CheckCondition) -> set[int]:
+    """The statuses that fulfil a condition about them."""
+    ranges: Any = condition.value
+    named = {status for low, high in ranges for status in range(low, high + 1)}
+    return named & set(STATUSES) if condition.operator == "==" else set(STATUSES) - named
+
+
+def _never(condition: CheckCondition) -> str:
+    """Why no answer fulfils the condition, "" where one may."""
+    compared, value = condition.operator, condition.value
+    match condition.kind:
+        case ConditionKind.STATUS if not statuses_of(condition):
+            return _of_status(condition)
+        case ConditionKind.LATENCY if compared in _BELOW and value == 0:
+            return "every answer takes some time"
+        case ConditionKind.SIZE if compared == "<" and value == 0:
+            return "no body has less than 0 bytes"
+        case ConditionKind.CERTIFICATE if compared in _BELOW and value == 0:
+            return "with a certificate that has expired there is no answer"
+        case ConditionKind.JSON if json_subject(condition.subject)[0] and _below_nothing(compared, value):
+            return "no length is below 0"
+        case _:
+            return ""
+
+
+def _of_status(condition: CheckCondition) -> str:
+    ranges: Any = condition.value
+    if condition.operator == "!=":
+        return "it leaves no status over"
+    backwards = next((f"{low}-{high}" for low, high in ranges if high < low), None)
+    return f"{backwards} ends before it begins" if backwards else "a status is 200 to 599"
+
+
+def _below_nothing(compared: str, value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return value < 0 if compared in {"==", "<="} else value <= 0 and compared == "<"
