@@ -379,7 +379,6 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
 @asynccontextmanager
 async def _with_sandbox(settings: Settings, echo: Echo) -> AsyncIterator[Settings]:
     """Settings that point at the sandbox: the one that is served already where an endpoint is set, else our own."""
-    from app.sandbox.server import SandboxServer
     from app.sandbox.settings import SandboxSettings
 
     echo("SANDBOX: these data are synthetic; nothing here comes from the Transparency Platform.")
@@ -387,6 +386,8 @@ async def _with_sandbox(settings: Settings, echo: Echo) -> AsyncIterator[Setting
     if "base_url" in entsoe.model_fields_set:
         yield settings if entsoe.token else _pointed_at(settings, str(entsoe.base_url), SandboxSettings().token)
         return
+    from app.sandbox.server import SandboxServer
+
     async with SandboxServer(SandboxSettings()) as server:
         yield _pointed_at(settings, server.url, server.token)
 

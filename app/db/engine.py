@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -10,7 +11,8 @@ from weakref import WeakSet
 
 import asyncpg
 from asyncpg import exceptions as pg
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 OLDEST_SERVER = 16
 IDLE_IN_TRANSACTION = 60.0
 """Seconds; reading is exempt, because whoever reads an export may pause."""
+
+RESTED_SECONDS = 5.0
+"""So long after its last use a connection is trusted: the driver learns of one that the server closes as it happens."""
+_USED_AT = "used_at"
 
 _REMEDY = "see that the server runs and that GRIDKEEPER_DATABASE__URL, if set, is right"
 _POOLER = (
@@ -59,7 +65,7 @@ class Database:
     ) -> None:
         """`patience`: seconds to wait for a free connection, where that is not as long as a statement may last.
 
-        `ping`: ask each connection out of the pool whether it still stands.
+        `ping`: ask a connection out of the pool that has rested whether it still stands.
         """
         self._settings = settings
         self._session = {"default_transaction_read_only": "on"} if readonly else {}
@@ -72,12 +78,13 @@ class Database:
             async_creator=self._connect,
             # Transactions are the driver's own; the engine's would make three questions of each that the pool asks.
             isolation_level="AUTOCOMMIT",
-            pool_pre_ping=ping,
             pool_size=settings.pool_size,
             max_overflow=0,
             # A connection may be busy as long as a statement may last.
             pool_timeout=settings.statement_timeout if patience is None else patience,
         )
+        if ping:
+            _ask_rested_connections(self._engine)
 
     def __repr__(self) -> str:
         return f"Database({self.name})"
@@ -236,6 +243,33 @@ class Database:
                 f"the database at {self.name} failed in the middle of the work: {str(cause) or type(cause).__name__}; "
                 f"{self._remedy(cause)}"
             ) from error
+
+
+def _ask_rested_connections(engine: AsyncEngine) -> None:
+    """Replace connections that were lost; one that has rested is asked first, with a round trip of its own.
+
+    The pool by itself would ask before each use, which is half of what an idle service sends.
+    """
+    dialect: Any = engine.sync_engine.dialect
+    pool = engine.sync_engine.pool
+
+    @event.listens_for(pool, "connect")
+    @event.listens_for(pool, "checkin")
+    def note(_connection: Any, record: Any) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
+    @event.listens_for(pool, "checkout")
+    def look(connection: Any, record: Any, _fairy: Any) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError("the server has closed the connection")
+        if time.monotonic() - record.info[_USED_AT] < RESTED_SECONDS:
+            return
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            if not dialect.is_disconnect(error, connection, None):
+                raise
+            raise InvalidatePoolError("the server does not answer any more") from error
 
 
 def check_server(name: str, major: int, encoding: str) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from app.clock import until_beat
 from app.collection.models import CollectionRun
 from app.db.failures import DRIVER_FAILURES
 from app.errors import DatabaseUnavailable
@@ -72,7 +73,7 @@ class MetricsRecorder:
 
     async def _write_regularly(self) -> None:
         while True:
-            await asyncio.sleep(self._flush_seconds)
+            await asyncio.sleep(until_beat(self._flush_seconds))
             await self.try_flush()
 
     async def try_flush(self) -> bool:

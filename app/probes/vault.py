@@ -6,16 +6,19 @@ import base64
 import os
 import secrets
 from contextlib import suppress
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
 from app.errors import ConfigurationError
 from app.settings import Settings
 from app.settings.probes import SHORTEST_KEY
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 _BEGIN = "sealed1:"
 UNREADABLE = "\x00"
@@ -26,7 +29,14 @@ class Vault:
     """Seals texts with a key and opens them (Fernet: AES-128 in CBC mode under HMAC-SHA256)."""
 
     def __init__(self, key: bytes) -> None:
-        self._fernet = Fernet(base64.urlsafe_b64encode(sha256(b"gridkeeper vault" + key).digest()))
+        self._key = base64.urlsafe_b64encode(sha256(b"gridkeeper vault" + key).digest())
+
+    @cached_property
+    def _fernet(self) -> Fernet:
+        """Loaded with the first secret: the library takes 6 MB, and most services keep none."""
+        from cryptography.fernet import Fernet
+
+        return Fernet(self._key)
 
     @classmethod
     def of(cls, key: SecretStr | None, file: Path) -> Self:
@@ -56,6 +66,8 @@ class Vault:
         """
         if not text.startswith(_BEGIN):
             return text
+        from cryptography.fernet import InvalidToken
+
         try:
             return self._fernet.decrypt(text[len(_BEGIN) :]).decode()
         except InvalidToken:

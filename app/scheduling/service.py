@@ -138,6 +138,11 @@ class SchedulerService:
             self._plan = self._shaped(self._plan_file.load())
         return self._plan
 
+    @property
+    def plan_error(self) -> str:
+        """Why the file of the plan cannot be used as it stands; empty where it can."""
+        return self._plan_error
+
     def status(self) -> SchedulerStatus:
         """The state of this replica at this moment; reads memory only."""
         term = self._term

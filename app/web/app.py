@@ -59,17 +59,13 @@ def create_app(probes: ServiceState, container: Container | None = None) -> Fast
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(probes.metrics.watch_loop(), name="event loop lag")
-        loading = [asyncio.create_task(part.load()) for part in app.state.parts]
         try:
             yield
         finally:
             watching.cancel()
-            for task in loading:
-                task.cancel()
             await probes.database.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.parts = []
     errors.install(app)
     app.state.farewell = container.storage().notices().close if container else None
     if container is not None:
@@ -99,7 +95,6 @@ def add_api(app: FastAPI, container: Container) -> None:
     app.include_router(reference.front_routes())
     app.include_router(reference.reference_router())
     api = LoadedPart("API", lambda: _create_api(container))
-    app.state.parts.append(api)
     app.mount(BASE, api)
     if settings.api.origins:
         app.add_middleware(
@@ -121,7 +116,6 @@ def _create_api(container: Container) -> FastAPI:
 def add_pages(app: FastAPI, container: Container, probes: ServiceState) -> None:
     """The pages for people, for the services of the container."""
     pages = LoadedPart("pages", lambda: _create_pages(container, probes))
-    app.state.parts.append(pages)
     app.router.routes.extend(Route(path, pages) for path in PATHS)
     app.add_exception_handler(HTTPStatus.NOT_FOUND.value, partial(_nothing_here, pages))
 

@@ -42,7 +42,7 @@ def _problems_of(files: RuleBook | ChannelFile | InterfacesFile | ProbeFile) -> 
 def _plan_problems(scheduler: SchedulerService, settings: SchedulerSettings) -> Callable[[], Sequence[Problem]]:
     """What the leader says of the plan's file, which names file, line and field itself."""
 
-    return lambda: [Problem(str(settings.plan_file), 0, "", error)] if (error := scheduler.status().plan_error) else []
+    return lambda: [Problem(str(settings.plan_file), 0, "", error)] if (error := scheduler.plan_error) else []
 
 
 def _unwell(scheduler: SchedulerService, alerts: AlertService, delivery: DeliveryWorker) -> Unwell:

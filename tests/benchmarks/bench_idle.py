@@ -1,9 +1,9 @@
-"""What `gridkeeper serve` costs while nothing is due: python -m tests.benchmarks.bench_idle [SECONDS].
+"""What `gridkeeper serve`, and a `gridkeeper worker`, cost while nothing is due: python -m tests.benchmarks.bench_idle [SECONDS].
 
 Fills an embedded database with 500 series of 60 days, runs the service on it against a sandbox in a process of its
-own, lets it end its first cycle and one analysis of gaps, and then watches it. Prints one JSON line for each figure,
-with its target and the same figure of a Python process that has imported asyncpg, SQLAlchemy and APScheduler, keeps one
-connection open and does nothing. The server counts the statements, in a time of its own, because writing them to its
+own, lets it end its first cycle and one analysis of gaps, and then watches it; then a worker of shared tasks by itself. Prints
+one JSON line for each figure, with its target and the same figure of a Python process that has imported asyncpg,
+SQLAlchemy and APScheduler, keeps one connection open and does nothing. The server counts the statements, in a time of its own, because writing them to its
 log costs. Needs Linux's /proc.
 """
 
@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -185,38 +186,60 @@ def count(log: Path, event: str) -> int:
     return sum(one["event"] == event for one in events(log))
 
 
+class Processes:
+    """What the benchmark begins; `end` ends whatever of it still runs."""
+
+    def __init__(self, around: Mapping[str, str], end: ExitStack) -> None:
+        self._around = dict(around)
+        self._end = end
+
+    def begin(self, *command: str, **options: Any) -> subprocess.Popen[bytes]:
+        around = self._around | options.pop("settings", {})
+        process = self._end.enter_context(subprocess.Popen(command, env=around, **options))
+        self._end.callback(process.send_signal, signal.SIGTERM)
+        return process
+
+    def run(self, *command: str) -> None:
+        subprocess.run(command, env=self._around, check=False, capture_output=True, timeout=PATIENCE)
+
+
 def measure(folder: Path, url: str, seconds: float, end: ExitStack) -> None:
     port, log = free_port(), folder / "serve.log"
-    around = environment(folder, port)
-
-    def begin(*command: str, **options: object) -> int:
-        process = end.enter_context(subprocess.Popen(command, env=around, **options))  # type: ignore[call-overload]  # options of Popen
-        end.callback(process.send_signal, signal.SIGTERM)
-        return int(process.pid)
-
-    begin(*GRIDKEEPER, "sandbox", "--port", str(port), stdout=subprocess.DEVNULL)
+    processes = Processes(environment(folder, port), end)
+    processes.begin(*GRIDKEEPER, "sandbox", "--port", str(port), stdout=subprocess.DEVNULL)
     wait(lambda: listens(port), "the sandbox")
-    service = begin(*GRIDKEEPER, "serve", stderr=end.enter_context(log.open("wb")))
-    reference = begin(sys.executable, "-c", REFERENCE, url, stdout=subprocess.DEVNULL)
+    service = processes.begin(*GRIDKEEPER, "serve", stderr=end.enter_context(log.open("wb")))
+    reference = processes.begin(sys.executable, "-c", REFERENCE, url, stdout=subprocess.DEVNULL).pid
     wait(lambda: count(log, "first_cycle_finished") > 0, "the end of the first cycle")
-    order = (*GRIDKEEPER, "jobs", "run", "gap_analysis")
-    subprocess.run(order, env=around, check=False, capture_output=True, timeout=PATIENCE)
+    processes.run(*GRIDKEEPER, "jobs", "run", "gap_analysis")
     time.sleep(SETTLED)
     jobs = count(log, "job_run")
-    found = watch({"serve": service, "reference": reference}, seconds)
     [server_log] = (folder / "data").rglob("server.log")
-    found["serve"]["statements_per_second"] = statements_per_second(server_log, url, seconds)
-    found["reference"]["statements_per_second"] = 0.0
+
+    def figures(pid: int) -> dict[str, dict[str, float]]:
+        found = watch({"value": pid, "reference": reference}, seconds)
+        found["value"]["statements_per_second"] = statements_per_second(server_log, url, seconds)
+        found["reference"]["statements_per_second"] = 0.0
+        return found
+
+    tell("idle", figures(service.pid), series=AREAS * PER_AREA, jobs_meanwhile=count(log, "job_run") - jobs)
+    service.send_signal(signal.SIGTERM)
+    service.wait(PATIENCE)
+    log = folder / "worker.log"
+    shared = {"GRIDKEEPER_TASKS__BACKEND": "procrastinate"}
+    worker = processes.begin(*GRIDKEEPER, "worker", stderr=end.enter_context(log.open("wb")), settings=shared)
+    wait(lambda: count(log, "worker_started") > 0, "the worker")
+    time.sleep(SETTLED)
+    tell("idle_worker", figures(worker.pid))
+
+
+def tell(name: str, found: Mapping[str, Mapping[str, float]], **more: object) -> None:
+    """One line for each figure, with that of the reference in the same seconds."""
     for figure, target in TARGETS.items():
-        values = {name: round(one[figure], 2) for name, one in found.items()}
-        line = {"bench": f"idle_{figure}", "value": values["serve"], "target": f"< {target:g}"}
-        more = {
-            "reference": values["reference"],
-            "ratio": round(values["serve"] / values["reference"], 2) if values["reference"] else None,
-            "series": AREAS * PER_AREA,
-            "jobs_meanwhile": count(log, "job_run") - jobs,
-        }
-        sys.stdout.write(json.dumps(line | more) + "\n")
+        value, reference = (round(found[of][figure], 2) for of in ("value", "reference"))
+        line = {"bench": f"{name}_{figure}", "value": value, "target": f"< {target:g}", "reference": reference}
+        ratio = round(value / reference, 2) if reference else None
+        sys.stdout.write(json.dumps(line | {"ratio": ratio} | more) + "\n")
 
 
 def main() -> None:

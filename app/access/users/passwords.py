@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 AT_ONCE = 2
 """Each takes 64 MB and some tens of milliseconds of a processor."""
@@ -16,9 +18,15 @@ NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$2MBJPbw18JWRIOmCVPtQKA$1i5UkKCwvFxYeMVT
 class Passwords:
     """Makes and checks digests."""
 
-    def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher()
+    def __init__(self) -> None:
         self._room = asyncio.Semaphore(AT_ONCE)
+
+    @cached_property
+    def _hasher(self) -> PasswordHasher:
+        """Loaded with the first password: a service without users needs none of it."""
+        from argon2 import PasswordHasher
+
+        return PasswordHasher()
 
     async def digest(self, password: str) -> str:
         async with self._room:
@@ -34,6 +42,8 @@ class Passwords:
         return self._hasher.check_needs_rehash(digest)
 
     def _verify(self, digest: str, password: str) -> bool:
+        from argon2.exceptions import InvalidHashError, VerificationError
+
         try:
             self._hasher.verify(digest or NOBODY, password)
         except (VerificationError, InvalidHashError):

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from app.alerting.evaluation.query_rows import MOST_ROWS
 from app.alerting.evaluation.query_runner import PostgresRunner
 from app.alerting.queries import QueryFailed, QueryRow
 from app.alerting.sqlsentinel.databases.dialects import is_postgres
-from app.alerting.sqlsentinel.databases.pool import Databases
 from app.alerting.sqlsentinel.rules import DATABASE_OF_FILE
 from app.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from app.alerting.sqlsentinel.databases.pool import Databases
 
 
 class AnyDatabaseRunner:
@@ -21,7 +25,13 @@ class AnyDatabaseRunner:
     def __init__(self, postgres: PostgresRunner, urls: Callable[[], Mapping[str, str]]) -> None:
         self._postgres = postgres
         self._urls = urls
-        self._others = Databases(most_rows=MOST_ROWS + 1)
+
+    @cached_property
+    def _others(self) -> Databases:
+        """Made with the first rule that asks another kind of database: who has none needs no driver of it."""
+        from app.alerting.sqlsentinel.databases.pool import Databases
+
+        return Databases(most_rows=MOST_ROWS + 1)
 
     async def rows(self, database: str, sql: str, time_out: timedelta, *, shipped: bool = False) -> list[QueryRow]:
         urls = self._urls()
@@ -44,5 +54,6 @@ class AnyDatabaseRunner:
         return await self._postgres.login_warning(database, time_out)
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._others.close)
+        if "_others" in vars(self):
+            await asyncio.to_thread(self._others.close)
         await self._postgres.close()

@@ -157,6 +157,7 @@ class InterfaceRunner:
 
     async def _renew(self, config: InterfacesConfig) -> None:
         """Hold on for longer; what was found is written before a shard goes to somebody else."""
+        self._leases.idle = not config.services
         if not self._leases.due:
             return
         try:

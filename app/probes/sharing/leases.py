@@ -13,6 +13,8 @@ LASTS = timedelta(seconds=9)
 """How long shards are held without a word; with a round of the others they have moved within 15 seconds."""
 RENEWED = 2 / 9
 """After this part of the time they are renewed."""
+IDLE_LASTS = 2.9
+"""So many times as long the shards of a process are held that is alone and has nothing to probe: nobody waits for them."""
 WORKER = "worker "
 """What the name of a holder begins with that leaves the first shard to others."""
 MARGIN = 1 / 6
@@ -32,12 +34,14 @@ class ShardLeases:
     ) -> None:
         self._rows = rows
         self.holder = holder
-        self._lasts = lasts
+        self._shortest = lasts
         self._monotonic = monotonic
         self._held: frozenset[int] = frozenset()
         self._until = self._renewed_at = float("-inf")
         self.alone = False
         """Whether no other process took part when they were renewed last."""
+        self.idle = False
+        """Whether nothing of them is to be probed; whoever probes says so before it renews."""
         self.leaving: frozenset[int] = frozenset()
         """Held beyond a fair share: nothing of them is begun, and they go once nothing of them is under way."""
 
@@ -56,15 +60,19 @@ class ShardLeases:
         return 0 in self.held
 
     @property
+    def _lasts(self) -> timedelta:
+        return self._shortest * IDLE_LASTS if self.idle and self.alone else self._shortest
+
+    @property
     def due(self) -> bool:
         return self._monotonic() - self._renewed_at >= self._lasts.total_seconds() * RENEWED
 
     async def renew(self, busy: Collection[int]) -> None:
         """Hold on for longer; shards of which something is under way (`busy`) are not let go yet."""
-        begun = self._monotonic()
+        begun, lasts = self._monotonic(), self._lasts
         self._renewed_at = begun
-        found = await self._rows.renew(self.holder, self._lasts, let_go=self.leaving - set(busy))
-        self._held, self._until = found.shards, begun + self._lasts.total_seconds() * (1 - MARGIN)
+        found = await self._rows.renew(self.holder, lasts, let_go=self.leaving - set(busy))
+        self._held, self._until = found.shards, begun + lasts.total_seconds() * (1 - MARGIN)
         self.alone = found.most == SHARDS
         beyond = max(0, len(found.shards) - found.most)
         # Those that were to leave already leave first.
@@ -85,6 +93,15 @@ class SeveralLeases:
     @property
     def held(self) -> frozenset[int]:
         return frozenset(number * SHARDS + shard for number, one in enumerate(self._kinds) for shard in one.held)
+
+    @property
+    def idle(self) -> bool:
+        return all(one.idle for one in self._kinds)
+
+    @idle.setter
+    def idle(self, idle: bool) -> None:
+        for one in self._kinds:
+            one.idle = idle
 
     @property
     def due(self) -> bool:

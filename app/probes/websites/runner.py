@@ -54,6 +54,8 @@ class WebsiteChecker(Protocol):
 class Leases(Protocol):
     """The parts of the websites that this process checks."""
 
+    idle: bool
+
     @property
     def held(self) -> frozenset[int]: ...
 
@@ -160,6 +162,7 @@ class WebsiteRunner:
                 self._read_all = True  # notices may have been lost
         if not self._leases.held:
             self._forget_all()
+        self._leases.idle = not self._websites
         if self._leases.due:
             await self._leases.renew({self._busy[number] for number in self._under_way})
         await self._follow_shards(self._leases.held)

@@ -24,8 +24,11 @@ from app.tasks.shared.sql import TASK
 
 CONNECT_TIMEOUT = 5
 LARGEST_POOL = 4
-POLL_SECONDS = 5.0
+POLL_SECONDS = 15.0
 """Between two looks for tasks in case a notice was lost."""
+HEARTBEAT_SECONDS = 20.0
+"""Between two of the library's own signs of life, which takes for dead who gave none for 30: others are sent for its workers
+with those of their process (`TaskQueue.beat`)."""
 ABORT_SECONDS = 2.0
 AGAIN_SECONDS = 0.5
 """Between two attempts to say that a task has ended."""
@@ -118,6 +121,7 @@ def workers_of(app: procrastinate.App, role: WorkerRole, share: float, grace: fl
             concurrency=concurrency,
             fetch_job_polling_interval=POLL_SECONDS,
             abort_job_polling_interval=ABORT_SECONDS,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
             shutdown_graceful_timeout=grace,
             delete_jobs="always",
             install_signal_handlers=False,

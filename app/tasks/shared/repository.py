@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from app.db.migrate import check_schema
-from app.db.queue.schema import SCHEMA, check_queue_schema
+from asyncpg import UndefinedTableError
+
+from app.db.migrate import check_schema, revisions
+from app.db.queue.schema import SCHEMA, check_queue_schema, shipped_migrations
 from app.db.retention import erase, rows_changed
 from app.errors import NotFound
 from app.tasks.backend import Task
@@ -19,7 +21,7 @@ from app.tasks.shared.models import PROBES, QUEUES, QueueState, WorkerCounts, Wo
 if TYPE_CHECKING:
     import procrastinate
 
-    from app.db.engine import Database
+    from app.db.engine import Connection, Database
 
 
 class TaskQueue:
@@ -83,12 +85,24 @@ class WorkerRegistry:
         self._database = database
         self._history_days = history_days
         self._silent_after = silent_after
+        self._checked = False
 
     async def check(self) -> None:
-        """SchemaMismatch unless both schemas are those of this program."""
+        """SchemaMismatch unless both schemas are those of this program; where they were, one statement looks again."""
         async with self._database.connection() as connection:
+            if self._checked and await self._still_ours(connection):
+                return
             await check_schema(connection)
             await check_queue_schema(connection)
+        self._checked = True
+
+    @staticmethod
+    async def _still_ours(connection: Connection) -> bool:
+        try:
+            found = await connection.fetchval(sql.SCHEMAS_HOLD, revisions()[-1], shipped_migrations()[-1])
+        except UndefinedTableError:
+            return False
+        return bool(found)
 
     async def beat(self, role: WorkerRole, counts: WorkerCounts) -> bool:
         """A sign of life; whether somebody wants this worker to end."""

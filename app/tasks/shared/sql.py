@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from app.db.migrate import VERSION_TABLE
+from app.db.queue.schema import SCHEMA
 from app.db.retention import Mechanism, Retention
 
 SILENT_KEPT = timedelta(days=1)
@@ -107,6 +109,12 @@ BEAT_IN_QUEUE = """
 """
 
 _ALIVE = "heartbeat_at > clock_timestamp() - make_interval(secs => $1)"
+
+SCHEMAS_HOLD = f"""
+    select
+        exists (select from {VERSION_TABLE} where version_num = $1)
+        and exists (select from {SCHEMA}.installed where migration = $2)
+"""  # noqa: S608  constants
 
 # Beside the rows of workers, over our own connections: within a transaction that names the schema.
 BEAT = """

@@ -1,4 +1,7 @@
-"""Parts of the HTTP side that are loaded beside the running service: their routes take a while that no start should wait for."""
+"""Parts of the HTTP side that are loaded when somebody first asks them: a service that nobody looks at is 12 MB smaller.
+
+Loading takes most of a second, beside the running service, in a thread.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,12 @@ from starlette.types import Receive, Scope, Send
 # FastAPI ignores it while it builds routes; a thread that does the same beside it takes that back too early.
 warnings.filterwarnings("ignore", message="The 'alias' attribute with value")
 
-LOAD_AFTER = 2.0
-"""Seconds after the start, unless somebody asks before."""
-
 _ONE_AT_A_TIME = threading.Lock()
 """Parts share models, and two threads that build one at once fail."""
 
 
 class LoadedPart:
-    """Stands for a part; whoever asks before it is loaded waits until it is."""
+    """Stands for a part; who asks first waits until it is loaded, and so do all who come meanwhile."""
 
     def __init__(self, name: str, create: Callable[[], FastAPI]) -> None:
         self._name = name
@@ -32,11 +32,6 @@ class LoadedPart:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         part = await asyncio.shield(self._begun())
         await part(scope, receive, send)
-
-    async def load(self) -> None:
-        """Load it a moment after the start."""
-        await asyncio.sleep(LOAD_AFTER)
-        await self._begun()
 
     def _begun(self) -> asyncio.Task[FastAPI]:
         if self._loading is None or (self._loading.done() and self._loading.exception() is not None):

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from typing import Any
 
 import asyncpg
 import psycopg
@@ -178,14 +179,40 @@ async def test_a_copy_into_a_database_that_dies_does_not_wait_for_ever(empty_dat
                 await copying
 
 
-async def test_a_connection_that_died_in_the_pool_is_replaced(empty_database_url: str) -> None:
+async def test_a_connection_that_died_in_the_pool_is_replaced(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with opened(empty_database_url) as database, opened(empty_database_url) as executioner:
-        async with database.connection() as connection:
-            victim = await connection.fetchval("select pg_backend_pid()")
-        async with executioner.connection() as other:
-            await other.fetchval("select pg_terminate_backend($1, 5000)", victim)
-        async with database.connection() as connection:
-            assert await connection.fetchval("select pg_backend_pid()") != victim
+        asked = pings_of(database, monkeypatch)
+        for rested in (5.0, 0.0):
+            async with database.connection() as connection:
+                victim = await connection.fetchval("select pg_backend_pid()")
+                ended = asyncio.Event()
+                connection.add_termination_listener(lambda _, ended=ended: ended.set())
+            assert not asked  # it was used a moment ago
+            async with executioner.connection() as other:
+                await other.fetchval("select pg_terminate_backend($1, 5000)", victim)
+            if rested:
+                await ended.wait()
+            monkeypatch.setattr("app.db.engine.RESTED_SECONDS", rested)
+            async with database.connection() as connection:
+                assert await connection.fetchval("select pg_backend_pid()") != victim
+        assert len(asked) <= 1  # none where the end of the connection was heard of before
+        async with database.connection():
+            assert asked
+
+
+def pings_of(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Every connection whose server is asked whether it is there, from now on."""
+    dialect, asked = database.engine.sync_engine.dialect, list[object]()
+    ping = dialect.do_ping
+
+    def ask(connection: Any) -> bool:
+        asked.append(connection)
+        return bool(ping(connection))
+
+    monkeypatch.setattr(dialect, "do_ping", ask)
+    return asked
 
 
 async def test_a_statement_that_takes_too_long_ends_with_its_reason(empty_database_url: str) -> None:

@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -15,12 +14,10 @@ from enum import Enum
 from pathlib import Path
 from typing import ClassVar
 
-import aiosmtplib
 from pydantic import SecretStr
 
 from app.alerting.delivery.channels.base import ChannelResponse, Common, DeliveryStatus, HttpSender, Part, part_key
 from app.alerting.delivery.channels.mail_headers import MAIL_POLICY
-from app.alerting.delivery.channels.smtp import Login, Replies, Server, all_of, session, transfer
 from app.alerting.delivery.messages import (
     LONGEST_CONTENT,
     PLAIN,
@@ -46,10 +43,6 @@ _HOST_NAME = re.compile(
     r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
     r"|\[(\d{1,3}(\.\d{1,3}){3}|IPv6:[0-9A-Fa-f:.]+)\]"
 )
-_HELLO_REMEDY = "see `hello`, `username` and `security` of the channel"
-_CLOSING = 421
-GREYLISTED = timedelta(seconds=60)
-"""What asks to come back later seldom says when; most want a minute."""
 
 
 class Security(Enum):
@@ -139,20 +132,18 @@ class EmailChannel:
         to = [address for address in part.extra["to"] if address not in done]
         if not to:
             return ChannelResponse(DeliveryStatus.SENT, "everybody has it")
-        try:
-            return _judge(await self._deliver(part, to, outlet))
-        except aiosmtplib.SMTPException as error:
-            return _failure(error)
+        # Loaded with the first mail: most services send none.
+        from app.alerting.delivery.channels.smtp import Login, Server
+        from app.alerting.delivery.channels.smtp_answers import judged
 
-    async def _deliver(self, part: Part, to: Sequence[str], outlet: HttpSender) -> Replies:
+        content = self.mail(part).as_bytes()
         connection = await connect(
             self.host, self.port, allow_link_local=self.common.allow_link_local, seconds=outlet.timeout
         )
         certificates = None if self.security is Security.NONE else self._certificates()
         server = Server(self.host, self.port, self.security.value, certificates, outlet.mail_patience)
         login = Login(self.hello or own_name(self.sender), self.username, self.password)
-        async with session(server, login, connection) as client:
-            return await transfer(client, self.sender, to, self.mail(part).as_bytes(), outlet.mail_patience)
+        return await judged(server, login, connection, self.sender, to, content=content)
 
     def _certificates(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
@@ -166,48 +157,6 @@ def own_name(sender: str) -> str:
 
 def is_host_name(text: str) -> bool:
     return _HOST_NAME.fullmatch(text) is not None
-
-
-def _failure(error: aiosmtplib.SMTPException) -> ChannelResponse:
-    """What a failure that concerns the whole mail means."""
-    if isinstance(error, aiosmtplib.SMTPNotSupported):
-        return ChannelResponse(DeliveryStatus.DISABLED, f"{error}; see `security` of the channel")
-    if not isinstance(error, aiosmtplib.SMTPResponseException):
-        return ChannelResponse(DeliveryStatus.RETRY, str(error) or type(error).__name__)
-    text, final = f"{error.code} {error.message}", error.code >= 500
-    if error.code == _CLOSING:
-        return ChannelResponse(DeliveryStatus.RETRY, f"the server closes the connection: {text}", error.code)
-    for kind, what, remedy in _ABOUT_THE_CHANNEL:
-        if isinstance(error, kind):
-            verdict = DeliveryStatus.DISABLED if final and not remedy else DeliveryStatus.RETRY
-            return ChannelResponse(verdict, f"the server refuses {what}: {text}{remedy}", error.code)
-    # A refusal at the greeting is about us, not about this mail, and may pass.
-    final = final and isinstance(error, aiosmtplib.SMTPDataError)
-    return ChannelResponse(DeliveryStatus.REFUSED if final else DeliveryStatus.RETRY, text, error.code)
-
-
-_ABOUT_THE_CHANNEL = (
-    (aiosmtplib.SMTPAuthenticationError, "the login", ""),
-    (aiosmtplib.SMTPSenderRefused, "the sender", ""),
-    (aiosmtplib.SMTPHeloError, "our greeting", f"; {_HELLO_REMEDY}"),
-)
-
-
-def _judge(replies: Replies) -> ChannelResponse:
-    """What the server's word about each recipient means together."""
-    not_reached = all_of(replies.later, replies.refused)
-    taken, refused = tuple(replies.taken), replies.refused
-    said = "; ".join([replies.text, *not_reached] if taken else not_reached)
-    if replies.unwanted:
-        why = "; ".join(all_of(replies.unwanted))
-        return ChannelResponse(
-            DeliveryStatus.RETRY, f"the server refuses us, not the recipients: {why}; {_HELLO_REMEDY}", 550
-        )
-    if replies.later:
-        return ChannelResponse(DeliveryStatus.RETRY, said, 451, GREYLISTED, taken, refused, postponed=True)
-    if taken:
-        return ChannelResponse(DeliveryStatus.SENT, said, 250, delivered=taken, refused=refused)
-    return ChannelResponse(DeliveryStatus.REFUSED, said, 550, refused=refused)
 
 
 def _pages(message: Message, count: int) -> list[str]:

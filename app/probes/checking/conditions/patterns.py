@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import re2
-
 from app.errors import ConfigurationError
 from app.mistakes import pattern_fault
 
@@ -20,6 +18,8 @@ _MEMORY = 8 << 20
 @lru_cache(maxsize=4096)
 def parse_pattern(pattern: str, *, captures: bool = False) -> Any:
     """The compiled pattern; ConfigurationError with the reason where it cannot be used. Its groups count only on wish."""
+    import re2
+
     if len(pattern) > LONGEST_SEARCH:
         raise ConfigurationError(f"the pattern has {len(pattern)} characters; {LONGEST_SEARCH} are allowed")
     options = re2.Options()
