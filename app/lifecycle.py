@@ -291,15 +291,16 @@ async def _taking_tasks(container: Container, role: WorkerRole | None) -> AsyncI
     taken = tasks_of(container, role)
     for kind, handler in taken.handlers.items():
         backend.bind(kind, handler)
-    beats = [asyncio.ensure_future(keep()) for keep in taken.keepers]
-    try:
-        with sign_of_life(role.name):
-            async with backend:
-                yield backend
-    finally:
-        for beat in beats:
-            beat.cancel()
-        await asyncio.gather(*beats, return_exceptions=True)
+    # A lease that nobody renews any more has everything done twice: what keeps them ends the process with itself.
+    with sign_of_life(role.name):
+        async with asyncio.TaskGroup() as keeping:
+            beats = [keeping.create_task(keep()) for keep in taken.keepers]
+            try:
+                async with backend:
+                    yield backend
+            finally:
+                for beat in beats:
+                    beat.cancel()
 
 
 async def _share_work(container: Container, stop: asyncio.Event, *, backfills: bool) -> None:

@@ -137,6 +137,10 @@ def queue_failures() -> Iterator[None]:
         yield
     except (exceptions.ConnectorException, psycopg.OperationalError) as error:
         reason = error.__cause__ or error
+        if isinstance(reason, psycopg.errors.ForeignKeyViolation):
+            raise DatabaseUnavailable(
+                "the queue has forgotten this worker, which gave no sign of life for long; it begins anew"
+            ) from error
         if not isinstance(reason, psycopg.OperationalError | psycopg.InterfaceError):
             raise
         raise DatabaseUnavailable(f"the queue of shared tasks cannot be reached: {reason}") from error

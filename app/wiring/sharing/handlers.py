@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -23,7 +23,7 @@ class TakenTasks:
     """The handlers by kind of task, and what keeps their leases."""
 
     handlers: Mapping[str, TaskHandler]
-    keepers: tuple[Callable[[], Awaitable[None]], ...]
+    keepers: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
 
 
 def tasks_of(container: Container, role: WorkerRole) -> TakenTasks:
@@ -33,7 +33,7 @@ def tasks_of(container: Container, role: WorkerRole) -> TakenTasks:
     from app.tasks.work_items.runner import KIND as WORK
 
     handlers: dict[str, TaskHandler] = {}
-    keepers: list[Callable[[], Awaitable[None]]] = []
+    keepers: list[Callable[[], Coroutine[Any, Any, None]]] = []
     if role.takes(Priority.LIVE, Priority.GAP, Priority.BACKFILL):
         backfills, windows = container.tasks().backfill_windows(), container.tasks().windows()
         handlers |= {BACKFILL: backfills.run_one, WINDOW: windows.run_one}

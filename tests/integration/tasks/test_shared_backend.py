@@ -75,6 +75,20 @@ async def test_the_end_of_a_task_is_told_again_where_the_database_was_away(
     assert (gates.ended, backend.stats().done) == (["l1"], 1)
 
 
+async def test_a_worker_that_the_queue_has_forgotten_begins_anew(database: Database) -> None:
+    """As after it was frozen for longer than it may be silent, and another worker began meanwhile."""
+    work, workers = Gates(), f"{SCHEMA}.procrastinate_workers"
+    work.open("l1")
+    async with shared_backend(database, 1) as backend, asyncio.timeout(30):
+        backend.bind("work", work)
+        while not await value(database, f"select count(*) from {workers}"):  # noqa: ASYNC110  rows tell nobody
+            await asyncio.sleep(0.02)
+        async with database.connection() as connection:
+            await connection.execute(f"delete from {workers}")
+        await backend.submit_many(tasks("l1"))
+        await work.until(lambda: work.ended == ["l1"])
+
+
 async def test_two_processes_share_tasks_and_leave_an_empty_queue(database: Database) -> None:
     one, two = Gates(), Gates()
     keys = [f"g{number}" for number in range(40)]
