@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -42,7 +43,8 @@ _ALERTING = """
             select count(*) from notifications
             where status = 'failed' and ended_at > clock_timestamp() - interval '1 day'
         ) as failed,
-        array(select channel from channel_states where disabled_at is not null order by channel) as disabled
+        array(select channel from channel_states where disabled_at is not null order by channel) as disabled,
+        (select json_agg(json_build_array(channel, verdict, attempts)) from delivery_totals)::text as attempted
 """
 
 T = TypeVar("T")
@@ -58,12 +60,16 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class AlertCounts:
-    """Alerts that fire, messages that wait, those that failed within a day, and channels that take none."""
+    """Alerts that fire, messages that wait, those that failed within a day, and channels that take none.
+
+    And how often all processes tried a message, by channel and what came of it.
+    """
 
     firing: int = 0
     waiting: int = 0
     failed: int = 0
     disabled: tuple[str, ...] = ()
+    attempted: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.firing} firing, {self.waiting} messages waiting"
@@ -209,7 +215,10 @@ class DatabaseHealthCheck:
     @staticmethod
     async def _alerts(connection: Connection) -> AlertCounts:
         row = await connection.fetchrow(_ALERTING)
-        return AlertCounts() if row is None else AlertCounts(**{**row, "disabled": tuple(row["disabled"])})
+        if row is None:
+            return AlertCounts()
+        attempted = {(channel, verdict): number for channel, verdict, number in json.loads(row["attempted"] or "[]")}
+        return AlertCounts(row["firing"], row["waiting"], row["failed"], tuple(row["disabled"]), attempted)
 
     async def _backlog(self, connection: Connection) -> Backlog:
         row = await connection.fetchrow(_BACKLOG, self._token_id, self._lead)

@@ -182,6 +182,12 @@ class QualityRepository:
                 statements.KEEP_TREND, [(series_id, *astuple(trend), now) for series_id, trend in trends]
             )
 
+    async def scanned_since(self, since: datetime) -> dict[str, int]:
+        """How many series were examined last from then on, and what that has written; whoever did it."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(statements.SCANNED_SINCE, since)
+        return dict(row or {})
+
     async def accept(self, finding_id: int, *, note: str, by: str, now: datetime) -> Finding:
         """The finding, which counts no longer; NotFound and Conflict where there is none, or nothing to accept."""
         async with self._database.transaction() as connection:
@@ -236,10 +242,11 @@ class QualityWriter:
         written = await self._connection.fetchval(statements.KEEP_SCORES, series_id, now, *_score_columns(scores))
         return int(removed) + int(written)
 
-    async def keep_scan(self, scan: Scan, now: datetime) -> None:
+    async def keep_scan(self, scan: Scan, now: datetime, *, findings: int, scores: int) -> None:
+        """What was seen, and how many findings and scores it has changed."""
         await self._connection.execute(
             statements.KEEP_SCAN,
-            scan.series_id, scan.fingerprint, scan.window.start, scan.window.end, scan.known_until, now,
+            scan.series_id, scan.fingerprint, scan.window.start, scan.window.end, scan.known_until, now, scores, findings,
         )  # fmt: skip
 
 

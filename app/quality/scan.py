@@ -183,7 +183,7 @@ class QualityScanner:
             for one in looked:
                 found, scored = await self._keep(writer, one, findings[one.target.series_id], now)
                 report.findings, report.scores = report.findings + found, report.scores + scored
-                await writer.keep_scan(scans[one.target.series_id], now)
+                await writer.keep_scan(scans[one.target.series_id], now, findings=found, scores=scored)
         report.examined += len(changed)
 
     async def _read(

@@ -152,12 +152,24 @@ KEEP_SCORES = f"""
 """  # noqa: S608  names of columns
 
 KEEP_SCAN = """
-    insert into quality_scans (series_id, fingerprint, window_start, window_end, known_until, scanned_at)
-    values ($1, $2, $3, $4, $5, $6)
+    insert into quality_scans (
+        series_id, fingerprint, window_start, window_end, known_until, scanned_at, scores_written, findings_written
+    )
+    values ($1, $2, $3, $4, $5, $6, $7, $8)
     on conflict (series_id) do update
     set
         fingerprint = excluded.fingerprint, window_start = excluded.window_start, window_end = excluded.window_end,
-        known_until = excluded.known_until, scanned_at = excluded.scanned_at
+        known_until = excluded.known_until, scanned_at = excluded.scanned_at,
+        scores_written = excluded.scores_written, findings_written = excluded.findings_written
+"""
+
+SCANNED_SINCE = """
+    select
+        count(*) as examined,
+        coalesce(sum(scores_written), 0) as scores_written,
+        coalesce(sum(findings_written), 0) as findings_written
+    from quality_scans
+    where scanned_at >= $1
 """
 
 LIST_FINDINGS = """

@@ -54,7 +54,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
         history_days=settings.provided.backfill.history_days,
     )
     nightly_quality: providers.Singleton[NightlyQuality] = providers.Singleton(
-        NightlyQuality, quality.repairs, clock, timeout=_scan_timeout, shared=sharing.scan
+        NightlyQuality, quality.repairs, clock, timeout=_scan_timeout, shared=sharing.scan, scanned=quality.rows
     )
     report_mail: providers.Singleton[ReportMail] = providers.Singleton(
         ReportMail, database, reporting.writer, alerting.outbox, clock

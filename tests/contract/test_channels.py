@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from app.alerting.delivery.attempts import attempt
 from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, Part
 from app.alerting.delivery.channels.registry import KINDS
 from app.alerting.delivery.messages import Message, compose
 from app.alerting.delivery.models import DeliveryAttempt
-from app.alerting.delivery.worker import attempt
 from app.alerting.models import Severity
 from app.alerting.outbox.items import Content, item_of
 from tests.support.delivery_factory import (

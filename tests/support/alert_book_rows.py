@@ -263,6 +263,21 @@ def shared_window(state: str, made: str, *, lost: str = "", ended: str = "") -> 
     """
 
 
+def work_item(kind: str, wanted: str, *, lost: str = "WorkerLost", ended: str = "5 minutes") -> str:
+    return f"""
+        insert into work_items (batch_id, kind, position, wanted, state, error_class, ended_at)
+        values (gen_random_uuid(), '{kind}', 1, '{wanted}', 'failed', '{lost}', now() - interval '{ended}')
+    """
+
+
+def message(error: str) -> str:
+    """One that was given up."""
+    return f"""
+        insert into notifications (channel, group_key, severity, created_at, not_before, status, subject, error, ended_at)
+        values ('mail', 'x', 1, now(), now(), 'failed', '[firing] x', '{error}', now())
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """Statements that make a rule fire with these labels, and others that leave it silent."""
@@ -582,12 +597,33 @@ CASES = (
     Case(
         "task_poisoned",
         (shared_window("failed", "1 hour", lost="WorkerLost", ended="5 minutes"),),
-        {"item": "load_actual", "area": AREA},
+        {"queue": "live", "item": "load_actual", "area": AREA},
         (
             shared_window("failed", "1 hour", ended="5 minutes"),
             shared_window("failed", "2 days", lost="WorkerLost", ended="25 hours"),
         ),
         "the first begins at",
+    ),
+    Case(
+        "task_poisoned",
+        (work_item("report", """{"name": "daily", "slot": "2026-05-01T06:00"}"""),),
+        {"queue": "reports"},
+        (work_item("report", "{}", lost="ValueError"),),
+        "report daily of 2026-05-01",
+    ),
+    Case(
+        "task_poisoned",
+        (work_item("quality_portion", """{"ids": [1]}"""),),
+        {"queue": "quality"},
+        (work_item("quality_portion", "{}", ended="25 hours"),),
+        "quality portion",
+    ),
+    Case(
+        "task_poisoned",
+        (message("WorkerLost: 5 processes in a row took it and said nothing more of it"),),
+        {"queue": "deliveries"},
+        (message("tried for 24 h, last: refused"),),
+        "over mail: [firing] x",
     ),
     Case(
         "rule_invalid",

@@ -15,6 +15,9 @@ from app.alerting.delivery.rate_limit import blocked_until, retry_at
 from app.alerting.outbox.items import NotificationItem, delivery_notice
 from app.settings import NotificationSettings
 
+MOST_LOST = 5
+"""After so many that took a message in a row, and said nothing more of it, the message itself is what ends them."""
+
 
 class MessageStep(StrEnum):
     """What a message does next."""
@@ -117,6 +120,18 @@ def postponed(progress: DeliveryProgress, now: datetime, until: datetime) -> Del
     return DeliveryDecision(MessageStep.WAIT, ChannelEffect.NONE, now, progress, again_at=until)
 
 
+def interrupted(progress: DeliveryProgress, now: datetime) -> DeliveryDecision:
+    """Whoever has it stops: another takes it on at once, with the same key."""
+    return DeliveryDecision(MessageStep.RELEASE, ChannelEffect.NONE, now, progress)
+
+
+def poisonous(claim: DeliveryClaim, now: datetime, instead: str = "") -> DeliveryDecision:
+    """A message that takes along whoever sends it is not tried any more; another channel says so."""
+    why = f"WorkerLost: {claim.lost} processes in a row took it and said nothing more of it"
+    failed = DeliveryDecision(MessageStep.FAIL, ChannelEffect.NONE, now, claim.progress, reason=why)
+    return _announced(failed, claim, instead)
+
+
 def nothing_left(progress: DeliveryProgress, now: datetime) -> DeliveryDecision:
     """The channel was set up anew after some parts had arrived, and now makes fewer of the message."""
     attempt = DeliveryAttempt("0/0", now, 0.0, DeliveryStatus.SENT.value, None, "all parts had arrived")
@@ -150,12 +165,15 @@ def _again(claim: DeliveryClaim, result: AttemptResult, chance: float, now: date
 
 def _failed(claim: DeliveryClaim, result: AttemptResult, why: str, instead: str) -> DeliveryDecision:
     """Another channel says so where there is one; what has come here from another has had its second chance."""
-    failed = _decision(MessageStep.FAIL, ChannelEffect.TROUBLED, result, reason=why)
+    return _announced(_decision(MessageStep.FAIL, ChannelEffect.TROUBLED, result, reason=why), claim, instead)
+
+
+def _announced(failed: DeliveryDecision, claim: DeliveryClaim, instead: str) -> DeliveryDecision:
     if claim.moved or not instead:
         return failed
-    text = f"{claim.channel} did not get “{claim.message.subject}”: {why}"
+    text = f"{claim.channel} did not get “{claim.message.subject}”: {failed.reason}"
     labels = {"channel": claim.channel}
-    notice = delivery_notice("delivery_failed", text, result.attempt.at, labels, claim.message.severity)
+    notice = delivery_notice("delivery_failed", text, failed.at, labels, claim.message.severity)
     return replace(failed, instead=instead, notice=notice)
 
 

@@ -40,6 +40,8 @@ class DeliveryClaim:
     progress: DeliveryProgress
     moved: bool = False
     """Another channel could not deliver it."""
+    lost: int = 0
+    """So many in a row took it before and said nothing more of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from app.alerting.delivery import sql
+from app.alerting.delivery import queries, sql
 from app.alerting.delivery.channels.base import part_key
 from app.alerting.delivery.config import ChannelBook
 from app.alerting.delivery.decisions import ChannelEffect, DeliveryDecision, MessageStep
@@ -69,7 +69,7 @@ class DeliveryRepository:
         And whether any message waits at all, be it for a later instant.
         """
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql.WAITING_CHANNELS, now)
+            rows = await connection.fetch(queries.WAITING_CHANNELS, now)
         due = [
             DueChannel(
                 row["channel"],
@@ -143,13 +143,19 @@ class DeliveryRepository:
                 await _block(connection, channel, until)
             return until
 
-    async def apply(self, claim: DeliveryClaim, decision: DeliveryDecision) -> None:
-        """Write what was decided: the attempt, then the message, then the channel, whose row is held for a moment only."""
+    async def apply(self, claim: DeliveryClaim, decision: DeliveryDecision) -> bool:
+        """Write what was decided: the attempt, then the message, then the channel, whose row is held for a moment only.
+
+        False where the claim has run out and another has taken the message: what becomes of it is for that one to say.
+        """
         async with self._database.transaction() as connection:
+            held = bool(await connection.fetchval(sql.HELD, claim.notification_id, self._worker))
             if decision.attempt is not None:
                 await _keep(connection, claim, decision.attempt)
-            await self._apply_to_message(connection, claim, decision)
+            if held:
+                await self._apply_to_message(connection, claim, decision)
             await _apply_to_channel(connection, claim, decision)
+        return held
 
     async def _apply_to_message(self, connection: Connection, claim: DeliveryClaim, decision: DeliveryDecision) -> None:
         mine, subject = (claim.notification_id, self._worker), claim.message.subject
@@ -266,7 +272,7 @@ async def _choose(
 ) -> list[int]:
     """The messages to send next, those that make a digest together; what must not be sent any more is passed over."""
     while True:
-        rows = await connection.fetch(sql.READY, channel, now, *severities)
+        rows = await connection.fetch(queries.READY, channel, now, *severities)
         due = [
             SendableMessage(row["notification_id"], row["whole"], tuple(row["recipients"]), row["severity"] >= CRITICAL)
             for row in rows
@@ -305,6 +311,7 @@ async def _claim_of(connection: Connection, row: asyncpg.Record, sender: Sender)
         replace(message, thread=thread),
         _progress(json.loads(row["progress"])),
         row["moved_from"] is not None,
+        row["lost"],
     )
 
 

@@ -6,11 +6,12 @@ process that has no such channel, or hangs, holds no message up.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection
 from contextlib import suppress
 
-from app.errors import DatabaseUnavailable
+from app.errors import Conflict, DatabaseUnavailable
 from app.tasks.backend import Priority, Task, TaskBackend
 
 KIND = "delivery"
@@ -39,15 +40,26 @@ class LaneSharing:
     def __init__(self, backend: TaskBackend) -> None:
         self._backend = backend
         self._offered: dict[DeliveryLane, float] = {}
+        self._offering: asyncio.Task[None] | None = None
 
-    async def own(self, due: Collection[DeliveryLane]) -> set[DeliveryLane]:
-        """Those of the lanes that this process sends itself; the others are offered."""
+    def own(self, due: Collection[DeliveryLane]) -> set[DeliveryLane]:
+        """Those of the lanes that this process sends itself; the others are offered, and a queue that hangs holds none up."""
         if not (self._backend.opened and self._backend.taken(Priority.DELIVERIES)):
             self._offered.clear()
             return set(due)
         now = time.monotonic()
         self._offered = {lane: self._offered.get(lane, now) for lane in due}
         mine = {lane for lane, since in self._offered.items() if now - since >= PATIENCE[lane[1]]}
-        with suppress(DatabaseUnavailable):  # what nobody hears of stays due, and is sent here
-            await self._backend.submit_many([Task(KIND, lane_key(one), Priority.DELIVERIES) for one in due])
+        if due and (self._offering is None or self._offering.done()):
+            self._offering = asyncio.create_task(self._offer(list(due)), name="delivery lanes")
         return mine
+
+    async def _offer(self, due: Collection[DeliveryLane]) -> None:
+        with suppress(Conflict, DatabaseUnavailable):  # what nobody hears of stays due, and is sent here
+            await self._backend.submit_many([Task(KIND, lane_key(one), Priority.DELIVERIES) for one in due])
+
+    async def close(self) -> None:
+        """End what is under way."""
+        if self._offering is not None:
+            self._offering.cancel()
+            await asyncio.wait([self._offering])

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
+from app.alerting.delivery.attempts import attempt
 from app.alerting.delivery.channels.base import Channel, DeliveryStatus, HttpSender
 from app.alerting.delivery.messages import Message, Sender, compose
-from app.alerting.delivery.worker import attempt
 from app.alerting.outbox.items import Content
 from app.clock import Clock
 from app.settings import Settings

@@ -6,21 +6,26 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
-from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, HttpSender, Outlet, Part
+from app.alerting.delivery.attempts import attempt
+from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, HttpSender, Part
 from app.alerting.delivery.config import LOG, ChannelBook, ChannelFile
 from app.alerting.delivery.decisions import (
+    MOST_LOST,
     ChannelEffect,
     DeliveryRetryPolicy,
     MessageStep,
     decide,
     in_pieces,
+    interrupted,
     nothing_left,
+    poisonous,
     postponed,
 )
 from app.alerting.delivery.models import AttemptResult, DeliveryAttempt, DeliveryClaim, DeliveryProgress, DueChannel
@@ -33,8 +38,6 @@ from app.db.feed.notices import OUTBOX, Notices, Watch, watching
 from app.errors import DatabaseUnavailable
 from app.kit.periodic import pause
 from app.logging import OutageLog
-from app.net.egress_guard import AddressRefused
-from app.net.masking import redacted
 from app.settings import NotificationSettings
 
 SMALLEST_PIECES = 6
@@ -166,19 +169,19 @@ class DeliveryWorker:
         await self._announce(book)
         due_channels, self._any_waits = await self._repository.due_channels(now)
         idle = [one for one in due_channels if (one.name, one.critical) not in self._busy]
-        left = await self._left_to_others(idle, book)
+        left = self._left_to_others(idle, book)
         for due in sorted(idle, key=lambda one: not one.critical):
             lane = (due.name, due.critical)
             if lane not in left and (work := self._work_on(due, book, now)) is not None:
                 self._begin(lane, work)
         self._looked_at = time.monotonic()
 
-    async def _left_to_others(self, idle: Sequence[DueChannel], book: ChannelBook) -> set[DeliveryLane]:
+    def _left_to_others(self, idle: Sequence[DueChannel], book: ChannelBook) -> set[DeliveryLane]:
         """The lanes that others are to send; what is to be routed or handed over is done here."""
         if self._sharing is None:
             return set()
         sent = {(one.name, one.critical) for one in idle if one.name in book.channels and one.disabled is None}
-        return sent - await self._sharing.own(sent)
+        return sent - self._sharing.own(sent)
 
     def _begin(self, lane: DeliveryLane, work: Coroutine[Any, Any, int]) -> asyncio.Task[int]:
         task = asyncio.create_task(self._guarded(lane[0], work))
@@ -218,11 +221,20 @@ class DeliveryWorker:
             if urgent is not None and not critical:
                 await asyncio.wait([urgent], timeout=CRITICAL_FIRST)
             limit, now = channel.common.per_minute, self._clock.now()
+            begun = time.monotonic()
             claim = await self._repository.claim(name, limit, now, critical=critical)
             if claim is None:
                 break
-            sent += await self._deliver(channel, claim, self._file.current())
+            try:
+                sent += await self._deliver(channel, claim, self._file.current(), begun)
+            except asyncio.CancelledError:
+                await asyncio.shield(self._hand_back(claim))
+                raise
         return sent
+
+    async def _hand_back(self, claim: DeliveryClaim) -> None:
+        with suppress(DatabaseUnavailable):  # its claim runs out by itself
+            await self._repository.apply(claim, interrupted(claim.progress, self._clock.now()))
 
     async def _guarded(self, name: str, work: Coroutine[Any, Any, int]) -> int:
         """One channel's work; whatever ends it is logged, and the other channels go on.
@@ -252,13 +264,20 @@ class DeliveryWorker:
         chosen = book.channels.get(instead)
         return instead if chosen is not None and (chosen.kind != LOG or not book.reaches_people) else ""
 
-    async def _deliver(self, channel: Channel, claim: DeliveryClaim, book: ChannelBook) -> int:
-        """Send the parts that have not arrived; gives 1 where the message is complete."""
+    async def _deliver(self, channel: Channel, claim: DeliveryClaim, book: ChannelBook, held_since: float) -> int:
+        """Send the parts that have not arrived; gives 1 where the message is complete.
+
+        A process that was frozen in between sends nothing more of what another has taken over.
+        """
+        if claim.lost >= MOST_LOST:
+            return await self._give_up(channel.common.name, claim, book)
         progress = claim.progress
         rest = channel.parts(claim.message, claim.recipients)[progress.parts :]
         if not rest:
             await self._repository.apply(claim, nothing_left(progress, self._clock.now()))
         for part in rest:
+            if time.monotonic() - held_since >= self._repository.lease.total_seconds():
+                return self._overtaken(claim)
             result = await self._send(channel, claim, part, progress)
             if result is None:
                 return 0
@@ -266,9 +285,23 @@ class DeliveryWorker:
                 await self._record_failure(channel.common.name, claim, result, book)
                 return 0
             decision = decide(claim, result, self._policy, self._clock.now(), last=part is rest[-1])
-            await self._repository.apply(claim, decision)
+            held_since = time.monotonic()
+            if not await self._repository.apply(claim, decision):
+                return self._overtaken(claim)
             progress = decision.progress
         return 1
+
+    def _overtaken(self, claim: DeliveryClaim) -> int:
+        self._log.warning("delivery_lease_lost", channel=claim.channel, subject=claim.message.subject)
+        return 0
+
+    async def _give_up(self, name: str, claim: DeliveryClaim, book: ChannelBook) -> int:
+        """A message that takes along whoever sends it."""
+        instead = self._instead(name, book, await self._repository.disabled_channels())
+        decision = poisonous(claim, self._clock.now(), instead)
+        self._log.error("message_failed", channel=name, subject=claim.message.subject, reason=decision.reason)
+        await self._repository.apply(claim, decision)
+        return 0
 
     async def _send(
         self, channel: Channel, claim: DeliveryClaim, part: Part, progress: DeliveryProgress, depth: int = 0
@@ -290,7 +323,8 @@ class DeliveryWorker:
         if answer.verdict is not DeliveryStatus.TOO_LARGE:
             return result
         for half in channel.halves(part) if depth < SMALLEST_PIECES else []:
-            await self._repository.apply(claim, in_pieces(result))
+            if not await self._repository.apply(claim, in_pieces(result)):
+                return None
             following = await self._send(channel, claim, half, result.progress, depth + 1)
             if following is None or following.response.verdict is not DeliveryStatus.SENT:
                 return following
@@ -358,22 +392,6 @@ class DeliveryWorker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._sharing is not None:
+            await self._sharing.close()
         await self._outlet.close()
-
-
-async def attempt(
-    channel: Outlet, part: Part, done: frozenset[str], outlet: HttpSender, clock: Clock
-) -> tuple[ChannelResponse, DeliveryAttempt]:
-    """One attempt and what came of it, free of secrets; whatever goes wrong is an answer too."""
-    now, begun = clock.now(), time.perf_counter()
-    try:
-        answer = await channel.send(part, outlet, done)
-    except AddressRefused as error:
-        answer = ChannelResponse(DeliveryStatus.DISABLED, str(error))
-    except Exception as error:  # noqa: BLE001  a delivery attempt is a job: its failure is kept, others go on
-        answer = ChannelResponse(DeliveryStatus.RETRY, f"{type(error).__name__}: {error}")
-    secrets = channel.secrets()
-    text = redacted(answer.text, secrets)
-    refused = {address: redacted(why, secrets) for address, why in answer.refused.items()}
-    kept = DeliveryAttempt(part.name, now, time.perf_counter() - begun, answer.verdict.value, answer.status, text)
-    return replace(answer, text=text, refused=refused), kept

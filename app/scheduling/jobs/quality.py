@@ -43,6 +43,12 @@ class SharedPortions(Protocol):
     async def run(self, now: datetime) -> dict[str, int]: ...
 
 
+class ScannedSeries(Protocol):
+    """What is kept of scans, whoever has made them."""
+
+    async def scanned_since(self, since: datetime) -> dict[str, int]: ...
+
+
 class NightlyQuality:
     """Scans all stored series where the event loop of the service never waits for it."""
 
@@ -54,12 +60,14 @@ class NightlyQuality:
         timeout: float,
         command: Sequence[str] = COMMAND,
         shared: SharedPortions | None = None,
+        scanned: ScannedSeries | None = None,
     ) -> None:
         self._repairs = repairs
         self._clock = clock
         self._timeout = timeout
         self._command = command
         self._shared = shared
+        self._scanned = scanned
         self._log = structlog.get_logger()
 
     @job(
@@ -68,9 +76,15 @@ class NightlyQuality:
         title="Scan all stored series, then ask again for what findings doubt",
         selection=False,
     )
-    async def run(self, _ticket: Ticket) -> RunReport:
-        """Scan, then ask again for what is doubted; JobFailed where the process failed or took too long."""
+    async def run(self, ticket: Ticket) -> RunReport:
+        """Scan, then ask again for what is doubted; JobFailed where the process failed or took too long.
+
+        The summary is of the night: what a process did that was killed, or an attempt before this one, is not done again,
+        and counts.
+        """
         figures = await self._figures()
+        night = await self._scanned.scanned_since(ticket.scheduled_for) if self._scanned is not None else {}
+        figures |= {name: max(number, figures[name]) for name, number in night.items()}
         counted = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in figures.items())
         repairs = await self._repairs.run(self._clock.now())
         return RunReport(JobOutcome.SUCCEEDED, f"{counted}; {repairs}")
@@ -97,7 +111,7 @@ class NightlyQuality:
                 raise self._too_long() from None
             except Abandoned as error:
                 self._log.warning("quality_portions_abandoned", reason=str(error), note="a process here does the rest")
-        figures: dict[str, int] = json.loads(await self._scanned())
+        figures: dict[str, int] = json.loads(await self._output())
         return figures
 
     def _too_long(self) -> JobFailed:
@@ -105,7 +119,7 @@ class NightlyQuality:
             f"the scan took longer than {self._timeout:g} s; the next goes on, or raise GRIDKEEPER_QUALITY__SCAN_TIMEOUT"
         )
 
-    async def _scanned(self) -> bytes:
+    async def _output(self) -> bytes:
         """What the process printed; it ends with this job, however that ends."""
         process = await asyncio.create_subprocess_exec(
             *self._command,

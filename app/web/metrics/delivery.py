@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -17,7 +19,7 @@ class DeliveryMetrics:
     ) -> None:
         self._attempts = Counter(
             "gridkeeper_message_attempts",
-            "Attempts at messages to people, by channel and what came of them.",
+            "Attempts of this process at messages to people, by channel and what came of them.",
             ("channel", "verdict"),
             registry=registry,
         )
@@ -41,3 +43,21 @@ class DeliveryMetrics:
         """An attempt has ended."""
         self._attempts.labels(channel, verdict).inc()
         self._seconds.labels(kind).observe(seconds)
+
+
+class DeliveryTotals(Collector):
+    """Attempts of all processes, workers among them, as of the last look at the database."""
+
+    def __init__(self) -> None:
+        self.attempted: Mapping[tuple[str, str], int] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "gridkeeper_deliveries_attempted",
+            "Attempts of all processes at messages to people, by channel and what came of them; take the greatest of "
+            "several `serve`.",
+            labels=("channel", "verdict"),
+        )
+        for labels, attempts in self.attempted.items():
+            family.add_metric(labels, attempts)
+        yield family

@@ -25,7 +25,7 @@ from app.scheduling.jobs.declaration import DECLARED
 from app.scheduling.models import RunEnd, RunTrigger
 from app.scheduling.service import LEADER, SchedulerStatus
 from app.tasks.backend import TaskStats
-from app.web.metrics.delivery import DeliveryMetrics
+from app.web.metrics.delivery import DeliveryMetrics, DeliveryTotals
 from app.web.metrics.tasks import TaskEnds
 
 LAG_SECONDS = 1.0
@@ -256,6 +256,8 @@ class Metrics:
         self._messages_failed = self._gauge(
             "gridkeeper_messages_failed", "Messages to people that were given up within a day."
         )
+        self._delivery_totals = DeliveryTotals()
+        self._registry.register(self._delivery_totals)
         self._channels_disabled = self._gauge(
             "gridkeeper_channels_disabled", "Channels that take no message until a person mends them."
         )
@@ -353,6 +355,8 @@ class Metrics:
         self._messages_waiting.set(alerts.waiting if alerts else float("nan"))
         self._messages_failed.set(alerts.failed if alerts else float("nan"))
         self._channels_disabled.set(len(alerts.disabled) if alerts else float("nan"))
+        if alerts:
+            self._delivery_totals.attempted = alerts.attempted
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics in the format that the reader accepts, and its content type; off the event loop, for it may be long."""

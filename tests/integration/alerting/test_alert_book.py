@@ -22,7 +22,8 @@ TABLES = """
     where schemaname = 'public' and tablename in (
         'collection_runs', 'job_runs', 'scheduler_jobs', 'token_budgets', 'collection_hourly', 'data_lateness', 'gaps',
         'backfills', 'empty_incidents', 'service_metrics', 'rule_problems', 'channel_states', 'rule_states',
-        'websites', 'website_checks', 'website_days', 'website_region_days', 'probe_holders', 'interface_services', 'workers', 'shared_windows'
+        'websites', 'website_checks', 'website_days', 'website_region_days', 'probe_holders', 'interface_services', 'workers', 'shared_windows',
+        'work_items', 'notifications'
     )
 """
 

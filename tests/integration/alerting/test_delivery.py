@@ -503,11 +503,11 @@ class Forgetful(DeliveryRepository):
 
     died = False
 
-    async def apply(self, claim: DeliveryClaim, decision: DeliveryDecision) -> None:
+    async def apply(self, claim: DeliveryClaim, decision: DeliveryDecision) -> bool:
         if not self.died:
             self.died = True
             raise DatabaseUnavailable("the database went away")
-        await super().apply(claim, decision)
+        return await super().apply(claim, decision)
 
 
 async def test_a_message_that_was_sent_but_not_recorded_comes_again_with_its_key(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.alerting.delivery.sql import READY
+from app.alerting.delivery.queries import READY
 from tests.support.delivery_factory import NOW
 from tests.support.store_factory import opened
 

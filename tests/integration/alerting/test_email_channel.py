@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
+from app.alerting.delivery.attempts import attempt
 from app.alerting.delivery.channels.base import ChannelResponse, DeliveryStatus
 from app.alerting.delivery.channels.email import EmailChannel
 from app.alerting.delivery.channels.mail_headers import MAIL_POLICY
 from app.alerting.delivery.messages import compose
-from app.alerting.delivery.worker import attempt
 from app.alerting.models import Severity
 from app.alerting.outbox.items import Content, item_of
 from app.db.engine import Database

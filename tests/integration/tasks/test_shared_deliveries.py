@@ -57,7 +57,27 @@ async def test_a_worker_sends_what_is_due_and_serve_what_nobody_has_sent(
                 assert await serve.deliver(after=3600) == 1
                 await other.worker.close()
         async with LocalBackend(TaskLimits()) as alone:
-            assert await LaneSharing(alone).own([("mail", True)]) == {("mail", True)}
+            assert LaneSharing(alone).own([("mail", True)]) == {("mail", True)}
+
+
+async def test_a_queue_that_hangs_holds_no_message_up(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "PATIENCE", {True: 0.0, False: 0.0})
+    async with (
+        opened(database_url) as database,
+        a_post(database, tmp_path, CHANNELS) as serve,
+        shared_backend(database, name="s") as submits,
+        shared_backend(database, 1, name="w", queues=("deliveries",)),
+    ):
+        await eventually(lambda: submits.taken(Priority.DELIVERIES))
+        serve.worker.share(LaneSharing(submits))
+        await serve.tell(event())
+        async with database.transaction() as connection:
+            await connection.execute("lock table procrastinate.procrastinate_jobs in access exclusive mode")
+            async with asyncio.timeout(10):
+                assert await serve.deliver(after=60) == 1
+        await serve.worker.close()
 
 
 async def _nothing(_key: str) -> None:

@@ -13,12 +13,15 @@ import pytest
 from app.clock import FixedClock
 from app.db.engine import Database
 from app.errors import JobFailed
+from app.lifecycle import work
 from app.scheduling.jobs.quality import NightlyQuality
 from app.scheduling.jobs.quality_portions import SharedScan
+from app.scheduling.models import RunTrigger, Ticket
 from app.settings import Settings
 from app.tasks.backend import Priority
 from app.tasks.local import LocalBackend, TaskLimits
 from app.tasks.shared.backend import SharedBackend
+from app.tasks.shared.models import WorkerRole
 from app.tasks.work_items.models import ItemContent
 from app.tasks.work_items.repository import WorkItemRepository
 from app.tasks.work_items.runner import KIND, WorkItemRunner
@@ -150,10 +153,33 @@ async def test_portions_of_the_nightly_scan_find_what_one_scan_does(database: Da
         for kind, handler in shared.handlers.items():
             runner.bind(kind, handler)
         async with worker(database, runner):
-            job = NightlyQuality(NoRepairs(), FixedClock(NOW), timeout=60, command=("false",), shared=shared)
+            scanned = container.quality().rows()
+            job = NightlyQuality(
+                NoRepairs(), FixedClock(NOW), timeout=60, command=("false",), shared=shared, scanned=scanned
+            )
             figures = await shared.run(NOW)
             assert (figures["series"], figures["examined"], figures["degrading_series"]) == (2, 2, 0)
             assert figures["findings_written"] >= 2
             alone = await container.quality().service().scan_recent(20, NOW)
             assert (alone.series, alone.examined) == (2, 0), "nothing is left for a scan in one process"
             assert await job._figures() == figures | {"examined": 0, "scores_written": 0, "findings_written": 0}
+            # As where the process that asked had been killed: what was done for it counts for the night all the same.
+            ticket = Ticket("quality", "quality", {}, NOW, RunTrigger.CRON)
+            counted = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in figures.items())
+            assert (await job.run(ticket)).summary.startswith(f"{counted}; ")
+            later = replace(ticket, scheduled_for=NOW + timedelta(minutes=1))
+            assert "2 series, 0 examined, 0 scores" in (await job.run(later)).summary
+
+
+async def test_a_worker_whose_leases_nobody_renews_any_more_ends(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def keep(_self: WorkItemRunner) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(WorkItemRunner, "keep_leases", keep)
+    settings = Settings.model_validate(
+        {"database": {"url": database_url}, "tasks": {"backend": "procrastinate", "heartbeat": 0.2, "silent_after": 2}}
+    )
+    with pytest.raises(ZeroDivisionError):
+        await work(settings, print, asyncio.Event(), WorkerRole("w", ("quality",)))

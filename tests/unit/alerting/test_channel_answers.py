@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
+from app.alerting.delivery.attempts import attempt
 from app.alerting.delivery.channels import base
 from app.alerting.delivery.channels.base import Channel, ChannelResponse, DeliveryStatus, HttpAnswer
 from app.alerting.delivery.messages import Sender, compose
-from app.alerting.delivery.worker import attempt
 from app.alerting.outbox.items import item_of
 from app.net import egress_guard as guarded
 from app.net.egress_guard import Endpoint, GuardedClients, connect

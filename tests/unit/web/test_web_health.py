@@ -264,7 +264,7 @@ async def test_alert_tables_that_cannot_be_read_are_a_warning_and_no_number() ->
 
 async def test_metrics_count_alerts_messages_and_channels() -> None:
     service = Service()
-    service.database.state = replace(GOOD, alerts=AlertCounts(3, 2, 4, ("mail",)))
+    service.database.state = replace(GOOD, alerts=AlertCounts(3, 2, 4, ("mail",), {("mail", "sent"): 7}))
     service.metrics.follow_rules(lambda: 1.5)
     async with asking(create_app(service.probes())) as client:
         text = (await client.get("/metrics")).text
@@ -274,6 +274,7 @@ async def test_metrics_count_alerts_messages_and_channels() -> None:
         "gridkeeper_messages_failed 4.0",
         "gridkeeper_channels_disabled 1.0",
         "gridkeeper_alert_evaluation_age_seconds 1.5",
+        'gridkeeper_deliveries_attempted_total{channel="mail",verdict="sent"} 7.0',
     ):
         assert f"\n{line}\n" in text
 

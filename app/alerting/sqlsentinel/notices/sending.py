@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from app.alerting.delivery.attempts import attempt
 from app.alerting.delivery.channels.base import DeliveryStatus, HttpSender
-from app.alerting.delivery.worker import attempt
 from app.alerting.sqlsentinel.models import Compat, SentinelFile
 from app.alerting.sqlsentinel.notices.messages import read_message
 from app.alerting.sqlsentinel.notices.outlets import notice_part, outlet_of
