@@ -101,7 +101,9 @@ class BackfillRepository:
         async with self._database.transaction() as connection:
             if await connection.fetchval(statements.LOCK_OPEN, backfill_id) is None:
                 return None
-            row = await connection.fetchrow(statements.CLAIM, backfill_id, worker, self._patience.lease)
+            row = await connection.fetchrow(
+                statements.CLAIM, backfill_id, worker, self._patience.lease, self._patience.attempts
+            )
         return None if row is None else _claimed(row)
 
     async def extend(self, leases: Collection[UUID]) -> set[UUID]:

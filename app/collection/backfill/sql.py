@@ -88,6 +88,8 @@ CLAIM = f"""
             backfill_id = $1
             and state in ('pending', 'claimed')
             and {CLAIMABLE}
+            -- What took too many workers along is for nobody, also before somebody gives it up.
+            and (state = 'pending' or attempts < $4)
             and (
                 select count(*)
                 from backfill_windows as underway
