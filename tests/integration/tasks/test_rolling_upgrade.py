@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import subprocess
-import sys
 import tarfile
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from io import BytesIO
 from pathlib import Path
 
@@ -19,11 +15,10 @@ import pytest
 from app.db.engine import Database
 from app.sandbox.server import SandboxServer
 from app.sandbox.settings import SandboxSettings
-from app.settings import DatabaseSettings, variables
+from app.settings import DatabaseSettings
+from tests.support.programs import PATIENCE, ROOT, Programs, until, value
 
-ROOT = Path(__file__).parents[3]
 MIGRATIONS = "app/db/migrations/versions"
-PATIENCE = 120.0
 DAYS = 40
 ASKED = (
     *("--area", "NL", "--item", "generation_per_unit"),
@@ -67,50 +62,6 @@ def is_whole(folder: Path) -> bool:
     made = re.findall(r'^revision\b.* = "(\w+)"', text, re.MULTILINE)
     followed = re.findall(r'^down_revision\b.* = "(\w+)"', text, re.MULTILINE)
     return len(set(made)) == len(made) and len(set(made) - set(followed)) == 1
-
-
-class Programs:
-    """Starts the program of a folder, with the same settings everywhere."""
-
-    def __init__(self, settings: Mapping[str, str], logs: Path) -> None:
-        inherited = {name: value for name, value in os.environ.items() if name not in variables()}
-        self._around = inherited | {f"GRIDKEEPER_{name}": value for name, value in settings.items()}
-        self._logs = logs
-
-    @asynccontextmanager
-    async def running(self, folder: Path, *command: str, name: str = "") -> AsyncIterator[Process]:
-        log = self._logs / f"{name or command[0]}.log"
-        with log.open("wb") as sink:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "app", *command, cwd=folder, env=self._around, stdout=sink, stderr=sink
-            )
-        try:
-            yield process
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-
-    async def run(self, folder: Path, *command: str) -> None:
-        async with self.running(folder, *command) as process:
-            assert await asyncio.wait_for(process.wait(), PATIENCE) == 0, self.told(command[0])
-
-    def told(self, name: str) -> str:
-        return (self._logs / f"{name}.log").read_text()[-3000:]
-
-
-async def value(database: Database, statement: str) -> int:
-    async with database.connection() as connection:
-        return int(await connection.fetchval(statement))
-
-
-async def until(holds: Callable[[], Awaitable[bool]], told: Callable[[], str]) -> None:
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while not await holds():  # noqa: ASYNC110  rows tell nobody
-                await asyncio.sleep(0.2)
-    except TimeoutError:
-        pytest.fail(told())
 
 
 @pytest.mark.long
