@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
-from asyncpg.exceptions import DeadlockDetectedError, QueryCanceledError, SerializationError
+from asyncpg.exceptions import DeadlockDetectedError, PostgresError, QueryCanceledError, SerializationError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,7 +34,7 @@ CONNECT_WITHIN = 2.0
 ANSWER_WITHIN = 1.0
 """Seconds for a free connection and for the place in the log: a replica that takes longer is away."""
 HANG_FOR = 5.0
-"""Reads under way on a replica that has answered no look for so long are cut: nobody else would end them."""
+"""Reads under way on a replica that has not answered looks for so long are cut: nobody else would end them."""
 CATCH_UP_WITHIN = 0.5
 """So long a read that must be exact waits for the replica before it goes to the primary."""
 CATCH_UP_EACH = 0.02
@@ -63,7 +63,7 @@ class ReadDatabase(Database):
         self._primary_place: ServerPlace | None = None
         self._log = PrimaryLog(2 * settings.read_max_lag)
         self._state = ReplicaState(self.name, settings.read_max_lag, since=time.monotonic())
-        self._silent_since: float | None = None
+        self._failing_since: float | None = None
         """When a look failed for the first time, since the last one that did not."""
         self._written = float("-inf")
         self._looking: Connection | None = None
@@ -117,7 +117,8 @@ class ReadDatabase(Database):
                     raise
                 self._note_failure(error)
                 if begun:
-                    raise ReplicaLost(f"the replica {self.name} failed in the middle of a read: {error}") from error
+                    said = f"the replica {self.name} failed in the middle of a read ({_said(error)}); read again"
+                    raise ReplicaLost(said) from error
         if found is not None:
             found.primary = True
         async with self._primary.pooled() as pooled:
@@ -162,8 +163,8 @@ class ReadDatabase(Database):
 
     def _pause(self) -> float:
         """A server that has been away for long is asked less often: each time may stand in its log."""
-        silent = 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
-        return min(max(self._look_each, silent / 6), LOOK_AWAY_EACH)
+        away = 0.0 if self._failing_since is None else time.monotonic() - self._failing_since
+        return min(max(self._look_each, away / 6), LOOK_AWAY_EACH)
 
     async def _look(self) -> None:
         try:
@@ -175,11 +176,12 @@ class ReadDatabase(Database):
             replica = await place_of_replica(await self._own_connection(), within=ANSWER_WITHIN)
         except (AppError, *DRIVER_FAILURES) as error:
             self._note_failure(error)
-            self._silent_since = self._silent_since or time.monotonic()
-            if time.monotonic() - self._silent_since > HANG_FOR:
+            self._failing_since = self._failing_since or time.monotonic()
+            refused = isinstance(_cause(error), PostgresError)  # it lives, and may well go on with what is under way
+            if not refused and time.monotonic() - self._failing_since > HANG_FOR:
                 self._cut()
             return
-        self._silent_since = None
+        self._failing_since = None
         if problem := why_not(replica, primary):
             self._become(None, problem)
         else:

@@ -245,8 +245,14 @@ class Metrics:
             "gridkeeper_read_replica_used", "1 while a replica answers reads, 0 while the primary does."
         )
 
+        self._replica_away = self._gauge(
+            "gridkeeper_read_replica_away_seconds",
+            "For how long the primary has answered reads in place of the replica; 0 while that is used, NaN where there is none.",
+        )
+
     def show_read_replica(self, state: ReplicaState | None) -> None:
         """Set the gauges of the replica."""
+        self._replica_away.set(float("nan") if state is None else state.away(time.monotonic()))
         self._replica_lag.set(float("nan") if state is None or state.lag is None else state.lag)
         self._replica_used.set(state is not None and state.used)
 

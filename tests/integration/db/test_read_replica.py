@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
@@ -305,6 +305,12 @@ async def test_what_is_no_replica_of_the_database_answers_nothing(
                     assert not await by_replica(database)
             assert [(one["event"], one["problem"]) for one in logged] == [("read_replica_left", problem)]
         assert replica_of(primary) is None
+        socket = parse_qs(urlsplit(database_url).query)["host"][0]
+        of_all = f"{read_url.replace('host=', f'host={socket},')},5432"
+        async with reads(primary, database_url, of_all) as database:
+            assert await by_replica(database, await caught_up(database)), (
+                "of all servers of a cluster it is the standby"
+            )
         with pytest.raises(ConfigurationError, match="GRIDKEEPER_DATABASE__READ_URL: write # in a password"):
             async with reads(primary, database_url, "postgresql://a:b#c@replica/x"):
                 pass

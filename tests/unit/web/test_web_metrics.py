@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.collection.models import Outcome
 from app.collection.source_health import PlatformCondition, SourceHealth
+from app.db.reading.state import ReplicaState
 from app.db.status import DatabaseState, HealthCheck
 from app.scheduling.models import RunTrigger
 from app.scheduling.service import STANDBY
@@ -150,6 +151,17 @@ def test_of_a_database_that_is_away_only_that_is_shown() -> None:
     metrics = shown(database=DatabaseState(database=HealthCheck(error="gone")))
     assert value(metrics, "database_up") == 0
     assert isnan(value(metrics, "budget_wait_seconds") or 0)
+
+
+def test_a_replica_that_is_not_used_differs_from_none() -> None:
+    metrics = Metrics(SourceHealth())
+    names = [f"read_replica_{name}" for name in ("used", "lag_seconds", "away_seconds")]
+    metrics.show_read_replica(None)
+    assert isnan(value(metrics, "read_replica_away_seconds") or 0)
+    metrics.show_read_replica(ReplicaState("b/x", 30, lag=0.2, problem=""))
+    assert [value(metrics, name) for name in names] == [1, 0.2, 0]
+    metrics.show_read_replica(ReplicaState("b/x", 30, lag=40, problem="it is late", since=float("-inf")))
+    assert [value(metrics, name) for name in names] == [0, 40, float("inf")]
 
 
 def test_queues_and_pressure_are_shown() -> None:
