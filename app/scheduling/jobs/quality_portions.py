@@ -7,7 +7,6 @@ from dataclasses import asdict
 from datetime import datetime
 
 from app.quality.scan import ScanReport
-from app.quality.schemas import NightlyScanResource
 from app.quality.service import QualityService
 from app.quality.trend_service import TrendService
 from app.tasks.backend import Priority
@@ -38,6 +37,8 @@ class SharedScan:
 
     async def run(self, now: datetime) -> dict[str, int]:
         """Have all series scanned and their weeks compared; what it came to, as the command says it."""
+        from app.quality.schemas import NightlyScanResource
+
         at = now.isoformat()
         wanted = [{"ids": ids, "days": self._days, "now": at} for ids in await self._service.portions(self._days, now)]
         report = ScanReport()

@@ -62,7 +62,9 @@ def reference_router() -> APIRouter:
         return Response(_START, media_type="text/javascript")
 
     @routes.api_route("/{name}", methods=READ)
-    async def asset(name: str) -> Response:
+    async def asset(request: Request) -> Response:
+        # For the first parameter that it reads by itself the framework loads models of 3 MB; this part is always there.
+        name = request.path_params["name"]
         if name not in _ASSETS:
             raise NotFound("the reference has no such file; it begins at /api/docs")
         body = await asyncio.to_thread((_folder() / name).read_bytes)

@@ -27,7 +27,8 @@ def runbook_router() -> APIRouter:
         return shown(request, runbook.whole())
 
     @routes.api_route(f"/{runbook.PATH}/{{rule}}", methods=READ)
-    async def section(request: Request, rule: str) -> Response:
+    async def section(request: Request) -> Response:
+        rule = request.path_params["rule"]
         text = runbook.sections().get(rule)
         if text is None:
             raise NotFound("no shipped rule has this name; /runbook has them all")
