@@ -285,6 +285,6 @@ async def test_regions_are_chosen_in_the_form_and_each_is_shown_with_its_vote(ap
         page = await person.page(f"/monitors/websites/{up}")
         seen = page.partition('id="regions"')[2].partition("</table>")[0]
         assert "It is down when 2 of 3 regions say so." in seen
-        assert "1 say down, 2 have no vote." in seen
+        assert "1 says down; 2 have no vote." in seen
         assert re.findall(r'data-key="region-(\w+)"', seen) == ["ap", "eu", "us"]
         assert '<span class="badge bad">down</span>' in seen.partition('data-key="region-us"')[2]

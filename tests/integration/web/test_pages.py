@@ -173,7 +173,7 @@ async def test_the_catalogue_finds_series_by_words_and_names(api: ServedApi) -> 
     async with browser(api) as client:
         for query in ("", "?q=load+france", "?area=FR", "?item=load_actual", "?area=FR&item=load_actual&q="):
             found = (await client.get(f"/data{query}")).text
-            assert '<a href="data/1">load_actual</a>' in found, query
+            assert '<a href="data/1">load actual</a>' in found, query
         for query in ("?q=price", "?q=<script>", "?area=DE_LU"):
             assert "No series is like that" in (await client.get(f"/data{query}")).text
         wrong = await client.get("/data?area=FRR")

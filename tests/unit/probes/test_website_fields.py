@@ -15,6 +15,7 @@ from app.probes.configured import reading
 from app.probes.configured.files import read_drafts, yaml_of
 from app.probes.configured.reading import read_probes
 from app.probes.vault import UNREADABLE, Vault
+from app.probes.websites.addresses import checked_url
 from app.probes.websites.checks import request_of
 from app.probes.websites.models import HIDDEN, SECRETS, WebsiteDraft, with_secrets
 from app.probes.websites.schemas import WebsiteBody, WebsiteChangeBody, WebsiteResource, checked_model
@@ -173,3 +174,9 @@ def test_labels_that_set_limits_are_numbers_that_the_rules_read(
         assert (problem.field, problem.message[: len(label)]) == ("websites.Shop.labels", label)
     kept = replace(DRAFT, labels={label: bad[0]})
     assert WebsiteBody.of(kept).labels == kept.labels, "an export holds what an earlier version let pass"
+
+
+def test_a_host_that_no_resolver_takes_is_refused_where_it_is_written() -> None:
+    assert checked_url(" https://xn--bcher-kva.example/ ") == "https://xn--bcher-kva.example/"
+    with pytest.raises(ConfigurationError, match="the host is no name that can be looked up"):
+        checked_url("https://xn--a.example/")

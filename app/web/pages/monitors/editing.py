@@ -30,7 +30,7 @@ router = page_router()
 
 NEW = WebsiteDraft("https://", "")
 MAINTENANCE = {
-    "name": "", "for": "2h", "from": "", "cron": "", "zone": "Europe/Brussels", "days": "all", "country": "",
+    "name": "", "for": "2h", "from": "now", "cron": "", "zone": "Europe/Brussels", "days": "all", "country": "",
     "website": "", "labels": "", "every": "", "note": "",
 }  # fmt: skip
 """The fields of the form, and what stands in them at first."""
