@@ -105,6 +105,15 @@ class ClaimedWindow:
     attempts: int
 
 
+class WindowEnd(StrEnum):
+    """What came of a window here: nothing (its lease was lost, or there was none), or its end."""
+
+    LOST = "lost"
+    LAST = "last"
+    """No other window of the backfill can be claimed at this moment."""
+    MORE = "more"
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """So many windows of a backfill can be claimed at once."""

@@ -27,6 +27,7 @@ from app.collection.backfill.models import (
     PlannedWindow,
     Reprocess,
     WindowAttempt,
+    WindowEnd,
     WindowState,
 )
 from app.collection.gaps.question_schedule import AskPolicy, answers_that_count
@@ -112,8 +113,8 @@ class BackfillRepository:
             rows = await connection.fetch(statements.WINDOWS.extend, list(leases), self._patience.lease)
         return {row["lease"] for row in rows}
 
-    async def end(self, window: ClaimedWindow, attempt: WindowAttempt) -> bool:
-        """Records the end of the window; False where the lease was lost, and then nothing changes."""
+    async def end(self, window: ClaimedWindow, attempt: WindowAttempt) -> WindowEnd:
+        """Records the end of the window, and tells whether another can be claimed; where the lease was lost nothing changes."""
         async with self._database.transaction() as connection:
             await connection.execute(statements.LOCK, window.backfill_id)
             ended = await connection.fetchval(
@@ -121,12 +122,15 @@ class BackfillRepository:
                 window.window_id, window.lease, attempt.outcome.value, attempt.run_id, attempt.requests,
                 attempt.error_class, attempt.error_message,
             )  # fmt: skip
-            if ended:
-                await connection.execute(statements.ANSWERED, window.backfill_id)
-                await connection.execute(statements.COMPLETE, window.backfill_id)
-        return bool(ended)
+            if not ended:
+                return WindowEnd.LOST
+            await connection.execute(statements.ANSWERED, window.backfill_id)
+            if await connection.fetchval(statements.LEFT, window.backfill_id):
+                return WindowEnd.MORE
+            await connection.execute(statements.COMPLETE, window.backfill_id)
+        return WindowEnd.LAST
 
-    async def retry_later(self, window: ClaimedWindow, attempt: WindowAttempt) -> bool:
+    async def retry_later(self, window: ClaimedWindow, attempt: WindowAttempt) -> WindowEnd:
         """Puts the window back for a later attempt; after several in a row the backfill waits as a whole.
 
         It waits longer after each round of failures, not after each window; and what the source left unanswered while
@@ -148,7 +152,7 @@ class BackfillRepository:
                 if failures >= statements.HOLD_AFTER and counted:
                     pause = self._patience.hold(failures - statements.HOLD_AFTER + 1)
                     await connection.execute(statements.HOLD, window.backfill_id, pause)
-        return bool(returned)
+        return WindowEnd.MORE if returned else WindowEnd.LOST
 
     async def hand_back(self, leases: Collection[UUID]) -> int:
         """Returns windows untried, because their worker stops; the number of those it still held."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from app.clock import until_beat
+from app.collection.backfill.models import WindowEnd
 from app.collection.backfill.watch import BackfillWatch
 from app.collection.backfill.window_runner import WindowRunner
 from app.collection.backfill.worker import KIND, TOPIC
@@ -64,8 +65,8 @@ class SharedWindows:
         self._backend = backend
 
     async def run_one(self, key: str) -> None:
-        """One window of the backfill that the key names; where it was ended here, the next is asked for at once."""
-        if await self._runner.run(int(key.partition(":")[0])):
+        """One window of the backfill that the key names; where it was ended here and another waits, that is asked for at once."""
+        if await self._runner.run(int(key.partition(":")[0])) is WindowEnd.MORE:
             # Where this fails the leader submits it with its next look.
             with suppress(Conflict, DatabaseUnavailable):
                 await self._backend.submit(Task(KIND, key, Priority.BACKFILL))

@@ -48,6 +48,14 @@ COMPLETE = """
         )
 """
 
+# Whether there is something to claim, for who has ended a window: at the end of a backfill there is not.
+LEFT = f"""
+    select exists (
+        select from backfill_windows
+        where backfill_id = $1 and state in ('pending', 'claimed') and {CLAIMABLE}
+    )
+"""  # noqa: S608  constants
+
 ANY_OPEN = f"select exists (select from backfills where {OPEN})"  # noqa: S608  constants
 
 OPENINGS = f"""

@@ -14,6 +14,7 @@ from app.collection.backfill.models import (
     ClaimedWindow,
     WindowAttempt,
     WindowDecision,
+    WindowEnd,
     next_step,
 )
 from app.collection.backfill.repository import BackfillRepository
@@ -61,7 +62,7 @@ class WindowRunner:
         self._leases = HeldLeases(repository.extend, patience.lease, unrenewed)
         self.under_way = self._leases.under_way
 
-    async def run(self, backfill_id: int, on_claimed: Callable[[], None] = lambda: None) -> bool:
+    async def run(self, backfill_id: int, on_claimed: Callable[[], None] = lambda: None) -> WindowEnd:
         """The next window of the backfill, if there is one; whether it was ended here, and the next is worth asking for.
 
         `on_claimed` hears when it is known whether there is one. Who was away so long that others have taken the window
@@ -71,15 +72,15 @@ class WindowRunner:
             window = await claimed(self._repository.claim(backfill_id, self._name), self._hand_back)
         except DatabaseUnavailable as error:
             self._away.met(error)
-            return False
+            return WindowEnd.LOST
         finally:
             on_claimed()
         if window is None:
-            return False
+            return WindowEnd.LOST
         with self._leases.holding(window.lease):
             return await self._collect(window)
 
-    async def _collect(self, window: ClaimedWindow) -> bool:
+    async def _collect(self, window: ClaimedWindow) -> WindowEnd:
         try:
             self._pace.begin()
             run = await self._collection.collect(window.work)
@@ -96,7 +97,7 @@ class WindowRunner:
         except DatabaseUnavailable as error:
             # The lease runs out by itself, and then whoever reaches the database goes on.
             self._log.warning("backfill_window_left", window=str(window.work.window), error=str(error))
-            return False
+            return WindowEnd.LOST
         except Exception as error:
             # The boundary of a job: what fails for a reason of its own must not be claimed again at once, for ever.
             tries_left = window.attempts < self._patience.attempts
@@ -105,16 +106,16 @@ class WindowRunner:
             )
             raise
 
-    async def _return(self, window: ClaimedWindow, attempt: WindowAttempt, verdict: WindowDecision) -> bool:
-        """Record what came of the window, if its lease is still ours; whether it was."""
+    async def _return(self, window: ClaimedWindow, attempt: WindowAttempt, verdict: WindowDecision) -> WindowEnd:
+        """Record what came of the window, if its lease is still ours."""
         if verdict is WindowDecision.REFUSED:
             await self._repository.pause(window.backfill_id, attempt.error_message)
             await self._repository.hand_back([window.lease])
-            return False
+            return WindowEnd.LOST
         record = self._repository.retry_later if verdict is WindowDecision.LATER else self._repository.end
-        if not (ours := await record(window, attempt)):
+        if (end := await record(window, attempt)) is WindowEnd.LOST:
             self._log.warning("backfill_lease_lost", item=window.work.item, window=str(window.work.window))
-        return ours
+        return end
 
     async def _hand_back(self, window: ClaimedWindow) -> None:
         try:

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 
 from app.clock import until_beat
-from app.collection.backfill.models import BackfillRetryPolicy
+from app.collection.backfill.models import BackfillRetryPolicy, WindowEnd
 from app.collection.backfill.repository import BackfillRepository
 from app.collection.backfill.watch import BackfillWatch
 from app.collection.backfill.window_runner import Analyst, Collector, WindowRunner
@@ -118,9 +118,9 @@ class BackfillWorker:
         def claimed() -> None:
             self._asked[backfill_id] -= 1
 
-        found = True
+        end = WindowEnd.MORE
         try:
-            found = await self._runner.run(backfill_id, claimed)
+            end = await self._runner.run(backfill_id, claimed)
         finally:
-            if found:
+            if end is not WindowEnd.LOST:
                 self._wake.set()

@@ -359,17 +359,24 @@ class Late:
         return await self._scene.collection.collect(work)
 
 
-async def test_only_who_ended_a_window_asks_for_the_next(database: Database) -> None:
-    """A process that was away would leave a task that finds nothing, when all the others have ended."""
+async def test_only_who_ended_a_window_asks_for_the_next_where_there_is_one(database: Database) -> None:
+    """Each place of each worker would leave a task that finds nothing at the end, and so would a process that was away."""
     scene = Scene(database)
     assert await scene.start(ten_days(last=1)) == 1
-    collectors: list[tuple[Collector, list[str]]] = [(Late(scene), []), (scene.collection, ["1:7"])]
-    for collector, asked in collectors:
-        backend = Asked()
-        runner = WindowRunner(scene.repository, collector, scene.gaps, scene.patience, BackfillPace(6.0), "me")
-        await scene.rows(LEASES_END)
-        await SharedWindows(runner, backend).run_one("1:7")  # type: ignore[arg-type]  # all that it asks of a backend
-        assert backend.keys == asked
+    assert await asked_after(scene, Late(scene), "1:7") == []
+    assert await asked_after(scene, scene.collection, "1:7") == []
+    assert await scene.start(ten_days(last=2)) == 2
+    assert await asked_after(scene, scene.collection, "2:7") == ["2:7"]
+    assert await asked_after(scene, scene.collection, "2:7") == []
+
+
+async def asked_after(scene: Scene, collector: Collector, key: str) -> list[str]:
+    """The tasks that the run of one submits."""
+    backend = Asked()
+    runner = WindowRunner(scene.repository, collector, scene.gaps, scene.patience, BackfillPace(6.0), "me")
+    await scene.rows(LEASES_END)
+    await SharedWindows(runner, backend).run_one(key)  # type: ignore[arg-type]  # all that it asks of a backend
+    return backend.keys
 
 
 class Asked:
