@@ -3,6 +3,7 @@
 AppError
 ├── ConfigurationError            stop at start and say which setting is wrong and how to mend it
 ├── DatabaseUnavailable           the database cannot be reached or used
+│   ├── ConnectionsRefused        the server has no room for one more connection: wait for one to become free
 │   ├── ReplicaLost               a replica failed in the middle of a read: read again, from the primary
 │   └── SchemaMismatch            the database has another schema version or another origin
 ├── SourceError                   no usable document
@@ -38,6 +39,10 @@ class ConfigurationError(AppError):
 
 class DatabaseUnavailable(AppError):
     """The database cannot be reached, or is not one we can use."""
+
+
+class ConnectionsRefused(DatabaseUnavailable):
+    """The server answers and has no room for one more connection; one that becomes free may be had."""
 
 
 class ReplicaLost(DatabaseUnavailable):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -17,7 +15,7 @@ from app.db.migrate import check_schema, claim_origin, migrate
 from app.db.reading.database import reads_of
 from app.errors import ConfigurationError, DatabaseUnavailable, SchemaMismatch
 from app.settings import Settings
-from app.tasks.memory import MemoryKeeper, lean_memory
+from app.tasks.memory import MemoryKeeper, favour_the_event_loop, lean_memory
 
 if TYPE_CHECKING:
     from app.tasks.shared.backend import SharedBackend
@@ -88,17 +86,6 @@ async def database(
                 if settings.database.port is not None and not readonly:
                     await admit_logins(connection, settings.data_dir)
         yield opened
-
-
-def favour_the_event_loop() -> None:
-    """Answers are read in threads beside it: measured, this takes its longest stall from 94 ms to 27 ms.
-
-    Threads hand over the interpreter after 1 ms instead of 5, and the garbage collector leaves alone what the start has
-    loaded: it stays to the end, and a full collection over it holds the event loop up for 150 ms.
-    """
-    sys.setswitchinterval(0.001)
-    gc.collect()
-    gc.freeze()
 
 
 @asynccontextmanager
@@ -340,26 +327,39 @@ async def _until_ended(backend: SharedBackend, stop: asyncio.Event) -> None:
         stopped.cancel()
 
 
-async def work(settings: Settings, echo: Echo, stop: asyncio.Event, role: WorkerRole) -> None:
+async def work(
+    settings: Settings,
+    echo: Echo,
+    stop: asyncio.Event,
+    role: WorkerRole,
+    begun: Callable[[Container], Awaitable[None]] | None = None,
+) -> None:
     """Run shared tasks until `stop` is set or somebody drains this worker; what is under way then ends or is handed back.
 
-    SchemaMismatch where a newer version has taken over the database.
+    `begun` is called when it takes tasks. SchemaMismatch where a newer version has taken over the database, Conflict
+    where another process has its name.
     """
     lean_memory()
     if settings.tasks.backend == "local":
         raise ConfigurationError(NOT_SHARED)
+    from app.collection.life_signs import lives_here
     from app.tasks.backend import Priority
+    from app.tasks.shared.naming import claim_name
     from app.wiring.sharing.handlers import parts_of
 
     asks = role.takes(Priority.LIVE, Priority.GAP, Priority.BACKFILL)
     async with collecting(settings, echo, asks=asks) as container:
         ended = asyncio.Event()
+        container.tasks().name.override(role.name)
         try:
+            await claim_name(container.tasks().registry(), role.name, settings.tasks, lives_here, stop)
             async with asyncio.TaskGroup() as group:
                 for part in parts_of(container, role):
                     group.create_task(part.run(ended))
                 try:
                     async with _taking_tasks(container, role) as backend:
+                        if begun is not None:
+                            await begun(container)
                         await _until_ended(backend, stop)
                 finally:
                     ended.set()

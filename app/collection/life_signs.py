@@ -43,12 +43,23 @@ def sign_of_life(worker: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         structlog.get_logger().debug("life_sign_failed", worker=worker, error=str(error))
+        if lock is not None:
+            os.close(lock)  # another's, which stays as it is
+            lock = None
     try:
         yield
     finally:
         if lock is not None:
             _file(folder, worker).unlink(missing_ok=True)
             os.close(lock)
+
+
+def lives_here(worker: str) -> bool | None:
+    """Whether the worker runs on this machine; None where it has left no trace."""
+    folder = _folder()
+    if not folder.is_dir() or not _ours(folder) or not _file(folder, worker).exists():
+        return None
+    return not _abandoned(_file(folder, worker))
 
 
 def dead_workers(names: Collection[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal, cast
 from weakref import WeakSet
 
@@ -17,14 +17,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.db.address import DatabaseAddress
-from app.db.failures import DRIVER_FAILURES
-from app.errors import ConfigurationError, DatabaseUnavailable
+from app.db.failures import DRIVER_FAILURES, Admission, connect_failure, refuses_connections
+from app.errors import ConfigurationError, ConnectionsRefused, DatabaseUnavailable
 from app.settings import DatabaseSettings
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 
 OLDEST_SERVER = 16
+WAIT_FOR_ROOM = 30.0
+"""Seconds that work waits while the server takes no further connection; what comes first, the start, does not wait."""
 IDLE_IN_TRANSACTION = 60.0
 """Seconds; reading is exempt, because whoever reads an export may pause."""
 
@@ -73,6 +75,10 @@ class Database:
         self._opened: WeakSet[Connection] = WeakSet()
         self._shunned: WeakSet[Connection] = WeakSet()
         """Connections from before a server was found to be no longer the right one: after a failover, the one demoted."""
+        # A connection may be busy as long as a statement may last.
+        self._patience = settings.statement_timeout if patience is None else patience
+        self._admission = Admission()
+        self._started_up = False
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=self._connect,
@@ -80,8 +86,7 @@ class Database:
             isolation_level="AUTOCOMMIT",
             pool_size=settings.pool_size,
             max_overflow=0,
-            # A connection may be busy as long as a statement may last.
-            pool_timeout=settings.statement_timeout if patience is None else patience,
+            pool_timeout=self._patience,
         )
         if ping:
             _ask_rested_connections(self._engine)
@@ -116,6 +121,7 @@ class Database:
             version = connection.get_server_version()
             encoding = await connection.fetchval("show server_encoding")
         check_server(self.name, version.major, encoding)
+        self._started_up = True
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -163,7 +169,7 @@ class Database:
     @asynccontextmanager
     async def _checkout(self) -> AsyncIterator[AsyncConnection]:
         try:
-            pooled = await self._started()
+            pooled = await self._admitted()
         except PoolTimeout as error:
             raise DatabaseUnavailable(
                 f"all {self._settings.pool_size} connections to {self.name} were busy for "
@@ -175,6 +181,28 @@ class Database:
             yield pooled
         finally:
             await pooled.close()
+            self._admission.freed()
+
+    async def _admitted(self) -> AsyncConnection:
+        """A connection, also while the server takes no further one: then one that is given back, or that others leave.
+
+        What comes first does not wait: whoever starts a program sees at once why it does not begin.
+        """
+        given_up_at = time.monotonic() + min(WAIT_FOR_ROOM, self._patience) * self._started_up
+        while True:
+            try:
+                return await self._any_started()
+            except ConnectionsRefused as error:
+                if time.monotonic() >= given_up_at:
+                    raise
+                await self._admission.wait(error)
+
+    async def _any_started(self) -> AsyncConnection:
+        # A place of the pool whose connection was lost may stand before one that has one.
+        for _ in range(self._settings.pool_size - 1):
+            with suppress(ConnectionsRefused):
+                return await self._started()
+        return await self._started()
 
     async def _started(self) -> AsyncConnection:
         """A connection out of the pool that nothing speaks against."""
@@ -197,6 +225,7 @@ class Database:
             "jit": "off",
             **self._session,
         }
+        self._admission.check()
         try:
             connection = await asyncpg.connect(
                 self._address.dsn, timeout=self._settings.connect_timeout, server_settings=settings
@@ -205,6 +234,7 @@ class Database:
             raise ConfigurationError(f"GRIDKEEPER_DATABASE__URL: {error}") from error
         except DRIVER_FAILURES as error:
             raise self._unreachable(error) from error
+        self._admission.granted()
         self._opened.add(connection)
         return connection
 
@@ -222,6 +252,8 @@ class Database:
         return "what was committed stays, mend the database and run the command again"
 
     def _unreachable(self, error: BaseException) -> DatabaseUnavailable:
+        if refuses_connections(error):
+            return self._admission.refused(f"the database at {self.name} cannot be used: {connect_failure(error)}")
         reason = str(error) or f"no answer within {self._settings.connect_timeout:g} s"
         remedy = _POOLER if "unsupported startup parameter" in reason else _REMEDY
         return DatabaseUnavailable(f"cannot connect to the database at {self.name}: {reason}; {remedy}")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from app.db.address import DatabaseAddress
-from app.db.failures import DRIVER_FAILURES
+from app.db.failures import DRIVER_FAILURES, connect_failure
 from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Leadership:
         except DRIVER_FAILURES as error:
             self.abandon()
             raise DatabaseUnavailable(
-                f"no leader can be elected: the database at {self._address.name} failed ({_reason(error)}); "
+                f"no leader can be elected: the database at {self._address.name} failed ({connect_failure(error)}); "
                 "the next attempt follows"
             ) from error
         self.epoch = epoch
@@ -158,7 +158,7 @@ class Leadership:
             if self._connection is None or await self._connection.fetchval(_BEAT, self.epoch) is None:
                 raise LeadershipLost(f"{self.name} is not the leader any more: another process took over")
         except DRIVER_FAILURES as error:
-            raise LeadershipLost(f"{self.name} is not the leader any more: {_reason(error)}") from error
+            raise LeadershipLost(f"{self.name} is not the leader any more: {connect_failure(error)}") from error
         finally:
             if self._connection is None or self._connection.is_closed():
                 self.abandon()
@@ -188,7 +188,7 @@ class Leadership:
                 first, second = await self._opened(sessions), await self._opened(sessions)
             except DRIVER_FAILURES as error:
                 raise DatabaseUnavailable(
-                    f"cannot connect to the database at {self._address.name}: {_reason(error)}"
+                    f"cannot connect to the database at {self._address.name}: {connect_failure(error)}"
                 ) from error
             key = secrets.randbits(62)
             try:
@@ -197,7 +197,7 @@ class Leadership:
                 direct = direct and await _becomes_free(second, key)
             except DRIVER_FAILURES as error:
                 raise DatabaseUnavailable(
-                    f"the database at {self._address.name} failed while it was looked at: {_reason(error)}"
+                    f"the database at {self._address.name} failed while it was looked at: {connect_failure(error)}"
                 ) from error
         if not direct:
             raise ConfigurationError(_POOLED)
@@ -243,7 +243,3 @@ async def _becomes_free(connection: Connection, key: int) -> bool:
             return True
         await asyncio.sleep(0.05)
     return False
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__

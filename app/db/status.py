@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import asyncpg
 
 from app.db.address import DatabaseAddress
-from app.db.failures import DRIVER_FAILURES
+from app.db.failures import DRIVER_FAILURES, connect_failure
 from app.db.migrate import check_schema, revisions
 from app.db.rate_limit import pace, token_id_of
 from app.db.timescale import ServerLevel, detect_server_level
@@ -179,7 +179,7 @@ class DatabaseHealthCheck:
     def _reason(self, error: BaseException) -> str:
         if isinstance(error, TimeoutError):
             return f"no answer within {self._timeout:g} s"
-        return redact(str(error) or type(error).__name__)
+        return redact(connect_failure(error))
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():

@@ -21,6 +21,7 @@ from sqlalchemy import Boolean, Column, ColumnElement, Connection, Engine, Selec
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.db.failures import connect_failure
 from app.errors import ConfigurationError, DatabaseUnavailable, SchedulerStateError
 from app.scheduling import jobs, sql
 from app.scheduling.models import JobSpec, Params, StoredJob, Ticket
@@ -107,7 +108,7 @@ class PostgresJobStore(SQLAlchemyJobStore):  # type: ignore[misc]  # the library
         try:
             yield
         except (DBAPIError, PoolTimeout) as error:
-            reason = error.orig if isinstance(error, DBAPIError) else error
+            reason = connect_failure(error.orig or error) if isinstance(error, DBAPIError) else error
             raise DatabaseUnavailable(f"the job store cannot use the database: {reason}") from error
 
     def lookup_job(self, job_id: str) -> Job | None:

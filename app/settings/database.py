@@ -54,7 +54,12 @@ class DatabaseSettings(Section):
         description="A folder on the disk that holds the server's data, where this process cannot find it by itself, as in "
         "a container; how much is left there is watched.",
     )
-    pool_size: int = Field(default=5, ge=2, le=100, description="Connections kept open.")
+    pool_size: int = Field(
+        default=5,
+        ge=2,
+        le=100,
+        description="Most connections of the pool; of a worker 3 unless this is set.",
+    )
     connect_timeout: float = Field(default=10.0, gt=0, le=120, description="Seconds until a connection must stand.")
     statement_timeout: float = Field(
         default=300.0, gt=0, description="Seconds after which the server ends a statement."

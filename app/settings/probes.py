@@ -15,6 +15,16 @@ SHORTEST_KEY = 16
 _REFERENCE = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 
 
+_REGION = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,49})?")
+
+
+def region_name(text: str) -> str:
+    """The name of a region, or none; ValueError where it is neither."""
+    if not _REGION.fullmatch(text):
+        raise ValueError(f"{text!r} is no name of a region; write letters, digits, dots and dashes, as eu-west")
+    return text
+
+
 def _references(value: tuple[str, ...]) -> tuple[str, ...]:
     for text in value:
         if not _REFERENCE.fullmatch(text):
@@ -42,9 +52,8 @@ def name_server(text: str) -> tuple[str, int]:
 class ProbeSettings(Section):
     """Checks of websites."""
 
-    region: str = Field(
+    region: Annotated[str, AfterValidator(region_name)] = Field(
         default="",
-        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,49})?$",
         description="Region of this process, as eu-west: it checks the websites that name it, beside those that name none.",
     )
     concurrency: int = Field(default=50, ge=1, le=500, description="Websites that are checked at once.")

@@ -25,7 +25,6 @@ from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
 from app.entsoe.items import ITEMS
-from app.lifecycle import favour_the_event_loop
 from app.logging import configure_logging
 from app.market.areas import find_place
 from app.market.series import DataItem
@@ -34,6 +33,7 @@ from app.settings import DatabaseSettings, EntsoeSettings, LogSettings, Settings
 from app.sources.entsoe.client import TOKEN_HEADER, query_parameters
 from app.sources.entsoe.parsing.parser import read_documents
 from app.sources.entsoe.source import to_blocks
+from app.tasks.memory import favour_the_event_loop
 from app.timeseries.repository import TimeSeriesRepository
 from app.wiring.container import Container
 

@@ -20,6 +20,7 @@ from procrastinate.types import JSONDict
 
 from app.db.embedded import start_embedded
 from app.db.engine import Database
+from app.db.feed.notices import Notices
 from app.db.migrate import migrate
 from app.settings import DatabaseSettings, TaskSettings
 from app.tasks.backend import Priority, Task
@@ -42,7 +43,8 @@ async def ours(database: Database) -> tuple[float, float]:
         if done == TASKS:
             all_done.set()
 
-    backend = SharedBackend(database, TaskSettings(backend="procrastinate"))
+    notices = Notices(database)
+    backend = SharedBackend(database, notices, TaskSettings(backend="procrastinate"))
     backend.take(WorkerRole("bench", concurrency=PLACES))
     async with backend:
         begun = time.perf_counter()
@@ -51,6 +53,7 @@ async def ours(database: Database) -> tuple[float, float]:
         backend.bind("nothing", nothing)
         await all_done.wait()
         ended = time.perf_counter()
+    await notices.close()
     return TASKS / (submitted - begun), TASKS / (ended - submitted)
 
 

@@ -36,7 +36,7 @@ from app.market.series import DataItem
 from tests.benchmarks.bench_idle import cpu_seconds
 
 PATIENCE = 120.0
-CONNECTIONS_EACH = 12
+CONNECTIONS_EACH = 6
 ITEMS = (DataItem.LOAD_ACTUAL, DataItem.GENERATION_ACTUAL, DataItem.PRICE_DAY_AHEAD, DataItem.LOAD_FORECAST_DAY_AHEAD)
 # The program with another bound of the budget: the real one is the platform's, and no setting may exceed it.
 RAISED = """

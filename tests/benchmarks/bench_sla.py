@@ -19,11 +19,11 @@ from zoneinfo import ZoneInfo
 from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.migrate import migrate
-from app.lifecycle import favour_the_event_loop
 from app.probes.maintenance.models import MaintenanceDraft
 from app.probes.sla.report import SlaRange, SlaSubject
 from app.probes.sla.schemas import SlaLineResource
 from app.settings import DatabaseSettings, Settings
+from app.tasks.memory import favour_the_event_loop
 from app.wiring.container import Container
 
 _FILL = """

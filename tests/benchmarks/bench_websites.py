@@ -24,7 +24,6 @@ from app.db.embedded import start_embedded
 from app.db.engine import Database
 from app.db.feed.notices import Notices
 from app.db.migrate import migrate
-from app.lifecycle import favour_the_event_loop
 from app.probes.checking.checker import HttpChecker
 from app.probes.maintenance.repository import MaintenanceRepository
 from app.probes.maintenance.service import MaintenanceService
@@ -36,6 +35,7 @@ from app.probes.websites.repository import WebsiteRepository
 from app.probes.websites.runner import WebsiteRunner
 from app.probes.websites.state import next_slot
 from app.settings import DatabaseSettings, ProbeSettings
+from app.tasks.memory import favour_the_event_loop
 from tests.benchmarks.bench_checks import serve
 
 _INTERVAL = 60

@@ -24,6 +24,7 @@ from app.collection.sharing.collection import SharedCollection
 from app.collection.sharing.repository import SharedWindowRepository
 from app.collection.sharing.tasks import KIND as WINDOW
 from app.collection.sharing.tasks import SharedWindowTasks
+from app.db.feed.notices import Notices
 from app.errors import JobFailed, SourceUnavailable
 from app.settings import NotificationSettings, TaskSettings
 from app.tasks.backend import Priority
@@ -108,7 +109,8 @@ class EveryWork:
 
     @asynccontextmanager
     async def _worker(self, name: str, post: Post, doing: Doing) -> AsyncIterator[None]:
-        backend = SharedBackend(self.database, PATIENT)
+        notices = Notices(self.database)
+        backend = SharedBackend(self.database, notices, PATIENT)
         backend.take(WorkerRole(name, tuple(QUEUES.values()), concurrency=4))
         windows = SharedWindowTasks(
             self.windows, {lane: Collecting(self._scene(doing), doing, lane) for lane in ("live", "gap")}, name
@@ -120,8 +122,11 @@ class EveryWork:
         backend.bind(WORK, runner.run_one)
         backend.bind(BACKFILL, SharedWindows(self._backfills(name, doing), backend).run_one)
         backend.bind(DELIVERY, post.worker.send_lane)
-        async with backend:
-            yield
+        try:
+            async with backend:
+                yield
+        finally:
+            await notices.close()
 
     @asynccontextmanager
     async def _alone(self, name: str, post: Post, doing: Doing) -> AsyncIterator[None]:

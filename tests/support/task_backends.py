@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from app.db.engine import Database
+from app.db.feed.notices import Notices
 from app.settings import TaskSettings
 from app.tasks.backend import Priority, Task, TaskBackend
 from app.tasks.local import LocalBackend, TaskLimits
@@ -75,11 +76,15 @@ async def shared_backend(
     queues: tuple[str, ...] = WINDOWS,
 ) -> AsyncIterator[SharedBackend]:
     """A backend of one process; without concurrency one that only submits."""
-    backend = SharedBackend(database, settings, share=share)
+    notices = Notices(database)
+    backend = SharedBackend(database, notices, settings, share=share)
     if concurrency:
         backend.take(WorkerRole(name, queues, concurrency=concurrency), grace)
-    async with backend:
-        yield backend
+    try:
+        async with backend:
+            yield backend
+    finally:
+        await notices.close()
 
 
 async def eventually(holds: Callable[[], bool]) -> None:

@@ -27,7 +27,7 @@ from app.alerting.evaluation.query_rows import (
 )
 from app.alerting.queries import QueryFailed, QueryRow
 from app.db.address import DatabaseAddress
-from app.db.failures import DRIVER_FAILURES
+from app.db.failures import DRIVER_FAILURES, connect_failure, refuses_connections
 from app.errors import ConfigurationError
 from app.settings.section import secret_in
 
@@ -97,7 +97,8 @@ class QuerySession:
         except DRIVER_FAILURES as error:
             if login and isinstance(error, _REFUSALS):
                 raise LoginRefused(_short(error)) from error
-            raise QueryFailed(f"cannot connect to database {name!r}: {_short(error)}") from error
+            reason = connect_failure(error) if refuses_connections(error) else _short(error)
+            raise QueryFailed(f"cannot connect to database {name!r}: {reason}") from error
         try:
             [state] = await connection.fetch(statements.LOGIN_STATE)
             await read_moments(connection)

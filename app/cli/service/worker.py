@@ -28,7 +28,10 @@ def worker_command(
         typer.Option(help="Region of its checks, in place of GRIDKEEPER_PROBES__REGION; shown in `workers list`."),
     ] = "",
     name: Annotated[
-        str, typer.Option(help="Its name, which no other running process may have; empty: host and process id.")
+        str,
+        typer.Option(
+            help="Its name in `workers list` and in the rows it works on; one that another running worker has is refused. Empty: host and process id."
+        ),
     ] = "",
     sandbox: Sandbox = False,
     verbose: Annotated[
@@ -39,10 +42,16 @@ def worker_command(
 
     Needs GRIDKEEPER_TASKS__BACKEND=procrastinate, here and for `serve`. Ctrl-C and SIGTERM drain: tasks under way
     finish or are handed back, then the exit code is 0; so does `gridkeeper workers drain NAME`. It is 1 where a newer
-    version has taken over the database.
+    version has taken over the database, or another process has the name.
     """
     from app.cli.service.working import run_worker
+    from app.errors import ConfigurationError
+    from app.settings.probes import region_name
 
+    try:
+        region_name(region)
+    except ValueError as error:
+        raise ConfigurationError(f"--region: {error}") from None
     chosen: dict[str, Any] = {"log": {"level": "debug"}} if verbose else {}
     chosen |= {"probes": {"region": region}} if region else {}
     settings = begin(sandbox=sandbox, **chosen)

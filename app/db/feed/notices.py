@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import asyncpg
-import structlog
 
-from app.db.failures import DRIVER_FAILURES
+from app.db.failures import DRIVER_FAILURES, connect_failure
+from app.logging import OutageLog
 
 if TYPE_CHECKING:
     from app.db.engine import Connection, Database
@@ -132,20 +132,45 @@ class Notices:
         self._waiting: dict[str, set[News]] = {channel: set() for channel in CHANNELS}
         self._ended = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
+        self._connection: Connection | None = None
+        self._listens_on = asyncio.Lock()
+        self._away = OutageLog("notices_failed", "notices_recovered")
         self.listens = False
         """Whether notices come at present."""
 
     @contextmanager
     def follow(self, channel: str, *topics: str) -> Iterator[News]:
         """The notices of the channel within the block, of all its topics or of these."""
-        news = News(self._ended, frozenset(topics))
-        self._waiting[channel].add(news)
+        with self._followed((channel,), News(self._ended, frozenset(topics))) as news:
+            yield news
+
+    @asynccontextmanager
+    async def follow_others(self, channels: Collection[str]) -> AsyncIterator[News]:
+        """The notices of channels that are not ours within the block; who comes first has the connection listen there."""
+        with self._followed(channels, News(self._ended)) as news:
+            if (connection := self._connection) is not None:
+                try:
+                    await self._listen_on(connection, channels)
+                except DRIVER_FAILURES:
+                    connection.terminate()  # the next one listens on them from its beginning
+            yield news
+
+    @contextmanager
+    def _followed(self, channels: Collection[str], news: News) -> Iterator[News]:
+        for channel in channels:
+            self._waiting.setdefault(channel, set()).add(news)
         if self._listening is None and not self._ended.is_set():
             self._listening = asyncio.create_task(self._listen(), name="notices of the database")
         try:
             yield news
         finally:
-            self._waiting[channel].discard(news)
+            for channel in channels:
+                self._waiting[channel].discard(news)
+
+    async def _listen_on(self, connection: Connection, channels: Collection[str]) -> None:
+        async with self._listens_on:
+            for channel in channels:
+                await connection.add_listener(channel, self._heard)
 
     async def close(self) -> None:
         """Let nobody wait any more."""
@@ -160,8 +185,7 @@ class Notices:
             try:
                 await self._listen_once()
             except DRIVER_FAILURES as error:
-                reason = str(error) or type(error).__name__
-                structlog.get_logger().warning("notices_interrupted", error=reason, retry_seconds=RETRY_SECONDS)
+                self._away.met(connect_failure(error))
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen_once(self) -> None:
@@ -170,14 +194,15 @@ class Notices:
         ended = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _: ended.set())
-            for channel in CHANNELS:
-                await connection.add_listener(channel, self._heard)
+            self._connection = connection
+            await self._listen_on(connection, tuple(self._waiting))
             self.listens = True
+            self._away.over()
             # Whatever came before this connection.
             self._tell_all()
             await ended.wait()
         finally:
-            self.listens = False
+            self.listens, self._connection = False, None
             connection.terminate()
 
     async def _connect(self) -> Connection:

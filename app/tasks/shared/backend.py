@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +14,8 @@ import structlog
 
 from app.clock import SystemClock
 from app.db.engine import Database
+from app.db.failures import refuses_connections
+from app.db.feed.notices import Notices
 from app.errors import Conflict, DatabaseUnavailable, SchemaMismatch
 from app.kit.periodic import pause
 from app.logging import OutageLog
@@ -21,6 +24,7 @@ from app.tasks.backend import Priority, Task, TaskHandler, TaskStats
 from app.tasks.local import Pressure
 from app.tasks.shared.engine import QueueWorker, queue_app, queue_failures, workers_of
 from app.tasks.shared.models import QUEUES, QueueState, WorkerCounts, WorkerRole
+from app.tasks.shared.naming import name_lost
 from app.tasks.shared.repository import TaskQueue, WorkerRegistry
 
 BATCH = 1000
@@ -43,12 +47,20 @@ class SharedBackend:
     """
 
     def __init__(
-        self, database: Database, settings: TaskSettings, *, share: float = 0.2, pressure: Pressure = lambda: None
+        self,
+        database: Database,
+        notices: Notices,
+        settings: TaskSettings,
+        *,
+        share: float = 0.2,
+        pressure: Pressure = lambda: None,
     ) -> None:
+        self._notices = notices
         self._settings = settings
         self._share = share
         self._pressure = pressure
         self._role: WorkerRole | None = None
+        self._since: datetime | None = None
         self._grace = 0.0
         self._app = queue_app(database.address, self._run)
         self._queue = TaskQueue(self._app)
@@ -71,6 +83,7 @@ class SharedBackend:
         self._opened = self._closed = False
         self._log = structlog.get_logger()
         self._away = OutageLog("queue_failed", "queue_recovered")
+        self._refused = OutageLog("queue_connections_failed", "queue_connections_recovered")
 
     @property
     def opened(self) -> bool:
@@ -106,10 +119,10 @@ class SharedBackend:
                 await asyncio.wait([self._beating])
             await self._hand_back()
             await self._add_up()
-            if self._role is not None:
-                await self._registry.leave(self._role.name)
+            if self._role is not None and self._since is not None:
+                await self._registry.leave(self._role.name, self._since)
         except DatabaseUnavailable as unavailable:
-            self._away.met(unavailable)
+            self._met(unavailable)
         finally:
             self._over.set()
             await self._app.close_async()
@@ -121,7 +134,7 @@ class SharedBackend:
             await self._working
 
     async def until_ended(self) -> None:
-        """Return when somebody drains this worker; SchemaMismatch where another version takes over the database."""
+        """Return when somebody drains this worker; SchemaMismatch or Conflict where another version or process takes over."""
         drained = asyncio.create_task(self._drained.wait())
         parts = [part for part in (self._beating, self._working) if part is not None]
         try:
@@ -218,21 +231,33 @@ class SharedBackend:
                     await self._until_one_ends()
                 await self._hand_back()
             except DatabaseUnavailable as error:
-                self._away.met(error)
+                self._met(error)
             await pause(self._stopping, AGAIN_SECONDS)
 
     async def _until_one_ends(self) -> None:
         running = [asyncio.create_task(worker.work(), name=f"queue {worker.worker_name}") for worker in self._workers]
         stopping = asyncio.create_task(self._stopping.wait())
+        listening = [asyncio.create_task(self._hear(worker)) for worker in self._workers]
         try:
             await asyncio.wait({*running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             for worker in self._workers:
                 worker.end()
             failures = await asyncio.gather(*running, return_exceptions=True)
         finally:
-            stopping.cancel()
+            for waiting in (stopping, *listening):
+                waiting.cancel()
+            await asyncio.gather(*listening, return_exceptions=True)
         for failure in filter(None, failures):
             raise failure
+
+    async def _hear(self, worker: QueueWorker) -> None:
+        """Have it look as soon as something comes for it; while no notices come it looks by itself, every few seconds."""
+        async with self._notices.follow_others(worker.channels) as news:
+            await worker.tell([""])
+            while not news.over:
+                await news.arrived.wait()
+                news.arrived.clear()
+                await worker.tell(news.taken())
 
     async def _hand_back(self) -> None:
         """Submit again what this process interrupted."""
@@ -253,13 +278,21 @@ class SharedBackend:
             except SchemaMismatch:
                 raise
             except DatabaseUnavailable as error:
-                self._away.met(error)
+                self._met(error)
                 continue
             self._away.over()
+            self._refused.over()
             beats += 1
 
+    def _met(self, error: DatabaseUnavailable) -> None:
+        """Say what is the matter once, and a lack of connections beside what else befell the database."""
+        (self._refused if refuses_connections(error) else self._away).met(error)
+
     async def _beat(self) -> bool:
-        """A sign of life; whether this worker is to end. SchemaMismatch where another version has the database."""
+        """A sign of life; whether this worker is to end.
+
+        SchemaMismatch where another version has the database, Conflict where another process has the name.
+        """
         await self._registry.check()
         found = {state.name: state for state in await self._registry.queues()}
         self._states = {priority: found[name] for priority, name in QUEUES.items()}
@@ -267,7 +300,13 @@ class SharedBackend:
         if self._role is None:
             return False
         await self._queue.beat([worker.worker_id for worker in self._workers if worker.worker_id is not None])
-        return await self._registry.beat(self._role, self._counts())
+        sign = await self._registry.beat(self._role, self._counts(), self._since)
+        if sign is None and self._role.sole:
+            self._since = None
+            raise Conflict(name_lost(self._role.name))
+        sign = sign or await self._registry.beat(self._role, self._counts())
+        self._since = sign.since if sign else None
+        return sign is not None and sign.draining
 
     async def _add_up(self) -> None:
         counted, self._counted = self._counted, {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,18 +13,18 @@ import procrastinate
 import psycopg
 from procrastinate import exceptions
 from procrastinate.job_context import AbortReason, JobContext
+from procrastinate.jobs import Notification
+from procrastinate.manager import get_channel_for_queues
 from procrastinate.worker import Worker
 
 from app.db.address import DatabaseAddress
-from app.db.queue.schema import SCHEMA
 from app.errors import DatabaseUnavailable
 from app.kit.periodic import pause
 from app.tasks.backend import Priority, Task
 from app.tasks.shared.models import WorkerRole
+from app.tasks.shared.pool import QueuePool
 from app.tasks.shared.sql import TASK
 
-CONNECT_TIMEOUT = 5
-LARGEST_POOL = 4
 POLL_SECONDS = 15.0
 """Between two looks for tasks in case a notice was lost."""
 HEARTBEAT_SECONDS = 20.0
@@ -42,7 +43,7 @@ for _library in ("procrastinate", "psycopg", "psycopg.pool"):
 
 
 class QueueWorker(Worker):
-    """A worker that ends as soon as its heartbeat or its listener does, so that it can be begun anew.
+    """A worker that ends as soon as its heartbeat does, so that it can be begun anew, and listens over another's connection.
 
     Without periodic tasks the deferrer of the library returns at once, and with it the watch over the other helpers:
     a worker whose heartbeat failed once would then be taken for dead while it works.
@@ -55,6 +56,17 @@ class QueueWorker(Worker):
     def end(self) -> None:
         """Take no further task; those under way have their time of grace."""
         self.stop()  # type: ignore[no-untyped-call]  # as above
+
+    @property
+    def channels(self) -> list[str]:
+        """Where notices come of what it is to look at."""
+        return list(get_channel_for_queues(self.queues))
+
+    async def tell(self, said: Iterable[str]) -> None:
+        """What the notices of its channels said; an empty one stands for those that may have been lost."""
+        for notice in said:
+            about: Notification = json.loads(notice) if notice else {"type": "job_inserted", "job_id": 0}
+            await self._handle_notification(channel="", notification=about)
 
     async def _persist_job_status(self, *args: Any, **kwargs: Any) -> None:
         """Say that a task has ended, in spite of a broken connection: as long as its worker lives nobody else frees it.
@@ -86,15 +98,7 @@ class QueueWorker(Worker):
 
 def queue_app(address: DatabaseAddress, run: TaskRun) -> procrastinate.App:
     """The library on our database; whatever is asked for, it does by `run`."""
-    connector = procrastinate.PsycopgConnector(
-        conninfo=address.dsn,
-        min_size=1,
-        max_size=LARGEST_POOL,
-        timeout=CONNECT_TIMEOUT,
-        configure=_in_its_schema,
-        kwargs={"connect_timeout": CONNECT_TIMEOUT, "application_name": "gridkeeper queue"},
-    )
-    app = procrastinate.App(connector=connector)
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(pool_factory=QueuePool, conninfo=address.dsn))
 
     @app.task(name=TASK, pass_context=True)
     async def _run(context: JobContext, kind: str, key: str) -> None:
@@ -102,13 +106,6 @@ def queue_app(address: DatabaseAddress, run: TaskRun) -> procrastinate.App:
         await run(task, lambda: context.abort_reason() is AbortReason.SHUTDOWN)
 
     return app
-
-
-async def _in_its_schema(connection: psycopg.AsyncConnection) -> None:
-    # As statements: a pooler in session mode refuses `options` among the parameters of the start.
-    await connection.execute("select set_config('search_path', %s, false)", [SCHEMA])
-    await connection.execute("set statement_timeout = '15s'")
-    await connection.commit()
 
 
 def workers_of(app: procrastinate.App, role: WorkerRole, share: float, grace: float) -> list[QueueWorker]:
@@ -124,6 +121,8 @@ def workers_of(app: procrastinate.App, role: WorkerRole, share: float, grace: fl
             update_heartbeat_interval=HEARTBEAT_SECONDS,
             shutdown_graceful_timeout=grace,
             delete_jobs="always",
+            # One connection listens for all of them, and for the rest of the process.
+            listen_notify=False,
             install_signal_handlers=False,
         )
         for number, (queues, concurrency) in enumerate(role.groups(share), 1)

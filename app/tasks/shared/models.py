@@ -30,6 +30,8 @@ class WorkerRole:
     queues: tuple[str, ...] = WINDOWS
     concurrency: int = 8
     region: str = ""
+    sole: bool = False
+    """Whether it ends where another process has its name; `serve` has more to do, and goes on."""
 
     @property
     def probes(self) -> bool:
@@ -46,14 +48,25 @@ class WorkerRole:
         return sum(places for _, places in self.groups(0.0))
 
     def groups(self, share: float) -> list[tuple[tuple[str, ...], int]]:
-        """Which queues share how many places; a role without windows has as many places for its first group."""
+        """Which queues share how many places; a role without windows divides its own among the others, one each at least."""
+        own = [
+            (mine, places) for queues, places in OWN_PLACES if (mine := tuple(q for q in queues if q in self.queues))
+        ]
         windows = tuple(one for one in self.queues if one in WINDOWS)
+        if not windows:
+            return self._divided(own)
         reserved = self._reserved(windows, share)
-        found = [(windows, self.concurrency - reserved)] if windows else []
-        found += [((QUEUES[Priority.BACKFILL],), reserved)] if reserved else []
-        for queues, places in OWN_PLACES:
-            if mine := tuple(one for one in queues if one in self.queues):
-                found.append((mine, places if found else self.concurrency))
+        kept = [((QUEUES[Priority.BACKFILL],), reserved)] if reserved else []
+        return [(windows, self.concurrency - reserved), *kept, *own]
+
+    def _divided(self, own: list[tuple[tuple[str, ...], int]]) -> list[tuple[tuple[str, ...], int]]:
+        """Each but the last has no more than it would have beside windows; the last has the rest."""
+        found, left = [], self.concurrency
+        for number, (queues, usual) in enumerate(own, 1):
+            behind = len(own) - number
+            places = max(1, min(usual, left - behind) if behind else left)
+            found.append((queues, places))
+            left -= places
         return found
 
     def _reserved(self, windows: tuple[str, ...], share: float) -> int:
@@ -61,6 +74,14 @@ class WorkerRole:
         if QUEUES[Priority.BACKFILL] not in windows or len(windows) == 1 or self.concurrency < 2:
             return 0
         return min(self.concurrency - 1, max(1, round(self.concurrency * share)))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSign:
+    """What a worker learns with a sign of life: since when the name is its own, and whether it is to end."""
+
+    since: datetime
+    draining: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from app.db.retention import erase, rows_changed
 from app.errors import NotFound
 from app.tasks.backend import Task
 from app.tasks.shared import sql
-from app.tasks.shared.models import PROBES, QUEUES, QueueState, WorkerCounts, WorkerRole, WorkerState
+from app.tasks.shared.models import PROBES, QUEUES, QueueState, WorkerCounts, WorkerRole, WorkerSign, WorkerState
 
 if TYPE_CHECKING:
     import procrastinate
@@ -104,20 +104,23 @@ class WorkerRegistry:
             return False
         return bool(found)
 
-    async def beat(self, role: WorkerRole, counts: WorkerCounts) -> bool:
-        """A sign of life; whether somebody wants this worker to end."""
+    async def beat(self, role: WorkerRole, counts: WorkerCounts, since: datetime | None = None) -> WorkerSign | None:
+        """A sign of life of the process that has had the name since then; None where another has it now.
+
+        Without a start the name is taken, whoever had it.
+        """
         async with self._database.connection() as connection:
-            drained: bool = await connection.fetchval(
+            row = await connection.fetchrow(
                 sql.BEAT,
                 role.name, version("gridkeeper"), list(role.queues), role.region, role.places,
-                counts.running, counts.done, counts.failed, counts.per_minute,
+                counts.running, counts.done, counts.failed, counts.per_minute, since,
             )  # fmt: skip
-        return drained
+        return None if row is None else WorkerSign(row["started_at"], row["draining"])
 
-    async def leave(self, name: str) -> None:
-        """The worker has ended in order."""
+    async def leave(self, name: str, since: datetime | None = None) -> None:
+        """The worker has ended in order, or is forgotten; where `since` is given, only if no other has its name."""
         async with self._database.connection() as connection:
-            await connection.execute(sql.LEAVE, name)
+            await connection.execute(sql.LEAVE, name, since)
 
     async def add_up(self, ended: Mapping[str, tuple[int, int]]) -> None:
         """Count tasks that were done and that failed here, by queue, with those of all processes."""

@@ -123,11 +123,9 @@ BEAT = """
     on conflict (name) do update
     set
         heartbeat_at = clock_timestamp(),
-        -- Who has done less than before has begun anew.
-        started_at = case
-            when excluded.done + excluded.failed < workers.done + workers.failed then clock_timestamp()
-            else workers.started_at
-        end,
+        -- Who has no start yet begins, in the place of whoever had the name.
+        started_at = case when $10::timestamptz is null then clock_timestamp() else workers.started_at end,
+        drain_requested_at = case when $10::timestamptz is null then null else workers.drain_requested_at end,
         version = excluded.version,
         queues = excluded.queues,
         region = excluded.region,
@@ -136,10 +134,11 @@ BEAT = """
         done = excluded.done,
         failed = excluded.failed,
         per_minute = excluded.per_minute
-    returning drain_requested_at is not null
+    where $10::timestamptz is null or workers.started_at = $10
+    returning started_at, drain_requested_at is not null as draining
 """
 
-LEAVE = "delete from workers where name = $1"
+LEAVE = "delete from workers where name = $1 and started_at = coalesce($2, started_at)"
 
 DRAIN = "update workers set drain_requested_at = coalesce(drain_requested_at, clock_timestamp()) where name = $1 returning name"
 

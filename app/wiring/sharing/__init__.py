@@ -9,7 +9,6 @@ from dependency_injector import containers, providers
 from app.alerting.delivery.sharing import LaneSharing
 from app.collection.life_signs import dead_workers
 from app.db.engine import Database
-from app.db.leader import process_name
 from app.scheduling.jobs.quality_portions import SharedScan
 from app.settings import Settings
 from app.tasks.work_items.repository import WorkItemRepository
@@ -33,9 +32,7 @@ class SharingWiring(containers.DeclarativeContainer):
         lease_seconds=settings.provided.backfill.lease_seconds,
         attempts=settings.provided.tasks.attempts,
     )
-    runner: providers.Singleton[WorkItemRunner] = providers.Singleton(
-        WorkItemRunner, rows, providers.Callable(process_name)
-    )
+    runner: providers.Singleton[WorkItemRunner] = providers.Singleton(WorkItemRunner, rows, tasks.provided.name.call())
     work: providers.Singleton[WorkSharing] = providers.Singleton(
         WorkSharing, rows, tasks.provided.backend.call(), providers.Object(dead_workers)
     )

@@ -37,7 +37,9 @@ class TasksWiring(containers.DeclarativeContainer):
     sources: providers.Dependency[SourcesWiring] = providers.Dependency()
 
     _pressure = providers.Callable(memory_pressure, settings.provided.backfill.memory_mb)
-    _lanes, _name = sources.provided, providers.Callable(process_name)
+    _lanes = sources.provided
+    name: providers.Callable[str] = providers.Callable(process_name)
+    """Under which rows name this process; a worker may have been given one."""
     registry: providers.Singleton[WorkerRegistry] = providers.Singleton(
         WorkerRegistry,
         database,
@@ -48,7 +50,7 @@ class TasksWiring(containers.DeclarativeContainer):
         LocalBackend, providers.Callable(TaskLimits.of, settings), _pressure
     )
     backend: providers.Singleton[TaskBackend] = providers.Singleton(
-        chosen_backend, settings, database, local.provider, _pressure
+        chosen_backend, settings, database, storage.notices, local.provider, _pressure
     )
     _rows, _service = collection.backfill_rows, _lanes.backfill.call().service
     backfill_worker: providers.Singleton[BackfillWorker] = providers.Singleton(
@@ -72,7 +74,7 @@ class TasksWiring(containers.DeclarativeContainer):
     _pace = providers.Singleton(BackfillPace, collection.rate)
     backfill_windows: providers.Singleton[SharedWindows] = providers.Singleton(
         SharedWindows,
-        providers.Singleton(WindowRunner, _rows, _service, collection.gaps, collection.retry_policy, _pace, _name),
+        providers.Singleton(WindowRunner, _rows, _service, collection.gaps, collection.retry_policy, _pace, name),
         backend,
     )
     # What jobs and metrics follow of windows that other processes collect.
@@ -85,9 +87,9 @@ class TasksWiring(containers.DeclarativeContainer):
     )
     _live, _gap = _lanes.live.call().service, _lanes.gap.call().service
     windows: providers.Singleton[SharedWindowTasks] = providers.Singleton(
-        SharedWindowTasks, rows, providers.Dict(live=_live, gap=_gap), _name
+        SharedWindowTasks, rows, providers.Dict(live=_live, gap=_gap), name
     )
-    _shared = (rows, backend, clock, observers, _name)
+    _shared = (rows, backend, clock, observers, name)
     _share_live = providers.Factory(SharedCollection, _live, *_shared, priority=Priority.LIVE)
     _share_gap = providers.Factory(SharedCollection, _gap, *_shared, priority=Priority.GAP)
     live: providers.Singleton[WindowCollector] = providers.Singleton(

@@ -216,7 +216,8 @@ def test_windows_portions_and_messages_keep_no_places_from_each_other() -> None:
     assert (usual.places, usual.probes) == (2, False)
     assert WorkerRole("a", ("quality",), concurrency=3).groups(0.2) == [(("quality",), 3)]
     alone = WorkerRole("a", ("deliveries", "quality", PROBES), concurrency=3)
-    assert alone.groups(0.2) == [(("deliveries",), 3), (("quality",), 1)]
+    assert alone.groups(0.2) == [(("deliveries",), 2), (("quality",), 1)]
+    assert [WorkerRole("a", alone.queues, number).places for number in (1, 2, 3, 8)] == [2, 2, 3, 8]
     probing = WorkerRole("a", (PROBES,))
     assert (probing.groups(0.2), probing.places, probing.probes) == ([], 0, True)
 
