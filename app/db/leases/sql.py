@@ -38,12 +38,16 @@ class LeasedTable:
     what: str = "window"
     """What a row is, in words."""
 
+    def _in_order(self, condition: str) -> str:
+        """The rows of which that is true, locked by their keys: who takes several never waits for another in a circle."""
+        return f"{self.key} in (select {self.key} from {self.table} where {condition} order by {self.key} for update)"
+
     @property
     def extend(self) -> str:
         return f"""
             update {self.table}
             set lease_until = clock_timestamp() + $2::interval
-            where lease = any($1::uuid[]) and state = 'claimed'
+            where {self._in_order("lease = any($1::uuid[]) and state = 'claimed'")}
             returning lease
         """
 
@@ -52,7 +56,7 @@ class LeasedTable:
         return f"""
             update {self.table}
             set state = 'pending', attempts = attempts - 1, lease = null, lease_until = null
-            where lease = any($1::uuid[]) and state = 'claimed'
+            where {self._in_order("lease = any($1::uuid[]) and state = 'claimed'")}
             returning {self.key}
         """
 
@@ -71,7 +75,7 @@ class LeasedTable:
         return f"""
             update {self.table}
             set lease_until = clock_timestamp()
-            where claimed_by = any($1::text[]) and state = 'claimed' and lease_until > clock_timestamp()
+            where {self._in_order("claimed_by = any($1::text[]) and state = 'claimed' and lease_until > clock_timestamp()")}
             returning {self.key}
         """
 
@@ -100,12 +104,11 @@ class LeasedTable:
 
     @property
     def give_up(self) -> str:
+        given_up = "state = 'claimed' and lease_until <= clock_timestamp() and attempts >= $2"
         return f"""
             update {self.table}
             set {LOST.format(what=self.what)}
-            where
-                {self.key} = any($1::bigint[])
-                and state = 'claimed' and lease_until <= clock_timestamp() and attempts >= $2
+            where {self._in_order(f"{self.key} = any($1::bigint[]) and {given_up}")}
         """
 
     @property
@@ -122,5 +125,5 @@ class LeasedTable:
         return f"""
             update {self.table}
             set state = 'cancelled', lease = null, lease_until = null, ended_at = clock_timestamp()
-            where {self.key} = any($1::bigint[]) and state in ('pending', 'claimed')
+            where {self._in_order(f"{self.key} = any($1::bigint[]) and state in ('pending', 'claimed')")}
         """

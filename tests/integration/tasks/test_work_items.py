@@ -113,6 +113,31 @@ async def test_an_item_of_a_dead_worker_goes_to_another_and_is_given_up_after_so
     assert [one.error for one in await kept.ended([number])] == ["cancelled: "], "who lost its lease ends nothing"
 
 
+BLOCKED = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+
+async def test_who_renews_many_leases_and_who_cancels_many_items_do_not_wait_in_a_circle(database: Database) -> None:
+    """One finds the rows as they lie on disk, the other by their keys."""
+    kept = rows(database)
+    first, second, third, *_ = await kept.add("double", [{"number": number} for number in range(6000)])
+    leases = [found.lease for number in (second, third, first) if (found := await kept.claim(number, "w"))]
+    async with database.connection() as connection:
+        await connection.execute("analyze work_items")
+
+        async def until_blocked(number: int, task: asyncio.Task[object]) -> None:
+            async with asyncio.timeout(30):
+                while not task.done() and await connection.fetchval(BLOCKED) < number:  # noqa: ASYNC110  rows tell nobody
+                    await asyncio.sleep(0.02)
+
+        async with database.transaction() as holding:
+            await holding.execute("select from work_items where item_id = $1 for update", first)
+            renewing = asyncio.create_task(kept.extend(leases))
+            await until_blocked(1, renewing)
+            cancelling = asyncio.create_task(kept.cancel([second, third]))
+            await until_blocked(2, cancelling)
+        await asyncio.gather(renewing, cancelling)
+
+
 async def test_a_runner_that_is_stopped_hands_its_item_back(database: Database) -> None:
     begun = asyncio.Event()
 
