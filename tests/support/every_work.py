@@ -24,13 +24,12 @@ from app.collection.sharing.collection import SharedCollection
 from app.collection.sharing.repository import SharedWindowRepository
 from app.collection.sharing.tasks import KIND as WINDOW
 from app.collection.sharing.tasks import SharedWindowTasks
-from app.db.feed.notices import Notices
 from app.errors import JobFailed, SourceUnavailable
 from app.settings import NotificationSettings, TaskSettings
 from app.tasks.backend import Priority
 from app.tasks.local import LocalBackend, TaskLimits
 from app.tasks.shared.backend import SharedBackend
-from app.tasks.shared.models import QUEUES, WorkerRole
+from app.tasks.shared.models import QUEUES
 from app.tasks.work_items.models import ItemContent
 from app.tasks.work_items.repository import WorkItemRepository
 from app.tasks.work_items.runner import KIND as WORK
@@ -109,24 +108,19 @@ class EveryWork:
 
     @asynccontextmanager
     async def _worker(self, name: str, post: Post, doing: Doing) -> AsyncIterator[None]:
-        notices = Notices(self.database)
-        backend = SharedBackend(self.database, notices, PATIENT)
-        backend.take(WorkerRole(name, tuple(QUEUES.values()), concurrency=4))
         windows = SharedWindowTasks(
             self.windows, {lane: Collecting(self._scene(doing), doing, lane) for lane in ("live", "gap")}, name
         )
         runner = WorkItemRunner(self.items, name)
         for kind in ITEMS:
             runner.bind(kind, _item(KIND_OF[kind], doing))
-        backend.bind(WINDOW, windows.run_one)
-        backend.bind(WORK, runner.run_one)
-        backend.bind(BACKFILL, SharedWindows(self._backfills(name, doing), backend).run_one)
-        backend.bind(DELIVERY, post.worker.send_lane)
-        try:
-            async with backend:
-                yield
-        finally:
-            await notices.close()
+        every = tuple(QUEUES.values())
+        async with shared_backend(self.database, 4, name=name, settings=PATIENT, queues=every) as backend:
+            backend.bind(WINDOW, windows.run_one)
+            backend.bind(WORK, runner.run_one)
+            backend.bind(BACKFILL, SharedWindows(self._backfills(name, doing), backend).run_one)
+            backend.bind(DELIVERY, post.worker.send_lane)
+            yield
 
     @asynccontextmanager
     async def _alone(self, name: str, post: Post, doing: Doing) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
 
 from app.db.engine import Database
 from app.db.feed.notices import Notices
@@ -15,8 +16,14 @@ from app.tasks.shared.backend import SharedBackend
 from app.tasks.shared.models import WINDOWS, WorkerRole
 
 QUICK = TaskSettings(backend="procrastinate", heartbeat=0.2, silent_after=1)
-Opening = Callable[[int], AbstractAsyncContextManager[TaskBackend]]
-"""Opens a backend that runs so many tasks at once."""
+
+
+class Opening(Protocol):
+    """Opens a backend that runs so many tasks at once, of these queues where several processes share them."""
+
+    def __call__(
+        self, concurrency: int, queues: tuple[str, ...] = WINDOWS, /
+    ) -> AbstractAsyncContextManager[TaskBackend]: ...
 
 
 class Gates:
@@ -59,8 +66,9 @@ def tasks(*keys: str, kind: str = "work") -> list[Task]:
 
 
 @asynccontextmanager
-async def local_backend(concurrency: int, share: float = 0.2) -> AsyncIterator[TaskBackend]:
-    async with LocalBackend(TaskLimits(in_flight=concurrency, backfill=concurrency, share=share)) as backend:
+async def local_backend(concurrency: int, _queues: tuple[str, ...] = WINDOWS) -> AsyncIterator[TaskBackend]:
+    """With places that backfills never take, as the settings have them."""
+    async with LocalBackend(TaskLimits(in_flight=concurrency, backfill=max(1, concurrency - 1))) as backend:
         yield backend
 
 

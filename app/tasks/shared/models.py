@@ -55,9 +55,16 @@ class WorkerRole:
         windows = tuple(one for one in self.queues if one in WINDOWS)
         if not windows:
             return self._divided(own)
+        return [*self._of_windows(windows, share), *own]
+
+    def _of_windows(self, windows: tuple[str, ...], share: float) -> list[tuple[tuple[str, ...], int]]:
+        """Neither holds the other up for good: some places are of backfills alone, and one is of what is urgent."""
         reserved = self._reserved(windows, share)
-        kept = [((QUEUES[Priority.BACKFILL],), reserved)] if reserved else []
-        return [(windows, self.concurrency - reserved), *kept, *own]
+        urgent = 1 if reserved and self.concurrency - reserved > 1 else 0
+        found = [(windows, self.concurrency - reserved - urgent)]
+        found += [((QUEUES[Priority.BACKFILL],), reserved)] if reserved else []
+        found += [(tuple(one for one in windows if one != QUEUES[Priority.BACKFILL]), urgent)] if urgent else []
+        return found
 
     def _divided(self, own: list[tuple[tuple[str, ...], int]]) -> list[tuple[tuple[str, ...], int]]:
         """Each but the last has no more than it would have beside windows; the last has the rest."""

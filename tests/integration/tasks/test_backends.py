@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import partial
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
 from app.errors import Conflict
-from app.tasks.backend import Priority
+from app.tasks.backend import Priority, TaskBackend
+from app.tasks.shared.models import WINDOWS
 from tests.support.store_factory import opened
 from tests.support.task_backends import Gates, Opening, eventually, local_backend, shared_backend, tasks
 
@@ -19,7 +20,11 @@ async def opening(request: pytest.FixtureRequest, database_url: str) -> AsyncIte
         yield local_backend
         return
     async with opened(database_url) as database:
-        yield partial(shared_backend, database)
+
+        def shared(concurrency: int, queues: tuple[str, ...] = WINDOWS) -> AbstractAsyncContextManager[TaskBackend]:
+            return shared_backend(database, concurrency, queues=queues)
+
+        yield shared
 
 
 async def test_each_task_is_run_once_by_the_handler_of_its_kind(opening: Opening) -> None:
@@ -51,6 +56,32 @@ async def test_the_urgent_go_first_and_backfill_gets_its_share(opening: Opening)
         assert not any(
             backend.taken(priority) for priority in Priority if priority.name not in {"LIVE", "GAP", "BACKFILL"}
         )
+
+
+async def test_reports_go_before_portions_and_messages_wait_for_neither(opening: Opening) -> None:
+    work = Gates()
+    async with opening(2, ("reports", "quality", "deliveries")) as backend:
+        backend.bind("work", work)
+        await backend.submit_many(tasks("q0"))
+        await work.until(lambda: work.begun == ["q0"])
+        await backend.submit_many(tasks("d1"))
+        await work.until(lambda: "d1" in work.begun)
+        await backend.submit_many(tasks("q1", "r1"))
+        work.open("q0", "d1", "r1", "q1")
+        await work.until(lambda: len(work.ended) == 4)
+        assert work.begun.index("r1") < work.begun.index("q1")
+
+
+async def test_backfills_that_never_end_do_not_hold_up_what_is_urgent(opening: Opening) -> None:
+    work = Gates()
+    async with opening(4) as backend:
+        backend.bind("work", work)
+        await backend.submit_many(tasks(*(f"b{number}" for number in range(9))))
+        await work.until(lambda: len(work.begun) == 3)
+        await backend.submit_many(tasks("l1"))
+        await work.until(lambda: "l1" in work.begun)
+        work.open("l1", *(f"b{number}" for number in range(9)))
+        await work.until(lambda: len(work.ended) == 10)
 
 
 async def test_a_task_that_fails_takes_no_other_along(opening: Opening) -> None:

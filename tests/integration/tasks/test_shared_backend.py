@@ -210,10 +210,12 @@ async def test_the_queue_has_a_schema_of_its_own(database: Database) -> None:
 
 
 def test_windows_portions_and_messages_keep_no_places_from_each_other() -> None:
-    assert WorkerRole("a", concurrency=10).groups(0.2) == [(("live", "gap", "backfill"), 8), (("backfill",), 2)]
-    usual = WorkerRole("a", USUAL, concurrency=1)
-    assert usual.groups(0.2) == [(("live", "gap", "backfill"), 1), (("reports", "quality"), 1)]
-    assert (usual.places, usual.probes) == (2, False)
+    usual = [(("live", "gap", "backfill"), 7), (("backfill",), 2), (("live", "gap"), 1)]
+    assert WorkerRole("a", concurrency=10).groups(0.2) == usual
+    assert WorkerRole("a", concurrency=2).groups(0.2) == [(("live", "gap", "backfill"), 1), (("backfill",), 1)]
+    single = WorkerRole("a", USUAL, concurrency=1)
+    assert single.groups(0.2) == [(("live", "gap", "backfill"), 1), (("reports", "quality"), 1)]
+    assert (single.places, single.probes) == (2, False)
     assert WorkerRole("a", ("quality",), concurrency=3).groups(0.2) == [(("quality",), 3)]
     alone = WorkerRole("a", ("deliveries", "quality", PROBES), concurrency=3)
     assert alone.groups(0.2) == [(("deliveries",), 2), (("quality",), 1)]
