@@ -11,6 +11,14 @@ from app.db.failures import connect_failure
 from app.db.queue.schema import SCHEMA
 
 CONNECT_TIMEOUT = 5
+STATEMENT_SECONDS = 15
+LIVELY = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": STATEMENT_SECONDS * 1000,
+}
+"""A server whose machine is gone says nothing: without these a statement would wait a quarter of an hour for it."""
 MOST = 2
 """A statement of the queue takes a millisecond: more connections make it no faster, and one takes half as many."""
 
@@ -24,7 +32,12 @@ class QueuePool(AsyncConnectionPool[psycopg.AsyncConnection[Any]]):
             conninfo,
             connection_class=_telling(self),
             # Each statement stands alone; a transaction around it would be two journeys more.
-            kwargs={"connect_timeout": CONNECT_TIMEOUT, "application_name": "gridkeeper queue", "autocommit": True},
+            kwargs={
+                "connect_timeout": CONNECT_TIMEOUT,
+                "application_name": "gridkeeper queue",
+                "autocommit": True,
+                **LIVELY,
+            },
             configure=_in_its_schema,
             min_size=1,
             max_size=MOST,
@@ -70,4 +83,4 @@ def _telling(pool: QueuePool) -> type[psycopg.AsyncConnection[Any]]:
 async def _in_its_schema(connection: psycopg.AsyncConnection[Any]) -> None:
     # As statements: a pooler in session mode refuses `options` among the parameters of the start.
     await connection.execute("select set_config('search_path', %s, false)", [SCHEMA])
-    await connection.execute("set statement_timeout = '15s'")
+    await connection.execute("select set_config('statement_timeout', %s, false)", [f"{STATEMENT_SECONDS}s"])

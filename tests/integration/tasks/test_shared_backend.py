@@ -17,6 +17,7 @@ from app.errors import NotFound, SchemaMismatch
 from app.settings import TaskSettings
 from app.tasks.backend import Priority
 from app.tasks.shared.models import PROBES, USUAL, QueueState, WorkerRole
+from app.tasks.shared.pool import QueuePool
 from app.tasks.shared.repository import WorkerRegistry
 from tests.support.store_factory import opened
 from tests.support.task_backends import QUICK, Gates, eventually, shared_backend, tasks
@@ -197,6 +198,14 @@ async def test_a_worker_older_than_the_schema_is_told_to_stop(database: Database
     with pytest.raises(SchemaMismatch, match="newer than this program"):
         async with shared_backend(database, 1):
             pass
+
+
+async def test_the_queue_notices_a_server_whose_machine_is_gone(database: Database) -> None:
+    async with QueuePool(database.address.dsn, open=False) as pool, pool.connection() as connection:
+        given = connection.info.get_parameters()
+        assert (given["tcp_user_timeout"], given["keepalives_idle"]) == ("15000", "10")
+        limit = await (await connection.execute("show statement_timeout")).fetchone()
+        assert limit == ("15s",)
 
 
 async def test_the_queue_has_a_schema_of_its_own(database: Database) -> None:
