@@ -255,6 +255,8 @@ async def test_maintenance_is_planned_listed_and_ended(api: ServedApi) -> None:
         again = {**asked, "from": "", "website": "", "labels": "group=shop", "cron": "0 3 * * 0", "name": "Sundays"}
         page = await person.do(new, kept, **again)
         assert '<td class="right">5</td>' in page.partition("Sundays")[2], "the websites that it is for"
+        nobody = await person.do(new, kept, **(again | {"labels": "group=none", "name": "nobody"}))
+        assert "⚠ Maintenance “nobody” is planned. But: no website has the labels group=none yet" in nobody
         path = f"{kept}/{number}/end"
         assert "It ends now" in await person.page(path)
         assert f"Maintenance {number} is over." in await person.do(path, path)
@@ -282,9 +284,14 @@ async def test_regions_are_chosen_in_the_form_and_each_is_shown_with_its_vote(ap
                 set status = 'down', unknown = false, known_until = now() + interval '1 h', reason = 'refused'
                 where region = 'us'
             """)
+            await connection.execute(
+                "update website_region_states set due_at = now() - interval '1 h' where region = 'ap'"
+            )
         page = await person.page(f"/monitors/websites/{up}")
         seen = page.partition('id="regions"')[2].partition("</table>")[0]
         assert "It is down when 2 of 3 regions say so." in seen
+        assert seen.count("no process of this region asks") == 1
+        assert "due since" in seen.partition('data-key="region-ap"')[2].partition("</tr>")[0]
         assert "1 says down; 2 have no vote." in seen
         assert re.findall(r'data-key="region-(\w+)"', seen) == ["ap", "eu", "us"]
         assert '<span class="badge bad">down</span>' in seen.partition('data-key="region-us"')[2]
