@@ -91,7 +91,7 @@ class Container(containers.DeclarativeContainer):
         sources=sources,
         **_work,
         **_watched,
-        reporting=reporting,
+        reporting=reporting.provider,
         access=access,
     )
     replica: providers.Singleton[ReplicaWiring] = providers.Singleton(

@@ -14,7 +14,7 @@ from app.scheduling.jobs.declaration import Jobs
 from app.scheduling.jobs.gaps import GapJobs
 from app.scheduling.jobs.maintenance import AnomalyJob, Housekeeping, PlatformCheck
 from app.scheduling.jobs.quality import NightlyQuality
-from app.scheduling.jobs.reports import ReportMail
+from app.scheduling.jobs.reports import ReportMail, Reports
 from app.scheduling.models import Chore, JobObserver
 from app.scheduling.plan_file import PlanFile
 from app.scheduling.service import SchedulerService
@@ -33,7 +33,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
     sharing = providers.DependenciesContainer()
     quality = providers.DependenciesContainer()
     monitoring = providers.DependenciesContainer()
-    reporting = providers.DependenciesContainer()
+    reporting: providers.Dependency[Reports] = providers.Dependency()
     alerting = providers.DependenciesContainer()
     access = providers.DependenciesContainer()
     probes = providers.DependenciesContainer()
@@ -57,7 +57,7 @@ class SchedulingWiring(containers.DeclarativeContainer):
         NightlyQuality, quality.repairs, clock, timeout=_scan_timeout, shared=sharing.scan, scanned=quality.rows
     )
     report_mail: providers.Singleton[ReportMail] = providers.Singleton(
-        ReportMail, database, reporting.writer, alerting.outbox, clock
+        ReportMail, database, reporting.provider, alerting.outbox, clock
     )
     # Whatever housekeeping erases, once a day.
     _kept = (access.service, storage.log_retention, probes.websites, probes.interfaces, sharing.rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from app.clock import Clock
 from app.market.time import MARKET_ZONE
@@ -11,6 +11,8 @@ from app.scheduling.jobs.declaration import daily, job, weekly
 from app.scheduling.models import JobOutcome, RunReport, Ticket
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.alerting.outbox.repository import NotificationOutbox
     from app.db.engine import Database
     from app.reporting.written import ReportWriter
@@ -18,12 +20,20 @@ if TYPE_CHECKING:
 NOBODY = "handed to no channel: it was before, or no route of config/channels.yaml takes it; `gridkeeper report {}` writes it"
 
 
+class Reports(Protocol):
+    """What makes reports; it is loaded with the first that is due."""
+
+    def writer(self) -> ReportWriter: ...
+
+
 class ReportMail:
     """Hands reports to the outbox, once for each day or week however often the job runs."""
 
-    def __init__(self, database: Database, writer: ReportWriter, outbox: NotificationOutbox, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, reports: Callable[[], Reports], outbox: NotificationOutbox, clock: Clock
+    ) -> None:
         self._database = database
-        self._writer = writer
+        self._reports = reports
         self._outbox = outbox
         self._clock = clock
 
@@ -45,7 +55,7 @@ class ReportMail:
     async def _send(self, name: str, ticket: Ticket) -> RunReport:
         from app.alerting.outbox.items import Content
 
-        report = await self._writer.report(name, ticket.scheduled_for)
+        report = await self._reports().writer().report(name, ticket.scheduled_for)
         async with self._database.transaction() as connection:
             channels = await self._outbox.announce(
                 connection,

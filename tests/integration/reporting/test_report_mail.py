@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.policy import default
 from pathlib import Path
@@ -65,12 +66,20 @@ def ticket(name: str, slot: datetime = SLOT, attempt: int = 1) -> Ticket:
     return Ticket(f"report_{name}", f"report_{name}", {}, slot, RunTrigger.CRON, attempt)
 
 
+@dataclass
+class Written:
+    made: ReportWriter
+
+    def writer(self) -> ReportWriter:
+        return self.made
+
+
 def sender(database: Database, outbox: NotificationOutbox, now: datetime = SLOT) -> ReportMail:
     weights, rows = QualitySettings().weights, QualityRepository(database)
     monitoring = MonitoringService(FigureReads(database), settings=MonitoringSettings())
     operations = OperationsReporting(database, monitoring, rows, weights=weights, target=0.95)
     writer = ReportWriter(quality_reporting(database, weights=weights), operations, FixedClock(now))
-    return ReportMail(database, writer, outbox, FixedClock(now))
+    return ReportMail(database, lambda: Written(writer), outbox, FixedClock(now))
 
 
 def mail(database: Database, channels: Path) -> ReportMail:
