@@ -12,7 +12,6 @@ import pytest
 import structlog
 from argon2 import PasswordHasher
 
-from app.access.users import passwords
 from app.cli import run
 from app.settings import variables
 
@@ -22,7 +21,7 @@ SECRET = "a long walk by the river"
 @pytest.fixture(autouse=True)
 def _surroundings(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "PasswordHasher", lambda: quick)
+    monkeypatch.setattr("argon2.PasswordHasher", lambda: quick)
     for name in variables():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)

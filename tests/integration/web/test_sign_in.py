@@ -26,7 +26,7 @@ SECRET = "a long walk by the river"
 @pytest.fixture(autouse=True)
 def _cheap_digests(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "PasswordHasher", lambda: quick)
+    monkeypatch.setattr("argon2.PasswordHasher", lambda: quick)
     monkeypatch.setattr(passwords, "NOBODY", quick.hash("nobody"))
     monkeypatch.setattr("app.access.users.service.FRESH_SECONDS", -1.0)
 
