@@ -174,8 +174,6 @@ async def serve(
         shares = settings.tasks.backend != "local"
         if shares:
             container.alerting().delivery_worker().share(container.sharing().lanes())
-        else:
-            await _forget_shared(container)
         favour_the_event_loop()
         try:
             async with (
@@ -191,8 +189,10 @@ async def serve(
                 fills = asks and backfills and settings.scheduler.profile != "cautious"
                 if shares:
                     group.create_task(stopping.after(_share_work(container, stop, backfills=fills)))
-                elif fills:
-                    group.create_task(_work_backfills(container, stop, settings.scheduler.drain_seconds))
+                else:
+                    group.create_task(_forget_shared(container, stop))
+                    if fills:
+                        group.create_task(_work_backfills(container, stop, settings.scheduler.drain_seconds))
                 for side in sides:
                     group.create_task(stopping.after(side(container, stop)))
         except BaseExceptionGroup as errors:
@@ -203,11 +203,10 @@ async def serve(
             await container.alerting().query_runner().close()
 
 
-async def _forget_shared(container: Container) -> None:
-    """What a start with shared work left: where no worker lives its tasks wait for nobody, and rows are found without."""
-    workers, tasks = await container.tasks().registry().forget_all()
-    if workers or tasks:
-        structlog.get_logger().info("shared_queue_emptied", workers=workers, tasks=tasks)
+async def _forget_shared(container: Container, stop: asyncio.Event) -> None:
+    from app.tasks.shared.emptying import empty_queue
+
+    await empty_queue(container.tasks().registry(), stop, every=container.settings().tasks.silent_after)
 
 
 def asks_platform(settings: Settings) -> bool:

@@ -143,11 +143,11 @@ class WorkerRegistry:
         async with self._database.connection() as connection:
             return await erase(connection, sql.SILENT, now - sql.SILENT_KEPT)
 
-    async def forget_all(self) -> tuple[int, int]:
-        """Empty queue and list of workers where no worker lives: how many workers and tasks went."""
+    async def forget_all(self) -> tuple[int, int] | None:
+        """Empty queue and list of workers: how many workers and tasks went. None where a worker lives, as far as is known."""
         async with self._database.transaction() as connection:
             if await connection.fetchval(sql.ANY_WORKER, self._silent_after):
-                return 0, 0
+                return None
             workers = await connection.execute(sql.FORGET_WORKERS)
             await connection.execute(f"set local search_path = {SCHEMA}")
             tasks = await connection.execute(sql.FORGET_TASKS)

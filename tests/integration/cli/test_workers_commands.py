@@ -11,6 +11,7 @@ import pytest
 from app.access.models import AccessScope
 from app.cli import run
 from app.db.queue.schema import SCHEMA
+from app.tasks.shared.emptying import empty_queue
 from app.tasks.shared.models import WorkerCounts, WorkerRole
 from app.tasks.shared.repository import WorkerRegistry
 from tests.support.api_factory import served_api
@@ -101,8 +102,22 @@ async def test_back_on_one_process_nothing_of_the_queue_is_left_once_no_worker_l
     await two_workers(database_url)
     async with opened(database_url) as database, database.connection() as connection:
         registry = WorkerRegistry(database)
-        assert await registry.forget_all() == (0, 0), "one lives"
+        assert await registry.forget_all() is None, "one lives"
         await connection.execute("update workers set heartbeat_at = heartbeat_at - interval '1 hour'")
         assert await registry.forget_all() == (2, 1)
+        assert await registry.forget_all() == (0, 0)
         assert await registry.workers() == []
         assert not any(one.waiting for one in await registry.queues())
+
+
+async def test_back_on_one_process_a_worker_killed_a_moment_ago_is_waited_for(database_url: str) -> None:
+    await two_workers(database_url)
+    async with opened(database_url) as database, database.connection() as connection:
+        registry = WorkerRegistry(database)
+        emptying = asyncio.create_task(empty_queue(registry, asyncio.Event(), every=0.05))
+        await asyncio.sleep(0.3)
+        assert not emptying.done()
+        assert len(await registry.workers()) == 2
+        await connection.execute("update workers set heartbeat_at = heartbeat_at - interval '1 hour'")
+        await asyncio.wait_for(emptying, 30)
+        assert await registry.workers() == []
