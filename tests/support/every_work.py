@@ -95,6 +95,8 @@ class EveryWork:
         self.items = WorkItemRepository(self.database, lease_seconds=60, attempts=ATTEMPTS)
         self.heard: dict[str, str] = {}
         """What those who wait were told, by kind."""
+        self.asker = Doing()
+        """What the process that plans does itself: it sends messages while no other does."""
 
     @asynccontextmanager
     async def process(self, name: str, doing: Doing) -> AsyncIterator[None]:
@@ -200,6 +202,7 @@ class EveryWork:
         """Messages are left to workers once there are any."""
         while not submits.taken(Priority.DELIVERIES):  # noqa: ASYNC110  a sign of life of others
             await asyncio.sleep(0.02)
+        _noting(self.post, self.asker)
         self.post.worker.share(LaneSharing(submits))
         await self.post.worker.run(stop)
 

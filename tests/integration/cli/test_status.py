@@ -195,7 +195,7 @@ def test_what_is_wrong_is_said_and_told_by_the_exit_code(
     found = json.loads(capsys.readouterr().out)
 
     assert [line.split()[1:3] for line in lines if line.startswith("wrong")] == [
-        ["no", "replica"], ["jobs", "that"], ["1", "alerts"],
+        ["no", "replica"], ["jobs", "that"], ["1", "alert"],
     ]  # fmt: skip
     assert "alerts    1 firing, 1 held back: critical platform_down area=FR" in lines
     assert "windows   1h 100.0% of 3 · 24h 100.0% of 3 · 30d 100.0% of 3" in lines

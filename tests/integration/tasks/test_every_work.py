@@ -70,7 +70,7 @@ async def done(world: EveryWork, *doings: Doing) -> None:
         assert world.heard == {"live": "stored", "gap": "stored", "reports": "2", "quality": "2"}
     await world.until(LEFT, 0)
     await world.until(QUEUED, 0)
-    assert Counter(kind for doing in doings for kind in doing.begun) == Counter(kinds(world))
+    assert Counter(kind for doing in (*doings, world.asker) for kind in doing.begun) == Counter(kinds(world))
     assert await world.rows("select count(*) from observation_revisions") == [(0,)]
     assert len({request.headers["idempotency-key"] for request in world.receiver.requests}) == 1
 

@@ -253,7 +253,7 @@ async def test_a_body_that_is_none_is_refused(database_url: str, content: bytes,
 async def test_a_body_that_does_not_end_is_not_waited_for(database_url: str, sent: bytes, status: int) -> None:
     async with served_api(database_url, api={"body_seconds": 0.5, "body_bytes": 1000}) as api:
         head = f"POST /api/v1/keys HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {await api.key(AccessScope.ADMIN)}\r\n"
-        head += "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        head += "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
         reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(api.url).port)
         writer.write(head.encode() + sent)
         answer = await asyncio.wait_for(reader.read(), 5)
