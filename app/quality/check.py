@@ -16,6 +16,8 @@ import structlog
 
 from app.clock import Clock
 from app.collection.models import CollectionRun
+from app.errors import DatabaseUnavailable
+from app.logging import OutageLog
 from app.market.areas import Place
 from app.market.series import SeriesKey
 from app.market.time import Interval, Resolution
@@ -127,6 +129,7 @@ class QueuedChecks:
         self._waiting: deque[CollectionRun] = deque()
         self._arrived = asyncio.Event()
         self._log = structlog.get_logger()
+        self._away = OutageLog("run_checks_failed", "run_checks_recovered")
         self.left_out = 0
 
     @property
@@ -161,8 +164,14 @@ class QueuedChecks:
     async def _one(self, run: CollectionRun) -> None:
         try:
             found = await self._check.check(run.item.value, run.place, run.window)
+        except DatabaseUnavailable as error:
+            # An outage and no defect; the scan looks at the window, because its values have changed.
+            self._away.met(f"{error}; the nightly scan looks at the windows of these runs")
+            self.left_out += 1
+            return
         except Exception:  # noqa: BLE001  the boundary of a job: the scan looks at the window again
             self._log.exception("run_check_failed", item=run.item, area=run.place.code, window=str(run.window))
             return
+        self._away.over()
         if found:
             self._log.info("run_check_flagged", item=run.item, area=run.place.code, findings=found)
