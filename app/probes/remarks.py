@@ -31,6 +31,10 @@ def remark_on_parent(draft: WebsiteDraft, names: Collection[str]) -> str:
     return f"no website is called {parent!r} yet; until one is, {PARENT} explains nothing"
 
 
+PAST = "it lies in the past; what was down in it counts for no downtime"
+"""Of a maintenance that is over when it is planned."""
+
+
 def remark_on_labels(labels: Mapping[str, str]) -> str:
     """That a maintenance is for no website."""
     said = ", ".join(f"{name}={value}" for name, value in sorted(labels.items()))

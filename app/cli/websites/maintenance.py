@@ -44,12 +44,15 @@ def add_command(
     ] = None,
     every_website: Annotated[bool, typer.Option("--all", help="For every website.")] = False,
     start: Annotated[
-        str | None, typer.Option("--from", help="When it begins, where it is once: 2026-07-01T22:00+02:00, or now.")
+        str | None,
+        typer.Option("--from", help="When it begins, where it is once: 2026-07-01T22:00, 1.7.2026, tomorrow, now."),
     ] = None,
     cron: Annotated[
         str | None, typer.Option(help="When it begins, where it comes again.", metavar="'0 3 * * 0'")
     ] = None,
-    zone: Annotated[str, typer.Option(help="Time zone of the cron expression.")] = "UTC",
+    zone: Annotated[
+        str | None, typer.Option(help="Time zone of --from and --cron; without it, --cron is in UTC.")
+    ] = None,
     only: Annotated[str, typer.Option(help="Days: all, business_days, holidays or weekend.")] = "all",
     country: Annotated[str, typer.Option(help="Whose holidays count, as DE or 'DE BY'.")] = "",
     note: Annotated[str, typer.Option(help="For people.")] = "",
@@ -66,6 +69,7 @@ def add_command(
     Exit code: 0 planned, 1 there is no such website.
     """
     from app.errors import ConfigurationError
+    from app.probes.maintenance.begin import parse_begin
     from app.probes.maintenance.schemas import WebsiteMaintenanceBody
     from app.probes.websites.schemas import checked_model
 
@@ -73,20 +77,20 @@ def add_command(
         raise ConfigurationError("say for which websites it is: --website, --label or --all, one of them")
     if (start is None) == (cron is None):
         raise ConfigurationError("say when it begins: --from once, or --cron again and again, one of them")
-    begins = _instant(start) if start is not None else None
+    now = SystemClock().now()
+    begins = parse_begin(start, zone, now, names=("--from", "--zone")).isoformat() if start is not None else None
     said: dict[str, Any] = {
         "name": name, "duration": lasts, "labels": label_pairs(label) or {}, "starts_at": begins, "cron": cron or "",
-        "zone": zone, "days": only, "country": country, "note": note,
+        "zone": zone or "UTC", "days": only, "country": country, "note": note,
     }  # fmt: skip
     body = checked_model(WebsiteMaintenanceBody, said)
-    body.draft()
+    body.draft(now)
     plan, remarks = ask(begin(), lambda wiring: _add(wiring, body, website, by or own_name()), made=True)
     if as_json:
         print_json(_shown(plan))
     else:
-        say_line(
-            f"maintenance {plan.plan_id} ({plan.draft.name}) is planned, next at {_next(_shown(plan)) or 'no time'}"
-        )
+        when = "is over" if plan.over(now) else f"is planned, next at {_next(_shown(plan))}"
+        say_line(f"maintenance {plan.plan_id} ({plan.draft.name}) {when}")
     for one in remarks:
         say_line(f"warning: {one}")
     return OK
@@ -98,7 +102,7 @@ async def _add(
     if website is not None:
         number = (await wiring.probes().websites().find(website)).website_id
         body = body.model_copy(update={"website_id": number})
-    plan = await wiring.probes().maintenance().add(body.draft(), by)
+    plan = await wiring.probes().maintenance().add(body.draft(SystemClock().now()), by)
     return plan, await wiring.probes().maintenance().remarks(plan)
 
 
@@ -126,12 +130,6 @@ def remove_command(
     plan = ask(begin(), lambda wiring: wiring.probes().maintenance().remove(number))
     say_line(f"maintenance {plan.plan_id} ({plan.draft.name}) is removed")
     return OK
-
-
-def _instant(text: str) -> Any:
-    from app.alerting.planned import zoned_instant
-
-    return SystemClock().now() if text == "now" else zoned_instant(text, name="--from")
 
 
 def _shown(plan: MaintenancePlan) -> WebsiteMaintenanceResource:

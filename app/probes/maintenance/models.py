@@ -59,6 +59,10 @@ class MaintenancePlan:
             return False
         return any(start <= now < end for start, end in times_between(self, now - self.draft.duration, now + TICK))
 
+    def over(self, now: datetime) -> bool:
+        """Whether none of it is still to come."""
+        return self.removed_at is not None or not (self.active(now) or self.next_start(now))
+
     def next_start(self, now: datetime) -> datetime | None:
         if self.removed_at is not None:
             return None

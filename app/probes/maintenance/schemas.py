@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from app.errors import ConfigurationError
 from app.kit.durations import parse_duration, show_duration
 from app.market.holidays import DayType
+from app.probes.maintenance.begin import parse_begin
 from app.probes.maintenance.models import MaintenanceDraft, MaintenancePlan, checked_plan
 from app.probes.websites.fields import Name, Text, WebsiteLabels
 from app.schemas import Instant, RequestBody, Resource
@@ -27,18 +28,30 @@ class WebsiteMaintenanceBody(RequestBody):
     labels: WebsiteLabels = Field(
         default={}, description="All websites that have these labels; without any and without a number, every website."
     )
-    starts_at: AwareDatetime | None = Field(default=None, description="When it begins, where it is once.")
+    starts_at: str | None = Field(
+        default=None,
+        description="When it begins, where it is once: an instant, or a day or local time in `zone`.",
+        examples=["2026-10-04T22:00:00Z"],
+        max_length=100,
+    )
     cron: str = Field(
         default="", description="When it begins, where it comes again.", examples=["0 3 * * 0"], max_length=200
     )
-    zone: str = Field(default="UTC", description="The time zone of the cron expression.", max_length=60)
+    zone: str = Field(
+        default="UTC",
+        description="The time zone of the cron expression, and of a begin without an offset.",
+        max_length=60,
+    )
     days: DayType = Field(default=DayType.ALL, description="On which days the cron expression counts.")
     country: str = Field(default="", description="Whose holidays count, as `DE` or `DE BY`.", max_length=20)
     note: Text = Field(default="", description="For people.")
 
-    def draft(self) -> MaintenanceDraft:
+    def draft(self, now: datetime) -> MaintenanceDraft:
         """ConfigurationError that names what is wrong with it."""
-        begin = self.starts_at.astimezone(UTC) if self.starts_at else None
+        begin = None
+        if self.starts_at is not None:
+            zone = self.zone if "zone" in self.model_fields_set else None
+            begin = parse_begin(self.starts_at, zone, now, names=("starts_at:", "zone:"))
         try:
             length = parse_duration(self.duration)
         except ConfigurationError as error:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from app.clock import Clock
 from app.probes.maintenance.models import MaintenanceDraft, MaintenancePlan, checked_plan
 from app.probes.maintenance.repository import MaintenanceRepository
-from app.probes.remarks import remark_on_labels
+from app.probes.remarks import PAST, remark_on_labels
 from app.probes.websites.models import StatusWindow, Website, WindowKind
 
 AHEAD = timedelta(days=40)
@@ -34,7 +34,10 @@ class MaintenanceService:
     async def remarks(self, plan: MaintenancePlan) -> tuple[str, ...]:
         """What people may not have meant with a plan, in sentences."""
         labels = plan.draft.labels
-        return (remark_on_labels(labels),) if labels and not await self._rows.matched(labels) else ()
+        found = [PAST] if plan.over(self._clock.now()) else []
+        if labels and not await self._rows.matched(labels):
+            found.append(remark_on_labels(labels))
+        return tuple(found)
 
     async def remove(self, plan_id: int) -> MaintenancePlan:
         return await self._rows.remove(plan_id, self._clock.now())

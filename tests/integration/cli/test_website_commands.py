@@ -144,6 +144,13 @@ def test_maintenance_acknowledgement_and_service_levels(capsys: pytest.CaptureFi
         True
     ] * 2
     written(capsys, *planned, "--label", "group=shop", "--cron", "0 3 * * 0", "--zone", "Europe/Berlin")
+    shifted = (*planned, "--website", "A", "--zone", "Europe/Berlin", "--json", "--from")
+    day = json.loads(written(capsys, *shifted, "31.12.2040"))
+    assert day["starts_at"] == "2040-12-30T23:00:00Z"
+    written(capsys, "maintenance", "remove", str(day["id"]))
+    assert run(["websites", *planned, "--website", "A", "--from", "1.2.2020"]) == 0
+    assert f"maintenance {day['id'] + 1} (x) is over\nwarning: it lies in the past" in capsys.readouterr().err
+    written(capsys, "maintenance", "remove", str(day["id"] + 1))
     lines = written(capsys, "maintenance", "list").splitlines()
     assert ["now" in lines[1], "group=shop" in lines[2], "0 3 * * 0 Europe/Berlin" in lines[2]] == [True] * 3
     written(capsys, "maintenance", "remove", "1")

@@ -72,8 +72,11 @@ async def test_what_may_not_be_meant_is_taken_and_told(client: httpx.AsyncClient
     )
     mended = await client.patch("/websites/2", json={"name": "Twin", "labels": {"depends_on": "Example Site"}})
     assert mended.json()["warnings"] == []
-    plan = {"name": "x", "duration": "1h", "starts_at": "2026-10-04T22:00:00Z", "labels": {"group": "none"}}
-    planned = await client.post("/websites/maintenance", json=plan)
+    plan = {"name": "x", "duration": "1h", "starts_at": "31.12.2040 22:00", "labels": {"group": "none"}}
+    refused = await client.post("/websites/maintenance", json=plan)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "starts_at")
+    planned = await client.post("/websites/maintenance", json=plan | {"zone": "Europe/Berlin"})
+    assert planned.json()["starts_at"] == "2040-12-31T21:00:00Z"
     assert (planned.status_code, planned.json()["warnings"]) == (
         201, ["no website has the labels group=none yet; until one has, the maintenance is for none"]
     )  # fmt: skip

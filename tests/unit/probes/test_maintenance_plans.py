@@ -101,3 +101,10 @@ def test_what_is_once_may_have_been_and_covers_what_it_names() -> None:
 def test_what_cannot_be_planned_is_named(change: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         checked_plan(replace(NIGHTLY, **change))
+
+
+def test_a_maintenance_is_over_once_it_has_ended_or_was_removed() -> None:
+    noon = datetime(2026, 10, 4, 12, tzinfo=UTC)
+    once = plan(MaintenanceDraft("once", HOUR, starts_at=noon))
+    assert [once.over(noon + n * HOUR) for n in (-1, 0, 1)] == [False, False, True]
+    assert (plan(NIGHTLY).over(noon), replace(plan(NIGHTLY), removed_at=noon).over(noon)) == (False, True)

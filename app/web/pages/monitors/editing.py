@@ -12,7 +12,7 @@ from app.errors import AppError, ConfigurationError, NotFound
 from app.kit.durations import parse_duration, show_duration
 from app.kit.language import gettext, gettext_noop
 from app.market.holidays import DayType
-from app.market.moments import parse_moment, parse_zone
+from app.probes.maintenance.begin import parse_begin
 from app.probes.maintenance.schemas import WebsiteMaintenanceBody, WebsiteMaintenanceResource
 from app.probes.websites.fields import FamilyName, MethodName
 from app.probes.websites.models import WebsiteDraft
@@ -288,7 +288,7 @@ async def plan_maintenance_from_page(request: Request, services: Services, calle
     return done(request, path, remarked(notice, found.warnings))
 
 
-def _begin(entered: Mapping[str, str], now: datetime) -> datetime | None:
+def _begin(entered: Mapping[str, str], now: datetime) -> str | None:
     """When it begins, where it is once."""
     if not entered["cron"] and not entered["from"]:
         said = gettext("say when it begins: now, at a moment as 2026-10-04T22:00, or by cron again and again")
@@ -297,12 +297,8 @@ def _begin(entered: Mapping[str, str], now: datetime) -> datetime | None:
         if entered["from"]:
             raise ConfigurationError(gettext("Say when it begins once, or by cron again and again, not both."))
         return None
-    return parse_moment(
-        entered["from"],
-        parse_zone(entered["zone"], name=gettext(LABELS["zone"])),
-        now,
-        name=gettext(LABELS["starts_at"]),
-    )
+    names = (gettext(LABELS["starts_at"]), gettext(LABELS["zone"]))
+    return parse_begin(entered["from"], entered["zone"], now, names=names).isoformat()
 
 
 @router.get("/monitors/maintenance/{plan_id:int}/end", openapi_extra=OPERATE)

@@ -98,6 +98,8 @@ REGIONS = (
     gettext_noop("name the one whose downtime explains its own"),
     gettext_noop("no website has the labels %(labels)s yet"),
     gettext_noop("until one has, the maintenance is for none"),
+    gettext_noop("it lies in the past"),
+    gettext_noop("what was down in it counts for no downtime"),
     gettext_noop("the website %(num)s has no downtime"),
     gettext_noop("the website %(num)s has no downtime %(num_window)s"),
 )  # fmt: skip

@@ -37,7 +37,7 @@ async def plan_website_maintenance(
 ) -> PlannedMaintenanceResource:
     """Plan a maintenance, once or by a cron expression: what is down in it is no downtime, and no alert tells of it."""
     with in_body(WebsiteMaintenanceBody):
-        draft = body.draft()
+        draft = body.draft(now)
     plan = await services.probes().maintenance().add(draft, caller.name)
     return PlannedMaintenanceResource.with_warnings(plan, await services.probes().maintenance().remarks(plan), now)
 
