@@ -37,7 +37,8 @@ _BACKLOG = """
 
 _ALERTING = """
     select
-        (select count(*) from alerts where phase = 'firing') as firing,
+        (select count(*) from alerts where phase = 'firing' and suppressed = '') as firing,
+        (select count(*) from alerts where phase = 'firing' and suppressed <> '') as held_back,
         (select count(*) from notifications where status = 'waiting') as waiting,
         (
             select count(*) from notifications
@@ -62,7 +63,7 @@ class Backlog:
 class AlertCounts:
     """Alerts that fire, messages that wait, those that failed within a day, and channels that take none.
 
-    And how often all processes tried a message, by channel and what came of it.
+    `held_back` fire too, but nobody is told: a silence, a dependency or a wait stops it; `firing` is without them. And how often all processes tried a message, by channel and what came of it.
     """
 
     firing: int = 0
@@ -70,9 +71,11 @@ class AlertCounts:
     failed: int = 0
     disabled: tuple[str, ...] = ()
     attempted: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    held_back: int = 0
 
     def __str__(self) -> str:
-        return f"{self.firing} firing, {self.waiting} messages waiting"
+        back = f", {self.held_back} held back" if self.held_back else ""
+        return f"{self.firing} firing{back}, {self.waiting} messages waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +221,8 @@ class DatabaseHealthCheck:
         if row is None:
             return AlertCounts()
         attempted = {(channel, verdict): number for channel, verdict, number in json.loads(row["attempted"] or "[]")}
-        return AlertCounts(row["firing"], row["waiting"], row["failed"], tuple(row["disabled"]), attempted)
+        disabled = tuple(row["disabled"])
+        return AlertCounts(row["firing"], row["waiting"], row["failed"], disabled, attempted, row["held_back"])
 
     async def _backlog(self, connection: Connection) -> Backlog:
         row = await connection.fetchrow(_BACKLOG, self._token_id, self._lead)

@@ -257,7 +257,13 @@ class Metrics:
         self._replica_used.set(state is not None and state.used)
 
     def _alert_gauges(self) -> None:
-        self._alerts_firing = self._gauge("gridkeeper_alerts_firing", "Alerts that fire; NaN where nobody can say.")
+        self._alerts_firing = self._gauge(
+            "gridkeeper_alerts_firing", "Alerts that fire, without those held back; NaN where nobody can say."
+        )
+        self._alerts_held_back = self._gauge(
+            "gridkeeper_alerts_held_back",
+            "Alerts that fire and of which nobody is told at present: silenced, or due to another.",
+        )
         self._messages_waiting = self._gauge("gridkeeper_messages_waiting", "Messages to people that wait.")
         self._messages_failed = self._gauge(
             "gridkeeper_messages_failed", "Messages to people that were given up within a day."
@@ -358,6 +364,7 @@ class Metrics:
         self._budget_blocked.set(backlog.blocked)
         alerts = state.alerts
         self._alerts_firing.set(alerts.firing if alerts else float("nan"))
+        self._alerts_held_back.set(alerts.held_back if alerts else float("nan"))
         self._messages_waiting.set(alerts.waiting if alerts else float("nan"))
         self._messages_failed.set(alerts.failed if alerts else float("nan"))
         self._channels_disabled.set(len(alerts.disabled) if alerts else float("nan"))

@@ -204,6 +204,19 @@ async def test_locked_tables_of_alerts_are_noticed(database_url: str, monkeypatc
         assert (await probe.look()).alerts == AlertCounts()
 
 
+async def test_alerts_that_are_held_back_are_counted_apart(database_url: str) -> None:
+    async with opened(database_url) as database, probing(database_url) as probe:
+        async with database.connection() as connection:
+            await connection.execute(
+                "insert into alerts (rule, labels, severity, phase, since, seen_at, suppressed) values"
+                " ('a', '{}', 'info', 'firing', now(), now(), ''),"
+                " ('b', '{}', 'info', 'firing', now(), now(), 'inhibited by a')"
+            )
+        state = await probe.look()
+    assert state.alerts == AlertCounts(firing=1, held_back=1)
+    assert state.alerting.found == "1 firing, 1 held back, 0 messages waiting"
+
+
 async def test_the_backlog_of_the_token_is_told(database_url: str) -> None:
     settings = EntsoeSettings(token=SecretStr("abc"), requests_per_minute=60, burst=1)
     async with opened(database_url) as database:

@@ -264,12 +264,13 @@ async def test_alert_tables_that_cannot_be_read_are_a_warning_and_no_number() ->
 
 async def test_metrics_count_alerts_messages_and_channels() -> None:
     service = Service()
-    service.database.state = replace(GOOD, alerts=AlertCounts(3, 2, 4, ("mail",), {("mail", "sent"): 7}))
+    service.database.state = replace(GOOD, alerts=AlertCounts(3, 2, 4, ("mail",), {("mail", "sent"): 7}, 14))
     service.metrics.follow_rules(lambda: 1.5)
     async with asking(create_app(service.probes())) as client:
         text = (await client.get("/metrics")).text
     for line in (
         "gridkeeper_alerts_firing 3.0",
+        "gridkeeper_alerts_held_back 14.0",
         "gridkeeper_messages_waiting 2.0",
         "gridkeeper_messages_failed 4.0",
         "gridkeeper_channels_disabled 1.0",
