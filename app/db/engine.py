@@ -108,6 +108,11 @@ class Database:
     def engine(self) -> AsyncEngine:
         return self._engine
 
+    @property
+    def refusal(self) -> str:
+        """Why the server lately took no further connection of this pool; empty where it did, or none was asked for."""
+        return self._admission.refusal
+
     def pool_use(self) -> tuple[int, int]:
         """Connections of the pool at work, and how many there may be."""
         from sqlalchemy.pool import QueuePool

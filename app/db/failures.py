@@ -14,6 +14,8 @@ from app.logging import OutageLog
 
 AGAIN_SECONDS = 1.0
 """Between two attempts of a process for a further connection, while the server refuses them."""
+LATELY_SECONDS = 60.0
+"""So long after the last refusal it says something of the present; who needs no connection does not ask again."""
 
 DRIVER_FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, InternalClientError)
 """`InternalClientError`: the driver lost track of a server that died, or of itself after the process was frozen."""
@@ -54,6 +56,11 @@ class Admission:
         self._why = ""
         self._again_at = float("-inf")
         self._freed = asyncio.Event()
+
+    @property
+    def refusal(self) -> str:
+        """Why the server lately took no further connection; empty where it did, or nobody asked for one."""
+        return self._why if time.monotonic() < self._again_at + LATELY_SECONDS else ""
 
     def check(self) -> None:
         """ConnectionsRefused where one was refused a moment ago: many that ask keep the server from its work."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from app.collection.repository import latest_windows
 from app.collection.source_health import PlatformState, state_after
 from app.db.reading.state import ReplicaState
 from app.db.timescale import detect_server_level
+from app.errors import ConnectionsRefused
 from app.logging import redact
 from app.market.time import Resolution
 from app.monitoring import sql
@@ -77,6 +78,8 @@ class Status:
     items: tuple[ItemStatus, ...] = field(default=())
     rules_login: str = ""
     """Why rules of this database log in as somebody who could do more than read; empty where they do not."""
+    refusal: str = ""
+    """Why PostgreSQL took no further connection of this process just now; empty where it did."""
     health: Health | None = None
     read_replica: ReplicaState | None = None
     """The replica that answers reads of this process; None where there is none."""
@@ -84,15 +87,22 @@ class Status:
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong and needs somebody."""
-        if self.health is None or not self.health.serving:
-            return self.health.problems if self.health else ()
-        warning = redact(self.platform.warning)
-        return (*self.health.problems, *((warning,) if warning else ()))
+        found = self.health.problems if self.health else ()
+        warning = redact(self.platform.warning) if self.health and self.health.serving else ""
+        return (*found, *filter(None, (warning, redact(self.refusal))))
 
     @property
     def server(self) -> str:
         edition = f", TimescaleDB {self.timescaledb} ({self.level})" if self.timescaledb else ", plain"
         return f"PostgreSQL {self.postgresql}{edition}"
+
+
+async def login_seen(login: Awaitable[str]) -> tuple[str, str]:
+    """What there is to say of the login of rules, and why PostgreSQL took no connection by which to look at it."""
+    try:
+        return await login, ""
+    except ConnectionsRefused as error:
+        return "", str(error)
 
 
 class StatusReader:

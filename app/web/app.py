@@ -170,6 +170,7 @@ async def http_side(container: Container, stop: asyncio.Event) -> None:
         channels=lambda: container.alerting().delivery_worker().warnings,
         read_replica=lambda: replica_of(container.reading()),
         files=lambda: container.replica().problem_board().of_files("plan", "channels"),
+        refusal=lambda: database.refusal,
         disk=lambda: None if settings.database.url else disk_of(settings.data_dir),
     )
     async with (

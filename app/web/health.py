@@ -59,6 +59,8 @@ class ServiceState:
     """The replica that answers reads; None where there is none."""
     files: Callable[[], list[str]] = list
     """What is wrong with files that people edit, but for plan and channels."""
+    refusal: Callable[[], str] = str
+    """Why PostgreSQL lately took no further connection of this process; empty where it did."""
     disk: Callable[[], tuple[int, int] | None] = lambda: None
     """Bytes that are free on the disk of the data directory, and all there are; None where that holds no data."""
 
@@ -152,6 +154,7 @@ def router(probes: ServiceState) -> APIRouter:
         reasons = why_unready(status, state, probes.origin) + list(filter(None, [full_disk(disk)]))
         platform = probes.platform.state
         found = warnings(status, platform) + alert_warnings(state, probes.rules_age(), probes.delivery_age())
+        found += [f"connections: {redact(refusal)}"] if (refusal := probes.refusal()) else []
         found += map(redact, probes.channels())
         found += [f"file: {redact(problem)}" for problem in probes.files()]
         found += disk_warnings(disk)

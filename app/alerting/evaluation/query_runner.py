@@ -17,7 +17,8 @@ from app.alerting.queries import QueryFailed, QueryRow
 from app.alerting.rules.parse import OUR_DATABASE
 from app.db.address import DatabaseAddress
 from app.db.dashboard_role import RULE_READER
-from app.errors import ConfigurationError
+from app.db.failures import refuses_connections
+from app.errors import ConfigurationError, ConnectionsRefused
 
 LOGIN_TIME_OUT = timedelta(seconds=10)
 NO_LOGINS: Mapping[str, RuleLogin] = MappingProxyType({})
@@ -78,12 +79,17 @@ class PostgresRunner:
 
 
 async def own_login_warning(url: str, password_file: Path | None) -> str:
-    """Why rules cannot read our database, or do as a login that could do more than read; empty where all is well."""
+    """Why rules cannot read our database, or do as a login that could do more than read; empty where all is well.
+
+    ConnectionsRefused where the server has no room for the connection by which to see it, which says nothing of the login.
+    """
     login = RuleLogin(RULE_READER, password_file)
     runner = PostgresRunner(lambda: {OUR_DATABASE: url}, logins={OUR_DATABASE: login})
     try:
         return await runner.login_warning(OUR_DATABASE, LOGIN_TIME_OUT)
     except QueryFailed as error:
+        if refuses_connections(error.__cause__ or error):
+            raise ConnectionsRefused(str(error)) from error
         return f"rules cannot log in: {error}"
     finally:
         await runner.close()

@@ -15,7 +15,7 @@ import typer
 from app.alerting.evaluation.query_runner import own_login_warning
 from app.cli.output import say
 from app.cli.service.health_view import health_lines
-from app.cli.tables import table_lines
+from app.cli.tables import single_line, table_lines
 from app.clock import SystemClock
 from app.collection.source_health import PlatformState
 from app.db.reading.database import replica_of
@@ -23,7 +23,7 @@ from app.errors import DatabaseUnavailable
 from app.lifecycle import services
 from app.logging import redact
 from app.market.time import iso
-from app.monitoring.status import ItemStatus, Status
+from app.monitoring.status import ItemStatus, Status, login_seen
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 async def read_status(wiring: Container) -> Status:
     """Everything, with the login of the rules."""
     found = await _read(wiring, SystemClock().now())
-    return replace(found, rules_login=await _rules_login(wiring))
+    login, refusal = await _rules_login(wiring)
+    return replace(found, rules_login=login, refusal=refusal)
 
 
 def watch_status(settings: Settings, seconds: float) -> None:
@@ -44,12 +45,14 @@ def watch_status(settings: Settings, seconds: float) -> None:
 
 async def _watching(settings: Settings, seconds: float) -> None:
     async with services(settings, say) as wiring:
-        login = await _rules_login(wiring)
+        login, refusal = await _rules_login(wiring)
         with _screen() as show:
             while True:
                 now = SystemClock().now()
                 try:
-                    lines = status_lines(replace(await _read(wiring, now), rules_login=login))
+                    lines = status_lines(replace(await _read(wiring, now), rules_login=login, refusal=refusal))
+                    if refusal:
+                        login, refusal = await _rules_login(wiring)
                 except DatabaseUnavailable as error:
                     lines = [str(error)]
                 show("\n".join((f"{iso(now)}, every {seconds:g} s, Ctrl-C ends", *lines)))
@@ -69,8 +72,9 @@ def _screen() -> Iterator[Callable[[str], None]]:
         yield lambda text: live.update(Text(text, no_wrap=True, overflow="crop"), refresh=True)
 
 
-async def _rules_login(wiring: Container) -> str:
-    return await own_login_warning(wiring.database().address.dsn, wiring.settings().database.rules_password_file)
+async def _rules_login(wiring: Container) -> tuple[str, str]:
+    ask = own_login_warning(wiring.database().address.dsn, wiring.settings().database.rules_password_file)
+    return await login_seen(ask)
 
 
 async def _read(wiring: Container, now: datetime) -> Status:
@@ -95,6 +99,8 @@ def status_lines(found: Status) -> list[str]:
         lines.append(f"replica   {found.read_replica.text}")
     if found.health:
         lines += health_lines(found.health)
+    if found.refusal:
+        lines.append(f"{'wrong':<10}{single_line(redact(found.refusal))}")
     if found.rules_login:
         lines.append(f'rules     {found.rules_login}; docs/alerts.md, "Rules", tells how to limit them')
     if found.unreadable_jobs:

@@ -13,6 +13,7 @@ import pytest
 
 from app.cli.jobs.commands import list_command
 from app.cli.service.status import status_command
+from app.cli.service.status_view import status_lines
 from app.db.engine import Database
 from app.db.migrate import claim_origin, migrate, revisions
 from app.market.time import Resolution
@@ -157,6 +158,14 @@ def test_the_table_names_what_is_late_and_why_a_run_failed(
 
 def test_a_status_without_the_extension_says_plain() -> None:
     assert Status("db", "18.4", "plain", "", "0005", None).server == "PostgreSQL 18.4, plain"
+
+
+def test_a_refusal_of_connections_is_wrong_and_no_matter_of_the_login() -> None:
+    found = Status("db", "18.4", "plain", "", "0005", None, refusal="PostgreSQL refuses\nfurther connections")
+    assert found.problems == ("PostgreSQL refuses\nfurther connections",)
+    lines = [line.split(maxsplit=1) for line in status_lines(found)]
+    assert ["wrong", "PostgreSQL refuses further connections"] in lines
+    assert "rules" not in [line[0] for line in lines]
 
 
 async def serve_for_a_moment(url: str) -> None:

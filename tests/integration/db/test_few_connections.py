@@ -74,10 +74,13 @@ async def test_who_starts_is_told_of_the_limit_and_who_runs_takes_turns_and_says
             return int(await connection.fetchval("select $1::integer", number))
 
     with capture_logs() as logs:
+        assert database.refusal == ""
         assert await asyncio.gather(*map(asked, range(8))) == list(range(8)), "the one it has goes round"
+        assert "PostgreSQL refuses further connections" in database.refusal
         await few.of(5)
         await asyncio.sleep(2 * failures.AGAIN_SECONDS)
         await asyncio.gather(*map(asked, range(8)))
+        assert database.refusal == ""
         assert database.pool_use() == (0, 5)
     assert [one["event"] for one in logs] == ["connections_failed", "connections_recovered"]
     await database.close()

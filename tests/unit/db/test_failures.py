@@ -6,7 +6,9 @@ import asyncpg
 import psycopg
 import pytest
 
+from app.alerting.evaluation.query_runner import own_login_warning
 from app.db.failures import connect_failure, refuses_connections
+from app.monitoring.status import login_seen
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,22 @@ def test_other_failures_keep_their_words() -> None:
     assert not refuses_connections(ConnectionRefusedError("nobody listens"))
     assert connect_failure(ConnectionRefusedError("nobody\n listens")) == "nobody listens"
     assert connect_failure(TimeoutError()) == "TimeoutError"
+
+
+@pytest.mark.parametrize(
+    ("error", "login", "refusal"),
+    [
+        (asyncpg.TooManyConnectionsError("desole, trop de clients"), "", "PostgreSQL refuses further connections"),
+        (ConnectionRefusedError("nobody listens"), "rules cannot log in: ", ""),
+    ],
+)
+async def test_a_refusal_says_nothing_of_the_login_of_rules(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, login: str, refusal: str
+) -> None:
+    async def connect(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    said, why = await login_seen(own_login_warning("postgresql:///gridkeeper", None))
+    assert (said.startswith(login), bool(said)) == (True, bool(login))
+    assert (refusal in why, bool(why)) == (True, bool(refusal))

@@ -239,6 +239,7 @@ async def test_alerts_that_are_not_evaluated_or_delivered_are_warnings() -> None
     service.database.state = replace(GOOD, alerts=AlertCounts(failed=4, disabled=("mail", "pager")))
     files = ["config/interfaces.yaml, line 3: services.shop: there is no such field"]
     probes = replace(service.probes(), rules_age=lambda: 45.2, delivery_age=lambda: 31.0, files=lambda: files)
+    probes = replace(probes, refusal=lambda: "PostgreSQL refuses")
     async with asking(create_app(probes)) as client:
         found = await client.get("/health/ready")
     assert (found.status_code, found.json()["warnings"]) == (
@@ -248,6 +249,7 @@ async def test_alerts_that_are_not_evaluated_or_delivered_are_warnings() -> None
             "messages: none has been looked for in this process for 31 s",
             "messages: disabled channels take none: mail, pager; `gridkeeper alerts channels` says why",
             "messages: 4 failed within a day; see `gridkeeper alerts notifications --failed`",
+            "connections: PostgreSQL refuses",
             "file: config/interfaces.yaml, line 3: services.shop: there is no such field",
         ],
     )
