@@ -123,3 +123,11 @@ class Conflict(AppError):
 
 class AnswerOutdated(Conflict):
     """The answer is to a question so old that what later answers said may be forgotten; ask again."""
+
+
+def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error within groups of groups that came first."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

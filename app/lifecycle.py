@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -13,7 +14,7 @@ from app.db.embedded import admit_logins, embedded_notice, guarded, has_database
 from app.db.engine import Database
 from app.db.migrate import check_schema, claim_origin, migrate
 from app.db.reading.database import reads_of
-from app.errors import ConfigurationError, DatabaseUnavailable, SchemaMismatch
+from app.errors import ConfigurationError, DatabaseUnavailable, SchemaMismatch, first_error
 from app.settings import Settings
 from app.tasks.memory import MemoryKeeper, favour_the_event_loop, lean_memory
 
@@ -196,7 +197,7 @@ async def serve(
                 for side in sides:
                     group.create_task(stopping.after(side(container, stop)))
         except BaseExceptionGroup as errors:
-            raise _first(errors) from errors
+            raise first_error(errors) from errors
         finally:
             await container.sources().backfill().aclose()
             await container.sources().gap().aclose()
@@ -278,7 +279,7 @@ async def _taking_tasks(container: Container, role: WorkerRole | None) -> AsyncI
     for kind, handler in taken.handlers.items():
         backend.bind(kind, handler)
     # A lease that nobody renews any more has everything done twice: what keeps them ends the process with itself.
-    with sign_of_life(role.name):
+    with sign_of_life(container.database().name, role.name):
         async with asyncio.TaskGroup() as keeping:
             beats = [keeping.create_task(keep()) for keep in taken.keepers]
             try:
@@ -351,7 +352,13 @@ async def work(
         ended = asyncio.Event()
         container.tasks().name.override(role.name)
         try:
-            await claim_name(container.tasks().registry(), role.name, settings.tasks, lives_here, stop)
+            await claim_name(
+                container.tasks().registry(),
+                role.name,
+                settings.tasks,
+                partial(lives_here, container.database().name),
+                stop,
+            )
             async with asyncio.TaskGroup() as group:
                 for part in parts_of(container, role):
                     group.create_task(part.run(ended))
@@ -363,17 +370,10 @@ async def work(
                 finally:
                     ended.set()
         except BaseExceptionGroup as errors:
-            raise _first(errors) from errors
+            raise first_error(errors) from errors
         finally:
             await container.sources().backfill().aclose()
             await container.sources().gap().aclose()
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 @asynccontextmanager

@@ -51,7 +51,7 @@ KIND_OF = {"report": "reports", "quality_portion": "quality"}
 DEAD = "dead"
 
 
-def dead_workers(names: Collection[str]) -> list[str]:
+def dead_workers(_database: str, names: Collection[str]) -> list[str]:
     """Whom the kernel knows to be gone, as far as these tests are concerned."""
     return [name for name in names if name == DEAD]
 

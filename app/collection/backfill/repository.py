@@ -6,7 +6,7 @@ processes, and of two that end the last two windows at once the later one sees t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -33,6 +33,7 @@ from app.collection.backfill.models import (
 from app.collection.gaps.question_schedule import AskPolicy, answers_that_count
 from app.collection.gaps.repository import keep_asked
 from app.collection.models import Work
+from app.db.leases.repository import Dead
 from app.db.retention import erase
 from app.errors import Conflict, NotFound
 from app.market.areas import find_place
@@ -172,11 +173,16 @@ class BackfillRepository:
                 await connection.execute(statements.COMPLETE, backfill_id)
         return len(failed)
 
-    async def free_dead(self, dead: Callable[[Collection[str]], Collection[str]]) -> int:
+    @property
+    def database_name(self) -> str:
+        """The database that holds them, by its address."""
+        return self._database.name
+
+    async def free_dead(self, dead: Dead) -> int:
         """Frees the windows of workers that are known to be dead before their leases end; how many."""
         async with self._database.connection() as connection:
             holders = [row["claimed_by"] for row in await connection.fetch(statements.WINDOWS.holders)]
-            gone = list(dead(holders)) if holders else []
+            gone = list(dead(self.database_name, holders)) if holders else []
             return len(await connection.fetch(statements.WINDOWS.free, gone)) if gone else 0
 
     async def measured(self, work: Sequence[Work]) -> tuple[float, float] | None:

@@ -49,6 +49,7 @@ class BackfillWorker:
         away = OutageLog("backfill_database_failed", "backfill_database_recovered")
         self._runner = WindowRunner(repository, collection, analysis, patience, self._pace, self._name, away)
         self._watch = BackfillWatch(repository, away)
+        self._database = repository.database_name
         self._asked: Counter[int] = Counter()
         self._wake = asyncio.Event()
         self._stopped, self._grace = False, 0.0
@@ -60,7 +61,7 @@ class BackfillWorker:
 
     async def work(self, only: int | None = None) -> None:
         """Work on all backfills (or one) until stopped or cancelled; then what is under way is handed back."""
-        with sign_of_life(self._name):
+        with sign_of_life(self._database, self._name):
             await self._work(only)
 
     async def _work(self, only: int | None) -> None:

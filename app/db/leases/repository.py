@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from app.db.engine import Database
 
-Dead = Callable[[Collection[str]], Collection[str]]
+Dead = Callable[[str, Collection[str]], Collection[str]]
+"""Those of the processes that are known to be gone, among those that work on the database of this name."""
 """Which of the workers are known to live no more."""
 
 
@@ -51,7 +52,7 @@ class LeasedRows:
         numbers, table = list(waiting), self._table
         async with self._database.connection() as connection:
             holders = [row["claimed_by"] for row in await connection.fetch(table.among(table.holders, 1), numbers)]
-            if holders and (gone := list(dead(holders))):
+            if holders and (gone := list(dead(self._database.name, holders))):
                 await connection.execute(table.among(table.free, 2), gone, numbers)
             await connection.execute(table.give_up, numbers, self._attempts)
             return [row[0] for row in await connection.fetch(table.claimable, numbers)]

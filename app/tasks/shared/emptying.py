@@ -11,9 +11,12 @@ from app.kit.periodic import pause
 from app.logging import OutageLog
 from app.tasks.shared.repository import WorkerRegistry
 
+STRAY_SECONDS = 300.0
+"""Between two looks for workers that were begun beside a process that shares nothing, and have ended."""
+
 
 async def empty_queue(registry: WorkerRegistry, stop: asyncio.Event, *, every: float) -> None:
-    """Empty queue and list of workers once no worker lives: tasks wait for nobody then, and rows are found without.
+    """Empty queue and list of workers whenever no worker lives: tasks wait for nobody then, and rows are found without.
 
     A worker that was killed a moment ago still counts as living, so that this looks every so many seconds until none does.
     """
@@ -24,9 +27,7 @@ async def empty_queue(registry: WorkerRegistry, stop: asyncio.Event, *, every: f
             away.over()
         except DatabaseUnavailable as error:
             away.met(error)
-        else:
-            if gone is not None:
-                if any(gone):
-                    structlog.get_logger().info("shared_queue_emptied", workers=gone[0], tasks=gone[1])
-                return
-        await pause(stop, every)
+            gone = None
+        if gone is not None and any(gone):
+            structlog.get_logger().info("shared_queue_emptied", workers=gone[0], tasks=gone[1])
+        await pause(stop, every if gone is None else STRAY_SECONDS)

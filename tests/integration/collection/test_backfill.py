@@ -443,14 +443,16 @@ async def test_a_backfill_goes_on_as_soon_as_anybody_is_answered(database: Datab
 async def test_the_windows_of_a_worker_that_died_are_free_at_once_on_its_machine(database: Database) -> None:
     scene = Scene(database)
     backfill_id = await scene.start(ten_days(concurrency=9))
-    with sign_of_life("living"):
+    with sign_of_life(database.name, "living"):
         for worker in ("living", "elsewhere"):
             assert await scene.repository.claim(backfill_id, worker)
         script = (
             "import os, time, sys; from app.collection.life_signs import sign_of_life\n"
-            "with sign_of_life('dying'):\n    print(flush=True); time.sleep(60)"
+            "with sign_of_life(sys.argv[1], 'dying'):\n    print(flush=True); time.sleep(60)"
         )
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, database.name, stdout=asyncio.subprocess.PIPE
+        )
         assert process.stdout
         await process.stdout.readline()
         assert await scene.repository.claim(backfill_id, "dying")

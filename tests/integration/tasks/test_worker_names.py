@@ -79,10 +79,11 @@ async def test_a_worker_whose_name_was_taken_ends_and_leaves_the_row_to_the_othe
 
 
 def test_a_worker_of_this_machine_is_known_to_live_or_not() -> None:
-    assert lives_here("nobody") is None
-    with sign_of_life("somebody"), sign_of_life("somebody"):
-        assert lives_here("somebody")
-    assert lives_here("somebody") is None, "who ends takes the sign along"
+    assert lives_here("a", "nobody") is None
+    with sign_of_life("a", "somebody"), sign_of_life("a", "somebody"):
+        assert lives_here("a", "somebody")
+        assert lives_here("b", "somebody") is None, "of another database, whose workers have names of their own"
+    assert lives_here("a", "somebody") is None, "who ends takes the sign along"
 
 
 def test_a_worker_without_a_database_and_one_with_a_wrong_region_are_refused(
