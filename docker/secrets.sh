@@ -44,5 +44,6 @@ make() {
 make database_password
 make rules_password
 make api_key "" api_key
+make probes_key
 make grafana_reader_password "${GRAFANA_GROUP:-}"
 make grafana_admin_password "${GRAFANA_GROUP:-}"

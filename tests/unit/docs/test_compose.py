@@ -24,7 +24,9 @@ ONE_SHOTS = {
 }  # fmt: skip
 DATABASES = {"database", "demo-database"}
 LASTING = {"app", "worker", "grafana", "demo", "demo-grafana"} | DATABASES
-PASSWORDS = {"database_password", "rules_password", "api_key", "grafana_reader_password", "grafana_admin_password"}
+PASSWORDS = {
+    "database_password", "rules_password", "api_key", "probes_key", "grafana_reader_password", "grafana_admin_password",
+}  # fmt: skip
 # What the Compose specification allows for a service, as far as it is used here.
 SERVICE_KEYS = {
     "build", "cap_add", "cap_drop", "command", "depends_on", "deploy", "entrypoint", "env_file",
@@ -48,7 +50,7 @@ def services() -> dict[str, dict[str, Any]]:
 
 def default(text: str) -> str:
     """The text with the defaults of its variables."""
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+    return re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", text)
 
 
 @pytest.fixture(params=sorted(ONE_SHOTS | LASTING))
