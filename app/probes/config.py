@@ -164,7 +164,8 @@ def _service(name: str, entry: Fields) -> ServiceConfig:
     if not _NAME.fullmatch(name):
         entry.wrong(f"{name[:100]!r} is no name; use up to 100 letters, digits, spaces and _ . : / -")
     base_urls, auth = _each(entry, "base_urls", checked_base_url), entry.text("auth", longest=LONGEST_NAME)
-    suites = read_suites(entry, base_urls, auth)
+    timeout = entry.duration("timeout", USUAL_TIMEOUT, least=timedelta(seconds=0.1), most=LONGEST_TIMEOUT)
+    suites = read_suites(entry, base_urls, auth, timeout)
     operations = {operation: _operation(inner) for operation, inner in entry.named("operations").items()}
     service = ServiceConfig(
         name=name,
@@ -185,7 +186,7 @@ def _service(name: str, entry: Fields) -> ServiceConfig:
         concurrency=entry.whole("concurrency", 5, least=1, most=MOST_CONCURRENT),
         rate=entry.number("rate", 10.0, least=0.01, most=MOST_PER_SECOND),
         failures=entry.whole("failures", 2, least=1, most=MOST_FAILURES),
-        timeout=entry.duration("timeout", USUAL_TIMEOUT, least=timedelta(seconds=0.1), most=LONGEST_TIMEOUT),
+        timeout=timeout,
         group=entry.text("group", longest=LONGEST_NAME),
         parent=entry.text("parent", longest=LONGEST_NAME),
         suites=suites,

@@ -13,6 +13,9 @@ PARENT = "depends_on"
 def remarks_on_website(draft: WebsiteDraft, same_name: Collection[int], parents: Collection[int]) -> tuple[str, ...]:
     """What is to be said of a website: `same_name` are the others of its name, `parents` those whose name it depends on."""
     found = []
+    certified = any(text.lower().startswith("certificate") for text in draft.conditions)
+    if certified and not draft.url.lower().startswith("https"):
+        found.append("the address is http; only a redirect to https shows the certificate that a condition asks for")
     if same_name:
         numbers = ", ".join(map(str, sorted(same_name)))
         found.append(f"the name {draft.name!r} is that of website {numbers} too; commands take its number")

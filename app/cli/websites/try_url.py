@@ -79,7 +79,7 @@ def try_command(
 
     Exit code: 0 up, 3 not.
     """
-    from app.probes.checking.conditions.possible import possible_condition
+    from app.probes.checking.conditions.possible import check_reachable, check_together, possible_condition
     from app.probes.models import AddressFamily, CheckMethod, CheckRequest, TlsOptions
 
     request = CheckRequest(
@@ -98,6 +98,8 @@ def try_command(
         ),
         proxy=said_or_file(proxy),
     )
+    check_together([one.text for one in request.conditions])
+    check_reachable(request)
     result = _checked(begin(), request)
     if as_json:
         from app.probes.checking.schemas import CheckResultResource

@@ -20,7 +20,7 @@ from app.kit.yaml.tree import Problem, ProblemReport
 from app.probes.regions.models import MOST_REGIONS
 from app.probes.remarks import PARENT, remark_on_parent
 from app.probes.websites.addresses import url_key
-from app.probes.websites.checks import request_of
+from app.probes.websites.checks import check_conditions, request_of
 from app.probes.websites.models import WebsiteDraft, is_secret_header
 from app.probes.websites.schemas import WebsiteBody, field_problems
 from app.secrets import read_secret
@@ -107,7 +107,7 @@ def _checked(entry: Fields, said: dict[str, Any]) -> WebsiteDraft | None:
         return None
     try:
         draft = WebsiteBody.model_validate(said).draft()
-        request_of(draft)
+        check_conditions(request_of(draft))
     except ValidationError as error:
         for field, problem in field_problems(error):
             first, _, rest = field.partition(".")

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from app.errors import ConfigurationError
 from app.probes.checking.conditions.parse import parse_condition
+from app.probes.checking.conditions.possible import check_reachable
 from app.probes.checking.targets import check_request, parse_target
 from app.probes.checking.tls import tls_context
 from app.probes.evidence.models import details_of
@@ -53,6 +54,14 @@ def request_of(draft: WebsiteDraft) -> CheckRequest:
     )
     check_request(request)
     return request
+
+
+def check_conditions(request: CheckRequest) -> None:
+    """ConfigurationError that names the field where no answer that the request may get fulfils its conditions."""
+    try:
+        check_reachable(request)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"conditions: {error}") from None
 
 
 def _identity_of(draft: WebsiteDraft) -> TlsOptions:

@@ -19,7 +19,7 @@ from app.probes.sharing import sql as sharing
 from app.probes.websites import sql
 from app.probes.websites.addresses import origin, shown_proxy, url_key
 from app.probes.websites.availability import Availability, availability_of, since_known
-from app.probes.websites.checks import request_of
+from app.probes.websites.checks import check_conditions, request_of
 from app.probes.websites.models import (
     HIDDEN,
     SECRETS,
@@ -121,7 +121,7 @@ class WebsiteService:
         before = (await self.changeable(website_id)).draft
         draft = change(masked(before))
         kept = kept_secrets(draft, before)
-        request_of(kept)
+        _check_change(kept, before)
         if (kept.url, kept.proxy) != (before.url, before.proxy):
             self._check_addresses(kept)
         return await self._repository.change(website_id, kept, self._clock.now())
@@ -174,7 +174,7 @@ class WebsiteService:
             if other is None:
                 _check_new(draft)
             else:
-                request_of(kept_secrets(draft, other.draft))
+                _check_change(kept_secrets(draft, other.draft), other.draft)
         for draft in drafts:
             before = known.get(url_key(draft.url))
             if before is None:
@@ -293,7 +293,16 @@ def masked(draft: WebsiteDraft) -> WebsiteDraft:
 def _check_new(draft: WebsiteDraft) -> None:
     """ConfigurationError where a website cannot be checked as it is said, or where a value of it is hidden."""
     kept_secrets(draft, WebsiteDraft(draft.url, ""))
-    request_of(draft)
+    check_conditions(request_of(draft))
+
+
+def _check_change(draft: WebsiteDraft, before: WebsiteDraft) -> None:
+    """The same of a website that is known; conditions that were taken once stay while nothing about them changes."""
+    request = request_of(draft)
+    if any(
+        getattr(draft, name) != getattr(before, name) for name in ("conditions", "url", "timeout", "follow_redirects")
+    ):
+        check_conditions(request)
 
 
 def kept_secrets(draft: WebsiteDraft, before: WebsiteDraft) -> WebsiteDraft:

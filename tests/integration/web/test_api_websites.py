@@ -85,6 +85,8 @@ async def test_what_may_not_be_meant_is_taken_and_told(client: httpx.AsyncClient
             "/websites", json=EXAMPLE | {"url": "https://n.example/", "conditions": [condition]}
         )
         assert (refused.status_code, "can never be true" in refused.text) == (422, True)
+    short = await client.patch("/websites/2", json={"timeout": 5, "conditions": ["latency > 8 s"]})
+    assert (short.status_code, short.json()["errors"][0]["field"]) == (422, "conditions")
 
 
 async def test_an_address_is_checked_once(client: httpx.AsyncClient) -> None:

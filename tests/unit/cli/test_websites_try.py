@@ -68,6 +68,8 @@ def test_it_shows_a_check_to_people_and_to_programs(site: str, tmp_path: Path, c
     [
         (["ftp://x"], "write it as https://host/path"),
         (["http://x", "-e", "nonsense"], "examples: status 200-299"),
+        (["http://x", "-e", "size < 10", "-e", "size > 20"], "no value fulfils all of them"),
+        (["http://x", "-e", "latency > 60 s", "--timeout", "10"], "the time-out ends a check after 10 s"),
         (["http://x", "-H", "nonsense"], "has no colon"),
         (["http://x", "--body", "/nowhere/at/all"], "cannot read /nowhere/at/all"),
     ],

@@ -74,6 +74,7 @@ websites:
   E: {url: https://e.example, check_interval: 5 s, conditions: [state 200], labels: {"a b": c}}
   F: {url: https://f.example, headers: {Authorization: Bearer s3cret, X-Key: "${NOBODY_SET_THIS}"}}
   G: {url: https://g.example, check_interval: 60, timeout: 56, failures: 0, method: PATCH}
+  H: {url: https://h.example, timeout: 10, conditions: [latency > 60 s]}
 more: 1
 """
 
@@ -92,7 +93,8 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
         "8 websites.F.headers.X-Key: the environment has no NOBODY_SET_THIS",
         "9 websites.G.failures: 0 is out of range",
         "9 websites.G.timeout: it must be a number of seconds from 0.1 to 55",
-        "10 more: there is no such field",
+        "10 websites.H: conditions: 'latency > 60 s' can never be true: the time-out ends a check after 10 s",
+        "11 more: there is no such field",
     ):
         assert any(one.startswith(said) for one in problems), (said, problems)
     assert not any("s3cret" in one for one in problems)

@@ -14,6 +14,8 @@ def draft(**labels: str) -> WebsiteDraft:
 def test_what_is_clear_is_not_remarked_on() -> None:
     assert remarks_on_website(draft(), [], []) == ()
     assert remarks_on_website(draft(depends_on="Gate"), [], [3]) == ()
+    bare = WebsiteDraft("http://shop.example/", "Shop", conditions=("certificate > 14 d",))
+    assert remarks_on_website(bare, [], [])[0].startswith("the address is http; only a redirect")
     assert remark_on_parent(draft(depends_on="Gate"), {"Gate"}) == ""
 
 

@@ -71,6 +71,8 @@ def test_a_suite_is_read_with_its_steps_and_needs_no_document(monkeypatch: pytes
         ("{path: /a, take: {'x y': $.a}}", ".take: 'x y' is no name of a value; use letters, digits and _"),
         ("{path: /a, conditions: [nothing]}", ".conditions: 'nothing' is no condition; examples: status 200-299,304; latency < 500 ms"),
         ("{path: /a, method: HEAD, conditions: ['$.a == 1']}", ": a condition reads the body, which HEAD does not bring; use GET"),
+        ("{path: /a, conditions: ['$.a > 5', '$.a < 3', '$.b == {{user}}', '$.b == x-{{user}}']}", ".conditions: $.a > 5, $.a < 3: no value fulfils all of them"),
+        ("{path: /a, conditions: ['latency > 600 s']}", ": 'latency > 600 s' can never be true: the time-out ends a check after"),
         ("{path: /a, expect: 200}", ".expect: there is no such field; known are"),
     ],
 )  # fmt: skip

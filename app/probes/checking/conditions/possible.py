@@ -5,33 +5,70 @@ It is asked where a condition is written, and not where it is read again: what a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from app.errors import ConfigurationError
 from app.probes.checking.conditions.parse import json_subject, parse_condition
-from app.probes.models import CheckCondition, ConditionKind
+from app.probes.checking.conditions.ranges import fit_together
+from app.probes.models import CheckCondition, CheckPhase, CheckRequest, ConditionKind
 
 STATUSES = range(200, 600)
 """Of a response; those below are announcements before it."""
 _BELOW = {"<", "<=", "=="}
 """With 0 behind it, what only a value below or at 0 fulfils."""
+_ABOVE = {">", ">=", "=="}
+_COMPARED = set(ConditionKind) - {ConditionKind.STATUS, ConditionKind.REGEXP}
+ALWAYS_MEASURED = {CheckPhase.FIRST_BYTE, CheckPhase.WHOLE}
+"""A phase that an answer did without, as DNS of an address, breaks no condition."""
+_BEHIND_QUOTED = re.compile(
+    r"""(?:[^"'\[]|\[[^\]]*\])*?(?:==|!=|<=|>=|<|>|\bcontains\b|\blacks\b)\s*(?:"(?:[^"\\]|\\.)*"|'[^']*')\s+(\S.*)""",
+    re.DOTALL | re.IGNORECASE,
+)
+"""What stands behind a value that is quoted."""
 
 
 def possible_condition(text: str) -> CheckCondition:
     """The condition that the text writes; ConfigurationError where it is none, or no answer ever fulfils it."""
     condition = parse_condition(text)
+    if behind := _BEHIND_QUOTED.fullmatch(text.strip()):
+        raise ConfigurationError(
+            f"{text[:80]!r}: {behind[1][:40]!r} stands behind the quoted value; write one condition for each"
+        )
     if reason := _never(condition):
         raise ConfigurationError(f"{text[:80]!r} can never be true: {reason}")
     return condition
 
 
 def check_together(texts: Sequence[str]) -> None:
-    """ConfigurationError where no status fulfils all conditions about it."""
-    about = [one for one in map(parse_condition, texts) if one.kind is ConditionKind.STATUS]
+    """ConfigurationError where no answer fulfils all of them."""
+    conditions = [parse_condition(text) for text in texts]
+    about = [one for one in conditions if one.kind is ConditionKind.STATUS]
     if about and not set.intersection(*map(statuses_of, about)):
         said = ", ".join(one.text for one in about)
         raise ConfigurationError(f"{said}: no status is all of them; write one condition with commas")
+    compared: dict[tuple[ConditionKind, str], list[CheckCondition]] = {}
+    for one in conditions:
+        if one.kind is not ConditionKind.LATENCY or one.subject in ALWAYS_MEASURED:
+            compared.setdefault((one.kind, one.subject), []).append(one)
+    for (kind, _), several in compared.items():
+        if kind in _COMPARED and not fit_together([(one.operator, one.value) for one in several]):
+            raise ConfigurationError(f"{', '.join(one.text for one in several)}: no value fulfils all of them")
+
+
+def check_reachable(request: CheckRequest) -> None:
+    """ConfigurationError where no answer that such a request may get fulfils its conditions."""
+    for one in request.conditions:
+        if one.kind is ConditionKind.CERTIFICATE and not (request.redirects or request.url.lower().startswith("https")):
+            raise ConfigurationError(
+                f"{one.text[:80]!r} can never be true: http shows no certificate, and no redirect is followed"
+            )
+        slower: Any = one.value if one.kind is ConditionKind.LATENCY and one.subject in ALWAYS_MEASURED else 0
+        if one.operator in _ABOVE and slower > request.timeout * 1000:
+            raise ConfigurationError(
+                f"{one.text[:80]!r} can never be true: the time-out ends a check after {request.timeout:g} s"
+            )
 
 
 def statuses_of(condition: CheckCondition) -> set[int]:

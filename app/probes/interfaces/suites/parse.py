@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 from app.errors import ConfigurationError
 from app.kit.yaml.fields import Fields, suggestion
 from app.probes.checking.conditions.json_path import parse_json_path
 from app.probes.checking.conditions.patterns import parse_pattern
-from app.probes.checking.conditions.possible import check_together, possible_condition
+from app.probes.checking.conditions.possible import check_reachable, check_together, possible_condition
 from app.probes.checking.targets import check_request
 from app.probes.interfaces.suites.models import SuiteConfig, SuiteStep, TakenValue, TakePlace
 from app.probes.interfaces.suites.requests import step_request
@@ -27,12 +29,12 @@ _SAMPLE = "1"
 """In the place of every value while a step is checked."""
 
 
-def read_suites(entry: Fields, base_urls: tuple[str, ...], auth: str) -> tuple[SuiteConfig, ...]:
-    """The suites of a service whose base URLs and login are these."""
-    return tuple(_suite(name, inner, base_urls, auth) for name, inner in entry.named("suites").items())
+def read_suites(entry: Fields, base_urls: tuple[str, ...], auth: str, timeout: timedelta) -> tuple[SuiteConfig, ...]:
+    """The suites of a service whose base URLs, login and time-out are these."""
+    return tuple(_suite(name, inner, base_urls, auth, timeout) for name, inner in entry.named("suites").items())
 
 
-def _suite(name: str, entry: Fields, base_urls: tuple[str, ...], auth: str) -> SuiteConfig:
+def _suite(name: str, entry: Fields, base_urls: tuple[str, ...], auth: str, timeout: timedelta) -> SuiteConfig:
     if not _SUITE.fullmatch(name):
         entry.wrong(f"{name[:100]!r} is no name; use up to 100 letters, digits, spaces and _ . : -")
     own = entry.read("base_url", checked_base_url, "")
@@ -57,7 +59,7 @@ def _suite(name: str, entry: Fields, base_urls: tuple[str, ...], auth: str) -> S
     )
     if not bases:
         entry.wrong("there is no base URL for it; give the service base_urls, or the suite a base_url")
-    _check_values(suite, [*steps, *cleanup])
+    _check_values(suite, [*steps, *cleanup], timeout.total_seconds())
     entry.close()
     return suite
 
@@ -143,7 +145,8 @@ def _conditions(entry: Fields) -> list[CheckCondition]:
         except ConfigurationError as error:
             entry.wrong(str(error), "conditions")
     try:
-        check_together([one.text for one in found])
+        # What a value stands in is not known yet.
+        check_together([one.text for one in found if not names_in(one.text)])
     except ConfigurationError as error:
         entry.wrong(str(error), "conditions")
     return found
@@ -176,12 +179,15 @@ def _taken(name: str, text: str) -> TakenValue:
     )
 
 
-def _check_values(suite: SuiteConfig, steps: list[tuple[Fields, SuiteStep]]) -> None:
-    """Each value comes from a variable or an earlier step, and each request could be sent."""
+def _check_values(suite: SuiteConfig, steps: list[tuple[Fields, SuiteStep]], timeout: float) -> None:
+    """Each value comes from a variable or an earlier step, and each request could be sent and answered as it has to."""
     known = dict.fromkeys(suite.variables, _SAMPLE)
     for entry, step in steps:
         try:
-            check_request(step_request(step, suite.base_urls[0] if suite.base_urls else "http://localhost", known, {}))
+            base = suite.base_urls[0] if suite.base_urls else "http://localhost"
+            request = replace(step_request(step, base, known, {}), timeout=timeout)
+            check_request(request)
+            check_reachable(request)
         except ValueMissing as missing:
             name = str(missing)
             entry.wrong(f"no variable and no earlier step gives {{{{{name}}}}}{suggestion(name, known)}")

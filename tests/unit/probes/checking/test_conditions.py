@@ -14,8 +14,8 @@ from app.errors import ConfigurationError
 from app.probes.checking.conditions.evaluation import ObservedResponse, broken_condition
 from app.probes.checking.conditions.json_path import MOST_NODES, parse_json_path
 from app.probes.checking.conditions.parse import EXAMPLES, parse_condition
-from app.probes.checking.conditions.possible import check_together, possible_condition
-from app.probes.models import CheckFailure, CheckPhase, CheckPhases, ConditionKind, ServerCertificate
+from app.probes.checking.conditions.possible import check_reachable, check_together, possible_condition
+from app.probes.models import CheckFailure, CheckPhase, CheckPhases, CheckRequest, ConditionKind, ServerCertificate
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 DOCUMENT = {
@@ -245,3 +245,79 @@ def test_conditions_about_the_status_have_to_leave_one_over() -> None:
     check_together([])
     with pytest.raises(ConfigurationError, match="status 200, status 404: no status is all of them"):
         check_together(["status 200", "text contains x", "status 404"])
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["size < 10 B", "size > 20 B"],
+        ["latency < 100 ms", "status 200", "latency > 200 ms"],
+        ["latency.first_byte <= 1 s", "latency.first_byte > 1 s"],
+        ["$.x > 5", "$.x < 3"],
+        ["$.x == 5", "$.x != 5"],
+        ["length($.x) > 5", "length($.x) == 2"],
+        ['$.status == "up"', "$.status == down"],
+        ["$.ok == true", "$.ok == 1"],
+        ["header x-cache == HIT", "header x-cache == MISS"],
+        ["certificate > 30 d", "certificate < 14 d"],
+    ],
+)
+def test_conditions_that_together_no_answer_fulfils_are_refused(texts: list[str]) -> None:
+    with pytest.raises(ConfigurationError, match="no value fulfils all of them"):
+        check_together(texts)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["size > 10 B", "size < 20 B", "size != 15"],
+        ["latency.dns < 1 ms", "latency.dns > 2 ms"],  # an address needs no DNS
+        ["latency >= 1 s", "latency <= 1 s"],
+        ["$.x > 5", "$.y < 3"],
+        ["$.x != 5", "$.x != 6", "$.x > 2026-01-01"],
+        ["$.x == NaN", "$.x < 3"],
+        ["text contains a", "text lacks b"],
+    ],
+)
+def test_conditions_that_an_answer_may_fulfil_are_taken(texts: list[str]) -> None:
+    check_together(texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "more", "said"),
+    [
+        ("latency > 60 s", "https://x", {"timeout": 10}, "the time-out ends a check after 10 s"),
+        ("latency < 60 s", "https://x", {"timeout": 10}, ""),
+        ("latency.dns > 60 s", "https://x", {"timeout": 10}, ""),
+        ("certificate > 14 d", "http://x", {"redirects": 0}, "http shows no certificate"),
+        ("certificate > 14 d", "http://x", {"redirects": 5}, ""),
+        ("certificate > 14 d", "https://x", {"redirects": 0}, ""),
+    ],
+)
+def test_a_condition_has_to_suit_the_address_and_the_time_out(
+    text: str, url: str, more: dict[str, Any], said: str
+) -> None:
+    request = CheckRequest(url, conditions=(possible_condition(text),), **more)
+    if not said:
+        check_reachable(request)
+        return
+    with pytest.raises(ConfigurationError, match=said):
+        check_reachable(request)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['$.status == "up" und', """$['a "b"'] == 'up' and more""", 'text contains "a" or "b"', "header x == 'a' b"],
+)
+def test_nothing_stands_behind_a_quoted_value(text: str) -> None:
+    assert parse_condition(text).operator, "what was taken once is read"
+    with pytest.raises(ConfigurationError, match="stands behind the quoted value"):
+        possible_condition(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['$.a == "up"', "text contains 'tis", "text contains \"a == 'b' c\"", 'body =~ "a" b', "$.a == up and running"],
+)
+def test_words_without_quotes_are_one_value(text: str) -> None:
+    assert possible_condition(text) == parse_condition(text)
