@@ -17,8 +17,9 @@ def remarks_on_website(draft: WebsiteDraft, same_name: Collection[int], parents:
     if certified and not draft.url.lower().startswith("https"):
         found.append("the address is http; only a redirect to https shows the certificate that a condition asks for")
     if same_name:
-        numbers = ", ".join(map(str, sorted(same_name)))
-        found.append(f"the name {draft.name!r} is that of website {numbers} too; commands take its number")
+        *before, last = map(str, sorted(same_name))
+        whose = f"websites {', '.join(before)} and {last}" if before else f"website {last}"
+        found.append(f"the name {draft.name!r} is that of {whose} too; commands take its number")
     if not parents and (remark := remark_on_parent(draft, ())):
         found.append(remark)
     return tuple(found)

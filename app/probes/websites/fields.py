@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from app.errors import ConfigurationError
-from app.kit.language import gettext
+from app.kit.language import gettext, in_digits
 from app.probes.checking.conditions.possible import check_together, possible_condition
 from app.probes.checking.targets import parse_proxy
 from app.probes.regions.models import MOST_REGIONS
@@ -104,7 +104,9 @@ def _in_seconds(least: float, most: float) -> WrapValidator:
         except ValidationError:
             raise ValueError(
                 gettext(
-                    "it must be a number of seconds from %(least)s to %(most)s", least=f"{least:g}", most=f"{most:g}"
+                    "it must be a number of seconds from %(least)s to %(most)s",
+                    least=in_digits(f"{least:g}"),
+                    most=in_digits(f"{most:g}"),
                 )
             ) from None
 

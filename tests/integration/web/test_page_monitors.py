@@ -74,7 +74,7 @@ async def test_websites_stand_by_group_the_worst_first_with_what_their_checks_ha
         ):
             assert list(rows_of(await person.page(f"/monitors?{query}"))) == [numbers[name] for name in found], query
         assert "No website is like that." in await person.page("/monitors?q=nothing")
-        assert "There is no state 'x'." in await person.page("/monitors?state=x")
+        assert "There is no state 'x'." in await person.page("/monitors?state=x", 422)
         for query in ("show=weeks", "page=0", "sort=1"):
             await person.page(f"/monitors?{query}", 422)
         german = await person.page("/monitors?lang=de")
@@ -227,6 +227,8 @@ async def test_maintenance_is_planned_listed_and_ended(api: ServedApi) -> None:
     async with page_person(api, AccessScope.OPERATE) as person:
         assert f'value="{numbers["down"]}" selected' in await person.page(f"{new}?website={numbers['down']}")
         assert ">group=shop</textarea>" in await person.page(f"{new}?group=shop")
+        await api.container.probes().websites().add(WebsiteDraft("https://twin.example/", "down"))
+        assert f">down ({numbers['down']})</option>" in await person.page(new)
         for wrong, said in (
             ({"from": ""}, "Begins: say when it begins: now"),
             ({"from": "", "cron": "x"}, "Or again and again, as cron has it: 'x' has 1 field"),
@@ -257,6 +259,9 @@ async def test_maintenance_is_planned_listed_and_ended(api: ServedApi) -> None:
         assert '<td class="right">5</td>' in page.partition("Sundays")[2], "the websites that it is for"
         nobody = await person.do(new, kept, **(again | {"labels": "group=none", "name": "nobody"}))
         assert "⚠ Maintenance “nobody” is planned. But: no website has the labels group=none yet" in nobody
+        await person.do(new, kept, **(asked | {"from": "1.2.2020", "name": "long ago"}))
+        gone = (await person.page(kept)).partition("long ago")[2].partition("</tr>")[0]
+        assert ("over" in gone, "/end" in gone) == (True, False)
         path = f"{kept}/{number}/end"
         assert "It ends now" in await person.page(path)
         assert f"Maintenance {number} is over." in await person.do(path, path)

@@ -115,7 +115,8 @@ async def test_the_map_shows_every_zone_by_what_the_address_chooses(api: ServedA
         assert "France: nothing is known" in (await client.get("/?map=price")).text
         assert "France: mean score 85.0 of 1 series" in (await client.get("/?map=quality")).text
         assert "There is no map by &#39;prices&#39;" in (await client.get("/?map=prices")).text
-        assert (await client.get("/?hour=99")).status_code == 422
+        wrong = await client.get("/?hour=99&day=31.2.2026&lang=de")
+        assert (wrong.status_code, wrong.text.count(" ist kein"), wrong.text.count("keine Stunde")) == (422, 2, 1)
 
 
 async def test_people_are_shown_a_page_and_programs_json_where_there_is_nothing(api: ServedApi) -> None:

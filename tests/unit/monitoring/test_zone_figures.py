@@ -89,23 +89,24 @@ def test_freshness_quality_and_gaps_have_their_steps() -> None:
 
 
 def test_an_address_chooses_measure_day_and_hour() -> None:
-    now = MapChoice.of("", "", None, ["load_actual"], NOW)
+    now = MapChoice.of("", "", "", ["load_actual"], NOW)
     assert (now.measure, now.now, now.day, now.at, now.last_hour) == (
         ZoneMeasure.LOAD, True, date(2026, 10, 25), NOW.replace(minute=0), 24,
     )  # fmt: skip
-    chosen = MapChoice.of("price", "2026-03-29", 24, [], NOW)
+    chosen = MapChoice.of("price", "2026-03-29", "24", [], NOW)
     assert (chosen.now, chosen.hour, chosen.at) == (False, 22, datetime(2026, 3, 29, 21, tzinfo=UTC))
-    wrong = MapChoice.of("prize", "yesterday", None, ["price_day_ahead"], NOW)
+    wrong = MapChoice.of("prize", "yesterday", "25", ["price_day_ahead"], NOW)
     assert wrong.problems == (
         "There is no map by 'prize', did you mean price?",
         "'yesterday' is no day; write it as 2026-10-25",
+        "'25' is no hour of a day; write 0 to 23",
     )
     for far in ("9999-12-31", "0001-01-01", "1989-12-31"):
-        outside = MapChoice.of("load", far, 0, [], NOW)
+        outside = MapChoice.of("load", far, "0", [], NOW)
         assert (outside.problems, outside.day) == (
             (f"{far} lies outside 1990-01-01 to 2100-01-01",), date(2026, 10, 25),
         )  # fmt: skip
-    assert (wrong.measure, MapChoice.of("", "", None, [], NOW).measure) == (ZoneMeasure.PRICE, ZoneMeasure.FRESHNESS)
+    assert (wrong.measure, MapChoice.of("", "", "", [], NOW).measure) == (ZoneMeasure.PRICE, ZoneMeasure.FRESHNESS)
 
 
 @pytest.mark.parametrize("measure", ZoneMeasure)

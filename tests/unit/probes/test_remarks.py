@@ -21,7 +21,7 @@ def test_what_is_clear_is_not_remarked_on() -> None:
 
 def test_names_that_several_have_and_names_that_nobody_has_are_remarked_on() -> None:
     assert remarks_on_website(draft(depends_on="Gate"), [9, 4], []) == (
-        "the name 'Shop' is that of website 4, 9 too; commands take its number",
+        "the name 'Shop' is that of websites 4 and 9 too; commands take its number",
         "no website is called 'Gate' yet; until one is, depends_on explains nothing",
     )
     assert remark_on_parent(draft(depends_on="Shop"), ()).startswith("depends_on=Shop names the website itself")

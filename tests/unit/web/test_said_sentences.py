@@ -127,3 +127,15 @@ def test_the_runbook_keeps_its_steps_and_commands(other_language: str) -> None:
     assert text.startswith("## job_failing\n")
     assert "1. `gridkeeper jobs history JOB`" in text
     assert ("zeigt den Fehler" if other_language == "de" else "显示错误") in text
+
+
+def test_the_names_and_numbers_of_a_remark_are_said_in_german() -> None:
+    before = current_language()
+    choose_language(languages()["de"])
+    try:
+        said = said_plain("the name 'Gate' is that of websites 6, 9 and 15 too; commands take its number")
+        refused = said_plain("several websites have the name 'Gate'; take a number: 6, 15")
+    finally:
+        choose_language(before)
+    assert said.startswith("den Namen 'Gate' tragen auch die Websites 6, 9 und 15; ")
+    assert refused.endswith("eine Nummer nehmen: 6, 15")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, get_args
@@ -252,12 +253,14 @@ async def _maintenance_form(
     request: Request, services: Services, entered: Mapping[str, str], problem: str = ""
 ) -> Response:
     rows = await services.monitoring().monitors().all()
+    of_name = Counter(row.name for row in rows)
+    named = ((row.website_id, row.name if of_name[row.name] == 1 else f"{row.name} ({row.website_id})") for row in rows)
     return render(
         request,
         "monitors/new_maintenance.html",
         answered(problem),
         entered=entered,
-        websites=sorted(((row.website_id, row.name) for row in rows), key=lambda pair: pair[1].casefold()),
+        websites=sorted(named, key=lambda pair: pair[1].casefold()),
         days=list(DayType),
         day_words=DAY_WORDS,
         problem=problem,

@@ -15,6 +15,7 @@ from app.monitoring.summary import Standing
 from app.probes.monitors.bars import BarLength
 from app.probes.monitors.models import MonitorFilter, MonitorRow, MonitorState
 from app.web.dependencies import READ, Services
+from app.web.pages.forms import answered
 from app.web.pages.monitors.drawing import BAR_WORDS, LENGTH_WORDS, bars_picture, latency_line
 from app.web.pages.packing import packed
 from app.web.pages.rendering import render
@@ -63,13 +64,15 @@ async def monitors_page(
     )
     found = await services.monitoring().monitors().page(wanted, show, page)
     fields = {"q": text, "group": group, "state": state if known else "", "show": show if show is not BarLength.CHECKS else ""}  # fmt: skip
+    problem = "" if known or not state else gettext("There is no state %(state)r.", state=state[:60])
     response = render(
         request,
         "monitors/websites.html",
+        answered(problem),
         found=found,
         verdict=_verdict(found.counts),
         chosen=fields | {"show": show},
-        problem="" if known or not state else gettext("There is no state %(state)r.", state=state[:60]),
+        problem=problem,
         narrow=wanted.narrow,
         states=list(MonitorState),
         lengths=list(BarLength),

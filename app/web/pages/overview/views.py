@@ -15,6 +15,7 @@ from app.monitoring.trends.queries import Trends
 from app.monitoring.zones.queries import ZoneScore
 from app.probes.monitors.models import MonitorCounts
 from app.web.dependencies import READ, Now, Services
+from app.web.pages.forms import answered
 from app.web.pages.overview.filters import OverviewFilter
 from app.web.pages.overview.matrix import CellTexts
 from app.web.pages.overview.recent import RecentRead
@@ -80,7 +81,7 @@ async def overview(
     state: _Chosen = [],  # noqa: B006
     coloured: Annotated[str, Query(alias="map", max_length=60)] = "",
     day: Annotated[str, Query(max_length=60)] = "",
-    hour: Annotated[int | None, Query(ge=0, le=24)] = None,
+    hour: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
     """How things are: in a sentence, in tiles, zone by zone on a map, and area by area."""
     recent: RecentRead[OverviewState] = request.app.state.overview
@@ -94,6 +95,7 @@ async def overview(
     return render(
         request,
         "overview.html",
+        answered(" ".join(choice.problems)),
         summary=summary_of(health),
         reaches=up_to(health.lateness, health.at),
         health=health,

@@ -46,6 +46,10 @@ MEASURES: Mapping[ZoneMeasure, str] = {
 }
 
 
+LATEST_HOUR = 24
+"""Counted from midnight, of the day that has 25 hours."""
+
+
 @dataclass(frozen=True, slots=True)
 class MapChoice:
     """Measure, local day and hour of the day as counted from midnight; `now` where the address names no moment."""
@@ -57,7 +61,7 @@ class MapChoice:
     problems: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, measure: str, day: str, hour: int | None, items: Collection[str], now: datetime) -> MapChoice:
+    def of(cls, measure: str, day: str, hour: str, items: Collection[str], now: datetime) -> MapChoice:
         """What the address says; what it says wrongly is a problem, and is as if it were not said."""
         problems = []
         if measure and measure not in list(ZoneMeasure):
@@ -76,13 +80,17 @@ class MapChoice:
                 chosen = today
         except ValueError:
             problems.append(gettext("%(text)s is no day; write it as %(today)s", text=repr(day[:60]), today=today))
+        counted = int(hour) if hour.isascii() and hour.isdecimal() and len(hour) <= 2 else LATEST_HOUR + 1
+        if hour and counted > LATEST_HOUR:
+            problems.append(gettext("%(text)s is no hour of a day; write 0 to 23", text=repr(hour[:60])))
+            hour = ""
         hours = int(delivery_day(chosen, MARKET_ZONE).duration / timedelta(hours=1))
         since = int((now - midnight(today, MARKET_ZONE)) / timedelta(hours=1))
         return cls(
             ZoneMeasure(measure) if measure else _first_measure(items),
             chosen,
-            since if hour is None else min(hour, hours - 1),
-            not day and hour is None,
+            min(counted, hours - 1) if hour else since,
+            not day and not hour,
             tuple(problems),
         )
 
