@@ -89,6 +89,7 @@ class ProbeSettings(Section):
     )
     secret_key: SecretStr | None = Field(
         default=None,
+        validate_default=True,
         description="Key, of 16 characters and more, by which secret headers and bodies are encrypted in the database; the "
         "same in all processes. Without it, one is made in probes.key of the data folder.",
     )

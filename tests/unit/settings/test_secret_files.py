@@ -160,6 +160,15 @@ def test_the_password_of_rules_needs_a_url(monkeypatch: pytest.MonkeyPatch, secr
     assert load_settings().database.rules_password_file == secret
 
 
+def test_the_key_of_websites_stands_in_a_file_alone(monkeypatch: pytest.MonkeyPatch, secret: Path) -> None:
+    monkeypatch.setenv("GRIDKEEPER_PROBES__SECRET_KEY_FILE", str(secret))
+    assert "a key has 16 characters and more" in refusal()
+    secret.write_text("hunter2 and his dogs\n")
+    assert revealed(load_settings().probes.secret_key) == "hunter2 and his dogs"
+    monkeypatch.setenv("GRIDKEEPER_PROBES__SECRET_KEY", "another key, as long")
+    assert "differs from what GRIDKEEPER_PROBES__SECRET_KEY_FILE holds" in refusal()
+
+
 def test_settings_from_files_are_valid_once_more(monkeypatch: pytest.MonkeyPatch, secret: Path) -> None:
     monkeypatch.setenv(TOKEN_FILE, str(secret))
     monkeypatch.setenv(PASSWORD_FILE, str(secret))
