@@ -27,7 +27,7 @@ async def claim_name(
     """Return when nobody else works under the name, or `stop` is set; Conflict where somebody does.
 
     Of a worker that was killed a moment ago nothing but its row is known, unless it ran on this machine: it is waited for
-    as long as its next sign of life would take. That one of the name lives here says nothing: it may have another database.
+    as long as its next sign of life would take. That one of the name lives here says little: it may be about to end.
     """
     found = await _of(registry, name)
     if found is None or found.silent(settings.silent_after) or lives(name) is False:

@@ -44,6 +44,8 @@ def test_it_is_told_when_it_begins_and_when_it_is_over() -> None:
 class AwayRepository:
     """Windows of backfills in a database that is away until the test says otherwise."""
 
+    database_name = "away"
+
     def __init__(self) -> None:
         self.away = True
         self.asked = 0
