@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,18 +20,6 @@ from app.db.engine import Database
 from app.errors import Conflict, DatabaseUnavailable, NotFound
 from app.web.metrics.delivery import DeliveryMetrics
 from tests.support.delivery_factory import NOW, Post, Reply, a_post, event, named, receiving, rule, webhooks
-from tests.support.store_factory import opened
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with opened(database_url) as found:
-        yield found
-
-
-@pytest.fixture
-def folder(make_folder: Callable[[], Path]) -> Path:
-    return make_folder()
 
 
 async def test_alerts_of_a_rule_arrive_in_one_message_after_group_wait(database: Database, folder: Path) -> None:

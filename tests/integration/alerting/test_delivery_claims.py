@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,22 +17,10 @@ from app.db.engine import Database
 from app.db.status import DatabaseHealthCheck
 from app.settings import EntsoeSettings
 from tests.support.delivery_factory import Post, Reply, a_post, event, receiving, webhooks
-from tests.support.store_factory import opened
 
 CRITICAL = Severity.CRITICAL
 LEASE = timedelta(seconds=60)
 CLAIMED = "select claimed_by, claimed_until is not null, progress ->> 'parts' from notifications"
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with opened(database_url) as found:
-        yield found
-
-
-@pytest.fixture
-def folder(make_folder: Callable[[], Path]) -> Path:
-    return make_folder()
 
 
 def another(post: Post, name: str) -> Post:

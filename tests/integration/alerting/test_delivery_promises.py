@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -30,24 +30,12 @@ from tests.support.delivery_factory import (
     rule,
     webhooks,
 )
-from tests.support.store_factory import opened
 
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 BY_SEVERITY = (
     "routes: [{name: page, match: [severity=critical], channels: [hook0], continue: true},"
     " {name: all, channels: [hook1]}]"
 )
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with opened(database_url) as found:
-        yield found
-
-
-@pytest.fixture
-def folder(make_folder: Callable[[], Path]) -> Path:
-    return make_folder()
 
 
 def resolved(number: int, severity: Severity = WARNING, told: Severity | None = None, **fields: Any) -> AlertEvent:

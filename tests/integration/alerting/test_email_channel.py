@@ -7,7 +7,6 @@ import base64
 import email
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import default
@@ -38,18 +37,6 @@ from tests.support.delivery_factory import (
     rule,
     speaking,
 )
-from tests.support.store_factory import opened
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with opened(database_url) as found:
-        yield found
-
-
-@pytest.fixture
-def folder(make_folder: Callable[[], Path]) -> Path:
-    return make_folder()
 
 
 def file_of(port: int, more: str = "security: none") -> str:
